@@ -1,0 +1,148 @@
+"""Settings: strict models, YAML recipes and flags, one path with three spellings.
+
+`recipe.method.dbscan.eps` in Python, `method: {dbscan: {eps: 0.6}}` in YAML and `--method.dbscan.eps 0.6` as
+a flag are the same setting. Order: default < recipe file < flag, nothing else.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reseen.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """Base of every settings model: frozen, strict about keys, documented field by field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], source: str) -> Self:
+        """Validate `values` (nested mappings).
+
+        Raises:
+            SettingsError: an unknown key or a value that does not fit; names `source` and the setting.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise SettingsError(_first_problem(cls, error, source)) from None
+
+    def to_yaml(self) -> str:
+        """All settings as YAML, itself a recipe."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, is not YAML or holds no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as a recipe ({error.__class__.__name__})") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise SettingsError(f"{path}: not valid YAML{place}: {getattr(error, 'problem', error)}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: a recipe is a mapping of settings, found {type(values).__name__}")
+    return values
+
+
+def parse_flags(tokens: Sequence[str]) -> dict[str, Any]:
+    """Turn `--a.b.c value` and `--a.b.c=value` into nested mappings; values are read as YAML scalars.
+
+    Raises:
+        SettingsError: a token that is no flag, a flag without a value, or one flag given twice.
+    """
+    nested: dict[str, Any] = {}
+    queue = list(tokens)
+    while queue:
+        flag = queue.pop(0)
+        if not flag.startswith("--") or flag == "--":
+            raise SettingsError(f"'{flag}' is not a setting; write --section.name VALUE")
+        name, equals, text = flag[2:].partition("=")
+        if not equals:
+            if not queue:
+                raise SettingsError(f"--{name} needs a value: --{name} VALUE")
+            text = queue.pop(0)
+        _put(nested, name.replace("-", "_").split("."), _scalar(text), name)
+    return nested
+
+
+def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested mapping where `top` wins over `base`."""
+    result = dict(base)
+    for key, value in top.items():
+        below = result.get(key)
+        result[key] = (
+            merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
+    return result
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """`; did you mean 'x'?` when a known word is near, else the empty string."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _scalar(text: str) -> Any:
+    """Read a flag's value: YAML, plus `3e-4`, which YAML 1.1 takes for a string."""
+    try:
+        return float(text) if "e" in text.lower() and text[:1] in "+-.0123456789" else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
+
+
+def _put(nested: dict[str, Any], path: list[str], value: Any, flag: str) -> None:
+    for key in path[:-1]:
+        nested = nested.setdefault(key, {})
+    if path[-1] in nested:
+        raise SettingsError(f"--{flag} is given twice")
+    nested[path[-1]] = value
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError, source: str) -> str:
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    trail = "".join(f"{part}: " for part in location[:-1])
+    key = location[-1] if location else ""
+    if problem["type"] == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        return f"{source}: {trail}no setting '{key}'{suggestion(key, known) or _listing(known)}"
+    found = problem.get("input")
+    shown = "" if isinstance(found, Mapping) else f" (found {found!r})"
+    return f"{source}: {trail}{key}: {problem['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _listing(known: Sequence[str]) -> str:
+    return f"; the settings here are {', '.join(known)}" if known else ""
+
+
+def _fields_at(model: Any, path: Sequence[str]) -> list[str]:
+    """Names of the settings at a place in the tree; unions are searched for the member that fits."""
+    candidates = [model]
+    for part in path:
+        following = []
+        for candidate in candidates:
+            fields = getattr(candidate, "model_fields", {})
+            if part in fields:
+                following += _models_in(fields[part].annotation)
+        candidates = following or candidates
+    return sorted({name for candidate in candidates for name in getattr(candidate, "model_fields", {})})
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
