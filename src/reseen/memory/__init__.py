@@ -1,0 +1,4 @@
+"""What is remembered between batches."""
+
+from reseen.memory.centroids import CentroidMemory as CentroidMemory
+from reseen.memory.centroids import CentroidSettings as CentroidSettings

@@ -1,0 +1,89 @@
+"""One unit vector per cluster, moved by the features of each batch.
+
+The published rule goes through the batch sample by sample and renormalizes after each; here the k-th occurrence
+of every label is processed together, which gives the same result in as many steps as the batch has images per
+cluster. Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, eq. 5-7.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float, Int64
+from pydantic import Field
+from torch import Tensor
+
+from reseen.config import Settings
+from reseen.geometry import unit
+
+
+class CentroidSettings(Settings):
+    """How centroids follow the batches."""
+
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the old centroid that stays with each update."""
+
+    update: Literal["instance", "hard", "mean"] = "instance"
+    """`instance`: every sample in turn; `hard`: only the sample of each cluster that is farthest from its
+    centroid; `mean`: the mean direction of the cluster's samples in the batch, once."""
+
+
+class CentroidMemory:
+    """Centroids of the clusters of one round, `vectors` of shape (c, d), unit rows without gradients."""
+
+    def __init__(
+        self, features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"], settings: CentroidSettings
+    ) -> None:
+        """Start from the mean direction of each cluster's features; noise is left out."""
+        kept = labels >= 0
+        labels = labels[kept]
+        sums = torch.zeros(int(labels.max()) + 1, features.shape[1], dtype=torch.float64)
+        sums.index_add_(0, labels.cpu(), features[kept].cpu().double())
+        self.vectors = unit(sums).to(dtype=features.dtype, device=features.device)
+        self._settings = settings
+
+    @torch.no_grad()
+    def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
+        """Move the centroids of `labels` towards `features`, in place."""
+        features = features.detach().to(self.vectors)
+        if self._settings.update == "hard":
+            features, labels = self._hardest(features, labels)
+        elif self._settings.update == "mean":
+            features, labels = _means(features, labels)
+        self._update_in_turn(features, labels)
+
+    def _update_in_turn(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
+        momentum = self._settings.momentum
+        turns = occurrence(labels)
+        for turn in range(int(turns.max()) + 1):
+            now = turns == turn
+            clusters = labels[now]
+            self.vectors[clusters] = unit(momentum * self.vectors[clusters] + (1 - momentum) * features[now])
+
+    def _hardest(
+        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "c d"], Int64[Tensor, " c"]]:
+        """The sample of each cluster least similar to its centroid; the first of equals."""
+        similarity = (features * self.vectors[labels]).sum(dim=1)
+        by_similarity = torch.sort(similarity, stable=True).indices
+        hardest = by_similarity[occurrence(labels[by_similarity]) == 0]
+        return features[hardest], labels[hardest]
+
+
+def occurrence(labels: Int64[Tensor, " b"]) -> Int64[Tensor, " b"]:
+    """How often each label has come before: `[3, 5, 3, 3, 5]` gives `[0, 0, 1, 2, 1]`."""
+    order = torch.sort(labels, stable=True).indices
+    ordered = labels[order]
+    positions = torch.arange(len(labels), device=labels.device)
+    starts = torch.searchsorted(ordered, ordered)  # the first place of each label
+    result = torch.empty_like(positions)
+    result[order] = positions - starts
+    return result
+
+
+def _means(
+    features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
+) -> tuple[Float[Tensor, "c d"], Int64[Tensor, " c"]]:
+    clusters, inverse = torch.unique(labels, return_inverse=True)
+    sums = torch.zeros(len(clusters), features.shape[1], dtype=features.dtype, device=features.device)
+    sums.index_add_(0, inverse, features)
+    return unit(sums), clusters

@@ -1,0 +1,24 @@
+"""The methods, in a table written by hand."""
+
+from dataclasses import dataclass
+
+from reseen.methods.base import AbstractMethod as AbstractMethod
+from reseen.methods.base import MethodSettings as MethodSettings
+from reseen.methods.base import Round as Round
+from reseen.methods.base import Step as Step
+from reseen.methods.base import Surroundings as Surroundings
+from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method and its settings."""
+
+    method: type[AbstractMethod]
+    settings: type[MethodSettings]
+
+
+METHODS: dict[str, Entry] = {
+    "cluster-contrast": Entry(ClusterContrast, ClusterContrastSettings),
+}
+"""Every method by name. A new method is one file, one line here, one recipe and one page of the docs."""

@@ -1,0 +1,73 @@
+"""What every method answers: three questions, asked by a loop that is the same for all of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Generator, Tensor
+
+from reseen.cluster import Clustering
+from reseen.config import Settings
+from reseen.models import Encoder
+from reseen.records import Batch, Features
+
+
+class MethodSettings(Settings):
+    """Base of the settings of a method; `name` selects the method."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a method is given beside its settings. There are no identities in it.
+
+    `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
+    method at once. `generator`: the one source of random numbers, on the CPU.
+    """
+
+    encoder: Encoder
+    cameras: Int64[np.ndarray, " n"] | None
+    generator: Generator
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Round:
+    """The pseudo labels of a round and the rows of its batches, drawn as they are asked for."""
+
+    clustering: Clustering
+    batches: Iterable[Int64[Tensor, " b"]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outcome of one batch: weighted scalar losses by name, and what `after_step` needs."""
+
+    terms: Mapping[str, Float[Tensor, ""]]
+    features: Float[Tensor, "b d"]
+    labels: Int64[Tensor, " b"]
+
+    @property
+    def loss(self) -> Float[Tensor, ""]:
+        """The sum of the terms."""
+        return torch.stack(list(self.terms.values())).sum()
+
+
+class AbstractMethod(ABC):
+    """A way to learn from unlabelled crops."""
+
+    @abstractmethod
+    def begin_round(self, features: Features, iterations: int) -> Round:
+        """Cluster the features of all training rows, and choose the round's batches."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> Step:
+        """The losses of a batch. Pure: nothing is remembered or changed."""
+
+    @abstractmethod
+    def after_step(self, step: Step) -> None:
+        """Update memories and teachers, after the optimizer's step."""

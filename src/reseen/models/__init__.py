@@ -1,0 +1,4 @@
+"""Images to vectors."""
+
+from reseen.models.encoder import Encoder as Encoder
+from reseen.models.settings import ModelSettings as ModelSettings

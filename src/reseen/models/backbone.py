@@ -1,0 +1,146 @@
+"""Any timm backbone by name, with its starting weights, a finer last stage and frozen first stages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from reseen.config import suggestion
+from reseen.errors import SettingsError, WeightsError
+from reseen.models.settings import ModelSettings
+from reseen.models.stride import refine_last_stage
+from reseen.models.weights import load_backbone_weights
+
+PERSON_SIZE = (256, 128)
+"""Height and width in pixels for backbones made for square pictures: people are tall."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A trunk without pooling and head, and what is known of it."""
+
+    trunk: nn.Module
+    width: int
+    """Channels of the map or length of the tokens."""
+    tokens: bool
+    """True for transformers, whose output is (b, t, d)."""
+    channels_first: bool
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    frozen: tuple[str, ...]
+    """Names of the stages that keep their starting weights and statistics."""
+    notes: tuple[str, ...]
+
+
+def backbone_size(name: str) -> tuple[int, int]:
+    """The input height and width that `name` was made for, or 256 x 128 where that is a square."""
+    config = _pretrained_config(name)
+    height, width = config.input_size[-2:]
+    return (height, width) if height != width else PERSON_SIZE
+
+
+def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone:
+    """Create the trunk of `settings.backbone` for crops of `height` x `width` pixels.
+
+    Raises:
+        SettingsError: timm has no such model.
+        WeightsError: the weights cannot be had or do not fit.
+    """
+    config = _pretrained_config(settings.backbone)
+    trunk = _create(settings, height, width)
+    notes = [_start_weights(trunk, settings)]
+    if settings.last_stride == 1 and not _is_transformer(trunk):
+        refined = refine_last_stage(trunk)
+        notes.append("last stage: stride 1" if refined else "last stage: stride kept, this backbone needs it")
+    frozen = _freeze(trunk, settings)
+    if frozen:
+        notes.append(f"frozen: {', '.join(frozen)}")
+    with torch.no_grad():
+        trunk.eval()
+        sample = trunk(torch.zeros(1, 3, height, width))
+        trunk.train()
+    tokens = sample.ndim == 3
+    channels_first = not tokens and getattr(trunk, "output_fmt", "NCHW") != "NHWC"
+    return Backbone(
+        trunk=trunk,
+        width=sample.shape[1] if channels_first else sample.shape[-1],
+        tokens=tokens,
+        channels_first=channels_first,
+        mean=config.mean,
+        std=config.std,
+        frozen=frozen,
+        notes=tuple(notes),
+    )
+
+
+def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
+    if not timm.is_model(name.partition(".")[0]):
+        raise SettingsError(f"model.backbone: timm has no model '{name}'{suggestion(name, timm.list_models())}")
+    config = timm.get_pretrained_cfg(name)
+    return config if config is not None else timm.models.PretrainedCfg()
+
+
+def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
+    options: dict[str, object] = {"num_classes": 0, "global_pool": ""}
+    if settings.drop_path:
+        options["drop_path_rate"] = settings.drop_path
+    pretrained = settings.weights == "hub"
+    try:
+        try:
+            return timm.create_model(
+                settings.backbone, pretrained=pretrained, img_size=(height, width), **options
+            )
+        except TypeError:  # convolutional models take any size and know no img_size
+            return timm.create_model(settings.backbone, pretrained=pretrained, **options)
+    except Exception as error:
+        if not pretrained:
+            raise SettingsError(
+                f"model.backbone: timm cannot build '{settings.backbone}' for {height} x {width} pixels: {error}"
+            ) from None
+        raise WeightsError(
+            f"model.weights: 'hub' could not be reached for '{settings.backbone}' "
+            f"({error.__class__.__name__}); give the path of a safetensors file, or 'none' to start from scratch"
+        ) from None
+
+
+def _start_weights(trunk: nn.Module, settings: ModelSettings) -> str:
+    if settings.weights == "hub":
+        return f"weights: timm's own for {settings.backbone}"
+    if settings.weights == "none":
+        return "weights: none, random start"
+    return load_backbone_weights(trunk, Path(settings.weights).expanduser())
+
+
+def _is_transformer(trunk: nn.Module) -> bool:
+    return hasattr(trunk, "pos_embed") or hasattr(trunk, "cls_token")
+
+
+def _freeze(trunk: nn.Module, settings: ModelSettings) -> tuple[str, ...]:
+    stages = _stages(trunk)
+    if settings.frozen_stages >= len(stages):
+        raise SettingsError(
+            f"model.frozen_stages: {settings.backbone} has {len(stages)} stages with the stem, "
+            f"found {settings.frozen_stages}; at least one must learn"
+        )
+    frozen = tuple(stages[: settings.frozen_stages])
+    for name in frozen:
+        trunk.get_submodule(name).requires_grad_(False)
+    return frozen
+
+
+def _stages(trunk: nn.Module) -> list[str]:
+    """Direct children in order, containers of stages opened: stem parts first, then each stage."""
+    names: list[str] = []
+    for name, child in trunk.named_children():
+        if name in {"blocks", "stages", "layers"} and isinstance(child, nn.Sequential | nn.ModuleList):
+            names += [f"{name}.{index}" for index in range(len(child))]
+        else:
+            names.append(name)
+    return names
+
+
+def as_map(output: Tensor, channels_first: bool) -> Tensor:
+    """Bring a map to (b, d, y, x)."""
+    return output if channels_first else output.permute(0, 3, 1, 2)
