@@ -1,3 +1,64 @@
-"""reseen learns to re-identify people from crops that nobody labelled."""
+"""reseen learns to re-identify people from crops that nobody labelled.
+
+    import reseen
+
+    recipe = reseen.load_recipe("cluster-contrast")
+    run = reseen.train(recipe, data="Market-1501", out="runs/market")
+    score = reseen.evaluate(run, data="Market-1501")
+    print(score.mean_average_precision)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from reseen.data.readers import read_evaluation, read_training
+    from reseen.data.table import ImageTable
+    from reseen.data.toy import draw_crowd
+    from reseen.engine.demo import run_demo
+    from reseen.engine.embed import embed
+    from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
+    from reseen.engine.run import Run, open_run
+    from reseen.engine.score import evaluate
+    from reseen.engine.train import train
+    from reseen.errors import ReseenError
+    from reseen.evaluate.metrics import RetrievalScore
+    from reseen.models import Encoder
+
+_HOMES = {
+    "Encoder": "reseen.models",
+    "ImageTable": "reseen.data.table",
+    "Recipe": "reseen.engine.recipe",
+    "ReseenError": "reseen.errors",
+    "RetrievalScore": "reseen.evaluate.metrics",
+    "Run": "reseen.engine.run",
+    "draw_crowd": "reseen.data.toy",
+    "embed": "reseen.engine.embed",
+    "evaluate": "reseen.engine.score",
+    "load_recipe": "reseen.engine.recipe",
+    "open_run": "reseen.engine.run",
+    "read_evaluation": "reseen.data.readers",
+    "read_training": "reseen.data.readers",
+    "run_demo": "reseen.engine.demo",
+    "shipped_recipes": "reseen.engine.recipe",
+    "train": "reseen.engine.train",
+}
+
+__all__ = [
+    "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run", "__version__", "draw_crowd",
+    "embed", "evaluate", "load_recipe", "open_run", "read_evaluation", "read_training", "run_demo",
+    "shipped_recipes", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: `import reseen` alone takes milliseconds, torch seconds."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'reseen' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

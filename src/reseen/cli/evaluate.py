@@ -1,0 +1,34 @@
+"""`reseen evaluate`."""
+
+from pathlib import Path
+
+
+def evaluate(run: Path, *, data: Path, json: Path | None = None, quiet: bool = False) -> None:
+    """Score the last round of a run on query and gallery.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        A folder in the Market-1501 layout, or a manifest with splits and identities.
+    json
+        Also write the score to this file.
+    quiet
+        Show no progress.
+    """
+    import json as json_format
+
+    from rich.console import Console
+
+    from reseen.engine.run import open_run
+    from reseen.engine.score import evaluate as evaluate_run
+    from reseen.evaluate.table import score_table
+    from reseen.files import write_text
+
+    opened = open_run(run)
+    score = evaluate_run(opened, data, quiet=quiet)
+    Console().print(score_table({run.name: score}))
+    if json is not None:
+        record = {"run": str(run), "rounds": opened.rounds_done, **score.to_json()}
+        write_text(json, json_format.dumps(record, indent=1) + "\n")

@@ -1,0 +1,32 @@
+"""`reseen recipes`."""
+
+
+def recipes(name: str | None = None) -> None:
+    """List the shipped recipes, or print one with every setting, itself a recipe.
+
+    Parameters
+    ----------
+    name
+        A shipped recipe or a YAML file.
+    """
+    from rich.console import Console
+    from rich.syntax import Syntax
+    from rich.table import Table
+
+    from reseen.engine.recipe import load_recipe, shipped_recipes
+
+    console = Console()
+    if name is not None:
+        text = load_recipe(name).to_yaml()
+        if console.is_terminal:
+            console.print(Syntax(text, "yaml", background_color="default"))
+        else:
+            print(text, end="")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("recipe", style="cyan", no_wrap=True)
+    table.add_column("what it is")
+    for recipe, path in shipped_recipes().items():
+        comment = [line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"]
+        table.add_row(recipe, " ".join(comment))
+    console.print(table)

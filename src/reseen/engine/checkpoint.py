@@ -1,0 +1,95 @@
+"""All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
+
+from reseen.errors import RunError
+from reseen.files import write_atomically
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """The things that training changes."""
+
+    encoder: nn.Module
+    optimizer: Optimizer
+    generator: Generator
+
+
+def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
+    """Write weights, optimizer and random numbers after `rounds_done` whole rounds.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
+    """
+    tensors = {f"encoder.{key}": value for key, value in state.encoder.state_dict().items()}
+    tensors["random.generator"] = state.generator.get_state()
+    tensors["random.torch"] = torch.get_rng_state()
+    for index, values in state.optimizer.state_dict()["state"].items():
+        for key, value in values.items():
+            tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
+    whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    metadata = {"rounds_done": str(rounds_done), "format": "reseen-checkpoint-1"}
+    write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
+
+
+def load_checkpoint(path: Path, state: TrainingState) -> int:
+    """Put a checkpoint back in place; returns the number of whole rounds it stands for.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another model.
+    """
+    tensors, metadata = read_checkpoint(path)
+    load_encoder_state(path, state.encoder, tensors)
+    values: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, field = key.split(".", 2)
+            values.setdefault(int(index), {})[field] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": values, "param_groups": groups})
+    state.generator.set_state(tensors["random.generator"])
+    torch.set_rng_state(tensors["random.torch"])
+    return int(metadata["rounds_done"])
+
+
+def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put the encoder's weights of a checkpoint into `encoder`.
+
+    Raises:
+        RunError: they are another model's.
+    """
+    prefix = "encoder."
+    own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    try:
+        encoder.load_state_dict(own)
+    except RuntimeError as error:
+        raise RunError(f"{path}: holds another model than the run's recipe says ({error})") from None
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a checkpoint.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise RunError(f"{path.parent}: no {path.name} here; is this a run folder made by `reseen train`?")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path}: this checkpoint is damaged ({error}); train again without --resume") from None
+    if "rounds_done" not in metadata:
+        raise RunError(f"{path}: not a checkpoint of reseen")
+    return tensors, dict(metadata)

@@ -1,0 +1,111 @@
+"""What this machine is, and what will be slow or fail on it and why."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reseen.data.cache import cache_folder
+from reseen.engine.environment import memory_gigabytes, processor, usable_cores, versions
+
+_MEMORY_NEEDED = 4.0
+_DISK_NEEDED = 6.0
+_OLDEST_TORCH = (2, 9)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check-up."""
+
+    name: str
+    value: str
+    state: Literal["ok", "slow", "bad"] = "ok"
+    advice: str = ""
+
+
+def check_up() -> list[Finding]:
+    """Look at versions, device, threads, memory and disk."""
+    return [*_packages(), *_device(), *_machine(), *_disk()]
+
+
+def _packages() -> list[Finding]:
+    findings = []
+    for name, version in versions().items():
+        if version == "missing":
+            findings.append(Finding(name, "missing", "bad", "pip install reseen again"))
+        elif name == "torch" and tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_TORCH:
+            findings.append(Finding(name, version, "bad", "reseen needs torch 2.9 or newer"))
+        else:
+            findings.append(Finding(name, version))
+    try:
+        import torchvision.ops  # noqa: F401
+    except Exception as error:  # a torch and a torchvision of different builds fail in many ways
+        advice = f"torch and torchvision do not fit together ({type(error).__name__}); install both anew, together"
+        findings.append(Finding("torch with torchvision", "broken", "bad", advice))
+    return findings
+
+
+def _device() -> list[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 1e9
+        return [Finding("device", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")]
+    findings = [
+        Finding(
+            "device", "CPU", "slow",
+            "no usable GPU: ResNet-50 at 256 x 128 learns from about 7 crops a second and core; "
+            "use a small backbone (mobilenetv2_100) and 128 x 64 crops",
+        )
+    ]  # fmt: skip
+    capability = torch.backends.cpu.get_cpu_capability()
+    findings.append(Finding("vector instructions", capability))
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    if "amx_bf16" not in flags and "avx512_bf16" not in flags:
+        findings.append(
+            Finding(
+                "bf16 on the CPU", "emulated", "slow",
+                "this processor has no bfloat16 arithmetic: keep train.precision at 32",
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _machine() -> list[Finding]:
+    import torch
+
+    cores, threads, memory = usable_cores(), torch.get_num_threads(), memory_gigabytes()
+    fits = threads >= cores
+    return [
+        Finding("processor", processor()),
+        Finding(
+            "threads", f"{threads} of {cores} cores", "ok" if fits else "slow",
+            "" if fits else "torch uses fewer threads than there are cores: see OMP_NUM_THREADS",
+        ),
+        Finding(
+            "memory", f"{memory:.0f} GB", "ok" if memory >= _MEMORY_NEEDED else "bad",
+            "" if memory >= _MEMORY_NEEDED else f"training needs about {_MEMORY_NEEDED:.0f} GB",
+        ),
+    ]  # fmt: skip
+
+
+def _disk() -> list[Finding]:
+    cache = cache_folder()
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    enough = free >= _DISK_NEEDED
+    findings = [
+        Finding(
+            "cache", f"{cache}, {free:.0f} GB free", "ok" if enough else "slow",
+            "" if enough else "decoded crops may not fit and would be decoded again in every round",
+        )
+    ]  # fmt: skip
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        findings.append(
+            Finding("cache", "cannot be written", "slow", f"{error.strerror}; set RESEEN_CACHE to another folder")
+        )
+    return findings

@@ -1,0 +1,57 @@
+"""The crops of a run: a table, its pixels, and only the rows that could be read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from reseen.data.pixels import PixelStore, open_pixels
+from reseen.data.settings import DataSettings
+from reseen.data.table import ImageTable
+from reseen.records import UNKNOWN_CAMERA, to_index_tensor
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Readable crops, numbered 0 to n - 1 among themselves."""
+
+    table: ImageTable
+    """The rows of the readable crops."""
+    store: PixelStore
+    store_rows: Int64[Tensor, " n"]
+    """The row of each readable crop in the store, which knows the unreadable ones too."""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def images(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b 3 h w"]:
+        """Pixels of some crops."""
+        return self.store.images(self.store_rows[rows])
+
+    @property
+    def cameras(self) -> Int64[np.ndarray, " n"] | None:
+        """Camera indices, or None where no camera is known."""
+        known = self.table.cameras
+        return known if bool((known != UNKNOWN_CAMERA).any()) else None
+
+
+def open_crops(
+    table: ImageTable, settings: DataSettings, height: int, width: int, progress: bool = True
+) -> Crops:
+    """Decode a table's crops (or find them decoded) and leave out the unreadable ones.
+
+    Raises:
+        ImagesError: more than `settings.unreadable_share` of the crops cannot be read.
+    """
+    store = open_pixels(
+        table,
+        height,
+        width,
+        cache_dir=settings.cache_dir,
+        cap_gigabytes=settings.cache_gigabytes,
+        unreadable_share=settings.unreadable_share,
+        progress=progress,
+    )
+    rows = np.flatnonzero(store.readable)
+    return Crops(table.select(rows), store, to_index_tensor(rows))

@@ -1,0 +1,95 @@
+"""Embed a folder of crops into a Parquet file, in parts, so that long work can go on where it stopped."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Int64
+
+from reseen.data.readers import read_training
+from reseen.data.table import ImageTable
+from reseen.engine.console import RunView
+from reseen.engine.crops import open_crops
+from reseen.engine.extract import extract
+from reseen.engine.run import Run, open_run
+from reseen.errors import StorageError
+from reseen.files import make_folder, write_atomically
+from reseen.models import Encoder
+from reseen.records import UNKNOWN_CAMERA
+
+PART = 8192
+"""Crops per part."""
+
+
+def embed(
+    run: Run | str | Path, data: str | Path | ImageTable, out: str | Path, *, quiet: bool = False
+) -> Path:
+    """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a unit float32 list.
+
+    The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on.
+
+    Raises:
+        RunError: `run` is no run folder.
+        DataError: the data cannot be read.
+        StorageError: `out` cannot be written.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    out = Path(out).expanduser()
+    if out.is_dir():
+        raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
+    table = data if isinstance(data, ImageTable) else read_training(Path(data))
+    device = torch.device("cuda" if torch.cuda.is_available() and run.facts["device"] == "cuda" else "cpu")
+    encoder = run.encoder().to(device)
+    make_folder(out.parent)
+    # Parts of another model or other crops must never be mixed in, so both are part of the folder's name.
+    parts = make_folder(out.with_name(f".{out.name}.{_key(run, table)}.parts"))
+    files = []
+    with RunView(0, quiet) as view:
+        progress = view.phase("embedding", len(table))
+        for start in range(0, len(table), PART):
+            rows = np.arange(start, min(start + PART, len(table)))
+            files.append(parts / f"{start:012d}.parquet")
+            if not files[-1].is_file():
+                part = _embed_part(run, encoder, table, rows, device, quiet)
+                write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
+            progress(len(rows))
+    whole = pa.concat_tables([pq.read_table(file) for file in files])
+    whole = whole.replace_schema_metadata({"reseen": json.dumps(_describe(run, encoder))})
+    write_atomically(out, lambda temporary: pq.write_table(whole, temporary))
+    for file in files:
+        file.unlink()
+    parts.rmdir()
+    return out
+
+
+def _embed_part(
+    run: Run, encoder: Encoder, table: ImageTable, rows: Int64[np.ndarray, " m"], device: torch.device, quiet: bool
+) -> pa.Table:
+    crops = open_crops(table.select(rows), run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+    vectors = extract(encoder, crops, device).vectors.numpy()
+    names, cameras = crops.table.camera_names, crops.table.cameras
+    return pa.table(
+        {
+            "path": pa.array(crops.table.paths, pa.string()),
+            "camera": pa.array([None if c == UNKNOWN_CAMERA else names[c] for c in cameras], pa.string()),
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), encoder.dimension),
+        }
+    )
+
+
+def _describe(run: Run, encoder: Encoder) -> dict[str, object]:
+    return {
+        "backbone": run.recipe.model.backbone,
+        "dimension": encoder.dimension,
+        "size": [encoder.height, encoder.width],
+        "rounds": run.rounds_done,
+        "similarity": "cosine: vectors have length 1",
+    }
+
+
+def _key(run: Run, table: ImageTable) -> str:
+    stamp = (run.folder / "checkpoint.safetensors").stat()
+    return f"{table.fingerprint[:12]}-{stamp.st_mtime_ns:x}-{stamp.st_size:x}"

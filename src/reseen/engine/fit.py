@@ -1,0 +1,116 @@
+"""The training loop, the same for every method: in each round cluster, then train."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Generator, nn
+from torch.optim import Optimizer
+
+from reseen.data.views import augment
+from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
+from reseen.engine.clusters import write_clusters
+from reseen.engine.console import RunView
+from reseen.engine.crops import Crops
+from reseen.engine.extract import extract, settle_neck, unwrap
+from reseen.engine.log import RunLog, describe_round
+from reseen.engine.optim import learning_rate, set_learning_rate
+from reseen.engine.recipe import Recipe
+from reseen.errors import TrainingError
+from reseen.methods import AbstractMethod, Round
+from reseen.records import UNKNOWN_CAMERA, Batch, to_index_tensor
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything the loop works with. No identity is within its reach."""
+
+    recipe: Recipe
+    fabric: Fabric
+    encoder: nn.Module
+    optimizer: Optimizer
+    method: AbstractMethod
+    crops: Crops
+    generator: Generator
+    folder: Path
+
+
+def fit(training: Training, view: RunView, resume: bool) -> None:
+    """Train from the start or from the last whole round; a checkpoint after every round.
+
+    Raises:
+        TrainingError: no clusters can be found, or the loss is not a number.
+        StorageError: the disk is full; the last whole round is kept.
+    """
+    settings, device = training.recipe.train, training.fabric.device
+    state = TrainingState(training.encoder, training.optimizer, training.generator)
+    checkpoint = training.folder / CHECKPOINT
+    if resume:
+        done = load_checkpoint(checkpoint, state)
+        view.resumed(done)
+    else:
+        progress = view.phase("settling the neck", len(training.crops))
+        settle_neck(training.encoder, training.crops, device, progress)
+        save_checkpoint(checkpoint, state, done := 0)
+    log = RunLog(training.folder, done, settings.tensorboard)
+    for number in range(done + 1, settings.rounds + 1):
+        began = time.perf_counter()
+        progress = view.phase(f"round {number}: features", len(training.crops))
+        features = extract(training.encoder, training.crops, device, progress)
+        extracted = time.perf_counter()
+        plan = training.method.begin_round(features, settings.iterations)
+        clustered = time.perf_counter()
+        losses, images = train_round(training, plan, number, view)
+        trained = time.perf_counter()
+        rate = learning_rate(settings, number * settings.iterations - 1)
+        seconds = (extracted - began, clustered - extracted, trained - clustered)
+        record = describe_round(number, plan.clustering, losses, rate, images, seconds)
+        write_clusters(training.folder, training.crops.table, plan.clustering.labels)
+        save_checkpoint(checkpoint, state, number)
+        log.write(record)
+        view.round_done(record)
+    log.close()
+
+
+def train_round(
+    training: Training, plan: Round, number: int, view: RunView
+) -> tuple[dict[str, float], int]:
+    """One round of batches; returns the mean of each loss term and the number of images seen."""
+    settings = training.recipe.train
+    labels = to_index_tensor(plan.clustering.labels.labels)
+    progress = view.phase(f"round {number}: training", settings.iterations)
+    totals: dict[str, torch.Tensor] = {}
+    images = 0
+    training.encoder.train()
+    for index, rows in enumerate(plan.batches):
+        step = (number - 1) * settings.iterations + index
+        set_learning_rate(training.optimizer, learning_rate(settings, step))
+        result = training.method.losses(make_batch(training, rows, labels))
+        training.fabric.backward(result.loss)
+        training.optimizer.step()
+        training.optimizer.zero_grad(set_to_none=True)
+        training.method.after_step(result)
+        for name, value in result.terms.items():  # summed on the device: reading a value would stall it
+            totals[name] = totals.get(name, torch.zeros_like(value)) + value.detach()
+        images += len(rows)
+        progress(1)
+    means = {name: float(total) / settings.iterations for name, total in totals.items()}
+    for name, mean in means.items():
+        if mean != mean or mean in (float("inf"), float("-inf")):
+            raise TrainingError(
+                f"round {number}: the loss '{name}' became {mean}; the run keeps its state of round "
+                f"{number - 1}; lower train.learning_rate, or set train.precision to 32"
+            )
+    return means, images
+
+
+def make_batch(training: Training, rows: torch.Tensor, labels: torch.Tensor) -> Batch:
+    """Augmented crops with their pseudo labels, on the training device."""
+    encoder, device = unwrap(training.encoder), training.fabric.device
+    pixels = training.crops.images(rows).to(device, non_blocking=True)
+    views = augment(pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator)
+    cameras = training.crops.cameras
+    known = torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
+    return Batch(views, rows.to(device), labels[rows].to(device), known.to(device))

@@ -1,0 +1,145 @@
+"""One JSON line per round, and TensorBoard events where wanted."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from reseen.cluster import Clustering, cluster_quality
+from reseen.errors import SettingsError
+from reseen.files import storage_error, write_text
+
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What happened in a round. Nothing in it was computed with identities."""
+
+    round: int
+    """Counted from 1."""
+    losses: dict[str, float]
+    """Mean of each loss term over the round's batches."""
+    loss: float
+    """Mean of their sum."""
+    clusters: int
+    noise_share: float
+    """Share of images in no cluster, 0 to 1."""
+    smallest: int
+    median_size: float
+    largest: int
+    """Images in the smallest, middle and largest cluster."""
+    size_spread: float
+    """Standard deviation of cluster sizes over their mean."""
+    eps: float
+    """Jaccard distance used."""
+    learning_rate: float
+    """At the round's last batch."""
+    images_per_second: float
+    """Training images over the seconds of the training phase alone."""
+    seconds: float
+    """Whole round."""
+    extract_seconds: float
+    cluster_seconds: float
+    train_seconds: float
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line for a plain terminal or a log file."""
+        return (
+            f"round {self.round}: loss {self.loss:.3f}, {self.clusters} clusters, {self.noise_share:.0%} noise, "
+            f"largest {self.largest}, {self.images_per_second:.0f} images/s, {self.seconds:.0f} s"
+        )
+
+
+def describe_round(
+    number: int,
+    clustering: Clustering,
+    losses: dict[str, float],
+    rate: float,
+    images: int,
+    seconds: tuple[float, float, float],
+) -> RoundRecord:
+    """Gather a round's record; `seconds` are of extraction, clustering and training."""
+    quality = cluster_quality(clustering.labels)
+    extracting, clustering_seconds, training = seconds
+    return RoundRecord(
+        round=number,
+        losses=losses,
+        loss=sum(losses.values()),
+        clusters=quality.clusters,
+        noise_share=quality.noise_share,
+        smallest=quality.smallest,
+        median_size=quality.median_size,
+        largest=quality.largest,
+        size_spread=quality.size_spread,
+        eps=clustering.eps,
+        learning_rate=rate,
+        images_per_second=images / max(training, 1e-9),
+        seconds=sum(seconds),
+        extract_seconds=extracting,
+        cluster_seconds=clustering_seconds,
+        train_seconds=training,
+        notes=clustering.notes,
+    )
+
+
+class _Writer(Protocol):
+    def add_scalar(self, tag: str, value: float, step: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class RunLog:
+    """The log of a run folder."""
+
+    def __init__(self, folder: Path, rounds_done: int, tensorboard: bool) -> None:
+        """Keep the first `rounds_done` lines of an earlier log: the rest is done again after resuming."""
+        self._path = folder / LOG
+        kept = [json.dumps(row) for row in read_log(folder) if row["round"] <= rounds_done]
+        write_text(self._path, "".join(line + "\n" for line in kept))
+        self._writer = _tensorboard_writer(folder) if tensorboard else None
+
+    def write(self, record: RoundRecord) -> None:
+        """Append a round."""
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(record)) + "\n")
+        except OSError as error:
+            raise storage_error(self._path, error) from None
+        if self._writer is not None:
+            for name, value in _scalars(record):
+                self._writer.add_scalar(name, value, record.round)
+
+    def close(self) -> None:
+        """Finish the TensorBoard file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The rounds in a run's log; a line cut off by a crash is left out."""
+    path = folder / LOG
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
+    yield from ((f"loss/{name}", value) for name, value in record.losses.items())
+    for name in ("clusters", "noise_share", "size_spread", "eps", "learning_rate", "images_per_second"):
+        yield f"round/{name}", float(getattr(record, name))
+
+
+def _tensorboard_writer(folder: Path) -> _Writer:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        raise SettingsError(
+            "train.tensorboard: TensorBoard is not installed; pip install 'reseen[tensorboard]'"
+        ) from None
+    return SummaryWriter(str(folder / "tensorboard"))

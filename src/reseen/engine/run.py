@@ -1,0 +1,80 @@
+"""The run folder: its recipe, where it was made, its log and its checkpoint."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reseen.config import read_yaml
+from reseen.engine.checkpoint import CHECKPOINT, load_encoder_state, read_checkpoint
+from reseen.engine.log import read_log
+from reseen.engine.recipe import Recipe
+from reseen.errors import RunError
+from reseen.files import write_text
+from reseen.models import Encoder
+
+RECIPE = "recipe.yaml"
+FACTS = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder made by `train`, finished or stopped."""
+
+    folder: Path
+    recipe: Recipe
+    facts: dict[str, Any]
+    """Versions, hardware, command, data fingerprint, input size, notes."""
+
+    @property
+    def rounds_done(self) -> int:
+        """Whole rounds in the checkpoint."""
+        return int(read_checkpoint(self.folder / CHECKPOINT)[1]["rounds_done"])
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """One mapping per round."""
+        return read_log(self.folder)
+
+    def encoder(self) -> Encoder:
+        """The encoder after the last whole round, in evaluation mode on the CPU.
+
+        Raises:
+            RunError: the checkpoint is missing, damaged or of another model.
+        """
+        path = self.folder / CHECKPOINT
+        tensors, _ = read_checkpoint(path)
+        # All weights come from the checkpoint: the starting weights need not be at hand any more.
+        model = self.recipe.model.model_copy(update={"weights": "none"})
+        encoder = Encoder(model, self.facts["height"], self.facts["width"])
+        load_encoder_state(path, encoder, tensors)
+        encoder.eval()
+        return encoder.to(memory_format=torch.channels_last)
+
+
+def write_run(folder: Path, recipe: Recipe, facts: dict[str, Any]) -> Run:
+    """Write recipe and facts into a run folder."""
+    write_text(folder / RECIPE, recipe.to_yaml())
+    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    return Run(folder, recipe, facts)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        RunError: it is missing, or no run folder.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run folder")
+    missing = [name for name in (RECIPE, FACTS, CHECKPOINT) if not (folder / name).is_file()]
+    if missing:
+        raise RunError(f"{folder}: not a run of `reseen train`, it lacks {', '.join(missing)}")
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except ValueError:
+        raise RunError(f"{folder / FACTS}: damaged; train again without --resume") from None
+    return Run(folder, Recipe.parse(read_yaml(folder / RECIPE), str(folder / RECIPE)), facts)

@@ -1,0 +1,50 @@
+"""Settings of the training loop."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reseen.config import Settings
+
+
+class TrainSettings(Settings):
+    """Rounds of cluster then train, the optimizer and the device."""
+
+    rounds: Annotated[int, Field(ge=0)] = 50
+    """Times to cluster and then train; 0 keeps the starting weights, to score what training adds."""
+
+    iterations: Annotated[int, Field(ge=1)] = 200
+    """Batches per round."""
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """`sgd` has momentum 0.9."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 3.5e-4
+    """Peak learning rate."""
+
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    """Pull of all weights towards zero."""
+
+    warmup_rounds: Annotated[float, Field(ge=0)] = 0.0
+    """Rounds over which the learning rate rises from a hundredth to its peak."""
+
+    schedule: Literal["step", "cosine", "constant"] = "step"
+    """`step` divides the learning rate by ten every `step_rounds`; `cosine` lowers it to zero at the end."""
+
+    step_rounds: Annotated[int, Field(ge=1)] = 20
+    """Rounds between the drops of the `step` schedule."""
+
+    precision: Literal["32", "bf16-mixed"] = "32"
+    """Arithmetic of the trunk; features and losses are always float32."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; `auto` takes a GPU where there is one."""
+
+    channels_last: bool = True
+    """Memory order of images and weights; faster for convolutions."""
+
+    compile: bool = False
+    """Compile the trunk: minutes at the start, then faster steps on a GPU."""
+
+    tensorboard: bool = False
+    """Also write TensorBoard events (needs `pip install reseen[tensorboard]`)."""

@@ -1,0 +1,177 @@
+"""Set a run up from a recipe and a folder of crops, and train it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from reseen.data.readers import read_training
+from reseen.data.table import ImageTable
+from reseen.engine.console import RunView
+from reseen.engine.crops import Crops, open_crops
+from reseen.engine.environment import command, hardware, versions
+from reseen.engine.fit import Training, fit
+from reseen.engine.optim import build_optimizer
+from reseen.engine.recipe import Recipe
+from reseen.engine.run import RECIPE, Run, open_run, write_run
+from reseen.errors import DataError, RunError, SettingsError
+from reseen.files import make_folder
+from reseen.methods import METHODS, Surroundings
+from reseen.models import Encoder
+from reseen.models.backbone import backbone_size
+from reseen.models.encoder import count_parameters
+from reseen.records import UNKNOWN_CAMERA
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path | ImageTable,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train an encoder on unlabelled crops; everything about the run is written to the folder `out`.
+
+    `data` is a folder of crops (any layout that `reseen data check` knows), a manifest, or a table. With
+    `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU.
+
+    Raises:
+        DataError: the data cannot be read, or is too small for one batch.
+        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it).
+        StorageError: `out` cannot be written.
+    """
+    folder = Path(out).expanduser()
+    earlier = _earlier_run(folder, recipe, resume)
+    table = data if isinstance(data, ImageTable) else read_training(Path(data), **_reading(recipe))
+    if not recipe.cameras:
+        table = _without_cameras(table)
+    if earlier is not None and earlier.facts["data"] != table.fingerprint:
+        raise RunError(
+            f"{folder}: the crops in {table.root} have changed since this run began; "
+            "restore them to resume, or train into a new folder"
+        )
+    make_folder(folder)
+    with RunView(recipe.train.rounds, quiet) as view:
+        height, width = _size(recipe)
+        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
+        _check_enough(crops, recipe)
+        training = _assemble(recipe, crops, folder, height, width)
+        facts = _facts(training, table, height, width)
+        view.say(*describe(facts))
+        run = write_run(folder, recipe, facts) if earlier is None else earlier
+        fit(training, view, resume=earlier is not None)
+    return run
+
+
+def describe(facts: dict[str, Any]) -> list[str]:
+    """The lines that a run begins with."""
+    cameras = f"{facts['cameras']} cameras" if facts["cameras"] else "no cameras"
+    unreadable = f", {len(facts['unreadable'])} unreadable left out" if facts["unreadable"] else ""
+    place = facts["hardware"]["gpu"] if facts["device"] == "cuda" else facts["hardware"]["processor"]
+    return [
+        f"data: {facts['images']} crops, {cameras}{unreadable}; pixels: {facts['pixels']}",
+        *facts["encoder"],
+        f"learning: {facts['parameters'] / 1e6:.1f} M parameters on {place}, precision {facts['precision']}",
+    ]
+
+
+def _without_cameras(table: ImageTable) -> ImageTable:
+    return replace(table, cameras=np.full(len(table), UNKNOWN_CAMERA, dtype=np.int64), camera_names=())
+
+
+def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
+    begun = (folder / RECIPE).is_file()
+    if not resume:
+        if begun:
+            raise RunError(f"{folder}: already holds a run; add --resume to go on, or choose another folder")
+        return None
+    if not begun:
+        return None  # nothing to go on from: --resume may stand in a script from the first start on
+    earlier = open_run(folder)
+    if earlier.recipe != recipe:
+        raise RunError(
+            f"{folder}: was begun with other settings ({_difference(earlier.recipe, recipe)}); "
+            f"resume with those in {folder / RECIPE}"
+        )
+    return earlier
+
+
+def _difference(old: Recipe, new: Recipe) -> str:
+    def flatten(values: dict[str, Any], path: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in values.items():
+            flat |= flatten(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
+        return flat
+
+    before, after = flatten(old.model_dump()), flatten(new.model_dump())
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return f"{changed[0]} was {before.get(changed[0])}, is {after.get(changed[0])}"
+
+
+def _reading(recipe: Recipe) -> dict[str, Any]:
+    layout = None if recipe.data.layout == "auto" else recipe.data.layout
+    return {"layout": layout, "pattern": recipe.data.camera_pattern}
+
+
+def _size(recipe: Recipe) -> tuple[int, int]:
+    height, width = backbone_size(recipe.model.backbone)
+    return recipe.data.height or height, recipe.data.width or width
+
+
+def _check_enough(crops: Crops, recipe: Recipe) -> None:
+    sampler = getattr(recipe.method, "sampler", None)
+    needed = sampler.batch_size if sampler is not None else 2
+    if len(crops) < needed:
+        raise DataError(
+            f"{crops.table.root}: {len(crops)} crops are fewer than one batch of {needed}; add crops, or lower "
+            "method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
+        )
+
+
+def _device(recipe: Recipe) -> str:
+    wanted = recipe.train.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+
+
+def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: int) -> Training:
+    settings, device = recipe.train, _device(recipe)
+    torch.manual_seed(recipe.seed)  # random starts and stochastic depth of timm draw from the global generator
+    generator = torch.Generator().manual_seed(recipe.seed)
+    encoder = Encoder(recipe.model, height, width)
+    if settings.channels_last:
+        encoder = encoder.to(memory_format=torch.channels_last)
+    fabric = Fabric(accelerator=device, devices=1, precision=settings.precision)
+    optimizer = build_optimizer(encoder, settings)
+    if settings.compile:
+        encoder.trunk.compile()  # in place: the names in checkpoints stay
+    wrapped, optimizer = fabric.setup(encoder, optimizer)
+    surroundings = Surroundings(wrapped, crops.cameras, generator, fabric.device)
+    method = METHODS[recipe.method.name].method(recipe.method, surroundings)
+    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
+
+
+def _facts(training: Training, table: ImageTable, height: int, width: int) -> dict[str, Any]:
+    encoder, crops = training.encoder, training.crops
+    return {
+        "format": "reseen-run-1",
+        "command": command(),
+        "data": table.fingerprint,
+        "images": len(crops),
+        "cameras": len(set(table.cameras[table.cameras != UNKNOWN_CAMERA].tolist())),
+        "unreadable": list(crops.store.unreadable),
+        "pixels": crops.store.source,
+        "height": height,
+        "width": width,
+        "encoder": list(encoder.notes),
+        "parameters": count_parameters(encoder),
+        "device": training.fabric.device.type,
+        "precision": training.recipe.train.precision,
+        "versions": versions(),
+        "hardware": hardware(),
+    }
