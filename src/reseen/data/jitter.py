@@ -1,0 +1,104 @@
+"""Color jitter on whole batches: brightness, contrast, saturation and hue, each image with its own factors.
+
+The factors are drawn and the four changes defined as in torchvision's `ColorJitter`; their order is drawn once
+per batch.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field
+from torch import Generator, Tensor
+
+from reseen.config import Settings
+
+_GRAY = (0.2989, 0.587, 0.114)
+
+
+class JitterSettings(Settings):
+    """Strengths, each 0 for none."""
+
+    brightness: Annotated[float, Field(ge=0)] = 0.2
+    """Brightness is multiplied by a number within 1 +- this."""
+
+    contrast: Annotated[float, Field(ge=0)] = 0.2
+    """Contrast is multiplied by a number within 1 +- this."""
+
+    saturation: Annotated[float, Field(ge=0)] = 0.2
+    """Saturation is multiplied by a number within 1 +- this."""
+
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Hue turns by at most this share of the color circle."""
+
+
+def jitter_color(
+    images: UInt8[Tensor, "b 3 h w"], settings: JitterSettings, generator: Generator
+) -> UInt8[Tensor, "b 3 h w"]:
+    """Change brightness, contrast, saturation and hue of each image by factors of its own."""
+    count = len(images)
+
+    def factors(strength: float) -> Float[Tensor, "b 1 1 1"]:
+        low = max(0.0, 1 - strength)
+        drawn = low + (1 + strength - low) * torch.rand(count, generator=generator)
+        return drawn.to(images.device)[:, None, None, None]
+
+    turn = (2 * torch.rand(count, generator=generator) - 1) * settings.hue
+    steps: list[tuple[Callable[[Tensor, Tensor], Tensor], Tensor]] = [
+        (adjust_brightness, factors(settings.brightness)),
+        (adjust_contrast, factors(settings.contrast)),
+        (adjust_saturation, factors(settings.saturation)),
+        (adjust_hue, turn.to(images.device)[:, None, None]),
+    ]
+    changed = images.float() / 255
+    for index in torch.randperm(len(steps), generator=generator).tolist():
+        change, amount = steps[index]
+        changed = change(changed, amount)
+    return (changed * 255).round().to(torch.uint8)
+
+
+def adjust_brightness(
+    images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Blend with black; values 0 to 1."""
+    return (images * factor).clamp(0, 1)
+
+
+def adjust_contrast(
+    images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Blend with the mean gray of the image; values 0 to 1."""
+    mean = _gray(images).mean(dim=(2, 3), keepdim=True)
+    return (images * factor + mean * (1 - factor)).clamp(0, 1)
+
+
+def adjust_saturation(
+    images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Blend with the gray image; values 0 to 1."""
+    return (images * factor + _gray(images) * (1 - factor)).clamp(0, 1)
+
+
+def adjust_hue(images: Float[Tensor, "b 3 h w"], turn: Float[Tensor, "b 1 1"]) -> Float[Tensor, "b 3 h w"]:
+    """Turn the hue by a share of the color circle, -0.5 to 0.5; values 0 to 1."""
+    red, green, blue = images.unbind(dim=1)
+    value, lowest = images.amax(dim=1), images.amin(dim=1)
+    chroma = value - lowest
+    safe = torch.where(chroma == 0, torch.ones_like(chroma), chroma)
+    sixths = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+    )
+    sixths = torch.where(chroma == 0, torch.zeros_like(sixths), sixths) + 6 * turn
+    channels = []
+    for offset in (5.0, 3.0, 1.0):
+        place = (offset + sixths) % 6
+        channels.append(value - chroma * torch.minimum(place, 4 - place).clamp(0, 1))
+    return torch.stack(channels, dim=1)
+
+
+def _gray(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    weights = torch.tensor(_GRAY, device=images.device)
+    return (images * weights[None, :, None, None]).sum(dim=1, keepdim=True)

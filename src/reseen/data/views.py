@@ -1,0 +1,124 @@
+"""Augmentation of whole batches as tensors, deterministic under a passed generator.
+
+The order is the field's: color jitter, flip, pad-and-crop, normalize, random erasing. Every image draws its own
+numbers. Sampling follows torchvision's v2 transforms (`RandomHorizontalFlip`, `RandomCrop` with padding,
+`ColorJitter`, `RandomErasing`), which take one image at a time and would take most of a training step.
+"""
+
+from typing import Annotated
+
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from pydantic import Field
+from torch import Generator, Tensor
+
+from reseen.config import Settings
+from reseen.data.jitter import JitterSettings, jitter_color
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_ERASING_AREA = (0.02, 0.4)
+_ERASING_RATIO = (0.3, 3.3)
+_ERASING_ATTEMPTS = 10
+
+
+class AugmentationSettings(Settings):
+    """What a training crop goes through."""
+
+    flip: Share = 0.5
+    """Share of images mirrored left to right."""
+
+    pad: Annotated[float, Field(ge=0, lt=0.5)] = 10 / 256
+    """Black border added before cropping back at a random place, as a share of the height."""
+
+    erasing: Share = 0.5
+    """Share of images of which a random rectangle (2 to 40 % of the area) becomes the mean color."""
+
+    jitter: JitterSettings | None = None
+    """Color jitter; null for none."""
+
+
+def augment(
+    images: UInt8[Tensor, "b 3 h w"],
+    settings: AugmentationSettings,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    generator: Generator,
+) -> Float[Tensor, "b 3 h w"]:
+    """Random views of `images`, normalized, on the same device and in channels-last memory.
+
+    The generator lives on the CPU, so that a seed means the same views on every device.
+    """
+    if settings.jitter is not None:
+        images = jitter_color(images, settings.jitter, generator)
+    views = normalize(_shift_and_flip(images, settings, generator), mean, std)
+    if settings.erasing > 0:
+        views.masked_fill_(_erased(views, settings.erasing, generator)[:, None], 0.0)
+    return views
+
+
+def normalize(
+    images: UInt8[Tensor, "b 3 h w"], mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> Float[Tensor, "b 3 h w"]:
+    """`(images / 255 - mean) / std` per channel, in channels-last memory."""
+    scale = 1 / (255 * torch.tensor(std, device=images.device))
+    offset = -torch.tensor(mean, device=images.device) / torch.tensor(std, device=images.device)
+    floats = images.to(torch.float32, memory_format=torch.channels_last)
+    return floats.mul_(scale[None, :, None, None]).add_(offset[None, :, None, None])
+
+
+def _shift_and_flip(
+    images: UInt8[Tensor, "b 3 h w"], settings: AugmentationSettings, generator: Generator
+) -> UInt8[Tensor, "b 3 h w"]:
+    """Pad with black, crop back at a random place and mirror some: one gather."""
+    count, _, height, width = images.shape
+    pad = round(settings.pad * height)
+    down = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
+    right = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
+    flipped = torch.rand(count, generator=generator) < settings.flip
+    columns = torch.arange(width).expand(count, width)
+    columns = torch.where(flipped[:, None], width - 1 - columns, columns) + right[:, None]
+    rows = torch.arange(height) + down[:, None]
+    return _gather(images, rows.to(images.device), columns.to(images.device))
+
+
+def _gather(
+    images: UInt8[Tensor, "b 3 h w"], rows: Int64[Tensor, "b h"], columns: Int64[Tensor, "b w"]
+) -> UInt8[Tensor, "b 3 h w"]:
+    """Pixels at `rows` x `columns` of each image; black outside."""
+    height, width = images.shape[2:]
+    pixels = images.permute(0, 2, 3, 1)
+    which = torch.arange(len(images), device=images.device)[:, None, None]
+    inside_rows = (rows >= 0) & (rows < height)
+    inside_columns = (columns >= 0) & (columns < width)
+    picked = pixels[which, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]]
+    picked *= (inside_rows[:, :, None] & inside_columns[:, None, :])[..., None]
+    return picked.permute(0, 3, 1, 2)
+
+
+def _erased(images: Float[Tensor, "b 3 h w"], share: float, generator: Generator) -> Bool[Tensor, "b h w"]:
+    """Rectangles to erase, in a `share` of the images.
+
+    As in torchvision, an image tries ten rectangles and stays whole when none fits inside.
+    Reference: Zhong et al., "Random erasing data augmentation", AAAI 2020, algorithm 1.
+    """
+    count, _, height, width = images.shape
+    shape = (count, _ERASING_ATTEMPTS)
+    low, high = _ERASING_AREA
+    area = height * width * (low + (high - low) * torch.rand(shape, generator=generator))
+    logarithms = torch.log(torch.tensor(_ERASING_RATIO))
+    ratio = torch.exp(
+        logarithms[0] + (logarithms[1] - logarithms[0]) * torch.rand(shape, generator=generator)
+    )
+    tall = torch.round(torch.sqrt(area * ratio)).long()
+    wide = torch.round(torch.sqrt(area / ratio)).long()
+    fits = (tall < height) & (wide < width)
+    attempt = fits.int().argmax(dim=1, keepdim=True)
+    tall, wide = tall.gather(1, attempt)[:, 0], wide.gather(1, attempt)[:, 0]
+    top = (torch.rand(count, generator=generator) * (height - tall + 1)).long()
+    left = (torch.rand(count, generator=generator) * (width - wide + 1)).long()
+    chosen = (torch.rand(count, generator=generator) < share) & fits.any(dim=1)
+    rows, columns = torch.arange(height), torch.arange(width)
+    in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
+    in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
+    return (chosen[:, None, None] & in_rows[:, :, None] & in_columns[:, None, :]).to(images.device)
