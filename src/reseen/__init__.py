@@ -1,11 +1,11 @@
 """reseen learns to re-identify people from crops that nobody labelled.
 
-    import reseen
+import reseen
 
-    recipe = reseen.load_recipe("cluster-contrast")
-    run = reseen.train(recipe, data="Market-1501", out="runs/market")
-    score = reseen.evaluate(run, data="Market-1501")
-    print(score.mean_average_precision)
+recipe = reseen.load_recipe("cluster-contrast")
+run = reseen.train(recipe, data="Market-1501", out="runs/market")
+score = reseen.score(run, data="Market-1501")
+print(score.mean_average_precision)
 """
 
 from importlib import import_module
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reseen.engine.embed import embed
     from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
     from reseen.engine.run import Run, open_run
-    from reseen.engine.score import evaluate
+    from reseen.engine.score import score
     from reseen.engine.train import train
     from reseen.errors import ReseenError
     from reseen.evaluate.metrics import RetrievalScore
@@ -36,19 +36,19 @@ _HOMES = {
     "Run": "reseen.engine.run",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
-    "evaluate": "reseen.engine.score",
     "load_recipe": "reseen.engine.recipe",
     "open_run": "reseen.engine.run",
     "read_evaluation": "reseen.data.readers",
     "read_training": "reseen.data.readers",
     "run_demo": "reseen.engine.demo",
+    "score": "reseen.engine.score",
     "shipped_recipes": "reseen.engine.recipe",
     "train": "reseen.engine.train",
 }
 
 __all__ = [
     "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run", "__version__", "draw_crowd",
-    "embed", "evaluate", "load_recipe", "open_run", "read_evaluation", "read_training", "run_demo",
+    "embed", "load_recipe", "open_run", "read_evaluation", "read_training", "run_demo", "score",
     "shipped_recipes", "train",
 ]  # fmt: skip
 

@@ -31,6 +31,8 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise SettingsError(_first_problem(cls, error, source)) from None
+        except SettingsError as error:  # from a part that chose its own model, such as a method's settings
+            raise SettingsError(f"{source}: {error}") from None
 
     def to_yaml(self) -> str:
         """All settings as YAML, itself a recipe."""

@@ -15,7 +15,10 @@ def slow(features, labels, centroids, temperature):
     """Written from the formula."""
     total = 0.0
     for feature, label in zip(features.tolist(), labels.tolist(), strict=True):
-        scores = [math.exp(sum(a * b for a, b in zip(feature, c, strict=True)) / temperature) for c in centroids.tolist()]
+        scores = [
+            math.exp(sum(a * b for a, b in zip(feature, c, strict=True)) / temperature)
+            for c in centroids.tolist()
+        ]
         total -= math.log(scores[label] / sum(scores))
     return total / len(labels)
 
@@ -35,9 +38,13 @@ def test_equals_a_slow_loop(batch, clusters, seed):
 
 def test_by_hand():
     feature = torch.tensor([[1.0, 0.0]])
-    assert float(cluster_contrast(feature, torch.tensor([0]), torch.tensor([[0.0, 1.0]]), 0.05)) == 0  # one cluster
+    assert (
+        float(cluster_contrast(feature, torch.tensor([0]), torch.tensor([[0.0, 1.0]]), 0.05)) == 0
+    )  # one cluster
     zeros = torch.zeros(7, 2)
-    assert math.isclose(float(cluster_contrast(feature, torch.tensor([3]), zeros, 0.05)), math.log(7), rel_tol=1e-6)
+    assert math.isclose(
+        float(cluster_contrast(feature, torch.tensor([3]), zeros, 0.05)), math.log(7), rel_tol=1e-6
+    )
 
 
 def test_gradients_reach_features_alone():

@@ -55,7 +55,9 @@ def test_start_is_the_mean_direction_and_noise_is_left_out():
 
 
 def test_hard_update_by_hand():
-    memory = CentroidMemory(on_circle(0, 90), torch.tensor([0, 1]), CentroidSettings(momentum=0.0, update="hard"))
+    memory = CentroidMemory(
+        on_circle(0, 90), torch.tensor([0, 1]), CentroidSettings(momentum=0.0, update="hard")
+    )
     memory.update(on_circle(10, 50, 30), torch.tensor([0, 0, 0]))
     assert torch.allclose(memory.vectors, on_circle(50, 90), atol=1e-6)  # 50 degrees is farthest from 0
 

@@ -7,7 +7,6 @@ from reseen.models import Encoder, ModelSettings
 from reseen.models.backbone import backbone_size
 
 
-
 def encoder(**settings):
     torch.manual_seed(0)
     return Encoder(ModelSettings(**{"backbone": "resnet10t", "weights": "none", **settings}), 64, 32)
@@ -98,20 +97,20 @@ def test_weights_from_a_file_arrive_and_heads_are_left_out(tmp_path):
 
 def test_wrong_weights_say_what_is_wrong(tmp_path):
     missing = tmp_path / "none.safetensors"
-    with pytest.raises(WeightsError, match="no file .*none.safetensors; give a safetensors file"):
+    with pytest.raises(WeightsError, match=r"no file .*none.safetensors; give a safetensors file"):
         encoder(weights=str(missing))
     garbage = tmp_path / "garbage.safetensors"
     garbage.write_bytes(b"not weights at all")
-    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+    with pytest.raises(WeightsError, match=r"not a readable safetensors file"):
         encoder(weights=str(garbage))
     other = tmp_path / "other.safetensors"
     save_file({"conv1.weight": torch.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="does not hold this backbone: it lacks .* such as 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"does not hold this backbone: it lacks .* such as 'bn1.bias'"):
         encoder(weights=str(other))
     state = encoder().trunk.state_dict()
     state["bn1.bias"] = torch.full_like(state["bn1.bias"], float("nan"))
     save_file(state, other)
-    with pytest.raises(WeightsError, match="not numbers in 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"not numbers in 'bn1.bias'"):
         encoder(weights=str(other))
 
 

@@ -35,9 +35,12 @@ def check(
     json
         Write the report to this file too.
     """
+    from json import dumps
+
     from rich.console import Console
 
     from reseen.data.check import check_data
+    from reseen.files import write_text
 
     report = check_data(directory, layout, camera_pattern)
     console = Console(highlight=False)
@@ -48,7 +51,7 @@ def check(
     console.print()
     _print_findings(console, report)
     if json is not None:
-        _write_json(json, report)
+        write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
 
 
@@ -141,18 +144,3 @@ def _clean(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else "?" for letter in text.encode("utf-8", "replace").decode()
     )
-
-
-def _write_json(path: Path, report: "DataReport") -> None:
-    import json
-    import os
-
-    from reseen.errors import StorageError
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{path}: the report cannot be written ({error.strerror})") from None

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 
-def evaluate(run: Path, *, data: Path, json: Path | None = None, quiet: bool = False) -> None:
+def evaluate(
+    run: Path, *, data: Path, json: Path | None = None, report: Path | None = None, quiet: bool = False
+) -> None:
     """Score the last round of a run on query and gallery.
 
     Parameters
@@ -14,6 +16,8 @@ def evaluate(run: Path, *, data: Path, json: Path | None = None, quiet: bool = F
         A folder in the Market-1501 layout, or a manifest with splits and identities.
     json
         Also write the score to this file.
+    report
+        Also write a page with curves and ranked lists to this file; it holds small copies of the crops.
     quiet
         Show no progress.
     """
@@ -21,14 +25,18 @@ def evaluate(run: Path, *, data: Path, json: Path | None = None, quiet: bool = F
 
     from rich.console import Console
 
+    from reseen.engine.report import report_run
     from reseen.engine.run import open_run
-    from reseen.engine.score import evaluate as evaluate_run
+    from reseen.engine.score import read_benchmark, retrieve
     from reseen.evaluate.table import score_table
     from reseen.files import write_text
 
     opened = open_run(run)
-    score = evaluate_run(opened, data, quiet=quiet)
+    retrieval = retrieve(opened, read_benchmark(data, opened.recipe), quiet=quiet)
+    score = retrieval.score()
     Console().print(score_table({run.name: score}))
     if json is not None:
         record = {"run": str(run), "rounds": opened.rounds_done, **score.to_json()}
         write_text(json, json_format.dumps(record, indent=1) + "\n")
+    if report is not None:
+        report_run(report, opened, None, retrieval, {run.name: score}, f"Run {run.name}")

@@ -27,6 +27,8 @@ def recipes(name: str | None = None) -> None:
     table.add_column("recipe", style="cyan", no_wrap=True)
     table.add_column("what it is")
     for recipe, path in shipped_recipes().items():
-        comment = [line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"]
+        comment = [
+            line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"
+        ]
         table.add_row(recipe, " ".join(comment))
     console.print(table)

@@ -41,6 +41,7 @@ def toy(
     quiet
         Show no progress.
     """
+    import shlex
     import time
 
     from rich.console import Console
@@ -70,8 +71,11 @@ def toy(
     )
     console.print(Text.assemble((str(out), "bold"), f": {counts.images:,} crops in {seconds:.1f} s"))
     console.print(Text(f"  {crops}"))
+    place = shlex.quote(str(out))
     if counts.train_images:
-        command = f"reseen train cluster-contrast --data {out} --out runs/{out.absolute().name}"
+        command = (
+            f"reseen train cluster-contrast --data {place} --out {shlex.quote(f'runs/{out.absolute().name}')}"
+        )
     else:
-        command = f"reseen data check {out}"
+        command = f"reseen data check {place}"
     console.print(Text.assemble("  next: ", (command, "bold cyan")))

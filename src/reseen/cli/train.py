@@ -41,7 +41,9 @@ def train(
         run = train_run(loaded, data, out, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
         done = open_run(out).rounds_done
-        print(f"stopped: {out} holds {done} of {loaded.train.rounds} rounds and can be used; --resume goes on")
+        print(
+            f"stopped: {out} holds {done} of {loaded.train.rounds} rounds and can be used; --resume goes on"
+        )
         return 130
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0

@@ -1,6 +1,7 @@
 """PK sampling: batches of P clusters with K images each, spread over cameras where asked."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -97,7 +98,7 @@ def _group_rows(labels: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " m"]
     """Rows of each cluster, in row order."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(labels.max() + 2))
-    return [order[begin:end] for begin, end in zip(starts[:-1], starts[1:], strict=True)]
+    return [order[begin:end] for begin, end in pairwise(starts)]
 
 
 def _round_robin(cameras: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:

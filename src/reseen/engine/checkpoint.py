@@ -89,7 +89,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path}: this checkpoint is damaged ({error}); train again without --resume") from None
+        raise RunError(
+            f"{path}: this checkpoint is damaged ({error}); train again without --resume"
+        ) from None
     if "rounds_done" not in metadata:
         raise RunError(f"{path}: not a checkpoint of reseen")
     return tensors, dict(metadata)

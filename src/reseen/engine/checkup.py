@@ -41,7 +41,9 @@ def _packages() -> list[Finding]:
     try:
         import torchvision.ops  # noqa: F401
     except Exception as error:  # a torch and a torchvision of different builds fail in many ways
-        advice = f"torch and torchvision do not fit together ({type(error).__name__}); install both anew, together"
+        advice = (
+            f"torch and torchvision do not fit together ({type(error).__name__}); install both anew, together"
+        )
         findings.append(Finding("torch with torchvision", "broken", "bad", advice))
     return findings
 
@@ -106,6 +108,8 @@ def _disk() -> list[Finding]:
             pass
     except OSError as error:
         findings.append(
-            Finding("cache", "cannot be written", "slow", f"{error.strerror}; set RESEEN_CACHE to another folder")
+            Finding(
+                "cache", "cannot be written", "slow", f"{error.strerror}; set RESEEN_CACHE to another folder"
+            )
         )
     return findings

@@ -15,6 +15,7 @@ from reseen.engine.console import RunView
 from reseen.engine.crops import open_crops
 from reseen.engine.extract import extract
 from reseen.engine.run import Run, open_run
+from reseen.engine.score import scoring_device
 from reseen.errors import StorageError
 from reseen.files import make_folder, write_atomically
 from reseen.models import Encoder
@@ -41,7 +42,7 @@ def embed(
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
     table = data if isinstance(data, ImageTable) else read_training(Path(data))
-    device = torch.device("cuda" if torch.cuda.is_available() and run.facts["device"] == "cuda" else "cpu")
+    device = scoring_device(run)
     encoder = run.encoder().to(device)
     make_folder(out.parent)
     # Parts of another model or other crops must never be mixed in, so both are part of the folder's name.
@@ -66,7 +67,12 @@ def embed(
 
 
 def _embed_part(
-    run: Run, encoder: Encoder, table: ImageTable, rows: Int64[np.ndarray, " m"], device: torch.device, quiet: bool
+    run: Run,
+    encoder: Encoder,
+    table: ImageTable,
+    rows: Int64[np.ndarray, " m"],
+    device: torch.device,
+    quiet: bool,
 ) -> pa.Table:
     crops = open_crops(table.select(rows), run.recipe.data, encoder.height, encoder.width, progress=not quiet)
     vectors = extract(encoder, crops, device).vectors.numpy()

@@ -18,15 +18,25 @@ BATCH = 256
 
 @torch.no_grad()
 def extract(
-    encoder: nn.Module, crops: Crops, device: torch.device, progress: Progress = no_progress
+    encoder: nn.Module,
+    crops: Crops,
+    device: torch.device,
+    progress: Progress = no_progress,
+    mirrored: bool = False,
 ) -> Features:
-    """Unit features of every crop, in row order; `encoder` may be wrapped by Fabric."""
+    """Unit features of every crop, in row order; `encoder` may be wrapped by Fabric.
+
+    With `mirrored`, the direction of the sum of a crop's vector and its mirror image's.
+    """
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
     for rows, images in _batches(crops, plain, device):
-        vectors[rows] = encoder(images).float().cpu()
+        features = encoder(images)
+        if mirrored:
+            features = features + encoder(images.flip(3))
+        vectors[rows] = features.float().cpu()
         progress(len(rows))
     plain.train(training)
     return Features(unit(vectors))

@@ -58,7 +58,7 @@ def fit(training: Training, view: RunView, resume: bool) -> None:
     for number in range(done + 1, settings.rounds + 1):
         began = time.perf_counter()
         progress = view.phase(f"round {number}: features", len(training.crops))
-        features = extract(training.encoder, training.crops, device, progress)
+        features = extract(training.encoder, training.crops, device, progress, settings.mirrored_features)
         extracted = time.perf_counter()
         plan = training.method.begin_round(features, settings.iterations)
         clustered = time.perf_counter()
@@ -74,9 +74,7 @@ def fit(training: Training, view: RunView, resume: bool) -> None:
     log.close()
 
 
-def train_round(
-    training: Training, plan: Round, number: int, view: RunView
-) -> tuple[dict[str, float], int]:
+def train_round(training: Training, plan: Round, number: int, view: RunView) -> tuple[dict[str, float], int]:
     """One round of batches; returns the mean of each loss term and the number of images seen."""
     settings = training.recipe.train
     labels = to_index_tensor(plan.clustering.labels.labels)

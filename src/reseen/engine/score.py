@@ -8,13 +8,13 @@ import torch
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.readers import read_evaluation
 from reseen.engine.console import RunView
-from reseen.engine.crops import open_crops
+from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run, open_run
-from reseen.evaluate.metrics import RetrievalScore, score
+from reseen.evaluate import metrics
+from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.ranking import RetrievalTask
-from reseen.models import Encoder
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,20 @@ def read_benchmark(data: str | Path, recipe: Recipe) -> Benchmark:
     return Benchmark(*read_evaluation(Path(data), layout=layout))
 
 
-def evaluate(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> RetrievalScore:
+@dataclass(frozen=True)
+class Retrieval:
+    """A task to score, and the crops behind its rows, to look at."""
+
+    task: RetrievalTask
+    query: Crops
+    gallery: Crops
+
+    def score(self) -> RetrievalScore:
+        """By the Market-1501 protocol."""
+        return metrics.score(self.task)
+
+
+def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> RetrievalScore:
     """Score the last round of a run by the Market-1501 protocol; the last round is the result, none is chosen.
 
     Raises:
@@ -43,22 +56,28 @@ def evaluate(run: Run | str | Path, data: str | Path, *, quiet: bool = False) ->
         DataError: `data` has no query and gallery, or no query can be scored.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    device = torch.device("cuda" if torch.cuda.is_available() and run.facts["device"] == "cuda" else "cpu")
-    benchmark = read_benchmark(data, run.recipe)
-    return score(retrieval_task(run.encoder().to(device), benchmark, run.recipe, device, quiet=quiet))
+    return retrieve(run, read_benchmark(data, run.recipe), quiet=quiet).score()
 
 
-def retrieval_task(
-    encoder: Encoder, benchmark: Benchmark, recipe: Recipe, device: torch.device, *, quiet: bool = False
-) -> RetrievalTask:
+def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieval:
     """Features of query and gallery beside the truth; unreadable crops are left out on both sides."""
+    device = scoring_device(run)
+    encoder = run.encoder().to(device)
     sides = []
     with RunView(0, quiet) as view:
         for name, table in (("query", benchmark.query), ("gallery", benchmark.gallery)):
             crops = open_crops(
-                table.images, recipe.data, encoder.height, encoder.width, progress=not quiet
+                table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet
             )
             features = extract(encoder, crops, device, view.phase(f"{name}: features", len(crops)))
-            sides.append((features, table.identities[crops.store_rows.numpy()], crops.table.cameras))
-    (query, query_ids, query_cameras), (gallery, gallery_ids, gallery_cameras) = sides
-    return RetrievalTask(query, gallery, query_ids, query_cameras, gallery_ids, gallery_cameras)
+            sides.append((crops, features, table.identities[crops.store_rows.numpy()]))
+    (query, query_features, query_ids), (gallery, gallery_features, gallery_ids) = sides
+    task = RetrievalTask(
+        query_features, gallery_features, query_ids, query.table.cameras, gallery_ids, gallery.table.cameras
+    )
+    return Retrieval(task, query, gallery)
+
+
+def scoring_device(run: Run) -> torch.device:
+    """The device a run was trained on, where it is at hand, else the CPU."""
+    return torch.device("cuda" if run.facts["device"] == "cuda" and torch.cuda.is_available() else "cpu")

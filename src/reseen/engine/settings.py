@@ -16,6 +16,10 @@ class TrainSettings(Settings):
     iterations: Annotated[int, Field(ge=1)] = 200
     """Batches per round."""
 
+    mirrored_features: bool = False
+    """Cluster the mean of each crop's vector and its mirror image's: fewer people split or fused, for twice the
+    time of extraction. Scores never use it."""
+
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """`sgd` has momentum 0.9."""
 

@@ -141,7 +141,9 @@ def _device(recipe: Recipe) -> str:
 
 def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: int) -> Training:
     settings, device = recipe.train, _device(recipe)
-    torch.manual_seed(recipe.seed)  # random starts and stochastic depth of timm draw from the global generator
+    torch.manual_seed(
+        recipe.seed
+    )  # random starts and stochastic depth of timm draw from the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
     encoder = Encoder(recipe.model, height, width)
     if settings.channels_last:

@@ -58,7 +58,7 @@ class ClusterContrast(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
         clustering = cluster_features(
-            features, self._settings.jaccard, self._settings.dbscan, self._around.device
+            features, self._settings.jaccard, self._settings.dbscan, self._around.device.type
         )
         self._memory = CentroidMemory(
             features.vectors.to(self._around.device),
@@ -73,9 +73,7 @@ class ClusterContrast(AbstractMethod):
     def losses(self, batch: Batch) -> Step:
         """One term: the contrast with the centroids."""
         features = self._around.encoder(batch.images)
-        contrast = cluster_contrast(
-            features, batch.labels, self.memory.vectors, self._settings.temperature
-        )
+        contrast = cluster_contrast(features, batch.labels, self.memory.vectors, self._settings.temperature)
         return Step({"contrast": contrast}, features.detach(), batch.labels)
 
     def after_step(self, step: Step) -> None:

@@ -77,7 +77,9 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
 
 def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
     if not timm.is_model(name.partition(".")[0]):
-        raise SettingsError(f"model.backbone: timm has no model '{name}'{suggestion(name, timm.list_models())}")
+        raise SettingsError(
+            f"model.backbone: timm has no model '{name}'{suggestion(name, timm.list_models())}"
+        )
     config = timm.get_pretrained_cfg(name)
     return config if config is not None else timm.models.PretrainedCfg()
 

@@ -86,5 +86,3 @@ def _pooling(settings: ModelSettings, backbone: Backbone) -> nn.Module:
 def count_parameters(encoder: nn.Module) -> int:
     """Numbers that training may change."""
     return sum(parameter.numel() for parameter in encoder.parameters() if parameter.requires_grad)
-
-

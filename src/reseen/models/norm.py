@@ -71,7 +71,14 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None) -> Tensor:
     """The forward pass of a batch-norm module with group-fixed statistics."""
     if not module.training:
         return F.batch_norm(
-            images, module.running_mean, module.running_var, module.weight, module.bias, False, 0.0, module.eps
+            images,
+            module.running_mean,
+            module.running_var,
+            module.weight,
+            module.bias,
+            False,
+            0.0,
+            module.eps,
         )
     running = None
     if module.running_mean is not None and module.running_var is not None:

@@ -1,0 +1,178 @@
+"""Train and score arms of a protocol over seeds; one JSON per run, resumable.
+
+python benchmarks/accuracy.py --protocol market-mini --data DIR --weights FILE --arms no-training,norm-16 --seeds 0,1,2
+
+A run whose JSON is there is skipped; one that was stopped goes on from its last round. `--table` prints what is
+there. Nothing is chosen with identities: the last round is scored, once.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.protocols import PROTOCOLS, Arm, Protocol
+
+import reseen
+from reseen.engine.clusters import CLUSTERS, read_clusters
+from reseen.engine.environment import hardware, versions
+from reseen.engine.recipe import load_recipe
+from reseen.engine.score import retrieve
+from reseen.files import write_text
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what is missing, then print the table."""
+    arguments = parse()
+    protocol = PROTOCOLS[arguments.protocol]
+    arms = (
+        [protocol.arm(name) for name in arguments.arms.split(",")] if arguments.arms else list(protocol.arms)
+    )
+    if not arguments.table:
+        for seed in [int(seed) for seed in arguments.seeds.split(",")]:
+            for arm in arms:
+                run_arm(protocol, arm, seed, arguments)
+    print_table(protocol, arguments.results)
+
+
+def parse() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), required=True)
+    parser.add_argument("--arms", default="", help="names, comma-separated; all when not given")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--data", type=Path, help="folder in the Market-1501 layout")
+    parser.add_argument("--weights", default="hub", help="safetensors file of the backbone, or 'hub'")
+    parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--recipe", type=Path, help="another recipe than the protocol's, for tuning")
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    if arguments.data is None and not arguments.table:
+        parser.error("--data is needed to run arms")
+    return arguments
+
+
+def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespace) -> None:
+    """Train and score one arm with one seed, unless its JSON is there."""
+    target = arguments.results / f"{protocol.name}--{arm.name}--seed{seed}.json"
+    if target.is_file():
+        return
+    flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), *arm.flags]
+    recipe = load_recipe(arguments.recipe or protocol.recipe, flags)
+    folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
+    began = time.perf_counter()
+    run = reseen.train(recipe, protocol.training(arguments.data), folder, resume=True)
+    trained = time.perf_counter()
+    result = retrieve(run, protocol.benchmark(arguments.data)).score()
+    record = {
+        "protocol": protocol.name,
+        "arm": arm.name,
+        "text": arm.text,
+        "seed": seed,
+        "score": result.to_json(),
+        "clusters": cluster_agreement(folder) if (folder / CLUSTERS).is_file() else None,
+        "seconds": {
+            "training": round(sum(row["seconds"] for row in run.log), 1),
+            "this_call": round(trained - began, 1),
+        },
+        "rounds": [trim(row) for row in run.log],
+        "recipe": recipe.model_copy(
+            update={"model": recipe.model.model_copy(update={"weights": Path(str(arguments.weights)).name})}
+        ).model_dump(mode="json"),
+        "command": f"python benchmarks/accuracy.py --protocol {protocol.name} --arms {arm.name} --seeds {seed} "
+        f"--data MARKET --weights {Path(str(arguments.weights)).name}",
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_text(target, json.dumps(record, indent=1) + "\n")
+    Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {result.mean_average_precision:.1%}")
+
+
+def trim(row: dict) -> dict:
+    """A round without what can be computed from the rest."""
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def cluster_agreement(folder: Path) -> dict[str, float]:
+    """How the last round's clusters agree with the truth in the file names; for the analysis, never for training."""
+    from sklearn.metrics import adjusted_rand_score
+
+    labels, truth = [], []
+    for cluster, paths in read_clusters(folder).items():
+        labels += [cluster] * len(paths)
+        truth += [path.rpartition("/")[2].partition("_")[0] for path in paths]
+    kept = np.array(labels) >= 0
+    labels, truth = np.array(labels)[kept], np.array(truth)[kept]
+    majority = sum(np.unique(truth[labels == c], return_counts=True)[1].max() for c in np.unique(labels))
+    return {
+        "clusters": len(np.unique(labels)),
+        "people": len(np.unique(truth)),
+        "clustered_share": round(float(kept.mean()), 4),
+        "adjusted_rand_index": round(float(adjusted_rand_score(truth, labels)), 4),
+        "purity": round(float(majority / len(labels)), 4),
+    }
+
+
+def commit() -> str:
+    """The commit of the working tree, with a mark when there are changes."""
+    here = Path(__file__).parent
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain", "--", "../src"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def print_table(protocol: Protocol, results: Path) -> None:
+    """Mean and spread over seeds of every arm that has results."""
+    table = Table(
+        title=f"{protocol.name}: percent, mean ± standard deviation over seeds", title_justify="left"
+    )
+    for name in ("arm", "seeds", "mAP", "Rank-1", "Rank-5", "mINP", "clusters", "ARI", "minutes"):
+        table.add_column(name, justify="left" if name == "arm" else "right")
+    for arm in protocol.arms:
+        files = sorted(results.glob(f"{protocol.name}--{arm.name}--seed*.json"))
+        records = [json.loads(file.read_text()) for file in files]
+        if records:
+            table.add_row(arm.name, str(len(records)), *summary(records))
+    Console(width=120).print(table)
+
+
+def summary(records: list[dict]) -> list[str]:
+    """Cells of an arm."""
+
+    def spread(values: list[float], scale: float = 100) -> str:
+        deviation = f" ± {scale * stdev(values):.1f}" if len(values) > 1 else ""
+        return f"{scale * mean(values):.1f}{deviation}"
+
+    scores = [record["score"] for record in records]
+    cells = [spread([s["mAP"] for s in scores])]
+    cells += [spread([s["cmc"][k] for s in scores]) for k in ("1", "5")]
+    cells.append(spread([s["mINP"] for s in scores]))
+    clusters = [record["clusters"] for record in records if record["clusters"]]
+    cells.append(spread([c["clusters"] for c in clusters], 1) if clusters else "")
+    cells.append(spread([c["adjusted_rand_index"] for c in clusters]) if clusters else "")
+    return [*cells, spread([record["seconds"]["training"] / 60 for record in records], 1)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Market-1501, whole and in small.
+
+`market`: 12,936 training crops, 3,368 queries, gallery of 15,913 (junk dropped), 256 x 128.
+`market-mini`: for a CPU. The first 150 training people by identity are the unlabelled pool; the first 150 query
+people are scored against their gallery images and 500 distractors drawn with a fixed seed, at 128 x 64. Identities
+choose which files take part, and are gone from the table that is trained on.
+`market-mini-validation`: the same pool, scored on the 150 training people after it, so that settings can be tuned
+without a look at any test person: one query per person and camera, the other images and 500 of later people are
+the gallery.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from benchmarks.protocols.protocol import Arm, Protocol
+
+from reseen import ImageTable, read_evaluation, read_training
+from reseen.data.evaluation_table import EvaluationTable
+from reseen.engine.score import Benchmark
+
+_HERE = Path(__file__).parent
+_PEOPLE = 150
+_DISTRACTORS = 500
+_DISTRACTOR_SEED = 0
+
+_ARMS = (
+    Arm("no-training", "starting weights, neck settled on the unlabelled pool", ("--train.rounds", "0")),
+    Arm("cluster-contrast", "the recipe: cameras in the sampler, norm groups of 64"),
+    Arm("no-cameras", "camera names removed", ("--cameras", "false")),
+    Arm("norm-16", "norm groups of 16 images", ("--model.norm-group", "16")),
+    Arm("norm-whole", "the whole batch as one norm group", ("--model.norm-group", "null")),
+)
+
+
+def _whole_benchmark(root: Path) -> Benchmark:
+    return Benchmark(*read_evaluation(root))
+
+
+def _mini_training(root: Path) -> ImageTable:
+    table = read_training(root)
+    identities = _identities(table)
+    return table.select(np.flatnonzero(np.isin(identities, np.unique(identities)[:_PEOPLE])))
+
+
+def _mini_benchmark(root: Path) -> Benchmark:
+    query, gallery = read_evaluation(root)
+    people = np.unique(query.identities)[:_PEOPLE]
+    distractors = np.flatnonzero(gallery.identities == 0)
+    drawn = np.random.default_rng(_DISTRACTOR_SEED).choice(distractors, _DISTRACTORS, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(np.isin(gallery.identities, people)), drawn]))
+    return Benchmark(
+        _select(query, np.flatnonzero(np.isin(query.identities, people))), _select(gallery, rows)
+    )
+
+
+def _validation_benchmark(root: Path) -> Benchmark:
+    table = read_training(root)
+    identities = _identities(table)
+    people = np.unique(identities)
+    held_out, later = people[_PEOPLE : 2 * _PEOPLE], people[2 * _PEOPLE :]
+    generator = np.random.default_rng(_DISTRACTOR_SEED)
+    order = generator.permutation(np.flatnonzero(np.isin(identities, held_out)))
+    _, first = np.unique(identities[order] * 1000 + table.cameras[order], return_index=True)
+    query = np.sort(order[first])
+    distractors = generator.choice(np.flatnonzero(np.isin(identities, later)), _DISTRACTORS, replace=False)
+    gallery = np.sort(np.concatenate([np.setdiff1d(order, query), distractors]))
+    whole = EvaluationTable(table, identities)
+    return Benchmark(_select(whole, query), _select(whole, gallery))
+
+
+def _identities(table: ImageTable) -> np.ndarray:
+    """Who is on each crop, from the file names: for choosing files and for scoring."""
+    return np.array([int(path.rpartition("/")[2].partition("_")[0]) for path in table.paths], dtype=np.int64)
+
+
+def _select(table: EvaluationTable, rows: np.ndarray) -> EvaluationTable:
+    return EvaluationTable(table.images.select(rows), table.identities[rows])
+
+
+MARKET = Protocol("market", _HERE / "market.yaml", read_training, _whole_benchmark, _ARMS)
+MARKET_MINI = Protocol("market-mini", _HERE / "market-mini.yaml", _mini_training, _mini_benchmark, _ARMS)
+MARKET_MINI_VALIDATION = Protocol(
+    "market-mini-validation", _HERE / "market-mini.yaml", _mini_training, _validation_benchmark, _ARMS
+)

@@ -1,0 +1,39 @@
+"""What a protocol is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reseen import ImageTable
+from reseen.engine.score import Benchmark
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A variant of the protocol's recipe."""
+
+    name: str
+    text: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A data selection, a recipe and its arms."""
+
+    name: str
+    recipe: Path
+    training: Callable[[Path], ImageTable]
+    """From the data folder to the unlabelled pool."""
+    benchmark: Callable[[Path], Benchmark]
+    """From the data folder to query and gallery."""
+    arms: tuple[Arm, ...]
+
+    def arm(self, name: str) -> Arm:
+        """An arm by name."""
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        raise SystemExit(
+            f"{self.name} has no arm '{name}'; it has {', '.join(arm.name for arm in self.arms)}"
+        )

@@ -1,0 +1,172 @@
+"""The cache folder of decoded crops: one folder per entry, made under a temporary name and then renamed.
+
+Nothing is locked. Two processes that prepare the same entry both write their own temporary folder; the first
+rename wins and the other is thrown away. What a killed process leaves behind is removed by the next one.
+"""
+
+import json
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PIXELS_FILE = "pixels.npy"
+"""The array in an entry."""
+
+DETAILS_FILE = "entry.json"
+"""What the entry holds, for people and for checking."""
+
+_TEMPORARY = ".tmp-"
+_STALE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Decoded crops on disk. `used`: seconds since 1970."""
+
+    folder: Path
+    size_bytes: int
+    used: float
+    details: dict
+
+    @property
+    def key(self) -> str:
+        """The hash of files and geometry that names the entry."""
+        return self.folder.name
+
+
+def cache_folder(chosen: Path | None = None) -> Path:
+    """Where decoded crops are kept, below `chosen`, `$RESEEN_CACHE`, or `reseen` in the user's caches."""
+    if chosen is not None:
+        return chosen.expanduser() / "pixels"
+    own, general = os.environ.get("RESEEN_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    base = Path(own) if own else Path(general or Path.home() / ".cache") / "reseen"
+    return base.expanduser() / "pixels"
+
+
+def entries(folder: Path) -> list[Entry]:
+    """All finished entries, least recently used first; what cannot be read is left out."""
+    found = []
+    for place in folder.iterdir() if folder.is_dir() else ():
+        try:
+            details = read_details(place)
+            size = sum(file.stat().st_size for file in place.iterdir())
+            if not place.name.startswith(_TEMPORARY):
+                found.append(Entry(place, size, (place / DETAILS_FILE).stat().st_mtime, details))
+        except (OSError, ValueError):
+            continue
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def read_details(entry: Path) -> dict:
+    """What an entry says about itself.
+
+    Raises:
+        OSError: it is gone.
+        ValueError: the file is damaged.
+    """
+    details = json.loads((entry / DETAILS_FILE).read_text(encoding="utf-8"))
+    if not isinstance(details, dict) or not isinstance(details.get("problems"), dict):
+        raise ValueError(f"{entry / DETAILS_FILE} is damaged")
+    return details
+
+
+def touch(entry: Path) -> None:
+    """Mark an entry as just used."""
+    with suppress(OSError):  # someone else's read-only cache is used all the same
+        os.utime(entry / DETAILS_FILE)
+
+
+def make(folder: Path, key: str, fill: Callable[[Path], dict]) -> Path:
+    """Make an entry: `fill` writes `PIXELS_FILE` in the folder it is given and returns the details.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    temporary = folder / f"{_TEMPORARY}{key}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary.mkdir(parents=True)
+    try:
+        details = fill(temporary)
+        with (temporary / DETAILS_FILE).open("w", encoding="utf-8") as file:
+            json.dump(details, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            temporary.rename(folder / key)
+            _sync(folder)
+        except OSError:
+            if not (folder / key / DETAILS_FILE).exists():  # else another process was first: its entry serves
+                raise
+        return folder / key
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def evict(folder: Path, needed_bytes: int, cap_bytes: int) -> None:
+    """Remove entries, least recently used first, until `needed_bytes` more fit under the cap."""
+    held = entries(folder)
+    total = sum(entry.size_bytes for entry in held)
+    for entry in held:
+        if total + needed_bytes <= cap_bytes:
+            return
+        remove(entry.folder)
+        total -= entry.size_bytes
+
+
+def remove(entry: Path) -> None:
+    """Remove an entry; a process that has it open keeps its pixels."""
+    hidden = entry.with_name(f"{_TEMPORARY}{entry.name}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        entry.rename(hidden)  # at once, so that nobody opens half an entry
+    except OSError:
+        hidden = entry
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def clear(folder: Path) -> int:
+    """Remove every entry and abandoned temporary; returns the bytes freed."""
+    held = entries(folder)
+    for entry in held:
+        remove(entry.folder)
+    sweep(folder)
+    return sum(entry.size_bytes for entry in held if not entry.folder.exists())
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporaries whose process is gone, or, made on another machine, untouched for a day."""
+    for place in folder.glob(f"{_TEMPORARY}*") if folder.is_dir() else ():
+        host, process = ["", "", *place.name.split("-")][-3:-1]
+        try:
+            idle = time.time() - max(item.stat().st_mtime for item in (place, *place.iterdir()))
+        except OSError:
+            continue
+        gone = host == _host() and process.isdecimal() and not _alive(int(process))
+        if gone or idle > _STALE_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _host() -> str:
+    return socket.gethostname().replace("-", "_").replace("/", "_")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # not ours to signal, so it lives
+        return True
+    return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

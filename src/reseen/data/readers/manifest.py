@@ -1,0 +1,189 @@
+"""A CSV or Parquet table: column `path`, and if wanted `camera`, `tracklet`, `time`, `identity`, `split`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from reseen.config import suggestion
+from reseen.data.evaluation_table import EvaluationTable
+from reseen.data.readers.columns import number, number_tracklets, seconds
+from reseen.data.table import ImageTable
+from reseen.errors import DataError
+
+COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
+"""The columns a manifest may have; only the first must be there."""
+
+SPLITS = ("train", "query", "gallery")
+"""What the `split` column may say."""
+
+JUNK = "-1"
+"""The identity of crops that evaluation leaves out."""
+
+Columns = dict[str, list[str | None]]
+
+
+def read_training(manifest: Path) -> ImageTable:
+    """The rows whose split is `train`, or all when there is no `split` column; identities are not read.
+
+    Raises:
+        DataError: the manifest cannot be read, has wrong columns or values, or lists files that do not exist.
+    """
+    columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
+    return _table(manifest, _of_split(manifest, columns, "train"), ())
+
+
+def read_evaluation(manifest: Path) -> tuple[EvaluationTable, EvaluationTable]:
+    """The rows whose split is `query` and `gallery`, without those of identity -1.
+
+    Raises:
+        DataError: as in `read_training`, or there is no `split` or `identity` column.
+    """
+    splits = labelled_splits(manifest, ("query", "gallery"))
+    query, gallery = (
+        table.select(np.flatnonzero(table.identities != int(JUNK))) for table in splits.values()
+    )
+    return query, gallery
+
+
+def labelled_splits(manifest: Path, names: Sequence[str] | None = None) -> dict[str, EvaluationTable]:
+    """Splits with the people on them, numbered alike; those present when `names` is not given.
+
+    Identities that are all whole numbers keep their value, others are numbered from 0.
+
+    Raises:
+        DataError: as in `read_evaluation`.
+    """
+    columns = _columns(manifest, COLUMNS)
+    if "identity" not in columns:
+        raise DataError(f"{manifest}: evaluation needs a column 'identity', found {', '.join(columns)}")
+    if names is None:
+        present = set(columns.get("split", ["train"]))
+        names = [name for name in SPLITS if name in present]
+    elif "split" not in columns:
+        raise DataError(f"{manifest}: evaluation needs a column 'split' that says query or gallery")
+    chosen = {name: _of_split(manifest, columns, name) for name in names}
+    cameras = {name for part in chosen.values() for name in part.get("camera", []) if name is not None}
+    people = _numbered([person for part in chosen.values() for person in part["identity"]], manifest)
+    result, start = {}, 0
+    for name, part in chosen.items():
+        count = len(part["path"])
+        order = np.array(_order(part), dtype=np.int64)
+        result[name] = EvaluationTable(_table(manifest, part, cameras), people[start : start + count][order])
+        start += count
+    return result
+
+
+def has_identities(manifest: Path) -> bool:
+    """True when the manifest has an identity column."""
+    return "identity" in _columns(manifest, COLUMNS)
+
+
+def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
+    """The wanted columns that are there, as text; blank is None."""
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    try:
+        if manifest.suffix.lower() == ".parquet":
+            table = parquet.read_table(manifest)
+        else:
+            types = dict.fromkeys(COLUMNS, pyarrow.string())
+            options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+            table = csv.read_csv(manifest, convert_options=options)
+    except FileNotFoundError:
+        raise DataError(f"{manifest}: no such manifest") from None
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{manifest}: cannot be read as a manifest: {reason}") from None
+    _check_columns(manifest, table.column_names)
+    held = {name: table.column(name).to_pylist() for name in wanted if name in table.column_names}
+    return {name: [_text(value) for value in values] for name, values in held.items()}
+
+
+def _check_columns(manifest: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in COLUMNS:
+            hint = suggestion(name, COLUMNS) or f"; the columns are {', '.join(COLUMNS)}"
+            raise DataError(f"{manifest}: unknown column '{name}'{hint}")
+    if len(set(names)) < len(names):
+        raise DataError(f"{manifest}: a column is there twice: {', '.join(names)}")
+    if "path" not in names:
+        raise DataError(f"{manifest}: no column 'path', found {', '.join(names) or 'none'}")
+
+
+def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
+    """The rows of a split, with their paths checked."""
+    values = columns.get("split", ["train"] * len(columns["path"]))
+    for row, value in enumerate(values):
+        if value not in SPLITS:
+            found = "nothing" if value is None else f"'{value}'"
+            hint = suggestion(value or "", SPLITS) or f"; known: {', '.join(SPLITS)}"
+            raise DataError(f"{manifest}: row {row + 1}: split is {found}{hint}")
+    rows = [row for row, value in enumerate(values) if value == split]
+    if not rows:
+        raise DataError(f"{manifest}: no row of split '{split}' among {len(values):,} rows")
+    part = {name: [column[row] for row in rows] for name, column in columns.items()}
+    _check_paths(manifest, part["path"], rows)
+    return part
+
+
+def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int]) -> None:
+    seen = set()
+    for path, row in zip(paths, rows, strict=True):
+        if path is None:
+            raise DataError(f"{manifest}: row {row + 1}: no path")
+        if path in seen:
+            raise DataError(f"{manifest}: row {row + 1}: {path} is listed twice")
+        seen.add(path)
+    missing = [path for path in paths if path is not None and not (manifest.parent / path).is_file()]
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise DataError(
+            f"{manifest}: {len(missing):,} of {len(paths):,} files do not exist: {shown}; "
+            f"paths start from {manifest.parent}"
+        )
+
+
+def _order(part: Columns) -> list[int]:
+    """Row order by path."""
+    return sorted(range(len(part["path"])), key=lambda row: part["path"][row] or "")
+
+
+def _table(manifest: Path, part: Columns, known_cameras: set[str] | tuple[()]) -> ImageTable:
+    order = _order(part)
+    ordered = {name: [column[row] for row in order] for name, column in part.items()}
+    blank: list[str | None] = [None] * len(order)
+    cameras, names = number(ordered.get("camera", blank), known_cameras)
+    tracklets = number_tracklets(ordered["tracklet"], cameras) if "tracklet" in ordered else None
+    times = _times(manifest, ordered["time"]) if "time" in ordered else None
+    paths = tuple(Path(path).as_posix() for path in ordered["path"] if path is not None)
+    return ImageTable(manifest.parent.resolve(), paths, cameras, names, tracklets, times)
+
+
+def _times(manifest: Path, texts: Sequence[str | None]) -> np.ndarray:
+    try:
+        return np.array([seconds(text) for text in texts], dtype=np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{manifest}: column 'time' holds seconds or dates like 2024-05-01T12:00:00: {error}"
+        ) from None
+
+
+def _numbered(names: Sequence[str | None], manifest: Path) -> Int64[np.ndarray, " n"]:
+    if None in names:
+        raise DataError(
+            f"{manifest}: {names.count(None):,} rows have no identity; write {JUNK} for crops to leave out"
+        )
+    try:
+        return np.array([int(name) for name in names if name is not None], dtype=np.int64)
+    except (ValueError, OverflowError):
+        people, _ = number([None if name == JUNK else name for name in names])
+        return people
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

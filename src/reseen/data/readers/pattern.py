@@ -1,0 +1,74 @@
+"""Patterns such as `{camera}_{*}.jpg` that say where a path names the camera, the tracklet or the time."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from reseen.config import suggestion
+from reseen.errors import SettingsError
+
+_FIELDS = ("camera", "tracklet", "time")
+
+
+@dataclass(frozen=True)
+class PathPattern:
+    """A compiled pattern.
+
+    `{camera}`, `{tracklet}` and `{time}` stand for the shortest text without a slash, `{*}` for any text. A
+    pattern with a slash is held against the path relative to the data folder, one without against the file
+    name alone. Letter case does not matter outside the fields.
+    """
+
+    text: str
+    expression: re.Pattern[str]
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The fields in a relative path, or None when it does not fit."""
+        found = self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
+        return found.groupdict() if found else None
+
+
+def compile_pattern(text: str) -> PathPattern:
+    """Compile a pattern.
+
+    Raises:
+        SettingsError: no field at all, an unknown one, or one given twice.
+    """
+    expression, seen = "", set()
+    for part in re.split(r"(\{[^{}]*\})", text):
+        name = part[1:-1]
+        if not (part.startswith("{") and part.endswith("}")):
+            expression += re.escape(part)
+        elif name == "*":
+            expression += ".*?"
+        elif name not in _FIELDS:
+            hint = suggestion(name, _FIELDS) or f"; known: {', '.join(_FIELDS)} and *"
+            raise SettingsError(f"camera pattern '{text}': no field '{{{name}}}'{hint}")
+        elif name in seen:
+            raise SettingsError(f"camera pattern '{text}': {{{name}}} is given twice")
+        else:
+            seen.add(name)
+            expression += f"(?P<{name}>[^/]+?)"
+    if not seen:
+        raise SettingsError(
+            f"camera pattern '{text}' names no field; write for example '{{camera}}/{{*}}' for sub-folders "
+            "or '{camera}_{*}.jpg' for file names"
+        )
+    return PathPattern(text, re.compile(expression, re.IGNORECASE | re.DOTALL))
+
+
+def fields(paths: Sequence[str], text: str) -> list[dict[str, str]]:
+    """The fields in each path; empty where a path does not fit.
+
+    Raises:
+        SettingsError: the pattern is wrong or fits no path.
+    """
+    pattern = compile_pattern(text)
+    found = [pattern.match(path) for path in paths]
+    if not any(found):
+        raise SettingsError(
+            f"camera pattern '{text}' fits none of {len(paths):,} images; the first is '{paths[0]}'. "
+            "{*} stands for any text; a pattern without / is held against the file name alone"
+        )
+    return [match or {} for match in found]

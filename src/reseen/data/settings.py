@@ -1,0 +1,33 @@
+"""Settings of the images: where the cameras come from, how large crops are, where decoded pixels are kept."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from reseen.config import Settings
+
+
+class DataSettings(Settings):
+    """How crops are found, decoded and kept."""
+
+    layout: Literal["auto", "market1501", "folder", "manifest"] = "auto"
+    """How the data lies on disk; `auto` looks."""
+
+    camera_pattern: str | None = None
+    """Where a bare folder's paths name the camera: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`."""
+
+    height: int | None = Field(default=None, ge=8, le=4096)
+    """Height of a crop in pixels; the backbone's own when not given."""
+
+    width: int | None = Field(default=None, ge=8, le=4096)
+    """Width of a crop in pixels; the backbone's own when not given."""
+
+    cache_dir: Path | None = None
+    """Folder for decoded crops; `$RESEEN_CACHE`, else the user's cache folder, when not given."""
+
+    cache_gigabytes: float = Field(default=20.0, ge=0)
+    """Most that decoded crops may take on disk, in GB; the least recently used go first, 0 keeps none."""
+
+    unreadable_share: float = Field(default=0.01, ge=0, le=1)
+    """Share of images, 0 to 1, that may be unreadable before reseen stops."""

@@ -1,0 +1,129 @@
+"""Gather what the HTML page shows of a run: curves, clusters and ranked lists."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from reseen.engine.clusters import read_clusters
+from reseen.engine.crops import Crops
+from reseen.engine.run import Run
+from reseen.engine.score import Retrieval
+from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.ranking import top_ranked
+from reseen.evaluate.report import ClusterSheet, RankedAnswer, RankedList, ReportContent, write_report
+from reseen.records import NOISE, UNKNOWN_CAMERA, to_index_tensor
+
+_SHEETS = 12
+_SHEET_IMAGES = 24
+_LISTS = 8
+_ANSWERS = 10
+
+
+def report_run(
+    path: Path,
+    run: Run,
+    training: Crops | None,
+    retrieval: Retrieval,
+    scores: Mapping[str, RetrievalScore],
+    title: str,
+) -> None:
+    """Write the page of a run; `training` are the crops it learned from, None when they are not at hand.
+
+    Raises:
+        StorageError: `path` cannot be written.
+    """
+    write_report(
+        path,
+        ReportContent(
+            title=title,
+            settings=run.recipe.to_yaml(),
+            facts=_facts(run),
+            rounds=run.log,
+            scores={name: score.to_json() for name, score in scores.items()},
+            sheets=[] if training is None else _sheets(run, training),
+            ranked=_ranked(retrieval),
+        ),
+    )
+
+
+def _facts(run: Run) -> dict[str, str]:
+    facts = run.facts
+    place = facts["hardware"]["gpu"] if facts["device"] == "cuda" else facts["hardware"]["processor"]
+    versions = facts["versions"]
+    return {
+        "crops": f"{facts['images']:,} unlabelled, {facts['height']} x {facts['width']} pixels",
+        "cameras": str(facts["cameras"]) if facts["cameras"] else "none used",
+        "encoder": "; ".join(facts["encoder"]),
+        "learning": f"{facts['parameters'] / 1e6:.1f} M parameters",
+        "hardware": f"{place}, {facts['hardware']['torch_threads']} threads",
+        "versions": ", ".join(f"{name} {versions[name]}" for name in ("reseen", "torch", "timm", "python")),
+        "command": facts["command"],
+    }
+
+
+def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
+    """The largest clusters and some noise; a spread of images from each."""
+    rows = {path: row for row, path in enumerate(training.table.paths)}
+    members = read_clusters(run.folder)
+    clusters = [cluster for cluster in members if cluster != NOISE]
+    # The largest tell of fused people, the middle of the usual case, the smallest of fragments.
+    third = _SHEETS // 3
+    middle = len(clusters) // 2
+    picked = {
+        "large": clusters[:third],
+        "middling": clusters[max(middle - third // 2, third) : middle + third // 2],
+        "small": clusters[-third:] if len(clusters) > 2 * third else [],
+    }
+    sheets = []
+    for kind, chosen in picked.items():
+        for cluster in chosen:
+            paths = [path for path in members[cluster] if path in rows]
+            title = f"cluster {cluster}, {kind}: {len(paths)} crops"
+            sheets.append(ClusterSheet(title, _images(training, _spread([rows[path] for path in paths]))))
+    noise = [rows[path] for path in members.get(NOISE, []) if path in rows]
+    if noise:
+        sheets.append(
+            ClusterSheet(f"noise, in no cluster: {len(noise)} crops", _images(training, _spread(noise)))
+        )
+    return sheets
+
+
+def _spread(rows: list[int]) -> list[int]:
+    picked = np.linspace(0, len(rows) - 1, min(len(rows), _SHEET_IMAGES)).round().astype(int)
+    return [rows[index] for index in picked]
+
+
+def _images(crops: Crops, rows: list[int]) -> list[UInt8[np.ndarray, "h w 3"]]:
+    pixels = crops.images(to_index_tensor(np.array(rows, dtype=np.int64)))
+    return list(pixels.permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def _ranked(retrieval: Retrieval) -> list[RankedList]:
+    """Queries over the whole range from the worst answered to the best, so that failures are seen too."""
+    precision = retrieval.score().per_query_average_precision
+    answered = np.flatnonzero(~np.isnan(precision))
+    ordered = answered[np.argsort(precision[answered], kind="stable")]
+    picked = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
+    ranking = top_ranked(retrieval.task, picked, _ANSWERS)
+    queries = _images(retrieval.query, picked.tolist())
+    lists = []
+    for place, query in enumerate(picked):
+        rows = [int(row) for row in ranking.gallery_rows[place] if row >= 0]
+        cameras = [_camera(retrieval.gallery, row) for row in rows]
+        answers = [
+            RankedAnswer(image, bool(right), camera)
+            for image, right, camera in zip(
+                _images(retrieval.gallery, rows), ranking.right[place], cameras, strict=False
+            )
+        ]
+        title = f"average precision {precision[query]:.0%}"
+        camera = _camera(retrieval.query, int(query))
+        lists.append(RankedList(queries[place], answers, f"{title}, {camera}" if camera else title))
+    return lists
+
+
+def _camera(crops: Crops, row: int) -> str:
+    camera = int(crops.table.cameras[row])
+    return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera]}"

@@ -1,0 +1,138 @@
+"""From ranks to shares: mAP, CMC and mINP over the queries that can be answered at all.
+
+References: Zheng et al. 2015 (CMC and mAP for re-identification); Ye et al. 2021, section 4.2 (mINP).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from reseen.errors import DataError
+from reseen.evaluate.ranking import PositiveRanks, RetrievalTask, rank_positives
+from reseen.records import Features
+
+CMC_RANKS = (1, 5, 10)
+"""The k of CMC@k that are reported."""
+
+
+@dataclass(frozen=True)
+class RetrievalScore:
+    """How well queries find their person again; every figure is a share, 0 to 1, higher is better."""
+
+    protocol: str
+    """The name of the rules."""
+    mean_average_precision: float
+    """Mean over queries of the mean precision at the ranks of their right answers."""
+    cmc: dict[int, float]
+    """k to the share of queries with a right answer among the first k."""
+    mean_inverse_negative_penalty: float
+    """Mean over queries of (right answers) / (rank of the last one)."""
+    queries: int
+    """Queries asked."""
+    valid_queries: int
+    """Queries with a right answer left after filtering; all means are over these."""
+    gallery: int
+    """Gallery images ranked, distractors included, junk not."""
+    per_query_average_precision: Float64[np.ndarray, " q"]
+    """Average precision of each query row; NaN where the query cannot be answered."""
+    average_precision_rule: str = "step"
+    """`step`: precision at each right answer; other codes average a trapezoid between them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file; shares from 0 to 1, the rules spelt out."""
+        return {
+            "protocol": self.protocol,
+            "mAP": self.mean_average_precision,
+            "cmc": {str(k): share for k, share in self.cmc.items()},
+            "mINP": self.mean_inverse_negative_penalty,
+            "queries": self.queries,
+            "valid_queries": self.valid_queries,
+            "gallery": self.gallery,
+            "rules": {
+                "similarity": "cosine, float32",
+                "average_precision": self.average_precision_rule,
+                "same_person_same_camera": "removed per query",
+                "unknown_camera": "equals no camera",
+                "junk": "identity -1, removed",
+                "distractors": "identity 0, kept as wrong answers",
+                "queries_without_answer": "skipped",
+                "ties": "a wrong answer stands above a right one",
+            },
+        }
+
+
+def evaluate(
+    query: Features,
+    query_identities: Int64[np.ndarray, " q"],
+    query_cameras: Int64[np.ndarray, " q"],
+    gallery: Features,
+    gallery_identities: Int64[np.ndarray, " g"],
+    gallery_cameras: Int64[np.ndarray, " g"],
+    protocol: str = "market",
+) -> RetrievalScore:
+    """Score queries against a gallery; the rules of filtering and of ties are in `reseen.evaluate.ranking`.
+
+    Raises:
+        DataError: shapes do not fit, or not one query has a right answer; the message says why.
+    """
+    task = RetrievalTask(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras)
+    return score(task, protocol)
+
+
+def score(task: RetrievalTask, protocol: str = "market") -> RetrievalScore:
+    """Score a task.
+
+    Raises:
+        DataError: not one query has a right answer; the message says why.
+    """
+    if not task.positive_counts.any():
+        raise DataError(_why_nothing_to_score(task))
+    ranks = rank_positives(task)
+    valid = task.positive_counts > 0
+    precision = average_precisions(ranks)
+    first, last = ranks.ranks[ranks.offsets[:-1][valid]], ranks.ranks[ranks.offsets[1:][valid] - 1]
+    return RetrievalScore(
+        protocol=protocol,
+        mean_average_precision=float(precision[valid].mean()),
+        cmc={k: float((first <= k).mean()) for k in CMC_RANKS},
+        mean_inverse_negative_penalty=float((task.positive_counts[valid] / last).mean()),
+        queries=len(task.query),
+        valid_queries=int(valid.sum()),
+        gallery=len(task.kept),
+        per_query_average_precision=precision,
+    )
+
+
+def average_precisions(ranks: PositiveRanks) -> Float64[np.ndarray, " q"]:
+    r"""Per query $\frac{1}{m} \sum_i i / r_i$ for right answers at ranks $r_1 < ... < r_m$; NaN for none."""
+    counts = np.diff(ranks.offsets)
+    valid = counts > 0
+    result = np.full(len(counts), np.nan)
+    if valid.any():
+        order = np.arange(1, len(ranks.ranks) + 1) - np.repeat(ranks.offsets[:-1], counts)
+        # Queries without an answer own no ranks, so the starts of the others are enough for reduceat.
+        result[valid] = np.add.reduceat(order / ranks.ranks, ranks.offsets[:-1][valid]) / counts[valid]
+    return result
+
+
+def _why_nothing_to_score(task: RetrievalTask) -> str:
+    asked, kept = len(task.query), len(task.kept)
+    if not asked or not kept:
+        side = "query" if not asked else "gallery"
+        junk = " (junk, identity -1, is not counted)" if side == "gallery" and len(task.gallery) else ""
+        return f"nothing to score: the {side} has no images{junk}; check the data folder"
+    same_person = task.same_person_counts > 0
+    if not same_person.any():
+        return (
+            f"nothing to score: none of the {asked} queries has its person among the {kept} gallery images; "
+            "check that query and gallery number the same people alike"
+        )
+    cameras = np.unique(task.query_cameras[same_person])
+    seen = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras"
+    return (
+        f"nothing to score: {int(same_person.sum())} of {asked} queries have their person in the gallery, "
+        f"but every match is under the query's own camera ({seen}) and the rules take those out; "
+        "give the images their real cameras, or leave the cameras unknown to score across all images"
+    )

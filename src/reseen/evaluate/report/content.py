@@ -1,0 +1,59 @@
+"""What a report is made of: plain values and crops, nothing that has to be loaded or computed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+Crop = UInt8[np.ndarray, "h w 3"]
+"""RGB, 0 to 255, at its natural size."""
+
+
+class ClusterSheet(NamedTuple):
+    """Some crops that training took for one person."""
+
+    title: str
+    images: Sequence[Crop]
+
+
+class RankedAnswer(NamedTuple):
+    """One gallery crop in a ranked list; `camera` is a few words such as `camera 3`."""
+
+    image: Crop
+    right: bool
+    camera: str
+
+
+@dataclass(frozen=True)
+class RankedList:
+    """A query and its first answers, best first."""
+
+    query: Crop
+    answers: Sequence[RankedAnswer | tuple[Crop, bool, str]]
+    title: str = ""
+    """A few words on the query, such as its camera."""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything on the page; an empty part is left out of it."""
+
+    title: str
+    settings: str = ""
+    """The run's full settings as YAML."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Versions, hardware, counts of images: what to call it, and what it is."""
+    rounds: Sequence[Mapping[str, Any]] = ()
+    """Lines of the run log. Drawn where present: `round`, `losses` (name to number), `clusters`,
+    `noise_share` (0 to 1), `smallest`, `median_size` and `largest` (images in a cluster),
+    `images_per_second`, `seconds`; the table of the page has every other number too."""
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name to `RetrievalScore.to_json()`, oldest first; the last is the result, compared to the first."""
+    sheets: Sequence[ClusterSheet | tuple[str, Sequence[Crop]]] = ()
+    """Clusters to look at."""
+    ranked: Sequence[RankedList] = ()
+    """Queries to look at."""
+    note: str = ""
+    """A sentence under the title."""

@@ -1,0 +1,52 @@
+"""The page itself: one HTML file that asks the network for nothing and reads well without a script."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reseen.evaluate.report import scores
+from reseen.evaluate.report.content import ReportContent
+from reseen.evaluate.report.curves import charts
+from reseen.evaluate.report.log_table import log_table
+from reseen.evaluate.report.sheets import Album, cluster_sheets, ranked_lists
+from reseen.files import write_text
+
+
+def write_report(path: Path, content: ReportContent) -> None:
+    """Write the page, whole or not at all.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written.
+        ValueError: a crop is no uint8 RGB image.
+    """
+    write_text(path, render(content))
+
+
+def render(content: ReportContent) -> str:
+    """The page as text; text from the content is escaped, parts without content are left out."""
+    environment = Environment(
+        loader=PackageLoader("reseen.evaluate.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    album = Album()
+    headings, rows = scores.table(content.scores)
+    return environment.get_template("template.html.j2").render(
+        content=content,
+        version=version("reseen"),
+        style=Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),
+        cards=scores.cards(content.scores),
+        score_names=list(content.scores),
+        score_headings=headings,
+        score_rows=rows,
+        protocol=scores.protocol(content.scores),
+        charts=charts(content.rounds),
+        log=log_table(content.rounds),
+        sheets=cluster_sheets(album, content.sheets),
+        ranked=ranked_lists(album, content.ranked),
+        sources=album.sources,
+    )

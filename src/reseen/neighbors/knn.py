@@ -1,0 +1,80 @@
+"""Exact nearest rows: FAISS on the CPU, a matrix product and top-k elsewhere; never an n x n matrix."""
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+
+from reseen.records import Features, Neighbors
+
+_CHUNK_CELLS = 1 << 26
+"""Similarities held at once by the matrix product: 256 MiB of float32."""
+
+
+def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
+    """The `k` nearest rows of every row by squared Euclidean distance, exact.
+
+    Order within a row: the row itself, at distance exactly 0, even when others equal it; then by distance;
+    then by row number. Where several rows tie for the last place, which of them is kept is not defined.
+    With fewer than `k` rows, all of them are returned, so the result has min(k, n) columns.
+
+    Raises:
+        ValueError: `k` is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"a search needs k of at least 1 (the row itself counts), got {k}")
+    k = min(k, len(features))
+    if k == 0:
+        return Neighbors(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
+    if torch.device(device).type == "cpu":
+        similarities, indices = search_faiss(features, k)
+    else:
+        similarities, indices = search_product(features, k, device)
+    return _self_first(similarities, indices)
+
+
+def farthest(features: Features, device: str = "cpu") -> Float32[np.ndarray, " n"]:
+    """Squared Euclidean distance, 0 to 4, from every row to the row farthest from it."""
+    vectors = features.vectors.to(device)
+    rows = max(1, _CHUNK_CELLS // max(1, len(vectors)))
+    lowest = [(chunk @ vectors.T).amin(dim=1).cpu() for chunk in vectors.split(rows)]
+    similarity = torch.cat(lowest) if len(vectors) else torch.empty(0)
+    return (2 - 2 * similarity).clamp_min(0).numpy()
+
+
+def search_faiss(features: Features, k: int) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
+    """Cosine similarities and row numbers of the `k` most similar rows, by FAISS on torch's thread count."""
+    import faiss
+
+    # FAISS and torch each bring their own OpenMP pool; equal sizes keep them from crowding the cores.
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    similarities, indices = faiss.knn(features.numpy, features.numpy, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return similarities, indices.astype(np.int64, copy=False)
+
+
+def search_product(
+    features: Features, k: int, device: str, chunk_cells: int = _CHUNK_CELLS
+) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
+    """The same by a chunked matrix product and top-k on any torch device.
+
+    `chunk_cells` bounds the similarities held at once, in numbers, not bytes.
+    """
+    vectors = features.vectors.to(device)
+    rows = max(1, chunk_cells // len(vectors))
+    similarities, indices = [], []
+    for chunk in vectors.split(rows):
+        best = torch.topk(chunk @ vectors.T, k, dim=1)
+        similarities.append(best.values.cpu())
+        indices.append(best.indices.cpu())
+    return torch.cat(similarities).numpy(), torch.cat(indices).numpy()
+
+
+def _self_first(similarities: Float32[np.ndarray, "n k"], indices: Int64[np.ndarray, "n k"]) -> Neighbors:
+    """Squared distances in the order that `nearest` promises."""
+    own = np.arange(len(indices))[:, None]
+    distances = np.maximum(2 - 2 * similarities, 0)
+    lost = ~(indices == own).any(axis=1)  # more exact copies than columns pushed the row out of its own list
+    indices[lost, -1] = own[lost, 0]
+    itself = indices == own
+    order = np.lexsort((indices, np.where(itself, np.float32(-1), distances)), axis=-1)
+    distances[itself] = 0
+    return Neighbors(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))

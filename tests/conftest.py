@@ -1,0 +1,79 @@
+"""Fixtures that all tests share. Data and weights are looked for above the project."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests never write to the cache of the person who runs them."""
+    monkeypatch.setenv("RESEEN_CACHE", str(tmp_path_factory.getbasetemp() / "reseen-cache"))
+
+
+@pytest.fixture(scope="session")
+def market_root() -> Path:
+    """Market-1501, where it is at hand."""
+    return _shared("data/market1501")
+
+
+@pytest.fixture(scope="session")
+def weights_file() -> Path:
+    """MobileNetV2 weights trained on ImageNet, where they are at hand."""
+    return _shared("weights/mobilenetv2_100.safetensors")
+
+
+@pytest.fixture
+def make_images(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes small images of noise: `make_images("a/1.jpg", "b/2.png", size=(64, 128))`.
+
+    Names are relative to a folder that is returned; `size` is width and height in pixels.
+    """
+
+    def make(*names: str, folder: str = "images", size: tuple[int, int] = (32, 64), seed: int = 0) -> Path:
+        root = tmp_path / folder
+        generator = np.random.default_rng(seed)
+        for name in names:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(path, quality=95)
+        return root
+
+    return make
+
+
+def _shared(inside: str) -> Path:
+    given = os.environ.get("RESEEN_SHARED")
+    places = [Path(given)] if given else [folder / "shared" for folder in _PROJECT.parents]
+    for place in places:
+        if (place / inside).exists():
+            return place / inside
+    pytest.skip(f"no shared/{inside} above the project, nor below $RESEEN_SHARED")
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory):
+    """A drawn crowd of twelve people and three cameras, 64 x 32 pixels: six to learn from, six to be found."""
+    from reseen.data.toy import draw_crowd
+
+    folder = tmp_path_factory.mktemp("crowd") / "crowd"
+    draw_crowd(folder, people=12, cameras=3, height=64, width=32, processes=1, progress=False)
+    return folder
+
+
+@pytest.fixture
+def tiny_flags():
+    """Settings under which a run takes a second or two."""
+    return [
+        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
+        "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
+        "--method.dbscan.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
+    ]  # fmt: skip

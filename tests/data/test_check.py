@@ -1,0 +1,60 @@
+import json
+import shutil
+
+import pytest
+
+from reseen.data.check import MARKET1501_PUBLISHED, check_data
+from reseen.errors import DataError
+
+
+def market(make_images):
+    root = make_images("bounding_box_train/0001_c1s1_1_1.jpg", "bounding_box_train/0005_c2s1_1_1.jpg")
+    make_images("query/0001_c1s1_1_1.jpg", size=(20, 40), seed=1)
+    make_images("bounding_box_test/0000_c1s1_1_1.jpg", "bounding_box_test/-1_c1s1_1_1.jpg", seed=2)
+    shutil.copy(root / "bounding_box_train/0005_c2s1_1_1.jpg", root / "bounding_box_test/0001_c3s1_1_1.jpg")
+    (root / "bounding_box_test/0009_c3s1_1_1.jpg").write_text("broken")
+    return root
+
+
+def test_market_report(make_images):
+    report = check_data(market(make_images), progress=False)
+    train, query, gallery = (report.splits[name] for name in ("train", "query", "gallery"))
+    assert (report.layout, report.published) == ("market1501", MARKET1501_PUBLISHED)
+    assert (train.images, train.people, train.cameras) == (2, 2, {"c1": 1, "c2": 1})
+    assert (query.sizes, train.sizes) == ({"20 x 40": 1}, {"32 x 64": 2})
+    assert (gallery.images, gallery.people, gallery.junk, gallery.distractors) == (4, 2, 1, 1)
+    assert gallery.unreadable == {"bounding_box_test/0009_c3s1_1_1.jpg": "not an image"}
+    same = ("train: bounding_box_train/0005_c2s1_1_1.jpg", "gallery: bounding_box_test/0001_c3s1_1_1.jpg")
+    assert report.duplicates == (same,)
+    assert report.shared_people == {"train and query": 1, "train and gallery": 1, "query and gallery": 1}
+    assert json.loads(json.dumps(report.to_dict()))["splits"]["gallery"]["junk"] == 1
+
+
+def test_folder_report_knows_no_people(make_images):
+    report = check_data(make_images("a/1.jpg", "b/2.jpg"), pattern="{camera}/{*}", progress=False)
+    split = report.splits["train"]
+    assert (split.people, split.junk, split.distractors) == (None, None, None)
+    assert split.cameras == {"a": 1, "b": 1}
+    assert (report.shared_people, report.duplicates, report.published) == ({}, (), {})
+
+
+def test_manifest_report(make_images):
+    root = make_images("a.jpg", "b.jpg")
+    (root / "m.csv").write_text("path,split,identity\na.jpg,query,ann\nb.jpg,gallery,ann\n")
+    report = check_data(root / "m.csv", progress=False)
+    assert {name: split.people for name, split in report.splits.items()} == {"query": 1, "gallery": 1}
+    assert report.shared_people == {"query and gallery": 1}
+    (root / "plain.csv").write_text("path\na.jpg\n")
+    assert check_data(root / "plain.csv", progress=False).splits["train"].cameras == {"unknown": 1}
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        check_data(tmp_path / "gone")
+
+
+def test_real_market_is_as_published(market_root):
+    from reseen.data.readers.market1501 import labelled_splits
+
+    counts = {name: len(table) for name, table in labelled_splits(market_root).items()}
+    assert counts == {name: published["images"] for name, published in MARKET1501_PUBLISHED.items()}

@@ -1,0 +1,83 @@
+"""The first answers that the report shows are the ones that were scored."""
+
+import numpy as np
+import pytest
+import torch
+
+from reseen.evaluate import RetrievalTask, rank_positives, top_ranked
+from reseen.evaluate.ranking import JUNK
+from reseen.geometry import unit
+from reseen.records import Features
+
+
+@pytest.fixture
+def task():
+    generator = torch.Generator().manual_seed(3)
+    numbers = np.random.default_rng(3)
+    query, gallery = (Features(unit(torch.randn(n, 8, generator=generator))) for n in (6, 80))
+    return RetrievalTask(
+        query,
+        gallery,
+        numbers.integers(1, 5, 6),
+        numbers.integers(0, 3, 6),
+        numbers.integers(JUNK, 5, 80),
+        numbers.integers(0, 3, 80),
+    )
+
+
+def test_whole_list_holds_the_scored_ranks(task):
+    ranking = top_ranked(task, np.arange(6), count=80)
+    scored = rank_positives(task)
+    for query in range(6):
+        expected = scored.ranks[scored.offsets[query] : scored.offsets[query + 1]]
+        np.testing.assert_array_equal(np.flatnonzero(ranking.right[query]) + 1, expected)
+
+
+def test_rows_are_allowed_and_descend(task):
+    ranking = top_ranked(task, np.array([4, 1]), count=5)
+    assert ranking.query_rows.tolist() == [4, 1]
+    assert ranking.gallery_rows.shape == (2, 5)
+    assert (np.diff(ranking.similarities, axis=1) <= 0).all()
+    for query, rows, right in zip(ranking.query_rows, ranking.gallery_rows, ranking.right, strict=True):
+        people = task.gallery_identities[rows]
+        assert (people != JUNK).all()
+        np.testing.assert_array_equal(people == task.query_identities[query], right)
+        own = right & (task.gallery_cameras[rows] == task.query_cameras[query])
+        assert not own.any()
+
+
+def test_short_list_is_filled_up(task):
+    small = RetrievalTask(
+        task.query,
+        Features(task.gallery.vectors[:2]),
+        task.query_identities,
+        task.query_cameras,
+        np.array([9, 9]),
+        np.array([0, 1]),
+    )
+    ranking = top_ranked(small, np.array([0]), count=4)
+    assert (ranking.gallery_rows[0, :2] >= 0).all()
+    assert ranking.gallery_rows[0, 2:].tolist() == [-1, -1]
+    assert not ranking.right.any()
+
+
+def test_tied_wrong_answer_is_shown_first():
+    east = torch.tensor([[1.0, 0.0]])
+    task = RetrievalTask(
+        Features(east),
+        Features(east.repeat(3, 1)),
+        np.array([1]),
+        np.array([0]),
+        np.array([1, 2, 1]),
+        np.ones(3, int),
+    )
+    assert top_ranked(task, np.array([0]), count=3).gallery_rows.tolist() == [[1, 0, 2]]
+
+
+@pytest.mark.parametrize(("queries", "gallery"), [(0, 2), (2, 0), (0, 0)])
+def test_empty_sides_have_no_ranks(queries, gallery):
+    sides = [Features(torch.eye(2)[:count]) for count in (queries, gallery)]
+    labels = [np.arange(1, count + 1) for count in (queries, queries, gallery, gallery)]
+    scored = rank_positives(RetrievalTask(*sides, *labels))
+    assert len(scored.ranks) == 0
+    assert scored.offsets.tolist() == [0] * (queries + 1)
