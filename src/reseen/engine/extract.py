@@ -63,8 +63,8 @@ def settle_neck(
         progress(len(rows))
     mean = total / len(crops)
     variance = (squares / len(crops) - mean.square()).clamp_min(1e-8)
-    plain.neck.running_mean.copy_(mean)
-    plain.neck.running_var.copy_(variance)
+    plain.neck.get_buffer("running_mean").copy_(mean)
+    plain.neck.get_buffer("running_var").copy_(variance)
     plain.train(training)
 
 

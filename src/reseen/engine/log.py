@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from reseen.cluster import Clustering, cluster_quality
 from reseen.errors import SettingsError
@@ -85,11 +85,6 @@ def describe_round(
     )
 
 
-class _Writer(Protocol):
-    def add_scalar(self, tag: str, value: float, step: int) -> None: ...
-    def close(self) -> None: ...
-
-
 class RunLog:
     """The log of a run folder."""
 
@@ -135,7 +130,7 @@ def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
         yield f"round/{name}", float(getattr(record, name))
 
 
-def _tensorboard_writer(folder: Path) -> _Writer:
+def _tensorboard_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:

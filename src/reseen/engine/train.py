@@ -13,6 +13,7 @@ from reseen.data.table import ImageTable
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.environment import command, hardware, versions
+from reseen.engine.extract import unwrap
 from reseen.engine.fit import Training, fit
 from reseen.engine.optim import build_optimizer
 from reseen.engine.recipe import Recipe
@@ -159,7 +160,7 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
 
 
 def _facts(training: Training, table: ImageTable, height: int, width: int) -> dict[str, Any]:
-    encoder, crops = training.encoder, training.crops
+    encoder, crops = unwrap(training.encoder), training.crops
     return {
         "format": "reseen-run-1",
         "command": command(),

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +60,10 @@ class Step:
 
 class AbstractMethod(ABC):
     """A way to learn from unlabelled crops."""
+
+    @abstractmethod
+    def __init__(self, settings: Any, surroundings: Surroundings) -> None:
+        """Take settings (of the method's own kind) and surroundings; nothing is computed yet."""
 
     @abstractmethod
     def begin_round(self, features: Features, iterations: int) -> Round:

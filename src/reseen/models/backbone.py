@@ -1,7 +1,9 @@
 """Any timm backbone by name, with its starting weights, a finer last stage and frozen first stages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -68,11 +70,16 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
         width=sample.shape[1] if channels_first else sample.shape[-1],
         tokens=tokens,
         channels_first=channels_first,
-        mean=config.mean,
-        std=config.std,
+        mean=_channels(config.mean),
+        std=_channels(config.std),
         frozen=frozen,
         notes=tuple(notes),
     )
+
+
+def _channels(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
 
 
 def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
@@ -85,7 +92,7 @@ def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
 
 
 def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
-    options: dict[str, object] = {"num_classes": 0, "global_pool": ""}
+    options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if settings.drop_path:
         options["drop_path_rate"] = settings.drop_path
     pretrained = settings.weights == "hub"

@@ -65,12 +65,14 @@ def _find_strided(backbone: nn.Module) -> list[_Strided]:
 
 
 def _stride(module: nn.Module) -> int:
-    stride = getattr(module, "stride", 1)
-    return stride[0] if isinstance(stride, tuple) else stride
+    return _first(getattr(module, "stride", 1))
 
 
 def _keeps_size_at_stride_one(module: nn.Module) -> bool:
     if isinstance(module, nn.AvgPool2d):
         return True
-    kernel = module.kernel_size[0] if isinstance(module.kernel_size, tuple) else module.kernel_size
-    return int(kernel) % 2 == 1
+    return isinstance(module, nn.Conv2d | nn.MaxPool2d) and _first(module.kernel_size) % 2 == 1
+
+
+def _first(size: int | tuple[int, ...]) -> int:
+    return size[0] if isinstance(size, tuple) else size

@@ -48,9 +48,9 @@ def make_camera(generator: np.random.Generator, index: int, offset: float) -> Ca
         return (offset + start + index * _GOLDEN) % 1.0
 
     hue, strength = 2 * math.pi * spread(0.0), float(generator.uniform(0.08, 0.16))
-    gains = tuple(math.exp(strength * math.cos(hue - turn)) for turn in (0.0, 2.1, 4.2))
+    red, green, blue = (math.exp(strength * math.cos(hue - turn)) for turn in (0.0, 2.1, 4.2))
     return Camera(
-        gains=gains,
+        gains=(red, green, blue),
         gamma=math.exp(math.log(0.8) + math.log(1.3 / 0.8) * spread(0.37)),
         brightness=float(generator.uniform(-0.06, 0.06)),
         contrast=float(generator.uniform(0.82, 1.08)),

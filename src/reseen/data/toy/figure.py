@@ -153,4 +153,5 @@ def _hem(height: float, width: float, depth: float) -> Level:
 
 
 def _between(start: Point, end: Point, share: float) -> Point:
-    return tuple(a + (b - a) * share for a, b in zip(start, end, strict=True))
+    x, y, z = (a + (b - a) * share for a, b in zip(start, end, strict=True))
+    return x, y, z

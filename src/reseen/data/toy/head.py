@@ -147,4 +147,5 @@ def _sphere(rx: int, ry: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Image
 
 
 def _mix(first: Color, second: Color, share: float) -> Color:
-    return tuple(int(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    red, green, blue = (int(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue

@@ -1,6 +1,7 @@
 """Who somebody is: everything about a drawn person that stays the same in every image."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def sample_person(generator: np.random.Generator) -> Person:
     def chance(probability: float) -> bool:
         return bool(generator.random() < probability)
 
-    def pick(options: tuple) -> object:
+    def pick(options: tuple) -> Any:
         return options[int(generator.integers(len(options)))]
 
     top, second, hat, bag_color = (CLOTH[i] for i in generator.choice(len(CLOTH), 4, replace=False))

@@ -69,8 +69,8 @@ def skeleton(person: Person, pose: Pose) -> Skeleton:
     """Place the joints of `person` in `pose`; the lower foot stands on the ground."""
     drops = [_leg_angles(pose, side) for side in (1, -1)]
     hip = ANKLE + max(THIGH * math.cos(thigh) + SHANK * math.cos(shank) for thigh, shank in drops)
-    legs = tuple(_leg(person, hip, side, *angles) for side, angles in zip((1, -1), drops, strict=True))
-    arms = tuple(_arm(person, hip, side, pose) for side in (1, -1))
+    legs = _leg(person, hip, 1, *drops[0]), _leg(person, hip, -1, *drops[1])
+    arms = _arm(person, hip, 1, pose), _arm(person, hip, -1, pose)
     return Skeleton(hip, legs, arms)
 
 
