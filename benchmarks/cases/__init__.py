@@ -2,6 +2,16 @@
 
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
+from cases.evaluation import EVALUATION
 from cases.knn import KNN
+from cases.pixels import PIXELS
+from cases.training_step import TRAINING_STEP
 
-CASES: tuple[Case, ...] = (KNN, CLUSTERING_MARKET, CLUSTERING_MSMT17)
+CASES: tuple[Case, ...] = (
+    PIXELS,
+    TRAINING_STEP,
+    KNN,
+    CLUSTERING_MARKET,
+    CLUSTERING_MSMT17,
+    EVALUATION,
+)

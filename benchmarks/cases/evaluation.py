@@ -1,13 +1,13 @@
 """Market-1501's evaluation against the matrix product that it cannot do without."""
 
-from collections.abc import Callable
-from time import perf_counter
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 
-from reseen.evaluate import RetrievalScore, market
+from cases.case import Case, Options, row, timed
+from reseen.evaluate import market
 from reseen.geometry import unit
 from reseen.records import Features
 
@@ -15,32 +15,27 @@ GOAL = 2.0
 """Evaluation may take this many times as long as the product of all queries with the gallery."""
 
 
-def run(quick: bool) -> dict[str, Any]:
+def _run(options: Options) -> dict[str, Any]:
     """Time both in turn, on features that are right about half of the time; medians of several repeats."""
-    queries, gallery, dimension, people = (500, 4_000, 512, 150) if quick else (3_368, 15_913, 512, 750)
+    queries, gallery, dimension, people = (
+        (500, 4_000, 512, 150) if options.quick else (3_368, 15_913, 512, 750)
+    )
     sides = _crowd(queries, gallery, dimension, people)
-    score = market(*sides)  # compiles, or loads what was compiled before
-    products, evaluations = [], []
-    for _ in range(3 if quick else 7):
-        products.append(_seconds(lambda: sides[0].vectors @ sides[1].vectors.T))
-        evaluations.append(_seconds(lambda: market(*sides)))
-    return _result(score, f"{queries:,} x {gallery:,} at {dimension}-d", products, evaluations)
-
-
-def _result(
-    score: RetrievalScore, size: str, products: list[float], evaluations: list[float]
-) -> dict[str, Any]:
-    product, evaluation = float(np.median(products)), float(np.median(evaluations))
+    products, evaluations = timed(
+        options.repeat, lambda: sides[0].vectors @ sides[1].vectors.T, lambda: market(*sides)
+    )
+    ratio = median(evaluations) / median(products)
     return {
-        "name": "evaluation",
-        "size": size,
-        "matrix_product_seconds": product,
-        "evaluation_seconds": evaluation,
-        "ratio": evaluation / product,
-        "goal_ratio": GOAL,
-        "met": evaluation <= GOAL * product,
-        "threads": torch.get_num_threads(),
-        "mAP": score.mean_average_precision,
+        "rows": [
+            row(
+                f"evaluation {queries:,} x {gallery:,}, {dimension}-d",
+                evaluations,
+                against="the matrix product alone",
+                against_seconds=products,
+                limit="the product: every similarity has to be computed once",
+                goal_met=None if options.quick else ratio <= GOAL,
+            )
+        ]
     }
 
 
@@ -62,7 +57,4 @@ def _crowd(queries: int, gallery: int, dimension: int, people: int) -> tuple:
     )  # fmt: skip
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return perf_counter() - start
+EVALUATION = Case("evaluation", f"at most {GOAL:.0f} times the matrix product alone", _run)

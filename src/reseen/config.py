@@ -74,7 +74,7 @@ def parse_flags(tokens: Sequence[str]) -> dict[str, Any]:
             raise SettingsError(f"'{flag}' is not a setting; write --section.name VALUE")
         name, equals, text = flag[2:].partition("=")
         if not equals:
-            if not queue:
+            if not queue or queue[0].startswith("--"):
                 raise SettingsError(f"--{name} needs a value: --{name} VALUE")
             text = queue.pop(0)
         _put(nested, name.replace("-", "_").split("."), _scalar(text), name)
@@ -109,6 +109,10 @@ def _scalar(text: str) -> Any:
 def _put(nested: dict[str, Any], path: list[str], value: Any, flag: str) -> None:
     for key in path[:-1]:
         nested = nested.setdefault(key, {})
+        if not isinstance(nested, dict):
+            raise SettingsError(
+                f"--{flag}: '{key}' was given a value before; it cannot have settings of its own"
+            )
     if path[-1] in nested:
         raise SettingsError(f"--{flag} is given twice")
     nested[path[-1]] = value

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for a fault that a message explains, 130 for Ctrl-C."""
-    from reseen.cli.app import build_app
+    from cyclopts import CycloptsError
+
+    from reseen.cli.app import build_app, explain
     from reseen.errors import ReseenError
 
-    app = build_app()
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = app(list(sys.argv[1:] if arguments is None else arguments), result_action="return_value")
+        result = build_app()(tokens, result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _fail(explain(error, tokens))
     except ReseenError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return _fail("stopped; what is written so far is whole and usable", 130)
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a name too long, a disk that went away: the system's word is the reason
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     return result if isinstance(result, int) else 0
 
 

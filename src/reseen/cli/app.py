@@ -1,6 +1,9 @@
 """The tree of commands."""
 
-from cyclopts import App
+import difflib
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 import reseen
 
@@ -12,6 +15,7 @@ def build_app() -> App:
         help="Learn to re-identify people from crops that nobody labelled.",
         version=reseen.__version__,
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,  # `main` says what is left of the work
     )
     for name, text in _COMMANDS.items():
         app.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
@@ -26,9 +30,34 @@ def build_app() -> App:
     return app
 
 
+def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
+    """One sentence for a command line that does not fit, with the place to look things up."""
+    command = " ".join(["reseen", *(error.command_chain or ())])
+    if not isinstance(error, MissingArgumentError) or error.argument is None or error.keyword:
+        said = str(error).rstrip(".")
+        return f"{said[:1].lower()}{said[1:]}; see `{command} --help`"
+    name = error.argument.name
+    if name in tokens:
+        return f"{name} needs a value; see `{command} --help`"
+    if error.argument.field_info.is_positional:
+        return f"`{command}` needs {name.removeprefix('--').upper()}; see `{command} --help`"
+    near = difflib.get_close_matches(name, tokens, n=1, cutoff=0.6)
+    hint = f"; did you mean {name} where it says {near[0]}?" if near else f"; see `{command} --help`"
+    return f"`{command}` needs {name}{hint}"
+
+
 _COMMANDS = {
-    "demo": ("demo:demo", "Draw a crowd, learn from it, score before and after, write a report."),
-    "train": ("train:train", "Train an encoder on unlabelled crops."),
+    "demo": (
+        "demo:demo",
+        "Draw a crowd, learn from it, score before and after, write a report.\n\n"
+        "Takes about five minutes on two cores; given again, it goes on where it stopped.",
+    ),
+    "train": (
+        "train:train",
+        "Train an encoder on unlabelled crops.\n\n"
+        "Any setting of the recipe may follow as a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20; "
+        "`reseen recipes NAME` prints them all.",
+    ),
     "evaluate": ("evaluate:evaluate", "Score a trained encoder on query and gallery."),
     "embed": ("embed:embed", "Write the vectors of a folder of crops to a Parquet file."),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
@@ -37,7 +66,12 @@ _COMMANDS = {
 
 _DATA_COMMANDS = {
     "toy": ("toy:toy", "Draw a crowd of people seen by several cameras."),
-    "check": ("data_check:check", "Say how a folder of crops is laid out and what is wrong with it."),
+    "check": (
+        "data_check:check",
+        "Say how a folder of crops is laid out and what is wrong with it.\n\n"
+        "Reads every file once; shows the layout, crops and cameras of each split, sizes, unreadable files, exact "
+        "duplicates, and people in two splits where the layout knows who is who.",
+    ),
 }
 
 _CACHE_COMMANDS = {

@@ -34,9 +34,12 @@ def evaluate(
     opened = open_run(run)
     retrieval = retrieve(opened, read_benchmark(data, opened.recipe), quiet=quiet)
     score = retrieval.score()
-    Console().print(score_table({run.name: score}))
+    console = Console(highlight=False)
+    console.print(score_table({run.name: score}))
     if json is not None:
         record = {"run": str(run), "rounds": opened.rounds_done, **score.to_json()}
         write_text(json, json_format.dumps(record, indent=1) + "\n")
+        console.print(f"Score written to {json}", markup=False, soft_wrap=True)
     if report is not None:
         report_run(report, opened, None, retrieval, {run.name: score}, f"Run {run.name}")
+        console.print(f"Report written to {report}", markup=False, soft_wrap=True)

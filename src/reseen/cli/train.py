@@ -1,5 +1,7 @@
 """`reseen train`."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,17 +35,39 @@ def train(
         Print the result alone.
     """
     from reseen.engine.recipe import load_recipe
-    from reseen.engine.run import open_run
     from reseen.engine.train import train as train_run
 
+    _check_names(settings)
     loaded = load_recipe(recipe, settings)
     try:
         run = train_run(loaded, data, out, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
-        done = open_run(out).rounds_done
-        print(
-            f"stopped: {out} holds {done} of {loaded.train.rounds} rounds and can be used; --resume goes on"
-        )
+        print(f"reseen: stopped; {_what_is_left(out, loaded.train.rounds)}", file=sys.stderr)
         return 130
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
+
+
+def _check_names(settings: Sequence[str]) -> None:
+    """Say so when an option of the command itself is misspelt; a setting without a dot is rare."""
+    from reseen.config import suggestion
+    from reseen.engine.recipe import Recipe
+    from reseen.errors import SettingsError
+
+    known = list(Recipe.model_fields)
+    for flag in settings:
+        name = flag.removeprefix("--").partition("=")[0]
+        if flag.startswith("--") and "." not in name and name not in known:
+            options = [f"--{option}" for option in ("data", "out", "resume", "quiet", *known)]
+            raise SettingsError(f"no option --{name}{suggestion(f'--{name}', options)}")
+
+
+def _what_is_left(out: Path, rounds: int) -> str:
+    from reseen.engine.run import open_run
+    from reseen.errors import RunError
+
+    try:
+        done = open_run(out).rounds_done
+    except RunError:
+        return "nothing was trained yet, give the same command again"
+    return f"{out} holds {done} of {rounds} rounds and can be used; --resume goes on"

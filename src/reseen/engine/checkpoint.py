@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
@@ -40,6 +40,13 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"rounds_done": str(rounds_done), "format": "reseen-checkpoint-1"}
     write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
+
+
+def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file by plain writes: on a full disk the library's own raises an error without a number,
+    and makes files that only their owner can read.
+    """
+    path.write_bytes(save(tensors, metadata))
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:

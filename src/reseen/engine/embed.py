@@ -54,7 +54,7 @@ def embed(
             rows = np.arange(start, min(start + PART, len(table)))
             files.append(parts / f"{start:012d}.parquet")
             if not files[-1].is_file():
-                part = _embed_part(run, encoder, table, rows, device, quiet)
+                part = _embed_part(run, encoder, table, rows, device)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
             progress(len(rows))
     whole = pa.concat_tables([pq.read_table(file) for file in files])
@@ -72,9 +72,9 @@ def _embed_part(
     table: ImageTable,
     rows: Int64[np.ndarray, " m"],
     device: torch.device,
-    quiet: bool,
 ) -> pa.Table:
-    crops = open_crops(table.select(rows), run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+    part = table.select(rows)
+    crops = open_crops(part, run.recipe.data, encoder.height, encoder.width, progress=False)
     vectors = extract(encoder, crops, device).vectors.numpy()
     names, cameras = crops.table.camera_names, crops.table.cameras
     return pa.table(

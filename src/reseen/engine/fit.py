@@ -68,8 +68,8 @@ def fit(training: Training, view: RunView, resume: bool) -> None:
         seconds = (extracted - began, clustered - extracted, trained - clustered)
         record = describe_round(number, plan.clustering, losses, rate, images, seconds)
         write_clusters(training.folder, training.crops.table, plan.clustering.labels)
+        log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
         save_checkpoint(checkpoint, state, number)
-        log.write(record)
         view.round_done(record)
     log.close()
 

@@ -35,8 +35,9 @@ class Run:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """One mapping per round."""
-        return read_log(self.folder)
+        """One mapping per whole round."""
+        done = self.rounds_done
+        return [row for row in read_log(self.folder) if row["round"] <= done]
 
     def encoder(self) -> Encoder:
         """The encoder after the last whole round, in evaluation mode on the CPU.

@@ -63,12 +63,15 @@ def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieva
     """Features of query and gallery beside the truth; unreadable crops are left out on both sides."""
     device = scoring_device(run)
     encoder = run.encoder().to(device)
+    tables = {"query": benchmark.query, "gallery": benchmark.gallery}
+    opened = {
+        name: open_crops(table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+        for name, table in tables.items()
+    }
     sides = []
     with RunView(0, quiet) as view:
-        for name, table in (("query", benchmark.query), ("gallery", benchmark.gallery)):
-            crops = open_crops(
-                table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet
-            )
+        for name, table in tables.items():
+            crops = opened[name]
             features = extract(encoder, crops, device, view.phase(f"{name}: features", len(crops)))
             sides.append((crops, features, table.identities[crops.store_rows.numpy()]))
     (query, query_features, query_ids), (gallery, gallery_features, gallery_ids) = sides

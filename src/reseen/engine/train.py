@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from reseen.data.readers import layout as layouts
 from reseen.data.readers import read_training
 from reseen.data.table import ImageTable
+from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.environment import command, hardware, versions
@@ -47,25 +49,40 @@ def train(
     """
     folder = Path(out).expanduser()
     earlier = _earlier_run(folder, recipe, resume)
-    table = data if isinstance(data, ImageTable) else read_training(Path(data), **_reading(recipe))
-    if not recipe.cameras:
-        table = _without_cameras(table)
-    if earlier is not None and earlier.facts["data"] != table.fingerprint:
-        raise RunError(
-            f"{folder}: the crops in {table.root} have changed since this run began; "
-            "restore them to resume, or train into a new folder"
-        )
-    make_folder(folder)
     with RunView(recipe.train.rounds, quiet) as view:
-        height, width = _size(recipe)
-        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
-        _check_enough(crops, recipe)
-        training = _assemble(recipe, crops, folder, height, width)
-        facts = _facts(training, table, height, width)
-        view.say(*describe(facts))
+        table, sentence = _read(recipe, data)
+        if earlier is not None and earlier.facts["data"] != table.fingerprint:
+            raise RunError(
+                f"{folder}: the crops in {table.root} have changed since this run began; "
+                "restore them to resume, or train into a new folder"
+            )
+        training = prepare(recipe, table, folder, quiet=quiet)
+        facts = _facts(training)
+        view.say(*sentence, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
         fit(training, view, resume=earlier is not None)
     return run
+
+
+def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False) -> Training:
+    """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet."""
+    make_folder(folder)
+    height, width = backbone_size(recipe.model.backbone)
+    height, width = recipe.data.height or height, recipe.data.width or width
+    crops = open_crops(table, recipe.data, height, width, progress=not quiet)
+    _check_enough(crops, recipe)
+    return _assemble(recipe, crops, folder, height, width)
+
+
+def _read(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTable, list[str]]:
+    """The training table, and a sentence on how it was read, if it was."""
+    if isinstance(data, ImageTable):
+        table, sentence = data, []
+    else:
+        layout = None if recipe.data.layout == "auto" else recipe.data.layout
+        table = read_training(Path(data), layout=layout, pattern=recipe.data.camera_pattern)
+        sentence = [layouts.describe(table, layouts.parse(layout) or layouts.detect(Path(data).expanduser()))]
+    return (table if recipe.cameras else _without_cameras(table)), sentence
 
 
 def describe(facts: dict[str, Any]) -> list[str]:
@@ -85,7 +102,7 @@ def _without_cameras(table: ImageTable) -> ImageTable:
 
 
 def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
-    begun = (folder / RECIPE).is_file()
+    begun = (folder / CHECKPOINT).is_file()  # one stopped before its first checkpoint has nothing to lose
     if not resume:
         if begun:
             raise RunError(f"{folder}: already holds a run; add --resume to go on, or choose another folder")
@@ -111,16 +128,6 @@ def _difference(old: Recipe, new: Recipe) -> str:
     before, after = flatten(old.model_dump()), flatten(new.model_dump())
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return f"{changed[0]} was {before.get(changed[0])}, is {after.get(changed[0])}"
-
-
-def _reading(recipe: Recipe) -> dict[str, Any]:
-    layout = None if recipe.data.layout == "auto" else recipe.data.layout
-    return {"layout": layout, "pattern": recipe.data.camera_pattern}
-
-
-def _size(recipe: Recipe) -> tuple[int, int]:
-    height, width = backbone_size(recipe.model.backbone)
-    return recipe.data.height or height, recipe.data.width or width
 
 
 def _check_enough(crops: Crops, recipe: Recipe) -> None:
@@ -159,8 +166,9 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
 
 
-def _facts(training: Training, table: ImageTable, height: int, width: int) -> dict[str, Any]:
+def _facts(training: Training) -> dict[str, Any]:
     encoder, crops = unwrap(training.encoder), training.crops
+    table = crops.store.table
     return {
         "format": "reseen-run-1",
         "command": command(),
@@ -169,8 +177,8 @@ def _facts(training: Training, table: ImageTable, height: int, width: int) -> di
         "cameras": len(set(table.cameras[table.cameras != UNKNOWN_CAMERA].tolist())),
         "unreadable": list(crops.store.unreadable),
         "pixels": crops.store.source,
-        "height": height,
-        "width": width,
+        "height": encoder.height,
+        "width": encoder.width,
         "encoder": list(encoder.notes),
         "parameters": count_parameters(encoder),
         "device": training.fabric.device.type,

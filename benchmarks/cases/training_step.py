@@ -1,0 +1,107 @@
+"""A step of the whole pipeline against the bare forward and backward of the same network."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch.optim import Adam
+
+import reseen
+from cases.case import Case, Options, row, timed
+from reseen.data.toy import draw_crowd
+from reseen.engine.console import RunView
+from reseen.engine.extract import extract
+from reseen.engine.fit import Training, train_round
+from reseen.engine.train import prepare
+from reseen.methods import Round
+from reseen.models import Encoder, ModelSettings
+
+GOAL = 0.95
+"""Share of the bare network's rate that the pipeline must keep."""
+
+_STEPS = 4
+_FLAGS = (
+    "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
+    "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
+    "--method.dbscan.eps", "auto", "--method.jaccard.k1", "15",
+)  # fmt: skip
+
+
+def _run(options: Options) -> dict[str, Any]:
+    """Pipeline (pixels, augmentation, losses, optimizer, memory) and bare network in turn, on the same device."""
+    with tempfile.TemporaryDirectory() as folder:
+        crowd = Path(folder) / "crowd"
+        draw_crowd(crowd, people=20, cameras=4, images_per_camera=6, progress=False)
+        iterations = 1 if options.quick else _STEPS
+        flags = [*_FLAGS, "--train.iterations", str(iterations)]
+        recipe = reseen.load_recipe("cluster-contrast", flags)
+        training = prepare(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
+        pipeline = _pipeline(training, iterations)
+        bare = _bare(training, iterations)
+        seconds, bare_seconds, grouped_seconds, plain_seconds = timed(
+            options.repeat, pipeline, bare, _with_norm(16, training), _with_norm(None, training)
+        )
+    images = recipe.method.sampler.batch_size * iterations
+    return {
+        "rows": [
+            row(
+                f"training, {images / median(seconds):.0f} images/s",
+                seconds,
+                against="bare forward, backward and Adam of the same network",
+                against_seconds=bare_seconds,
+                limit="the network itself: ratio 1; the goal is at most 1 / 0.95 = 1.05",
+                goal_met=None if options.quick else median(bare_seconds) / median(seconds) >= GOAL,
+            ),
+            row(
+                "the same network with group-fixed batch norm (16 of 64)",
+                grouped_seconds,
+                against="with plain batch norm",
+                against_seconds=plain_seconds,
+                limit="ratio 1: the same numbers are read and written",
+            ),
+        ]
+    }
+
+
+def _pipeline(training: Training, iterations: int) -> Callable[[], None]:
+    features = extract(training.encoder, training.crops, training.fabric.device)
+
+    plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's
+    batches = list(plan.batches)
+
+    def work() -> None:
+        train_round(training, Round(plan.clustering, batches), 1, RunView(1, quiet=True))
+
+    return work
+
+
+def _bare(training: Training, iterations: int) -> Callable[[], None]:
+    return _steps(training.encoder, training.optimizer, iterations, training)
+
+
+def _with_norm(group: int | None, training: Training) -> Callable[[], None]:
+    settings = ModelSettings(backbone="mobilenetv2_100", weights="none", norm_group=group)
+    encoder = Encoder(settings, 128, 64).to(memory_format=torch.channels_last)
+    return _steps(encoder, Adam(encoder.parameters(), 1e-4), 1, training)
+
+
+def _steps(encoder: Any, optimizer: Any, iterations: int, training: Training) -> Callable[[], None]:
+    size = training.recipe.method.sampler.batch_size
+    images = torch.randn(size, 3, 128, 64).to(training.fabric.device, memory_format=torch.channels_last)
+    target = torch.randn(size, 1, device=images.device)
+    encoder.to(images.device)
+
+    def work() -> None:
+        encoder.train()
+        for _ in range(iterations):
+            (encoder(images) * target).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    return work
+
+
+TRAINING_STEP = Case("training-step", "95 % or more of the bare network's rate", _run)

@@ -1,0 +1,183 @@
+"""Every command as it is meant to be used."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import reseen
+from reseen.engine import embed as embed_module
+from reseen.engine.recipe import load_recipe
+
+
+def test_toy_check_train_evaluate_embed(reseen_says, train_flags, tmp_path):
+    """The way of a newcomer, each command taking what the one before made."""
+    crowd, run = tmp_path / "crowd", tmp_path / "runs" / "first"
+    size = ["--people", "8", "--cameras", "3", "--height", "64", "--width", "32", "--processes", "1"]
+    code, out, _ = reseen_says("data", "toy", crowd, *size, "--quiet")
+    assert code == 0
+    assert "next: reseen train cluster-contrast --data" in out
+
+    code, out, _ = reseen_says("data", "check", crowd, "--json", tmp_path / "check.json")
+    assert code == 0
+    assert "Market-1501 layout" in out
+    assert json.loads((tmp_path / "check.json").read_text())["splits"]["train"]["people"] == 4
+
+    code, out, err = reseen_says(*train_flags(crowd, run))
+    assert code == 0, err
+    assert out.strip().replace("\n", " ").endswith(f"next: reseen evaluate {run} --data {crowd}")
+    assert err == ""
+
+    score, page = tmp_path / "score.json", tmp_path / "report.html"
+    code, out, err = reseen_says(
+        "evaluate", run, "--data", crowd, "--json", score, "--report", page, "--quiet"
+    )
+    assert code == 0, err
+    assert "mAP" in out
+    assert f"Score written to {score}" in out
+    assert f"Report written to {page}" in out
+    record = json.loads(score.read_text())
+    assert record["rounds"] == 2
+    values = [value for key, value in record.items() if "average_precision" in key or key == "mAP"]
+    assert values, record.keys()
+    assert "<html" in page.read_text()
+
+    code, out, err = reseen_says(
+        "embed", run, "--data", crowd, "--out", tmp_path / "vectors.parquet", "--quiet"
+    )
+    assert code == 0, err
+    assert "vectors of" in out
+
+
+def test_training_says_what_it_does_where_no_terminal_is(reseen_says, train_flags, crowd, tmp_path):
+    arguments = [item for item in train_flags(crowd, tmp_path / "run") if item != "--quiet"]
+    code, _, err = reseen_says(*arguments)
+    assert code == 0
+    lines = err.splitlines()
+    assert sum(line.startswith("round 1: loss") for line in lines) == 1
+    assert any(line.startswith("round 2: loss") and " · took " in line for line in lines)
+    assert any("crops, 3 cameras" in line for line in lines)
+    assert any(line.startswith("weights: none") for line in lines)
+
+
+def test_embed_writes_one_unit_vector_per_crop_with_its_camera(reseen_says, trained, crowd, tmp_path):
+    out = tmp_path / "deep" / "vectors.parquet"
+    code, _, err = reseen_says("embed", trained, "--data", crowd, "--out", out, "--quiet")
+    assert code == 0, err
+    table = pq.read_table(out)
+    images = reseen.read_training(crowd)
+    assert table.column_names == ["path", "camera", "vector"]
+    assert table["path"].to_pylist() == list(images.paths)
+    assert table["camera"].to_pylist() == [images.camera_names[camera] for camera in images.cameras]
+    vectors = np.array(table["vector"].to_pylist(), dtype=np.float32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    described = json.loads(table.schema.metadata[b"reseen"])
+    assert described["dimension"] == vectors.shape[1] == table.schema.field("vector").type.list_size
+    assert described["size"] == [64, 32]
+    assert described["rounds"] == 2
+    assert [path.name for path in out.parent.iterdir()] == ["vectors.parquet"]  # the parts are gone
+
+
+def test_embed_goes_on_where_it_stopped(reseen_says, trained, crowd, tmp_path, monkeypatch):
+    monkeypatch.setattr(embed_module, "PART", 20)
+    embed_part, parts = embed_module._embed_part, []
+
+    def stopped_after_two(*arguments):
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        parts.append(arguments)
+        return embed_part(*arguments)
+
+    monkeypatch.setattr(embed_module, "_embed_part", stopped_after_two)
+    out = tmp_path / "vectors.parquet"
+    command = ("embed", trained, "--data", crowd, "--out", out, "--quiet")
+    code, _, err = reseen_says(*command)
+    assert code == 130
+    assert not out.exists()
+    made = []
+
+    def counted(*arguments):
+        made.append(arguments)
+        return embed_part(*arguments)
+
+    monkeypatch.setattr(embed_module, "_embed_part", counted)
+    code, _, err = reseen_says(*command)
+    assert code == 0, err
+    count = len(reseen.read_training(crowd))
+    assert len(made) == -(-count // 20) - 2
+    whole = reseen.embed(trained, crowd, tmp_path / "whole.parquet", quiet=True)
+    assert pq.read_table(out).equals(pq.read_table(whole))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["vectors.parquet", "whole.parquet"]
+
+
+def test_embed_leaves_unreadable_crops_out(reseen_says, trained, make_images, tmp_path):
+    data = make_images(*[f"{index}.jpg" for index in range(6)])
+    (data / "3.jpg").write_bytes(b"\xff\xd8\xffno picture")
+    code, out, err = reseen_says("embed", trained, "--data", data, "--out", tmp_path / "v.parquet", "--quiet")
+    assert code == 0, err
+    table = pq.read_table(tmp_path / "v.parquet")
+    assert table["path"].to_pylist() == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
+    assert table["camera"].null_count == 5
+
+
+def test_recipes_lists_and_prints_what_can_be_trained_again(reseen_says, tmp_path):
+    code, out, _ = reseen_says("recipes")
+    assert code == 0
+    for name in ("cluster-contrast", "demo"):
+        assert name in out
+    code, out, _ = reseen_says("recipes", "demo")
+    assert code == 0
+    (tmp_path / "again.yaml").write_text(out)
+    assert load_recipe(tmp_path / "again.yaml") == load_recipe("demo")
+
+
+def test_doctor(reseen_says):
+    code, out, _ = reseen_says("doctor")
+    assert code in (0, 2)
+    for what in ("python", "torch", "device", "threads", "memory", "cache"):
+        assert what in out
+
+
+def test_a_run_folder_can_be_moved(reseen_says, trained, crowd, tmp_path):
+    moved = shutil.copytree(trained, tmp_path / "elsewhere")
+    code, out, err = reseen_says("evaluate", moved, "--data", crowd, "--quiet")
+    assert code == 0, err
+    assert "elsewhere" in out
+
+
+def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tmp_path):
+    import reseen.engine.demo as module
+    from reseen.evaluate.metrics import RetrievalScore
+
+    asked = {}
+    score = object.__new__(RetrievalScore)
+
+    def run_demo(out, **options):
+        asked.update(out=out, **options)
+        return module.Demo(None, score, score, tmp_path / "report.html")
+
+    monkeypatch.setattr(module, "run_demo", run_demo)
+    monkeypatch.setattr(
+        "reseen.evaluate.table.score_table", lambda scores, title: f"{title}: {', '.join(scores)}"
+    )
+    code, out, err = reseen_says("demo", tmp_path, "--people", "10", "--cameras", "2", "--quiet")
+    assert code == 0, err
+    assert asked == {"out": tmp_path, "people": 10, "cameras": 2, "quiet": True}
+    assert "before, after" in out
+    assert f"Open {tmp_path / 'report.html'} in a browser" in out
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_tiny_demo_makes_everything_and_can_be_given_again(tiny_flags, tmp_path, again):
+    recipe = load_recipe("cluster-contrast", tiny_flags)
+    made = reseen.run_demo(tmp_path / "demo", recipe, people=10, cameras=2, quiet=True)
+    if again:
+        first = made
+        made = reseen.run_demo(tmp_path / "demo", recipe, people=10, cameras=2, quiet=True)
+        assert made.after.mean_average_precision == first.after.mean_average_precision
+    assert made.run.rounds_done == 2
+    assert reseen.open_run(tmp_path / "demo" / "before").rounds_done == 0
+    assert made.before.mean_average_precision > 0
+    assert "cluster" in made.report.read_text()

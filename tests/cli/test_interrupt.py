@@ -1,0 +1,99 @@
+"""Ctrl-C, in a process of its own, as a person would press it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from reseen.engine.run import open_run
+
+COMMAND = [sys.executable, "-c", "import sys; from reseen.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def start():
+    """A function that starts a command line in a new process; what still runs in the end is stopped."""
+    processes = []
+
+    def run(*arguments):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [*COMMAND, *(str(argument) for argument in arguments)]
+        processes.append(
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            )
+        )
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+
+
+def test_ctrl_c_leaves_a_usable_run_that_resume_completes(start, train_flags, crowd, tmp_path, reseen_says):
+    run = tmp_path / "run"
+    # Rounds long enough to be stopped in the middle of one, which the iterations of the fixture are not.
+    flags = train_flags(crowd, run)
+    flags[flags.index("--train.rounds") + 1] = "3"
+    flags[flags.index("--train.iterations") + 1] = "12"
+    process = start(*flags)
+    log = run / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not (log.is_file() and log.read_text().count("\n")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.15)  # into round 2
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    stopped = open_run(run)
+    assert 1 <= stopped.rounds_done < 3
+    assert (
+        err.strip()
+        == f"reseen: stopped; {run} holds {stopped.rounds_done} of 3 rounds and can be used; --resume goes on"
+    )
+    code, out, err = reseen_says("evaluate", run, "--data", crowd, "--quiet")
+    assert code == 0, err
+    code, out, err = reseen_says(*flags, "--resume")
+    assert code == 0, err
+    assert "3 rounds done" in out
+    assert [json.loads(line)["round"] for line in log.read_text().splitlines()] == [1, 2, 3]
+
+
+def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp_path, monkeypatch):
+    from reseen.engine import train as module
+
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "open_crops", stop)
+    code, _, err = reseen_says(*train_flags(crowd, tmp_path / "run"))
+    assert code == 130
+    assert err == "reseen: stopped; nothing was trained yet, give the same command again\n"
+
+
+def test_ctrl_c_elsewhere(reseen_says, monkeypatch, crowd):
+    from reseen.data import check
+
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "check_data", stop)
+    code, _, err = reseen_says("data", "check", crowd)
+    assert code == 130
+    assert err == "reseen: stopped; what is written so far is whole and usable\n"
+
+
+def test_a_fault_in_a_process_of_its_own(start, tmp_path):
+    process = start("data", "check", tmp_path / "nowhere")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert err == f"reseen: {tmp_path}/nowhere: no such folder or manifest\n"

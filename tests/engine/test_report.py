@@ -1,0 +1,57 @@
+import pytest
+
+import reseen
+from reseen.engine import report as module
+from reseen.engine.crops import open_crops
+from reseen.engine.report import report_run
+from reseen.engine.score import read_benchmark, retrieve
+from reseen.errors import StorageError
+
+
+@pytest.fixture
+def made(tiny_flags, crowd, tmp_path):
+    recipe = reseen.load_recipe("cluster-contrast", tiny_flags)
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    crops = open_crops(reseen.read_training(crowd), recipe.data, 64, 32, progress=False)
+    return run, crops, retrieve(run, read_benchmark(crowd, recipe), quiet=True)
+
+
+def test_one_page_with_clusters_curves_and_lists_that_needs_nothing_else(made, tmp_path):
+    run, crops, retrieval = made
+    page = tmp_path / "deep" / "report.html"
+    report_run(page, run, crops, retrieval, {"after": retrieval.score()}, "A title <&>")
+    text = page.read_text(encoding="utf-8")
+    assert "A title &lt;&amp;&gt;" in text
+    assert "cluster 0" in text
+    assert "average precision" in text
+    assert "data:image/" in text
+    for outside in ('src="http', 'href="http', "url(http", "@import"):
+        assert outside not in text
+
+
+def test_without_the_training_crops_there_are_no_sheets(made, tmp_path):
+    run, _, retrieval = made
+    report_run(tmp_path / "r.html", run, None, retrieval, {"after": retrieval.score()}, "t")
+    assert "cluster 0" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_sheets_hold_members_of_one_cluster_each_and_none_twice(made):
+    run, crops, _ = made
+    sheets = module._sheets(run, crops)
+    titles = [sheet.title for sheet in sheets]
+    assert len(titles) == len(set(titles))
+    assert all(0 < len(sheet.images) <= module._SHEET_IMAGES for sheet in sheets)
+
+
+def test_a_place_that_cannot_be_written(made, tmp_path):
+    run, _, retrieval = made
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        report_run(tmp_path / "file" / "r.html", run, None, retrieval, {"a": retrieval.score()}, "t")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (24, 24), (100, 24)])
+def test_spread(count, expected):
+    rows = module._spread(list(range(count)))
+    assert len(rows) == len(set(rows)) == expected
+    assert count == 0 or (rows[0], rows[-1]) == (0, count - 1)

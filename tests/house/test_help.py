@@ -1,0 +1,31 @@
+import subprocess
+import sys
+
+HEAVY = {"torch", "torchvision", "timm", "numpy", "pydantic", "scipy", "sklearn", "faiss", "numba", "pyarrow"}
+
+
+def run_and_list_modules(*arguments):
+    """The output of a command line and the top-level modules it imported, in a fresh interpreter."""
+    script = (
+        "import sys\n"
+        "from reseen.cli import main\n"
+        f"code = main({list(arguments)!r})\n"
+        "print('MODULES', *{name.partition('.')[0] for name in sys.modules})\n"
+        "raise SystemExit(code)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    text, _, modules = result.stdout.partition("MODULES")
+    return text, set(modules.split())
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy():
+    text, modules = run_and_list_modules("--help")
+    for command in ("cache", "data", "demo", "doctor", "embed", "evaluate", "recipes", "train"):
+        assert f" {command} " in text
+    assert not HEAVY & modules
+
+
+def test_help_of_a_command_imports_nothing_heavy():
+    text, modules = run_and_list_modules("train", "--help")
+    assert "--resume" in text
+    assert not HEAVY & modules

@@ -1,0 +1,37 @@
+import os
+import subprocess
+import sys
+import tomllib
+
+from tests.house.source import PROJECT
+
+ORDER = [
+    "cli",
+    "engine",
+    "methods",
+    "losses | memory | cluster | evaluate",
+    "neighbors | models | data",
+    "geometry | config | files",
+    "records | errors",
+]
+
+
+def test_the_contract_is_the_plan():
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [contract for contract in contracts if contract["type"] == "layers"]
+    assert [contract["layers"] for contract in layers] == [ORDER]
+    assert layers[0]["exhaustive"] is True
+    assert not any("ignore_imports" in contract for contract in contracts)
+
+
+def test_no_lower_layer_sees_a_higher_one():
+    script = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

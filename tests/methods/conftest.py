@@ -1,0 +1,39 @@
+import pytest
+
+from reseen.config import merge, parse_flags
+from reseen.engine.recipe import Recipe
+from reseen.methods import METHODS
+
+
+@pytest.fixture
+def recipe_of(tiny_flags):
+    """A function from a method's name to a tiny recipe of it; settings that the method does not have are left out."""
+
+    def make(name, **method_settings):
+        values = merge(parse_flags(tiny_flags), {"method": {"name": name, **method_settings}})
+        known = METHODS[name].settings.model_fields
+        values["method"] = {key: value for key, value in values["method"].items() if key in known}
+        return Recipe.parse(values, name)
+
+    return make
+
+
+@pytest.fixture
+def begin(recipe_of, crowd, tmp_path):
+    """A function that sets a method up on the drawn crowd and begins a round: (training, round)."""
+    import torch
+
+    import reseen
+    from reseen.engine.extract import extract
+    from reseen.engine.train import prepare
+
+    def start(name, cameras=True, **method_settings):
+        recipe = recipe_of(name, **method_settings)
+        table = reseen.read_training(crowd)
+        if not cameras:
+            table = reseen.ImageTable(table.root, table.paths, table.cameras * 0 - 1)
+        training = prepare(recipe, table, tmp_path / "run", quiet=True)
+        features = extract(training.encoder, training.crops, torch.device("cpu"))
+        return training, training.method.begin_round(features, recipe.train.iterations)
+
+    return start

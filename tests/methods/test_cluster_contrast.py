@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+
+from reseen.engine.fit import make_batch
+from reseen.geometry import mean_direction
+from reseen.methods import Surroundings
+from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
+from reseen.records import Features, to_index_tensor
+
+NAME = "cluster-contrast"
+
+
+def blobs(people=5, images=8, dimension=16, spread=0.2):
+    """Unit vectors around a few directions."""
+    generator = torch.Generator().manual_seed(0)
+    centers = torch.randn(people, 1, dimension, generator=generator)
+    vectors = centers + spread * torch.randn(people, images, dimension, generator=generator)
+    return Features(torch.nn.functional.normalize(vectors.reshape(-1, dimension), dim=1))
+
+
+def method_on(features, encoder=None):
+    settings = ClusterContrastSettings.model_validate(
+        {"jaccard": {"k1": 8, "k2": 2}, "dbscan": {"eps": 0.6, "min_samples": 3}}
+    )
+    around = Surroundings(encoder, None, torch.Generator().manual_seed(0), torch.device("cpu"))
+    method = ClusterContrast(settings, around)
+    return method, method.begin_round(features, 2)
+
+
+def test_centroids_start_at_the_mean_direction_of_their_clusters():
+    features = blobs()
+    method, plan = method_on(features)
+    labels = plan.clustering.labels
+    assert labels.cluster_count == 5
+    for cluster in range(5):
+        members = features.vectors[torch.from_numpy(labels.labels) == cluster]
+        assert torch.allclose(method.memory.vectors[cluster], mean_direction(members), atol=1e-6)
+
+
+def test_the_loss_is_the_cross_entropy_with_the_centroids_over_the_temperature(begin):
+    training, plan = begin(NAME)
+    labels = to_index_tensor(plan.clustering.labels.labels)
+    training.encoder.train()
+    batch = make_batch(training, next(iter(plan.batches)), labels)
+    step = training.method.losses(batch)
+    expected = 0.0
+    for feature, label in zip(step.features, step.labels.tolist(), strict=True):
+        logits = [float(feature @ centroid) / 0.05 for centroid in training.method.memory.vectors]
+        highest = max(logits)
+        expected += highest + math.log(sum(math.exp(x - highest) for x in logits)) - logits[label]
+    assert list(step.terms) == ["contrast"]
+    assert float(step.loss.detach()) == pytest.approx(expected / len(step.features), rel=1e-4)
+
+
+def test_after_step_moves_the_centroids_of_the_batch_alone_and_towards_it(begin):
+    training, plan = begin(NAME)
+    training.encoder.train()
+    batch = make_batch(training, next(iter(plan.batches)), to_index_tensor(plan.clustering.labels.labels))
+    step = training.method.losses(batch)
+    before = training.method.memory.vectors.clone()
+    training.method.after_step(step)
+    after = training.method.memory.vectors
+    present = set(step.labels.tolist())
+    for cluster in range(len(before)):
+        if cluster not in present:
+            assert torch.equal(after[cluster], before[cluster])
+            continue
+        mean = step.features[step.labels == cluster].mean(dim=0)
+        assert float(after[cluster] @ mean) > float(before[cluster] @ mean)
+        assert float(after[cluster].norm()) == pytest.approx(1, abs=1e-5)
+
+
+def test_every_round_starts_new_centroids():
+    features = blobs()
+    method, _ = method_on(features)
+    method.memory.vectors.zero_()
+    method.begin_round(features, 2)
+    assert float(method.memory.vectors.norm(dim=1).min()) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_centroids_before_a_round():
+    around = Surroundings(None, None, torch.Generator(), torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="before begin_round"):
+        _ = ClusterContrast(ClusterContrastSettings(), around).memory

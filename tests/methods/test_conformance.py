@@ -1,0 +1,122 @@
+"""What every method must do, whatever it is: the loop and the resume guarantee rest on it."""
+
+import numpy as np
+import pytest
+import torch
+
+import reseen
+from reseen.data.evaluation_table import EvaluationTable
+from reseen.engine.fit import make_batch
+from reseen.methods import METHODS
+from reseen.records import NOISE, to_index_tensor
+
+pytestmark = pytest.mark.parametrize("name", sorted(METHODS))
+
+
+def frozen(value, seen=None):
+    """A comparable copy of everything an object holds; the encoder's running statistics and generators aside."""
+    seen = set() if seen is None else seen
+    if isinstance(value, torch.Tensor):
+        return ("tensor", tuple(value.shape), value.detach().double().flatten().tolist())
+    if isinstance(value, np.ndarray):
+        return ("array", value.shape, value.tolist())
+    if isinstance(value, torch.nn.Module):
+        return {key: frozen(weight) for key, weight in value.named_parameters()}
+    if value is None or isinstance(value, int | float | str | bytes):
+        return value
+    if id(value) in seen:
+        return "seen"
+    seen.add(id(value))
+    if isinstance(value, dict):
+        return {str(key): frozen(item, seen) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [frozen(item, seen) for item in value]
+    if isinstance(value, torch.Generator):
+        return value.get_state().tolist()
+    return {key: frozen(item, seen) for key, item in getattr(value, "__dict__", {}).items()}
+
+
+def first_batch(training, plan):
+    labels = to_index_tensor(plan.clustering.labels.labels)
+    training.encoder.train()
+    return make_batch(training, next(iter(plan.batches)), labels)
+
+
+def test_a_round_trains_without_identities(name, recipe_of, crowd, tmp_path):
+    table = reseen.read_training(crowd)
+    assert not isinstance(table, EvaluationTable)
+    assert not [field for field in vars(table) if "ident" in field or "person" in field]
+    recipe = recipe_of(name)
+    one_round = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 1})})
+    run = reseen.train(one_round, table, tmp_path / "run", quiet=True)
+    assert run.rounds_done == 1
+    assert all(np.isfinite(value) for value in run.log[0]["losses"].values())
+
+
+def test_losses_change_nothing(name, begin):
+    training, plan = begin(name)
+    batch = first_batch(training, plan)
+    before = frozen(training.method)
+    generator = training.generator.get_state()
+    step = training.method.losses(batch)
+    step.loss.backward()
+    assert frozen(training.method) == before
+    assert torch.equal(training.generator.get_state(), generator)
+
+
+def test_losses_are_a_function_of_the_batch(name, begin):
+    training, plan = begin(name)
+    batch = first_batch(training, plan)
+    first, second = training.method.losses(batch), training.method.losses(batch)
+    assert {key: float(value.detach()) for key, value in first.terms.items()} == {
+        key: float(value.detach()) for key, value in second.terms.items()
+    }
+
+
+def test_every_term_is_a_finite_scalar_that_reaches_the_trunk(name, begin):
+    training, plan = begin(name)
+    step = training.method.losses(first_batch(training, plan))
+    assert step.terms
+    for term, value in step.terms.items():
+        assert value.shape == (), term
+        assert torch.isfinite(value), term
+        weights = [weight for key, weight in training.encoder.named_parameters() if "trunk." in key]
+        gradients = torch.autograd.grad(value, weights, retain_graph=True, allow_unused=True)
+        assert any(gradient is not None and bool(gradient.any()) for gradient in gradients), term
+    assert not step.features.requires_grad
+    assert torch.allclose(step.loss, sum(step.terms.values()))
+
+
+def test_after_step_changes_something_and_no_weight(name, begin):
+    training, plan = begin(name)
+    step = training.method.losses(first_batch(training, plan))
+    weights = frozen(training.encoder)
+    before = frozen(training.method)
+    training.method.after_step(step)
+    assert frozen(training.method) != before
+    assert frozen(training.encoder) == weights
+
+
+@pytest.mark.parametrize("cameras", [True, False])
+def test_batches_hold_no_noise_and_are_full(name, begin, cameras):
+    training, plan = begin(name, cameras)
+    assert (training.crops.cameras is not None) == cameras
+    labels, sampler = plan.clustering.labels.labels, training.recipe.method.sampler
+    batches = list(plan.batches)
+    assert len(batches) == training.recipe.train.iterations
+    for rows in batches:
+        assert len(rows) == sampler.clusters_per_batch * sampler.images_per_cluster
+        assert not np.any(labels[rows.numpy()] == NOISE)
+        assert len(set(labels[rows.numpy()].tolist())) <= sampler.clusters_per_batch
+    assert torch.isfinite(training.method.losses(first_batch(*begin(name, cameras))).loss)
+
+
+def test_same_seed_same_features(name, recipe_of, crowd, tmp_path):
+    recipe = recipe_of(name)
+    one_round = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 1})})
+    runs = [reseen.train(one_round, crowd, tmp_path / place, quiet=True) for place in ("a", "b")]
+    files = [reseen.embed(run, crowd, run.folder / "vectors.parquet", quiet=True) for run in runs]
+    import pyarrow.parquet as pq
+
+    first, second = (pq.read_table(file) for file in files)
+    assert first["vector"].equals(second["vector"])
