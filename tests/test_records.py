@@ -19,7 +19,7 @@ def test_features_must_be_unit_rows():
     ):
         Features(off)
     off[1] = float("nan")
-    with pytest.raises(ValueError, match="2 of 4 feature rows.*row 1 with length nan"):
+    with pytest.raises(ValueError, match=r"2 of 4 feature rows.*row 1 with length nan"):
         Features(off)
     with pytest.raises(ValueError, match=r"Features need a matrix \(n, d\), got shape \(3,\)"):
         Features(vectors[0])

@@ -115,7 +115,7 @@ def test_embed_goes_on_where_it_stopped(reseen_says, trained, crowd, tmp_path, m
 def test_embed_leaves_unreadable_crops_out(reseen_says, trained, make_images, tmp_path):
     data = make_images(*[f"{index}.jpg" for index in range(6)])
     (data / "3.jpg").write_bytes(b"\xff\xd8\xffno picture")
-    code, out, err = reseen_says("embed", trained, "--data", data, "--out", tmp_path / "v.parquet", "--quiet")
+    code, _, err = reseen_says("embed", trained, "--data", data, "--out", tmp_path / "v.parquet", "--quiet")
     assert code == 0, err
     table = pq.read_table(tmp_path / "v.parquet")
     assert table["path"].to_pylist() == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]

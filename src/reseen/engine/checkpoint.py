@@ -43,8 +43,10 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
 
 
 def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write a safetensors file by plain writes: on a full disk the library's own raises an error without a number,
-    and makes files that only their owner can read.
+    """Write a safetensors file by plain writes.
+
+    The library's own writing raises an error without a number on a full disk, and makes files that only their
+    owner can read.
     """
     path.write_bytes(save(tensors, metadata))
 

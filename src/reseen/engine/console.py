@@ -33,6 +33,7 @@ class RunView:
         self._records: list[RoundRecord] = []
         self._began = self._latest = time.perf_counter()
         self._rounds_before = 0
+        self._stopped = False
         self._bars = Bars(
             TextColumn("{task.description}", style="cyan"),
             BarColumn(bar_width=32),
@@ -48,6 +49,7 @@ class RunView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopped = kind is not None
         for task in list(self._bars.task_ids):
             self._bars.remove_task(task)
         self._live.stop()
@@ -83,6 +85,8 @@ class RunView:
         """The time left, by the mean of the rounds seen, counted down within a round; in the end the time taken."""
         seen = len(self._records)
         left = self._rounds - self._rounds_before - seen
+        if self._stopped:
+            return f"stopped after {duration(time.perf_counter() - self._began)}"
         if not left:
             return f"took {duration(self._latest - self._began)}"
         if not seen:

@@ -22,6 +22,11 @@ class Crops:
     store_rows: Int64[Tensor, " n"]
     """The row of each readable crop in the store, which knows the unreadable ones too."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why crops are decoded on the fly, where they are."""
+        return (self.store.note,) if self.store.note else ()
+
     def __len__(self) -> int:
         return len(self.table)
 

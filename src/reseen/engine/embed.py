@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import torch
 from jaxtyping import Int64
 
-from reseen.data.readers import read_training
 from reseen.data.table import ImageTable
 from reseen.engine.console import RunView
 from reseen.engine.crops import open_crops
 from reseen.engine.extract import extract
+from reseen.engine.read import read_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.errors import StorageError
@@ -41,7 +41,7 @@ def embed(
     out = Path(out).expanduser()
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
-    table = data if isinstance(data, ImageTable) else read_training(Path(data))
+    table = data if isinstance(data, ImageTable) else read_table(run.recipe, data)[0]
     device = scoring_device(run)
     encoder = run.encoder().to(device)
     make_folder(out.parent)

@@ -1,5 +1,6 @@
 """The training loop, the same for every method: in each round cluster, then train."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,13 +96,23 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
         images += len(rows)
         progress(1)
     means = {name: float(total) / settings.iterations for name, total in totals.items()}
-    for name, mean in means.items():
-        if mean != mean or mean in (float("inf"), float("-inf")):
-            raise TrainingError(
-                f"round {number}: the loss '{name}' became {mean}; the run keeps its state of round "
-                f"{number - 1}; lower train.learning_rate, or set train.precision to 32"
-            )
+    _check_finite(training, means, number)
     return means, images
+
+
+def _check_finite(training: Training, losses: dict[str, float], number: int) -> None:
+    """Losses and weights, since the last step of a round can break weights that no loss has seen yet."""
+    broken = [
+        f"the loss '{name}' became {value}" for name, value in losses.items() if not math.isfinite(value)
+    ]
+    for name, value in training.encoder.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            broken.append(f"the weights '{name}' became not a number")
+    if broken:
+        raise TrainingError(
+            f"round {number}: {broken[0]}; the run keeps its state of round {number - 1}; "
+            "lower train.learning_rate, or set train.precision to 32"
+        )
 
 
 def make_batch(training: Training, rows: torch.Tensor, labels: torch.Tensor) -> Batch:

@@ -23,7 +23,7 @@ class TrainSettings(Settings):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """`sgd` has momentum 0.9."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 3.5e-4
+    learning_rate: Annotated[float, Field(gt=0, le=1e30)] = 3.5e-4
     """Peak learning rate."""
 
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4

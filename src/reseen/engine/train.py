@@ -1,15 +1,11 @@
 """Set a run up from a recipe and a folder of crops, and train it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from reseen.data.readers import layout as layouts
-from reseen.data.readers import read_training
 from reseen.data.table import ImageTable
 from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
@@ -18,6 +14,7 @@ from reseen.engine.environment import command, hardware, versions
 from reseen.engine.extract import unwrap
 from reseen.engine.fit import Training, fit
 from reseen.engine.optim import build_optimizer
+from reseen.engine.read import read_table
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import RECIPE, Run, open_run, write_run
 from reseen.errors import DataError, RunError, SettingsError
@@ -50,7 +47,7 @@ def train(
     folder = Path(out).expanduser()
     earlier = _earlier_run(folder, recipe, resume)
     with RunView(recipe.train.rounds, quiet) as view:
-        table, sentence = _read(recipe, data)
+        table, sentence = read_table(recipe, data)
         if earlier is not None and earlier.facts["data"] != table.fingerprint:
             raise RunError(
                 f"{folder}: the crops in {table.root} have changed since this run began; "
@@ -58,7 +55,7 @@ def train(
             )
         training = prepare(recipe, table, folder, quiet=quiet)
         facts = _facts(training)
-        view.say(*sentence, *describe(facts))
+        view.say(*sentence, *training.crops.notes, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
         fit(training, view, resume=earlier is not None)
     return run
@@ -74,17 +71,6 @@ def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = Fa
     return _assemble(recipe, crops, folder, height, width)
 
 
-def _read(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTable, list[str]]:
-    """The training table, and a sentence on how it was read, if it was."""
-    if isinstance(data, ImageTable):
-        table, sentence = data, []
-    else:
-        layout = None if recipe.data.layout == "auto" else recipe.data.layout
-        table = read_training(Path(data), layout=layout, pattern=recipe.data.camera_pattern)
-        sentence = [layouts.describe(table, layouts.parse(layout) or layouts.detect(Path(data).expanduser()))]
-    return (table if recipe.cameras else _without_cameras(table)), sentence
-
-
 def describe(facts: dict[str, Any]) -> list[str]:
     """The lines that a run begins with."""
     cameras = f"{facts['cameras']} cameras" if facts["cameras"] else "no cameras"
@@ -95,10 +81,6 @@ def describe(facts: dict[str, Any]) -> list[str]:
         *facts["encoder"],
         f"learning: {facts['parameters'] / 1e6:.1f} M parameters on {place}, precision {facts['precision']}",
     ]
-
-
-def _without_cameras(table: ImageTable) -> ImageTable:
-    return replace(table, cameras=np.full(len(table), UNKNOWN_CAMERA, dtype=np.int64), camera_names=())
 
 
 def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:

@@ -42,9 +42,9 @@ def test_without_split_all_rows_train(make_images):
 
 def test_evaluation_numbers_people_and_cameras_alike(make_images):
     query, gallery = read_evaluation(manifest(make_images, HEADER + ROWS))
-    assert query.identities.tolist() == [0]
+    assert query.identities.tolist() == [1]  # 0 would be a distractor
     assert gallery.images.paths == ("g.jpg", "z.jpg"), "identity -1 is left out"
-    assert gallery.identities.tolist() == [0, 1]
+    assert gallery.identities.tolist() == [1, 2]
     assert query.images.camera_names == gallery.images.camera_names == ("gate", "hall", "roof")
     assert gallery.images.cameras.tolist() == [2, 0]
 

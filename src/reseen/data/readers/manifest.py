@@ -180,7 +180,7 @@ def _numbered(names: Sequence[str | None], manifest: Path) -> Int64[np.ndarray, 
         return np.array([int(name) for name in names if name is not None], dtype=np.int64)
     except (ValueError, OverflowError):
         people, _ = number([None if name == JUNK else name for name in names])
-        return people
+        return np.where(people >= 0, people + 1, people)  # 0 is the identity of distractors
 
 
 def _text(value: object) -> str | None:

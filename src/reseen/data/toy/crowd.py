@@ -63,7 +63,8 @@ def draw_crowd(
     training set; of each other person one image per camera is a query and the others are in the gallery, with
     distractors (0000) and junk (-1). The same settings give the same bytes whatever `processes` is (default:
     the cores at hand). The images are drawn beside `out` and moved there when all are finished, so a stopped
-    run leaves no half crowd; a crowd already in `out` is replaced.
+    run leaves no half crowd; another crowd already in `out` is replaced, the same one
+    is left as it is.
 
     Raises:
         SettingsError: a setting outside its range.
@@ -76,12 +77,14 @@ def draw_crowd(
     out = Path(out).expanduser().absolute()
     _refuse_other_content(out)
     counts = _count(plan)
+    if _is_drawn(out, plan, counts.images):
+        return counts
     share = processes if processes is not None else _processes_for(counts.images)
     drawing = out.parent / f".{out.name}.drawing"
     try:
         _start_over(drawing)
         _draw(drawing, plan, max(1, min(share, counts.images)), counts.images, progress)
-        (drawing / _MARKER).write_text(json.dumps(plan.as_dict(), indent=2) + "\n", encoding="utf-8")
+        (drawing / _MARKER).write_text(_describe(plan), encoding="utf-8")
         _move_into_place(drawing, out)
     except OSError as error:
         raise StorageError(
@@ -91,6 +94,18 @@ def draw_crowd(
     finally:
         shutil.rmtree(drawing, ignore_errors=True)
     return counts
+
+
+def _is_drawn(out: Path, plan: Plan, images: int) -> bool:
+    """True when `out` holds this very crowd, whole."""
+    marker = out / _MARKER
+    if not marker.is_file() or marker.read_text(encoding="utf-8") != _describe(plan):
+        return False
+    return sum(1 for _ in out.glob("*/*.jpg")) == images
+
+
+def _describe(plan: Plan) -> str:
+    return json.dumps(plan.as_dict(), indent=2) + "\n"
 
 
 def _refuse_other_content(out: Path) -> None:
