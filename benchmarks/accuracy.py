@@ -74,7 +74,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), *arm.flags]
     recipe = load_recipe(arguments.recipe or protocol.recipe, flags)
     folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
-    began = time.perf_counter()
+    revision, began = commit(), time.perf_counter()
     run = reseen.train(recipe, protocol.training(arguments.data), folder, resume=True)
     trained = time.perf_counter()
     result = retrieve(run, protocol.benchmark(arguments.data)).score()
@@ -95,7 +95,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
         ).model_dump(mode="json"),
         "command": f"python benchmarks/accuracy.py --protocol {protocol.name} --arms {arm.name} --seeds {seed} "
         f"--data MARKET --weights {Path(str(arguments.weights)).name}",
-        "commit": commit(),
+        "commit": revision,
         "versions": versions(),
         "hardware": hardware(),
     }

@@ -17,7 +17,9 @@ def test_shipped_recipes_round_trip(name, tmp_path):
 def test_flag_beats_file_beats_default(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("method: {name: cluster-contrast, dbscan: {eps: 0.5}}\ntrain: {rounds: 7}\n")
-    recipe = load_recipe(file, ["--train.rounds", "9", "--train.learning-rate=1e-3", "--model.norm-group", "null"])
+    recipe = load_recipe(
+        file, ["--train.rounds", "9", "--train.learning-rate=1e-3", "--model.norm-group", "null"]
+    )
     assert recipe.method.dbscan.eps == 0.5
     assert recipe.train.rounds == 9
     assert recipe.train.learning_rate == 1e-3
@@ -28,8 +30,14 @@ def test_flag_beats_file_beats_default(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("method: {dbscan: {epsilon: 0.5}}", r"bad.yaml: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?"),
-        ("method: {name: cluster-contrst}", r"no method 'cluster-contrst'; did you mean 'cluster-contrast'\?"),
+        (
+            "method: {dbscan: {epsilon: 0.5}}",
+            r"bad.yaml: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?",
+        ),
+        (
+            "method: {name: cluster-contrst}",
+            r"no method 'cluster-contrst'; did you mean 'cluster-contrast'\?",
+        ),
         ("trian: {}", r"bad.yaml: no setting 'trian'; did you mean 'train'\?"),
         ("train: {rounds: many}", r"bad.yaml: train: rounds: .*valid integer.*found 'many'"),
         ("train: [1]", r"bad.yaml: train: "),
@@ -47,7 +55,10 @@ def test_bad_recipes(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--method.dbscan.epsilon", "1"], r"flags: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?"),
+        (
+            ["--method.dbscan.epsilon", "1"],
+            r"flags: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?",
+        ),
         (["rounds", "1"], "'rounds' is not a setting; write --section.name VALUE"),
         (["--train.rounds"], "--train.rounds needs a value"),
         (["--seed", "1", "--seed", "2"], "--seed is given twice"),
@@ -60,7 +71,9 @@ def test_bad_flags(flags, message):
 
 
 def test_unknown_recipe():
-    with pytest.raises(SettingsError, match=r"no recipe 'cluster-contrst'; did you mean 'cluster-contrast'\?; shipped"):
+    with pytest.raises(
+        SettingsError, match=r"no recipe 'cluster-contrst'; did you mean 'cluster-contrast'\?; shipped"
+    ):
         load_recipe("cluster-contrst")
     with pytest.raises(SettingsError, match=r"no recipe file mine.yaml; shipped recipes: cluster-contrast"):
         load_recipe("mine.yaml")

@@ -103,7 +103,8 @@ def test_shuffled_names_change_nothing_that_could_leak(recipe, crowd, tmp_path):
         (folder / name).symlink_to(table.path(row))
     anonymous = reseen.ImageTable(folder, names, table.cameras, table.camera_names)
     runs = [
-        reseen.train(recipe, data, tmp_path / name, quiet=True) for name, data in (("a", table), ("b", anonymous))
+        reseen.train(recipe, data, tmp_path / name, quiet=True)
+        for name, data in (("a", table), ("b", anonymous))
     ]
     assert same(*map(tensors, runs))
 
@@ -121,7 +122,11 @@ def test_resuming_with_changed_data_is_refused(recipe, crowd, tmp_path):
     reseen.train(longer(recipe, rounds=1), table, tmp_path / "run", quiet=True)
     with pytest.raises(RunError, match="have changed since this run began"):
         reseen.train(
-            longer(recipe, rounds=1), table.select(range(len(table) - 1)), tmp_path / "run", resume=True, quiet=True
+            longer(recipe, rounds=1),
+            table.select(range(len(table) - 1)),
+            tmp_path / "run",
+            resume=True,
+            quiet=True,
         )
 
 
@@ -174,8 +179,6 @@ def test_damaged_runs_say_so(recipe, crowd, tmp_path):
 def test_tensorboard_events_are_written(recipe, crowd, tmp_path):
     reseen.train(longer(recipe, rounds=1, tensorboard=True), crowd, tmp_path / "run", quiet=True)
     assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
-
-
 
 
 def test_the_log_is_one_json_line_per_round(recipe, crowd, tmp_path):

@@ -1,7 +1,7 @@
 """Color jitter on whole batches: brightness, contrast, saturation and hue, each image with its own factors.
 
 The factors are drawn and the four changes defined as in torchvision's `ColorJitter`; their order is drawn once
-per batch.
+per batch. A fifth, the color cast of cameras, is ours.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,10 @@ class JitterSettings(Settings):
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Hue turns by at most this share of the color circle."""
 
+    cast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Red, green and blue are each multiplied by a number of their own within 1 +- this, as cameras with other
+    white balance would; not in torchvision."""
+
 
 def jitter_color(
     images: UInt8[Tensor, "b 3 h w"], settings: JitterSettings, generator: Generator
@@ -44,12 +48,14 @@ def jitter_color(
         drawn = low + (1 + strength - low) * torch.rand(count, generator=generator)
         return drawn.to(images.device)[:, None, None, None]
 
+    gains = 1 + settings.cast * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
     turn = (2 * torch.rand(count, generator=generator) - 1) * settings.hue
     steps: list[tuple[Callable[[Tensor, Tensor], Tensor], Tensor]] = [
         (adjust_brightness, factors(settings.brightness)),
         (adjust_contrast, factors(settings.contrast)),
         (adjust_saturation, factors(settings.saturation)),
         (adjust_hue, turn.to(images.device)[:, None, None]),
+        (adjust_brightness, gains.to(images.device)),
     ]
     changed = images.float() / 255
     for index in torch.randperm(len(steps), generator=generator).tolist():
@@ -59,9 +65,9 @@ def jitter_color(
 
 
 def adjust_brightness(
-    images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
+    images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b #c 1 1"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Blend with black; values 0 to 1."""
+    """Blend with black; values 0 to 1. One factor per image, or one per channel."""
     return (images * factor).clamp(0, 1)
 
 
