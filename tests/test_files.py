@@ -35,7 +35,10 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 def test_messages(tmp_path):
     full = storage_error(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
-    assert str(full) == f"{tmp_path}: the disk is full; free some space and go on with --resume"
+    assert (
+        str(full)
+        == f"{tmp_path}: the disk is full; free some space and give the command again, a training with --resume"
+    )
     denied = storage_error(tmp_path, OSError(errno.EACCES, "Permission denied"))
     assert "cannot be written (Permission denied); choose another place" in str(denied)
     (tmp_path / "file").write_text("")

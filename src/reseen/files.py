@@ -56,5 +56,7 @@ def make_folder(path: Path) -> Path:
 def storage_error(path: Path, error: OSError) -> StorageError:
     """One sentence for what the system said about writing `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"{path}: the disk is full; free some space and go on with --resume")
+        return StorageError(
+            f"{path}: the disk is full; free some space and give the command again, a training with --resume"
+        )
     return StorageError(f"{path}: cannot be written ({error.strerror or error}); choose another place")

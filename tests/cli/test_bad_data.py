@@ -30,7 +30,7 @@ def test_missing_empty_and_without_images(train, tmp_path):
     assert "the folder is empty" in train(tmp_path / "empty")
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "notes.txt").write_text("hello")
-    assert "holds 1 files but no image" in train(tmp_path / "texts")
+    assert "holds 1 file but no image" in train(tmp_path / "texts")
     assert "neither a folder nor a manifest" in train(tmp_path / "texts" / "notes.txt")
     assert not (tmp_path / "run").exists()
 
@@ -94,7 +94,7 @@ def test_a_manifest_that_points_nowhere(train, tmp_path):
     manifest.write_text("path\n" + "".join(f"gone/{name}\n" for name in CROPS))
     assert "gone/" in train(manifest)
     manifest.write_text("file,who\na.jpg,1\n")
-    assert "unknown column 'file'" in train(manifest)
+    assert "needs a column 'path', found file" in train(manifest)
     manifest.write_bytes(b"\x00\xff\xfe")
     assert "crops.csv" in train(manifest)
 

@@ -54,5 +54,5 @@ def test_equal_candidates_give_the_largest_and_no_cluster_gives_zero():
 def test_says_what_it_chose():
     pairs = csr_array((np.zeros(4, np.float32), ([0, 0, 1, 1], [0, 1, 0, 1])), shape=(4, 4))
     assert str(choose_eps(pairs, 2)) == (
-        "eps auto chose 0.70 of 0.30 to 0.70: 1 clusters that hold 50% of the images"
+        "eps auto chose 0.70 of 0.30 to 0.70: 1 clusters with 50% of the images"
     )

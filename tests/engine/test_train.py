@@ -155,7 +155,10 @@ def test_a_full_disk_keeps_the_last_round(recipe, crowd, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(StorageError, match="the disk is full; free some space and go on with --resume"):
+    with pytest.raises(
+        StorageError,
+        match="the disk is full; free some space and give the command again, a training with --resume",
+    ):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     monkeypatch.undo()
     assert calls == ["0", "1", "2"]

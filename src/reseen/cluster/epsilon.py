@@ -30,7 +30,7 @@ class EpsilonChoice:
     def __str__(self) -> str:
         return (
             f"eps auto chose {self.eps:.2f} of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f}: "
-            f"{self.clusters} clusters that hold {self.clustered_share:.0%} of the images"
+            f"{self.clusters} clusters with {self.clustered_share:.0%} of the images"
         )
 
 

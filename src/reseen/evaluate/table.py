@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from reseen.evaluate.metrics import RetrievalScore
 
 
-def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") -> Table:
+def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") -> Group:
     """One row per named score (such as before and after); two or more get a last row with the gain in points.
 
     Raises:
@@ -18,10 +19,7 @@ def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") 
     if not scores:
         raise ValueError("score_table needs at least one score")
     shown = list(scores.values())
-    table = Table(
-        title=title, box=box.ROUNDED, title_justify="left", title_style="bold", caption=_caption(shown[-1])
-    )
-    table.caption_justify, table.caption_style = "left", "dim"
+    table = Table(title=title, box=box.ROUNDED, title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
     for heading in ("mAP", *(f"Rank-{k}" for k in shown[0].cmc), "mINP"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -32,7 +30,8 @@ def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") 
     if len(shown) > 1:
         pairs = zip(shares(shown[0]), shares(shown[-1]), strict=True)
         table.add_row(Text("gain", style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
-    return table
+    # A caption of the table would be folded to the width of the table.
+    return Group(table, Text(_caption(shown[-1]), style="dim"))
 
 
 def shares(score: RetrievalScore) -> list[float]:

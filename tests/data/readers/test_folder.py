@@ -101,7 +101,7 @@ def test_missing_empty_and_imageless_folders(tmp_path):
     with pytest.raises(DataError, match="the folder is empty"):
         read_training(tmp_path)
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(DataError, match=r"holds 1 files but no image; images end in .jpg"):
+    with pytest.raises(DataError, match=r"holds 1 file but no image; images end in .jpg"):
         read_training(tmp_path)
     with pytest.raises(DataError, match=r"a manifest ends in .csv or .parquet"):
         read_training(tmp_path / "a.txt")

@@ -78,8 +78,8 @@ def test_absolute_paths(make_images, tmp_path):
     ("text", "message"),
     [
         ("path,camra\na.jpg,1\n", "unknown column 'camra'; did you mean 'camera'"),
-        ("file\na.jpg\n", "unknown column 'file'"),
-        ("camera\n1\n", "no column 'path', found camera"),
+        ("file\na.jpg\n", "needs a column 'path', found file"),
+        ("camera\n1\n", "needs a column 'path', found camera"),
         ("path,path\na.jpg,a.jpg\n", "a column is there twice"),
         ("path\na.jpg\na.jpg\n", "row 2: a.jpg is listed twice"),
         ("path,camera\n,1\n", "row 1: no path"),

@@ -65,7 +65,8 @@ def image_paths(root: Path) -> tuple[str, ...]:
         else:
             others += 1
     if not found:
-        held = f"{others:,} files but no image" if others else "nothing: the folder is empty"
+        files = "1 file" if others == 1 else f"{others:,} files"
+        held = f"{files} but no image" if others else "nothing: the folder is empty"
         raise DataError(f"{root}: holds {held}; images end in {', '.join(IMAGE_SUFFIXES)}")
     return tuple(sorted(found))
 

@@ -103,14 +103,14 @@ def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
 
 
 def _check_columns(manifest: Path, names: Sequence[str]) -> None:
+    if "path" not in names:
+        raise DataError(f"{manifest}: a manifest needs a column 'path', found {', '.join(names) or 'none'}")
     for name in names:
         if name not in COLUMNS:
             hint = suggestion(name, COLUMNS) or f"; the columns are {', '.join(COLUMNS)}"
             raise DataError(f"{manifest}: unknown column '{name}'{hint}")
     if len(set(names)) < len(names):
         raise DataError(f"{manifest}: a column is there twice: {', '.join(names)}")
-    if "path" not in names:
-        raise DataError(f"{manifest}: no column 'path', found {', '.join(names) or 'none'}")
 
 
 def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
