@@ -8,6 +8,7 @@ there. Nothing is chosen with identities: the last round is scored, once.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
 
 from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
