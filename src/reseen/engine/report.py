@@ -118,7 +118,7 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
                 _images(retrieval.gallery, rows), ranking.right[place], cameras, strict=False
             )
         ]
-        title = f"average precision {precision[query]:.0%}"
+        title = f"precision {precision[query]:.0%}"
         camera = _camera(retrieval.query, int(query))
         lists.append(RankedList(queries[place], answers, f"{title}, {camera}" if camera else title))
     return lists
@@ -126,4 +126,4 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
 
 def _camera(crops: Crops, row: int) -> str:
     camera = int(crops.table.cameras[row])
-    return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera]}"
+    return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera].removeprefix('c')}"
