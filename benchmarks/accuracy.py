@@ -27,7 +27,7 @@ from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 import reseen
 from reseen.engine.clusters import CLUSTERS, read_clusters
 from reseen.engine.environment import hardware, versions
-from reseen.engine.recipe import load_recipe
+from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.score import retrieve
 from reseen.files import write_text
 
@@ -65,16 +65,23 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.table:
         parser.error("--data is needed to run arms")
+    if arguments.recipe is not None and arguments.results == RESULTS:
+        parser.error("--recipe is for tuning: give --results a folder of its own")
     return arguments
 
 
 def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespace) -> None:
     """Train and score one arm with one seed, unless its JSON is there."""
     target = arguments.results / f"{protocol.name}--{arm.name}--seed{seed}.json"
-    if target.is_file():
-        return
     flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), *arm.flags]
     recipe = load_recipe(arguments.recipe or protocol.recipe, flags)
+    settings = shareable(recipe, str(arguments.weights))
+    if target.is_file():
+        if json.loads(target.read_text())["recipe"] != settings:
+            raise SystemExit(
+                f"{target}: was made with other settings; delete it, or write to other --results"
+            )
+        return
     folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
     revision, began = commit(), time.perf_counter()
     run = reseen.train(recipe, protocol.training(arguments.data), folder, resume=True)
@@ -92,17 +99,22 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
             "this_call": round(trained - began, 1),
         },
         "rounds": [trim(row) for row in run.log],
-        "recipe": recipe.model_copy(
-            update={"model": recipe.model.model_copy(update={"weights": Path(str(arguments.weights)).name})}
-        ).model_dump(mode="json"),
+        "recipe": settings,
         "command": f"python benchmarks/accuracy.py --protocol {protocol.name} --arms {arm.name} --seeds {seed} "
         f"--data MARKET --weights {Path(str(arguments.weights)).name}",
         "commit": revision,
         "versions": versions(),
         "hardware": hardware(),
+        "load_average": round(os.getloadavg()[0], 1),
     }
     write_text(target, json.dumps(record, indent=1) + "\n")
     Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {result.mean_average_precision:.1%}")
+
+
+def shareable(recipe: Recipe, weights: str) -> dict:
+    """All settings, without the place where the weights lie on this machine."""
+    model = recipe.model.model_copy(update={"weights": Path(weights).name})
+    return recipe.model_copy(update={"model": model}).model_dump(mode="json")
 
 
 def trim(row: dict) -> dict:
@@ -135,7 +147,7 @@ def commit() -> str:
     here = Path(__file__).parent
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
     dirty = subprocess.run(
-        ["git", "status", "--porcelain", "--", "../src"],
+        ["git", "status", "--porcelain", "--untracked-files=no"],
         cwd=here,
         capture_output=True,
         text=True,

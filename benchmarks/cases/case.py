@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 
 @dataclass(frozen=True)
 class Options:
@@ -55,6 +57,12 @@ def row(
     }
 
 
+def _wait_for_device() -> None:
+    """A GPU works on after a call returns: time whole work, not its launch."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def timed(repeat: int, *functions: Callable[[], Any]) -> list[list[float]]:
     """Seconds of `repeat` calls of each function, taken in turns so that a busy machine slows all alike."""
     for function in functions:
@@ -62,7 +70,9 @@ def timed(repeat: int, *functions: Callable[[], Any]) -> list[list[float]]:
     seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(repeat):
         for spent, function in zip(seconds, functions, strict=True):
+            _wait_for_device()
             began = time.perf_counter()
             function()
+            _wait_for_device()
             spent.append(time.perf_counter() - began)
     return seconds

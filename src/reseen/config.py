@@ -18,7 +18,7 @@ from reseen.errors import SettingsError
 class Settings(BaseModel):
     """Base of every settings model: frozen, strict about keys, documented field by field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], source: str) -> Self:

@@ -13,7 +13,7 @@ def made(tiny_flags, crowd, tmp_path):
     recipe = reseen.load_recipe("cluster-contrast", tiny_flags)
     run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     crops = open_crops(reseen.read_training(crowd), recipe.data, 64, 32, progress=False)
-    return run, crops, retrieve(run, read_benchmark(crowd, recipe), quiet=True)
+    return run, crops, retrieve(run, read_benchmark(crowd), quiet=True)
 
 
 def test_one_page_with_clusters_curves_and_lists_that_needs_nothing_else(made, tmp_path):

@@ -1,10 +1,11 @@
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 
 from reseen.errors import SettingsError, WeightsError
 from reseen.models import Encoder, ModelSettings
-from reseen.models.backbone import backbone_size
+from reseen.models.backbone import backbone_size, stages_of
 
 
 def encoder(**settings):
@@ -70,7 +71,7 @@ def test_the_neck_keeps_its_bias_at_zero():
 
 
 def test_frozen_stages_keep_weights_and_statistics():
-    model = encoder(frozen_stages=5)  # conv1, bn1, act1, maxpool, layer1
+    model = encoder(frozen_stages=2)  # the stem and layer1
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.train()
     model(torch.randn(8, 3, 64, 32)).sum().backward()
@@ -126,3 +127,15 @@ def test_size_is_person_shaped():
 def test_the_benchmark_weights_load_with_every_tensor(weights_file):
     model = encoder(backbone="mobilenetv2_100", weights=str(weights_file))
     assert "312 tensors" in model.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stages"),
+    [
+        ("resnet10t", [["conv1", "bn1"], ["layer1"], ["layer2"], ["layer3"], ["layer4"]]),
+        ("mobilenetv2_100", [["conv_stem", "bn1"], *([f"blocks.{i}"] for i in range(7))]),
+        ("convnextv2_atto", [["stem"], *([f"stages.{i}"] for i in range(4))]),
+    ],
+)
+def test_stages_are_the_stem_and_what_repeats(backbone, stages):
+    assert stages_of(timm.create_model(backbone, num_classes=0, global_pool="")) == stages

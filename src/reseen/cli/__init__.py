@@ -28,6 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a name too long, a disk that went away: the system's word is the reason
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "out of memory" not in str(error):
+            raise
+        return _fail(
+            "out of memory; lower method.sampler.clusters_per_batch or the size of the crops "
+            "(data.height, data.width), or set train.precision to bf16-mixed on a GPU"
+        )
     return result if isinstance(result, int) else 0
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 
-def embed(run: Path, *, data: Path, out: Path, quiet: bool = False) -> None:
+def embed(
+    run: Path, *, data: Path, out: Path, camera_pattern: str | None = None, quiet: bool = False
+) -> None:
     """Write the vectors of a folder of crops to a Parquet file: path, camera, vector.
 
     Parameters
@@ -14,6 +16,8 @@ def embed(run: Path, *, data: Path, out: Path, quiet: bool = False) -> None:
         A folder of crops or a manifest.
     out
         The Parquet file to write. Interrupted work goes on when the command is given again.
+    camera_pattern
+        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
     quiet
         Show no progress.
     """
@@ -21,7 +25,7 @@ def embed(run: Path, *, data: Path, out: Path, quiet: bool = False) -> None:
 
     from reseen.engine.embed import embed as embed_crops
 
-    path = embed_crops(run, data, out, quiet=quiet)
+    path = embed_crops(run, data, out, camera_pattern=camera_pattern, quiet=quiet)
     schema = pq.read_schema(path)
     rows = pq.read_metadata(path).num_rows
     print(f"{path}: {rows} vectors of {schema.field('vector').type.list_size} numbers")

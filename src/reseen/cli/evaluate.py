@@ -32,14 +32,19 @@ def evaluate(
     from reseen.files import write_text
 
     opened = open_run(run)
-    retrieval = retrieve(opened, read_benchmark(data, opened.recipe), quiet=quiet)
+    retrieval = retrieve(opened, read_benchmark(data), quiet=quiet)
     score = retrieval.score()
     console = Console(highlight=False)
-    console.print(score_table({run.name: score}))
+    console.print(score_table({run.resolve().name: score}))
     if json is not None:
-        record = {"run": str(run), "rounds": opened.rounds_done, **score.to_json()}
+        record = {
+            "run": str(run),
+            "rounds": opened.rounds_done,
+            **score.to_json(),
+            "unreadable": retrieval.unreadable,
+        }
         write_text(json, json_format.dumps(record, indent=1) + "\n")
         console.print(f"Score written to {json}", markup=False, soft_wrap=True)
     if report is not None:
-        report_run(report, opened, None, retrieval, {run.name: score}, f"Run {run.name}")
+        report_run(report, opened, None, retrieval, {run.resolve().name: score}, f"Run {run.resolve().name}")
         console.print(f"Report written to {report}", markup=False, soft_wrap=True)

@@ -34,6 +34,8 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
     tensors = {f"encoder.{key}": value for key, value in state.encoder.state_dict().items()}
     tensors["random.generator"] = state.generator.get_state()
     tensors["random.torch"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
     for index, values in state.optimizer.state_dict()["state"].items():
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
@@ -66,9 +68,20 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
             values.setdefault(int(index), {})[field] = value
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": values, "param_groups": groups})
+    _follow_memory_format(state.optimizer)
     state.generator.set_state(tensors["random.generator"])
     torch.set_rng_state(tensors["random.torch"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
     return int(metadata["rounds_done"])
+
+
+def _follow_memory_format(optimizer: Optimizer) -> None:
+    """Lay moments out like their weights: files hold plain order, and mixed orders make every step slower."""
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -85,8 +98,17 @@ def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor
         raise RunError(f"{path}: holds another model than the run's recipe says ({error})") from None
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a checkpoint.
+def rounds_in(path: Path) -> int:
+    """Whole rounds that a checkpoint stands for, without reading its weights.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    return int(read_checkpoint(path, weights=False)[1]["rounds_done"])
+
+
+def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors (none without `weights`) and metadata of a checkpoint.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -96,7 +118,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in (file.keys() if weights else ())}
     except (SafetensorError, OSError) as error:
         raise RunError(
             f"{path}: this checkpoint is damaged ({error}); train again without --resume"

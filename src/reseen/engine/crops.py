@@ -24,8 +24,17 @@ class Crops:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why crops are decoded on the fly, where they are."""
-        return (self.store.note,) if self.store.note else ()
+        """What a person should know: why crops are decoded on the fly, and what was left out."""
+        notes = [self.store.note] if self.store.note else []
+        unreadable = self.store.unreadable
+        if unreadable:
+            shown = "; ".join(unreadable[:3]) + ("; ..." if len(unreadable) > 3 else "")
+            notes.append(f"left out, unreadable: {len(unreadable)} of {len(self.store)}: {shown}")
+        return tuple(notes)
+
+    def select(self, rows: Int64[np.ndarray, " m"]) -> "Crops":
+        """Some of the crops, in the order given."""
+        return Crops(self.table.select(rows), self.store, self.store_rows[to_index_tensor(rows)])
 
     def __len__(self) -> int:
         return len(self.table)

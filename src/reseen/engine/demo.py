@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen.data.readers import read_training
-from reseen.data.toy import draw_crowd
+from reseen.data.toy import draw_crowd, is_drawn
+from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.crops import open_crops
 from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.report import report_run
 from reseen.engine.run import Run
 from reseen.engine.score import read_benchmark, retrieve
 from reseen.engine.train import train
+from reseen.errors import RunError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.files import make_folder
 
@@ -41,9 +43,11 @@ def run_demo(
     folder = make_folder(Path(out).expanduser())
     recipe = load_recipe("demo") if recipe is None else recipe
     crowd = folder / "crowd"
+    if (folder / "run" / CHECKPOINT).is_file() and not is_drawn(crowd, people, cameras, recipe.seed):
+        raise RunError(f"{folder}: holds a demo of another crowd; choose another folder")
     draw_crowd(crowd, people=people, cameras=cameras, seed=recipe.seed, progress=not quiet)
     untrained = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})
-    benchmark = read_benchmark(crowd, recipe)
+    benchmark = read_benchmark(crowd)
     start = train(untrained, crowd, folder / "before", resume=True, quiet=True)
     before = retrieve(start, benchmark, quiet=True).score()
     run = train(recipe, crowd, folder / "run", resume=True, quiet=quiet)

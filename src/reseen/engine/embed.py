@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from jaxtyping import Int64
 
 from reseen.data.table import ImageTable
 from reseen.engine.console import RunView
-from reseen.engine.crops import open_crops
+from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
 from reseen.engine.read import read_table
+from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.errors import StorageError
@@ -26,10 +26,16 @@ PART = 8192
 
 
 def embed(
-    run: Run | str | Path, data: str | Path | ImageTable, out: str | Path, *, quiet: bool = False
+    run: Run | str | Path,
+    data: str | Path | ImageTable,
+    out: str | Path,
+    *,
+    camera_pattern: str | None = None,
+    quiet: bool = False,
 ) -> Path:
     """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a unit float32 list.
 
+    `camera_pattern` says where a bare folder names its cameras; the run's own when not given, none when empty.
     The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on.
 
     Raises:
@@ -41,20 +47,24 @@ def embed(
     out = Path(out).expanduser()
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
-    table = data if isinstance(data, ImageTable) else read_table(run.recipe, data)[0]
+    table = (
+        data if isinstance(data, ImageTable) else read_table(_reading(run.recipe, camera_pattern), data)[0]
+    )
     device = scoring_device(run)
     encoder = run.encoder().to(device)
     make_folder(out.parent)
     # Parts of another model or other crops must never be mixed in, so both are part of the folder's name.
     parts = make_folder(out.with_name(f".{out.name}.{_key(run, table)}.parts"))
+    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
     files = []
     with RunView(0, quiet) as view:
-        progress = view.phase("embedding", len(table))
-        for start in range(0, len(table), PART):
-            rows = np.arange(start, min(start + PART, len(table)))
+        view.say(*crops.notes)
+        progress = view.phase("embedding", len(crops))
+        for start in range(0, len(crops), PART):
+            rows = np.arange(start, min(start + PART, len(crops)))
             files.append(parts / f"{start:012d}.parquet")
             if not files[-1].is_file():
-                part = _embed_part(run, encoder, table, rows, device)
+                part = _embed_part(encoder, crops.select(rows), device)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
             progress(len(rows))
     whole = pa.concat_tables([pq.read_table(file) for file in files])
@@ -66,15 +76,14 @@ def embed(
     return out
 
 
-def _embed_part(
-    run: Run,
-    encoder: Encoder,
-    table: ImageTable,
-    rows: Int64[np.ndarray, " m"],
-    device: torch.device,
-) -> pa.Table:
-    part = table.select(rows)
-    crops = open_crops(part, run.recipe.data, encoder.height, encoder.width, progress=False)
+def _reading(recipe: Recipe, camera_pattern: str | None) -> Recipe:
+    """The layout is found anew, since other data may lie otherwise; the pattern is kept unless another is given."""
+    pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
+    changes = {"layout": "folder" if pattern else "auto", "camera_pattern": pattern}
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
+
+
+def _embed_part(encoder: Encoder, crops: Crops, device: torch.device) -> pa.Table:
     vectors = extract(encoder, crops, device).vectors.numpy()
     names, cameras = crops.table.camera_names, crops.table.cameras
     return pa.table(

@@ -93,7 +93,7 @@ class RunLog:
         self._path = folder / LOG
         kept = [json.dumps(row) for row in read_log(folder) if row["round"] <= rounds_done]
         write_text(self._path, "".join(line + "\n" for line in kept))
-        self._writer = _tensorboard_writer(folder) if tensorboard else None
+        self._writer = _tensorboard_writer(folder, rounds_done) if tensorboard else None
 
     def write(self, record: RoundRecord) -> None:
         """Append a round."""
@@ -130,11 +130,11 @@ def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
         yield f"round/{name}", float(getattr(record, name))
 
 
-def _tensorboard_writer(folder: Path) -> Any:
+def _tensorboard_writer(folder: Path, rounds_done: int) -> Any:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         raise SettingsError(
             "train.tensorboard: TensorBoard is not installed; pip install 'reseen[tensorboard]'"
         ) from None
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=rounds_done + 1)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from reseen.config import read_yaml
-from reseen.engine.checkpoint import CHECKPOINT, load_encoder_state, read_checkpoint
+from reseen.engine.checkpoint import CHECKPOINT, load_encoder_state, read_checkpoint, rounds_in
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
 from reseen.errors import RunError
@@ -31,7 +31,7 @@ class Run:
     @property
     def rounds_done(self) -> int:
         """Whole rounds in the checkpoint."""
-        return int(read_checkpoint(self.folder / CHECKPOINT)[1]["rounds_done"])
+        return rounds_in(self.folder / CHECKPOINT)
 
     @property
     def log(self) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from reseen.data.readers import read_evaluation
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
-from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run, open_run
 from reseen.evaluate import metrics
 from reseen.evaluate.metrics import RetrievalScore
@@ -25,14 +24,13 @@ class Benchmark:
     gallery: EvaluationTable
 
 
-def read_benchmark(data: str | Path, recipe: Recipe) -> Benchmark:
-    """Query and gallery of a folder or manifest.
+def read_benchmark(data: str | Path) -> Benchmark:
+    """Query and gallery of a folder or manifest; the layout is found by looking.
 
     Raises:
         DataError: the data has none.
     """
-    layout = None if recipe.data.layout == "auto" else recipe.data.layout
-    return Benchmark(*read_evaluation(Path(data), layout=layout))
+    return Benchmark(*read_evaluation(Path(data)))
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,11 @@ class Retrieval:
     task: RetrievalTask
     query: Crops
     gallery: Crops
+
+    @property
+    def unreadable(self) -> dict[str, list[str]]:
+        """Crops that no score is made from, by side."""
+        return {"query": list(self.query.store.unreadable), "gallery": list(self.gallery.store.unreadable)}
 
     def score(self) -> RetrievalScore:
         """By the Market-1501 protocol."""
@@ -56,7 +59,7 @@ def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> Re
         DataError: `data` has no query and gallery, or no query can be scored.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return retrieve(run, read_benchmark(data, run.recipe), quiet=quiet).score()
+    return retrieve(run, read_benchmark(data), quiet=quiet).score()
 
 
 def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieval:
@@ -72,6 +75,7 @@ def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieva
     with RunView(0, quiet) as view:
         for name, table in tables.items():
             crops = opened[name]
+            view.say(*(f"{name}: {note}" for note in crops.notes))
             features = extract(encoder, crops, device, view.phase(f"{name}: features", len(crops)))
             sides.append((crops, features, table.identities[crops.store_rows.numpy()]))
     (query, query_features, query_ids), (gallery, gallery_features, gallery_ids) = sides

@@ -1,5 +1,6 @@
 """Any timm backbone by name, with its starting weights, a finer last stage and frozen first stages."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from reseen.errors import SettingsError, WeightsError
 from reseen.models.settings import ModelSettings
 from reseen.models.stride import refine_last_stage
 from reseen.models.weights import load_backbone_weights
+
+_STAGE = re.compile(r"(layer|stage|block)s?_?\d+")
+"""Children that are a stage by their name."""
 
 PERSON_SIZE = (256, 128)
 """Height and width in pixels for backbones made for square pictures: people are tall."""
@@ -95,19 +99,21 @@ def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
     options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if settings.drop_path:
         options["drop_path_rate"] = settings.drop_path
-    pretrained = settings.weights == "hub"
     try:
         try:
-            return timm.create_model(
-                settings.backbone, pretrained=pretrained, img_size=(height, width), **options
-            )
+            trunk = timm.create_model(settings.backbone, img_size=(height, width), **options)
+            options["img_size"] = (height, width)
         except TypeError:  # convolutional models take any size and know no img_size
-            return timm.create_model(settings.backbone, pretrained=pretrained, **options)
+            trunk = timm.create_model(settings.backbone, **options)
     except Exception as error:
-        if not pretrained:
-            raise SettingsError(
-                f"model.backbone: timm cannot build '{settings.backbone}' for {height} x {width} pixels: {error}"
-            ) from None
+        raise SettingsError(
+            f"model.backbone: timm cannot build '{settings.backbone}' for {height} x {width} pixels: {error}"
+        ) from None
+    if settings.weights != "hub":
+        return trunk
+    try:  # only now: what fails here is the weights, not the settings
+        return timm.create_model(settings.backbone, pretrained=True, **options)
+    except Exception as error:
         raise WeightsError(
             f"model.weights: 'hub' could not be reached for '{settings.backbone}' "
             f"({error.__class__.__name__}); give the path of a safetensors file, or 'none' to start from scratch"
@@ -127,27 +133,32 @@ def _is_transformer(trunk: nn.Module) -> bool:
 
 
 def _freeze(trunk: nn.Module, settings: ModelSettings) -> tuple[str, ...]:
-    stages = _stages(trunk)
+    stages = stages_of(trunk)
     if settings.frozen_stages >= len(stages):
         raise SettingsError(
             f"model.frozen_stages: {settings.backbone} has {len(stages)} stages with the stem, "
             f"found {settings.frozen_stages}; at least one must learn"
         )
-    frozen = tuple(stages[: settings.frozen_stages])
+    frozen = tuple(name for stage in stages[: settings.frozen_stages] for name in stage)
     for name in frozen:
         trunk.get_submodule(name).requires_grad_(False)
     return frozen
 
 
-def _stages(trunk: nn.Module) -> list[str]:
-    """Direct children in order, containers of stages opened: stem parts first, then each stage."""
-    names: list[str] = []
+def stages_of(trunk: nn.Module) -> list[list[str]]:
+    """Names of the modules of the stem (all before the first stage), then of each stage; the rest is left out."""
+    stem: list[str] = []
+    stages: list[list[str]] = []
     for name, child in trunk.named_children():
+        if not any(True for _ in child.parameters()):
+            continue
         if name in {"blocks", "stages", "layers"} and isinstance(child, nn.Sequential | nn.ModuleList):
-            names += [f"{name}.{index}" for index in range(len(child))]
-        else:
-            names.append(name)
-    return names
+            stages += [[f"{name}.{index}"] for index in range(len(child))]
+        elif _STAGE.fullmatch(name):
+            stages.append([name])
+        elif not stages:
+            stem.append(name)
+    return [stem, *stages] if stem else stages
 
 
 def as_map(output: Tensor, channels_first: bool) -> Tensor:

@@ -69,7 +69,7 @@ def group_batch_norm(
 
 def _normalize(module: _BatchNorm, images: Tensor, group: int | None) -> Tensor:
     """The forward pass of a batch-norm module with group-fixed statistics."""
-    if not module.training:
+    if not module.training and module.running_mean is not None:
         return F.batch_norm(
             images,
             module.running_mean,

@@ -50,7 +50,7 @@ def read_evaluation(manifest: Path) -> tuple[EvaluationTable, EvaluationTable]:
 def labelled_splits(manifest: Path, names: Sequence[str] | None = None) -> dict[str, EvaluationTable]:
     """Splits with the people on them, numbered alike; those present when `names` is not given.
 
-    Identities that are all whole numbers keep their value, others are numbered from 0.
+    Identities that are all whole numbers keep their value, others are numbered from 1.
 
     Raises:
         DataError: as in `read_evaluation`.

@@ -77,7 +77,7 @@ def draw_crowd(
     out = Path(out).expanduser().absolute()
     _refuse_other_content(out)
     counts = _count(plan)
-    if _is_drawn(out, plan, counts.images):
+    if _holds(out, plan, counts.images):
         return counts
     share = processes if processes is not None else _processes_for(counts.images)
     drawing = out.parent / f".{out.name}.drawing"
@@ -96,8 +96,13 @@ def draw_crowd(
     return counts
 
 
-def _is_drawn(out: Path, plan: Plan, images: int) -> bool:
-    """True when `out` holds this very crowd, whole."""
+def is_drawn(out: Path, people: int, cameras: int, seed: int) -> bool:
+    """True when `out` holds this very crowd, whole, with everything else at its default."""
+    plan = Plan(people, cameras, seed)
+    return _holds(out, plan, _count(plan).images)
+
+
+def _holds(out: Path, plan: Plan, images: int) -> bool:
     marker = out / _MARKER
     if not marker.is_file() or marker.read_text(encoding="utf-8") != _describe(plan):
         return False

@@ -28,10 +28,10 @@ class Plan:
     people: int
     cameras: int
     seed: int
-    images_per_camera: int
-    height: int
-    width: int
-    share_train: float
+    images_per_camera: int = 4
+    height: int = 128
+    width: int = 64
+    share_train: float = 0.5
 
     def __post_init__(self) -> None:
         _within("people", self.people, 1, 9999, "a person's number has four digits")
