@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 NOISE = -1
@@ -125,14 +125,6 @@ class Batch:
 
     def __len__(self) -> int:
         return self.rows.shape[0]
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """A run of decoded crops: `images` as uint8 RGB, height by width, and the table rows they belong to."""
-
-    images: UInt8[Tensor, "b 3 h w"]
-    rows: Int64[Tensor, " b"]
 
 
 def contiguous(labels: Int64[np.ndarray, " n"]) -> PseudoLabels:

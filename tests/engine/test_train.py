@@ -191,3 +191,17 @@ def test_the_log_is_one_json_line_per_round(recipe, crowd, tmp_path):
     assert len(rows) == 2
     for key in ("losses", "clusters", "noise_share", "size_spread", "images_per_second", "learning_rate"):
         assert key in rows[0]
+
+
+def test_the_order_of_the_files_does_not_decide_the_clusters(recipe, crowd, tmp_path):
+    """Sorted by name, the crops of a person stand together; shuffled, the first round must find the same groups."""
+    table = reseen.read_training(crowd)
+    shuffled = table.select(np.random.default_rng(0).permutation(len(table)))
+    groups = []
+    for name, data in (("sorted", table), ("shuffled", shuffled)):
+        run = reseen.train(longer(recipe, rounds=1), data, tmp_path / name, quiet=True)
+        groups.append(
+            {frozenset(paths) for cluster, paths in read_clusters(run.folder).items() if cluster >= 0}
+        )
+    assert len(groups[0]) > 1
+    assert groups[0] == groups[1]
