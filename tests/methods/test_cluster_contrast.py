@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,37 @@ def test_centroids_start_at_the_mean_direction_of_their_clusters():
     for cluster in range(5):
         members = features.vectors[torch.from_numpy(labels.labels) == cluster]
         assert torch.allclose(method.memory.vectors[cluster], mean_direction(members), atol=1e-6)
+
+
+def under_two_cameras():
+    """Twenty people in front of two cameras, each of which shifts all of its features the same way."""
+    people = blobs(people=20, images=8, dimension=64, spread=0.03).vectors.reshape(20, 8, 64)
+    shift = 1.5 * torch.eye(2, 64).repeat_interleave(4, dim=0)
+    shifted = torch.nn.functional.normalize((people + shift).reshape(160, 64), dim=1)
+    return Features(shifted), np.tile(np.repeat([0, 1], 4), 20)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_centering_joins_what_cameras_part_and_needs_their_names(known):
+    features, cameras = under_two_cameras()
+
+    def clusters(center):
+        settings = ClusterContrastSettings.model_validate(
+            {
+                "jaccard": {"k1": 8, "k2": 1},
+                "dbscan": {"eps": 0.6, "min_samples": 3},
+                "center_cameras": center,
+            }
+        )
+        around = Surroundings(None, cameras if known else None, torch.Generator(), torch.device("cpu"))
+        return ClusterContrast(settings, around).begin_round(features, 1).clustering.labels.labels
+
+    of_person = clusters(True).reshape(20, 8)
+    if known:
+        assert (of_person == of_person[:, :1]).all() and len(np.unique(of_person)) == 20
+        assert not (clusters(False).reshape(20, 8) == clusters(False).reshape(20, 8)[:, :1]).all()
+    else:
+        assert np.array_equal(of_person.reshape(-1), clusters(False))
 
 
 def test_the_loss_is_the_cross_entropy_with_the_centroids_over_the_temperature(begin):

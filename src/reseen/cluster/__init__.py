@@ -1,5 +1,6 @@
 """Neighbors to pseudo labels: DBSCAN on sparse Jaccard distances, and what the result looks like."""
 
+from reseen.cluster.centering import center_cameras
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
 from reseen.cluster.quality import ClusterQuality, cluster_quality
@@ -10,6 +11,7 @@ __all__ = [
     "Clustering",
     "DbscanSettings",
     "EpsilonChoice",
+    "center_cameras",
     "choose_eps",
     "cluster_features",
     "cluster_quality",

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reseen.cluster import DbscanSettings, cluster_features
+from reseen.cluster import DbscanSettings, center_cameras, cluster_features
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
@@ -23,6 +23,10 @@ class ClusterContrastSettings(MethodSettings):
     """Defaults of the literature."""
 
     name: Literal["cluster-contrast"] = "cluster-contrast"
+
+    center_cameras: bool = False
+    """Cluster what is left of each feature without the mean feature of its camera; nothing changes where cameras
+    are unknown or switched off."""
 
     jaccard: JaccardSettings = JaccardSettings()
     """The distance that is clustered."""
@@ -57,17 +61,19 @@ class ClusterContrast(AbstractMethod):
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
+        cameras = self._around.cameras
+        compared = features
+        if self._settings.center_cameras and cameras is not None:
+            compared = center_cameras(features, cameras)
         clustering = cluster_features(
-            features, self._settings.jaccard, self._settings.dbscan, self._around.device.type
+            compared, self._settings.jaccard, self._settings.dbscan, self._around.device.type
         )
         self._memory = CentroidMemory(
             features.vectors.to(self._around.device),
             to_index_tensor(clustering.labels.labels).to(self._around.device),
             self._settings.memory,
         )
-        sampler = PkSampler(
-            clustering.labels, self._settings.sampler, self._around.generator, self._around.cameras
-        )
+        sampler = PkSampler(clustering.labels, self._settings.sampler, self._around.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
