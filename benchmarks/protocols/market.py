@@ -25,10 +25,14 @@ _DISTRACTOR_SEED = 0
 
 _ARMS = (
     Arm("no-training", "starting weights, neck settled on the unlabelled pool", ("--train.rounds", "0")),
-    Arm("cluster-contrast", "the recipe: cameras in the sampler, norm groups of 64"),
+    Arm("cluster-contrast", "the protocol's recipe"),
     Arm("no-cameras", "camera names removed", ("--cameras", "false")),
     Arm("norm-16", "norm groups of 16 images", ("--model.norm-group", "16")),
     Arm("norm-whole", "the whole batch as one norm group", ("--model.norm-group", "null")),
+)
+_MINI_ARMS = (
+    *_ARMS,
+    Arm("no-centering", "cameras in the sampler alone", ("--method.center-cameras", "false")),
 )
 
 
@@ -78,7 +82,7 @@ def _select(table: EvaluationTable, rows: np.ndarray) -> EvaluationTable:
 
 
 MARKET = Protocol("market", _HERE / "market.yaml", read_training, _whole_benchmark, _ARMS)
-MARKET_MINI = Protocol("market-mini", _HERE / "market-mini.yaml", _mini_training, _mini_benchmark, _ARMS)
+MARKET_MINI = Protocol("market-mini", _HERE / "market-mini.yaml", _mini_training, _mini_benchmark, _MINI_ARMS)
 MARKET_MINI_VALIDATION = Protocol(
-    "market-mini-validation", _HERE / "market-mini.yaml", _mini_training, _validation_benchmark, _ARMS
+    "market-mini-validation", _HERE / "market-mini.yaml", _mini_training, _validation_benchmark, _MINI_ARMS
 )

@@ -65,7 +65,8 @@ def test_centering_joins_what_cameras_part_and_needs_their_names(known):
 
     of_person = clusters(True).reshape(20, 8)
     if known:
-        assert (of_person == of_person[:, :1]).all() and len(np.unique(of_person)) == 20
+        assert (of_person == of_person[:, :1]).all()
+        assert len(np.unique(of_person)) == 20
         assert not (clusters(False).reshape(20, 8) == clusters(False).reshape(20, 8)[:, :1]).all()
     else:
         assert np.array_equal(of_person.reshape(-1), clusters(False))
