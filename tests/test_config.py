@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -73,6 +73,32 @@ def test_models_are_frozen_and_strict_and_say_where():
         with pytest.raises(SettingsError) as error:
             Outer.parse(values, "here")
         assert message in str(error.value)
+
+
+class Kinds(Settings):
+    whole: Annotated[int, Field(ge=0)] = 1
+    perhaps: Annotated[int, Field(ge=1)] | None = 64
+    share: Annotated[float, Field(ge=0)] | Literal["auto"] = 0.5
+    switch: bool = False
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"whole": 5.0}, r"x.yaml: whole: wanted a whole number, without point or exponent \(found 5.0\)"),
+        ({"perhaps": 16.0}, "perhaps: wanted a whole number"),
+        ({"whole": True}, "whole: wanted a number"),
+        ({"share": False}, "share: wanted a number"),
+    ],
+)
+def test_values_are_not_bent_into_another_kind(values, message):
+    with pytest.raises(SettingsError, match=message):
+        Kinds.parse(values, "x.yaml")
+
+
+def test_whole_numbers_serve_where_numbers_do():
+    assert Kinds.parse({"share": 1, "perhaps": None, "whole": 2}, "x").share == 1
+    assert Kinds.parse({"share": "auto"}, "x").share == "auto"
 
 
 def test_yaml_round_trip(tmp_path):

@@ -7,10 +7,10 @@ a flag are the same setting. Order: default < recipe file < flag, nothing else.
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from reseen.errors import SettingsError
 
@@ -19,6 +19,17 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, strict about keys, documented field by field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keep_kinds(cls, value: Any, info: ValidationInfo) -> Any:
+        """5.0 is no count and `true` is no number: neither is turned into one."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, float) and int in kinds and float not in kinds:
+            raise ValueError("wanted a whole number, without point or exponent")
+        if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+            raise ValueError("wanted a number")
+        return value
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], source: str) -> Self:
@@ -116,6 +127,13 @@ def _put(nested: dict[str, Any], path: list[str], value: Any, flag: str) -> None
     if path[-1] in nested:
         raise SettingsError(f"--{flag} is given twice")
     nested[path[-1]] = value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The plain types in an annotation, such as int and None in `Annotated[int, ...] | None`."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return {annotation}
+    return {kind for part in get_args(annotation) for kind in _kinds(part)}
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError, source: str) -> str:
