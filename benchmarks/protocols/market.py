@@ -33,6 +33,9 @@ _ARMS = (
 _MINI_ARMS = (
     *_ARMS,
     Arm("no-centering", "cameras in the sampler alone", ("--method.center-cameras", "false")),
+    Arm(
+        "true-people", "the pool's people instead of clusters: no result but the ceiling", true_clusters=True
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reseen.cluster import DbscanSettings, center_cameras, cluster_features
+from reseen.cluster import Clustering, DbscanSettings, center_cameras, cluster_features
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
@@ -59,21 +59,24 @@ class ClusterContrast(AbstractMethod):
             raise RuntimeError("there are no centroids before begin_round")
         return self._memory
 
+    def cluster(self, features: Features) -> Clustering:
+        """The pseudo labels of a round."""
+        settings, cameras = self._settings, self._around.cameras
+        if settings.center_cameras and cameras is not None:
+            features = center_cameras(features, cameras)
+        return cluster_features(features, settings.jaccard, settings.dbscan, self._around.device.type)
+
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
-        cameras = self._around.cameras
-        compared = features
-        if self._settings.center_cameras and cameras is not None:
-            compared = center_cameras(features, cameras)
-        clustering = cluster_features(
-            compared, self._settings.jaccard, self._settings.dbscan, self._around.device.type
-        )
+        clustering = self.cluster(features)
         self._memory = CentroidMemory(
             features.vectors.to(self._around.device),
             to_index_tensor(clustering.labels.labels).to(self._around.device),
             self._settings.memory,
         )
-        sampler = PkSampler(clustering.labels, self._settings.sampler, self._around.generator, cameras)
+        sampler = PkSampler(
+            clustering.labels, self._settings.sampler, self._around.generator, self._around.cameras
+        )
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
