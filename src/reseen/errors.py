@@ -6,6 +6,7 @@
     │   └── ImagesError    too many unreadable images
     ├── WeightsError       a weights file that does not fit the model
     ├── RunError           a run folder that is missing, incomplete or does not fit the request
+    ├── ClusteringError    vectors that cannot be clustered (zero, not finite)
     ├── TrainingError      training cannot go on (no clusters, loss is not a number)
     └── StorageError       the disk is full or the place cannot be written
 
@@ -35,6 +36,10 @@ class WeightsError(ReseenError):
 
 class RunError(ReseenError):
     """A run folder is missing, incomplete, or was made with other data or settings."""
+
+
+class ClusteringError(ReseenError):
+    """Vectors cannot be clustered: zero vectors without a direction, or numbers that are not finite."""
 
 
 class TrainingError(ReseenError):

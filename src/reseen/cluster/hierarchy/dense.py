@@ -1,0 +1,112 @@
+"""The plain engine: a matrix of all pairs of rows, summed over clusters; for small n and as the other's reference.
+
+Every linkage and regularizer is told from sums of pairwise distances alone, by other formulas than those of the
+engine that searches: with T(A, B) the sum of squared distances between members, SSE(A) = T(A, A) / 2n and
+|mean A - mean B|^2 = T(A, B) / nm - T(A, A) / 2n^2 - T(B, B) / 2m^2.
+"""
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+from scipy.spatial.distance import cdist
+
+from reseen.cluster.hierarchy.settings import HierarchySettings
+
+
+class DensePairs:
+    """Costs of all pairs of clusters, by name; n x n float64 matrices."""
+
+    def __init__(
+        self, vectors: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+    ) -> None:
+        self._settings = settings
+        rows = vectors.astype(np.float64)
+        self._names = np.arange(len(rows))
+        self._counts = np.ones(len(rows))
+        self._squared = cdist(rows, rows, "sqeuclidean")
+        needs = settings.needs_all_pairs or settings.linkage == "single"
+        self._plain = np.sqrt(self._squared) if needs else None
+        self.merge(start)
+
+    def cheapest(
+        self, wanted: int
+    ) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarray, " p"]]:
+        """All pairs of clusters by cost, equals by name; `wanted` is not needed here."""
+        del wanted
+        first, second = np.triu_indices(len(self._names), 1)
+        cost = self._costs()[first, second]
+        order = np.lexsort((second, first, np.round(cost, 10)))
+        return self._names[first[order]], self._names[second[order]], cost[order]
+
+    def merge(self, target: Int64[np.ndarray, " n"]) -> None:
+        """Join clusters, as `Partition.merge` does."""
+        into, inverse = np.unique(target[self._names], return_inverse=True)
+        if len(into) == len(self._names):
+            return
+        single = self._settings.linkage == "single"
+        self._squared = _gathered(self._squared, inverse, np.add)
+        if self._plain is not None:
+            self._plain = _gathered(self._plain, inverse, np.minimum if single else np.add)
+        self._counts = np.add.reduceat(self._counts[np.argsort(inverse, kind="stable")], _starts(inverse))
+        self._names = into
+
+    @property
+    def count(self) -> int:
+        """Clusters left."""
+        return len(self._names)
+
+    def _costs(self) -> Float64[np.ndarray, "c c"]:
+        settings, n = self._settings, self._counts
+        pairs = np.outer(n, n)
+        within = np.diag(self._squared)
+        means = np.maximum(
+            self._squared / pairs - (within / (2 * n**2))[:, None] - (within / (2 * n**2))[None, :], 0
+        )
+        link = self._linkage(pairs, within, means)
+        error = within / (2 * n)
+        alone = {"size": n, "dispersion": 2 * error / n, "sse": error, "sse_union": error}.get(
+            settings.regularizer
+        )
+        regularizer = np.zeros_like(link) if alone is None else alone[:, None] + alone[None, :]
+        if settings.regularizer in ("sse_union", "ward"):
+            regularizer = regularizer + pairs / (n[:, None] + n[None, :]) * means
+        return link + settings.weight * regularizer
+
+    def _linkage(
+        self,
+        pairs: Float64[np.ndarray, "c c"],
+        within: Float64[np.ndarray, " c"],
+        means: Float64[np.ndarray, "c c"],
+    ) -> Float64[np.ndarray, "c c"]:
+        linkage, metric, n = self._settings.linkage, self._settings.metric, self._counts
+        if linkage == "none":
+            return np.zeros_like(pairs)
+        if linkage == "centroid" and metric == "cosine":
+            lengths = np.sqrt(np.maximum(1 - within / (2 * n**2), 1e-24))
+            return np.maximum(1 - (1 - self._squared / (2 * pairs)) / np.outer(lengths, lengths), 0)
+        if linkage == "centroid":
+            return np.sqrt(means) if metric == "euclidean" else means
+        if linkage == "single":
+            assert self._plain is not None
+            return {"euclidean": self._plain, "sqeuclidean": self._plain**2, "cosine": self._plain**2 / 2}[
+                metric
+            ]
+        total = self._plain if metric == "euclidean" else self._squared
+        assert total is not None
+        mean = total / pairs * (0.5 if metric == "cosine" else 1.0)
+        if linkage == "average":
+            return mean
+        own = np.diag(mean)
+        return np.maximum(2 * mean - own[:, None] - own[None, :], 0)
+
+
+def _gathered(
+    matrix: Float64[np.ndarray, "c c"], groups: Int64[np.ndarray, " c"], fold: np.ufunc
+) -> Float64[np.ndarray, "k k"]:
+    """Fold together the rows and the columns of each group."""
+    order, starts = np.argsort(groups, kind="stable"), _starts(groups)
+    return fold.reduceat(fold.reduceat(matrix[order][:, order], starts, axis=0), starts, axis=1)
+
+
+def _starts(groups: Int64[np.ndarray, " c"]) -> Int64[np.ndarray, " k"]:
+    """Where each group begins once its members stand together."""
+    return np.concatenate([[0], np.cumsum(np.bincount(groups))[:-1]])

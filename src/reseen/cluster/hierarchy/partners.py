@@ -1,0 +1,115 @@
+"""The cheapest partners of clusters, without a matrix of all pairs."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64
+
+from reseen.cluster.hierarchy.cost import MergeCost, Terms
+from reseen.cluster.hierarchy.partition import Partition
+
+_BLOCK_CELLS = 1 << 22
+_SINGLE_ROUNDING = 1e-5
+"""Largest error of an inner product of float32 rows, as a share of the largest products and offsets."""
+_DOUBLE_ROUNDING = 1e-11
+
+
+class CheapestPartners:
+    """Exact search over the clusters of a partition.
+
+    Linear costs go to FAISS as a search for the largest inner product of `[f v_a, -1]` and `[v_b, u_b]` in float32;
+    the others are computed in blocks of float64. `slack` bounds the error of a cost that a search returns.
+    """
+
+    def __init__(self, partition: Partition, cost: MergeCost) -> None:
+        self._partition, self._cost = partition, cost
+        self._rows = np.empty((0, 0), np.float32)
+        if cost.linear:
+            self._rows = np.empty((len(partition.counts), partition.sums.shape[1] + 1), np.float32)
+        self._scale = 0.0
+        self.refresh(partition.alive)
+
+    @property
+    def slack(self) -> float:
+        """Largest error of a returned cost."""
+        return self._scale * (_SINGLE_ROUNDING if self._cost.linear else _DOUBLE_ROUNDING)
+
+    def refresh(self, names: Int64[np.ndarray, " m"]) -> None:
+        """Take in clusters that are new."""
+        at_once = max(1, _BLOCK_CELLS // self._partition.sums.shape[1])
+        for begin in range(0, len(names), at_once):
+            part = names[begin : begin + at_once]
+            terms = self._cost.terms(self._partition, part)
+            offsets = terms.offsets + terms.penalties
+            if len(self._rows):
+                self._rows[part, :-1] = terms.vectors
+                self._rows[part, -1] = offsets
+            largest = np.einsum("md,md->m", terms.vectors, terms.vectors).max()
+            joint = self._cost.joint * (terms.counts * terms.lengths).max()
+            self._scale = max(self._scale, offsets.max() + self._cost.factor * largest + joint)
+
+    def search(
+        self, names: Int64[np.ndarray, " m"], k: int
+    ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
+        """The k cheapest partners of each named cluster among all others, and their costs, ascending.
+
+        With k or fewer other clusters, all of them.
+        """
+        alive = self._partition.alive
+        k = min(k, len(alive) - 1)
+        found, costs = np.empty((len(names), k), np.int64), np.empty((len(names), k))
+        at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive) if not self._cost.linear else 4 * (k + 1), 1))
+        base = self._rows[alive] if self._cost.linear else self._cost.terms(self._partition, alive)
+        for begin in range(0, len(names), at_once):
+            part = slice(begin, begin + at_once)
+            if isinstance(base, Terms):
+                found[part], costs[part] = self._in_block(names[part], alive, base, k)
+            else:
+                found[part], costs[part] = self._by_product(names[part], alive, base, k)
+        return found, costs
+
+    def _by_product(
+        self,
+        names: Int64[np.ndarray, " m"],
+        alive: Int64[np.ndarray, " c"],
+        base: Float32[np.ndarray, "c d1"],
+        k: int,
+    ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
+        import faiss
+
+        query = self._rows[names]
+        own = query[:, -1].astype(np.float64)
+        query[:, :-1] *= self._cost.factor
+        query[:, -1] = -1
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        products, places = faiss.knn(query, base, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
+        partners = alive[places]
+        costs = own[:, None] - products
+        costs[partners == names[:, None]] = np.inf  # itself, which another may have pushed out of the list
+        order = np.argsort(costs, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(partners, order, 1), np.take_along_axis(costs, order, 1)
+
+    def _in_block(
+        self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], base: Terms, k: int
+    ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
+        terms = self._cost.terms(self._partition, names)
+        down = replace(
+            terms,
+            offsets=terms.offsets[:, None],
+            penalties=terms.penalties[:, None],
+            lengths=terms.lengths[:, None],
+            counts=terms.counts[:, None],
+        )
+        products = terms.vectors @ base.vectors.T
+        means = products if base.vectors is base.means else terms.means @ base.means.T
+        costs = self._cost.between(down, base, products, means)
+        costs[np.searchsorted(alive, names)[:, None] == np.arange(len(alive))] = np.inf
+        near = (
+            np.argpartition(costs, k - 1, axis=1)[:, :k]
+            if k < len(alive)
+            else np.argsort(costs, axis=1)[:, :k]
+        )
+        values = np.take_along_axis(costs, near, 1)
+        order = np.argsort(values, axis=1, kind="stable")
+        return alive[np.take_along_axis(near, order, 1)], np.take_along_axis(values, order, 1)

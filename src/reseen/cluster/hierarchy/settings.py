@@ -1,0 +1,70 @@
+"""Settings of hierarchical clustering."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from reseen.config import Settings
+
+
+class HierarchySettings(Settings):
+    """Bottom-up merging. Cost of a pair of clusters: linkage distance plus `weight` times the regularizer."""
+
+    feature: Literal["sphere", "raw"] = "sphere"
+    """`sphere`: directions alone; `raw`: vectors as they are."""
+
+    linkage: Literal["average", "single", "centroid", "energy", "none"] = "average"
+    """Distance of two clusters: mean over pairs of members, nearest members, between means, or twice the mean
+    between less the means within; `none`: the regularizer alone."""
+
+    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean"
+    """Distance of two members, or of two means."""
+
+    regularizer: Literal["none", "size", "dispersion", "sse", "sse_union", "ward"] = "sse"
+    """Added to the linkage distance of A and B. `size`: |A| + |B|; `dispersion`: mean squared distance over all
+    pairs within A plus that within B; `sse`: sums of squares around the means, SSE(A) + SSE(B); `sse_union`:
+    SSE of A and B together; `ward`: what merging adds to the SSE."""
+
+    weight: Annotated[float, Field(ge=0)] = 0.005
+    """Weight of the regularizer."""
+
+    merge: Literal["chain", "absorb", "match"] = "absorb"
+    """Which pairs merge in a step, cheapest first. `chain`: all whose clusters are not yet joined; `absorb`: as
+    long as neither has been absorbed in this step; `match`: as long as neither has merged in this step."""
+
+    share: Annotated[float, Field(gt=0, le=1)] | None = 0.07
+    """Merges per step as a share of the images; null: one pair per step."""
+
+    stop: Literal["steps", "clusters", "distance"] = "steps"
+    """When merging ends."""
+
+    steps: Annotated[int, Field(ge=0)] = 13
+    """Steps, where `stop` is `steps`."""
+
+    clusters: Annotated[int, Field(ge=1)] = 1
+    """Clusters to end with, where `stop` is `clusters`."""
+
+    distance: Annotated[float, Field(ge=0)] = 0.5
+    """Largest cost that still merges, where `stop` is `distance`."""
+
+    engine: Literal["auto", "search", "dense"] = "auto"
+    """`search` holds no n x n matrix and gives the labels of `dense`, which does; `auto` takes `dense` only for the
+    linkages that need all pairs: average and energy of plain Euclidean distances."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "HierarchySettings":
+        if self.metric == "cosine" and self.feature == "raw":
+            raise ValueError("cosine looks at directions alone; take feature sphere, or another metric")
+        if self.linkage == "none" and self.regularizer not in ("sse_union", "ward"):
+            raise ValueError("without a linkage only the regularizers sse_union and ward tell pairs apart")
+        if self.engine == "search" and self.needs_all_pairs:
+            raise ValueError(
+                f"{self.linkage} linkage of plain Euclidean distances needs all pairs; take engine dense, or "
+                "metric sqeuclidean"
+            )
+        return self
+
+    @property
+    def needs_all_pairs(self) -> bool:
+        """Whether the linkage cannot be told from counts, sums and nearest rows."""
+        return self.metric == "euclidean" and self.linkage in ("average", "energy")

@@ -1,0 +1,173 @@
+"""The cheapest pairs of clusters under single linkage, exact, from lists of near rows.
+
+The distance of two clusters is that of their nearest rows, so lists belong to rows and outlive every merge: a pair
+of rows stands for the clusters they are in by now. Each row's list bounds from below the distance to every row it
+leaves out; with the regularizer of its cluster that bounds what a pair outside the pool can cost. Rows deep inside a
+cluster, whose lists hold nothing but their own cluster, are looked up against all other clusters at once.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
+from reseen.cluster.hierarchy.cost import MergeCost
+from reseen.cluster.hierarchy.partition import Partition
+from reseen.cluster.hierarchy.partners import CheapestPartners
+from reseen.cluster.hierarchy.settings import HierarchySettings
+
+_LIST = 16
+_GROWTH = 4
+_LONGEST = 256
+_BLOCK_CELLS = 1 << 22
+
+
+class SinglePairs:
+    """Cheapest pairs of clusters by their nearest rows."""
+
+    def __init__(
+        self, rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+    ) -> None:
+        self._settings = settings
+        self._rows = rows.astype(np.float64)
+        self._lengths = np.einsum("nd,nd->n", self._rows, self._rows)
+        squared = HierarchySettings(feature="raw", linkage="average", regularizer="none")
+        self._near = CheapestPartners(Partition(rows), MergeCost(squared))
+        self._partition = Partition.starting_with(rows, start)
+        self._regularizer = MergeCost(settings.model_copy(update={"linkage": "none"}))
+        self._bound = np.full(len(rows), np.inf)
+        self._length = np.full(len(rows), _LIST)
+        self._row, self._other = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._squared = np.empty(0)
+        self._search(np.arange(len(rows)))
+
+    @property
+    def count(self) -> int:
+        """Clusters left."""
+        return len(self._partition.alive)
+
+    def cheapest(self, wanted: int) -> Pairs:
+        """At least the `wanted` cheapest pairs by cost, equals by name; all of them where there are fewer."""
+        total = self.count * (self.count - 1) // 2
+        reach = 4 * wanted
+        while True:
+            penalties = self._penalties()
+            floor = self._distance(self._bound) + penalties[self._partition.owner]
+            ceiling = floor.min(initial=np.inf) + penalties[self._partition.alive].min(initial=np.inf)
+            pairs, limit = self._up_to(ceiling, reach, penalties)
+            if len(pairs[0]) >= min(wanted, total):
+                return pairs
+            if limit < ceiling:
+                reach *= 4
+            else:
+                self._lengthen(floor, self._prices(penalties), reach)
+
+    def merge(self, target: Int64[np.ndarray, " n"]) -> None:
+        """Join clusters: see `Partition.merge`."""
+        self._partition.merge(target)
+        self._keep(self._partition.owner[self._row] != self._partition.owner[self._other])
+
+    def _distance(self, squared: Float64[np.ndarray, " p"]) -> Float64[np.ndarray, " p"]:
+        """The metric's distance for squared distances."""
+        squared = np.maximum(squared, 0)
+        return {"sqeuclidean": squared, "euclidean": np.sqrt(squared), "cosine": squared / 2}[
+            self._settings.metric
+        ]
+
+    def _penalties(self) -> Float64[np.ndarray, " n"]:
+        """Each cluster's own regularizer, by name."""
+        result = np.zeros(len(self._partition.counts))
+        alive = self._partition.alive
+        result[alive] = self._regularizer.penalties(self._partition, alive)
+        return result
+
+    def _search(self, rows: Int64[np.ndarray, " m"]) -> None:
+        """Lists of these rows, by their lengths; what lies in a row's own cluster is left out."""
+        for length in np.unique(self._length[rows]):
+            some = rows[self._length[rows] == length]
+            if length > _LONGEST:
+                self._search_all(some)
+                continue
+            others, squared = self._near.search(some, int(length))
+            complete = others.shape[1] >= len(self._rows) - 1
+            self._bound[some] = np.inf if complete else squared[:, -1] - self._near.slack
+            self._add(np.repeat(some, others.shape[1]), others.reshape(-1), squared.reshape(-1))
+
+    def _search_all(self, rows: Int64[np.ndarray, " m"]) -> None:
+        """For each of these rows, the nearest row of every other cluster."""
+        order = np.argsort(self._partition.owner, kind="stable")
+        starts = np.searchsorted(self._partition.owner[order], self._partition.alive)
+        transposed = self._rows[order].T
+        at_once = max(1, _BLOCK_CELLS // max(1, len(order)))
+        for begin in range(0, len(rows), at_once):
+            part = rows[begin : begin + at_once]
+            block = self._lengths[part, None] + self._lengths[order] - 2 * (self._rows[part] @ transposed)
+            least = np.minimum.reduceat(block, starts, axis=1)
+            sizes = np.diff(np.append(starts, len(order)))
+            at_least = block <= np.repeat(least, sizes, axis=1)
+            which, place = np.nonzero(at_least)
+            self._add(part[which], order[place], block[which, place])
+        self._bound[rows] = np.inf
+
+    def _add(
+        self, row: Int64[np.ndarray, " p"], other: Int64[np.ndarray, " p"], squared: Float64[np.ndarray, " p"]
+    ) -> None:
+        owner = self._partition.owner
+        apart = owner[row] != owner[other]
+        self._row = np.concatenate([self._row, row[apart]])
+        self._other = np.concatenate([self._other, other[apart]])
+        self._squared = np.concatenate([self._squared, squared[apart]])
+
+    def _lengthen(
+        self, floor: Float64[np.ndarray, " n"], prices: Float64[np.ndarray, " p"], wanted: int
+    ) -> None:
+        """Search again, for longer lists, the rows whose bounds stand in the way."""
+        reach = np.inf
+        if len(prices) > wanted:
+            reach = float(np.partition(prices, wanted)[wanted])
+        rows = np.flatnonzero(np.isfinite(self._bound) & (floor <= max(reach, floor.min())))
+        again = np.zeros(len(self._bound), bool)
+        again[rows] = True
+        self._keep(~again[self._row])
+        self._length[rows] *= _GROWTH
+        self._search(rows)
+
+    def _up_to(self, ceiling: float, reach: int, penalties: Float64[np.ndarray, " n"]) -> tuple[Pairs, float]:
+        """The cheapest pairs that nothing outside the pool can undercut, and up to which cost they are all there."""
+        ends = self._partition.owner[self._row], self._partition.owner[self._other]
+        price = self._prices(penalties)
+        limit = ceiling
+        if len(price) > reach:
+            limit = min(ceiling, float(np.partition(price, reach)[reach]))
+        near = np.flatnonzero(price <= limit)
+        first, second = np.minimum(ends[0][near], ends[1][near]), np.maximum(ends[0][near], ends[1][near])
+        link = self._distance(self._exact(self._row[near], self._other[near]))
+        order = np.lexsort((link, second, first))
+        first, second, link = first[order], second[order], link[order]
+        fresh = np.ones(len(order), bool)
+        fresh[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+        first, second, link = first[fresh], second[fresh], link[fresh]
+        cost = link + self._regularizer.of_pairs(self._partition, first, second)
+        rounded = np.round(cost, DECIMALS)
+        kept = rounded < limit - 10.0**-DECIMALS if np.isfinite(limit) else np.ones(len(cost), bool)
+        first, second, cost, rounded = first[kept], second[kept], cost[kept], rounded[kept]
+        order = np.lexsort((second, first, rounded))
+        return (first[order], second[order], cost[order]), limit
+
+    def _prices(self, penalties: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " p"]:
+        """The least that the clusters of each pooled pair of rows can cost."""
+        owner = self._partition.owner
+        distance = self._distance(self._squared - self._near.slack)
+        return distance + penalties[owner[self._row]] + penalties[owner[self._other]]
+
+    def _exact(
+        self, row: Int64[np.ndarray, " p"], other: Int64[np.ndarray, " p"]
+    ) -> Float64[np.ndarray, " p"]:
+        at_once = max(1, _BLOCK_CELLS // self._rows.shape[1])
+        parts = [np.zeros(0)]
+        for begin in range(0, len(row), at_once):
+            apart = self._rows[row[begin : begin + at_once]] - self._rows[other[begin : begin + at_once]]
+            parts.append(np.einsum("pd,pd->p", apart, apart))
+        return np.concatenate(parts)
+
+    def _keep(self, kept: Bool[np.ndarray, " p"]) -> None:
+        self._row, self._other, self._squared = self._row[kept], self._other[kept], self._squared[kept]
