@@ -30,7 +30,7 @@ def knowing_people(table: ImageTable) -> Iterator[None]:
         def cluster(self, features: Features) -> Clustering:
             if len(features) != len(labels):
                 raise SystemExit("some crops of the pool cannot be read; their people cannot be told apart")
-            return Clustering(PseudoLabels(labels), 0.0, 0, (), 0.0, 0.0, 0.0)
+            return Clustering(PseudoLabels(labels))
 
     before = METHODS[_NAME]
     METHODS[_NAME] = Entry(KnowingPeople, ClusterContrastSettings)

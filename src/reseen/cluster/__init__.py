@@ -1,10 +1,12 @@
-"""Neighbors to pseudo labels: DBSCAN on sparse Jaccard distances, and what the result looks like."""
+"""Neighbors to pseudo labels: DBSCAN on sparse Jaccard distances, bottom-up merging, and what the result looks like."""
 
 from reseen.cluster.centering import center_cameras
+from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
+from reseen.cluster.merged import merge_features
 from reseen.cluster.quality import ClusterQuality, cluster_quality
-from reseen.cluster.rounds import Clustering, cluster_features
+from reseen.cluster.rounds import cluster_features
 
 __all__ = [
     "ClusterQuality",
@@ -16,4 +18,5 @@ __all__ = [
     "cluster_features",
     "cluster_quality",
     "dbscan",
+    "merge_features",
 ]

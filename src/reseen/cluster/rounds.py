@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from scipy.sparse import csr_array
 
+from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import CANDIDATES, choose_eps
 from reseen.errors import TrainingError
@@ -19,23 +20,6 @@ from reseen.records import Features, PseudoLabels
 _STEP = 0.05
 _LOWEST, _HIGHEST = 0.05, 0.95
 _FEWEST_SAMPLES = 2
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """Pseudo labels, the settings that gave them and the seconds they took."""
-
-    labels: PseudoLabels
-    eps: float
-    """Jaccard distance used in the end, 0 to 1."""
-    min_samples: int
-    """Images within eps of a core, itself counted, used in the end."""
-    notes: tuple[str, ...]
-    """What a person should know: an eps chosen by `auto`, settings relaxed."""
-    neighbor_seconds: float
-    jaccard_seconds: float
-    dbscan_seconds: float
-    """Choice of eps and retries included."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +55,12 @@ def cluster_features(
     return Clustering(
         labels=outcome.labels,
         eps=outcome.eps,
-        min_samples=outcome.min_samples,
         notes=tuple(notes),
-        neighbor_seconds=searched - began,
-        jaccard_seconds=compared - searched,
-        dbscan_seconds=time.perf_counter() - compared,
+        seconds={
+            "neighbors": searched - began,
+            "jaccard": compared - searched,
+            "dbscan": time.perf_counter() - compared,  # choice of eps and retries included
+        },
     )
 
 

@@ -108,7 +108,7 @@ class RunView:
                 str(record.clusters),
                 f"{record.noise_share:.0%}",
                 str(record.largest),
-                f"{record.eps:.2f}",
+                "" if record.eps is None else f"{record.eps:.2f}",
                 f"{record.images_per_second:.0f}",
                 f"{record.seconds:.0f}",
             )

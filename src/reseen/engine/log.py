@@ -32,8 +32,8 @@ class RoundRecord:
     """Images in the smallest, middle and largest cluster."""
     size_spread: float
     """Standard deviation of cluster sizes over their mean."""
-    eps: float
-    """Jaccard distance used."""
+    eps: float | None
+    """Jaccard distance used, where the clustering has one."""
     learning_rate: float
     """At the round's last batch."""
     images_per_second: float

@@ -8,6 +8,7 @@ from reseen.methods.base import Round as Round
 from reseen.methods.base import Step as Step
 from reseen.methods.base import Surroundings as Surroundings
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
+from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
 
 
 @dataclass(frozen=True)
@@ -20,5 +21,6 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "cluster-contrast": Entry(ClusterContrast, ClusterContrastSettings),
+    "sphere-contrast": Entry(SphereContrast, SphereContrastSettings),
 }
 """Every method by name. A new method is one file, one line here, one recipe and one page of the docs."""

@@ -1,0 +1,38 @@
+"""Sphere contrast: hierarchical clusters, balanced by their sums of squares, under the loss of cluster contrast.
+
+Each round: unit features -> every crop a cluster -> the cheapest pairs merge, step by step, at average distance plus
+weighted sums of squares -> contrast with the centroids of the clusters. There is no radius to choose: how many
+clusters are left follows from the schedule.
+
+References: the clustering after the abstract of Zheng et al., "Clustering matters: sphere feature for fully
+unsupervised person re-identification", ACM TOMM 2022, in our reconstruction; the loss of Dai et al., ACCV 2022.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reseen.cluster import Clustering, merge_features
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.methods.contrasting import CentroidContrast, ContrastSettings
+from reseen.records import Features
+
+
+class SphereContrastSettings(ContrastSettings):
+    """Schedule and regularizer of the reconstruction; the rest as cluster contrast."""
+
+    name: Literal["sphere-contrast"] = "sphere-contrast"
+
+    hierarchy: HierarchySettings = HierarchySettings()
+    """The clustering."""
+
+    smallest_cluster: Annotated[int, Field(ge=1)] = 2
+    """Clusters of fewer crops sit the round out; 1 keeps lone crops."""
+
+
+class SphereContrast(CentroidContrast):
+    """Contrast with the centroids of clusters that grew bottom-up."""
+
+    def cluster(self, features: Features) -> Clustering:
+        """Merge from single crops on; clusters that stay too small sit the round out."""
+        return merge_features(features, self._settings.hierarchy, self._settings.smallest_cluster)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import torch
+
+from reseen.cluster import merge_features
+from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.errors import TrainingError
+from reseen.records import Features
+
+
+def people(sizes, spread=0.05):
+    generator = torch.Generator().manual_seed(0)
+    centers = torch.randn(len(sizes), 16, generator=generator).repeat_interleave(torch.tensor(sizes), dim=0)
+    vectors = centers + spread * torch.randn(sum(sizes), 16, generator=generator)
+    return Features(torch.nn.functional.normalize(vectors, dim=1)), np.repeat(np.arange(len(sizes)), sizes)
+
+
+def test_labels_are_those_of_the_hierarchy_and_small_clusters_sit_out():
+    features, truth = people([6, 1, 5, 2, 1, 4])
+    chosen = HierarchySettings(stop="clusters", clusters=6, share=None, regularizer="none")
+    whole = merge_features(features, chosen, smallest=1)
+    assert np.array_equal(whole.labels.labels, truth)
+    assert np.array_equal(whole.labels.labels, grow_hierarchy(features.numpy, chosen).labels.labels)
+    some = merge_features(features, chosen, smallest=3).labels.labels
+    assert np.array_equal(some, np.array([0, -1, 1, -1, -1, 2])[truth])
+    assert whole.eps is None
+    assert whole.notes[0].startswith("merged 19 crops into 6 clusters, the last at cost 0.")
+
+
+def test_no_merge_leaves_single_crops():
+    features, _ = people([3, 3])
+    found = merge_features(features, HierarchySettings(steps=0), smallest=1)
+    assert found.labels.cluster_count == 6
+    assert found.notes == ("merged 6 crops into 6 clusters",)
+
+
+@pytest.mark.parametrize(("clusters", "smallest"), [(1, 1), (6, 2)])
+def test_fewer_than_two_clusters_are_an_error_that_says_what_to_do(clusters, smallest):
+    features, _ = people([3, 3])
+    chosen = HierarchySettings(stop="clusters", clusters=clusters, share=None)
+    with pytest.raises(TrainingError, match=r"wanted at least two clusters of .* \(method.hierarchy.share"):
+        merge_features(features, chosen, smallest)
