@@ -3,6 +3,7 @@
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION
+from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
 from cases.knn import KNN
 from cases.pixels import PIXELS
 from cases.training_step import TRAINING_STEP
@@ -13,5 +14,8 @@ CASES: tuple[Case, ...] = (
     KNN,
     CLUSTERING_MARKET,
     CLUSTERING_MSMT17,
+    HIERARCHY_MARKET,
+    HIERARCHY_MSMT17,
+    HIERARCHY_TREE,
     EVALUATION,
 )

@@ -29,13 +29,10 @@ class Partition:
         self.owner = np.arange(n)
         self.counts = np.ones(n)
         self.sums = vectors.astype(np.float64)
-        self.squares = np.concatenate(
-            [np.zeros(0)]
-            + [
-                np.einsum("nd,nd->n", part, part)
-                for part in np.split(self.sums, range(_ROWS_AT_ONCE, n, _ROWS_AT_ONCE))
-            ]
-        )
+        self.squares = np.zeros(n)
+        for begin in range(0, n, _ROWS_AT_ONCE):
+            part = self.sums[begin : begin + _ROWS_AT_ONCE]
+            self.squares[begin : begin + _ROWS_AT_ONCE] = np.einsum("nd,nd->n", part, part)
 
     @property
     def alive(self) -> Int64[np.ndarray, " c"]:
@@ -48,15 +45,13 @@ class Partition:
 
     def square_errors(self, names: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
         """SSE of clusters: 0 for one row, never negative."""
-        lengths = np.concatenate(
-            [np.zeros(0)]
-            + [
-                np.einsum("md,md->m", self.sums[part], self.sums[part])
-                for part in np.split(names, range(_ROWS_AT_ONCE, len(names), _ROWS_AT_ONCE))
-            ]
-        )
-        errors = np.maximum(self.squares[names] - lengths / self.counts[names], 0)
-        errors[self.counts[names] == 1] = 0
+        errors = np.zeros(len(names))
+        grown = np.flatnonzero(self.counts[names] > 1)
+        for begin in range(0, len(grown), _ROWS_AT_ONCE):
+            part = grown[begin : begin + _ROWS_AT_ONCE]
+            some = names[part]
+            lengths = np.einsum("md,md->m", self.sums[some], self.sums[some])
+            errors[part] = np.maximum(self.squares[some] - lengths / self.counts[some], 0)
         return errors
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
