@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.memory.centroids import occurrence
+from reseen.memory.in_turn import occurrence
 
 
 def on_circle(*degrees):

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from reseen.errors import RunError
 from reseen.files import write_atomically
+from reseen.methods import AbstractMethod
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -23,6 +24,7 @@ class TrainingState:
     encoder: nn.Module
     optimizer: Optimizer
     generator: Generator
+    method: AbstractMethod
 
 
 def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
@@ -32,6 +34,7 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
         StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
     """
     tensors = {f"encoder.{key}": value for key, value in state.encoder.state_dict().items()}
+    tensors |= {f"method.{key}": value for key, value in state.method.state().items()}
     tensors["random.generator"] = state.generator.get_state()
     tensors["random.torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -69,6 +72,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": values, "param_groups": groups})
     _follow_memory_format(state.optimizer)
+    prefix = "method."
+    state.method.restore(
+        {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    )
     state.generator.set_state(tensors["random.generator"])
     torch.set_rng_state(tensors["random.torch"])
     if "random.cuda" in tensors and torch.cuda.is_available():

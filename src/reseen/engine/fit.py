@@ -46,7 +46,7 @@ def fit(training: Training, view: RunView, resume: bool) -> None:
         StorageError: the disk is full; the last whole round is kept.
     """
     settings, device = training.recipe.train, training.fabric.device
-    state = TrainingState(training.encoder, training.optimizer, training.generator)
+    state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     checkpoint = training.folder / CHECKPOINT
     if resume:
         done = load_checkpoint(checkpoint, state)

@@ -2,3 +2,4 @@
 
 from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings
+from reseen.memory.lookup import LookupTable as LookupTable

@@ -1,8 +1,6 @@
 """One unit vector per cluster, moved by the features of each batch.
 
-The published rule goes through the batch sample by sample and renormalizes after each; here the k-th occurrence
-of every label is processed together, which gives the same result in as many steps as the batch has images per
-cluster. Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, eq. 5-7.
+Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, eq. 5-7.
 """
 
 from typing import Annotated, Literal
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.geometry import unit
+from reseen.memory.in_turn import occurrence, update_in_turn
 
 
 class CentroidSettings(Settings):
@@ -49,16 +48,7 @@ class CentroidMemory:
             features, labels = self._hardest(features, labels)
         elif self._settings.update == "mean":
             features, labels = _means(features, labels)
-        self._update_in_turn(features, labels)
-
-    def _update_in_turn(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
-        momentum = self._settings.momentum
-        turns = occurrence(labels)
-        order = torch.sort(turns, stable=True).indices
-        sizes = torch.bincount(turns).tolist()  # the one place where a GPU is waited for
-        for now in order.split(sizes):
-            clusters = labels[now]
-            self.vectors[clusters] = unit(momentum * self.vectors[clusters] + (1 - momentum) * features[now])
+        update_in_turn(self.vectors, features, labels, self._settings.momentum)
 
     def _hardest(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
@@ -68,17 +58,6 @@ class CentroidMemory:
         by_similarity = torch.sort(similarity, stable=True).indices
         hardest = by_similarity[occurrence(labels[by_similarity]) == 0]
         return features[hardest], labels[hardest]
-
-
-def occurrence(labels: Int64[Tensor, " b"]) -> Int64[Tensor, " b"]:
-    """How often each label has come before: `[3, 5, 3, 3, 5]` gives `[0, 0, 1, 2, 1]`."""
-    order = torch.sort(labels, stable=True).indices
-    ordered = labels[order]
-    positions = torch.arange(len(labels), device=labels.device)
-    starts = torch.searchsorted(ordered, ordered)  # the first place of each label
-    result = torch.empty_like(positions)
-    result[order] = positions - starts
-    return result
 
 
 def _means(

@@ -76,3 +76,16 @@ class AbstractMethod(ABC):
     @abstractmethod
     def after_step(self, step: Step) -> None:
         """Update memories and teachers, after the optimizer's step."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What must outlive a stop beside weights and random numbers; called between rounds."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a `state` again, before the first `begin_round`.
+
+        Raises:
+            ValueError: it is not a state of this method.
+        """
+        if state:
+            raise ValueError(f"{type(self).__name__} keeps nothing between rounds, found {', '.join(state)}")

@@ -44,9 +44,14 @@ def grow_hierarchy(
     vectors: Float32[np.ndarray, "n d"],
     settings: HierarchySettings,
     groups: Int64[np.ndarray, " n"] | None = None,
+    *,
+    share_of: int | None = None,
+    most_steps: int | None = None,
 ) -> Hierarchy:
-    """Merge rows into clusters under `settings`; rows of one of the `groups` (tracklets) start as one cluster.
+    """Merge rows into clusters under `settings`; rows of one of the `groups` start as one cluster.
 
+    The share that merges in a step is that of `share_of`, which is the number of clusters at the start where it is
+    not given; after `most_steps` steps merging ends in any case: so can a hierarchy be grown step by step.
     The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order.
 
     Raises:
@@ -54,16 +59,22 @@ def grow_hierarchy(
     """
     rows = _checked(vectors, settings)
     start = _names(groups, len(rows))
-    if settings.share is None and settings.engine != "dense" and is_reducible(settings):
+    if (
+        settings.share is None
+        and most_steps is None
+        and settings.engine != "dense"
+        and is_reducible(settings)
+    ):
         return _cut(
             start, reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings)), settings
         )
     source = _source(rows, start, settings)
-    begin = source.count
-    per_step = 1 if settings.share is None else max(1, int(begin * settings.share))
+    per_step = 1 if settings.share is None else max(1, int((share_of or source.count) * settings.share))
+    steps = settings.steps if settings.stop == "steps" else len(rows)
+    steps = steps if most_steps is None else min(steps, most_steps)
     standing = Standing(rows, start)
     merges: list[Pairs] = []
-    while source.count > 1 and (settings.stop != "steps" or len(merges) < settings.steps):
+    while source.count > 1 and len(merges) < steps:
         wanted = min(per_step, source.count - (settings.clusters if settings.stop == "clusters" else 1))
         if wanted <= 0:
             break

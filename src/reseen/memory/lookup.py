@@ -1,0 +1,25 @@
+"""The lookup table of the exclusive loss: one row per cluster, zero until a member has been seen.
+
+Reference: Xiao et al., "Joint detection and identification feature learning for person search", CVPR 2017, section
+3.2; Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019, eq. 2, in the
+form of the authors' correction: rows start at zero in every step, so that nothing of an earlier partition, whose
+rows stood for other clusters, leaks into the next.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from reseen.memory.in_turn import update_in_turn
+
+
+class LookupTable:
+    """`vectors` of shape (c, d): unit rows, or zero where no member of the cluster has been seen; no gradients."""
+
+    def __init__(self, clusters: int, dimension: int, momentum: float, device: torch.device) -> None:
+        self.vectors = torch.zeros(clusters, dimension, device=device)
+        self._momentum = momentum
+
+    def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
+        """Move rows towards the features of their clusters, sample by sample, in place."""
+        update_in_turn(self.vectors, features.detach().to(self.vectors), labels, self._momentum)

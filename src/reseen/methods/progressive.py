@@ -1,0 +1,128 @@
+"""Progressive merging: clusters grow a step per round, under the exclusive loss with a lookup table.
+
+At first every crop is a cluster. Each round: from the second on the cheapest pairs of the clusters so far merge, by
+the features of the moment; then every feature is told from the rows of all other clusters in a lookup table, which
+starts at zero, so that the first loss of a partition of c clusters is exactly ln c.
+
+References: Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019; the
+regularizer after the abstract of Zheng et al., "Clustering matters: sphere feature for fully unsupervised person
+re-identification", ACM TOMM 2022, in our reconstruction.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from reseen.cluster import Clustering
+from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.data.sampler import PkSampler, SamplerSettings
+from reseen.errors import TrainingError
+from reseen.losses import cluster_contrast
+from reseen.memory import LookupTable
+from reseen.methods.base import AbstractMethod, MethodSettings, Round, Step, Surroundings
+from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
+
+
+class ProgressiveSettings(MethodSettings):
+    """The schedule of the published code, with sums of squares for its sizes."""
+
+    name: Literal["progressive"] = "progressive"
+
+    hierarchy: HierarchySettings = HierarchySettings(
+        linkage="single", weight=0.01, merge="chain", share=0.05, steps=18
+    )
+    """The merging, one step per round. The share is that of all crops; `steps`, `clusters` or `distance` end it."""
+
+    rounds_before_merging: Annotated[int, Field(ge=1)] = 10
+    """Rounds in which every crop is its own cluster."""
+
+    sampler: SamplerSettings = SamplerSettings(images_per_cluster=1)
+    """The batches."""
+
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the old row that stays with each sample."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.1
+    """Divides similarities before the softmax; smaller is harder."""
+
+
+class Progressive(AbstractMethod):
+    """Merge a little, train a little."""
+
+    def __init__(self, settings: ProgressiveSettings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._around = surroundings
+        self._rounds = 0
+        self._merged = 0
+        self._labels = np.empty(0, np.int64)
+        self._table: LookupTable | None = None
+
+    @property
+    def table(self) -> LookupTable:
+        """The rows of the current clusters."""
+        if self._table is None:
+            raise RuntimeError("there is no lookup table before begin_round")
+        return self._table
+
+    def begin_round(self, features: Features, iterations: int) -> Round:
+        """Merge one step, unless it is too early or all is merged; clusters that changed start from zero rows."""
+        self._rounds += 1
+        note = ""
+        if self._rounds == 1:
+            self._labels = np.arange(len(features))
+        elif self._rounds > self._settings.rounds_before_merging:
+            note = self._merge(features)
+        labels = PseudoLabels(self._labels)
+        if self._table is None or len(self._table.vectors) != labels.cluster_count:
+            self._table = LookupTable(
+                labels.cluster_count, features.vectors.shape[1], self._settings.momentum, self._around.device
+            )
+        sampler = PkSampler(labels, self._settings.sampler, self._around.generator, self._around.cameras)
+        return Round(Clustering(labels, notes=(note,) if note else ()), sampler.batches(iterations))
+
+    def losses(self, batch: Batch) -> Step:
+        """One term: the exclusive loss, which is the contrast with the rows of the lookup table."""
+        features = self._around.encoder(batch.images)
+        exclusive = cluster_contrast(features, batch.labels, self.table.vectors, self._settings.temperature)
+        return Step({"exclusive": exclusive}, features.detach(), batch.labels)
+
+    def after_step(self, step: Step) -> None:
+        """Move the rows towards the batch's features."""
+        self.table.update(step.features, step.labels)
+
+    def state(self) -> dict[str, Tensor]:
+        """The clusters so far, how they came about, and their rows."""
+        if self._table is None:
+            return {}
+        counts = torch.tensor([self._rounds, self._merged])
+        return {"labels": to_index_tensor(self._labels), "counts": counts, "table": self._table.vectors}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from clusters and rows."""
+        if not state:
+            return
+        self._labels = state["labels"].numpy()
+        self._rounds, self._merged = state["counts"].tolist()
+        rows = state["table"].to(self._around.device)
+        self._table = LookupTable(len(rows), rows.shape[1], self._settings.momentum, self._around.device)
+        self._table.vectors.copy_(rows)
+
+    def _merge(self, features: Features) -> str:
+        settings = self._settings.hierarchy
+        if settings.stop == "steps" and self._merged >= settings.steps:
+            return ""
+        grown = grow_hierarchy(features.numpy, settings, self._labels, share_of=len(features), most_steps=1)
+        if len(grown.cost) == 0:
+            return ""
+        if grown.labels.cluster_count < 2:
+            raise TrainingError(
+                f"merging would leave one cluster of {len(features)} crops; merge less "
+                "(method.hierarchy.share, method.hierarchy.steps), or train fewer rounds"
+            )
+        self._merged += 1
+        self._labels = grown.labels.labels
+        return f"merged {len(grown.cost)} pairs, the last at cost {grown.cost[-1]:.3f}"
