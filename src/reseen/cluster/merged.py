@@ -29,4 +29,4 @@ def merge_features(features: Features, settings: HierarchySettings, smallest: in
     merges = len(hierarchy.cost)
     dearest = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
     note = f"merged {len(found)} crops into {len(sizes)} clusters{dearest}"
-    return Clustering(PseudoLabels(number[found]), notes=(note,))
+    return Clustering(PseudoLabels(number[found]), notes=(*hierarchy.notes, note))

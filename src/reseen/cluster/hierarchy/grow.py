@@ -4,40 +4,18 @@ Reference: the schedules of Lin et al., AAAI 2019 (BUC) and Zeng et al., CVPR 20
 rows is merged per step.
 """
 
-from typing import Protocol
-
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 
-from reseen.cluster.hierarchy.candidates import DECIMALS, CandidatePairs
+from reseen.cluster.hierarchy.auto import choose_count
+from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.cost import MergeCost
-from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.history import Hierarchy
 from reseen.cluster.hierarchy.partition import Partition
-from reseen.cluster.hierarchy.rules import Groups, Standing, choose
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.single import SinglePairs
+from reseen.cluster.hierarchy.steps import Pairs, Plan, merge_steps
 from reseen.cluster.hierarchy.tree import is_reducible, reciprocal_tree
 from reseen.errors import ClusteringError
-
-Pairs = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarray, " p"]]
-
-
-class PairSource(Protocol):
-    """Where the cheapest pairs of the current clusters come from."""
-
-    @property
-    def count(self) -> int:
-        """Clusters left."""
-        ...
-
-    def cheapest(self, wanted: int) -> Pairs:
-        """At least the `wanted` cheapest pairs, or all there are: names (the smaller first) and costs, sorted."""
-        ...
-
-    def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join every cluster with the one that `target` names."""
-        ...
 
 
 def grow_hierarchy(
@@ -59,35 +37,27 @@ def grow_hierarchy(
     """
     rows = _checked(vectors, settings)
     start = _names(groups, len(rows))
+    if settings.stop == "auto":
+        merges, note = choose_count(rows, start, settings)
+        return Hierarchy.of_steps(start, merges, (note,))
     if (
         settings.share is None
         and most_steps is None
         and settings.engine != "dense"
         and is_reducible(settings)
     ):
-        return _cut(
-            start, reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings)), settings
-        )
-    source = _source(rows, start, settings)
-    per_step = 1 if settings.share is None else max(1, int((share_of or source.count) * settings.share))
-    steps = settings.steps if settings.stop == "steps" else len(rows)
+        tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings))
+        return _cut(start, tree, settings)
+    origin = share_of or len(np.unique(start))
+    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, _plan(settings, origin, most_steps)))
+
+
+def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> Plan:
+    per_step = 1 if settings.share is None else max(1, int(origin * settings.share))
+    steps = settings.steps if settings.stop == "steps" else origin
     steps = steps if most_steps is None else min(steps, most_steps)
-    standing = Standing(rows, start)
-    merges: list[Pairs] = []
-    while source.count > 1 and len(merges) < steps:
-        wanted = min(per_step, source.count - (settings.clusters if settings.stop == "clusters" else 1))
-        if wanted <= 0:
-            break
-        first, second, cost = _take(source, wanted, settings, standing)
-        if len(first) == 0:
-            break
-        merges.append((first, second, cost))
-        joined = Groups(len(rows))
-        for one, other in zip(first.tolist(), second.tolist(), strict=True):
-            joined.join(one, other)
-        source.merge(joined.targets())
-        standing.merge(joined.targets())
-    return _history(start, merges)
+    left = settings.clusters if settings.stop == "clusters" else 1
+    return lambda done, clusters: min(per_step, clusters - left) if done < steps else 0
 
 
 def _checked(vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings) -> Float32[np.ndarray, "n d"]:
@@ -118,35 +88,6 @@ def _names(groups: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarr
     return first[inverse]
 
 
-def _source(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
-) -> PairSource:
-    if settings.engine == "dense" or settings.needs_all_pairs:
-        return DensePairs(rows, start, settings)
-    if settings.linkage == "single":
-        return SinglePairs(rows, start, settings)
-    return CandidatePairs(Partition.starting_with(rows, start), MergeCost(settings))
-
-
-def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: Standing) -> Pairs:
-    """The merges of one step."""
-    total = source.count * (source.count - 1) // 2
-    asked = 2 * wanted
-    while True:
-        first, second, cost = source.cheapest(asked)
-        if len(cost) and not np.isfinite(cost[: wanted + 1]).all():
-            raise ClusteringError(
-                "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"
-            )
-        within = len(cost)
-        if settings.stop == "distance":
-            within = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))
-        places = choose(first[:within], second[:within], wanted, settings.merge, standing.ranks)
-        if len(places) == wanted or within < len(cost) or len(cost) == total:
-            return first[places], second[places], cost[places]
-        asked = 2 * max(asked, len(cost))
-
-
 def _cut(start: Int64[np.ndarray, " n"], tree: Pairs, settings: HierarchySettings) -> Hierarchy:
     """The merges of a whole tree that one pair at a time would come to."""
     first, second, cost = tree
@@ -158,14 +99,3 @@ def _cut(start: Int64[np.ndarray, " n"], tree: Pairs, settings: HierarchySetting
     else:
         kept = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))
     return Hierarchy(start, first[:kept], second[:kept], cost[:kept], np.arange(1, kept + 1))
-
-
-def _history(start: Int64[np.ndarray, " n"], merges: list[Pairs]) -> Hierarchy:
-    none = np.empty(0, np.int64)
-    return Hierarchy(
-        start,
-        np.concatenate([none, *(first for first, _, _ in merges)]),
-        np.concatenate([none, *(second for _, second, _ in merges)]),
-        np.concatenate([np.empty(0), *(cost for _, _, cost in merges)]),
-        np.repeat(np.arange(1, len(merges) + 1), [len(first) for first, _, _ in merges]),
-    )

@@ -1,10 +1,12 @@
 """What was merged, in order: labels at any moment, and SciPy's linkage matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from reseen.cluster.hierarchy.candidates import Pairs
 from reseen.cluster.hierarchy.rules import Groups
 from reseen.records import PseudoLabels
 
@@ -23,6 +25,21 @@ class Hierarchy:
     cost: Float64[np.ndarray, " m"]
     step: Int64[np.ndarray, " m"]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_steps(
+        cls, start: Int64[np.ndarray, " n"], merges: Sequence[Pairs], notes: tuple[str, ...] = ()
+    ) -> "Hierarchy":
+        """From the merges of each step."""
+        none = np.empty(0, np.int64)
+        return cls(
+            start,
+            np.concatenate([none, *(first for first, _, _ in merges)]),
+            np.concatenate([none, *(second for _, second, _ in merges)]),
+            np.concatenate([np.empty(0), *(cost for _, _, cost in merges)]),
+            np.repeat(np.arange(1, len(merges) + 1), [len(first) for first, _, _ in merges]),
+            notes,
+        )
 
     @property
     def labels(self) -> PseudoLabels:

@@ -35,8 +35,9 @@ class HierarchySettings(Settings):
     share: Annotated[float, Field(gt=0, le=1)] | None = 0.07
     """Merges per step as a share of the images; null: one pair per step."""
 
-    stop: Literal["steps", "clusters", "distance"] = "steps"
-    """When merging ends."""
+    stop: Literal["steps", "clusters", "distance", "auto"] = "steps"
+    """When merging ends. `auto`: at the number of clusters that halves of the features agree on best; the share is
+    then that of the clusters left in each step."""
 
     steps: Annotated[int, Field(ge=0)] = 13
     """Steps, where `stop` is `steps`."""
@@ -57,6 +58,8 @@ class HierarchySettings(Settings):
             raise ValueError("cosine looks at directions alone; take feature sphere, or another metric")
         if self.linkage == "none" and self.regularizer not in ("sse_union", "ward"):
             raise ValueError("without a linkage only the regularizers sse_union and ward tell pairs apart")
+        if self.stop == "auto" and self.share is None:
+            raise ValueError("stop auto compares the clusters of many steps; give share, such as 0.07")
         if self.engine == "search" and self.needs_all_pairs:
             raise ValueError(
                 f"{self.linkage} linkage of plain Euclidean distances needs all pairs; take engine dense, or "

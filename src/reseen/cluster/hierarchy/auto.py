@@ -1,0 +1,104 @@
+"""How many clusters, told without labels: where halves of the features agree.
+
+Merging goes on to the end, a share of the clusters left per step, once with all features and a few times with a random
+half of their dimensions each. Too fine, and which of a person's images are together is chance; too coarse, and so is
+which people are. Between the two the halves agree best with the whole: there merging stops.
+
+Stability under resampling as a measure of the number of clusters: Ben-Hur et al., "A stability based method for
+discovering structure in clustered data", 2002.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from reseen.cluster.hierarchy.candidates import Pairs
+from reseen.cluster.hierarchy.rules import Groups
+from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.cluster.hierarchy.steps import merge_steps
+
+_HALVES = 4
+_SEED = 0
+_ALIKE = 0.005
+"""Agreements this close are taken for equal; then the fewest clusters are chosen."""
+_SMALLEST_MEAN, _FEWEST = 2, 2
+"""Counts looked at: from half as many clusters as images down to two."""
+
+
+def choose_count(
+    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+) -> tuple[list[Pairs], str]:
+    """The merges of the steps up to the count chosen, and a sentence that says what was chosen and why.
+
+    The halves are drawn with a fixed seed, so that the same rows give the same count.
+    """
+    share = settings.share or 0.0
+
+    def plan(_: int, clusters: int) -> int:
+        return max(1, int(share * clusters)) if clusters > _FEWEST else 0
+
+    whole = merge_steps(rows, start, settings, plan)
+    counts = len(np.unique(start)) - np.cumsum([len(cost) for _, _, cost in whole], dtype=np.int64)
+    merged = sum(len(cost) for _, _, cost in whole)
+    looked_at = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
+    if len(looked_at) == 0:
+        return (
+            whole,
+            f"auto: too few images to compare, merged as far as {len(np.unique(start)) - merged} clusters",
+        )
+    labels = _labels(start, whole, looked_at)
+    generator = np.random.default_rng(_SEED)
+    agreement = np.zeros(len(looked_at))
+    for _ in range(_HALVES):
+        half = _half(rows, settings, generator)
+        agreement += (
+            _agreement(labels, _labels(start, merge_steps(half, start, settings, plan), looked_at)) / _HALVES
+        )
+    costs = np.array([cost.mean() for _, _, cost in whole])
+    best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
+    step = int(looked_at[best])
+    note = (
+        f"auto: {counts[step]} clusters, where halves of the features agree best with the whole "
+        f"({agreement[best]:.2f}; {len(looked_at)} counts from {counts[looked_at[0]]} to {counts[looked_at[-1]]} "
+        f"compared); merges up to there cost {costs[step]:.3f}, {_after(costs, step)}"
+    )
+    return whole[: step + 1], note
+
+
+def _after(costs: Float64[np.ndarray, " s"], step: int) -> str:
+    return f"the next {costs[step + 1]:.3f}" if step + 1 < len(costs) else "and nothing was left to merge"
+
+
+def _half(
+    rows: Float32[np.ndarray, "n d"], settings: HierarchySettings, generator: np.random.Generator
+) -> Float32[np.ndarray, "n h"]:
+    """Half of the dimensions, at random, unit again on the sphere."""
+    dimensions = rows.shape[1]
+    chosen = np.sort(generator.permutation(dimensions)[: max(1, dimensions // 2)])
+    half = rows[:, chosen]
+    if settings.feature == "raw":
+        return half * np.float32(np.sqrt(dimensions / len(chosen)))
+    lengths = np.linalg.norm(half, axis=1, keepdims=True)
+    return np.where(lengths > 0, half / np.maximum(lengths, 1e-12), np.float32(len(chosen) ** -0.5))
+
+
+def _labels(
+    start: Int64[np.ndarray, " n"], merges: Sequence[Pairs], steps: Int64[np.ndarray, " s"]
+) -> list[Int64[np.ndarray, " n"]]:
+    """Names of every row's cluster after each of these steps."""
+    groups, found = Groups(len(start)), []
+    for first, second, _ in merges:
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            groups.join(one, other)
+        found.append(groups.targets()[start])
+    return [found[min(step, len(found) - 1)] for step in steps.tolist()]
+
+
+def _agreement(
+    ones: Sequence[Int64[np.ndarray, " n"]], others: Sequence[Int64[np.ndarray, " n"]]
+) -> Float64[np.ndarray, " s"]:
+    """Adjusted Rand index of each pair of partitions."""
+    from sklearn.metrics import adjusted_rand_score
+
+    return np.array([adjusted_rand_score(one, other) for one, other in zip(ones, others, strict=True)])

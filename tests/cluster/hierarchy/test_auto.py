@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.errors import SettingsError
+
+AUTO = HierarchySettings(stop="auto")
+
+
+def mixture(sizes, dimension=48, spread=0.6, seed=0):
+    generator = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    vectors = generator.normal(size=(len(sizes), dimension))[truth]
+    vectors = vectors + spread * generator.normal(size=(len(truth), dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), truth
+
+
+@pytest.mark.parametrize("people", [4, 15, 40])
+def test_it_finds_about_as_many_clusters_as_there_are_people(people):
+    sizes = np.random.default_rng(people).geometric(0.1, people).clip(3, 40)
+    vectors, truth = mixture(sizes)
+    found = grow_hierarchy(vectors, AUTO)
+    assert adjusted_rand_score(truth, found.labels.labels) > 0.95
+    assert abs(found.labels.cluster_count - people) <= max(1, 0.1 * people)
+    assert found.notes[0].startswith(
+        f"auto: {found.labels.cluster_count} clusters, where halves of the features agree"
+    )
+    assert "the next" in found.notes[0]
+
+
+def test_the_same_rows_in_another_order_give_the_same_clusters():
+    vectors, _ = mixture([9] * 12, spread=0.8)
+    order = np.random.default_rng(1).permutation(len(vectors))
+    one, other = grow_hierarchy(vectors, AUTO), grow_hierarchy(vectors[order], AUTO)
+    assert one.notes == other.notes
+    assert adjusted_rand_score(one.labels.labels[order], other.labels.labels) == 1
+
+
+def test_raw_features_are_halved_too():
+    vectors, truth = mixture([12] * 8, spread=0.4)
+    found = grow_hierarchy(5 * vectors, HierarchySettings(stop="auto", feature="raw", regularizer="none"))
+    assert adjusted_rand_score(truth, found.labels.labels) > 0.95
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_hardly_any_rows(count):
+    vectors, _ = mixture([1] * max(count, 1))
+    found = grow_hierarchy(vectors[:count], AUTO)
+    assert len(found.labels) == count
+
+
+def test_one_dimension_is_half_of_itself():
+    vectors = np.array([[1.0], [1], [-1], [-1], [1], [-1]], dtype=np.float32)
+    assert grow_hierarchy(vectors, AUTO).labels.cluster_count == 2
+
+
+def test_it_needs_a_share():
+    with pytest.raises(SettingsError, match="stop auto compares the clusters of many steps; give share"):
+        HierarchySettings.parse({"stop": "auto", "share": None}, "x")
