@@ -75,5 +75,7 @@ def test_unknown_recipe():
         SettingsError, match=r"no recipe 'cluster-contrst'; did you mean 'cluster-contrast'\?; shipped"
     ):
         load_recipe("cluster-contrst")
-    with pytest.raises(SettingsError, match=r"no recipe file mine.yaml; shipped recipes: cluster-contrast"):
+    with pytest.raises(
+        SettingsError, match=r"no recipe file mine.yaml; shipped recipes: buc, cluster-contrast"
+    ):
         load_recipe("mine.yaml")

@@ -236,6 +236,7 @@ def test_rows_that_cannot_be_clustered(change, message):
         grow_hierarchy(vectors, HierarchySettings())
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
 def test_a_weight_beyond_numbers_is_an_error():
     vectors, _ = mixture(30)
     with pytest.raises(ClusteringError, match="a merge cost is not finite; lower the weight"):
