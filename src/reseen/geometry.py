@@ -12,11 +12,6 @@ def unit(vectors: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     return vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(_SMALLEST_LENGTH)
 
 
-def cosine(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-    """Cosine similarity of unit rows, -1 to 1, higher is nearer."""
-    return a @ b.T
-
-
 def squared_euclidean(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     r"""Squared Euclidean distance of unit rows, $2 - 2 a \cdot b$, 0 to 4, lower is nearer."""
     return (2 - 2 * (a @ b.T)).clamp_min(0)

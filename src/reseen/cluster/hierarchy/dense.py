@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 from scipy.spatial.distance import cdist
 
+from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.settings import HierarchySettings
 
 
@@ -27,14 +28,12 @@ class DensePairs:
         self._plain = np.sqrt(self._squared) if needs else None
         self.merge(start)
 
-    def cheapest(
-        self, wanted: int
-    ) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarray, " p"]]:
+    def cheapest(self, wanted: int) -> Pairs:
         """All pairs of clusters by cost, equals by name; `wanted` is not needed here."""
         del wanted
         first, second = np.triu_indices(len(self._names), 1)
         cost = self._costs()[first, second]
-        order = np.lexsort((second, first, np.round(cost, 10)))
+        order = np.lexsort((second, first, np.round(cost, DECIMALS)))
         return self._names[first[order]], self._names[second[order]], cost[order]
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
