@@ -17,12 +17,14 @@ def test_unit_keeps_directions_and_zeros():
 @given(st.integers(0, 1000), st.integers(1, 6), st.integers(1, 6), st.integers(1, 8))
 def test_distances_agree_with_the_plain_sum_of_squares(seed, rows, columns, dimension):
     generator = torch.Generator().manual_seed(seed)
-    a = unit(torch.randn(rows, dimension, generator=generator))
-    b = unit(torch.randn(columns, dimension, generator=generator))
+    a = torch.randn(rows, dimension, generator=generator)
+    b = torch.randn(columns, dimension, generator=generator)
+    if seed % 2:
+        a, b = unit(a), unit(b)
     for i in range(rows):
         for j in range(columns):
             assert math.isclose(
-                squared_euclidean(a, b)[i, j], float((a[i] - b[j]).square().sum()), abs_tol=1e-5
+                squared_euclidean(a, b)[i, j], float((a[i] - b[j]).square().sum()), abs_tol=1e-4
             )
     assert float(squared_euclidean(a, a).min()) >= 0
 

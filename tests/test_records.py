@@ -25,6 +25,13 @@ def test_features_must_be_unit_rows():
         Features(vectors[0])
 
 
+def test_raw_features_have_lengths_of_their_own_and_are_finite():
+    vectors = torch.arange(6.0).reshape(3, 2)
+    assert Features(vectors, raw=True).vectors is vectors
+    with pytest.raises(ValueError, match="raw feature rows must be finite; row 1 is not"):
+        Features(vectors.index_fill(0, torch.tensor([1]), float("inf")), raw=True)
+
+
 def test_no_features_are_features():
     assert len(Features(torch.empty(0, 5))) == 0
 

@@ -1,4 +1,4 @@
-"""Unit vectors and the distances between them."""
+"""Unit vectors, and distances."""
 
 import torch
 from jaxtyping import Float
@@ -13,8 +13,8 @@ def unit(vectors: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
 
 
 def squared_euclidean(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-    r"""Squared Euclidean distance of unit rows, $2 - 2 a \cdot b$, 0 to 4, lower is nearer."""
-    return (2 - 2 * (a @ b.T)).clamp_min(0)
+    r"""Squared Euclidean distance of rows, $|a|^2 + |b|^2 - 2 a \cdot b$, lower is nearer; 0 to 4 on unit rows."""
+    return (a.square().sum(1)[:, None] + b.square().sum(1)[None, :] - 2 * (a @ b.T)).clamp_min(0)
 
 
 def mean_direction(vectors: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:

@@ -23,18 +23,24 @@ _UNIT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Features:
-    """Unit rows, one per row of an `ImageTable`, on the CPU in float32.
+    """Unit rows, one per row of an `ImageTable`, on the CPU in float32; `raw` rows have lengths of their own.
 
     Raises:
-        ValueError: a row is not finite or its length differs from 1 by more than 0.001.
+        ValueError: a row is not finite or, unless `raw`, its length differs from 1 by more than 0.001.
     """
 
     vectors: Float32[Tensor, "n d"]
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2:
             raise ValueError(f"Features need a matrix (n, d), got shape {tuple(self.vectors.shape)}")
         lengths = self.vectors.norm(dim=1)
+        if self.raw:
+            if not bool(torch.isfinite(lengths).all()):
+                row = int((~torch.isfinite(lengths)).nonzero()[0])
+                raise ValueError(f"raw feature rows must be finite; row {row} is not")
+            return
         off = ~((lengths - 1).abs() <= _UNIT_TOLERANCE)  # also true for NaN
         if bool(off.any()):
             row = int(off.nonzero()[0])

@@ -1,10 +1,13 @@
 """The first answers that the report shows are the ones that were scored."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from reseen.evaluate import RetrievalTask, rank_positives, top_ranked
+from reseen.errors import DataError
+from reseen.evaluate import RetrievalTask, rank_positives, score, top_ranked
 from reseen.evaluate.ranking import JUNK
 from reseen.geometry import unit
 from reseen.records import Features
@@ -81,3 +84,26 @@ def test_empty_sides_have_no_ranks(queries, gallery):
     scored = rank_positives(RetrievalTask(*sides, *labels))
     assert len(scored.ranks) == 0
     assert scored.offsets.tolist() == [0] * (queries + 1)
+
+
+def test_raw_features_rank_by_euclidean_distance(task):
+    generator = torch.Generator().manual_seed(4)
+    query, gallery = (torch.randn(n, 8, generator=generator) * torch.rand(n, 1) for n in (6, 80))
+    raw = dataclasses.replace(task, query=Features(query, raw=True), gallery=Features(gallery, raw=True))
+    ranking = top_ranked(raw, np.arange(6), count=80)
+    scored = rank_positives(raw)
+    for place in range(6):
+        rows = ranking.gallery_rows[place][ranking.gallery_rows[place] >= 0]
+        distances = (gallery[rows] - query[place]).square().sum(dim=1)
+        assert (distances.diff() >= -1e-5).all()
+        similarities = torch.from_numpy(ranking.similarities[place, : len(rows)])
+        assert torch.allclose(similarities, 1 - distances / 2, atol=1e-5)
+        expected = scored.ranks[scored.offsets[place] : scored.offsets[place + 1]]
+        np.testing.assert_array_equal(np.flatnonzero(ranking.right[place]) + 1, expected)
+    assert score(raw).to_json()["rules"]["similarity"].startswith("Euclidean")
+    assert score(task).to_json()["rules"]["similarity"].startswith("cosine")
+
+
+def test_unit_and_raw_features_are_not_mixed(task):
+    with pytest.raises(DataError, match="both be unit vectors, or both raw"):
+        dataclasses.replace(task, query=Features(task.query.vectors, raw=True))

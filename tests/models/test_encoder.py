@@ -139,3 +139,13 @@ def test_the_benchmark_weights_load_with_every_tensor(weights_file):
 )
 def test_stages_are_the_stem_and_what_repeats(backbone, stages):
     assert stages_of(timm.create_model(backbone, num_classes=0, global_pool="")) == stages
+
+
+def test_raw_vectors_are_those_of_the_sphere_with_lengths_of_their_own():
+    images = torch.randn(4, 3, 64, 32)
+    sphere, raw = encoder().eval()(images), encoder(feature="raw").eval()(images)
+    lengths = raw.norm(dim=1)
+    assert lengths.std() > 1e-3
+    assert torch.allclose(raw / lengths[:, None], sphere, atol=1e-6)
+    trained = encoder(feature="raw")(torch.randn(32, 3, 64, 32))
+    assert float(trained.square().sum(dim=1).mean()) == pytest.approx(1, abs=1e-3)  # by the neck's batch norm

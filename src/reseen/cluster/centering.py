@@ -26,8 +26,10 @@ def center_cameras(features: Features, cameras: Int64[np.ndarray, " n"]) -> Feat
     taken for one camera more.
 
     Raises:
-        ValueError: there is not one camera per row.
+        ValueError: there is not one camera per row, or the features are raw.
     """
+    if features.raw:
+        raise ValueError("cameras are centered on the sphere alone, got raw features")
     if len(cameras) != len(features):
         raise ValueError(f"{len(features)} feature rows but {len(cameras)} cameras")
     if len(features) == 0:

@@ -33,8 +33,9 @@ def embed(
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a unit float32 list.
+    """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a float32 list.
 
+    Vectors have length 1, unless the run's features are raw.
     `camera_pattern` says where a bare folder names its cameras; the run's own when not given, none when empty.
     The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on.
 
@@ -101,7 +102,7 @@ def _describe(run: Run, encoder: Encoder) -> dict[str, object]:
         "dimension": encoder.dimension,
         "size": [encoder.height, encoder.width],
         "rounds": run.rounds_done,
-        "similarity": "cosine: vectors have length 1",
+        "similarity": "Euclidean: vectors are raw" if encoder.raw else "cosine: vectors have length 1",
     }
 
 

@@ -24,9 +24,9 @@ def extract(
     progress: Progress = no_progress,
     mirrored: bool = False,
 ) -> Features:
-    """Unit features of every crop, in row order; `encoder` may be wrapped by Fabric.
+    """Features of every crop, in row order; `encoder` may be wrapped by Fabric.
 
-    With `mirrored`, the direction of the sum of a crop's vector and its mirror image's.
+    With `mirrored`, the mean of a crop's vector and its mirror image's, or its direction on the sphere.
     """
     plain = unwrap(encoder)
     training = plain.training
@@ -35,11 +35,11 @@ def extract(
     for rows, images in _batches(crops, plain, device):
         features = encoder(images)
         if mirrored:
-            features = features + encoder(images.flip(3))
+            features = (features + encoder(images.flip(3))) / 2
         vectors[rows] = features.float().cpu()
         progress(len(rows))
     plain.train(training)
-    return Features(unit(vectors))
+    return Features(vectors, raw=True) if plain.raw else Features(unit(vectors))
 
 
 @torch.no_grad()

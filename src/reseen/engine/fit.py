@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from reseen.engine.optim import learning_rate, set_learning_rate
 from reseen.engine.recipe import Recipe
 from reseen.errors import TrainingError
 from reseen.methods import AbstractMethod, Round
-from reseen.records import UNKNOWN_CAMERA, Batch, to_index_tensor
+from reseen.records import UNKNOWN_CAMERA, Batch, PseudoLabels, to_index_tensor
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,12 @@ class Training:
     folder: Path
 
 
-def fit(training: Training, view: RunView, resume: bool) -> None:
+def fit(
+    training: Training, view: RunView, resume: bool, on_clusters: Callable[[int, PseudoLabels], None]
+) -> None:
     """Train from the start or from the last whole round; a checkpoint after every round.
+
+    `on_clusters` is called with the round's number and pseudo labels before each checkpoint.
 
     Raises:
         TrainingError: no clusters can be found, or the loss is not a number.
@@ -69,6 +74,7 @@ def fit(training: Training, view: RunView, resume: bool) -> None:
         seconds = (extracted - began, clustered - extracted, trained - clustered)
         record = describe_round(number, plan.clustering, losses, rate, images, seconds)
         write_clusters(training.folder, training.crops.table, plan.clustering.labels)
+        on_clusters(number, plan.clustering.labels)
         log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
         save_checkpoint(checkpoint, state, number)
         view.round_done(record)

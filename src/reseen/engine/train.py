@@ -1,5 +1,6 @@
 """Set a run up from a recipe and a folder of crops, and train it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from reseen.methods import METHODS, Surroundings
 from reseen.models import Encoder
 from reseen.models.backbone import backbone_size
 from reseen.models.encoder import count_parameters
-from reseen.records import UNKNOWN_CAMERA
+from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
 
 def train(
@@ -33,11 +34,13 @@ def train(
     *,
     resume: bool = False,
     quiet: bool = False,
+    on_clusters: Callable[[int, PseudoLabels], None] = lambda _number, _labels: None,
 ) -> Run:
     """Train an encoder on unlabelled crops; everything about the run is written to the folder `out`.
 
     `data` is a folder of crops (any layout that `reseen data check` knows), a manifest, or a table. With
-    `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU.
+    `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU. `on_clusters`
+    is called in each round with its number, from 1, and the pseudo labels of the readable crops, in table order.
 
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
@@ -57,12 +60,17 @@ def train(
         facts = _facts(training)
         view.say(*sentence, *training.crops.notes, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
-        fit(training, view, resume=earlier is not None)
+        fit(training, view, earlier is not None, on_clusters)
     return run
 
 
 def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False) -> Training:
     """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet."""
+    if recipe.model.feature == "raw" and not METHODS[recipe.method.name].method.takes_raw:
+        raise SettingsError(
+            f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
+            f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
+        )
     make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
@@ -143,7 +151,7 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped, optimizer = fabric.setup(encoder, optimizer)
-    surroundings = Surroundings(wrapped, crops.cameras, generator, fabric.device)
+    surroundings = Surroundings(wrapped, crops.cameras, generator, fabric.device, encoder.raw)
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
 

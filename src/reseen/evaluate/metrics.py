@@ -37,6 +37,8 @@ class RetrievalScore:
     """Gallery images ranked, distractors included, junk not."""
     per_query_average_precision: Float64[np.ndarray, " q"]
     """Average precision of each query row; NaN where the query cannot be answered."""
+    similarity: str = "cosine, float32"
+    """What ranks; raw features rank by Euclidean distance."""
     average_precision_rule: str = "step"
     """`step`: precision at each right answer; other codes average a trapezoid between them."""
 
@@ -51,7 +53,7 @@ class RetrievalScore:
             "valid_queries": self.valid_queries,
             "gallery": self.gallery,
             "rules": {
-                "similarity": "cosine, float32",
+                "similarity": self.similarity,
                 "average_precision": self.average_precision_rule,
                 "same_person_same_camera": "removed per query",
                 "unknown_camera": "equals no camera",
@@ -102,6 +104,7 @@ def score(task: RetrievalTask, protocol: str = "market") -> RetrievalScore:
         valid_queries=int(valid.sum()),
         gallery=len(task.kept),
         per_query_average_precision=precision,
+        similarity="Euclidean distance of raw features, float32" if task.query.raw else "cosine, float32",
     )
 
 

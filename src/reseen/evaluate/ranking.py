@@ -45,6 +45,8 @@ class RetrievalTask:
     gallery_cameras: Int64[np.ndarray, " g"]
 
     def __post_init__(self) -> None:
+        if self.query.raw != self.gallery.raw:
+            raise DataError("query and gallery features must both be unit vectors, or both raw")
         sizes = self.query.vectors.shape[1], self.gallery.vectors.shape[1]
         if sizes[0] != sizes[1]:
             raise DataError(
@@ -101,8 +103,8 @@ class PositiveRanks:
 class Ranking:
     """The first answers to some queries, best first; a list that ran out is filled up with row -1.
 
-    `query_rows`, `gallery_rows`: row numbers of the task. `similarities`: cosine, -1 to 1. `right`: the
-    answer is the person asked for.
+    `query_rows`, `gallery_rows`: row numbers of the task. `similarities`: cosine, -1 to 1, or for raw features
+    one less half the squared distance. `right`: the answer is the person asked for.
     """
 
     query_rows: Int64[np.ndarray, " r"]
@@ -135,7 +137,7 @@ def rank_positives(task: RetrievalTask) -> PositiveRanks:
     with ThreadPoolExecutor(threads) as pool:
         for first in range(0, len(task.query) if len(ranks) else 0, rows):
             queries = task.query.vectors[first : first + rows]
-            similarities = torch.mm(queries, gallery.T, out=block[: len(queries)]).numpy()
+            similarities = _similarities(queries, gallery, task.query.raw, block[: len(queries)]).numpy()
             edges = np.linspace(0, len(queries), threads + 1).astype(int)
             jobs = [
                 pool.submit(write_ranks, similarities, start, stop, first, cameras, *shared)
@@ -155,7 +157,8 @@ def top_ranked(task: RetrievalTask, query_rows: Int64[np.ndarray, " r"], count: 
     identities, cameras = task.gallery_identities[task.kept], task.gallery_cameras[task.kept]
     for place, query in enumerate(query_rows):
         person, camera = task.query_identities[query], task.query_cameras[query]
-        row = (gallery @ task.query.vectors[query]).numpy()
+        asked = task.query.vectors[query : query + 1]
+        row = _similarities(asked, gallery, task.query.raw, torch.empty((1, len(gallery)))).numpy()[0]
         same_person = (identities == person) & (person > DISTRACTOR)
         same_camera = (cameras == camera) & (camera != UNKNOWN_CAMERA)
         allowed = np.flatnonzero(~(same_person & same_camera))
@@ -164,6 +167,20 @@ def top_ranked(task: RetrievalTask, query_rows: Int64[np.ndarray, " r"], count: 
         similarities[place, : len(best)] = row[best]
         right[place, : len(best)] = same_person[best]
     return Ranking(np.asarray(query_rows, dtype=np.int64), rows, similarities, right)
+
+
+def _similarities(
+    queries: Float32[Tensor, "b d"],
+    gallery: Float32[Tensor, "g d"],
+    raw: bool,
+    out: Float32[Tensor, "b g"],
+) -> Float32[Tensor, "b g"]:
+    """Cosine of unit rows; for raw rows what equals it on the sphere, one less half the squared distance."""
+    torch.mm(queries, gallery.T, out=out)
+    if raw:
+        out -= gallery.square().sum(1)[None, :] / 2
+        out += 1 - queries.square().sum(1)[:, None] / 2
+    return out
 
 
 def _kept_gallery(task: RetrievalTask) -> Float32[Tensor, "g d"]:

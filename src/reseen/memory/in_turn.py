@@ -1,8 +1,8 @@
 """The sequential rule of memories, without going through a batch sample by sample.
 
-The published rule takes the samples of a batch one after another and renormalizes after each. Samples of different
-rows do not meet, so the k-th sample of every row is taken together: the same result in as many steps as the batch has
-samples of one row.
+The published rule takes the samples of a batch one after another and, on the sphere, renormalizes after each. Samples
+of different rows do not meet, so the k-th sample of every row is taken together: the same result in as many steps as
+the batch has samples of one row.
 """
 
 import torch
@@ -14,15 +14,27 @@ from reseen.geometry import unit
 
 @torch.no_grad()
 def update_in_turn(
-    memory: Float[Tensor, "c d"], features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], momentum: float
+    memory: Float[Tensor, "c d"],
+    features: Float[Tensor, "b d"],
+    labels: Int64[Tensor, " b"],
+    momentum: float,
+    raw: bool = False,
 ) -> None:
-    """For each sample in order, in place: `memory[y] = unit(momentum * memory[y] + (1 - momentum) * feature)`."""
+    """For each sample in order, in place: `memory[y] = unit(momentum * memory[y] + (1 - momentum) * feature)`.
+
+    `raw` rows keep the length of the mean; one that is zero still becomes its first sample, as on the sphere.
+    """
     turns = occurrence(labels)
     order = torch.sort(turns, stable=True).indices
     sizes = torch.bincount(turns).tolist()  # the one place where a GPU is waited for
     for now in order.split(sizes):
         rows = labels[now]
-        memory[rows] = unit(momentum * memory[rows] + (1 - momentum) * features[now])
+        mixed = momentum * memory[rows] + (1 - momentum) * features[now]
+        if raw:
+            empty = (memory[rows] == 0).all(dim=1, keepdim=True)
+            memory[rows] = torch.where(empty, features[now], mixed)
+        else:
+            memory[rows] = unit(mixed)
 
 
 def occurrence(labels: Int64[Tensor, " b"]) -> Int64[Tensor, " b"]:

@@ -14,12 +14,17 @@ from reseen.memory.in_turn import update_in_turn
 
 
 class LookupTable:
-    """`vectors` of shape (c, d): unit rows, or zero where no member of the cluster has been seen; no gradients."""
+    """`vectors` of shape (c, d): unit rows, or zero where no member of the cluster has been seen; no gradients.
 
-    def __init__(self, clusters: int, dimension: int, momentum: float, device: torch.device) -> None:
+    `raw` rows are running means with lengths of their own.
+    """
+
+    def __init__(
+        self, clusters: int, dimension: int, momentum: float, device: torch.device, raw: bool = False
+    ) -> None:
         self.vectors = torch.zeros(clusters, dimension, device=device)
-        self._momentum = momentum
+        self._momentum, self._raw = momentum, raw
 
     def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
         """Move rows towards the features of their clusters, sample by sample, in place."""
-        update_in_turn(self.vectors, features.detach().to(self.vectors), labels, self._momentum)
+        update_in_turn(self.vectors, features.detach().to(self.vectors), labels, self._momentum, self._raw)

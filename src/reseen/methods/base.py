@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,13 +27,15 @@ class Surroundings:
     """What a method is given beside its settings. There are no identities in it.
 
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
-    method at once. `generator`: the one source of random numbers, on the CPU.
+    method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
+    their own.
     """
 
     encoder: Encoder
     cameras: Int64[np.ndarray, " n"] | None
     generator: Generator
     device: torch.device
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ class Step:
 
 class AbstractMethod(ABC):
     """A way to learn from unlabelled crops."""
+
+    takes_raw: ClassVar[bool] = False
+    """Whether features may have lengths of their own (`model.feature: raw`)."""
 
     @abstractmethod
     def __init__(self, settings: Any, surroundings: Surroundings) -> None:

@@ -53,6 +53,8 @@ class ProgressiveSettings(MethodSettings):
 class Progressive(AbstractMethod):
     """Merge a little, train a little."""
 
+    takes_raw = True
+
     def __init__(self, settings: ProgressiveSettings, surroundings: Surroundings) -> None:
         self._settings = settings
         self._around = surroundings
@@ -78,9 +80,7 @@ class Progressive(AbstractMethod):
             note = self._merge(features)
         labels = PseudoLabels(self._labels)
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
-            self._table = LookupTable(
-                labels.cluster_count, features.vectors.shape[1], self._settings.momentum, self._around.device
-            )
+            self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
         sampler = PkSampler(labels, self._settings.sampler, self._around.generator, self._around.cameras)
         return Round(Clustering(labels, notes=(note,) if note else ()), sampler.batches(iterations))
 
@@ -107,9 +107,12 @@ class Progressive(AbstractMethod):
             return
         self._labels = state["labels"].numpy()
         self._rounds, self._merged = state["counts"].tolist()
-        rows = state["table"].to(self._around.device)
-        self._table = LookupTable(len(rows), rows.shape[1], self._settings.momentum, self._around.device)
-        self._table.vectors.copy_(rows)
+        self._table = self._empty_table(*state["table"].shape)
+        self._table.vectors.copy_(state["table"])
+
+    def _empty_table(self, clusters: int, dimension: int) -> LookupTable:
+        around = self._around
+        return LookupTable(clusters, dimension, self._settings.momentum, around.device, around.raw)
 
     def _merge(self, features: Features) -> str:
         settings = self._settings.hierarchy

@@ -43,6 +43,8 @@ class SphereSettings(MethodSettings):
 class Sphere(AbstractMethod):
     """Hierarchical clusters as labels of a batch-hard triplet loss."""
 
+    takes_raw = True
+
     def __init__(self, settings: SphereSettings, surroundings: Surroundings) -> None:
         self._settings = settings
         self._around = surroundings

@@ -1,4 +1,4 @@
-"""Images to unit vectors: trunk, pooling, BNNeck.
+"""Images to unit vectors: trunk, pooling, BNNeck; or to the same vectors with their lengths, to compare.
 
 The neck's batch norm puts all channels on one scale before the vector is projected on the sphere; its bias stays
 zero so that the sphere keeps its center. Reference: Luo et al. 2019, section 3.6.
@@ -18,10 +18,11 @@ from reseen.models.settings import ModelSettings
 
 
 class Encoder(nn.Module):
-    """A backbone, pooling and BNNeck; `forward` gives one unit vector per image.
+    """A backbone, pooling and BNNeck; `forward` gives one vector per image, of length 1 unless they are raw.
 
     Attributes:
-        dimension: length of the vectors.
+        dimension: numbers per vector.
+        raw: whether vectors keep their lengths.
         height: crop height in pixels.
         width: crop width in pixels.
         mean: per-channel mean that images are normalized with, for values 0 to 1.
@@ -38,6 +39,7 @@ class Encoder(nn.Module):
         self.neck.bias.requires_grad_(False)
         norms = fix_norm_groups(self, settings.norm_group)
         self.dimension = backbone.width
+        self.raw = settings.feature == "raw"
         self.height, self.width = height, width
         self.mean, self.std = backbone.mean, backbone.std
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
@@ -60,11 +62,12 @@ class Encoder(nn.Module):
         return output if self._tokens else as_map(output, self._channels_first)
 
     def embed(self, maps: Tensor) -> Float[Tensor, "b d"]:
-        """Pool, neck, unit length."""
-        return unit(self.neck(self.pooling(maps)).float())
+        """Pool, neck, then unit length, or raw lengths on one common scale."""
+        vectors = self.neck(self.pooling(maps)).float()
+        return vectors / self.dimension**0.5 if self.raw else unit(vectors)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
-        """Unit vectors, float32 whatever the precision of the trunk."""
+        """Vectors, float32 whatever the precision of the trunk."""
         return self.embed(self.maps(images))
 
 

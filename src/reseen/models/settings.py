@@ -20,6 +20,10 @@ class ModelSettings(Settings):
     """`gem` and `average` pool a feature map; transformers have a class `token` or an `average` of patches.
     `auto` takes gem for maps and the class token for transformers."""
 
+    feature: Literal["sphere", "raw"] = "sphere"
+    """`sphere`: vectors of length 1, for clustering, loss and retrieval; `raw`: the neck's vectors with their lengths
+    in all three, divided by the root of the dimension, which makes the mean squared length 1 at the start."""
+
     last_stride: Literal[1, 2] = 1
     """Stride of the last stage; 1 doubles the map, where the backbone allows it."""
 

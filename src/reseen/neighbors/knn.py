@@ -18,8 +18,10 @@ def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
     With fewer than `k` rows, all of them are returned, so the result has min(k, n) columns.
 
     Raises:
-        ValueError: `k` is below 1.
+        ValueError: `k` is below 1, or the features are raw.
     """
+    if features.raw:
+        raise ValueError("a search for neighbors needs unit rows, got raw features")
     if k < 1:
         raise ValueError(f"a search needs k of at least 1 (the row itself counts), got {k}")
     k = min(k, len(features))

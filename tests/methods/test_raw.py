@@ -1,0 +1,38 @@
+"""Raw features drop the projection on the sphere everywhere: clustering, loss, memory, retrieval."""
+
+import pytest
+import torch
+
+import reseen
+from reseen.engine.extract import extract
+from reseen.engine.train import prepare
+from reseen.errors import SettingsError
+from reseen.methods import METHODS
+
+
+def raw_recipe(recipe_of, name):
+    recipe = recipe_of(name, hierarchy={"feature": "raw", "steps": 2, "share": 0.05})
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
+
+
+@pytest.mark.parametrize("name", ["sphere", "progressive"])
+def test_a_run_is_raw_from_loss_to_score(name, recipe_of, crowd, tmp_path):
+    recipe = raw_recipe(recipe_of, name)
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    assert all(row["loss"] > 0 for row in run.log)
+    score = reseen.score(run, crowd, quiet=True)
+    assert score.to_json()["rules"]["similarity"].startswith("Euclidean")
+    training = prepare(recipe, reseen.read_training(crowd), tmp_path / "again", quiet=True)
+    features = extract(training.encoder, training.crops, torch.device("cpu"), mirrored=True)
+    assert features.raw
+    lengths = features.vectors.norm(dim=1)
+    assert lengths.std() > 0.02 * lengths.mean()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in METHODS if not METHODS[name].method.takes_raw))
+def test_methods_of_the_sphere_refuse_raw_features_and_say_which_do_not(name, recipe_of, crowd, tmp_path):
+    recipe = recipe_of(name)
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
+    with pytest.raises(SettingsError, match=f"{name} works on the sphere alone.*progressive, sphere"):
+        reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
