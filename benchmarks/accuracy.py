@@ -16,18 +16,17 @@ from contextlib import nullcontext
 from pathlib import Path
 from statistics import mean, stdev
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
 
+from benchmarks.agreement import noted, watcher
 from benchmarks.ceiling import knowing_people
 from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
 import reseen
-from reseen.engine.clusters import CLUSTERS, read_clusters
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.score import retrieve
@@ -76,7 +75,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     """Train and score one arm with one seed, unless its JSON is there."""
     target = arguments.results / f"{protocol.name}--{arm.name}--seed{seed}.json"
     flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), *arm.flags]
-    recipe = load_recipe(arguments.recipe or protocol.recipe, flags)
+    recipe = load_recipe(arguments.recipe or arm.recipe or protocol.recipe, flags)
     settings = shareable(recipe, str(arguments.weights))
     if target.is_file():
         if json.loads(target.read_text())["recipe"] != settings:
@@ -88,7 +87,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     revision, began = commit(), time.perf_counter()
     pool = protocol.training(arguments.data)
     with knowing_people(pool) if arm.true_clusters else nullcontext():
-        run = reseen.train(recipe, pool, folder, resume=True)
+        run = reseen.train(recipe, pool, folder, resume=True, on_clusters=watcher(folder, pool))
     trained = time.perf_counter()
     result = retrieve(run, protocol.benchmark(arguments.data)).score()
     record = {
@@ -97,12 +96,13 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
         "text": arm.text,
         "seed": seed,
         "score": result.to_json(),
-        "clusters": cluster_agreement(folder) if (folder / CLUSTERS).is_file() else None,
+        "clusters": rounds[-1] if (rounds := noted(folder)) else None,
         "seconds": {
             "training": round(sum(row["seconds"] for row in run.log), 1),
             "this_call": round(trained - began, 1),
         },
         "rounds": [trim(row) for row in run.log],
+        "agreement": rounds,
         "recipe": settings,
         "command": f"python benchmarks/accuracy.py --protocol {protocol.name} --arms {arm.name} --seeds {seed} "
         f"--data MARKET --weights {Path(str(arguments.weights)).name}",
@@ -124,26 +124,6 @@ def shareable(recipe: Recipe, weights: str) -> dict:
 def trim(row: dict) -> dict:
     """A round without what can be computed from the rest."""
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-
-
-def cluster_agreement(folder: Path) -> dict[str, float]:
-    """How the last round's clusters agree with the truth in the file names; for the analysis, never for training."""
-    from sklearn.metrics import adjusted_rand_score
-
-    labels, truth = [], []
-    for cluster, paths in read_clusters(folder).items():
-        labels += [cluster] * len(paths)
-        truth += [path.rpartition("/")[2].partition("_")[0] for path in paths]
-    kept = np.array(labels) >= 0
-    labels, truth = np.array(labels)[kept], np.array(truth)[kept]
-    majority = sum(np.unique(truth[labels == c], return_counts=True)[1].max() for c in np.unique(labels))
-    return {
-        "clusters": len(np.unique(labels)),
-        "people": len(np.unique(truth)),
-        "clustered_share": round(float(kept.mean()), 4),
-        "adjusted_rand_index": round(float(adjusted_rand_score(truth, labels)), 4),
-        "purity": round(float(majority / len(labels)), 4),
-    }
 
 
 def commit() -> str:

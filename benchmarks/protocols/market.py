@@ -30,8 +30,44 @@ _ARMS = (
     Arm("norm-16", "norm groups of 16 images", ("--model.norm-group", "16")),
     Arm("norm-whole", "the whole batch as one norm group", ("--model.norm-group", "null")),
 )
+_SPHERE = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
+_RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
+
+
+def _hierarchy_arms() -> tuple[Arm, ...]:
+    """Features and regularizers of `sphere` and `progressive`, and the weight of the sums of squares."""
+    arms = []
+    for method, sse, size in (("sphere", "0.005", "0.003"), ("progressive", "0.01", "0.003")):
+        recipe = _HERE / f"market-mini-{method}.yaml"
+        for feature, flags in (("sphere", ()), ("raw", _RAW)):
+            for regularizer, weight in (("sse", sse), ("none", "0"), ("size", size)):
+                arms.append(
+                    Arm(
+                        f"{method}-{feature}-{regularizer}",
+                        f"{method}, {feature} features, regularizer {regularizer}",
+                        (*flags, _SPHERE[0], regularizer, _SPHERE[1], weight),
+                        recipe,
+                    )
+                )
+    dispersion = ("--method.hierarchy.linkage", "average", "--method.hierarchy.merge", "absorb")
+    arms.append(
+        Arm(
+            "dbc",
+            "progressive, average linkage, regularizer dispersion",
+            (*dispersion, _SPHERE[0], "dispersion", _SPHERE[1], "0.1"),
+            _HERE / "market-mini-progressive.yaml",
+        )
+    )
+    contrast = _HERE / "market-mini-sphere-contrast.yaml"
+    arms.append(
+        Arm("sphere-contrast", "hierarchical clusters under the loss of cluster contrast", (), contrast)
+    )
+    return tuple(arms)
+
+
 _MINI_ARMS = (
     *_ARMS,
+    *_hierarchy_arms(),
     Arm("no-centering", "cameras in the sampler alone", ("--method.center-cameras", "false")),
     Arm(
         "true-people", "the pool's people instead of clusters: no result but the ceiling", true_clusters=True

@@ -15,6 +15,8 @@ class Arm:
     name: str
     text: str
     flags: tuple[str, ...] = ()
+    recipe: Path | None = None
+    """Where the arm has a recipe of its own."""
     true_clusters: bool = False
     """Train on the people of the pool instead of clusters: not a result but a ceiling for all others."""
 

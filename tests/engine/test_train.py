@@ -29,8 +29,12 @@ def longer(recipe, **changes):
 
 
 def test_a_run_is_complete_and_scored(recipe, crowd, tmp_path):
-    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    seen = {}
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True, on_clusters=seen.__setitem__)
     assert run.rounds_done == 2
+    assert list(seen) == [1, 2]
+    assert len(seen[2]) == run.facts["images"]
+    assert seen[2].cluster_count == run.log[-1]["clusters"]
     assert [row["round"] for row in run.log] == [1, 2]
     assert {"contrast"} == set(run.log[0]["losses"])
     assert run.facts["images"] == len(reseen.read_training(crowd))

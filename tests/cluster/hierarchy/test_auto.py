@@ -37,6 +37,15 @@ def test_the_same_rows_in_another_order_give_the_same_clusters():
     assert adjusted_rand_score(one.labels.labels[order], other.labels.labels) == 1
 
 
+def test_everybody_in_one_heap_beside_a_few_strays_is_no_answer():
+    vectors, _ = mixture([8] * 30, spread=0.9)
+    axis = np.full(48, 48**-0.5, np.float32)
+    crowd, strays = vectors + 1.5 * axis, 0.2 * vectors[:10] - 1.5 * axis
+    found = grow_hierarchy(np.concatenate([crowd, strays]), AUTO)
+    assert found.labels.sizes.max() <= 125
+    assert found.labels.cluster_count > 2
+
+
 def test_raw_features_are_halved_too():
     vectors, truth = mixture([12] * 8, spread=0.4)
     found = grow_hierarchy(5 * vectors, HierarchySettings(stop="auto", feature="raw", regularizer="none"))

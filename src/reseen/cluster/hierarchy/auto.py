@@ -2,7 +2,9 @@
 
 Merging goes on to the end, a share of the clusters left per step, once with all features and a few times with a random
 half of their dimensions each. Too fine, and which of a person's images are together is chance; too coarse, and so is
-which people are. Between the two the halves agree best with the whole: there merging stops.
+which people are. Between the two the halves agree best with the whole: there merging stops. Counts at which one
+cluster holds more than half of the images are looked at only where there are no others: everybody in one heap beside a
+few strays is stable, and nothing is told apart.
 
 Stability under resampling as a measure of the number of clusters: Ben-Hur et al., "A stability based method for
 discovering structure in clustered data", 2002.
@@ -22,6 +24,8 @@ _HALVES = 4
 _SEED = 0
 _ALIKE = 0.005
 """Agreements this close are taken for equal; then the fewest clusters are chosen."""
+_LARGEST_SHARE = 0.5
+"""Of all images, in the largest cluster."""
 _SMALLEST_MEAN, _FEWEST = 2, 2
 """Counts looked at: from half as many clusters as images down to two."""
 
@@ -48,6 +52,9 @@ def choose_count(
             f"auto: too few images to compare, merged as far as {len(np.unique(start)) - merged} clusters",
         )
     labels = _labels(start, whole, looked_at)
+    balanced = np.array([np.bincount(names).max() <= _LARGEST_SHARE * len(rows) for names in labels])
+    if balanced.any():
+        looked_at, labels = looked_at[balanced], [labels[place] for place in np.flatnonzero(balanced)]
     generator = np.random.default_rng(_SEED)
     agreement = np.zeros(len(looked_at))
     for _ in range(_HALVES):

@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.cluster.hierarchy.shared import shared_similarity
 
 
 class DensePairs:
@@ -26,12 +27,19 @@ class DensePairs:
         self._squared = cdist(rows, rows, "sqeuclidean")
         needs = settings.needs_all_pairs or settings.linkage == "single"
         self._plain = np.sqrt(self._squared) if needs else None
+        if settings.metric == "jaccard":
+            self._plain = 1 - shared_similarity(vectors, settings.jaccard).toarray()
         self.merge(start)
 
     def cheapest(self, wanted: int) -> Pairs:
-        """All pairs of clusters by cost, equals by name; `wanted` is not needed here."""
+        """All pairs of clusters that may merge by cost, equals by name; `wanted` is not needed here."""
         del wanted
         first, second = np.triu_indices(len(self._names), 1)
+        if self._settings.metric == "jaccard":  # clusters that share no neighbor never merge
+            assert self._plain is not None
+            farthest = np.outer(self._counts, self._counts) if self._settings.linkage == "average" else 1
+            near = (self._plain < farthest)[first, second]
+            first, second = first[near], second[near]
         cost = self._costs()[first, second]
         order = np.lexsort((second, first, np.round(cost, DECIMALS)))
         return self._names[first[order]], self._names[second[order]], cost[order]
@@ -86,10 +94,13 @@ class DensePairs:
             return np.sqrt(means) if metric == "euclidean" else means
         if linkage == "single":
             assert self._plain is not None
-            return {"euclidean": self._plain, "sqeuclidean": self._plain**2, "cosine": self._plain**2 / 2}[
-                metric
-            ]
-        total = self._plain if metric == "euclidean" else self._squared
+            return {
+                "euclidean": self._plain,
+                "jaccard": self._plain,
+                "sqeuclidean": self._plain**2,
+                "cosine": self._plain**2 / 2,
+            }[metric]
+        total = self._plain if metric in ("euclidean", "jaccard") else self._squared
         assert total is not None
         mean = total / pairs * (0.5 if metric == "cosine" else 1.0)
         if linkage == "average":

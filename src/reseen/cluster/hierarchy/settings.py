@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reseen.config import Settings
+from reseen.neighbors import JaccardSettings
 
 
 class HierarchySettings(Settings):
@@ -17,8 +18,12 @@ class HierarchySettings(Settings):
     """Distance of two clusters: mean over pairs of members, nearest members, between means, or twice the mean
     between less the means within; `none`: the regularizer alone."""
 
-    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean"
-    """Distance of two members, or of two means."""
+    metric: Literal["sqeuclidean", "euclidean", "cosine", "jaccard"] = "sqeuclidean"
+    """Distance of two members, or of two means; `jaccard`: by the neighbors that two members share, for average and
+    single linkage."""
+
+    jaccard: JaccardSettings = JaccardSettings()
+    """Which neighbors count, where the metric is `jaccard`."""
 
     regularizer: Literal["none", "size", "dispersion", "sse", "sse_union", "ward"] = "sse"
     """Added to the linkage distance of A and B. `size`: |A| + |B|; `dispersion`: mean squared distance over all
@@ -56,6 +61,8 @@ class HierarchySettings(Settings):
     def _fits_together(self) -> "HierarchySettings":
         if self.metric == "cosine" and self.feature == "raw":
             raise ValueError("cosine looks at directions alone; take feature sphere, or another metric")
+        if self.metric == "jaccard" and (self.feature == "raw" or self.linkage not in ("average", "single")):
+            raise ValueError("shared neighbors take feature sphere, and linkage average or single")
         if self.linkage == "none" and self.regularizer not in ("sse_union", "ward"):
             raise ValueError("without a linkage only the regularizers sse_union and ward tell pairs apart")
         if self.stop == "auto" and self.share is None:

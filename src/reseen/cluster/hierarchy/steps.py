@@ -12,6 +12,7 @@ from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.rules import Groups, Standing, choose
 from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.cluster.hierarchy.shared import SharedPairs
 from reseen.cluster.hierarchy.single import SinglePairs
 from reseen.errors import ClusteringError
 
@@ -67,6 +68,8 @@ def _source(
 ) -> PairSource:
     if settings.engine == "dense" or settings.needs_all_pairs:
         return DensePairs(rows, start, settings)
+    if settings.metric == "jaccard":
+        return SharedPairs(rows, start, settings)
     if settings.linkage == "single":
         return SinglePairs(rows, start, settings)
     return CandidatePairs(Partition.starting_with(rows, start), MergeCost(settings))
@@ -86,6 +89,6 @@ def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing
         if settings.stop == "distance":
             within = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))
         places = choose(first[:within], second[:within], wanted, settings.merge, standing.ranks)
-        if len(places) == wanted or within < len(cost) or len(cost) == total:
+        if len(places) == wanted or within < len(cost) or len(cost) < asked or len(cost) == total:
             return first[places], second[places], cost[places]
         asked = 2 * max(asked, len(cost))

@@ -23,7 +23,7 @@ _LIST = 3
 def is_reducible(settings: HierarchySettings) -> bool:
     """Whether the order of merges of mutual nearest neighbors makes no difference."""
     plain = settings.regularizer == "none" or settings.weight == 0
-    average = settings.linkage == "average" and settings.metric != "euclidean" and plain
+    average = settings.linkage == "average" and settings.metric in ("sqeuclidean", "cosine") and plain
     ward = settings.linkage == "none" and settings.regularizer == "ward" and settings.weight > 0
     return average or ward
 
