@@ -30,7 +30,7 @@ _ARMS = (
     Arm("norm-16", "norm groups of 16 images", ("--model.norm-group", "16")),
     Arm("norm-whole", "the whole batch as one norm group", ("--model.norm-group", "null")),
 )
-_SPHERE = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
+_REGULARIZER = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
 _RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
 
 
@@ -45,16 +45,21 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
                     Arm(
                         f"{method}-{feature}-{regularizer}",
                         f"{method}, {feature} features, regularizer {regularizer}",
-                        (*flags, _SPHERE[0], regularizer, _SPHERE[1], weight),
+                        (*flags, _REGULARIZER[0], regularizer, _REGULARIZER[1], weight),
                         recipe,
                     )
                 )
+    for weight in ("0.001", "0.002", "0.01", "0.02", "0.05"):
+        text = f"sphere, weight {weight} of the sums of squares"
+        arms.append(
+            Arm(f"sphere-sse-{weight}", text, (_REGULARIZER[1], weight), _HERE / "market-mini-sphere.yaml")
+        )
     dispersion = ("--method.hierarchy.linkage", "average", "--method.hierarchy.merge", "absorb")
     arms.append(
         Arm(
             "dbc",
             "progressive, average linkage, regularizer dispersion",
-            (*dispersion, _SPHERE[0], "dispersion", _SPHERE[1], "0.1"),
+            (*dispersion, _REGULARIZER[0], "dispersion", _REGULARIZER[1], "0.1"),
             _HERE / "market-mini-progressive.yaml",
         )
     )
@@ -62,6 +67,8 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     arms.append(
         Arm("sphere-contrast", "hierarchical clusters under the loss of cluster contrast", (), contrast)
     )
+    shared = ("--method.hierarchy.metric", "jaccard")
+    arms.append(Arm("sphere-contrast-shared", "the same by shared neighbors", shared, contrast))
     return tuple(arms)
 
 
