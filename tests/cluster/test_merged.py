@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from reseen.cluster import merge_features
+from reseen.cluster import merge_features, tracklet_groups
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.errors import TrainingError
 from reseen.records import Features
@@ -40,3 +40,23 @@ def test_fewer_than_two_clusters_are_an_error_that_says_what_to_do(clusters, sma
     chosen = HierarchySettings(stop="clusters", clusters=clusters, share=None)
     with pytest.raises(TrainingError, match=r"wanted at least two clusters of .* \(method.hierarchy.share"):
         merge_features(features, chosen, smallest)
+
+
+def test_crops_of_a_tracklet_start_as_one_cluster_and_are_merged_by_their_mean():
+    features, _ = people([6, 6, 6], spread=0.9)
+    tracklets = np.array([0, 0, 0, 1, 1, -1, 2, 2, 2, 3, 3, 3, -1, 4, 4, 4, 4, 4])
+    chosen = HierarchySettings(stop="clusters", clusters=3, share=None, regularizer="none")
+    found = merge_features(features, chosen, tracklets=tracklets)
+    for tracklet in range(5):
+        assert len(set(found.labels.labels[tracklets == tracklet])) == 1
+    assert found.notes[0].startswith("merged 18 crops from 7 tracklets into 3 clusters")
+    nothing = merge_features(features, HierarchySettings(steps=0), tracklets=tracklets)
+    assert nothing.labels.cluster_count == 7
+    plain = merge_features(features, chosen, tracklets=None).labels.labels
+    assert not np.array_equal(found.labels.labels, plain)
+
+
+def test_rows_of_unknown_tracklet_start_alone():
+    assert tracklet_groups(None, 3).tolist() == [0, 1, 2]
+    assert tracklet_groups(np.array([1, -1, 1, 0, -1]), 5).tolist() == [1, 2, 1, 0, 3]
+    assert tracklet_groups(np.array([-1, -1]), 2).tolist() == [0, 1]

@@ -4,7 +4,7 @@ from reseen.cluster.centering import center_cameras
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
-from reseen.cluster.merged import merge_features
+from reseen.cluster.merged import merge_features, tracklet_groups
 from reseen.cluster.quality import ClusterQuality, cluster_quality
 from reseen.cluster.rounds import cluster_features
 
@@ -19,4 +19,5 @@ __all__ = [
     "cluster_quality",
     "dbscan",
     "merge_features",
+    "tracklet_groups",
 ]

@@ -1,6 +1,7 @@
 """One clustering of one round by merging from single crops on."""
 
 import numpy as np
+from jaxtyping import Int64
 
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
@@ -8,13 +9,29 @@ from reseen.errors import TrainingError
 from reseen.records import NOISE, Features, PseudoLabels
 
 
-def merge_features(features: Features, settings: HierarchySettings, smallest: int = 1) -> Clustering:
-    """Grow clusters bottom-up; those with fewer than `smallest` images become noise.
+def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:
+    """Where `count` rows start from: those of a tracklet together, one of unknown tracklet (-1) by itself."""
+    if tracklets is None:
+        return np.arange(count)
+    alone = tracklets < 0
+    groups = tracklets.copy()
+    groups[alone] = tracklets.max(initial=-1) + 1 + np.arange(int(alone.sum()))
+    return groups
+
+
+def merge_features(
+    features: Features,
+    settings: HierarchySettings,
+    smallest: int = 1,
+    tracklets: Int64[np.ndarray, " n"] | None = None,
+) -> Clustering:
+    """Grow clusters bottom-up, from crops or from tracklets; those with fewer than `smallest` images become noise.
 
     Raises:
         TrainingError: fewer than two clusters of that size are left.
     """
-    hierarchy = grow_hierarchy(features.numpy, settings)
+    start = tracklet_groups(tracklets, len(features))
+    hierarchy = grow_hierarchy(features.numpy, settings, start)
     found = hierarchy.labels.labels
     sizes = np.bincount(found, minlength=1)
     kept = np.flatnonzero(sizes >= smallest)
@@ -28,5 +45,6 @@ def merge_features(features: Features, settings: HierarchySettings, smallest: in
     number[kept] = np.arange(len(kept))
     merges = len(hierarchy.cost)
     dearest = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
-    note = f"merged {len(found)} crops into {len(sizes)} clusters{dearest}"
+    from_tracklets = "" if tracklets is None else f" from {len(np.unique(start))} tracklets"
+    note = f"merged {len(found)} crops{from_tracklets} into {len(sizes)} clusters{dearest}"
     return Clustering(PseudoLabels(number[found]), notes=(*hierarchy.notes, note))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reseen.data.pixels import PixelStore, open_pixels
 from reseen.data.settings import DataSettings
-from reseen.data.table import ImageTable
+from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
 from reseen.records import UNKNOWN_CAMERA, to_index_tensor
 
 
@@ -48,6 +48,12 @@ class Crops:
         """Camera indices, or None where no camera is known."""
         known = self.table.cameras
         return known if bool((known != UNKNOWN_CAMERA).any()) else None
+
+    @property
+    def tracklets(self) -> Int64[np.ndarray, " n"] | None:
+        """Tracklet indices, or None where no tracklet is known."""
+        known = self.table.tracklets
+        return known if known is not None and bool((known != UNKNOWN_TRACKLET).any()) else None
 
 
 def open_crops(

@@ -151,7 +151,9 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped, optimizer = fabric.setup(encoder, optimizer)
-    surroundings = Surroundings(wrapped, crops.cameras, generator, fabric.device, encoder.raw)
+    surroundings = Surroundings(
+        wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets
+    )
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
 

@@ -28,7 +28,7 @@ class Surroundings:
 
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
-    their own.
+    their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
     """
 
     encoder: Encoder
@@ -36,6 +36,7 @@ class Surroundings:
     generator: Generator
     device: torch.device
     raw: bool = False
+    tracklets: Int64[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True)

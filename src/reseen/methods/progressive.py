@@ -14,17 +14,18 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from pydantic import Field
 from torch import Tensor
 
-from reseen.cluster import Clustering
+from reseen.cluster import Clustering, tracklet_groups
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import TrainingError
 from reseen.losses import cluster_contrast
 from reseen.memory import LookupTable
 from reseen.methods.base import AbstractMethod, MethodSettings, Round, Step, Surroundings
-from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
+from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_tensor
 
 
 class ProgressiveSettings(MethodSettings):
@@ -35,10 +36,14 @@ class ProgressiveSettings(MethodSettings):
     hierarchy: HierarchySettings = HierarchySettings(
         linkage="single", weight=0.01, merge="chain", share=0.05, steps=18
     )
-    """The merging, one step per round. The share is that of all crops; `steps`, `clusters` or `distance` end it."""
+    """The merging, one step per round. The share is that of the clusters at the start; `steps`, `clusters` or
+    `distance` end it."""
+
+    tracklets: bool = True
+    """Crops of one tracklet start as one cluster, where tracklets are known; false: every crop starts alone."""
 
     rounds_before_merging: Annotated[int, Field(ge=1)] = 10
-    """Rounds in which every crop is its own cluster."""
+    """Rounds in which every crop, or tracklet, is its own cluster."""
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=1)
     """The batches."""
@@ -75,7 +80,7 @@ class Progressive(AbstractMethod):
         self._rounds += 1
         note = ""
         if self._rounds == 1:
-            self._labels = np.arange(len(features))
+            self._labels = self._start(len(features))
         elif self._rounds > self._settings.rounds_before_merging:
             note = self._merge(features)
         labels = PseudoLabels(self._labels)
@@ -110,6 +115,11 @@ class Progressive(AbstractMethod):
         self._table = self._empty_table(*state["table"].shape)
         self._table.vectors.copy_(state["table"])
 
+    def _start(self, crops: int) -> Int64[np.ndarray, " n"]:
+        """The clusters before the first merge."""
+        groups = tracklet_groups(self._around.tracklets if self._settings.tracklets else None, crops)
+        return contiguous(groups).labels
+
     def _empty_table(self, clusters: int, dimension: int) -> LookupTable:
         around = self._around
         return LookupTable(clusters, dimension, self._settings.momentum, around.device, around.raw)
@@ -118,7 +128,10 @@ class Progressive(AbstractMethod):
         settings = self._settings.hierarchy
         if settings.stop == "steps" and self._merged >= settings.steps:
             return ""
-        grown = grow_hierarchy(features.numpy, settings, self._labels, share_of=len(features), most_steps=1)
+        start = self._start(len(features))
+        grown = grow_hierarchy(
+            features.numpy, settings, self._labels, share_of=len(np.unique(start)), most_steps=1
+        )
         if len(grown.cost) == 0:
             return ""
         if grown.labels.cluster_count < 2:

@@ -29,6 +29,9 @@ class SphereSettings(MethodSettings):
     hierarchy: HierarchySettings = HierarchySettings()
     """The clustering."""
 
+    tracklets: bool = True
+    """Crops of one tracklet start as one cluster, where tracklets are known; false: every crop starts alone."""
+
     smallest_cluster: Annotated[int, Field(ge=1)] = 1
     """Clusters of fewer crops sit the round out; 1 keeps lone crops, which then fill their K places alone."""
 
@@ -50,9 +53,10 @@ class Sphere(AbstractMethod):
         self._around = surroundings
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Merge from single crops on, and sample PK batches."""
+        """Merge from single crops or tracklets on, and sample PK batches."""
         settings, around = self._settings, self._around
-        clustering = merge_features(features, settings.hierarchy, settings.smallest_cluster)
+        tracklets = around.tracklets if settings.tracklets else None
+        clustering = merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
         sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         return Round(clustering, sampler.batches(iterations))
 

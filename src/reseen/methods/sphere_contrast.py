@@ -26,6 +26,9 @@ class SphereContrastSettings(ContrastSettings):
     hierarchy: HierarchySettings = HierarchySettings()
     """The clustering."""
 
+    tracklets: bool = True
+    """Crops of one tracklet start as one cluster, where tracklets are known; false: every crop starts alone."""
+
     smallest_cluster: Annotated[int, Field(ge=1)] = 2
     """Clusters of fewer crops sit the round out; 1 keeps lone crops."""
 
@@ -34,5 +37,7 @@ class SphereContrast(CentroidContrast):
     """Contrast with the centroids of clusters that grew bottom-up."""
 
     def cluster(self, features: Features) -> Clustering:
-        """Merge from single crops on; clusters that stay too small sit the round out."""
-        return merge_features(features, self._settings.hierarchy, self._settings.smallest_cluster)
+        """Merge from single crops or tracklets on; clusters that stay too small sit the round out."""
+        settings = self._settings
+        tracklets = self._around.tracklets if settings.tracklets else None
+        return merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
