@@ -1,0 +1,46 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reseen.losses.consistency import consistency, masked_cells, spread
+
+
+@given(seed=st.integers(0, 99), scale=st.floats(0.1, 10))
+def test_it_is_zero_along_the_target_and_four_against_it(seed, scale):
+    target = torch.randn(5, 8, generator=torch.Generator().manual_seed(seed))
+    assert float(consistency(scale * target, target)) == pytest.approx(0, abs=1e-5)
+    assert float(consistency(-scale * target, target)) == pytest.approx(4, abs=1e-5)
+    other = torch.randn(5, 8, generator=torch.Generator().manual_seed(seed + 100))
+    unit = torch.nn.functional.normalize
+    expected = (unit(target) - unit(other)).square().sum(dim=1).mean()
+    assert float(consistency(target, other)) == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_gradients_reach_the_targets_only_when_asked(stopped):
+    one, other = (torch.randn(4, 6).requires_grad_() for _ in range(2))
+    consistency(one, other, stopped).backward()
+    assert one.grad is not None
+    assert (other.grad is None) == stopped
+
+
+def test_masked_cells_count_hidden_cells_alone():
+    maps = torch.randn(2, 3, 4, 5)
+    kept = torch.ones(2, 1, 4, 5, dtype=torch.bool)
+    assert float(masked_cells(torch.zeros_like(maps), maps, kept)) == 0
+    kept[0, 0, 1, 2] = kept[1, 0, 3, 3] = False
+    assert float(masked_cells(torch.zeros_like(maps), maps, kept)) == pytest.approx(1)
+    right = torch.zeros_like(maps)
+    right[0, :, 1, 2], right[1, :, 3, 3] = maps[0, :, 1, 2], maps[1, :, 3, 3]
+    assert float(masked_cells(right, maps, kept)) == pytest.approx(0, abs=1e-6)
+
+
+def test_spread_is_one_for_rows_everywhere_and_zero_for_one_row():
+    rows = torch.nn.functional.normalize(
+        torch.randn(2000, 16, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    assert spread(rows) == pytest.approx(1, abs=0.01)
+    assert spread(rows[:1].expand(50, -1)) == pytest.approx(0, abs=1e-6)
+    deviations = rows.std(dim=0, correction=0)
+    assert spread(rows) == pytest.approx(float(deviations.square().mean().sqrt() * 16**0.5), abs=1e-5)
