@@ -35,7 +35,7 @@ def test_learning_rate(values, step, expected):
 def test_optimizers_leave_frozen_weights_out(name):
     model = torch.nn.Linear(3, 2)
     model.bias.requires_grad_(False)
-    optimizer = build_optimizer(model, settings(optimizer=name, weight_decay=0.5))
+    optimizer = build_optimizer([model], settings(optimizer=name, weight_decay=0.5))
     assert [p.shape for group in optimizer.param_groups for p in group["params"]] == [(2, 3)]
     assert optimizer.param_groups[0]["weight_decay"] == 0.5
     assert type(optimizer).__name__.lower() == name

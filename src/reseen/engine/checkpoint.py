@@ -15,6 +15,8 @@ from reseen.files import write_atomically
 from reseen.methods import AbstractMethod
 
 CHECKPOINT = "checkpoint.safetensors"
+LEARNING = "encoder."
+"""What the names of the weights begin with that learn; a method may have others scored."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
     Raises:
         StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
     """
-    tensors = {f"encoder.{key}": value for key, value in state.encoder.state_dict().items()}
+    tensors = {f"{LEARNING}{key}": value for key, value in state.encoder.state_dict().items()}
     tensors |= {f"method.{key}": value for key, value in state.method.state().items()}
     tensors["random.generator"] = state.generator.get_state()
     tensors["random.torch"] = torch.get_rng_state()
@@ -44,6 +46,8 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"rounds_done": str(rounds_done), "format": "reseen-checkpoint-1"}
+    if state.method.scored:
+        metadata["scored"] = f"method.{state.method.scored}"
     write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
 
 
@@ -63,7 +67,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
         RunError: the file is missing, damaged, or of another model.
     """
     tensors, metadata = read_checkpoint(path)
-    load_encoder_state(path, state.encoder, tensors)
+    load_encoder_state(path, state.encoder, tensors, LEARNING)
     values: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -91,13 +95,12 @@ def _follow_memory_format(optimizer: Optimizer) -> None:
                 values[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put the encoder's weights of a checkpoint into `encoder`.
+def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Put the weights of a checkpoint whose names begin with `prefix` into `encoder`.
 
     Raises:
         RunError: they are another model's.
     """
-    prefix = "encoder."
     own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     try:
         encoder.load_state_dict(own)

@@ -64,7 +64,8 @@ def fit(
     for number in range(done + 1, settings.rounds + 1):
         began = time.perf_counter()
         progress = view.phase(f"round {number}: features", len(training.crops))
-        features = extract(training.encoder, training.crops, device, progress, settings.mirrored_features)
+        extractor = training.method.extractor()
+        features = extract(extractor, training.crops, device, progress, settings.mirrored_features)
         extracted = time.perf_counter()
         plan = training.method.begin_round(features, settings.iterations)
         clustered = time.perf_counter()
@@ -124,6 +125,7 @@ def _check_finite(training: Training, losses: dict[str, float], number: int) -> 
 def make_batch(training: Training, rows: torch.Tensor, labels: torch.Tensor) -> Batch:
     """Augmented crops with their pseudo labels, on the training device."""
     encoder, device = unwrap(training.encoder), training.fabric.device
+    rows = rows.repeat(training.method.views)
     pixels = training.crops.images(rows).to(device, non_blocking=True)
     views = augment(pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator)
     cameras = training.crops.cameras

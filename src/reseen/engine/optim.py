@@ -1,6 +1,7 @@
 """The optimizer and its schedule, as a function of the step alone."""
 
 import math
+from collections.abc import Sequence
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -10,9 +11,10 @@ from reseen.engine.settings import TrainSettings
 _WARMUP_START = 0.01
 
 
-def build_optimizer(encoder: nn.Module, settings: TrainSettings) -> Optimizer:
-    """An optimizer over everything that learns."""
-    parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+def build_optimizer(networks: Sequence[nn.Module], settings: TrainSettings) -> Optimizer:
+    """An optimizer over everything in `networks` that learns."""
+    everything = [parameter for network in networks for parameter in network.parameters()]
+    parameters = [parameter for parameter in everything if parameter.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
         return SGD(parameters, rate, momentum=0.9, weight_decay=decay)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from reseen.config import read_yaml
-from reseen.engine.checkpoint import CHECKPOINT, load_encoder_state, read_checkpoint, rounds_in
+from reseen.engine.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
 from reseen.errors import RunError
@@ -39,18 +39,21 @@ class Run:
         done = self.rounds_done
         return [row for row in read_log(self.folder) if row["round"] <= done]
 
-    def encoder(self) -> Encoder:
+    def encoder(self, student: bool = False) -> Encoder:
         """The encoder after the last whole round, in evaluation mode on the CPU.
+
+        Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for.
 
         Raises:
             RunError: the checkpoint is missing, damaged or of another model.
         """
         path = self.folder / CHECKPOINT
-        tensors, _ = read_checkpoint(path)
+        tensors, metadata = read_checkpoint(path)
         # All weights come from the checkpoint: the starting weights need not be at hand any more.
         model = self.recipe.model.model_copy(update={"weights": "none"})
         encoder = Encoder(model, self.facts["height"], self.facts["width"])
-        load_encoder_state(path, encoder, tensors)
+        prefix = LEARNING if student else metadata.get("scored", LEARNING)
+        load_encoder_state(path, encoder, tensors, prefix)
         encoder.eval()
         return encoder.to(memory_format=torch.channels_last)
 

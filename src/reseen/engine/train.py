@@ -147,14 +147,16 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
     fabric = Fabric(accelerator=device, devices=1, precision=settings.precision)
-    optimizer = build_optimizer(encoder, settings)
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
-    wrapped, optimizer = fabric.setup(encoder, optimizer)
+    wrapped: Any = fabric.setup_module(encoder)
+    wrapped.mark_forward_method("maps")
     surroundings = Surroundings(
-        wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets
-    )
+        wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
+        settings.rounds * settings.iterations,
+    )  # fmt: skip
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
+    optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
 
 

@@ -1,4 +1,7 @@
 """Vectors (and memory rows) to a number; one loss per file."""
 
 from reseen.losses.cluster_contrast import cluster_contrast as cluster_contrast
+from reseen.losses.consistency import consistency as consistency
+from reseen.losses.consistency import masked_cells as masked_cells
+from reseen.losses.consistency import spread as spread
 from reseen.losses.triplet import batch_hard_triplet as batch_hard_triplet

@@ -8,6 +8,8 @@ from reseen.methods.base import Round as Round
 from reseen.methods.base import Step as Step
 from reseen.methods.base import Surroundings as Surroundings
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
+from reseen.methods.maskpre import MaskPre
+from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.methods.progressive import Progressive, ProgressiveSettings
 from reseen.methods.sphere import Sphere, SphereSettings
 from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
@@ -23,6 +25,7 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "cluster-contrast": Entry(ClusterContrast, ClusterContrastSettings),
+    "maskpre": Entry(MaskPre, MaskPreSettings),
     "progressive": Entry(Progressive, ProgressiveSettings),
     "sphere": Entry(Sphere, SphereSettings),
     "sphere-contrast": Entry(SphereContrast, SphereContrastSettings),

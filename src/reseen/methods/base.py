@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from reseen.cluster import Clustering
 from reseen.config import Settings
@@ -29,6 +29,7 @@ class Surroundings:
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
+    `steps`: batches in the whole training.
     """
 
     encoder: Encoder
@@ -37,6 +38,7 @@ class Surroundings:
     device: torch.device
     raw: bool = False
     tracklets: Int64[np.ndarray, " n"] | None = None
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,19 @@ class Step:
 class AbstractMethod(ABC):
     """A way to learn from unlabelled crops."""
 
+    views: int = 1
+    """Augmented views of every crop in a batch: all crops once, then all again."""
+
+    scored: str = ""
+    """Prefix in `state` of the weights of the encoder that is scored and embeds; empty: the one that learns."""
+
     takes_raw: ClassVar[bool] = False
     """Whether features may have lengths of their own (`model.feature: raw`)."""
 
     @abstractmethod
     def __init__(self, settings: Any, surroundings: Surroundings) -> None:
         """Take settings (of the method's own kind) and surroundings; nothing is computed yet."""
+        self._around = surroundings
 
     @abstractmethod
     def begin_round(self, features: Features, iterations: int) -> Round:
@@ -82,6 +91,14 @@ class AbstractMethod(ABC):
     @abstractmethod
     def after_step(self, step: Step) -> None:
         """Update memories and teachers, after the optimizer's step."""
+
+    def networks(self) -> list[nn.Module]:
+        """Networks of its own, on the device, that learn beside the encoder; their weights are part of `state`."""
+        return []
+
+    def extractor(self) -> Encoder:
+        """The encoder whose features are clustered."""
+        return self._around.encoder
 
     def state(self) -> dict[str, Tensor]:
         """What must outlive a stop beside weights and random numbers; called between rounds."""

@@ -41,7 +41,7 @@ class CentroidContrast(AbstractMethod):
 
     def __init__(self, settings: Any, surroundings: Surroundings) -> None:
         self._settings = settings
-        self._around = surroundings
+        super().__init__(settings, surroundings)
         self._memory: CentroidMemory | None = None
 
     @abstractmethod

@@ -62,7 +62,7 @@ class Progressive(AbstractMethod):
 
     def __init__(self, settings: ProgressiveSettings, surroundings: Surroundings) -> None:
         self._settings = settings
-        self._around = surroundings
+        super().__init__(settings, surroundings)
         self._rounds = 0
         self._merged = 0
         self._labels = np.empty(0, np.int64)

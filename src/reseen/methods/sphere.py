@@ -50,7 +50,7 @@ class Sphere(AbstractMethod):
 
     def __init__(self, settings: SphereSettings, surroundings: Surroundings) -> None:
         self._settings = settings
-        self._around = surroundings
+        super().__init__(settings, surroundings)
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Merge from single crops or tracklets on, and sample PK batches."""

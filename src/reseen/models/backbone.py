@@ -33,6 +33,8 @@ class Backbone:
     tokens: bool
     """True for transformers, whose output is (b, t, d)."""
     channels_first: bool
+    grid: tuple[int, int] | None
+    """Rows and columns of the map, or of a transformer's patches; None where patches are no grid."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     frozen: tuple[str, ...]
@@ -74,11 +76,21 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
         width=sample.shape[1] if channels_first else sample.shape[-1],
         tokens=tokens,
         channels_first=channels_first,
+        grid=_grid(trunk, sample, channels_first),
         mean=_channels(config.mean),
         std=_channels(config.std),
         frozen=frozen,
         notes=tuple(notes),
     )
+
+
+def _grid(trunk: nn.Module, sample: Tensor, channels_first: bool) -> tuple[int, int] | None:
+    if sample.ndim == 3:
+        rows, columns = getattr(getattr(trunk, "patch_embed", None), "grid_size", (0, 0))
+        prefix = int(getattr(trunk, "num_prefix_tokens", 1))
+        return (int(rows), int(columns)) if rows * columns == sample.shape[1] - prefix else None
+    rows, columns = sample.shape[2:] if channels_first else sample.shape[1:3]
+    return int(rows), int(columns)
 
 
 def _channels(values: Sequence[float]) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ Reference: Tarvainen and Valpola, "Mean teachers are better role models", NeurIP
 
 import copy
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -32,15 +32,17 @@ class TeacherSettings(Settings):
 class MomentumTeacher:
     """A copy of an encoder that moves towards it step by step, is always in evaluation mode and has no gradients."""
 
-    def __init__(self, student: Encoder, settings: TeacherSettings) -> None:
+    def __init__(self, student: nn.Module, settings: TeacherSettings) -> None:
+        """Begin as the student, which may be wrapped by Fabric."""
         self._settings = settings
         self._steps = 0
-        self.encoder = copy.deepcopy(student)
+        plain: Any = getattr(student, "module", student)
+        self.encoder: Encoder = copy.deepcopy(plain)
         self.encoder.requires_grad_(False)
         self.encoder.eval()
 
     @torch.no_grad()
-    def follow(self, student: Encoder) -> None:
+    def follow(self, student: nn.Module) -> None:
         """Move one step towards the student."""
         keep = min(1 - 1 / (self._steps + 1), self._settings.momentum)
         for own, theirs in zip(self.encoder.parameters(), student.parameters(), strict=True):

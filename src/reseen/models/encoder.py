@@ -6,7 +6,7 @@ zero so that the sphere keeps its center. Reference: Luo et al. 2019, section 3.
 
 from typing import Self
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from reseen.errors import SettingsError
@@ -22,7 +22,9 @@ class Encoder(nn.Module):
 
     Attributes:
         dimension: numbers per vector.
+        grid: rows and columns of the map or of a transformer's patches, None where those are no grid.
         raw: whether vectors keep their lengths.
+        norm_group: images that share batch-norm statistics, None for the whole batch.
         height: crop height in pixels.
         width: crop width in pixels.
         mean: per-channel mean that images are normalized with, for values 0 to 1.
@@ -40,6 +42,8 @@ class Encoder(nn.Module):
         norms = fix_norm_groups(self, settings.norm_group)
         self.dimension = backbone.width
         self.raw = settings.feature == "raw"
+        self.norm_group = settings.norm_group
+        self.grid = backbone.grid
         self.height, self.width = height, width
         self.mean, self.std = backbone.mean, backbone.std
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
@@ -61,10 +65,22 @@ class Encoder(nn.Module):
         output = self.trunk(images)
         return output if self._tokens else as_map(output, self._channels_first)
 
-    def embed(self, maps: Tensor) -> Float[Tensor, "b d"]:
-        """Pool, neck, then unit length, or raw lengths on one common scale."""
-        vectors = self.neck(self.pooling(maps)).float()
+    def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
+        """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""
+        vectors = self.neck(self.pooling(maps, kept)).float()
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
+
+    def cells(self, maps: Tensor) -> Float[Tensor, "b d y x"]:
+        """The trunk's output as a map; a transformer's patch tokens take their places in the `grid`.
+
+        Raises:
+            ValueError: they are no grid.
+        """
+        if not self._tokens:
+            return maps
+        if self.grid is None or not isinstance(self.pooling, TokenPooling):
+            raise ValueError("these tokens are no grid")
+        return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(len(maps), -1, *self.grid)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Vectors, float32 whatever the precision of the trunk."""

@@ -82,8 +82,10 @@ def check_map(settings: MaskSettings, height: int, width: int) -> None:
 
 def draw_masks(
     maps: Float[Tensor, "b d y x"], settings: MaskSettings, rate: float, generator: Generator
-) -> Bool[Tensor, "b 1 y x"]:
-    """One mask per image, the same for all channels; True where a cell is kept, at least one per image.
+) -> Bool[Tensor, "b c y x"]:
+    """One mask per image, True where a cell is kept: at least one per image, the same for all channels (c = 1).
+
+    Plain dropout has c = d: each number is dropped by itself.
 
     Random numbers come from the CPU generator, so that a seed means the same masks on every device. `maps` is looked
     at for its size and, with seeds `active`, for its mean absolute response; no gradient flows through.
@@ -91,6 +93,8 @@ def draw_masks(
     count, _, height, width = maps.shape
     if rate == 0:
         return torch.ones(count, 1, height, width, dtype=torch.bool, device=maps.device)
+    if settings.kind == "dropout":
+        return (torch.rand(maps.shape, generator=generator) >= rate).to(maps.device)
     response = maps.detach().abs().mean(dim=1).cpu() if settings.seeds == "active" else None
     dropped = torch.zeros(count, height, width, dtype=torch.bool)
     which = torch.randint(0, len(settings.block), (count,), generator=generator)
@@ -103,12 +107,6 @@ def draw_masks(
     lost = dropped.flatten(1).all(dim=1)
     dropped.view(count, -1)[lost, spare[lost]] = False
     return ~dropped[:, None].to(maps.device)
-
-
-def drop_numbers(maps: Float[Tensor, "b d y x"], rate: float, generator: Generator) -> Tensor:
-    """Plain dropout for comparison: each number is lost with probability `rate`, the others grow to keep the mean."""
-    kept = torch.rand(maps.shape, generator=generator) >= rate
-    return maps * kept.to(maps) / (1 - rate)
 
 
 def _blocks(

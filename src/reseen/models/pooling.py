@@ -1,7 +1,7 @@
-"""From what a backbone gives (a map or tokens) to one vector per image."""
+"""From what a backbone gives (a map or tokens) to one vector per image, over all cells or those that a mask keeps."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -17,18 +17,22 @@ class GeneralizedMeanPooling(nn.Module):
         self.exponent = nn.Parameter(torch.tensor(float(exponent)))
         self.epsilon = epsilon
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b d"]:
+    def forward(
+        self, maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None = None
+    ) -> Float[Tensor, "b d"]:
         """Pool each channel over the map, in float32 since powers overflow in half precision."""
         powered = maps.float().clamp_min(self.epsilon).pow(self.exponent)
-        return powered.mean(dim=(2, 3)).pow(1.0 / self.exponent)
+        return _mean(powered, kept).pow(1.0 / self.exponent)
 
 
 class AveragePooling(nn.Module):
     """The mean over the map."""
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b d"]:
+    def forward(
+        self, maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None = None
+    ) -> Float[Tensor, "b d"]:
         """Average each channel over the map."""
-        return maps.float().mean(dim=(2, 3))
+        return _mean(maps.float(), kept)
 
 
 class TokenPooling(nn.Module):
@@ -39,8 +43,25 @@ class TokenPooling(nn.Module):
         self.prefix_tokens = prefix_tokens
         self.average = average
 
-    def forward(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b d"]:
-        """Pick or average."""
-        if self.average:
-            return tokens[:, self.prefix_tokens :].float().mean(dim=1)
-        return tokens[:, 0].float()
+    def forward(
+        self, tokens: Float[Tensor, "b t d"], kept: Bool[Tensor, "b c y x"] | None = None
+    ) -> Float[Tensor, "b d"]:
+        """Pick or average; a class token sees everything, whatever the mask."""
+        if not self.average:
+            return tokens[:, 0].float()
+        patches = tokens[:, self.prefix_tokens :].float()
+        if kept is None:
+            return patches.mean(dim=1)
+        weight = kept.flatten(2).transpose(1, 2).to(patches)
+        return (patches * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
+
+
+def _mean(maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None) -> Float[Tensor, "b d"]:
+    """The mean over cells, by one mask for all channels or by one for each.
+
+    That is what dropping some cells and scaling up the others gives too, and it fits every kind of mean.
+    """
+    if kept is None:
+        return maps.mean(dim=(2, 3))
+    weight = kept.to(maps)
+    return (maps * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp_min(1)

@@ -1,0 +1,205 @@
+r"""Simultaneous clustering and mask prediction: two masked views of a feature map predict each other and a teacher.
+
+Each round: features -> clusters -> PK batches. Of each crop's feature map two views are made that see different cells.
+With vectors $z_k$ of the views, predictions $p_k$ from them, the momentum teacher's vectors $t_k$ and
+$D(p, z) = 2 - 2 \cos(p, z)$, where no gradient reaches z, three terms are learned together:
+
+- clusters: both views are pulled to the centroid of the crop's cluster and pushed from all others;
+- visual consistency: $\frac{1}{2} (D(p_1, z_2) + D(p_2, z_1))$, between the views of the still image;
+- temporal consistency: $\frac{1}{2} (D(p_1, t_2) + D(p_2, t_1))$, between student and average.
+
+Reference: after the abstract of Yin et al., "Simultaneous clustering and mask prediction for person re-identification",
+Pattern Recognition 126, 2022, in our reconstruction; the loop is that of Dai et al., ACCV 2022.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Generator, Tensor, nn
+
+from reseen.cluster import Clustering, center_cameras, cluster_features, merge_features
+from reseen.data.sampler import PkSampler
+from reseen.errors import SettingsError
+from reseen.geometry import unit
+from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
+from reseen.memory import CentroidMemory
+from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
+from reseen.methods.maskpre_settings import MaskPreSettings
+from reseen.models import Encoder
+from reseen.models.ema import MomentumTeacher, predictor
+from reseen.models.masking import check_map, draw_masks
+from reseen.models.norm import fix_norm_groups
+from reseen.models.pooling import TokenPooling
+from reseen.records import Batch, Features, to_index_tensor
+
+Mask = Bool[Tensor, "b c y x"]
+
+_SEEDS = 1_000_003
+"""Masks of step t are drawn from seed * this + t, so that losses change nothing and a resumed run draws the same."""
+
+
+class MaskPre(AbstractMethod):
+    """Cluster, and predict what a mask hides."""
+
+    def __init__(self, settings: MaskPreSettings, surroundings: Surroundings) -> None:
+        super().__init__(settings, surroundings)
+        self._settings = settings
+        self.views = settings.augmentations
+        self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
+        encoder, device = surroundings.encoder, surroundings.device
+        if settings.masked_views == 2 and settings.mask.share:
+            check_map(settings.mask, *_grid(encoder))
+        self._teacher = MomentumTeacher(encoder, settings.teacher)
+        dimension = encoder.dimension
+        hidden = settings.predictor_hidden
+        self._predictor = (predictor(dimension, hidden) if hidden else nn.Identity()).to(device)
+        fix_norm_groups(self._predictor, encoder.norm_group)
+        self._region = (
+            nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
+        )
+        self._memory: CentroidMemory | None = None
+        self._steps = 0
+
+    def networks(self) -> list[nn.Module]:
+        """The prediction heads."""
+        return [self._predictor] if self._region is None else [self._predictor, self._region]
+
+    def extractor(self) -> Encoder:
+        """Student or teacher."""
+        return self._teacher.encoder if self._settings.cluster_with == "teacher" else self._around.encoder
+
+    def begin_round(self, features: Features, iterations: int) -> Round:
+        """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
+        around = self._around
+        clustering = self._cluster(features)
+        labels = to_index_tensor(clustering.labels.labels).to(around.device)
+        self._memory = CentroidMemory(features.vectors.to(around.device), labels, self._settings.memory)
+        sampler = PkSampler(clustering.labels, self._settings.sampler, around.generator, around.cameras)
+        return Round(clustering, sampler.batches(iterations))
+
+    def losses(self, batch: Batch) -> Step:
+        """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
+        settings, encoder = self._settings, self._around.encoder
+        maps = self._views(encoder.maps(batch.images))
+        masks = self._masks(encoder, maps)
+        vectors = [_vectors(encoder, view, kept) for view, kept in zip(maps, masks, strict=True)]
+        labels = batch.labels[: len(vectors[0])]
+        terms = {"clusters": torch.stack([self._clusters(view, labels) for view in vectors]).mean()}
+        predictions = [self._predictor(view) for view in vectors]
+        if settings.visual_weight and len(vectors) == 2:
+            apart = _crossed(predictions, vectors, settings.stop_gradient)
+            terms["visual"] = settings.visual_weight * apart
+        if settings.temporal_weight:
+            apart = _crossed(predictions, self._taught(batch, masks), True)
+            terms["temporal"] = settings.temporal_weight * apart
+        if self._region is not None and masks[0] is not None:
+            terms["region"] = settings.region_weight * self._regions(encoder, maps, masks)
+        mean = unit(torch.stack([unit(view.detach()) for view in vectors]).sum(dim=0))
+        return Step(terms, mean, labels)
+
+    def after_step(self, step: Step) -> None:
+        """Move the centroids towards the mean of both views, and the teacher towards the student."""
+        self._centroids.update(step.features, step.labels)
+        self._teacher.follow(self._around.encoder)
+        self._steps += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """Teacher, prediction heads, and the steps done."""
+        heads = {
+            f"{name}.{key}": value
+            for name, head in (("predictor", self._predictor), ("region", self._region))
+            if head is not None
+            for key, value in head.state_dict().items()
+        }
+        teacher = {f"teacher.{key}": value for key, value in self._teacher.state().items()}
+        return {**teacher, **heads, "steps": torch.tensor(self._steps)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from teacher, heads and steps."""
+        self._steps = int(state["steps"])
+        self._teacher.restore(_under("teacher.", state))
+        self._predictor.load_state_dict(_under("predictor.", state))
+        if self._region is not None:
+            self._region.load_state_dict(_under("region.", state))
+
+    @property
+    def _centroids(self) -> CentroidMemory:
+        if self._memory is None:
+            raise RuntimeError("there are no centroids before begin_round")
+        return self._memory
+
+    def _cluster(self, features: Features) -> Clustering:
+        settings, around = self._settings, self._around
+        if settings.center_cameras and around.cameras is not None:
+            features = center_cameras(features, around.cameras)
+        if settings.clustering == "hierarchy":
+            return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
+        return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+
+    def _clusters(self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+        settings, features = self._settings, unit(vectors)
+        loss = cluster_contrast(features, labels, self._centroids.vectors, settings.temperature)
+        if settings.triplet_weight:
+            loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
+        return loss
+
+    def _views(self, maps: Tensor) -> list[Tensor]:
+        """The map of each view, before masks: the same twice, or two augmentations'."""
+        settings = self._settings
+        return list(maps.chunk(2)) if settings.augmentations == 2 else [maps] * settings.masked_views
+
+    def _masks(self, encoder: Encoder, maps: list[Tensor]) -> list[Mask | None]:
+        """A mask for each view; none where there is one view, or the rate is still 0."""
+        settings = self._settings
+        rate = settings.mask.rate(self._steps / self._around.steps)
+        if settings.masked_views == 1 or rate == 0:
+            return [None] * len(maps)
+        generator = Generator().manual_seed(self._around.generator.initial_seed() * _SEEDS + self._steps)
+        cells = [encoder.cells(view) for view in maps]
+        return [draw_masks(view, settings.mask, rate, generator) for view in cells]
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch, masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
+        """The teacher's vectors of the same views, or of whole maps."""
+        teacher = self._teacher.encoder
+        seen = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
+        views = self._views(teacher.maps(batch.images))
+        return [_vectors(teacher, view, kept) for view, kept in zip(views, seen, strict=True)]
+
+    def _regions(self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> Float[Tensor, ""]:
+        """How far the hidden cells are from what the region head makes of the others."""
+        assert self._region is not None
+        apart = []
+        for view, kept in zip(maps, masks, strict=True):
+            assert kept is not None
+            cells = encoder.cells(view).float()
+            apart.append(masked_cells(self._region(cells * kept), cells, kept))
+        return torch.stack(apart).mean()
+
+
+def _grid(encoder: Encoder) -> tuple[int, int]:
+    """Rows and columns of what can be masked; an error says what cannot."""
+    pooling = encoder.pooling
+    if isinstance(pooling, TokenPooling) and not pooling.average:
+        raise SettingsError("model.pooling: masks hide patches, but the class token sees all; use 'average'")
+    if encoder.grid is None:
+        raise SettingsError(
+            "model.backbone: the patches of this transformer are no grid that could be masked; take another"
+        )
+    return encoder.grid
+
+
+def _vectors(encoder: Encoder, maps: Tensor, kept: Mask | None) -> Float[Tensor, "b d"]:
+    """Vectors after the neck, not of unit length yet."""
+    return encoder.neck(encoder.pooling(maps, kept)).float()
+
+
+def _crossed(predictions: list[Tensor], targets: list[Tensor], stop_gradient: bool) -> Float[Tensor, ""]:
+    """Each view's prediction against the other view's target; against its own where there is one view."""
+    pairs = zip(predictions, reversed(targets), strict=True)
+    return torch.stack([consistency(one, other, stop_gradient) for one, other in pairs]).mean()
+
+
+def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -1,0 +1,96 @@
+"""Settings of simultaneous clustering and mask prediction."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from reseen.cluster import DbscanSettings
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.data.sampler import SamplerSettings
+from reseen.memory import CentroidSettings
+from reseen.methods.base import MethodSettings
+from reseen.models.ema import TeacherSettings
+from reseen.models.masking import MaskSettings
+from reseen.neighbors import JaccardSettings
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class MaskPreSettings(MethodSettings):
+    """Every open choice of the reconstruction, with the default we hold most likely."""
+
+    name: Literal["maskpre"] = "maskpre"
+
+    clustering: Literal["dbscan", "hierarchy"] = "dbscan"
+    """How crops are clustered: as in `cluster-contrast`, or as in `sphere-contrast`."""
+
+    jaccard: JaccardSettings = JaccardSettings()
+    """The distance, where the clustering is `dbscan`."""
+
+    dbscan: DbscanSettings = DbscanSettings()
+    """The clustering, where it is `dbscan`."""
+
+    hierarchy: HierarchySettings = HierarchySettings()
+    """The clustering, where it is `hierarchy`."""
+
+    smallest_cluster: Annotated[int, Field(ge=1)] = 2
+    """Clusters of fewer crops sit the round out, where the clustering is `hierarchy`."""
+
+    center_cameras: bool = False
+    """Cluster what is left of each feature without the mean feature of its camera."""
+
+    cluster_with: Literal["student", "teacher"] = "student"
+    """Whose features are clustered."""
+
+    score_with: Literal["teacher", "student"] = "teacher"
+    """Who is scored, embeds and searches after training."""
+
+    masked_views: Literal[1, 2] = 2
+    """Views of each map; 1: the whole map, without masks, to compare."""
+
+    augmentations: Literal[1, 2] = 1
+    """Augmented views of each crop: one for both masks, or one for each, which doubles the work."""
+
+    mask: MaskSettings = MaskSettings()
+    """What a view does not see."""
+
+    teacher: TeacherSettings = TeacherSettings()
+    """The moving average."""
+
+    teacher_mask: Literal["same", "none"] = "same"
+    """Whether the teacher sees the views as the student does, or whole maps."""
+
+    visual_weight: Weight = 1.0
+    """Weight of the consistency of the two views."""
+
+    temporal_weight: Weight = 1.0
+    """Weight of the consistency with the teacher."""
+
+    region_weight: Weight = 0.0
+    """Weight of predicting the masked cells themselves, by a convolution from those that are left."""
+
+    predictor_hidden: Annotated[int, Field(ge=0)] = 512
+    """Width of the prediction head; 0 for none, to compare."""
+
+    stop_gradient: bool = True
+    """Whether targets of the visual consistency hold still; false, to compare, lets features collapse."""
+
+    sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
+    """The batches."""
+
+    memory: CentroidSettings = CentroidSettings()
+    """The centroids."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.05
+    """Divides similarities before the softmax; smaller is harder."""
+
+    triplet_weight: Weight = 0.0
+    """Weight of a soft batch-hard triplet loss beside the contrast."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "MaskPreSettings":
+        if self.masked_views == 1 and (self.augmentations == 2 or self.region_weight):
+            raise ValueError("two augmentations and the masked cells need two views; take masked_views 2")
+        if self.mask.kind == "dropout" and self.region_weight:
+            raise ValueError("dropout hides no cells that could be predicted; take another mask.kind")
+        return self
