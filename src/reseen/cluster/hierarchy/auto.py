@@ -16,9 +16,11 @@ from jaxtyping import Float32, Float64, Int64
 from reseen.cluster.hierarchy.candidates import Pairs
 from reseen.cluster.hierarchy.rules import Groups
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.steps import merge_steps
+from reseen.cluster.hierarchy.steps import Progress, merge_steps, no_progress
 
 _HALVES = 4
+PASSES = 1 + _HALVES
+"""How many times merging goes all the way."""
 _SEED = 0
 _ALIKE = 0.005
 """Agreements this close are taken for equal; then the fewest clusters are chosen."""
@@ -27,7 +29,10 @@ _SMALLEST_MEAN, _FEWEST = 2, 2
 
 
 def choose_count(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+    rows: Float32[np.ndarray, "n d"],
+    start: Int64[np.ndarray, " n"],
+    settings: HierarchySettings,
+    progress: Progress = no_progress,
 ) -> tuple[list[Pairs], str]:
     """The merges of the steps up to the count chosen, and a sentence that says what was chosen and why.
 
@@ -38,7 +43,7 @@ def choose_count(
     def plan(_: int, clusters: int) -> int:
         return max(1, int(share * clusters)) if clusters > _FEWEST else 0
 
-    whole = merge_steps(rows, start, settings, plan)
+    whole = merge_steps(rows, start, settings, plan, progress)
     counts = len(np.unique(start)) - np.cumsum([len(cost) for _, _, cost in whole], dtype=np.int64)
     merged = sum(len(cost) for _, _, cost in whole)
     looked_at = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
@@ -52,9 +57,8 @@ def choose_count(
     agreement = np.zeros(len(looked_at))
     for _ in range(_HALVES):
         half = _half(rows, settings, generator)
-        agreement += (
-            _agreement(labels, _labels(start, merge_steps(half, start, settings, plan), looked_at)) / _HALVES
-        )
+        merges = merge_steps(half, start, settings, plan, progress)
+        agreement += _agreement(labels, _labels(start, merges, looked_at)) / _HALVES
     costs = np.array([cost.mean() for _, _, cost in whole])
     best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
     step = int(looked_at[best])
