@@ -67,6 +67,8 @@ def choose_count(
         f"({agreement[best]:.2f}; {len(looked_at)} counts from {counts[looked_at[0]]} to {counts[looked_at[-1]]} "
         f"compared); merges up to there cost {costs[step]:.3f}, {_after(costs, step)}"
     )
+    if best == 0 and len(looked_at) > 1:
+        note += "; the most that were compared, so these features may not tell people apart yet"
     return whole[: step + 1], note
 
 
