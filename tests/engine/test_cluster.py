@@ -1,6 +1,7 @@
 """Clusters of crops from vectors made by hand: three people, one lone crop, one crop in the wrong cluster."""
 
 import csv
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -91,6 +92,34 @@ def test_the_page_shows_clusters_with_trees_and_what_they_are_made_of(vectors, c
     assert "average linkage of sqeuclidean distances plus 0.005 x sse, one pair at a time" in text
 
 
+def test_the_most_spread_are_those_of_the_highest_sum_of_squares_per_crop(
+    vectors, crops, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cluster_pages, "_CLUSTERS", 1)
+    made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=FOUR, quiet=True)
+    per_crop = made.membership.square_errors / made.labels.sizes
+    most = 1 + int(per_crop[1:3].argmax())  # 0 is shown as the largest, 3 is a lone crop
+    assert re.search(r"Most spread</h2>.*?Cluster (\d)", made.page.read_text(), re.DOTALL)[1] == str(most)
+
+
+def test_the_curve_shows_the_dearest_merge_of_each_step(vectors, crops, tmp_path):
+    chosen = HierarchySettings(stop="steps", steps=3, share=0.2)
+    made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=chosen, quiet=True)
+    grown = grow_hierarchy(np.array(pq.read_table(vectors)["vector"].to_pylist(), np.float32), chosen)
+    points = re.findall(r"merge (\d+)\ncost: ([\d.]+)", made.page.read_text())
+    assert [int(number) for number, _ in points] == [4, 8, 12]
+    dearest = [grown.cost[grown.step == step].max() for step in (1, 2, 3)]
+    assert [float(cost) for _, cost in points] == pytest.approx(dearest, abs=6e-4)
+
+
+def test_clusters_of_one_camera_are_counted_and_lone_crops_are_not(vectors, crops, tmp_path):
+    table = pq.read_table(vectors)
+    cameras = ["a" if person in (0, 2) else "ab"[place % 2] for place, person in enumerate(PEOPLE)]
+    pq.write_table(table.set_column(1, "camera", pa.array(cameras)), vectors)
+    made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=FOUR, quiet=True)
+    assert '<h3>One camera</h3>\n<p class="figure">2</p>' in made.page.read_text()
+
+
 def test_a_doubtful_crop_is_pointed_out(crops, tmp_path):
     """Single linkage chains the last crop to the wrong end of a long cluster."""
     angles = np.radians([0, 8, 16, 24, 32, 40, 48, 56, 64, 72, *[84] * 10])
@@ -112,6 +141,8 @@ def test_a_dendrogram_has_every_crop_as_a_leaf(vectors, crops, tmp_path):
     for place in range(13, 19):
         assert f"<title>{place}, c{place % 3}.png, camera c{place % 3}, similarity 0." in text
     assert text.count('class="join"') == 5
+    # Crops of one person join at little cost; of two, at twice one less the cosine of their centers: about 2.
+    assert float(re.search(r"tree of 6 crops, merge cost up to ([\d.]+)", text)[1]) < 0.6
     assert 'class="join"' not in made.trees[1].read_text()  # a lone crop
 
 

@@ -1,5 +1,6 @@
 """Trees: every merge where it belongs, every crop below it."""
 
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -33,6 +34,11 @@ def test_a_tree_by_hand():
     low, high = [join.findall("path")[1].attrib["d"] for join in joins]
     assert f"V{(floor + top) / 2}H" in low
     assert f"V{top}H" in high
+    middle = {
+        crop.find("use").attrib["href"]: float(crop.attrib["x"]) + float(crop.attrib["width"]) / 2
+        for crop in root.findall("svg")
+    }
+    assert {float(x) for x in re.findall(r"[MH]([\d.]+)", low)} == {middle["#crop-0"], middle["#crop-2"]}
 
 
 def test_every_crop_stands_at_the_foot_with_its_label_and_words():

@@ -68,7 +68,9 @@ def choose_count(
         f"compared); merges up to there cost {costs[step]:.3f}, {_after(costs, step)}"
     )
     if best == 0 and len(looked_at) > 1:
-        note += "; the most that were compared, so these features may not tell people apart yet"
+        note += (
+            "; no larger number was compared, which can mean that the features do not tell people apart yet"
+        )
     return whole[: step + 1], note
 
 
