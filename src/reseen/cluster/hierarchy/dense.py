@@ -38,8 +38,8 @@ class DensePairs:
         if self._settings.metric == "jaccard":  # clusters that share no neighbor never merge
             assert self._plain is not None
             farthest = np.outer(self._counts, self._counts) if self._settings.linkage == "average" else 1
-            near = (self._plain < farthest)[first, second]
-            first, second = first[near], second[near]
+            near = np.flatnonzero((self._plain < farthest)[first, second])
+            first, second = first.take(near), second.take(near)
         cost = self._costs()[first, second]
         order = np.lexsort((second, first, np.round(cost, DECIMALS)))
         return self._names[first[order]], self._names[second[order]], cost[order]

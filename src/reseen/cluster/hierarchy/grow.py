@@ -7,13 +7,13 @@ rows is merged per step.
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from reseen.cluster.hierarchy.auto import choose_count
+from reseen.cluster.hierarchy.auto import PASSES, choose_count
 from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.history import Hierarchy
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.steps import Pairs, Plan, merge_steps
+from reseen.cluster.hierarchy.steps import Pairs, Plan, Progress, merge_steps, no_progress
 from reseen.cluster.hierarchy.tree import is_reducible, reciprocal_tree
 from reseen.errors import ClusteringError
 
@@ -25,12 +25,14 @@ def grow_hierarchy(
     *,
     share_of: int | None = None,
     most_steps: int | None = None,
+    progress: Progress = no_progress,
 ) -> Hierarchy:
     """Merge rows into clusters under `settings`; rows of one of the `groups` start as one cluster.
 
     The share that merges in a step is that of `share_of`, which is the number of clusters at the start where it is
     not given; after `most_steps` steps merging ends in any case: so can a hierarchy be grown step by step.
     The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order.
+    `progress` is called with merges as they are made, of `most_merges` at most.
 
     Raises:
         ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite.
@@ -38,7 +40,7 @@ def grow_hierarchy(
     rows = _checked(vectors, settings)
     start = _names(groups, len(rows))
     if settings.stop == "auto":
-        merges, note = choose_count(rows, start, settings)
+        merges, note = choose_count(rows, start, settings, progress)
         return Hierarchy.of_steps(start, merges, (note,))
     if (
         settings.share is None
@@ -46,10 +48,23 @@ def grow_hierarchy(
         and settings.engine != "dense"
         and is_reducible(settings)
     ):
-        tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings))
+        tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings), progress)
         return _cut(start, tree, settings)
     origin = share_of or len(np.unique(start))
-    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, _plan(settings, origin, most_steps)))
+    plan = _plan(settings, origin, most_steps)
+    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, plan, progress))
+
+
+def most_merges(count: int, settings: HierarchySettings) -> int:
+    """How many merges growing from so many clusters reports at most; fewer where a distance ends it."""
+    whole = max(count - 1, 0)
+    if settings.stop == "auto":
+        return PASSES * whole
+    if settings.stop == "clusters" and settings.share is not None:
+        return max(count - settings.clusters, 0)
+    if settings.stop == "steps" and settings.share is not None:
+        return min(whole, settings.steps * max(1, int(count * settings.share)))
+    return whole
 
 
 def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> Plan:

@@ -19,9 +19,20 @@ from reseen.errors import ClusteringError
 Plan = Callable[[int, int], int]
 """From the number of steps done and the clusters left to the merges of the next step; 0 ends."""
 
+Progress = Callable[[int], None]
+"""Called with the number of merges just made."""
+
+
+def no_progress(merges: int) -> None:
+    """Show nothing."""
+
 
 def merge_steps(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings, plan: Plan
+    rows: Float32[np.ndarray, "n d"],
+    start: Int64[np.ndarray, " n"],
+    settings: HierarchySettings,
+    plan: Plan,
+    progress: Progress = no_progress,
 ) -> list[Pairs]:
     """The merges of each step, from the clusters named in `start`; ends early where nothing can merge.
 
@@ -43,6 +54,7 @@ def merge_steps(
             joined.join(one, other)
         source.merge(joined.targets())
         standing.merge(joined.targets())
+        progress(len(first))
     return merges
 
 
