@@ -82,8 +82,6 @@ def _attempts(settings: HierarchySettings) -> Iterator[tuple[HierarchySettings, 
     update = {"regularizer": "none", "linkage": "average", "engine": "auto"}
     yield (
         one_by_one.model_copy(update=update),
-        f"drawn with average linkage, since with {settings.linkage} later merges can cost less than earlier ones"
-        if settings.linkage != "none"
-        else f"drawn with average linkage, since by {settings.regularizer} alone later merges can cost less than "
+        f"drawn by average linkage alone, since with {settings.linkage} linkage later merges can cost less than "
         "earlier ones",
     )
