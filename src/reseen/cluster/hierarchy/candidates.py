@@ -92,12 +92,12 @@ class CandidatePairs:
     def _up_to(self, ceiling: float, wanted: int) -> Pairs:
         """The cheapest pooled pairs that no pair outside the pool can undercut."""
         slack = self._partners.slack
-        first, second = np.minimum(self._searcher, self._partner), np.maximum(self._searcher, self._partner)
         limit = ceiling
         if len(self._price) > 2 * wanted:  # a pair may stand in the pool twice
             limit = min(ceiling, float(np.partition(self._price, 2 * wanted)[2 * wanted]) + slack)
         near = self._price <= limit + slack
-        keys = np.unique(first[near] * len(self._bound) + second[near])
+        searcher, partner = self._searcher[near], self._partner[near]
+        keys = np.unique(np.minimum(searcher, partner) * len(self._bound) + np.maximum(searcher, partner))
         first, second = keys // len(self._bound), keys % len(self._bound)
         cost = self._cost.of_pairs(self._partition, first, second)
         rounded = np.round(cost, DECIMALS)

@@ -76,7 +76,7 @@ def _checked(vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings) -
             f"{len(zero)} rows are zero vectors, which have no direction, the first is row {zero[0]}; "
             "remove them, or take feature raw"
         )
-    return (rows / lengths[:, None]).astype(np.float32)
+    return np.divide(rows, lengths[:, None], out=np.empty_like(rows), casting="same_kind")
 
 
 def _names(groups: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:

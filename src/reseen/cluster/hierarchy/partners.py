@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from reseen.cluster.hierarchy.cost import MergeCost, Terms
 from reseen.cluster.hierarchy.partition import Partition
+from reseen.cluster.hierarchy.products import as_queries, largest_products
 
 _BLOCK_CELLS = 1 << 22
+_SHORT = 64
+"""Longest lists that are kept sorted while blocks of products go by; FAISS has a better way for longer ones."""
 _SINGLE_ROUNDING = 1e-5
 """Largest error of an inner product of float32 rows, as a share of the largest products and offsets."""
 _DOUBLE_ROUNDING = 1e-11
@@ -26,7 +29,7 @@ class CheapestPartners:
         self._partition, self._cost = partition, cost
         self._rows = np.empty((0, 0), np.float32)
         if cost.linear:
-            self._rows = np.empty((len(partition.counts), partition.sums.shape[1] + 1), np.float32)
+            self._rows = np.empty((len(partition.counts), partition.dimension + 1), np.float32)
         self._scale = 0.0
         self.refresh(partition.alive)
 
@@ -37,7 +40,7 @@ class CheapestPartners:
 
     def refresh(self, names: Int64[np.ndarray, " m"]) -> None:
         """Take in clusters that are new."""
-        at_once = max(1, _BLOCK_CELLS // self._partition.sums.shape[1])
+        at_once = max(1, _BLOCK_CELLS // self._partition.dimension)
         for begin in range(0, len(names), at_once):
             part = names[begin : begin + at_once]
             terms = self._cost.terms(self._partition, part)
@@ -58,32 +61,28 @@ class CheapestPartners:
         """
         alive = self._partition.alive
         k = min(k, len(alive) - 1)
+        if self._cost.linear:
+            return self._by_product(names, alive, k)
         found, costs = np.empty((len(names), k), np.int64), np.empty((len(names), k))
-        at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive) if not self._cost.linear else 4 * (k + 1), 1))
-        base = self._rows[alive] if self._cost.linear else self._cost.terms(self._partition, alive)
+        at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive), 1))
+        base = self._cost.terms(self._partition, alive)
         for begin in range(0, len(names), at_once):
             part = slice(begin, begin + at_once)
-            if isinstance(base, Terms):
-                found[part], costs[part] = self._in_block(names[part], alive, base, k)
-            else:
-                found[part], costs[part] = self._by_product(names[part], alive, base, k)
+            found[part], costs[part] = self._in_block(names[part], alive, base, k)
         return found, costs
 
     def _by_product(
-        self,
-        names: Int64[np.ndarray, " m"],
-        alive: Int64[np.ndarray, " c"],
-        base: Float32[np.ndarray, "c d1"],
-        k: int,
+        self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], k: int
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
+        own = self._rows[names, -1].astype(np.float64)
+        if k <= _SHORT:
+            best = largest_products(self._rows, names, alive, self._cost.factor, k)
+            return best.names, own[:, None] - best.values
         import faiss
 
-        query = self._rows[names]
-        own = query[:, -1].astype(np.float64)
-        query[:, :-1] *= self._cost.factor
-        query[:, -1] = -1
         faiss.omp_set_num_threads(torch.get_num_threads())
-        products, places = faiss.knn(query, base, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
+        query = as_queries(self._rows[names], self._cost.factor)
+        products, places = faiss.knn(query, self._rows[alive], k + 1, metric=faiss.METRIC_INNER_PRODUCT)
         partners = alive[places]
         costs = own[:, None] - products
         costs[partners == names[:, None]] = np.inf  # itself, which another may have pushed out of the list
