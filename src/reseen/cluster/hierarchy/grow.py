@@ -11,6 +11,7 @@ from reseen.cluster.hierarchy.auto import choose_count
 from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.history import Hierarchy
+from reseen.cluster.hierarchy.lists import describe
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.steps import Pairs, Plan, merge_steps
@@ -30,16 +31,20 @@ def grow_hierarchy(
 
     The share that merges in a step is that of `share_of`, which is the number of clusters at the start where it is
     not given; after `most_steps` steps merging ends in any case: so can a hierarchy be grown step by step.
-    The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order.
+    The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order, and for
+    what an approximate search misses: a note says when there was one, and the same rows give the same clusters.
 
     Raises:
-        ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite.
+        ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite; all pairs are needed and do
+            not fit into memory.
     """
     rows = _checked(vectors, settings)
     start = _names(groups, len(rows))
+    clusters = len(np.unique(start))
+    notes = (describe(clusters),) if settings.approximates(clusters) else ()
     if settings.stop == "auto":
         merges, note = choose_count(rows, start, settings)
-        return Hierarchy.of_steps(start, merges, (note,))
+        return Hierarchy.of_steps(start, merges, (*notes, note))
     if (
         settings.share is None
         and most_steps is None
@@ -48,8 +53,8 @@ def grow_hierarchy(
     ):
         tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings))
         return _cut(start, tree, settings)
-    origin = share_of or len(np.unique(start))
-    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, _plan(settings, origin, most_steps)))
+    merges = merge_steps(rows, start, settings, _plan(settings, share_of or clusters, most_steps))
+    return Hierarchy.of_steps(start, merges, notes)
 
 
 def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> Plan:

@@ -5,8 +5,10 @@ its product with the other from $v_a \cdot v_b$. So the rows that are looked up 
 products with each other serves its rows and its columns, and only those with the rest serve rows alone.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 
 from reseen.cluster.hierarchy.kernels import keep_largest, keep_largest_across
@@ -38,11 +40,8 @@ class LargestProducts:
         names: Int64[np.ndarray, " c"],
     ) -> None:
         """Rows of a block take its columns: row i is that of list `lists[i]`, column j is named `names[j]`."""
-        inputs = (products, lists, self._own, names, self.values, self.names)
-        if products.size < _FEWEST_FOR_THREADS:
-            keep_largest(0, len(products), *inputs)
-        else:
-            in_ranges(keep_largest, len(products), *inputs)
+        spread = _one_range if products.size < _FEWEST_FOR_THREADS else in_ranges
+        spread(keep_largest, len(products), products, lists, self._own, names, self.values, self.names)
 
     def take_across(
         self,
@@ -56,8 +55,9 @@ class LargestProducts:
 
         `offsets` and `shifts` are the u of rows and columns.
         """
+        spread = _one_range if products.size < _FEWEST_FOR_THREADS else in_ranges
         inputs = (products, offsets, names, first, shifts, self.values, self.names)
-        in_ranges(keep_largest_across, products.shape[1], *inputs)
+        spread(keep_largest_across, products.shape[1], *inputs)
 
 
 def as_queries(rows: Float32[np.ndarray, "m d1"], factor: float) -> Float32[np.ndarray, "m d1"]:
@@ -71,7 +71,7 @@ def product(
     queries: Float32[np.ndarray, "r d1"], base: Float32[np.ndarray, "c d1"]
 ) -> Float32[np.ndarray, "r c"]:
     """Inner products of every query with every row of the base."""
-    return (torch.from_numpy(queries) @ torch.from_numpy(base).T).numpy()
+    return queries @ base.T
 
 
 def largest_products(
@@ -95,6 +95,10 @@ def largest_products(
                 offsets, shifts = rows[block, -1], rows[others, -1]
                 best.take_across(products, offsets, block, across * _ROWS_AT_ONCE, shifts)
     return best
+
+
+def _one_range(kernel: Callable[..., None], rows: int, *inputs: Any) -> None:
+    kernel(0, rows, *inputs)
 
 
 def _blocks(names: Int64[np.ndarray, " m"]) -> list[Int64[np.ndarray, " r"]]:
