@@ -3,15 +3,20 @@ r"""An inverted file: rows in lists around the centers of k-means, so that a sea
 What is searched for is the same as in `products`: the largest $f v_a \cdot v_b - u_b$ over rows `[v, u]`. A row is
 in the list of the center nearest to it, and a search looks into the lists whose centers have the largest products.
 Searches go list by list, all that look into one at once, so that blocks of products do the work and a list is read
-from memory once.
+from memory once. Threads share the searches out: blocks are too small for the threads of a matrix product, which would
+wait for each other more than they multiply.
 
 Reference: Jegou et al., "Product quantization for nearest neighbor search", 2011, section 4 (the inverted file); the
 centers are those of FAISS, from a sample and a fixed seed.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
+from threadpoolctl import threadpool_limits
 
 from reseen.cluster.hierarchy.products import LargestProducts, as_queries, product
 
@@ -95,17 +100,38 @@ class InvertedLists:
         best = LargestProducts(names, k)
         members = alive[np.argsort(self._list[alive], kind="stable")]
         edges = np.searchsorted(self._list[members], np.arange(self.count + 1))
+        threads = torch.get_num_threads()
         for begin in range(0, len(names), _SEARCHES_AT_ONCE):
-            probed = self._probed(names[begin : begin + _SEARCHES_AT_ONCE], probes).reshape(-1)
-            order = np.argsort(probed, kind="stable")
-            starts = np.searchsorted(probed[order], np.arange(self.count + 1))
-            for one in range(self.count):
-                lists = begin + order[starts[one] : starts[one + 1]] // probes
-                inside = members[edges[one] : edges[one + 1]]
-                if len(lists) and len(inside):
-                    queries = as_queries(self._rows[names[lists]], self._factor)
-                    best.take(product(queries, self._rows[inside]), lists, inside)
+            probed = self._probed(names[begin : begin + _SEARCHES_AT_ONCE], probes)
+            parts = np.array_split(np.arange(len(probed)), threads)
+            looks = [
+                partial(self._look, best, names, begin + part[0], probed[part], members, edges)
+                for part in parts
+                if len(part)
+            ]
+            with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+                for look in [pool.submit(look) for look in looks]:
+                    look.result()
         return best
+
+    def _look(
+        self,
+        best: LargestProducts,
+        names: Int64[np.ndarray, " m"],
+        first: int,
+        probed: Int64[np.ndarray, "q p"],
+        members: Int64[np.ndarray, " c"],
+        edges: Int64[np.ndarray, " e"],
+    ) -> None:
+        """Searches `first` and on look into the lists probed, all of them into one list at a time."""
+        order = np.argsort(probed, axis=None, kind="stable")
+        starts = np.searchsorted(probed.reshape(-1)[order], np.arange(self.count + 1))
+        for one in range(self.count):
+            lists = first + order[starts[one] : starts[one + 1]] // probed.shape[1]
+            inside = members[edges[one] : edges[one + 1]]
+            if len(lists) and len(inside):
+                queries = as_queries(self._rows[names[lists]], self._factor)
+                best.take(product(queries, self._rows[inside]), lists, inside, spread=False)
 
     def _probed(self, names: Int64[np.ndarray, " m"], probes: int) -> Int64[np.ndarray, "m p"]:
         """The lists that a search for each of these looks into."""

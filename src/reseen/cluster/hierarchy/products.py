@@ -38,10 +38,14 @@ class LargestProducts:
         products: Float32[np.ndarray, "r c"],
         lists: Int64[np.ndarray, " r"],
         names: Int64[np.ndarray, " c"],
+        spread: bool = True,
     ) -> None:
-        """Rows of a block take its columns: row i is that of list `lists[i]`, column j is named `names[j]`."""
-        spread = _one_range if products.size < _FEWEST_FOR_THREADS else in_ranges
-        spread(keep_largest, len(products), products, lists, self._own, names, self.values, self.names)
+        """Rows of a block take its columns: row i is that of list `lists[i]`, column j is named `names[j]`.
+
+        Work is spread over threads where there is enough of it, or not at all: for callers that are threads.
+        """
+        run = in_ranges if spread and products.size >= _FEWEST_FOR_THREADS else _one_range
+        run(keep_largest, len(products), products, lists, self._own, names, self.values, self.names)
 
     def take_across(
         self,
@@ -55,9 +59,9 @@ class LargestProducts:
 
         `offsets` and `shifts` are the u of rows and columns.
         """
-        spread = _one_range if products.size < _FEWEST_FOR_THREADS else in_ranges
+        run = in_ranges if products.size >= _FEWEST_FOR_THREADS else _one_range
         inputs = (products, offsets, names, first, shifts, self.values, self.names)
-        spread(keep_largest_across, products.shape[1], *inputs)
+        run(keep_largest_across, products.shape[1], *inputs)
 
 
 def as_queries(rows: Float32[np.ndarray, "m d1"], factor: float) -> Float32[np.ndarray, "m d1"]:
