@@ -10,6 +10,7 @@ from reseen.cluster.hierarchy.candidates import DECIMALS, CandidatePairs, Pairs
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.partition import Partition
+from reseen.cluster.hierarchy.partners import NOT_FINITE
 from reseen.cluster.hierarchy.rules import Groups, Standing, choose
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared import SharedPairs
@@ -37,7 +38,7 @@ def merge_steps(
     """The merges of each step, from the clusters named in `start`; ends early where nothing can merge.
 
     Raises:
-        ClusteringError: a cost is not finite.
+        ClusteringError: a cost is not finite, or all pairs are needed and do not fit into memory.
     """
     source, standing = _source(rows, start, settings), Standing(rows, start)
     merges: list[Pairs] = []
@@ -84,7 +85,8 @@ def _source(
         return SharedPairs(rows, start, settings)
     if settings.linkage == "single":
         return SinglePairs(rows, start, settings)
-    return CandidatePairs(Partition.starting_with(rows, start), MergeCost(settings))
+    partition = Partition.starting_with(rows, start)
+    return CandidatePairs(partition, MergeCost(settings), settings.approximates(len(partition.alive)))
 
 
 def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: Standing) -> Pairs:
@@ -94,9 +96,7 @@ def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing
     while True:
         first, second, cost = source.cheapest(asked)
         if len(cost) and not np.isfinite(cost[: wanted + 1]).all():
-            raise ClusteringError(
-                "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"
-            )
+            raise ClusteringError(NOT_FINITE)
         within = len(cost)
         if settings.stop == "distance":
             within = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))
