@@ -1,5 +1,6 @@
 """The speed cases, in the order of the table. A new case: a file that holds a `Case`, and a line here."""
 
+from cases.approximate import HIERARCHY_APPROXIMATE, HIERARCHY_MILLION
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION
@@ -17,5 +18,7 @@ CASES: tuple[Case, ...] = (
     HIERARCHY_MARKET,
     HIERARCHY_MSMT17,
     HIERARCHY_TREE,
+    HIERARCHY_APPROXIMATE,
+    HIERARCHY_MILLION,
     EVALUATION,
 )

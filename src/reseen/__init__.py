@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reseen.data.readers import read_evaluation, read_training
     from reseen.data.table import ImageTable
     from reseen.data.toy import draw_crowd
+    from reseen.engine.cluster import CropClusters, cluster_crops
     from reseen.engine.demo import run_demo
     from reseen.engine.embed import embed
     from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from reseen.models import Encoder
 
 _HOMES = {
+    "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
     "ImageTable": "reseen.data.table",
     "Recipe": "reseen.engine.recipe",
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.engine.run",
+    "cluster_crops": "reseen.engine.cluster",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
     "load_recipe": "reseen.engine.recipe",
@@ -47,9 +50,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run", "__version__", "draw_crowd",
-    "embed", "load_recipe", "open_run", "read_evaluation", "read_training", "run_demo", "score",
-    "shipped_recipes", "train",
+    "CropClusters", "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run", "__version__",
+    "cluster_crops", "draw_crowd", "embed", "load_recipe", "open_run", "read_evaluation", "read_training",
+    "run_demo", "score", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@
     │   └── ImagesError    too many unreadable images
     ├── WeightsError       a weights file that does not fit the model
     ├── RunError           a run folder that is missing, incomplete or does not fit the request
-    ├── ClusteringError    vectors that cannot be clustered (zero, not finite)
+    ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
     ├── TrainingError      training cannot go on (no clusters, loss is not a number)
     └── StorageError       the disk is full or the place cannot be written
 
@@ -39,7 +39,7 @@ class RunError(ReseenError):
 
 
 class ClusteringError(ReseenError):
-    """Vectors cannot be clustered: zero vectors without a direction, or numbers that are not finite."""
+    """Vectors cannot be clustered: zero or not finite, or too many for a linkage that needs all pairs at once."""
 
 
 class TrainingError(ReseenError):

@@ -48,10 +48,3 @@ def test_a_place_that_cannot_be_written(made, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         report_run(tmp_path / "file" / "r.html", run, None, retrieval, {"a": retrieval.score()}, "t")
-
-
-@pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (24, 24), (100, 24)])
-def test_spread(count, expected):
-    rows = module._spread(list(range(count)))
-    assert len(rows) == len(set(rows)) == expected
-    assert count == 0 or (rows[0], rows[-1]) == (0, count - 1)

@@ -17,6 +17,7 @@ from reseen import errors
 from reseen.cli.app import build_app
 from reseen.config import merge, parse_flags
 from reseen.engine import recipe as recipe_module
+from reseen.engine.cluster_settings import hierarchy_settings
 from reseen.engine.log import RoundRecord
 from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
 from reseen.methods import METHODS
@@ -82,6 +83,8 @@ def test_a_command_line_parses(place, words):
         load_recipe(
             bound.arguments["recipe"] if known else "cluster-contrast", bound.arguments.get("settings", ())
         )
+    if command.__name__ == "cluster":
+        hierarchy_settings(flags=bound.arguments.get("settings", ()))
 
 
 def test_there_are_command_lines_to_check():

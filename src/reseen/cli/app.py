@@ -60,6 +60,13 @@ _COMMANDS = {
     ),
     "evaluate": ("evaluate:evaluate", "Score a trained encoder on query and gallery."),
     "embed": ("embed:embed", "Write the vectors of a folder of crops to a Parquet file."),
+    "cluster": (
+        "cluster:cluster",
+        "Cluster a folder of crops; write a CSV file and a page to look at.\n\n"
+        "Any setting of the clustering may follow as a flag, such as --hierarchy.clusters 300 or "
+        "--hierarchy.linkage single. Without one that says when to stop, the number of clusters is chosen where halves "
+        "of the features agree best.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),
 }

@@ -1,7 +1,6 @@
 """`reseen train`."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +33,11 @@ def train(
     quiet
         Print the result alone.
     """
-    from reseen.engine.recipe import load_recipe
+    from reseen.cli.setting_flags import check_names
+    from reseen.engine.recipe import Recipe, load_recipe
     from reseen.engine.train import train as train_run
 
-    _check_names(settings)
+    check_names(settings, ("data", "out", "resume", "quiet"), list(Recipe.model_fields))
     loaded = load_recipe(recipe, settings)
     try:
         run = train_run(loaded, data, out, resume=resume, quiet=quiet)
@@ -46,20 +46,6 @@ def train(
         return 130
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
-
-
-def _check_names(settings: Sequence[str]) -> None:
-    """Say so when an option of the command itself is misspelt; a setting without a dot is rare."""
-    from reseen.config import suggestion
-    from reseen.engine.recipe import Recipe
-    from reseen.errors import SettingsError
-
-    known = list(Recipe.model_fields)
-    for flag in settings:
-        name = flag.removeprefix("--").partition("=")[0]
-        if flag.startswith("--") and "." not in name and name not in known:
-            options = [f"--{option}" for option in ("data", "out", "resume", "quiet", *known)]
-            raise SettingsError(f"no option --{name}{suggestion(f'--{name}', options)}")
 
 
 def _what_is_left(out: Path, rounds: int) -> str:

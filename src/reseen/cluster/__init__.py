@@ -4,6 +4,7 @@ from reseen.cluster.centering import center_cameras
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
+from reseen.cluster.membership import Membership, measure_membership
 from reseen.cluster.merged import merge_features, tracklet_groups
 from reseen.cluster.quality import ClusterQuality, cluster_quality
 from reseen.cluster.rounds import cluster_features
@@ -13,11 +14,13 @@ __all__ = [
     "Clustering",
     "DbscanSettings",
     "EpsilonChoice",
+    "Membership",
     "center_cameras",
     "choose_eps",
     "cluster_features",
     "cluster_quality",
     "dbscan",
+    "measure_membership",
     "merge_features",
     "tracklet_groups",
 ]

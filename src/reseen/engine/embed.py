@@ -12,8 +12,7 @@ from reseen.data.table import ImageTable
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
-from reseen.engine.read import read_table
-from reseen.engine.recipe import Recipe
+from reseen.engine.read import read_other_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.errors import StorageError
@@ -48,9 +47,7 @@ def embed(
     out = Path(out).expanduser()
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
-    table = (
-        data if isinstance(data, ImageTable) else read_table(_reading(run.recipe, camera_pattern), data)[0]
-    )
+    table = read_other_table(run.recipe, data, camera_pattern)
     device = scoring_device(run)
     encoder = run.encoder().to(device)
     make_folder(out.parent)
@@ -75,13 +72,6 @@ def embed(
         file.unlink()
     parts.rmdir()
     return out
-
-
-def _reading(recipe: Recipe, camera_pattern: str | None) -> Recipe:
-    """The layout is found anew, since other data may lie otherwise; the pattern is kept unless another is given."""
-    pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
-    changes = {"layout": "folder" if pattern else "auto", "camera_pattern": pattern}
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
 
 
 def _embed_part(encoder: Encoder, crops: Crops, device: torch.device) -> pa.Table:

@@ -23,5 +23,21 @@ def read_table(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTabl
     return (table if recipe.cameras else _without_cameras(table)), sentence
 
 
+def read_other_table(
+    recipe: Recipe, data: str | Path | ImageTable, camera_pattern: str | None = None
+) -> ImageTable:
+    """The table of data that a run did not have to learn from.
+
+    The layout is found anew, since other data may lie otherwise. A bare folder names its cameras where the recipe
+    says, or where `camera_pattern` says when it is given; not at all when that is empty.
+    """
+    if isinstance(data, ImageTable):
+        return data
+    pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
+    changes = {"layout": "folder" if pattern else "auto", "camera_pattern": pattern}
+    reading = recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
+    return read_table(reading, data)[0]
+
+
 def _without_cameras(table: ImageTable) -> ImageTable:
     return replace(table, cameras=np.full(len(table), UNKNOWN_CAMERA, dtype=np.int64), camera_names=())

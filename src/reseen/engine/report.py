@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from reseen.engine.clusters import read_clusters
 from reseen.engine.crops import Crops
+from reseen.engine.pictures import pictures, spread
 from reseen.engine.run import Run
 from reseen.engine.score import Retrieval
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.ranking import top_ranked
 from reseen.evaluate.report import ClusterSheet, RankedAnswer, RankedList, ReportContent, write_report
-from reseen.records import NOISE, UNKNOWN_CAMERA, to_index_tensor
+from reseen.records import NOISE, UNKNOWN_CAMERA
 
 _SHEETS = 12
 _SHEET_IMAGES = 24
@@ -81,23 +81,17 @@ def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
         for cluster in chosen:
             paths = [path for path in members[cluster] if path in rows]
             title = f"cluster {cluster}, {kind}: {len(paths)} crops"
-            sheets.append(ClusterSheet(title, _images(training, _spread([rows[path] for path in paths]))))
+            sheets.append(
+                ClusterSheet(title, pictures(training, spread([rows[path] for path in paths], _SHEET_IMAGES)))
+            )
     noise = [rows[path] for path in members.get(NOISE, []) if path in rows]
     if noise:
         sheets.append(
-            ClusterSheet(f"noise, in no cluster: {len(noise)} crops", _images(training, _spread(noise)))
+            ClusterSheet(
+                f"noise, in no cluster: {len(noise)} crops", pictures(training, spread(noise, _SHEET_IMAGES))
+            )
         )
     return sheets
-
-
-def _spread(rows: list[int]) -> list[int]:
-    picked = np.linspace(0, len(rows) - 1, min(len(rows), _SHEET_IMAGES)).round().astype(int)
-    return [rows[index] for index in picked]
-
-
-def _images(crops: Crops, rows: list[int]) -> list[UInt8[np.ndarray, "h w 3"]]:
-    pixels = crops.images(to_index_tensor(np.array(rows, dtype=np.int64)))
-    return list(pixels.permute(0, 2, 3, 1).contiguous().numpy())
 
 
 def _ranked(retrieval: Retrieval) -> list[RankedList]:
@@ -107,7 +101,7 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
     ordered = answered[np.argsort(precision[answered], kind="stable")]
     picked = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
     ranking = top_ranked(retrieval.task, picked, _ANSWERS)
-    queries = _images(retrieval.query, picked.tolist())
+    queries = pictures(retrieval.query, picked.tolist())
     lists = []
     for place, query in enumerate(picked):
         rows = [int(row) for row in ranking.gallery_rows[place] if row >= 0]
@@ -115,7 +109,7 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
         answers = [
             RankedAnswer(image, bool(right), camera)
             for image, right, camera in zip(
-                _images(retrieval.gallery, rows), ranking.right[place], cameras, strict=False
+                pictures(retrieval.gallery, rows), ranking.right[place], cameras, strict=False
             )
         ]
         title = f"precision {precision[query]:.0%}"

@@ -38,12 +38,12 @@ def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any) -> None:
             pass
 
 
-def _compiled(**options: Any) -> Callable[[Any], Any]:
+def compiled(**options: Any) -> Callable[[Any], Any]:
     """Numba's `njit`, cached, on the function as written: checkers of shapes may have wrapped it."""
     return lambda function: njit(cache=True, nogil=True, **options)(inspect.unwrap(function))
 
 
-@_compiled()
+@compiled()
 def mutual(begin: int, end: int, ranks: np.ndarray, result: np.ndarray) -> None:
     """Whether row i is also in the list of `ranks[i, t]`, for each i and t: (n, k) int32 to (n, k) bool zeros."""
     k = ranks.shape[1]
@@ -55,7 +55,7 @@ def mutual(begin: int, end: int, ranks: np.ndarray, result: np.ndarray) -> None:
                     break
 
 
-@_compiled()
+@compiled()
 def expand(
     begin: int,
     end: int,
@@ -106,7 +106,7 @@ def expand(
             weights[start[i] + t] /= total
 
 
-@_compiled()
+@compiled()
 def overlap(
     begin: int,
     end: int,
@@ -154,7 +154,7 @@ def overlap(
         lengths[i] = count
 
 
-@_compiled()
+@compiled()
 def _add(member: int, row: int, stamp: np.ndarray, members: np.ndarray, count: int) -> int:
     """Append a member unless this row has it; the new count."""
     if stamp[member] != row:
@@ -164,7 +164,7 @@ def _add(member: int, row: int, stamp: np.ndarray, members: np.ndarray, count: i
     return count
 
 
-@_compiled()
+@compiled()
 def _mostly_inside(
     row: int, half_ranks: np.ndarray, half_near: np.ndarray, candidate: int, in_base: np.ndarray
 ) -> bool:
@@ -179,7 +179,7 @@ def _mostly_inside(
     return 3 * common > 2 * size
 
 
-@_compiled()
+@compiled()
 def _distance(i: int, j: int, vectors: np.ndarray, ranks: np.ndarray, distances: np.ndarray) -> np.float32:
     """Squared distance: looked up when j is in the list of i, else from the vectors."""
     for t in range(ranks.shape[1]):
@@ -188,7 +188,7 @@ def _distance(i: int, j: int, vectors: np.ndarray, ranks: np.ndarray, distances:
     return max(np.float32(2) - np.float32(2) * _dot(vectors[i], vectors[j]), np.float32(0))
 
 
-@_compiled(fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _dot(a: np.ndarray, b: np.ndarray) -> np.float32:
     """Inner product in float32, summed in whatever order is fast."""
     total = np.float32(0)

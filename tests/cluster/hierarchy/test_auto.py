@@ -64,6 +64,13 @@ def test_one_dimension_is_half_of_itself():
     assert grow_hierarchy(vectors, AUTO).labels.cluster_count == 2
 
 
+def test_ending_at_the_largest_number_compared_is_said():
+    pairs, _ = mixture([2] * 60, spread=0.1)
+    people, _ = mixture([12] * 10, spread=0.4)
+    assert "no larger number was compared" in grow_hierarchy(pairs, AUTO).notes[0]
+    assert "no larger number was compared" not in grow_hierarchy(people, AUTO).notes[0]
+
+
 def test_it_needs_a_share():
     with pytest.raises(SettingsError, match="stop auto compares the clusters of many steps; give share"):
         HierarchySettings.parse({"stop": "auto", "share": None}, "x")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import fcluster, is_valid_linkage
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from sklearn.metrics import adjusted_rand_score
 
@@ -190,6 +190,14 @@ def test_the_tree_of_one_cluster_is_its_own():
         found.linkage_matrix()
     with pytest.raises(ValueError, match="part of a larger cluster"):
         found.linkage_matrix(members[:-1])
+
+
+def test_scipy_takes_the_tree_over_groups():
+    vectors, _ = mixture(20)
+    found = grow_hierarchy(vectors, HierarchySettings(**ONE_BY_ONE), np.arange(20) // 4).linkage_matrix()
+    assert is_valid_linkage(found)
+    assert found.shape == (4, 4)
+    assert found[-1, 3] == 5
 
 
 def test_the_larger_then_the_more_central_cluster_absorbs():

@@ -103,7 +103,7 @@ def test_charts_follow_the_log():
     made = charts(log)
     assert [chart.title for chart in made] == ["Loss", "Clusters", "Images in no cluster", "Cluster sizes"]
     assert made[0].legend == [("a", 0), ("b", 1)]
-    assert (made[1].last, made[2].last) == ("4", "25 %")
+    assert (made[1].words, made[2].words) == ("4 at the end", "25 % at the end")
     assert charts([]) == []
 
 

@@ -1,7 +1,8 @@
 """Bottom-up merging of vectors into clusters, with a regularized cost."""
 
-from reseen.cluster.hierarchy.grow import grow_hierarchy
+from reseen.cluster.hierarchy.grow import grow_hierarchy, most_merges
 from reseen.cluster.hierarchy.history import Hierarchy
 from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.cluster.hierarchy.whole import WholeTree, whole_tree
 
-__all__ = ["Hierarchy", "HierarchySettings", "grow_hierarchy"]
+__all__ = ["Hierarchy", "HierarchySettings", "WholeTree", "grow_hierarchy", "most_merges", "whole_tree"]

@@ -18,9 +18,11 @@ from jaxtyping import Float32, Float64, Int64
 from reseen.cluster.hierarchy.candidates import Pairs
 from reseen.cluster.hierarchy.rules import Groups
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.steps import merge_steps
+from reseen.cluster.hierarchy.steps import Progress, merge_steps, no_progress
 
 _HALVES = 4
+PASSES = 1 + _HALVES
+"""How many times merging goes all the way."""
 _SEED = 0
 _ALIKE = 0.005
 """Agreements this close are taken for equal; then the fewest clusters are chosen."""
@@ -31,7 +33,10 @@ _SMALLEST_MEAN, _FEWEST = 2, 2
 
 
 def choose_count(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+    rows: Float32[np.ndarray, "n d"],
+    start: Int64[np.ndarray, " n"],
+    settings: HierarchySettings,
+    progress: Progress = no_progress,
 ) -> tuple[list[Pairs], str]:
     """The merges of the steps up to the count chosen, and a sentence that says what was chosen and why.
 
@@ -42,7 +47,7 @@ def choose_count(
     def plan(_: int, clusters: int) -> int:
         return max(1, int(share * clusters)) if clusters > _FEWEST else 0
 
-    whole = merge_steps(rows, start, settings, plan)
+    whole = merge_steps(rows, start, settings, plan, progress)
     counts = len(np.unique(start)) - np.cumsum([len(cost) for _, _, cost in whole], dtype=np.int64)
     merged = sum(len(cost) for _, _, cost in whole)
     looked_at = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
@@ -59,9 +64,8 @@ def choose_count(
     agreement = np.zeros(len(looked_at))
     for _ in range(_HALVES):
         half = _half(rows, settings, generator)
-        agreement += (
-            _agreement(labels, _labels(start, merge_steps(half, start, settings, plan), looked_at)) / _HALVES
-        )
+        merges = merge_steps(half, start, settings, plan, progress)
+        agreement += _agreement(labels, _labels(start, merges, looked_at)) / _HALVES
     costs = np.array([cost.mean() for _, _, cost in whole])
     best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
     step = int(looked_at[best])
@@ -70,6 +74,10 @@ def choose_count(
         f"({agreement[best]:.2f}; {len(looked_at)} counts from {counts[looked_at[0]]} to {counts[looked_at[-1]]} "
         f"compared); merges up to there cost {costs[step]:.3f}, {_after(costs, step)}"
     )
+    if best == 0 and len(looked_at) > 1:
+        note += (
+            "; no larger number was compared, which can mean that the features do not tell people apart yet"
+        )
     return whole[: step + 1], note
 
 

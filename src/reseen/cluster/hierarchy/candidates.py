@@ -6,6 +6,9 @@ clusters the later search has seen the other as it is, so a pair outside the poo
 its two. All pairs up to the smallest bound are therefore in the pool: they are scored anew in float64 and sorted.
 When more are needed, the clusters with the smallest bounds are searched again for longer lists. A merge drops the
 pairs of the clusters it changes, and nothing else.
+
+Over an approximate search a bound holds only for what that search has seen. It is taken for a bound all the same:
+pairs that were not seen are missed until one of their two merges, and what merges still merges at its true cost.
 """
 
 import numpy as np
@@ -28,9 +31,9 @@ Pairs = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarr
 class CandidatePairs:
     """Cheapest pairs of the clusters of a partition, for costs told from counts and sums."""
 
-    def __init__(self, partition: Partition, cost: MergeCost) -> None:
+    def __init__(self, partition: Partition, cost: MergeCost, approximate: bool = False) -> None:
         self._partition, self._cost = partition, cost
-        self._partners = CheapestPartners(partition, cost)
+        self._partners = CheapestPartners(partition, cost, approximate)
         n = len(partition.counts)
         self._bound = np.full(n, np.inf)
         self._length = np.full(n, _LIST)
@@ -71,10 +74,12 @@ class CandidatePairs:
             rows = names[self._length[names] == length]
             partners, costs = self._partners.search(rows, int(length))
             complete = partners.shape[1] >= others
-            self._bound[rows] = np.inf if complete else costs[:, -1] - self._partners.slack
-            self._searcher = np.concatenate([self._searcher, np.repeat(rows, partners.shape[1])])
-            self._partner = np.concatenate([self._partner, partners.reshape(-1)])
-            self._price = np.concatenate([self._price, costs.reshape(-1)])
+            known = partners >= 0
+            reached = costs.max(axis=1, where=known, initial=-np.inf)
+            self._bound[rows] = np.inf if complete else reached - self._partners.slack
+            self._searcher = np.concatenate([self._searcher, np.repeat(rows, known.sum(axis=1))])
+            self._partner = np.concatenate([self._partner, partners[known]])
+            self._price = np.concatenate([self._price, costs[known]])
 
     def _lengthen(self, ceiling: float, wanted: int) -> None:
         """Search again, for longer lists, the clusters whose bounds stand in the way of the wanted pairs."""
@@ -82,7 +87,7 @@ class CandidatePairs:
         prices = self._price
         reach = np.partition(prices, wanted * 2)[wanted * 2] if len(prices) > wanted * 2 else np.inf
         rows = alive[self._bound[alive] <= max(ceiling, reach)]
-        rows = rows[np.isfinite(self._bound[rows])]
+        rows = rows[self._bound[rows] < np.inf]
         again = np.zeros(len(self._bound), bool)
         again[rows] = True
         self._keep(~again[self._searcher])
@@ -92,12 +97,12 @@ class CandidatePairs:
     def _up_to(self, ceiling: float, wanted: int) -> Pairs:
         """The cheapest pooled pairs that no pair outside the pool can undercut."""
         slack = self._partners.slack
-        first, second = np.minimum(self._searcher, self._partner), np.maximum(self._searcher, self._partner)
         limit = ceiling
         if len(self._price) > 2 * wanted:  # a pair may stand in the pool twice
             limit = min(ceiling, float(np.partition(self._price, 2 * wanted)[2 * wanted]) + slack)
         near = self._price <= limit + slack
-        keys = np.unique(first[near] * len(self._bound) + second[near])
+        searcher, partner = self._searcher[near], self._partner[near]
+        keys = np.unique(np.minimum(searcher, partner) * len(self._bound) + np.maximum(searcher, partner))
         first, second = keys // len(self._bound), keys % len(self._bound)
         cost = self._cost.of_pairs(self._partition, first, second)
         rounded = np.round(cost, DECIMALS)

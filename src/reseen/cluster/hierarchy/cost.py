@@ -66,7 +66,7 @@ class MergeCost:
     def terms(self, partition: Partition, names: Int64[np.ndarray, " m"]) -> Terms:
         """What the costs of these clusters need."""
         means, counts = partition.means(names), partition.counts[names]
-        lengths = np.einsum("md,md->m", means, means)
+        lengths = partition.lengths[names] / counts**2
         vectors, offsets = means, np.zeros(len(names))
         linkage, cosine = self._settings.linkage, self._settings.metric == "cosine"
         if linkage == "average":
@@ -103,7 +103,7 @@ class MergeCost:
         self, partition: Partition, first: Int64[np.ndarray, " p"], second: Int64[np.ndarray, " p"]
     ) -> Float64[np.ndarray, " p"]:
         """Costs of given pairs of clusters."""
-        at_once = max(1, _PAIRS_AT_ONCE // partition.sums.shape[1])
+        at_once = max(1, _PAIRS_AT_ONCE // partition.dimension)
         parts = [np.zeros(0)]
         for begin in range(0, len(first), at_once):
             one = self.terms(partition, first[begin : begin + at_once])

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64, Int64
 from scipy.spatial.distance import cdist
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
+from reseen.cluster.hierarchy.room import require_room
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared import shared_similarity
 
@@ -20,6 +21,12 @@ class DensePairs:
     def __init__(
         self, vectors: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
     ) -> None:
+        """Every row a cluster of its own, then the groups of `start`.
+
+        Raises:
+            ClusteringError: the matrices do not fit into free memory.
+        """
+        require_room(len(vectors), settings)
         self._settings = settings
         rows = vectors.astype(np.float64)
         self._names = np.arange(len(rows))

@@ -7,13 +7,14 @@ rows is merged per step.
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from reseen.cluster.hierarchy.auto import choose_count
+from reseen.cluster.hierarchy.auto import PASSES, choose_count
 from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.history import Hierarchy
+from reseen.cluster.hierarchy.lists import describe
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.steps import Pairs, Plan, merge_steps
+from reseen.cluster.hierarchy.steps import Pairs, Plan, Progress, merge_steps, no_progress
 from reseen.cluster.hierarchy.tree import is_reducible, reciprocal_tree
 from reseen.errors import ClusteringError
 
@@ -25,31 +26,49 @@ def grow_hierarchy(
     *,
     share_of: int | None = None,
     most_steps: int | None = None,
+    progress: Progress = no_progress,
 ) -> Hierarchy:
     """Merge rows into clusters under `settings`; rows of one of the `groups` start as one cluster.
 
     The share that merges in a step is that of `share_of`, which is the number of clusters at the start where it is
     not given; after `most_steps` steps merging ends in any case: so can a hierarchy be grown step by step.
-    The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order.
+    The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order, and for
+    what an approximate search misses: a note says when there was one, and the same rows give the same clusters.
+    `progress` is called with merges as they are made, of `most_merges` at most.
 
     Raises:
-        ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite.
+        ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite; all pairs are needed and do
+            not fit into memory.
     """
     rows = _checked(vectors, settings)
     start = _names(groups, len(rows))
+    clusters = len(np.unique(start))
+    notes = (describe(clusters),) if settings.approximates(clusters) else ()
     if settings.stop == "auto":
-        merges, note = choose_count(rows, start, settings)
-        return Hierarchy.of_steps(start, merges, (note,))
+        merges, note = choose_count(rows, start, settings, progress)
+        return Hierarchy.of_steps(start, merges, (*notes, note))
     if (
         settings.share is None
         and most_steps is None
         and settings.engine != "dense"
         and is_reducible(settings)
     ):
-        tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings))
+        tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings), progress)
         return _cut(start, tree, settings)
-    origin = share_of or len(np.unique(start))
-    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, _plan(settings, origin, most_steps)))
+    plan = _plan(settings, share_of or clusters, most_steps)
+    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, plan, progress), notes)
+
+
+def most_merges(count: int, settings: HierarchySettings) -> int:
+    """How many merges growing from so many clusters reports at most; fewer where a distance ends it."""
+    whole = max(count - 1, 0)
+    if settings.stop == "auto":
+        return PASSES * whole
+    if settings.stop == "clusters" and settings.share is not None:
+        return max(count - settings.clusters, 0)
+    if settings.stop == "steps" and settings.share is not None:
+        return min(whole, settings.steps * max(1, int(count * settings.share)))
+    return whole
 
 
 def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> Plan:
@@ -76,7 +95,7 @@ def _checked(vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings) -
             f"{len(zero)} rows are zero vectors, which have no direction, the first is row {zero[0]}; "
             "remove them, or take feature raw"
         )
-    return (rows / lengths[:, None]).astype(np.float32)
+    return np.divide(rows, lengths[:, None], out=np.empty_like(rows), casting="same_kind")
 
 
 def _names(groups: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:

@@ -72,9 +72,9 @@ class Hierarchy:
     ) -> Float64[np.ndarray, "k_minus_1 4"]:
         """SciPy's linkage matrix of all rows, or of the rows of one final cluster: `scipy.cluster.hierarchy` draws it.
 
-        Leaves are the start clusters in order of their smallest row. A merge costs what it cost when it was made;
-        where a step merges more than one pair, or a regularizer weighs in, later merges may cost less than
-        earlier ones.
+        Leaves are the start clusters in order of their smallest row, and the last column counts them. A merge
+        costs what it cost when it was made; where a step merges more than one pair, or a regularizer weighs in,
+        later merges may cost less than earlier ones.
 
         Raises:
             ValueError: the rows are not one cluster at the end.
@@ -83,7 +83,7 @@ class Hierarchy:
         leaves = np.unique(self.start[rows])
         inside = np.zeros(len(self.start), bool)
         inside[leaves] = True
-        groups, sizes = Groups(len(self.start)), np.bincount(self.start, minlength=len(self.start))
+        groups, sizes = Groups(len(self.start)), np.ones(len(self.start), np.int64)
         node = {int(leaf): place for place, leaf in enumerate(leaves)}
         matrix = []
         for one, other, cost in zip(

@@ -4,31 +4,42 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from reseen.cluster.hierarchy.cost import MergeCost, Terms
+from reseen.cluster.hierarchy.lists import InvertedLists, list_count, probe_count
 from reseen.cluster.hierarchy.partition import Partition
+from reseen.cluster.hierarchy.products import as_queries, largest_products
+from reseen.errors import ClusteringError
+
+NOT_FINITE = "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"
 
 _BLOCK_CELLS = 1 << 22
+_SHORT = 64
+"""Longest lists that are kept sorted while blocks of products go by; FAISS has a better way for longer ones."""
 _SINGLE_ROUNDING = 1e-5
 """Largest error of an inner product of float32 rows, as a share of the largest products and offsets."""
 _DOUBLE_ROUNDING = 1e-11
 
 
 class CheapestPartners:
-    """Exact search over the clusters of a partition.
+    """Search over the clusters of a partition, exact unless asked for an approximate one.
 
     Linear costs go to FAISS as a search for the largest inner product of `[f v_a, -1]` and `[v_b, u_b]` in float32;
     the others are computed in blocks of float64. `slack` bounds the error of a cost that a search returns.
     """
 
-    def __init__(self, partition: Partition, cost: MergeCost) -> None:
+    def __init__(self, partition: Partition, cost: MergeCost, approximate: bool = False) -> None:
         self._partition, self._cost = partition, cost
+        self._lists: InvertedLists | None = None
         self._rows = np.empty((0, 0), np.float32)
         if cost.linear:
-            self._rows = np.empty((len(partition.counts), partition.sums.shape[1] + 1), np.float32)
+            self._rows = np.empty((len(partition.counts), partition.dimension + 1), np.float32)
         self._scale = 0.0
-        self.refresh(partition.alive)
+        alive = partition.alive
+        self.refresh(alive)
+        if approximate:
+            self._lists = InvertedLists(self._rows, alive, list_count(len(alive)), cost.factor)
 
     @property
     def slack(self) -> float:
@@ -36,8 +47,12 @@ class CheapestPartners:
         return self._scale * (_SINGLE_ROUNDING if self._cost.linear else _DOUBLE_ROUNDING)
 
     def refresh(self, names: Int64[np.ndarray, " m"]) -> None:
-        """Take in clusters that are new."""
-        at_once = max(1, _BLOCK_CELLS // self._partition.sums.shape[1])
+        """Take in clusters that are new.
+
+        Raises:
+            ClusteringError: costs are beyond the numbers that a search computes with.
+        """
+        at_once = max(1, _BLOCK_CELLS // self._partition.dimension)
         for begin in range(0, len(names), at_once):
             part = names[begin : begin + at_once]
             terms = self._cost.terms(self._partition, part)
@@ -48,42 +63,47 @@ class CheapestPartners:
             largest = np.einsum("md,md->m", terms.vectors, terms.vectors).max()
             joint = self._cost.joint * (terms.counts * terms.lengths).max()
             self._scale = max(self._scale, offsets.max() + self._cost.factor * largest + joint)
+        if self._cost.linear and self._scale > np.finfo(np.float32).max:
+            raise ClusteringError(NOT_FINITE)
+        if self._lists:
+            self._lists.refresh(names)
 
     def search(
         self, names: Int64[np.ndarray, " m"], k: int
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
         """The k cheapest partners of each named cluster among all others, and their costs, ascending.
 
-        With k or fewer other clusters, all of them.
+        With k or fewer other clusters, all of them. An approximate search looks into more lists for a larger k, into
+        all of them in the end; where it finds fewer than k, the rest are named -1.
         """
         alive = self._partition.alive
         k = min(k, len(alive) - 1)
+        if self._cost.linear:
+            return self._by_product(names, alive, k)
         found, costs = np.empty((len(names), k), np.int64), np.empty((len(names), k))
-        at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive) if not self._cost.linear else 4 * (k + 1), 1))
-        base = self._rows[alive] if self._cost.linear else self._cost.terms(self._partition, alive)
+        at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive), 1))
+        base = self._cost.terms(self._partition, alive)
         for begin in range(0, len(names), at_once):
             part = slice(begin, begin + at_once)
-            if isinstance(base, Terms):
-                found[part], costs[part] = self._in_block(names[part], alive, base, k)
-            else:
-                found[part], costs[part] = self._by_product(names[part], alive, base, k)
+            found[part], costs[part] = self._in_block(names[part], alive, base, k)
         return found, costs
 
     def _by_product(
-        self,
-        names: Int64[np.ndarray, " m"],
-        alive: Int64[np.ndarray, " c"],
-        base: Float32[np.ndarray, "c d1"],
-        k: int,
+        self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], k: int
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
+        own = self._rows[names, -1].astype(np.float64)
+        probes = probe_count(k)
+        if self._lists and k < len(alive) - 1 and self._lists.pay(len(alive), probes):
+            best = self._lists.search(names, alive, k, probes)
+            return best.names, own[:, None] - best.values
+        if k <= _SHORT:
+            best = largest_products(self._rows, names, alive, self._cost.factor, k)
+            return best.names, own[:, None] - best.values
         import faiss
 
-        query = self._rows[names]
-        own = query[:, -1].astype(np.float64)
-        query[:, :-1] *= self._cost.factor
-        query[:, -1] = -1
         faiss.omp_set_num_threads(torch.get_num_threads())
-        products, places = faiss.knn(query, base, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
+        query = as_queries(self._rows[names], self._cost.factor)
+        products, places = faiss.knn(query, self._rows[alive], k + 1, metric=faiss.METRIC_INNER_PRODUCT)
         partners = alive[places]
         costs = own[:, None] - products
         costs[partners == names[:, None]] = np.inf  # itself, which another may have pushed out of the list

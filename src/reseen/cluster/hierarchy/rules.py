@@ -8,6 +8,8 @@ from jaxtyping import Float32, Int64
 
 Rule = Literal["chain", "absorb", "match"]
 
+_ROWS_AT_ONCE = 2048
+
 
 class Groups:
     """Names joined in groups; a group goes by its smallest name (union-find with path halving)."""
@@ -48,8 +50,12 @@ class Standing:
 
     def __init__(self, rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"]) -> None:
         """Clusters of rows, named as in `start`; a row is central when it is near the mean of all."""
-        from_center = rows - rows.mean(axis=0, dtype=np.float64) if len(rows) else rows
-        distance = np.round(np.einsum("nd,nd->n", from_center, from_center), 9)
+        center = rows.sum(axis=0, dtype=np.float64) / max(1, len(rows))
+        distance = np.empty(len(rows))
+        for begin in range(0, len(rows), _ROWS_AT_ONCE):
+            from_center = rows[begin : begin + _ROWS_AT_ONCE] - center
+            distance[begin : begin + _ROWS_AT_ONCE] = np.einsum("nd,nd->n", from_center, from_center)
+        distance = np.round(distance, 9)
         central = np.empty(len(rows), np.int64)
         central[np.argsort(distance, kind="stable")] = np.arange(len(rows))
         self._central, self._counts = central, np.ones(len(rows), np.int64)

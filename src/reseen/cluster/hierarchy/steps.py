@@ -10,6 +10,7 @@ from reseen.cluster.hierarchy.candidates import DECIMALS, CandidatePairs, Pairs
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.partition import Partition
+from reseen.cluster.hierarchy.partners import NOT_FINITE
 from reseen.cluster.hierarchy.rules import Groups, Standing, choose
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared import SharedPairs
@@ -19,14 +20,25 @@ from reseen.errors import ClusteringError
 Plan = Callable[[int, int], int]
 """From the number of steps done and the clusters left to the merges of the next step; 0 ends."""
 
+Progress = Callable[[int], None]
+"""Called with the number of merges just made."""
+
+
+def no_progress(merges: int) -> None:
+    """Show nothing."""
+
 
 def merge_steps(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings, plan: Plan
+    rows: Float32[np.ndarray, "n d"],
+    start: Int64[np.ndarray, " n"],
+    settings: HierarchySettings,
+    plan: Plan,
+    progress: Progress = no_progress,
 ) -> list[Pairs]:
     """The merges of each step, from the clusters named in `start`; ends early where nothing can merge.
 
     Raises:
-        ClusteringError: a cost is not finite.
+        ClusteringError: a cost is not finite, or all pairs are needed and do not fit into memory.
     """
     source, standing = _source(rows, start, settings), Standing(rows, start)
     merges: list[Pairs] = []
@@ -43,6 +55,7 @@ def merge_steps(
             joined.join(one, other)
         source.merge(joined.targets())
         standing.merge(joined.targets())
+        progress(len(first))
     return merges
 
 
@@ -72,7 +85,8 @@ def _source(
         return SharedPairs(rows, start, settings)
     if settings.linkage == "single":
         return SinglePairs(rows, start, settings)
-    return CandidatePairs(Partition.starting_with(rows, start), MergeCost(settings))
+    partition = Partition.starting_with(rows, start)
+    return CandidatePairs(partition, MergeCost(settings), settings.approximates(len(partition.alive)))
 
 
 def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: Standing) -> Pairs:
@@ -82,9 +96,7 @@ def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing
     while True:
         first, second, cost = source.cheapest(asked)
         if len(cost) and not np.isfinite(cost[: wanted + 1]).all():
-            raise ClusteringError(
-                "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"
-            )
+            raise ClusteringError(NOT_FINITE)
         within = len(cost)
         if settings.stop == "distance":
             within = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))

@@ -16,6 +16,7 @@ from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.partners import CheapestPartners
 from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.cluster.hierarchy.steps import Progress, no_progress
 
 _LIST = 3
 
@@ -28,7 +29,7 @@ def is_reducible(settings: HierarchySettings) -> bool:
     return average or ward
 
 
-def reciprocal_tree(partition: Partition, cost: MergeCost) -> Pairs:
+def reciprocal_tree(partition: Partition, cost: MergeCost, progress: Progress = no_progress) -> Pairs:
     """All merges down to one cluster, by cost; `partition` is used up."""
     nearest = _Nearest(partition, cost)
     height = np.zeros(len(partition.counts))
@@ -43,6 +44,7 @@ def reciprocal_tree(partition: Partition, cost: MergeCost) -> Pairs:
         # Rounding must not put a merge before the merges it is made of.
         height[first] = np.maximum(nearest.cost[first], np.maximum(height[first], height[second]))
         merges.append((first, second, height[first]))
+        progress(len(first))
         target = np.arange(len(height))
         target[second] = first
         changed = partition.merge(target)

@@ -1,14 +1,42 @@
-"""One page that shows a run: scores, curves, clusters and ranked lists, in a single file."""
+"""Pages in single files: a run with its scores, curves, clusters and ranked lists; a clustering; one cluster."""
 
-from reseen.evaluate.report.content import ClusterSheet, Crop, RankedAnswer, RankedList, ReportContent
+from reseen.evaluate.report.clusters import (
+    ClustersContent,
+    Figure,
+    SheetGroup,
+    TreeContent,
+    render_clusters,
+    render_tree,
+    write_clusters_page,
+    write_tree_page,
+)
+from reseen.evaluate.report.content import (
+    ClusterSheet,
+    Crop,
+    CropTree,
+    Leaf,
+    RankedAnswer,
+    RankedList,
+    ReportContent,
+)
 from reseen.evaluate.report.page import render, write_report
 
 __all__ = [
     "ClusterSheet",
+    "ClustersContent",
     "Crop",
+    "CropTree",
+    "Figure",
+    "Leaf",
     "RankedAnswer",
     "RankedList",
     "ReportContent",
+    "SheetGroup",
+    "TreeContent",
     "render",
+    "render_clusters",
+    "render_tree",
+    "write_clusters_page",
     "write_report",
+    "write_tree_page",
 ]

@@ -5,17 +5,47 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 Crop = UInt8[np.ndarray, "h w 3"]
 """RGB, 0 to 255, at its natural size."""
 
 
+class Leaf(NamedTuple):
+    """One crop at the foot of a tree."""
+
+    image: Crop
+    label: str
+    """A sign or two under the crop, such as its camera."""
+    words: str
+    """What to say about it under the pointer."""
+
+
+@dataclass(frozen=True)
+class CropTree:
+    """How the crops of a cluster were joined, to be drawn."""
+
+    matrix: Float64[np.ndarray, "k_minus_1 4"]
+    """SciPy's linkage matrix; heights never fall."""
+    leaves: Sequence[Leaf]
+    """One for each leaf of the matrix, in its order."""
+    heights: str
+    """What a height is, such as `merge cost`."""
+    note: str = ""
+    """A sentence under the tree."""
+
+
 class ClusterSheet(NamedTuple):
-    """Some crops that training took for one person."""
+    """Some crops that were taken for one person."""
 
     title: str
     images: Sequence[Crop]
+    note: str = ""
+    """A few words under the title."""
+    words: Sequence[str] = ()
+    """What to say about each crop under the pointer; its place where there are none."""
+    tree: CropTree | None = None
+    """Drawn when it is asked for."""
 
 
 class RankedAnswer(NamedTuple):

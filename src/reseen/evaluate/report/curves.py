@@ -10,10 +10,21 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reseen.evaluate.report.axes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Chart,
+    axis,
+    drawing,
+    grid,
+)
 from reseen.evaluate.report.scale import percent, short, ticks, whole_ticks
 
-_WIDTH, _HEIGHT = 340, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 8, 8, 28
 _STYLES = 4
 _SIZES = ("smallest", "median_size", "largest")
 
@@ -24,16 +35,6 @@ class Series:
 
     name: str
     values: Sequence[float | None]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart of the page: its drawing, and a legend for the title when there is more than one line."""
-
-    title: str
-    last: str
-    drawing: Markup
-    legend: list[tuple[str, int]]
 
 
 def charts(rounds: Sequence[Mapping[str, Any]]) -> list[Chart]:
@@ -78,12 +79,16 @@ def _chart(
         return None
     last = next((value for value in reversed(kept[0].values) if value is not None), None)
     legend = [(one.name, place % _STYLES) for place, one in enumerate(kept)] if len(kept) > 1 else []
-    drawing = line_chart(title, rounds, kept, write)
-    return Chart(title, write(last) if last is not None and not legend else "", drawing, legend)
+    words = f"{write(last)} at the end" if last is not None and not legend else ""
+    return Chart(title, words, line_chart(title, rounds, kept, write), legend)
 
 
 def line_chart(
-    title: str, rounds: Sequence[int], series: Sequence[Series], write: Callable[[float], str] = short
+    title: str,
+    rounds: Sequence[int],
+    series: Sequence[Series],
+    write: Callable[[float], str] = short,
+    name: str = "round",
 ) -> Markup:
     """Draw series over rounds.
 
@@ -92,6 +97,7 @@ def line_chart(
         rounds: round numbers, ascending.
         series: one or more lines with at least one number in all.
         write: how a value is written at the axis and under the pointer.
+        name: what is counted along the axis.
 
     Raises:
         ValueError: no series holds a number, or lengths differ.
@@ -103,43 +109,22 @@ def line_chart(
         )
     levels = ticks(min(0.0, *values), max(values))
     x, y = (
-        _axis(rounds[0], rounds[-1], _LEFT, _WIDTH - _RIGHT),
-        _axis(levels[0], levels[-1], _HEIGHT - _BOTTOM, _TOP),
+        axis(rounds[0], rounds[-1], LEFT, WIDTH - RIGHT),
+        axis(levels[0], levels[-1], HEIGHT - BOTTOM, TOP),
     )
-    parts = [_grid(levels, y, write), _round_marks(rounds, x)]
+    parts = [grid(levels, y, write), _marks(rounds, x, name)]
     parts += [_line(one, place % _STYLES, rounds, x, y) for place, one in enumerate(series)]
-    parts += [_pointer_column(place, rounds, series, x, write) for place in range(len(rounds))]
+    parts += [_pointer_column(place, rounds, series, x, write, name) for place in range(len(rounds))]
     first, last = rounds[0], rounds[-1]
-    words = f"{title}, rounds {first} to {last}: " + "; ".join(_ends(one, write) for one in series)
-    body = Markup("").join(parts)
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, _HEIGHT, words, body
-    )
+    words = f"{title}, {name}s {first} to {last}: " + "; ".join(_ends(one, write) for one in series)
+    return drawing(words, parts)
 
 
-def _axis(low: float, high: float, start: float, stop: float) -> Callable[[float], float]:
-    """A map of values to drawing units; one value alone lies in the middle."""
-    if high == low:
-        return lambda _: (start + stop) / 2
-    return lambda value: round(start + (value - low) / (high - low) * (stop - start), 1)
-
-
-def _grid(levels: Sequence[float], y: Callable[[float], float], write: Callable[[float], str]) -> Markup:
-    lines = [
-        Markup(
-            '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
-            '<text class="tick end" x="{}" y="{}">{}</text>'
-        ).format(_LEFT, _WIDTH - _RIGHT, y(level), y(level), _LEFT - 8, y(level) + 4, write(level))
-        for level in levels
-    ]
-    return Markup("").join(lines)
-
-
-def _round_marks(rounds: Sequence[int], x: Callable[[float], float]) -> Markup:
+def _marks(rounds: Sequence[int], x: Axis, name: str) -> Markup:
     marks = whole_ticks(rounds[0], rounds[-1])
     return Markup("").join(
-        Markup('<text class="tick middle" x="{}" y="{}">{}{}</text>').format(
-            x(mark), _HEIGHT - 8, "round " if place == 0 else "", mark
+        Markup('<text class="tick middle" x="{}" y="{}">{}{:,}</text>').format(
+            x(mark), HEIGHT - 8, f"{name} " if place == 0 else "", mark
         )
         for place, mark in enumerate(marks)
     )
@@ -149,8 +134,8 @@ def _line(
     series: Series,
     style: int,
     rounds: Sequence[int],
-    x: Callable[[float], float],
-    y: Callable[[float], float],
+    x: Axis,
+    y: Axis,
 ) -> Markup:
     """A path that breaks where a value is missing, and dots while they are few enough to tell apart."""
     steps, pen_down, dots = [], False, []
@@ -171,12 +156,13 @@ def _pointer_column(
     place: int,
     rounds: Sequence[int],
     series: Sequence[Series],
-    x: Callable[[float], float],
+    x: Axis,
     write: Callable[[float], str],
+    word: str,
 ) -> Markup:
     """An invisible strip over one round; the pointer on it shows a guide line and the numbers."""
-    left = (x(rounds[place - 1]) + x(rounds[place])) / 2 if place else _LEFT
-    right = (x(rounds[place]) + x(rounds[place + 1])) / 2 if place + 1 < len(rounds) else _WIDTH - _RIGHT
+    left = (x(rounds[place - 1]) + x(rounds[place])) / 2 if place else LEFT
+    right = (x(rounds[place]) + x(rounds[place + 1])) / 2 if place + 1 < len(rounds) else WIDTH - RIGHT
     shown = [(one.name, one.values[place]) for one in series]
     words = "\n".join(f"{name}: {write(value)}" for name, value in shown if value is not None)
     center = x(rounds[place])
@@ -184,8 +170,8 @@ def _pointer_column(
         '<g class="column"><rect x="{}" y="{}" width="{}" height="{}"/>'
         '<line x1="{}" x2="{}" y1="{}" y2="{}"/><title>{}</title></g>'
     ).format(
-        round(left, 1), _TOP, round(right - left, 1), _HEIGHT - _TOP - _BOTTOM,
-        center, center, _TOP, _HEIGHT - _BOTTOM, f"round {rounds[place]}\n{words}",
+        round(left, 1), TOP, round(right - left, 1), HEIGHT - TOP - BOTTOM,
+        center, center, TOP, HEIGHT - BOTTOM, f"{word} {rounds[place]:,}\n{words}",
     )  # fmt: skip
 
 

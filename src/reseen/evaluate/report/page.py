@@ -2,15 +2,17 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reseen.evaluate.report import scores
+from reseen.evaluate.report.album import Album
 from reseen.evaluate.report.content import ReportContent
 from reseen.evaluate.report.curves import charts
 from reseen.evaluate.report.log_table import log_table
-from reseen.evaluate.report.sheets import Album, cluster_sheets, ranked_lists
+from reseen.evaluate.report.sheets import cluster_sheets, ranked_lists
 from reseen.files import write_text
 
 
@@ -26,19 +28,12 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 def render(content: ReportContent) -> str:
     """The page as text; text from the content is escaped, parts without content are left out."""
-    environment = Environment(
-        loader=PackageLoader("reseen.evaluate.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     album = Album()
     headings, rows = scores.table(content.scores)
-    return environment.get_template("template.html.j2").render(
+    return fill(
+        "report.html.j2",
+        album,
         content=content,
-        version=version("reseen"),
-        style=Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),
         cards=scores.cards(content.scores),
         score_names=list(content.scores),
         score_headings=headings,
@@ -48,5 +43,19 @@ def render(content: ReportContent) -> str:
         log=log_table(content.rounds),
         sheets=cluster_sheets(album, content.sheets),
         ranked=ranked_lists(album, content.ranked),
-        sources=album.sources,
+    )
+
+
+def fill(template: str, album: Album, **values: Any) -> str:
+    """A page from one of the templates; text is escaped, and the album's crops are in the file."""
+    environment = Environment(
+        loader=PackageLoader("reseen.evaluate.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(
+        version=version("reseen"), style=style, sources=album.sources, **values
     )

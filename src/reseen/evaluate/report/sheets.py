@@ -1,68 +1,47 @@
-"""Crops for the page: each distinct crop becomes one JPEG inside the file, however often it is shown."""
+"""Sheets of clusters and ranked lists, with their crops put into the album of the page."""
 
-import base64
-import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
+from markupsafe import Markup
 
+from reseen.evaluate.report.album import Album, Picture
 from reseen.evaluate.report.content import ClusterSheet, Crop, RankedAnswer, RankedList
-
-_QUALITY = 85
+from reseen.evaluate.report.dendrogram import dendrogram
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A crop on the page: the name of its JPEG in the file, its size in pixels, what to read out for it."""
+class ShownSheet:
+    """A cluster on the page."""
 
-    name: str
-    width: int
-    height: int
-    alt: str
-
-
-class Album:
-    """The JPEGs of a page, each distinct crop once."""
-
-    def __init__(self) -> None:
-        self._names: dict[bytes, str] = {}
-        self.sources: dict[str, tuple[str, int, int]] = {}
-        """Name to data URI, width and height."""
-
-    def add(self, image: Crop, alt: str) -> Picture:
-        """Put a crop in, unless it is in already.
-
-        Raises:
-            ValueError: the array is no uint8 RGB image.
-        """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f"a report shows uint8 images (h, w, 3), got {image.dtype} {image.shape}")
-        height, width = image.shape[:2]
-        pixels = np.ascontiguousarray(image)
-        key = hashlib.sha256(pixels.tobytes() + f"{width}x{height}".encode()).digest()
-        if key not in self._names:
-            name = f"crop-{len(self._names)}"
-            self._names[key], self.sources[name] = name, (_data_uri(pixels), width, height)
-        return Picture(self._names[key], width, height, alt)
+    title: str
+    note: str
+    pictures: list[Picture]
+    tree: Markup | None
+    tree_note: str
 
 
 def cluster_sheets(
     album: Album, sheets: Sequence[ClusterSheet | tuple[str, Sequence[Crop]]]
-) -> list[tuple[str, list[Picture]]]:
-    """Titles with their crops put into the album."""
-    return [
-        (
-            title,
-            [
-                album.add(image, f"{title}, image {place} of {len(images)}")
-                for place, image in enumerate(images, 1)
-            ],
-        )
-        for title, images in sheets
-    ]
+) -> list[ShownSheet]:
+    """Sheets with their crops put into the album, and their trees drawn."""
+    made = (
+        sheet if isinstance(sheet, ClusterSheet) else ClusterSheet(sheet[0], sheet[1]) for sheet in sheets
+    )
+    return [_shown_sheet(album, sheet) for sheet in made]
+
+
+def _shown_sheet(album: Album, sheet: ClusterSheet) -> ShownSheet:
+    count = len(sheet.images)
+    words = sheet.words or [f"{sheet.title}, image {place} of {count}" for place in range(1, count + 1)]
+    pictures = [album.add(image, said) for image, said in zip(sheet.images, words, strict=True)]
+    tree = sheet.tree
+    if tree is None:
+        return ShownSheet(sheet.title, sheet.note, pictures, None, "")
+    feet = [(album.add(leaf.image, leaf.words), leaf.label) for leaf in tree.leaves]
+    return ShownSheet(
+        sheet.title, sheet.note, pictures, dendrogram(tree.matrix, feet, tree.heights), tree.note
+    )
 
 
 @dataclass(frozen=True)
@@ -103,9 +82,3 @@ def _shown_list(album: Album, number: int, ranked: RankedList) -> ShownList:
         answers=answers,
         summary=f"{right} of {len(answers)} right" if answers else "no answers",
     )
-
-
-def _data_uri(image: Crop) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,115 @@
+"""The file of vectors that `embed` writes, read again and matched with the crops it was made from."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Float32
+
+from reseen.data.readers import read_training
+from reseen.data.table import ImageTable
+from reseen.errors import ClusteringError, DataError
+from reseen.geometry import unit
+from reseen.records import UNKNOWN_CAMERA, Features
+
+_SIZE = (128, 64)
+"""Height and width in pixels that crops are shown at where the file does not say."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What the file holds; row i of all three is one crop."""
+
+    file: Path
+    paths: tuple[str, ...]
+    cameras: tuple[str | None, ...]
+    """Names, None where unknown."""
+    features: Features
+    size: tuple[int, int]
+    """Height and width of the crops that the encoder saw, in pixels."""
+
+
+def read_vectors(file: Path) -> Vectors:
+    """Read a Parquet file with the columns `path`, `vector` and, where cameras are known, `camera`.
+
+    Raises:
+        DataError: it is no such file, holds no row, or names a crop twice.
+        ClusteringError: a vector is zero or not finite.
+    """
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{file}: not a Parquet file such as `reseen embed` writes ({reason})") from None
+    missing = [name for name in ("path", "vector") if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{file}: lacks the column {' and '.join(missing)}; give the file that `reseen embed` wrote"
+        )
+    paths = tuple(table["path"].to_pylist())
+    if not paths:
+        raise DataError(f"{file}: holds no vector; embed a folder that has crops")
+    if len(set(paths)) < len(paths):
+        twice = Counter(paths).most_common(1)[0][0]
+        raise DataError(f"{file}: names {twice} twice; a crop has one vector")
+    cameras = table["camera"].to_pylist() if "camera" in table.column_names else [None] * len(paths)
+    details = json.loads((table.schema.metadata or {}).get(b"reseen", b"{}"))
+    size = details.get("size", _SIZE)
+    return Vectors(file, paths, tuple(cameras), _features(file, table, paths), (int(size[0]), int(size[1])))
+
+
+def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageTable, str]:
+    """The table of the crops in `vectors`, in their order, and a sentence on crops of the data that have no vector.
+
+    Raises:
+        DataError: the data cannot be read, or lacks a crop.
+    """
+    read = data if isinstance(data, ImageTable) else read_training(Path(data))
+    known, wanted = set(read.paths), set(vectors.paths)
+    missing = [path for path in vectors.paths if path not in known and not (read.root / path).is_file()]
+    if missing:
+        raise DataError(
+            f"{vectors.file}: {len(missing):,} of {len(wanted):,} crops are not in {read.root}, the first is "
+            f"{missing[0]}; give the folder that these vectors were made from, or embed this one"
+        )
+    names = tuple(sorted({camera for camera in vectors.cameras if camera is not None}))
+    number = {name: place for place, name in enumerate(names)}
+    cameras = [UNKNOWN_CAMERA if camera is None else number[camera] for camera in vectors.cameras]
+    left = len(known - wanted)
+    note = f"left out, in {read.root} but without a vector: {left:,} crops" if left else ""
+    return ImageTable(read.root, vectors.paths, np.array(cameras, dtype=np.int64), names), note
+
+
+def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:
+    """Unit rows; rows of another length are brought to it, since directions are what is clustered."""
+    rows = _matrix(file, table)
+    lengths = np.linalg.norm(rows, axis=1)
+    bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if len(bad):
+        raise ClusteringError(
+            f"{file}: {len(bad):,} vectors are zero or not finite, the first is that of {paths[bad[0]]}; "
+            "remove these rows"
+        )
+    vectors = torch.from_numpy(rows)
+    return Features(vectors if bool((np.abs(lengths - 1) <= 1e-3).all()) else unit(vectors))
+
+
+def _matrix(file: Path, table: pa.Table) -> Float32[np.ndarray, "n d"]:
+    column = table["vector"].combine_chunks()
+    lengths = set(column.value_lengths().to_pylist()) if pa.types.is_list(column.type) else set()
+    if pa.types.is_fixed_size_list(column.type):
+        lengths = {column.type.list_size} if not column.null_count else set()
+    if len(lengths) != 1 or None in lengths or not lengths.pop():
+        raise DataError(f"{file}: the column vector must hold as many numbers in every row")
+    try:
+        flat = column.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
+    except pa.ArrowException:
+        raise DataError(f"{file}: the column vector must hold numbers") from None
+    return np.array(flat, dtype=np.float32).reshape(
+        len(column), -1
+    )  # a copy, since Arrow's memory is read-only
