@@ -11,7 +11,7 @@ def recipe_of(tiny_flags):
 
     def make(name, **method_settings):
         if name == "maskpre":  # the map of tiny crops has 4 x 2 cells
-            method_settings = {"mask": {"block": [2], "ramp": 0}, **method_settings}
+            method_settings = {"mask": {"block": 2, "ramp": 0}, **method_settings}
         values = merge(parse_flags(tiny_flags), {"method": {"name": name, **method_settings}})
         known = METHODS[name].settings.model_fields
         values["method"] = {key: value for key, value in values["method"].items() if key in known}

@@ -21,6 +21,8 @@ from reseen.engine.log import RunLog, describe_round
 from reseen.engine.optim import learning_rate, set_learning_rate
 from reseen.engine.recipe import Recipe
 from reseen.errors import TrainingError
+from reseen.geometry import unit
+from reseen.losses import spread
 from reseen.methods import AbstractMethod, Round
 from reseen.records import UNKNOWN_CAMERA, Batch, PseudoLabels, to_index_tensor
 
@@ -73,7 +75,9 @@ def fit(
         trained = time.perf_counter()
         rate = learning_rate(settings, number * settings.iterations - 1)
         seconds = (extracted - began, clustered - extracted, trained - clustered)
-        record = describe_round(number, plan.clustering, losses, rate, images, seconds)
+        record = describe_round(
+            number, plan.clustering, spread(unit(features.vectors)), losses, rate, images, seconds
+        )
         write_clusters(training.folder, training.crops.table, plan.clustering.labels)
         on_clusters(number, plan.clustering.labels)
         log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost

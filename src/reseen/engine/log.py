@@ -12,6 +12,9 @@ from reseen.files import storage_error, write_text
 
 LOG = "log.jsonl"
 
+_COLLAPSED = 0.3
+"""A spread below this is told of."""
+
 
 @dataclass(frozen=True)
 class RoundRecord:
@@ -30,6 +33,8 @@ class RoundRecord:
     median_size: float
     largest: int
     """Images in the smallest, middle and largest cluster."""
+    feature_spread: float
+    """How far the clustered features point apart: 1 everywhere, 0 where all are one (see `reseen.losses.spread`)."""
     size_spread: float
     """Standard deviation of cluster sizes over their mean."""
     eps: float | None
@@ -56,6 +61,7 @@ class RoundRecord:
 def describe_round(
     number: int,
     clustering: Clustering,
+    spread: float,
     losses: dict[str, float],
     rate: float,
     images: int,
@@ -73,6 +79,7 @@ def describe_round(
         smallest=quality.smallest,
         median_size=quality.median_size,
         largest=quality.largest,
+        feature_spread=spread,
         size_spread=quality.size_spread,
         eps=clustering.eps,
         learning_rate=rate,
@@ -81,7 +88,16 @@ def describe_round(
         extract_seconds=extracting,
         cluster_seconds=clustering_seconds,
         train_seconds=training,
-        notes=clustering.notes,
+        notes=(*clustering.notes, *_collapse(spread)),
+    )
+
+
+def _collapse(spread: float) -> tuple[str, ...]:
+    if spread >= _COLLAPSED:
+        return ()
+    return (
+        f"features are collapsing: their spread is {spread:.2f}, where 1 is everywhere and 0 all alike; lower "
+        "train.learning_rate, or look at what pulls features together",
     )
 
 
@@ -126,7 +142,15 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
     yield from ((f"loss/{name}", value) for name, value in record.losses.items())
-    for name in ("clusters", "noise_share", "size_spread", "eps", "learning_rate", "images_per_second"):
+    for name in (
+        "clusters",
+        "noise_share",
+        "size_spread",
+        "feature_spread",
+        "eps",
+        "learning_rate",
+        "images_per_second",
+    ):
         yield f"round/{name}", float(getattr(record, name))
 
 

@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from reseen.config import Settings
 from reseen.errors import SettingsError
 
+Side = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -30,8 +31,8 @@ class MaskSettings(Settings):
     """`block`: square blocks of cells; `strip`: blocks as wide as the map; `dropout`: every number by itself, to
     compare."""
 
-    block: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (3,)
-    """Side of a block, or height of a strip, in cells; of several each image and view draws one."""
+    block: Side | Annotated[tuple[Side, ...], Field(min_length=1)] = 3
+    """Side of a block, or height of a strip, in cells; of several, such as [3, 5, 7], each image and view draws one."""
 
     share: Share = 0.3
     """Rate at the end of the ramp: about the share of cells that are dropped, less what overlaps."""
@@ -47,9 +48,14 @@ class MaskSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "MaskSettings":
-        if self.kind == "dropout" and (self.seeds == "active" or self.block != (3,)):
+        if self.kind == "dropout" and (self.seeds == "active" or self.block != 3):
             raise ValueError("dropout has no blocks; leave block and seeds out, or take kind block")
         return self
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sizes that are drawn from."""
+        return (self.block,) if isinstance(self.block, int) else self.block
 
     def rate(self, progress: float) -> float:
         """The rate when `progress` (0 to 1) of the training is done."""
@@ -67,7 +73,7 @@ def check_map(settings: MaskSettings, height: int, width: int) -> None:
             "method.mask: the backbone's map has one cell, nothing of it can be masked; give larger crops "
             "(data.height, data.width), or model.last_stride 1"
         )
-    largest = max(settings.block)
+    largest = max(settings.sides)
     if settings.kind == "block" and largest > min(height, width):
         raise SettingsError(
             f"method.mask.block: a block of {largest} x {largest} does not fit a map of {height} x {width} cells; "
@@ -97,8 +103,8 @@ def draw_masks(
         return (torch.rand(maps.shape, generator=generator) >= rate).to(maps.device)
     response = maps.detach().abs().mean(dim=1).cpu() if settings.seeds == "active" else None
     dropped = torch.zeros(count, height, width, dtype=torch.bool)
-    which = torch.randint(0, len(settings.block), (count,), generator=generator)
-    for place, side in enumerate(settings.block):
+    which = torch.randint(0, len(settings.sides), (count,), generator=generator)
+    for place, side in enumerate(settings.sides):
         some = which == place
         block = (side, width if settings.kind == "strip" else side)
         weights = response[some] if response is not None else None
