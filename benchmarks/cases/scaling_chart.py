@@ -1,4 +1,4 @@
-"""A log-log drawing of time against the number of rows, as one SVG that stands by itself."""
+"""A log-log drawing of processor time against the number of rows, as one SVG that stands by itself."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ def draw(record: dict[str, Any]) -> str:
     parts = {name: part for name, part in record["parts"].items() if part["runs"]}
     runs = [run for part in parts.values() for run in part["runs"]]
     x = _scale([run["rows"] for run in runs], _LEFT, _WIDTH - _RIGHT)
-    y = _scale([run["seconds"] for run in runs], _HEIGHT - _BOTTOM, _TOP)
+    y = _scale([run["processor_seconds"] for run in runs], _HEIGHT - _BOTTOM, _TOP)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         'font-family="sans-serif" font-size="13">',
-        "<title>Seconds against rows of hierarchical clustering, both logarithmic</title>",
+        "<title>Processor seconds against rows of hierarchical clustering, both logarithmic</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        *_grid(sorted({run["rows"] for run in runs}), [run["seconds"] for run in runs], x, y),
+        *_grid(sorted({run["rows"] for run in runs}), [run["processor_seconds"] for run in runs], x, y),
     ]
     for place, (name, part) in enumerate(parts.items()):
         lines += _line(place, name, part, x, y)
@@ -47,7 +47,9 @@ def _grid(
             f'<text x="{x(count)}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{count // 1000}k</text>'
         )
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    lines.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">rows of 256 dimensions</text>')
+    lines.append(
+        f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">rows; seconds on one thread</text>'
+    )
     return lines
 
 
@@ -55,7 +57,7 @@ def _line(
     place: int, name: str, part: dict[str, Any], x: Callable[[float], float], y: Callable[[float], float]
 ) -> list[str]:
     color, dash = _COLORS[place % len(_COLORS)], _DASHES[place % len(_DASHES)]
-    points = [(x(run["rows"]), y(run["seconds"])) for run in part["runs"]]
+    points = [(x(run["rows"]), y(run["processor_seconds"])) for run in part["runs"]]
     path = "M" + "L".join(f"{across} {up}" for across, up in points)
     level = _TOP + 14 + 38 * place
     left = _WIDTH - _RIGHT + 16
