@@ -1,6 +1,7 @@
 """Every command as it is meant to be used."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -120,6 +121,21 @@ def test_embed_leaves_unreadable_crops_out(reseen_says, trained, make_images, tm
     table = pq.read_table(tmp_path / "v.parquet")
     assert table["path"].to_pylist() == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
     assert table["camera"].null_count == 5
+
+
+def test_names_that_are_no_text_go_through_embedding_and_clustering(
+    reseen_says, trained, make_images, tmp_path
+):
+    data = make_images(*[f"{index}.jpg" for index in range(12)])
+    (data / "3.jpg").rename(data / os.fsdecode(b"\xff.jpg"))
+    vectors = tmp_path / "v.parquet"
+    for command in (("embed", trained), ("cluster", trained), ("cluster", vectors)):
+        out = vectors if command[0] == "embed" else tmp_path / f"{command[1].name}.csv"
+        code, _, err = reseen_says(*command, "--data", data, "--out", out, "--quiet")
+        assert code == 0, err
+        assert "\\xff.jpg" in (
+            out.read_text() if out.suffix == ".csv" else pq.read_table(out)["path"].to_pylist()
+        )
 
 
 def test_recipes_lists_and_prints_what_can_be_trained_again(reseen_says, tmp_path):

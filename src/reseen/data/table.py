@@ -79,6 +79,13 @@ class ImageTable:
             times=None if self.times is None else self.times[index],
         )
 
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        r"""Paths for files and screens: bytes in a name that are no UTF-8 are written as `\xNN`."""
+        return tuple(
+            path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for path in self.paths
+        )
+
     @property
     def has_cameras(self) -> bool:
         """True when the camera of at least one crop is known."""

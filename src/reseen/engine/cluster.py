@@ -199,7 +199,7 @@ def _as_csv(outcome: Outcome) -> str:
         other = int(found.other[row])
         writer.writerow(
             (
-                table.paths[row],
+                table.texts[row],
                 outcome.camera(row),
                 int(labels[row]),
                 _cosine(found.similarity[row]),

@@ -48,7 +48,7 @@ class Outcome:
     def words(self, row: int) -> str:
         """Path, camera and similarities of a crop."""
         found, camera = self.membership, self.camera(row)
-        parts = [self.material.crops.table.paths[row], *([f"camera {camera}"] if camera else [])]
+        parts = [self.material.crops.table.texts[row], *([f"camera {camera}"] if camera else [])]
         if not np.isnan(found.similarity[row]):
             parts.append(f"similarity {found.similarity[row]:.2f}")
         if not np.isnan(found.other_similarity[row]):

@@ -17,7 +17,7 @@ def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels) -> Non
     cameras = [None if c == UNKNOWN_CAMERA else table.camera_names[c] for c in table.cameras]
     rows = pa.table(
         {
-            "path": pa.array(table.paths, pa.string()),
+            "path": pa.array(table.texts, pa.string()),
             "camera": pa.array(cameras, pa.string()),
             "cluster": pa.array(labels.labels, pa.int64()),
         }

@@ -79,7 +79,7 @@ def _embed_part(encoder: Encoder, crops: Crops, device: torch.device) -> pa.Tabl
     names, cameras = crops.table.camera_names, crops.table.cameras
     return pa.table(
         {
-            "path": pa.array(crops.table.paths, pa.string()),
+            "path": pa.array(crops.table.texts, pa.string()),
             "camera": pa.array([None if c == UNKNOWN_CAMERA else names[c] for c in cameras], pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), encoder.dimension),
         }

@@ -65,7 +65,7 @@ def _facts(run: Run) -> dict[str, str]:
 
 def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
     """The largest clusters and some noise; a spread of images from each."""
-    rows = {path: row for row, path in enumerate(training.table.paths)}
+    rows = {path: row for row, path in enumerate(training.table.texts)}
     members = read_clusters(run.folder)
     clusters = [cluster for cluster in members if cluster != NOISE]
     # The largest tell of fused people, the middle of the usual case, the smallest of fragments.

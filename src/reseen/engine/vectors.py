@@ -70,7 +70,7 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
         DataError: the data cannot be read, or lacks a crop.
     """
     read = data if isinstance(data, ImageTable) else read_training(Path(data))
-    known, wanted = set(read.paths), set(vectors.paths)
+    known, wanted = dict(zip(read.texts, read.paths, strict=True)), set(vectors.paths)
     missing = [path for path in vectors.paths if path not in known and not (read.root / path).is_file()]
     if missing:
         raise DataError(
@@ -80,9 +80,10 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
     names = tuple(sorted({camera for camera in vectors.cameras if camera is not None}))
     number = {name: place for place, name in enumerate(names)}
     cameras = [UNKNOWN_CAMERA if camera is None else number[camera] for camera in vectors.cameras]
-    left = len(known - wanted)
+    left = len(known.keys() - wanted)
     note = f"left out, in {read.root} but without a vector: {left:,} crops" if left else ""
-    return ImageTable(read.root, vectors.paths, np.array(cameras, dtype=np.int64), names), note
+    paths = tuple(known.get(path, path) for path in vectors.paths)
+    return ImageTable(read.root, paths, np.array(cameras, dtype=np.int64), names), note
 
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:

@@ -28,7 +28,10 @@ def test_link_loops_end(make_images):
 def test_names_that_are_no_text_are_read(make_images):
     root = make_images("1.png")
     (root / "1.png").rename(root / os.fsdecode(b"\xff.png"))
-    assert len(read_training(root).fingerprint) == 64
+    table = read_training(root)
+    assert len(table.fingerprint) == 64
+    assert table.texts == ("\\xff.png",)
+    assert table.path(0).is_file()
 
 
 def test_market_names_in_a_bare_folder_give_cameras(make_images):
