@@ -27,11 +27,13 @@ from benchmarks.ceiling import knowing_people
 from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
 import reseen
+from reseen.data.occlusion import Occlusion
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.score import retrieve
 from reseen.files import write_text
 
+OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -89,13 +91,15 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     with knowing_people(pool) if arm.true_clusters else nullcontext():
         run = reseen.train(recipe, pool, folder, resume=True, on_clusters=watcher(folder, pool))
     trained = time.perf_counter()
-    result = retrieve(run, protocol.benchmark(arguments.data)).score()
+    retrieval = retrieve(run, protocol.benchmark(arguments.data), occlusions=OCCLUSIONS)
+    result = retrieval.score()
     record = {
         "protocol": protocol.name,
         "arm": arm.name,
         "text": arm.text,
         "seed": seed,
         "score": result.to_json(),
+        "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
         "clusters": rounds[-1] if (rounds := noted(folder)) else None,
         "seconds": {
             "training": round(sum(row["seconds"] for row in run.log), 1),

@@ -123,6 +123,29 @@ def test_embed_leaves_unreadable_crops_out(reseen_says, trained, make_images, tm
     assert table["camera"].null_count == 5
 
 
+def test_evaluate_with_a_part_of_every_query_hidden(reseen_says, trained, crowd, tmp_path):
+    scores = []
+    for place in range(2):
+        file = tmp_path / f"{place}.json"
+        flags = ("--occlude", "0.4", "--half", "upper", "--seed", "3", "--json", file, "--quiet")
+        code, out, err = reseen_says("evaluate", trained, "--data", crowd, *flags)
+        assert code == 0, err
+        assert "40% covered" in out
+        assert "upper half only" in out
+        scores.append(json.loads(file.read_text()))
+    assert scores[0] == scores[1]
+    plain = reseen.score(trained, crowd, quiet=True).to_json()
+    assert scores[0]["mAP"] == plain["mAP"]
+    assert {name: part["queries"] for name, part in scores[0]["occluded"].items()} == {
+        "40% covered": plain["queries"],
+        "upper half only": plain["queries"],
+    }
+    assert scores[0]["occluded"]["40% covered"]["mAP"] != plain["mAP"]
+    code, _, err = reseen_says("evaluate", trained, "--data", crowd, "--occlude", "1.5")
+    assert code == 2
+    assert "above 0 and below 1, found 1.5" in err
+
+
 def test_names_that_are_no_text_go_through_embedding_and_clustering(
     reseen_says, trained, make_images, tmp_path
 ):

@@ -1,10 +1,20 @@
 """`reseen evaluate`."""
 
 from pathlib import Path
+from typing import Literal
 
 
 def evaluate(
-    run: Path, *, data: Path, json: Path | None = None, report: Path | None = None, quiet: bool = False
+    run: Path,
+    *,
+    data: Path,
+    occlude: float | None = None,
+    half: Literal["upper", "lower"] | None = None,
+    seed: int = 0,
+    student: bool = False,
+    json: Path | None = None,
+    report: Path | None = None,
+    quiet: bool = False,
 ) -> None:
     """Score the last round of a run on query and gallery.
 
@@ -14,6 +24,14 @@ def evaluate(
         A run folder.
     data
         A folder in the Market-1501 layout, or a manifest with splits and identities.
+    occlude
+        Also score with this share of every query crop covered by a rectangle, such as 0.3.
+    half
+        Also score with queries of which only this half is seen.
+    seed
+        Where the rectangles lie; the same seed covers the same part of the same crop in every run.
+    student
+        Score the network that learned, where the method scores its average over training.
     json
         Also write the score to this file.
     report
@@ -25,6 +43,7 @@ def evaluate(
 
     from rich.console import Console
 
+    from reseen.data.occlusion import Occlusion
     from reseen.engine.report import report_run
     from reseen.engine.run import open_run
     from reseen.engine.score import read_benchmark, retrieve
@@ -32,15 +51,21 @@ def evaluate(
     from reseen.files import write_text
 
     opened = open_run(run)
-    retrieval = retrieve(opened, read_benchmark(data), quiet=quiet)
-    score = retrieval.score()
+    occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
+    occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
+    benchmark = read_benchmark(data)
+    retrieval = retrieve(opened, benchmark, occlusions=occlusions, student=student, quiet=quiet)
+    score, hidden = retrieval.score(), retrieval.occluded_scores()
     console = Console(highlight=False)
-    console.print(score_table({run.resolve().name: score}))
+    console.print(score_table({run.resolve().name: score, **hidden}, change="change"))
     if json is not None:
         record = {
             "run": str(run),
             "rounds": opened.rounds_done,
             **score.to_json(),
+            "occluded": {name: part.to_json() for name, part in hidden.items()},
+            "seed": seed,
+            "student": student,
             "unreadable": retrieval.unreadable,
         }
         write_text(json, json_format.dumps(record, indent=1) + "\n")

@@ -1,11 +1,12 @@
 """The crops of a run: a table, its pixels, and only the rows that could be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from reseen.data.occlusion import Occlusion
 from reseen.data.pixels import PixelStore, open_pixels
 from reseen.data.settings import DataSettings
 from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
@@ -21,6 +22,8 @@ class Crops:
     store: PixelStore
     store_rows: Int64[Tensor, " n"]
     """The row of each readable crop in the store, which knows the unreadable ones too."""
+    occlusion: Occlusion | None = None
+    """What is hidden of every crop, to see how well a network does then."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -34,14 +37,17 @@ class Crops:
 
     def select(self, rows: Int64[np.ndarray, " m"]) -> "Crops":
         """Some of the crops, in the order given."""
-        return Crops(self.table.select(rows), self.store, self.store_rows[to_index_tensor(rows)])
+        return replace(self, table=self.table.select(rows), store_rows=self.store_rows[to_index_tensor(rows)])
 
     def __len__(self) -> int:
         return len(self.table)
 
     def images(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b 3 h w"]:
         """Pixels of some crops."""
-        return self.store.images(self.store_rows[rows])
+        images = self.store.images(self.store_rows[rows])
+        if self.occlusion is None:
+            return images
+        return self.occlusion.hide(images, [self.table.paths[row] for row in rows.tolist()])
 
     @property
     def cameras(self) -> Int64[np.ndarray, " n"] | None:

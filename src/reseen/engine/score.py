@@ -1,11 +1,13 @@
 """Score a run on query and gallery. Identities are read here, after training, and nowhere before."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from reseen.data.evaluation_table import EvaluationTable
+from reseen.data.occlusion import Occlusion
 from reseen.data.readers import read_evaluation
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
@@ -40,6 +42,8 @@ class Retrieval:
     task: RetrievalTask
     query: Crops
     gallery: Crops
+    occluded: Mapping[str, RetrievalTask]
+    """The same task with queries of which a part is hidden, by the name of the occlusion."""
 
     @property
     def unreadable(self) -> dict[str, list[str]]:
@@ -49,6 +53,10 @@ class Retrieval:
     def score(self) -> RetrievalScore:
         """By the Market-1501 protocol."""
         return metrics.score(self.task)
+
+    def occluded_scores(self) -> dict[str, RetrievalScore]:
+        """By the same protocol, with each occlusion of the queries."""
+        return {name: metrics.score(task) for name, task in self.occluded.items()}
 
 
 def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> RetrievalScore:
@@ -62,10 +70,21 @@ def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> Re
     return retrieve(run, read_benchmark(data), quiet=quiet).score()
 
 
-def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieval:
-    """Features of query and gallery beside the truth; unreadable crops are left out on both sides."""
+def retrieve(
+    run: Run,
+    benchmark: Benchmark,
+    *,
+    occlusions: Sequence[Occlusion] = (),
+    student: bool = False,
+    quiet: bool = False,
+) -> Retrieval:
+    """Features of query and gallery beside the truth; unreadable crops are left out on both sides.
+
+    With `occlusions`, features of the queries with a part hidden, too; with `student`, those of the network that
+    learned, where the method scores a momentum teacher.
+    """
     device = scoring_device(run)
-    encoder = run.encoder().to(device)
+    encoder = run.encoder(student).to(device)
     tables = {"query": benchmark.query, "gallery": benchmark.gallery}
     opened = {
         name: open_crops(table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
@@ -78,11 +97,17 @@ def retrieve(run: Run, benchmark: Benchmark, *, quiet: bool = False) -> Retrieva
             view.say(*(f"{name}: {note}" for note in crops.notes))
             features = extract(encoder, crops, device, view.phase(f"{name}: features", len(crops)))
             sides.append((crops, features, table.identities[crops.store_rows.numpy()]))
+        hidden = {}
+        for occlusion in occlusions:
+            crops = replace(sides[0][0], occlusion=occlusion)
+            progress = view.phase(f"query, {occlusion.name}: features", len(crops))
+            hidden[occlusion.name] = extract(encoder, crops, device, progress)
     (query, query_features, query_ids), (gallery, gallery_features, gallery_ids) = sides
     task = RetrievalTask(
         query_features, gallery_features, query_ids, query.table.cameras, gallery_ids, gallery.table.cameras
     )
-    return Retrieval(task, query, gallery)
+    occluded = {name: replace(task, query=features) for name, features in hidden.items()}
+    return Retrieval(task, query, gallery, occluded)
 
 
 def scoring_device(run: Run) -> torch.device:

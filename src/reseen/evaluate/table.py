@@ -10,8 +10,10 @@ from rich.text import Text
 from reseen.evaluate.metrics import RetrievalScore
 
 
-def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") -> Group:
-    """One row per named score (such as before and after); two or more get a last row with the gain in points.
+def score_table(
+    scores: Mapping[str, RetrievalScore], title: str = "Retrieval", change: str = "gain"
+) -> Group:
+    """One row per named score (such as before and after); with two or more, what the last differs by.
 
     Raises:
         ValueError: no score is given.
@@ -29,7 +31,7 @@ def score_table(scores: Mapping[str, RetrievalScore], title: str = "Retrieval") 
         table.add_row(name, *cells, style="bold" if last and len(shown) > 1 else None, end_section=last)
     if len(shown) > 1:
         pairs = zip(shares(shown[0]), shares(shown[-1]), strict=True)
-        table.add_row(Text("gain", style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
+        table.add_row(Text(change, style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
     # A caption of the table would be folded to the width of the table.
     return Group(table, Text(_caption(shown[-1]), style="dim"))
 
