@@ -67,9 +67,40 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     arms.append(
         Arm("sphere-contrast", "hierarchical clusters under the loss of cluster contrast", (), contrast)
     )
-    shared = ("--method.hierarchy.metric", "jaccard")
-    arms.append(Arm("sphere-contrast-shared", "the same by shared neighbors", shared, contrast))
+    plain = ("--method.hierarchy.metric", "sqeuclidean")
+    arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
+    for regularizer, weight in (("none", "0"), ("size", "0.003")):
+        flags = (_REGULARIZER[0], regularizer, _REGULARIZER[1], weight)
+        text = f"sphere contrast, regularizer {regularizer}"
+        arms.append(Arm(f"sphere-contrast-{regularizer}", text, flags, contrast))
+    arms.extend(_mask_arms())
     return tuple(arms)
+
+
+def _mask_arms() -> tuple[Arm, ...]:
+    """The parts of `maskpre`, one by one, and its open choices."""
+    recipe = _HERE / "market-mini-maskpre.yaml"
+    off = ("--method.visual-weight", "0", "--method.temporal-weight", "0")
+    choices = {
+        "one-view": ("the whole map, clusters alone", ("--method.masked-views", "1", *off)),
+        "two-views": ("two masked views, clusters alone", off),
+        "visual": ("and visual consistency", off[2:]),
+        "temporal": ("two masked views and temporal consistency", off[:2]),
+        "no-head": ("without the prediction head", ("--method.predictor-hidden", "0")),
+        "no-stop": ("targets follow the gradient", ("--method.stop-gradient", "false")),
+        "strip": ("masks as wide as the map", ("--method.mask.kind", "strip")),
+        "dropout": ("numbers dropped by themselves", ("--method.mask.kind", "dropout")),
+        "active": ("masks where the map responds", ("--method.mask.seeds", "active")),
+        "fixed": ("the rate fixed from the start", ("--method.mask.ramp", "0")),
+        "whole-teacher": ("the teacher sees whole maps", ("--method.teacher-mask", "none")),
+        "student": ("the student is scored", ("--method.score-with", "student")),
+        "teacher-clusters": ("the teacher's features are clustered", ("--method.cluster-with", "teacher")),
+        "hierarchy": ("hierarchical clusters", ("--method.clustering", "hierarchy")),
+    }
+    arms = [
+        Arm(f"maskpre-{name}", f"maskpre, {text}", flags, recipe) for name, (text, flags) in choices.items()
+    ]
+    return (Arm("maskpre", "mask prediction, all parts", (), recipe), *arms)
 
 
 _MINI_ARMS = (

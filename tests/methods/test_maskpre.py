@@ -71,6 +71,7 @@ def test_gradients_reach_the_head_and_the_student_and_never_the_teacher(begin):
         ({"teacher_mask": "none", "triplet_weight": 1.0}, {"clusters", "visual", "temporal"}),
         ({"mask": {"kind": "dropout", "ramp": 0}}, {"clusters", "visual", "temporal"}),
         ({"mask": {"block": [1, 2], "seeds": "active", "ramp": 0}}, {"clusters", "visual", "temporal"}),
+        ({"classes": "classifier", "triplet_weight": 1.0}, {"clusters", "visual", "temporal"}),
         ({"clustering": "hierarchy", "cluster_with": "teacher"}, {"clusters", "visual", "temporal"}),
     ],
 )

@@ -23,7 +23,7 @@ from reseen.data.sampler import PkSampler
 from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
-from reseen.memory import CentroidMemory
+from reseen.memory import CentroidMemory, Classifier
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
@@ -59,6 +59,7 @@ class MaskPre(AbstractMethod):
             nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
         )
         self._memory: CentroidMemory | None = None
+        self._classifier: Classifier | None = None
         self._steps = 0
 
     def networks(self) -> list[nn.Module]:
@@ -75,6 +76,8 @@ class MaskPre(AbstractMethod):
         clustering = self._cluster(features)
         labels = to_index_tensor(clustering.labels.labels).to(around.device)
         self._memory = CentroidMemory(features.vectors.to(around.device), labels, self._settings.memory)
+        if self._settings.classes == "classifier":
+            self._classifier = Classifier(self._memory.vectors, self._settings.classifier_rate)
         sampler = PkSampler(clustering.labels, self._settings.sampler, around.generator, around.cameras)
         return Round(clustering, sampler.batches(iterations))
 
@@ -99,8 +102,11 @@ class MaskPre(AbstractMethod):
         return Step(terms, mean, labels)
 
     def after_step(self, step: Step) -> None:
-        """Move the centroids towards the mean of both views, and the teacher towards the student."""
-        self._centroids.update(step.features, step.labels)
+        """Move the centroids towards the mean of both views (or the classifier on), and the teacher along."""
+        if self._classifier is not None:
+            self._classifier.learn()
+        else:
+            self._centroids.update(step.features, step.labels)
         self._teacher.follow(self._around.encoder)
         self._steps += 1
 
@@ -139,7 +145,10 @@ class MaskPre(AbstractMethod):
 
     def _clusters(self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, features = self._settings, unit(vectors)
-        loss = cluster_contrast(features, labels, self._centroids.vectors, settings.temperature)
+        if self._classifier is not None:
+            loss = self._classifier.loss(features, labels, settings.temperature)
+        else:
+            loss = cluster_contrast(features, labels, self._centroids.vectors, settings.temperature)
         if settings.triplet_weight:
             loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
         return loss

@@ -84,6 +84,13 @@ class MaskPreSettings(MethodSettings):
     temperature: Annotated[float, Field(gt=0)] = 0.05
     """Divides similarities before the softmax; smaller is harder."""
 
+    classes: Literal["centroids", "classifier"] = "centroids"
+    """What crops are told apart by: centroids that follow the batches, or the weights of a classifier that learns
+    and starts each round at the clusters' mean directions."""
+
+    classifier_rate: Annotated[float, Field(gt=0)] = 3.5e-4
+    """Learning rate of the classifier (Adam, begun anew each round)."""
+
     triplet_weight: Weight = 0.0
     """Weight of a soft batch-hard triplet loss beside the contrast."""
 

@@ -47,6 +47,7 @@ def charts(rounds: Sequence[Mapping[str, Any]]) -> list[Chart]:
         _chart("Clusters", numbers, [_flat(rounds, "clusters")], short),
         _chart("Images in no cluster", numbers, [_flat(rounds, "noise_share")], percent),
         _chart("Cluster sizes", numbers, [_flat(rounds, key) for key in _SIZES], short),
+        _chart("Spread of features", numbers, [_flat(rounds, "feature_spread")], short),
         _chart("Images per second", numbers, [_flat(rounds, "images_per_second")], short),
         _chart("Seconds per round", numbers, [_flat(rounds, "seconds")], short),
     ]
