@@ -80,7 +80,8 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     recipe = load_recipe(arguments.recipe or arm.recipe or protocol.recipe, flags)
     settings = shareable(recipe, str(arguments.weights))
     if target.is_file():
-        if json.loads(target.read_text())["recipe"] != settings:
+        made = json.loads(target.read_text())["recipe"]  # settings that came later had their defaults
+        if Recipe.parse(made, target.name) != Recipe.parse(settings, "now"):
             raise SystemExit(
                 f"{target}: was made with other settings; delete it, or write to other --results"
             )

@@ -6,12 +6,14 @@ from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
 from cases.knn import KNN
+from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
 from cases.training_step import TRAINING_STEP
 
 CASES: tuple[Case, ...] = (
     PIXELS,
     TRAINING_STEP,
+    MASK_STEP,
     KNN,
     CLUSTERING_MARKET,
     CLUSTERING_MSMT17,

@@ -86,7 +86,7 @@ class MaskPre(AbstractMethod):
         settings, encoder = self._settings, self._around.encoder
         maps = self._views(encoder.maps(batch.images))
         masks = self._masks(encoder, maps)
-        vectors = [_vectors(encoder, view, kept) for view, kept in zip(maps, masks, strict=True)]
+        vectors = _vectors(encoder, maps, masks)
         labels = batch.labels[: len(vectors[0])]
         terms = {"clusters": torch.stack([self._clusters(view, labels) for view in vectors]).mean()}
         predictions = [self._predictor(view) for view in vectors]
@@ -173,8 +173,7 @@ class MaskPre(AbstractMethod):
         """The teacher's vectors of the same views, or of whole maps."""
         teacher = self._teacher.encoder
         seen = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
-        views = self._views(teacher.maps(batch.images))
-        return [_vectors(teacher, view, kept) for view, kept in zip(views, seen, strict=True)]
+        return _vectors(teacher, self._views(teacher.maps(batch.images)), seen)
 
     def _regions(self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> Float[Tensor, ""]:
         """How far the hidden cells are from what the region head makes of the others."""
@@ -199,9 +198,12 @@ def _grid(encoder: Encoder) -> tuple[int, int]:
     return encoder.grid
 
 
-def _vectors(encoder: Encoder, maps: Tensor, kept: Mask | None) -> Float[Tensor, "b d"]:
-    """Vectors after the neck, not of unit length yet."""
-    return encoder.neck(encoder.pooling(maps, kept)).float()
+def _vectors(encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
+    """Vectors of views after the neck, not of unit length yet; views of one map share what they can."""
+    pooling = encoder.pooling
+    lifted = {id(view): pooling.lift(view) for view in {id(view): view for view in maps}.values()}
+    pairs = zip(maps, masks, strict=True)
+    return [encoder.neck(pooling.gather(lifted[id(view)], kept)).float() for view, kept in pairs]
 
 
 def _crossed(predictions: list[Tensor], targets: list[Tensor], stop_gradient: bool) -> Float[Tensor, ""]:

@@ -13,7 +13,7 @@ from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.models.backbone import Backbone, as_map, build_backbone
 from reseen.models.norm import fix_norm_groups
-from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, TokenPooling
+from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
 from reseen.models.settings import ModelSettings
 
 
@@ -87,7 +87,7 @@ class Encoder(nn.Module):
         return self.embed(self.maps(images))
 
 
-def _pooling(settings: ModelSettings, backbone: Backbone) -> nn.Module:
+def _pooling(settings: ModelSettings, backbone: Backbone) -> Pooling:
     if backbone.tokens:
         if settings.pooling == "gem":
             raise SettingsError(

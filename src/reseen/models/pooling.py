@@ -1,11 +1,29 @@
 """From what a backbone gives (a map or tokens) to one vector per image, over all cells or those that a mask keeps."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
-class GeneralizedMeanPooling(nn.Module):
+class Pooling(ABC, nn.Module):
+    """Pools in two halves, so that several masks of one map share the first."""
+
+    def forward(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
+        """One vector per image."""
+        return self.gather(self.lift(maps), kept)
+
+    def lift(self, maps: Tensor) -> Tensor:
+        """What does not depend on the mask, in float32."""
+        return maps.float()
+
+    @abstractmethod
+    def gather(self, lifted: Tensor, kept: Bool[Tensor, "b c y x"] | None) -> Float[Tensor, "b d"]:
+        """Pool what `lift` made over what is kept, or over everything."""
+
+
+class GeneralizedMeanPooling(Pooling):
     r"""$(\mathrm{mean}_{yx} \max(x, \epsilon)^p)^{1/p}$ per channel, with a learned exponent that starts at 3.
 
     p = 1 is the average of the positive part, p to infinity the maximum.
@@ -17,25 +35,28 @@ class GeneralizedMeanPooling(nn.Module):
         self.exponent = nn.Parameter(torch.tensor(float(exponent)))
         self.epsilon = epsilon
 
-    def forward(
-        self, maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None = None
+    def lift(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b d y x"]:
+        """Powers, in float32 since they overflow in half precision."""
+        return maps.float().clamp_min(self.epsilon).pow(self.exponent)
+
+    def gather(
+        self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
-        """Pool each channel over the map, in float32 since powers overflow in half precision."""
-        powered = maps.float().clamp_min(self.epsilon).pow(self.exponent)
-        return _mean(powered, kept).pow(1.0 / self.exponent)
+        """The root of the mean power of each channel."""
+        return _mean(lifted, kept).pow(1.0 / self.exponent)
 
 
-class AveragePooling(nn.Module):
+class AveragePooling(Pooling):
     """The mean over the map."""
 
-    def forward(
-        self, maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None = None
+    def gather(
+        self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
         """Average each channel over the map."""
-        return _mean(maps.float(), kept)
+        return _mean(lifted, kept)
 
 
-class TokenPooling(nn.Module):
+class TokenPooling(Pooling):
     """One vector from a transformer's tokens: the class token, or the mean of the patch tokens."""
 
     def __init__(self, prefix_tokens: int, average: bool) -> None:
@@ -43,13 +64,13 @@ class TokenPooling(nn.Module):
         self.prefix_tokens = prefix_tokens
         self.average = average
 
-    def forward(
-        self, tokens: Float[Tensor, "b t d"], kept: Bool[Tensor, "b c y x"] | None = None
+    def gather(
+        self, lifted: Float[Tensor, "b t d"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
         """Pick or average; a class token sees everything, whatever the mask."""
         if not self.average:
-            return tokens[:, 0].float()
-        patches = tokens[:, self.prefix_tokens :].float()
+            return lifted[:, 0]
+        patches = lifted[:, self.prefix_tokens :]
         if kept is None:
             return patches.mean(dim=1)
         weight = kept.flatten(2).transpose(1, 2).to(patches)

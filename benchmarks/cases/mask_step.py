@@ -1,0 +1,100 @@
+"""A training step of mask prediction against one of cluster contrast, with the same network and the same batches."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import reseen
+from cases.case import Case, Options, row, timed
+from cases.memory import peak_bytes, reset_peak
+from reseen.data.toy import draw_crowd
+from reseen.engine.console import RunView
+from reseen.engine.extract import extract
+from reseen.engine.fit import train_round
+from reseen.engine.train import prepare
+from reseen.methods import Round
+from reseen.models.masking import MaskSettings, draw_masks
+
+GOAL = 1.35
+"""Largest ratio of the steps."""
+
+_STEPS = 4
+_NETWORK = (
+    "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
+    "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
+    "--method.dbscan.eps", "auto", "--method.jaccard.k1", "15",
+)  # fmt: skip
+_ARMS = {
+    "all parts": ("--method.mask.ramp", "0"),
+    "without the teacher": ("--method.mask.ramp", "0", "--method.temporal-weight", "0"),
+}
+
+
+def _run(options: Options) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        crowd = Path(folder) / "crowd"
+        draw_crowd(crowd, people=20, cameras=4, images_per_camera=6, progress=False)
+        iterations = 1 if options.quick else _STEPS
+        steps: dict[str, Callable[[], None]] = {}
+        added: dict[str, int] = {}
+        for name, (method, flags) in {
+            "cluster contrast": ("cluster-contrast", ()),
+            **{name: ("maskpre", flags) for name, flags in _ARMS.items()},
+        }.items():
+            recipe = reseen.load_recipe(method, [*_NETWORK, *flags, "--train.iterations", str(iterations)])
+            training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
+            steps[name] = _steps(training, iterations)
+            steps[name]()
+            before = reset_peak()
+            steps[name]()
+            added[name] = peak_bytes() - before
+        baseline, *others = timed(options.repeat, *steps.values())
+        masks = timed(options.repeat, _masks(iterations))[0]
+    rows = [
+        row(
+            f"mask prediction, {name}",
+            seconds,
+            against="cluster contrast, the same network and batches",
+            against_seconds=baseline,
+            limit="one more forward pass for the teacher: about 1.3" if name == "all parts" else "ratio 1",
+            note=f"adds {added[name] / 1e6:.0f} MB in a step, cluster contrast {added['cluster contrast'] / 1e6:.0f}",
+            goal_met=sum(seconds) / sum(baseline) <= GOAL
+            if name == "all parts" and not options.quick
+            else None,
+        )
+        for name, seconds in zip(_ARMS, others, strict=True)
+    ]
+    rows.append(
+        row(
+            "both masks of every step",
+            masks,
+            against="the step of cluster contrast",
+            against_seconds=baseline,
+            limit="the goal is under 0.01",
+            goal_met=None if options.quick else sum(masks) / sum(baseline) < 0.01,
+        )
+    )
+    return {"rows": rows}
+
+
+def _steps(training: Any, iterations: int) -> Callable[[], None]:
+    features = extract(training.encoder, training.crops, training.fabric.device)
+    plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's
+    batches = list(plan.batches)
+    return lambda: train_round(training, Round(plan.clustering, batches), 1, RunView(1, quiet=True)) and None
+
+
+def _masks(iterations: int) -> Callable[[], None]:
+    maps, generator = torch.randn(64, 1280, 8, 4), torch.Generator().manual_seed(0)
+
+    def work() -> None:
+        for _ in range(2 * iterations):
+            draw_masks(maps, MaskSettings(), 0.3, generator)
+
+    return work
+
+
+MASK_STEP = Case("mask-step", f"at most {GOAL} times a step of cluster contrast; masks under 1 %", _run)
