@@ -55,7 +55,9 @@ def rounds_of(results: Path, protocol: str, arm: str) -> list[list[dict[str, flo
 
 def draw(arms: dict[str, list[list[dict[str, float]]]], out: Path) -> None:
     """Write the figure."""
-    pyplot.rcParams.update({"svg.hashsalt": "reseen", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
+    pyplot.rcParams.update(
+        {"svg.hashsalt": "reseen", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
+    )
     figure, axes = pyplot.subplots(1, len(PANELS), figsize=(3 * len(PANELS), 2.9), layout="constrained")
     colors = pyplot.get_cmap("viridis")(np.linspace(0, 0.9, len(arms)))
     for axis, (key, title) in zip(axes, PANELS.items(), strict=True):
