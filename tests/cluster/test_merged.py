@@ -44,7 +44,7 @@ def test_fewer_than_two_clusters_are_an_error_that_says_what_to_do(clusters, sma
 
 def test_crops_of_a_tracklet_start_as_one_cluster_and_are_merged_by_their_mean():
     features, _ = people([6, 6, 6], spread=0.9)
-    tracklets = np.array([0, 0, 0, 1, 1, -1, 2, 2, 2, 3, 3, 3, -1, 4, 4, 4, 4, 4])
+    tracklets = np.array([0, 0, 1, 1, 1, -1, 0, 2, 2, 3, 3, 3, -1, 4, 4, 4, 4, 4])
     chosen = HierarchySettings(stop="clusters", clusters=3, share=None, regularizer="none")
     found = merge_features(features, chosen, tracklets=tracklets)
     for tracklet in range(5):
