@@ -7,7 +7,7 @@ from typing import Any
 _WIDTH, _HEIGHT = 760, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 250, 16, 44
 _COLORS = ("#1f5fa8", "#c2571a", "#3d8b4f", "#7a4a9e")
-_DASHES = ("", "7 3", "2 3", "9 3 2 3")
+_DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 
 
 def draw(record: dict[str, Any]) -> str:
