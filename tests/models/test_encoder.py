@@ -148,4 +148,6 @@ def test_raw_vectors_are_those_of_the_sphere_with_lengths_of_their_own():
     assert lengths.std() > 1e-3
     assert torch.allclose(raw / lengths[:, None], sphere, atol=1e-6)
     trained = encoder(feature="raw")(torch.randn(32, 3, 64, 32))
-    assert float(trained.detach().square().sum(dim=1).mean()) == pytest.approx(1, abs=1e-3)  # by the neck's batch norm
+    assert float(trained.detach().square().sum(dim=1).mean()) == pytest.approx(
+        1, abs=1e-3
+    )  # by the neck's batch norm
