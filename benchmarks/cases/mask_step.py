@@ -10,23 +10,15 @@ import torch
 import reseen
 from cases.case import Case, Options, row, timed
 from cases.memory import peak_bytes, reset_peak
+from cases.training_step import NETWORK, pipeline
 from reseen.data.toy import draw_crowd
-from reseen.engine.console import RunView
-from reseen.engine.extract import extract
-from reseen.engine.fit import train_round
 from reseen.engine.train import prepare
-from reseen.methods import Round
 from reseen.models.masking import MaskSettings, draw_masks
 
 GOAL = 1.35
 """Largest ratio of the steps."""
 
 _STEPS = 4
-_NETWORK = (
-    "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
-    "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
-    "--method.dbscan.eps", "auto", "--method.jaccard.k1", "15",
-)  # fmt: skip
 _ARMS = {
     "all parts": ("--method.mask.ramp", "0"),
     "without the teacher": ("--method.mask.ramp", "0", "--method.temporal-weight", "0"),
@@ -44,9 +36,9 @@ def _run(options: Options) -> dict[str, Any]:
             "cluster contrast": ("cluster-contrast", ()),
             **{name: ("maskpre", flags) for name, flags in _ARMS.items()},
         }.items():
-            recipe = reseen.load_recipe(method, [*_NETWORK, *flags, "--train.iterations", str(iterations)])
+            recipe = reseen.load_recipe(method, [*NETWORK, *flags, "--train.iterations", str(iterations)])
             training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
-            steps[name] = _steps(training, iterations)
+            steps[name] = pipeline(training, iterations)
             steps[name]()
             before = reset_peak()
             steps[name]()
@@ -78,13 +70,6 @@ def _run(options: Options) -> dict[str, Any]:
         )
     )
     return {"rows": rows}
-
-
-def _steps(training: Any, iterations: int) -> Callable[[], None]:
-    features = extract(training.encoder, training.crops, training.fabric.device)
-    plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's
-    batches = list(plan.batches)
-    return lambda: train_round(training, Round(plan.clustering, batches), 1, RunView(1, quiet=True)) and None
 
 
 def _masks(iterations: int) -> Callable[[], None]:

@@ -23,7 +23,7 @@ GOAL = 0.95
 """Share of the bare network's rate that the pipeline must keep."""
 
 _STEPS = 4
-_FLAGS = (
+NETWORK = (
     "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
     "--method.dbscan.eps", "auto", "--method.jaccard.k1", "15",
@@ -36,13 +36,13 @@ def _run(options: Options) -> dict[str, Any]:
         crowd = Path(folder) / "crowd"
         draw_crowd(crowd, people=20, cameras=4, images_per_camera=6, progress=False)
         iterations = 1 if options.quick else _STEPS
-        flags = [*_FLAGS, "--train.iterations", str(iterations)]
+        flags = [*NETWORK, "--train.iterations", str(iterations)]
         recipe = reseen.load_recipe("cluster-contrast", flags)
         training = prepare(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
-        pipeline = _pipeline(training, iterations)
+        whole = pipeline(training, iterations)
         bare = _bare(training, iterations)
         seconds, bare_seconds, grouped_seconds, plain_seconds = timed(
-            options.repeat, pipeline, bare, _with_norm(16, training), _with_norm(None, training)
+            options.repeat, whole, bare, _with_norm(16, training), _with_norm(None, training)
         )
     images = recipe.method.sampler.batch_size * iterations
     return {
@@ -66,7 +66,8 @@ def _run(options: Options) -> dict[str, Any]:
     }
 
 
-def _pipeline(training: Training, iterations: int) -> Callable[[], None]:
+def pipeline(training: Training, iterations: int) -> Callable[[], None]:
+    """A function that trains so many batches of a round; clustering is done before."""
     features = extract(training.encoder, training.crops, training.fabric.device)
 
     plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's

@@ -24,7 +24,7 @@ def a_step(begin, rounds_before=0, **values):
 def test_without_masks_and_head_views_agree_and_the_loss_is_that_of_one_view(begin):
     training, _, step = a_step(begin, mask={"share": 0.0}, predictor_hidden=0, temporal_weight=0.0)
     assert float(step.terms["visual"].detach()) == pytest.approx(0, abs=1e-5)
-    single = cluster_contrast(step.features, step.labels, training.method._centroids.vectors, 0.05)
+    single = cluster_contrast(step.features, step.labels, training.method.memory.vectors, 0.05)
     assert float(step.terms["clusters"].detach()) == pytest.approx(float(single), rel=1e-4)
 
 
@@ -36,7 +36,7 @@ def test_both_views_carry_the_label_of_their_crop_and_the_terms_are_the_means_of
     assert not torch.equal(*masks)
     vectors = [encoder.neck(encoder.pooling(view, kept)) for view, kept in zip(maps, masks, strict=True)]
     unit = torch.nn.functional.normalize
-    centroids = method._centroids.vectors
+    centroids = method.memory.vectors
     both = [cluster_contrast(unit(view, dim=1), batch.labels, centroids, 0.05) for view in vectors]
     assert float(step.terms["clusters"].detach()) == pytest.approx(float(sum(both).detach()) / 2, rel=1e-4)
     guesses = [method._predictor(view) for view in vectors]

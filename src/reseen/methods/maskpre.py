@@ -18,20 +18,20 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Generator, Tensor, nn
 
-from reseen.cluster import Clustering, center_cameras, cluster_features, merge_features
-from reseen.data.sampler import PkSampler
+from reseen.cluster import Clustering, cluster_features, merge_features
 from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
-from reseen.memory import CentroidMemory, Classifier
-from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
+from reseen.memory import Classifier
+from reseen.methods.base import Round, Step, Surroundings
+from reseen.methods.contrasting import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
 from reseen.models.ema import MomentumTeacher, predictor
 from reseen.models.masking import check_map, draw_masks
 from reseen.models.norm import fix_norm_groups
 from reseen.models.pooling import TokenPooling
-from reseen.records import Batch, Features, to_index_tensor
+from reseen.records import Batch, Features
 
 Mask = Bool[Tensor, "b c y x"]
 
@@ -39,12 +39,11 @@ _SEEDS = 1_000_003
 """Masks of step t are drawn from seed * this + t, so that losses change nothing and a resumed run draws the same."""
 
 
-class MaskPre(AbstractMethod):
+class MaskPre(CentroidContrast):
     """Cluster, and predict what a mask hides."""
 
     def __init__(self, settings: MaskPreSettings, surroundings: Surroundings) -> None:
         super().__init__(settings, surroundings)
-        self._settings = settings
         self.views = settings.augmentations
         self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
         encoder, device = surroundings.encoder, surroundings.device
@@ -58,7 +57,6 @@ class MaskPre(AbstractMethod):
         self._region = (
             nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
         )
-        self._memory: CentroidMemory | None = None
         self._classifier: Classifier | None = None
         self._steps = 0
 
@@ -70,16 +68,19 @@ class MaskPre(AbstractMethod):
         """Student or teacher."""
         return self._teacher.encoder if self._settings.cluster_with == "teacher" else self._around.encoder
 
+    def cluster(self, features: Features) -> Clustering:
+        """As in cluster contrast, or as in sphere contrast."""
+        settings, around = self._settings, self._around
+        if settings.clustering == "hierarchy":
+            return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
+        return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
-        around = self._around
-        clustering = self._cluster(features)
-        labels = to_index_tensor(clustering.labels.labels).to(around.device)
-        self._memory = CentroidMemory(features.vectors.to(around.device), labels, self._settings.memory)
+        """Cluster, start centroids or classifier at the clusters' mean directions, and sample PK batches."""
+        plan = super().begin_round(features, iterations)
         if self._settings.classes == "classifier":
-            self._classifier = Classifier(self._memory.vectors, self._settings.classifier_rate)
-        sampler = PkSampler(clustering.labels, self._settings.sampler, around.generator, around.cameras)
-        return Round(clustering, sampler.batches(iterations))
+            self._classifier = Classifier(self.memory.vectors, self._settings.classifier_rate)
+        return plan
 
     def losses(self, batch: Batch) -> Step:
         """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
@@ -89,7 +90,8 @@ class MaskPre(AbstractMethod):
         vectors = _vectors(encoder, maps, masks)
         labels = batch.labels[: len(vectors[0])]
         terms = {"clusters": torch.stack([self._clusters(view, labels) for view in vectors]).mean()}
-        predictions = [self._predictor(view) for view in vectors]
+        guessed = settings.visual_weight or settings.temporal_weight
+        predictions = [self._predictor(view) for view in vectors] if guessed else []
         if settings.visual_weight and len(vectors) == 2:
             apart = _crossed(predictions, vectors, settings.stop_gradient)
             terms["visual"] = settings.visual_weight * apart
@@ -106,7 +108,7 @@ class MaskPre(AbstractMethod):
         if self._classifier is not None:
             self._classifier.learn()
         else:
-            self._centroids.update(step.features, step.labels)
+            self.memory.update(step.features, step.labels)
         self._teacher.follow(self._around.encoder)
         self._steps += 1
 
@@ -129,26 +131,12 @@ class MaskPre(AbstractMethod):
         if self._region is not None:
             self._region.load_state_dict(_under("region.", state))
 
-    @property
-    def _centroids(self) -> CentroidMemory:
-        if self._memory is None:
-            raise RuntimeError("there are no centroids before begin_round")
-        return self._memory
-
-    def _cluster(self, features: Features) -> Clustering:
-        settings, around = self._settings, self._around
-        if settings.center_cameras and around.cameras is not None:
-            features = center_cameras(features, around.cameras)
-        if settings.clustering == "hierarchy":
-            return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
-        return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
-
     def _clusters(self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, features = self._settings, unit(vectors)
         if self._classifier is not None:
             loss = self._classifier.loss(features, labels, settings.temperature)
         else:
-            loss = cluster_contrast(features, labels, self._centroids.vectors, settings.temperature)
+            loss = cluster_contrast(features, labels, self.memory.vectors, settings.temperature)
         if settings.triplet_weight:
             loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
         return loss

@@ -7,8 +7,7 @@ from pydantic import Field, model_validator
 from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.data.sampler import SamplerSettings
-from reseen.memory import CentroidSettings
-from reseen.methods.base import MethodSettings
+from reseen.methods.contrasting import ContrastSettings
 from reseen.models.ema import TeacherSettings
 from reseen.models.masking import MaskSettings
 from reseen.neighbors import JaccardSettings
@@ -16,7 +15,7 @@ from reseen.neighbors import JaccardSettings
 Weight = Annotated[float, Field(ge=0)]
 
 
-class MaskPreSettings(MethodSettings):
+class MaskPreSettings(ContrastSettings):
     """Every open choice of the reconstruction, with the default we hold most likely."""
 
     name: Literal["maskpre"] = "maskpre"
@@ -35,9 +34,6 @@ class MaskPreSettings(MethodSettings):
 
     smallest_cluster: Annotated[int, Field(ge=1)] = 2
     """Clusters of fewer crops sit the round out, where the clustering is `hierarchy`."""
-
-    center_cameras: bool = False
-    """Cluster what is left of each feature without the mean feature of its camera."""
 
     cluster_with: Literal["student", "teacher"] = "student"
     """Whose features are clustered."""
@@ -77,12 +73,6 @@ class MaskPreSettings(MethodSettings):
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
     """The batches."""
-
-    memory: CentroidSettings = CentroidSettings()
-    """The centroids."""
-
-    temperature: Annotated[float, Field(gt=0)] = 0.05
-    """Divides similarities before the softmax; smaller is harder."""
 
     classes: Literal["centroids", "classifier"] = "centroids"
     """What crops are told apart by: centroids that follow the batches, or the weights of a classifier that learns
