@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -30,8 +31,12 @@ import reseen
 from reseen.data.occlusion import Occlusion
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
+from reseen.engine.run import Run
 from reseen.engine.score import retrieve
+from reseen.evaluate import RetrievalTask, score
 from reseen.files import write_text
+from reseen.geometry import unit
+from reseen.records import Features
 
 OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
 RESULTS = Path(__file__).parent / "results"
@@ -101,6 +106,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
         "seed": seed,
         "score": result.to_json(),
         "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
+        "parts": parts_of(retrieval.task, run),
         "clusters": rounds[-1] if (rounds := noted(folder)) else None,
         "seconds": {
             "training": round(sum(row["seconds"] for row in run.log), 1),
@@ -118,6 +124,20 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     }
     write_text(target, json.dumps(record, indent=1) + "\n")
     Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {result.mean_average_precision:.1%}")
+
+
+def parts_of(task: RetrievalTask, run: Run) -> dict | None:
+    """Scores by the vectors of whole images and of patches alone, where there are both."""
+    if run.recipe.model.patches is None:
+        return None
+    channels = run.encoder().channels
+    blocks = {"global": slice(0, channels), "patch": slice(channels, None)}
+    return {name: score(_cut(task, block)).to_json() for name, block in blocks.items()}
+
+
+def _cut(task: RetrievalTask, block: slice) -> RetrievalTask:
+    sides = [Features(unit(side.vectors[:, block])) for side in (task.query, task.gallery)]
+    return replace(task, query=sides[0], gallery=sides[1])
 
 
 def shareable(recipe: Recipe, weights: str) -> dict:

@@ -73,7 +73,7 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
         flags = (_REGULARIZER[0], regularizer, _REGULARIZER[1], weight)
         text = f"sphere contrast, regularizer {regularizer}"
         arms.append(Arm(f"sphere-contrast-{regularizer}", text, flags, contrast))
-    arms.extend(_mask_arms())
+    arms.extend((*_mask_arms(), *_patch_arms()))
     return tuple(arms)
 
 
@@ -101,6 +101,54 @@ def _mask_arms() -> tuple[Arm, ...]:
         Arm(f"maskpre-{name}", f"maskpre, {text}", flags, recipe) for name, (text, flags) in choices.items()
     ]
     return (Arm("maskpre", "mask prediction, all parts", (), recipe), *arms)
+
+
+def _patch_arms() -> tuple[Arm, ...]:
+    """Both branches of `global-patch`, their forms, and what is put in their place."""
+    recipe = _HERE / "market-mini-global-patch.yaml"
+    no_patches = ("--method.discrimination.weight", "0", "--method.image-patches.weight", "0")
+    no_global = ("--method.global-weight", "0")
+    clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4")
+    clusters += ("--method.clusters.memory.update", "hard", "--method.clusters.memory.momentum", "0.2")
+    clusters += ("--method.sampler.clusters-per-batch", "16")
+    choices = {
+        "global": ("the global branch alone", no_patches),
+        "global-uniform": (
+            "the global branch alone, neighbors weigh alike",
+            (*no_patches, "--method.loss.weights", "uniform"),
+        ),
+        "global-self": (
+            "the global branch alone, softened self-weight",
+            (*no_patches, "--method.loss.weights", "self"),
+        ),
+        "global-summed": (
+            "the global branch alone, summed probability",
+            (*no_patches, "--method.loss.kind", "summed"),
+        ),
+        "global-regression": (
+            "the global branch alone, regression with hard negatives",
+            (*no_patches, "--method.loss.kind", "regression"),
+        ),
+        "global-instance": (
+            "the global branch alone, nobody credible but the crop",
+            (*no_patches, "--method.warmup", "1"),
+        ),
+        "patch": ("patches alone", no_global),
+        "discrimination": ("the patch-based loss alone", (*no_global, *no_patches[2:])),
+        "image-patches": ("the image-level loss alone", (*no_global, *no_patches[:2])),
+        "uniform": ("all, neighbors weigh alike", ("--method.loss.weights", "uniform")),
+        "learned": ("all, patches that learn where to look", ("--model.patches.generator", "learned")),
+        "1-patch": ("all, one patch", ("--model.patches.count", "1")),
+        "3-patches": ("all, three patches", ("--model.patches.count", "3")),
+        "8-patches": ("all, eight patches", ("--model.patches.count", "8")),
+        "clusters": ("patches beside the loss of cluster contrast", clusters),
+        "from-clusters": ("credible by hierarchical clusters", ("--method.credible.source", "clusters")),
+    }
+    arms = [
+        Arm(f"global-patch-{name}", f"global-patch, {text}", flags, recipe)
+        for name, (text, flags) in choices.items()
+    ]
+    return (Arm("global-patch", "global and patch, all losses", (), recipe), *arms)
 
 
 _MINI_ARMS = (

@@ -60,3 +60,19 @@ def test_rows_of_unknown_tracklet_start_alone():
     assert tracklet_groups(None, 3).tolist() == [0, 1, 2]
     assert tracklet_groups(np.array([1, -1, 1, 0, -1]), 5).tolist() == [1, 2, 1, 0, 3]
     assert tracklet_groups(np.array([-1, -1]), 2).tolist() == [0, 1]
+
+
+def test_doubtful_crops_sit_out_by_their_distance_to_means():
+    features, _ = people([8, 8, 8, 8], spread=1.2)
+    chosen = HierarchySettings(stop="clusters", clusters=5, share=None, linkage="single", regularizer="none")
+    whole = merge_features(features, chosen).labels.labels
+    means = np.stack([features.numpy[whole == cluster].mean(axis=0) for cluster in range(whole.max() + 1)])
+    nearest = (features.numpy @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T).argmax(axis=1)
+    some = merge_features(features, chosen, drop_doubtful=True)
+    assert 0 < (nearest != whole).sum() < len(whole)
+    assert np.array_equal(some.labels.labels == -1, nearest != whole)
+    assert np.array_equal(
+        np.unique(whole[nearest == whole]), np.unique(whole)
+    )  # the others keep their numbers
+    assert np.array_equal(some.labels.labels[nearest == whole], whole[nearest == whole])
+    assert f"{(nearest != whole).mean():.0%} of the crops are nearer to another" in some.notes[0]

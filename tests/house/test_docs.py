@@ -16,11 +16,13 @@ import reseen
 from reseen import errors
 from reseen.cli.app import build_app
 from reseen.config import merge, parse_flags
+from reseen.data.warp import WarpSettings
 from reseen.engine import recipe as recipe_module
 from reseen.engine.cluster_settings import hierarchy_settings
 from reseen.engine.log import RoundRecord
 from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
 from reseen.methods import METHODS
+from reseen.models.patches import PatchSettings
 
 SECTIONS = ("method", "model", "augmentation", "data", "train")
 SETTING = re.compile(rf"(?:recipe\.|--)?((?:{'|'.join(SECTIONS)})(?:\.[a-z0-9_-]+)+)(?:[ :=].*)?")
@@ -191,6 +193,10 @@ def _shows(shown, value):
 def _defaults(recipe, path):
     """The default of a setting; for those of methods, of every method that has it."""
     roots = [entry.settings() for entry in METHODS.values()] if path.startswith("method.") else [recipe]
+    if path.startswith("model.patches."):  # without them there are none to have defaults
+        roots, path = [PatchSettings()], path.removeprefix("model.patches.")
+    elif path.startswith("augmentation.warp."):
+        roots, path = [WarpSettings()], path.removeprefix("augmentation.warp.")
     for value in roots:
         for part in path.removeprefix("method.").split("."):
             value = getattr(value, part, LookupError)

@@ -12,7 +12,17 @@ def recipe_of(tiny_flags):
     def make(name, **method_settings):
         if name == "maskpre":  # the map of tiny crops has 4 x 2 cells
             method_settings = {"mask": {"block": 2, "ramp": 0}, **method_settings}
-        values = merge(parse_flags(tiny_flags), {"method": {"name": name, **method_settings}})
+        model = {}
+        if name == "global-patch":
+            model = {"patches": {"count": 2, "dimension": 8}}
+            tiny = {
+                "sampler": {"clusters_per_batch": 8, "images_per_cluster": 1},
+                "credible": {"count": 4, "threshold": 0.1},
+                "warmup": 0,
+                "image_patches": {"dimension": 4},
+            }
+            method_settings = {**tiny, **method_settings}
+        values = merge(parse_flags(tiny_flags), {"model": model, "method": {"name": name, **method_settings}})
         known = METHODS[name].settings.model_fields
         values["method"] = {key: value for key, value in values["method"].items() if key in known}
         return Recipe.parse(values, name)

@@ -12,6 +12,7 @@ def evaluate(
     half: Literal["upper", "lower"] | None = None,
     seed: int = 0,
     student: bool = False,
+    part: Literal["both", "global", "patch"] | None = None,
     json: Path | None = None,
     report: Path | None = None,
     quiet: bool = False,
@@ -32,6 +33,8 @@ def evaluate(
         Where the rectangles lie; the same seed covers the same part of the same crop in every run.
     student
         Score the network that learned, where the method scores its average over training.
+    part
+        Score vectors of whole images or of patches alone, where the method learned both.
     json
         Also write the score to this file.
     report
@@ -54,7 +57,7 @@ def evaluate(
     occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
     occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
     benchmark = read_benchmark(data)
-    retrieval = retrieve(opened, benchmark, occlusions=occlusions, student=student, quiet=quiet)
+    retrieval = retrieve(opened, benchmark, occlusions=occlusions, student=student, part=part, quiet=quiet)
     score, hidden = retrieval.score(), retrieval.occluded_scores()
     console = Console(highlight=False)
     console.print(score_table({run.resolve().name: score, **hidden}, change="change"))
@@ -66,6 +69,7 @@ def evaluate(
             "occluded": {name: part.to_json() for name, part in hidden.items()},
             "seed": seed,
             "student": student,
+            "part": part,
             "unreadable": retrieval.unreadable,
         }
         write_text(json, json_format.dumps(record, indent=1) + "\n")

@@ -5,6 +5,7 @@ from jaxtyping import Int64
 
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.membership import measure_membership
 from reseen.errors import TrainingError
 from reseen.records import NOISE, Features, PseudoLabels
 
@@ -24,8 +25,12 @@ def merge_features(
     settings: HierarchySettings,
     smallest: int = 1,
     tracklets: Int64[np.ndarray, " n"] | None = None,
+    drop_doubtful: bool = False,
 ) -> Clustering:
     """Grow clusters bottom-up, from crops or from tracklets; those with fewer than `smallest` images become noise.
+
+    With `drop_doubtful`, so do images that are nearer to the mean direction of another cluster than to their own's,
+    before sizes are looked at.
 
     Raises:
         TrainingError: fewer than two clusters of that size are left.
@@ -33,7 +38,11 @@ def merge_features(
     start = tracklet_groups(tracklets, len(features))
     hierarchy = grow_hierarchy(features.numpy, settings, start)
     found = hierarchy.labels.labels
-    sizes = np.bincount(found, minlength=1)
+    doubtful = np.zeros(len(found), dtype=bool)
+    if drop_doubtful:
+        membership = measure_membership(features, hierarchy.labels)
+        doubtful = membership.other_similarity > membership.similarity
+    sizes = np.bincount(found[~doubtful], minlength=hierarchy.labels.cluster_count)
     kept = np.flatnonzero(sizes >= smallest)
     if len(kept) < 2:
         raise TrainingError(
@@ -47,4 +56,6 @@ def merge_features(
     dearest = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
     from_tracklets = "" if tracklets is None else f" from {len(np.unique(start))} tracklets"
     note = f"merged {len(found)} crops{from_tracklets} into {len(sizes)} clusters{dearest}"
-    return Clustering(PseudoLabels(number[found]), notes=(*hierarchy.notes, note))
+    left = f"; {doubtful.mean():.0%} of the crops are nearer to another and sit out" if drop_doubtful else ""
+    labels = np.where(doubtful, NOISE, number[found])
+    return Clustering(PseudoLabels(labels), notes=(*hierarchy.notes, note + left))

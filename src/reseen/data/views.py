@@ -1,7 +1,7 @@
 """Augmentation of whole batches as tensors, deterministic under a passed generator.
 
-The order is the field's: color jitter, flip, pad-and-crop, normalize, random erasing. Every image draws its own
-numbers. Sampling follows torchvision's v2 transforms (`RandomHorizontalFlip`, `RandomCrop` with padding,
+The order is the field's: turn and zoom, jitter, flip, pad-and-crop, normalize, random erasing. Every image draws
+its own numbers. Sampling follows torchvision's v2 transforms (`RandomHorizontalFlip`, `RandomCrop` with padding,
 `ColorJitter`, `RandomErasing`), which take one image at a time and would take most of a training step.
 """
 
@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from reseen.config import Settings
 from reseen.data.jitter import JitterSettings, jitter_color
+from reseen.data.warp import WarpSettings, warp
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,6 +38,9 @@ class AugmentationSettings(Settings):
     jitter: JitterSettings | None = None
     """Color jitter; null for none."""
 
+    warp: WarpSettings | None = None
+    """Turning and zooming of every view after the first, where a method takes several; null for none."""
+
 
 def augment(
     images: UInt8[Tensor, "b 3 h w"],
@@ -44,11 +48,16 @@ def augment(
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
     generator: Generator,
+    views_per_crop: int = 1,
 ) -> Float[Tensor, "b 3 h w"]:
     """Random views of `images`, normalized, on the same device and in channels-last memory.
 
-    The generator lives on the CPU, so that a seed means the same views on every device.
+    The batch holds `views_per_crop` of every crop: all crops once, then all again. The generator lives on the CPU, so that a
+    seed means the same views on every device.
     """
+    if settings.warp is not None and views_per_crop > 1:
+        first = len(images) // views_per_crop
+        images = torch.cat([images[:first], warp(images[first:], settings.warp, generator)])
     if settings.jitter is not None:
         images = jitter_color(images, settings.jitter, generator)
     views = normalize(_shift_and_flip(images, settings, generator), mean, std)

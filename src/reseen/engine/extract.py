@@ -46,7 +46,7 @@ def extract(
 def settle_neck(
     encoder: nn.Module, crops: Crops, device: torch.device, progress: Progress = no_progress
 ) -> None:
-    """Give the neck's batch norm the statistics of the data before the first round.
+    """Give the batch norms of neck and patches the statistics of the data before the first round.
 
     A fresh neck passes vectors on as they are, on scales of their own per channel; the first clusters, which
     all later ones grow from, are better when every channel counts alike.
@@ -54,17 +54,17 @@ def settle_neck(
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
-    total = torch.zeros(plain.dimension, dtype=torch.float64)
-    squares = torch.zeros_like(total)
+    sums: dict[nn.BatchNorm1d, tuple[Tensor, Tensor]] = {}
     for rows, images in _batches(crops, plain, device):
-        pooled = plain.pooling(plain.maps(images)).double().cpu()
-        total += pooled.sum(dim=0)
-        squares += pooled.square().sum(dim=0)
+        for norm, given in plain.unsettled(images):
+            numbers = given.double().cpu()
+            total, squares = sums.get(norm, (0.0, 0.0))
+            sums[norm] = total + numbers.sum(dim=0), squares + numbers.square().sum(dim=0)
         progress(len(rows))
-    mean = total / len(crops)
-    variance = (squares / len(crops) - mean.square()).clamp_min(1e-8)
-    plain.neck.get_buffer("running_mean").copy_(mean)
-    plain.neck.get_buffer("running_var").copy_(variance)
+    for norm, (total, squares) in sums.items():
+        mean = total / len(crops)
+        norm.get_buffer("running_mean").copy_(mean)
+        norm.get_buffer("running_var").copy_((squares / len(crops) - mean.square()).clamp_min(1e-8))
     plain.train(training)
 
 

@@ -129,9 +129,12 @@ def _check_finite(training: Training, losses: dict[str, float], number: int) -> 
 def make_batch(training: Training, rows: torch.Tensor, labels: torch.Tensor) -> Batch:
     """Augmented crops with their pseudo labels, on the training device."""
     encoder, device = unwrap(training.encoder), training.fabric.device
-    rows = rows.repeat(training.method.views)
+    count = training.method.views
+    rows = rows.repeat(count)
     pixels = training.crops.images(rows).to(device, non_blocking=True)
-    views = augment(pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator)
+    views = augment(
+        pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count
+    )
     cameras = training.crops.cameras
     known = torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
     return Batch(views, rows.to(device), labels[rows].to(device), known.to(device))

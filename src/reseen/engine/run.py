@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -11,7 +11,7 @@ from reseen.config import read_yaml
 from reseen.engine.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
-from reseen.errors import RunError
+from reseen.errors import RunError, SettingsError
 from reseen.files import write_text
 from reseen.models import Encoder
 
@@ -39,14 +39,23 @@ class Run:
         done = self.rounds_done
         return [row for row in read_log(self.folder) if row["round"] <= done]
 
-    def encoder(self, student: bool = False) -> Encoder:
+    def encoder(
+        self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
+    ) -> Encoder:
         """The encoder after the last whole round, in evaluation mode on the CPU.
 
-        Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for.
+        Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for. Where it
+        learned patches, vectors are of the `part` asked for, or of `model.patches.feature`.
 
         Raises:
             RunError: the checkpoint is missing, damaged or of another model.
+            SettingsError: a part is asked for, but the run has learned no patches.
         """
+        patches = self.recipe.model.patches
+        if part is not None and patches is None:
+            raise SettingsError(
+                f"part '{part}': {self.recipe.method.name} learned no patches, there is nothing to choose; leave it out"
+            )
         path = self.folder / CHECKPOINT
         tensors, metadata = read_checkpoint(path)
         # All weights come from the checkpoint: the starting weights need not be at hand any more.
@@ -55,6 +64,8 @@ class Run:
         prefix = LEARNING if student else metadata.get("scored", LEARNING)
         load_encoder_state(path, encoder, tensors, prefix)
         encoder.eval()
+        if patches is not None:
+            encoder.part = part or patches.feature
         return encoder.to(memory_format=torch.channels_last)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -76,15 +77,17 @@ def retrieve(
     *,
     occlusions: Sequence[Occlusion] = (),
     student: bool = False,
+    part: Literal["both", "global", "patch"] | None = None,
     quiet: bool = False,
 ) -> Retrieval:
     """Features of query and gallery beside the truth; unreadable crops are left out on both sides.
 
     With `occlusions`, features of the queries with a part hidden, too; with `student`, those of the network that
-    learned, where the method scores a momentum teacher.
+    learned, where the method scores a momentum teacher; with `part`, of whole images or patches alone, where the
+    method learned both.
     """
     device = scoring_device(run)
-    encoder = run.encoder(student).to(device)
+    encoder = run.encoder(student, part).to(device)
     tables = {"query": benchmark.query, "gallery": benchmark.gallery}
     opened = {
         name: open_crops(table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet)

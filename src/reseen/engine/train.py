@@ -71,12 +71,24 @@ def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = Fa
             f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
+    _check_patches(recipe)
     make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
     crops = open_crops(table, recipe.data, height, width, progress=not quiet)
     _check_enough(crops, recipe)
     return _assemble(recipe, crops, folder, height, width)
+
+
+def _check_patches(recipe: Recipe) -> None:
+    name, wanted = recipe.method.name, METHODS[recipe.method.name].method.looks_at_patches
+    if wanted and recipe.model.patches is None:
+        raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
+    if not wanted and recipe.model.patches is not None:
+        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.looks_at_patches)
+        raise SettingsError(
+            f"model.patches: {name} learns no patches; leave it out, or take the method {takers}"
+        )
 
 
 def describe(facts: dict[str, Any]) -> list[str]:
@@ -150,7 +162,8 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)
-    wrapped.mark_forward_method("maps")
+    for method in ("maps", "embed", "look_at_patches"):
+        wrapped.mark_forward_method(method)
     surroundings = Surroundings(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations,

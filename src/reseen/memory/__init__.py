@@ -1,5 +1,6 @@
 """What is remembered between batches."""
 
+from reseen.memory.bank import InstanceBank as InstanceBank
 from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings
 from reseen.memory.classifier import Classifier as Classifier

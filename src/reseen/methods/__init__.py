@@ -8,6 +8,8 @@ from reseen.methods.base import Round as Round
 from reseen.methods.base import Step as Step
 from reseen.methods.base import Surroundings as Surroundings
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
+from reseen.methods.global_patch import GlobalPatch
+from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.methods.maskpre import MaskPre
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.methods.progressive import Progressive, ProgressiveSettings
@@ -25,6 +27,7 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "cluster-contrast": Entry(ClusterContrast, ClusterContrastSettings),
+    "global-patch": Entry(GlobalPatch, GlobalPatchSettings),
     "maskpre": Entry(MaskPre, MaskPreSettings),
     "progressive": Entry(Progressive, ProgressiveSettings),
     "sphere": Entry(Sphere, SphereSettings),

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +56,8 @@ class Step:
     terms: Mapping[str, Float[Tensor, ""]]
     features: Float[Tensor, "b d"]
     labels: Int64[Tensor, " b"]
+    remembered: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else `after_step` needs, without gradients."""
 
     @property
     def loss(self) -> Float[Tensor, ""]:
@@ -71,6 +73,9 @@ class AbstractMethod(ABC):
 
     scored: str = ""
     """Prefix in `state` of the weights of the encoder that is scored and embeds; empty: the one that learns."""
+
+    looks_at_patches: ClassVar[bool] = False
+    """Whether it learns patches (`model.patches`), and needs them."""
 
     takes_raw: ClassVar[bool] = False
     """Whether features may have lengths of their own (`model.feature: raw`)."""

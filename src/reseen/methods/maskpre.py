@@ -50,7 +50,7 @@ class MaskPre(CentroidContrast):
         if settings.masked_views == 2 and settings.mask.share:
             check_map(settings.mask, *_grid(encoder))
         self._teacher = MomentumTeacher(encoder, settings.teacher)
-        dimension = encoder.dimension
+        dimension = encoder.channels
         hidden = settings.predictor_hidden
         self._predictor = (predictor(dimension, hidden) if hidden else nn.Identity()).to(device)
         fix_norm_groups(self._predictor, encoder.norm_group)

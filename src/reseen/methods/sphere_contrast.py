@@ -32,6 +32,9 @@ class SphereContrastSettings(ContrastSettings):
     smallest_cluster: Annotated[int, Field(ge=1)] = 2
     """Clusters of fewer crops sit the round out; 1 keeps lone crops."""
 
+    drop_doubtful: bool = False
+    """Crops that are nearer to another cluster's mean direction than to their own's sit the round out."""
+
 
 class SphereContrast(CentroidContrast):
     """Contrast with the centroids of clusters that grew bottom-up."""
@@ -40,4 +43,6 @@ class SphereContrast(CentroidContrast):
         """Merge from single crops or tracklets on; clusters that stay too small sit the round out."""
         settings = self._settings
         tracklets = self._around.tracklets if settings.tracklets else None
-        return merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
+        return merge_features(
+            features, settings.hierarchy, settings.smallest_cluster, tracklets, settings.drop_doubtful
+        )

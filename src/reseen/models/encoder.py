@@ -1,11 +1,13 @@
-"""Images to unit vectors: trunk, pooling, BNNeck; or to the same vectors with their lengths, to compare.
+"""Images to unit vectors: trunk, pooling, BNNeck, patches beside them; or to vectors with their lengths, to compare.
 
 The neck's batch norm puts all channels on one scale before the vector is projected on the sphere; its bias stays
 zero so that the sphere keeps its center. Reference: Luo et al. 2019, section 3.6.
 """
 
-from typing import Self
+from collections.abc import Iterator
+from typing import Literal, Self
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.models.backbone import Backbone, as_map, build_backbone
 from reseen.models.norm import fix_norm_groups
+from reseen.models.patches import Patches
 from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
 from reseen.models.settings import ModelSettings
 
@@ -21,7 +24,8 @@ class Encoder(nn.Module):
     """A backbone, pooling and BNNeck; `forward` gives one vector per image, of length 1 unless they are raw.
 
     Attributes:
-        dimension: numbers per vector.
+        channels: numbers of the vector of the whole image.
+        part: what vectors are made of where there are patches: the whole image, patches, or both.
         grid: rows and columns of the map or of a transformer's patches, None where those are no grid.
         raw: whether vectors keep their lengths.
         norm_group: images that share batch-norm statistics, None for the whole batch.
@@ -39,19 +43,25 @@ class Encoder(nn.Module):
         self.pooling = _pooling(settings, backbone)
         self.neck = nn.BatchNorm1d(backbone.width)
         self.neck.bias.requires_grad_(False)
+        self.channels, self.grid = backbone.width, backbone.grid
+        self._channels_first, self._tokens = backbone.channels_first, backbone.tokens
+        self.patches = self._patches(settings)
+        self.part: Literal["both", "global", "patch"] = "both"
         norms = fix_norm_groups(self, settings.norm_group)
-        self.dimension = backbone.width
         self.raw = settings.feature == "raw"
         self.norm_group = settings.norm_group
-        self.grid = backbone.grid
         self.height, self.width = height, width
         self.mean, self.std = backbone.mean, backbone.std
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
-        self._channels_first = backbone.channels_first
-        self._tokens = backbone.tokens
         self._frozen = backbone.frozen
         self.train()
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        parts = 0 if self.patches is None else self.patches.count * self.patches.dimension
+        return {"both": self.channels + parts, "global": self.channels, "patch": parts}[self.part]
 
     def train(self, mode: bool = True) -> Self:
         """Switch training mode; frozen stages stay in evaluation mode, so that their statistics keep still."""
@@ -82,9 +92,53 @@ class Encoder(nn.Module):
             raise ValueError("these tokens are no grid")
         return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(len(maps), -1, *self.grid)
 
+    def look_at_patches(self, maps: Tensor) -> Float[Tensor, "b p e"]:
+        """A unit vector per patch.
+
+        Raises:
+            ValueError: the encoder has none.
+        """
+        if self.patches is None:
+            raise ValueError("this encoder has no patches; set model.patches")
+        return self.patches(self.cells(maps))
+
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
-        """Vectors, float32 whatever the precision of the trunk."""
-        return self.embed(self.maps(images))
+        """Vectors, float32 whatever the precision of the trunk; with patches, of the `part` that is set.
+
+        Of both, the vector of the whole image comes first, then the patches, which together weigh as
+        `model.patches.weight` says: the cosine of two vectors is the weighted mean of the blocks' cosines.
+        """
+        maps = self.maps(images)
+        if self.patches is None or self.part == "global":
+            return self.embed(maps)
+        patches = self.look_at_patches(maps).flatten(1)
+        if self.part == "patch":
+            return unit(patches)
+        return unit(torch.cat([self.embed(maps), self._patch_weight * unit(patches)], dim=1))
+
+    def unsettled(
+        self, images: Float[Tensor, "b 3 h w"]
+    ) -> Iterator[tuple[nn.BatchNorm1d, Float[Tensor, "b k"]]]:
+        """Every batch norm behind the trunk, with what it is given for these images."""
+        maps = self.maps(images)
+        yield self.neck, self.pooling(maps)
+        if self.patches is not None:
+            yield self.patches.norm, self.patches.project(self.cells(maps))
+
+    def _patches(self, settings: ModelSettings) -> Patches | None:
+        wanted = settings.patches
+        if wanted is None:
+            return None
+        self._patch_weight = wanted.weight**0.5
+        if settings.feature == "raw":
+            raise SettingsError(
+                "model.patches: patches are put together on the sphere; take feature 'sphere'"
+            )
+        if self.grid is None:
+            raise SettingsError(
+                f"model.patches: what {settings.backbone} gives is no map to cut; take another backbone"
+            )
+        return Patches(wanted, self.channels, self.grid)
 
 
 def _pooling(settings: ModelSettings, backbone: Backbone) -> Pooling:

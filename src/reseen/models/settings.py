@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reseen.config import Settings
+from reseen.models.patches import PatchSettings
 
 
 class ModelSettings(Settings):
@@ -35,3 +36,6 @@ class ModelSettings(Settings):
 
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Rate of stochastic depth, for backbones that have it."""
+
+    patches: PatchSettings | None = None
+    """Vectors of parts beside that of the whole image, for methods that learn them; null for none."""

@@ -1,0 +1,64 @@
+r"""Pull each patch of an image to the nearest memory rows of the same patch, and push it from all others.
+
+For patch p of image i, with memory rows $w_j$, the k nearest of them $K_i$ and the own row left out of everything:
+
+$L = -\log \frac{\sum_{j \in K_i} \exp(-s \|x_i - w_j\|^2)}{\sum_{j \neq i} \exp(-s \|x_i - w_j\|^2)}$, averaged over
+images and patches. Reference: Yang et al., CVPR 2019, eq. 2 (patch-based discriminative feature learning).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from reseen.losses.partition import CELLS, highest_logits, log_partition
+
+
+@dataclass(frozen=True)
+class PatchMemory:
+    """The memory of one patch as the loss sees it: all rows, and those of the batch as they are about to be."""
+
+    rows: Float[Tensor, "n e"]
+    """Rows of all images; may lie in host memory."""
+    changed: Int64[Tensor, " u"]
+    """Row numbers that the batch changes, each once."""
+    fresh: Float[Tensor, "u e"]
+    """What they become; read in place of the old."""
+
+
+def patch_discrimination(
+    features: Float[Tensor, "b e"],
+    own: Int64[Tensor, " b"],
+    memory: PatchMemory,
+    count: int,
+    scale: float,
+    cells: int = CELLS,
+) -> Float[Tensor, ""]:
+    r"""The loss of one patch, mean over the batch; no gradient reaches the memory.
+
+    `own`: each image's row; `count`: k; `scale`: s. Never negative; 0 where k reaches all other rows;
+    $\ln((n - 1) / k)$ where all are equally far.
+    """
+    # -s |x - w|^2 = 2 s x.w - s |w|^2 - s |x|^2, and the last is the same above and below
+    bias = -scale * memory.rows.square().sum(dim=1)
+    changed = memory.changed.to(features.device)
+    away = changed[None].expand(len(features), -1)
+    elsewhere = log_partition(features, memory.rows, 2 * scale, bias, away, cells)
+    nearest = highest_logits(features, memory.rows, count, 2 * scale, bias, away, cells)
+    there = nearest.clamp_min(0).to(memory.rows.device)
+    rows = memory.rows[there].to(features)
+    logits = 2 * scale * torch.einsum("be,bke->bk", features, rows) + bias[there].to(features)
+    logits = logits.masked_fill(nearest < 0, -torch.inf)
+    fresh = memory.fresh.to(features)
+    close = 2 * scale * features @ fresh.T - scale * fresh.square().sum(dim=1)
+    close = close.masked_fill(changed[None] == own[:, None], -torch.inf)
+    whole = torch.logaddexp(elsewhere, _log_sum(close))
+    candidates = torch.cat([logits, close], dim=1)
+    chosen = candidates.topk(min(count, candidates.shape[1]), dim=1).values
+    return (whole - _log_sum(chosen)).clamp_min(0).mean()
+
+
+def _log_sum(logits: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
+    """Log-sum-exp whose gradient is 0, not NaN, where every logit is minus infinity."""
+    return logits.clamp_min(-1e30).logsumexp(dim=1)

@@ -1,0 +1,230 @@
+r"""Global-level and patch-level discriminative feature learning: one trunk, whole images and parts side by side.
+
+A bank keeps one row per image for the whole, and one per image and patch. Three terms are learned together:
+
+- global: each image is pulled to its own row and those of its credible neighbors, by similarity;
+- patches: each patch is pulled to the nearest rows of the same patch and pushed from all others;
+- images: all patches of an image together are pulled to the image's center, which its surrogate view moves too, and
+  pushed from the nearest center that is a true negative.
+
+Reference: after the abstract of the joint method (global similarity loss beside the patch losses), in our
+reconstruction; patch losses of Yang et al., CVPR 2019; the bank of Wang and Zhang, CVPR 2020. The global bank is read
+before it is updated, those of patches and centers after, as in these.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from reseen.cluster import Clustering, center_cameras, cluster_features, merge_features
+from reseen.data.sampler import PkSampler
+from reseen.geometry import unit
+from reseen.losses import (
+    PatchMemory,
+    cluster_contrast,
+    global_similarity,
+    image_patches,
+    patch_discrimination,
+)
+from reseen.memory import CentroidMemory, InstanceBank
+from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
+from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.neighbors import credible_groups, credible_neighbors
+from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
+
+_BANKS = ("whole", "patches", "centers")
+
+
+class Projection(nn.Module):
+    """Patches to the embedding of their image: cosines with the rows of one matrix per patch."""
+
+    def __init__(self, patches: int, width: int, dimension: int, learn: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(patches, dimension, width), requires_grad=learn)
+
+    def forward(self, patches: Float[Tensor, "b p e"]) -> Float[Tensor, "b k"]:
+        """One after another."""
+        return torch.einsum("bpe,pke->bpk", patches, unit(self.weight)).flatten(1)
+
+
+class GlobalPatch(AbstractMethod):
+    """Learn whole images and patches from memories of both."""
+
+    looks_at_patches = True
+
+    def __init__(self, settings: GlobalPatchSettings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        super().__init__(settings, surroundings)
+        image = settings.image_patches
+        self.views = 2 if image.surrogate and image.weight else 1
+        patches = surroundings.encoder.patches
+        assert patches is not None  # `looks_at_patches`
+        self._shape = (patches.count, patches.dimension)
+        self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
+            surroundings.device
+        )
+        self._banks: dict[str, InstanceBank] = {}
+        self._centroids: CentroidMemory | None = None
+        self._neighbors: Int64[Tensor, "n k"] | None = None
+        self._steps = 0
+
+    def networks(self) -> list[nn.Module]:
+        """The projection, where it learns."""
+        return [self._projection] if self._settings.image_patches.learn_projection else []
+
+    def begin_round(self, features: Features, iterations: int) -> Round:
+        """Fill the memories, look up credible neighbors or cluster, and choose batches."""
+        settings, around = self._settings, self._around
+        whole, parts = self._blocks(features.vectors)
+        if settings.refill or not self._banks:
+            self._fill(whole, parts)
+        if settings.branch == "clusters":
+            clustering = cluster_features(
+                self._centered(Features(whole)),
+                settings.clusters.jaccard,
+                settings.clusters.dbscan,
+                around.device.type,
+            )
+            labels = to_index_tensor(clustering.labels.labels)
+            self._centroids = CentroidMemory(
+                whole.to(around.device), labels.to(around.device), settings.clusters.memory
+            )
+            sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
+        else:
+            clustering = self._look_up(Features(self._banks["whole"].vectors.cpu()))
+            alone = PseudoLabels(np.arange(len(features)))
+            sampler = PkSampler(alone, settings.sampler, around.generator)
+        return Round(clustering, sampler.batches(iterations))
+
+    def losses(self, batch: Batch) -> Step:
+        """Up to three terms: global, patches and images."""
+        settings, encoder = self._settings, self._around.encoder
+        count = len(batch.rows) // self.views
+        rows, labels = batch.rows[:count], batch.labels[:count]
+        maps = encoder.maps(batch.images)
+        terms: dict[str, Tensor] = {}
+        vectors = encoder.embed(maps if settings.global_views == "all" else maps[:count])
+        if settings.global_weight:
+            repeated = len(vectors) // count
+            terms["global"] = settings.global_weight * self._global(
+                vectors, rows.repeat(repeated), labels.repeat(repeated)
+            )
+        patches = encoder.look_at_patches(maps)
+        remembered = {"rows": rows, "patches": patches[:count].detach().flatten(1)}
+        if settings.discrimination.weight:
+            terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)
+        if settings.image_patches.weight:
+            embeddings = self._projection(patches)
+            mean = embeddings.detach().unflatten(0, (self.views, count)).mean(dim=0)
+            remembered["centers"] = mean
+            terms["images"] = settings.image_patches.weight * self._images(embeddings, mean, rows)
+        return Step(terms, vectors[:count].detach(), labels, remembered)
+
+    def after_step(self, step: Step) -> None:
+        """Move the rows of the batch's images in every memory."""
+        settings, rows = self._settings, step.remembered["rows"]
+        self._banks["whole"].update(step.features, rows, self._momentum())
+        self._banks["patches"].update(step.remembered["patches"], rows, settings.discrimination.momentum)
+        if "centers" in step.remembered:
+            self._banks["centers"].update(step.remembered["centers"], rows, settings.image_patches.momentum)
+        if self._centroids is not None:
+            self._centroids.update(step.features, step.labels)
+        self._steps += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """Memories, projection, and the steps done."""
+        banks = {f"bank.{name}": bank.vectors for name, bank in self._banks.items()}
+        return {**banks, "projection": self._projection.weight, "steps": torch.tensor(self._steps)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from memories, projection and steps."""
+        self._steps = int(state["steps"])
+        self._projection.load_state_dict({"weight": state["projection"]})
+        found = {name: state[f"bank.{name}"] for name in _BANKS if f"bank.{name}" in state}
+        self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
+
+    def _blocks(self, vectors: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n p e"]]:
+        """Unit vectors of whole images and of patches, from what the encoder puts together."""
+        whole, parts = vectors.split([self._around.encoder.channels, self._shape[0] * self._shape[1]], dim=1)
+        return unit(whole), unit(parts.unflatten(1, self._shape))
+
+    @torch.no_grad()
+    def _fill(self, whole: Float[Tensor, "n d"], parts: Float[Tensor, "n p e"]) -> None:
+        projected = [self._projection(part.to(self._projection.weight)) for part in parts.split(4096)]
+        found = {"whole": whole, "patches": parts.flatten(1), "centers": torch.cat(projected)}
+        self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
+
+    def _bank(self, name: str, rows: Tensor) -> InstanceBank:
+        return InstanceBank(rows, self._around.device, raw=name != "whole")
+
+    def _centered(self, features: Features) -> Features:
+        cameras = self._around.cameras
+        wanted = self._settings.center_cameras and cameras is not None
+        return center_cameras(features, cameras) if wanted else features
+
+    def _look_up(self, bank: Features) -> Clustering:
+        """Credible neighbors of the round; the groups they connect stand in for clusters, and are not learned from."""
+        settings, features = self._settings, self._centered(bank)
+        clusters = None
+        if settings.credible.source == "clusters":
+            clusters = merge_features(features, settings.hierarchy, 1, self._around.tracklets).labels.labels
+        found = credible_neighbors(features, settings.credible, self._around.device.type, clusters)
+        self._neighbors = torch.from_numpy(found).to(self._around.device)
+        images = len(found)
+        having = int((found >= 0).any(axis=1).sum())
+        note = (
+            f"{having / images:.0%} of the images have credible neighbors, {(found >= 0).sum() / images:.1f} on "
+            "average; 'clusters' are the groups these connect"
+        )
+        notes = [bank.note for bank in self._banks.values() if bank.note]
+        return Clustering(PseudoLabels(credible_groups(found)), notes=(*notes, note))
+
+    def _global(
+        self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]
+    ) -> Float[Tensor, ""]:
+        settings = self._settings
+        if self._centroids is not None:
+            return cluster_contrast(vectors, labels, self._centroids.vectors, settings.clusters.temperature)
+        assert self._neighbors is not None  # begin_round
+        neighbors = self._neighbors[rows]
+        if self._steps < settings.warmup * self._around.steps:
+            neighbors = torch.full_like(neighbors, -1)
+        return global_similarity(vectors, rows, self._banks["whole"].vectors, neighbors, settings.loss)
+
+    def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+        settings, bank = self._settings.discrimination, self._banks["patches"]
+        changed, fresh = bank.preview(patches.flatten(1), rows, settings.momentum)
+        memory, fresh = bank.vectors.unflatten(1, self._shape), fresh.unflatten(1, self._shape)
+        each = [
+            patch_discrimination(
+                patches[:, index],
+                rows,
+                PatchMemory(memory[:, index], changed, fresh[:, index]),
+                settings.neighbors,
+                settings.scale,
+            )
+            for index in range(self._shape[0])
+        ]
+        return torch.stack(each).mean()
+
+    def _images(
+        self, embeddings: Float[Tensor, "m d"], mean: Float[Tensor, "b d"], rows: Int64[Tensor, " b"]
+    ) -> Float[Tensor, ""]:
+        settings = self._settings.image_patches
+        changed, centers = self._banks["centers"].preview(mean, rows, settings.momentum)
+        which = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
+        return image_patches(
+            embeddings,
+            which.repeat(self.views),
+            centers.to(embeddings),
+            settings.margin,
+            settings.reach,
+            settings.nearest,
+        )
+
+    def _momentum(self) -> float:
+        settings = self._settings
+        return settings.momentum * (self._steps / self._around.steps if settings.ramp else 1.0)

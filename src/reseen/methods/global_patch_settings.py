@@ -1,0 +1,140 @@
+"""Settings of learning from whole images and patches together."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from reseen.cluster import DbscanSettings
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.config import Settings
+from reseen.data.sampler import SamplerSettings
+from reseen.losses import GlobalSimilaritySettings
+from reseen.memory import CentroidSettings
+from reseen.methods.base import MethodSettings
+from reseen.neighbors import CredibleSettings, JaccardSettings
+
+Weight = Annotated[float, Field(ge=0)]
+Momentum = Annotated[float, Field(ge=0, le=1)]
+
+
+class DiscriminationSettings(Settings):
+    """The patch-based discriminative feature learning loss."""
+
+    weight: Weight = 2.0
+    """Its weight; 0 for none."""
+
+    neighbors: Annotated[int, Field(ge=1)] = 10
+    """k: nearest rows of the patch's memory that it is pulled to."""
+
+    scale: Annotated[float, Field(gt=0)] = 15.0
+    """s: multiplies squared distances, 0 to 4; larger is harder."""
+
+    momentum: Momentum = 0.9
+    """Share of an old memory row that stays with each update."""
+
+
+class ImagePatchesSettings(Settings):
+    """The image-level patch feature learning loss."""
+
+    weight: Weight = 1.0
+    """Its weight; 0 for none."""
+
+    margin: Annotated[float, Field(ge=0)] = 2.0
+    """By how much the negative center should be farther than the own."""
+
+    reach: Annotated[int, Field(ge=1)] = 15
+    """r: nearest centers that are walked through for a true negative."""
+
+    nearest: Annotated[int, Field(ge=1)] = 3
+    """A true negative does not have the image's center among so many of its nearest, itself counted."""
+
+    dimension: Annotated[int, Field(ge=1)] = 128
+    """Numbers that each patch is projected to."""
+
+    learn_projection: bool = False
+    """Whether the projection learns; false: it stays as it was drawn."""
+
+    momentum: Momentum = 0.9
+    """Share of an old center that stays with each update."""
+
+    surrogate: bool = True
+    """A second, augmented view of each crop, its surrogate positive; doubles the work of the trunk."""
+
+
+class ClusterBranchSettings(Settings):
+    """The global branch where it is `clusters`: as in `cluster-contrast`."""
+
+    jaccard: JaccardSettings = JaccardSettings()
+    """The distance."""
+
+    dbscan: DbscanSettings = DbscanSettings()
+    """The clustering."""
+
+    memory: CentroidSettings = CentroidSettings()
+    """The centroids."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.05
+    """Divides similarities before the softmax."""
+
+
+class GlobalPatchSettings(MethodSettings):
+    """Every open choice of the reconstruction, with the default we hold most likely."""
+
+    name: Literal["global-patch"] = "global-patch"
+
+    branch: Literal["bank", "clusters"] = "bank"
+    """The global branch: one memory row per image and credible neighbors, or one centroid per cluster."""
+
+    global_weight: Weight = 1.0
+    """Weight of the global branch; 0 for patches alone."""
+
+    global_views: Literal["first", "all"] = "first"
+    """Which views the global branch learns from, where there are two."""
+
+    loss: GlobalSimilaritySettings = GlobalSimilaritySettings()
+    """How an image is pulled to its credible neighbors, where the branch is `bank`."""
+
+    credible: CredibleSettings = CredibleSettings()
+    """Which neighbors are credible, looked up at the beginning of each round."""
+
+    hierarchy: HierarchySettings = HierarchySettings()
+    """The clustering, where `credible.source` is `clusters`."""
+
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the training in which only the image itself is credible."""
+
+    momentum: Momentum = 0.5
+    """Share of an old row of the bank that stays with each update, at the end of the training."""
+
+    ramp: bool = True
+    """Whether that share rises from 0 over the training, or is the same throughout."""
+
+    refill: bool = False
+    """Whether all memories start again from the features of every round, or live on from the first."""
+
+    center_cameras: bool = False
+    """Look for neighbors and clusters in what is left of each feature without the mean feature of its camera."""
+
+    discrimination: DiscriminationSettings = DiscriminationSettings()
+    """Patches against the memory of the same patch."""
+
+    image_patches: ImagePatchesSettings = ImagePatchesSettings()
+    """All patches of an image together."""
+
+    clusters: ClusterBranchSettings = ClusterBranchSettings()
+    """The global branch, where it is `clusters`."""
+
+    sampler: SamplerSettings = SamplerSettings(clusters_per_batch=64, images_per_cluster=1)
+    """The batches: with one image per cluster of the `bank`'s, shuffled images, each once before any comes again."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "GlobalPatchSettings":
+        if not (self.global_weight or self.discrimination.weight or self.image_patches.weight):
+            raise ValueError(
+                "nothing is learned with global_weight, discrimination.weight, image_patches.weight all 0"
+            )
+        if self.branch == "bank" and self.sampler.images_per_cluster != 1:
+            raise ValueError(
+                "a bank has one image per row; take sampler.images_per_cluster 1, or branch clusters"
+            )
+        return self

@@ -1,0 +1,58 @@
+"""Streaming log-sum-exp against the plain one."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reseen.losses.partition import highest_logits, log_partition
+
+
+def _case(seed, queries, rows, hidden):
+    generator = torch.Generator().manual_seed(seed)
+    q = torch.randn(queries, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    m = torch.randn(rows, 5, generator=generator, dtype=torch.float64)
+    bias = torch.randn(rows, generator=generator, dtype=torch.float64)
+    away = torch.randint(-1, rows, (queries, hidden), generator=generator)
+    logits = 3 * q @ m.T + bias
+    mask = torch.zeros_like(logits, dtype=torch.bool)
+    for row in range(queries):
+        for column in away[row].tolist():
+            if column >= 0:
+                mask[row, column] = True
+    return q, m, bias, away, logits.masked_fill(mask, -torch.inf)
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.integers(4, 30), st.integers(0, 3), st.integers(1, 80))
+def test_value_and_gradient_equal_the_plain_sum_whatever_the_chunk(seed, queries, rows, hidden, cells):
+    q, m, bias, away, logits = _case(seed, queries, rows, hidden)
+    expected = logits.logsumexp(dim=1)
+    found = log_partition(q, m, 3.0, bias, away, cells)
+    torch.testing.assert_close(found, expected)
+    weight = torch.linspace(1, 2, queries, dtype=torch.float64)
+    (one,) = torch.autograd.grad((found * weight).sum(), q)
+    (other,) = torch.autograd.grad((expected * weight).sum(), q)
+    torch.testing.assert_close(one, other)
+
+
+@given(st.integers(0, 1000), st.integers(1, 5), st.integers(4, 30), st.integers(1, 12), st.integers(1, 80))
+def test_the_highest_logits_equal_a_sort(seed, queries, rows, count, cells):
+    q, m, bias, away, logits = _case(seed, queries, rows, 2)
+    found = highest_logits(q, m, count, 3.0, bias, away, cells)
+    for row in range(queries):
+        order = [c for c in logits[row].argsort(descending=True).tolist() if logits[row, c] > -torch.inf]
+        expected = order[:count]
+        assert found[row].tolist() == expected + [-1] * (found.shape[1] - len(expected))
+
+
+def test_huge_logits_do_not_overflow():
+    q = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    m = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    found = log_partition(q, m, 1e4)
+    found.sum().backward()
+    assert float(found.detach()) == pytest.approx(1e4)
+    assert torch.isfinite(q.grad).all()
+
+
+def test_a_memory_of_zeros_gives_the_logarithm_of_its_rows():
+    assert float(log_partition(torch.ones(1, 3), torch.zeros(50, 3), 20.0)) == pytest.approx(3.912023)

@@ -1,0 +1,154 @@
+"""What `global-patch` does beyond what every method does."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+import reseen
+from reseen.engine.fit import make_batch
+from reseen.errors import SettingsError
+from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.records import to_index_tensor
+
+
+def first_batch(training, plan):
+    labels = to_index_tensor(plan.clustering.labels.labels)
+    training.encoder.train()
+    return make_batch(training, next(iter(plan.batches)), labels)
+
+
+def terms_of(begin, **settings):
+    training, plan = begin("global-patch", **settings)
+    return set(training.method.losses(first_batch(training, plan)).terms)
+
+
+def test_each_weight_switches_its_term(begin):
+    assert terms_of(begin) == {"global", "patches", "images"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "terms"),
+    [
+        ({"global_weight": 0}, {"patches", "images"}),
+        ({"discrimination": {"weight": 0}}, {"global", "images"}),
+        ({"image_patches": {"weight": 0}}, {"global", "patches"}),
+    ],
+)
+def test_a_weight_of_zero_leaves_its_term_out(begin, settings, terms):
+    assert terms_of(begin, **settings) == terms
+
+
+def test_there_is_a_second_view_only_where_something_learns_from_it(begin):
+    training, plan = begin("global-patch")
+    assert training.method.views == 2
+    assert len(first_batch(training, plan).images) == 16
+
+
+@pytest.mark.parametrize("settings", [{"surrogate": False}, {"weight": 0}])
+def test_there_is_one_view_without_surrogates(begin, settings):
+    training, plan = begin("global-patch", image_patches=settings)
+    assert len(first_batch(training, plan).images) == 8
+    assert torch.isfinite(training.method.losses(first_batch(training, plan)).loss)
+
+
+def test_memories_start_at_the_first_features_and_change_in_the_rows_of_the_batch_alone(begin):
+    training, plan = begin("global-patch", momentum=0.5, ramp=False)
+    method = training.method
+    before = {name: value.clone() for name, value in method.state().items() if name.startswith("bank.")}
+    batch = first_batch(training, plan)
+    method.after_step(method.losses(batch))
+    rows = batch.rows[:8]
+    others = torch.ones(len(before["bank.whole"]), dtype=torch.bool)
+    others[rows] = False
+    for name, value in method.state().items():
+        if name in before:
+            assert torch.equal(value[others], before[name][others]), name
+            assert not torch.equal(value[rows], before[name][rows]), name
+    torch.testing.assert_close(method.state()["bank.whole"].norm(dim=1), torch.ones(len(others)))
+
+
+def test_nobody_but_the_image_is_credible_during_warmup(begin):
+    training, plan = begin(
+        "global-patch", warmup=1, discrimination={"weight": 0}, image_patches={"weight": 0}
+    )
+    batch = first_batch(training, plan)
+    method = training.method
+    vectors = training.encoder.embed(training.encoder.maps(batch.images))
+    bank = method.state()["bank.whole"]
+    expected = torch.nn.functional.cross_entropy(vectors @ bank.T / 0.05, batch.rows)
+    torch.testing.assert_close(method.losses(batch).terms["global"], expected)
+
+
+def test_the_patch_loss_of_one_patch_does_not_reach_the_embedding_of_another(begin):
+    training, plan = begin("global-patch", global_weight=0, image_patches={"weight": 0})
+    encoder = training.encoder
+    batch = first_batch(training, plan)
+    found = encoder.look_at_patches(encoder.maps(batch.images))
+    found[:, 1].sum().backward()
+    assert not bool(encoder.patches.embedding.grad[0].any())
+
+
+def test_refilled_memories_start_over_in_each_round(begin):
+    from reseen.engine.extract import extract
+
+    training, plan = begin("global-patch", refill=True)
+    method = training.method
+    first = method.state()["bank.whole"].clone()
+    method.after_step(method.losses(first_batch(training, plan)))
+    method.begin_round(extract(training.encoder, training.crops, torch.device("cpu")), 1)
+    assert not torch.equal(method.state()["bank.whole"], first)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"branch": "clusters", "sampler": {"clusters_per_batch": 2, "images_per_cluster": 4}},
+        {"credible": {"source": "clusters", "count": 4}},
+    ],
+)
+def test_the_two_arms_beyond_the_paper_train(begin, settings):
+    clusters = {"dbscan": {"eps": "auto"}, "jaccard": {"k1": 8, "k2": 3}}
+    training, plan = begin("global-patch", clusters=clusters, **settings)
+    step = training.method.losses(first_batch(training, plan))
+    assert torch.isfinite(step.loss)
+    training.method.after_step(step)
+
+
+def test_a_part_is_scored_alone_and_the_cosine_of_both_is_their_mean(recipe_of, crowd, tmp_path):
+    recipe = recipe_of("global-patch")
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    images = torch.rand(4, 3, 64, 32)
+    vectors = {part: run.encoder(part=part)(images) for part in ("both", "global", "patch")}
+    cosines = {part: found @ found.T for part, found in vectors.items()}
+    torch.testing.assert_close(cosines["both"], (cosines["global"] + cosines["patch"]) / 2)
+    with pytest.raises(SettingsError, match="learned no patches"):
+        reseen.open_run(_plain(recipe_of, crowd, tmp_path)).encoder(part="patch")
+
+
+def _plain(recipe_of, crowd, tmp_path):
+    reseen.train(recipe_of("sphere"), crowd, tmp_path / "plain", quiet=True)
+    return tmp_path / "plain"
+
+
+def test_patches_and_methods_must_fit(recipe_of, crowd, tmp_path):
+    recipe = recipe_of("global-patch")
+    without = recipe.model_copy(update={"model": recipe.model.model_copy(update={"patches": None})})
+    with pytest.raises(SettingsError, match=r"global-patch learns patches; set model\.patches\.count"):
+        reseen.train(without, crowd, tmp_path / "a", quiet=True)
+    other = recipe_of("sphere")
+    given = other.model_copy(
+        update={"model": other.model.model_copy(update={"patches": recipe.model.patches})}
+    )
+    with pytest.raises(
+        SettingsError, match="sphere learns no patches; leave it out, or take the method global-patch"
+    ):
+        reseen.train(given, crowd, tmp_path / "b", quiet=True)
+
+
+def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
+    with pytest.raises(ValidationError, match="nothing is learned"):
+        GlobalPatchSettings.model_validate(
+            {"global_weight": 0, "discrimination": {"weight": 0}, "image_patches": {"weight": 0}}
+        )
+    with pytest.raises(ValidationError, match="one image per row"):
+        GlobalPatchSettings.model_validate({"sampler": {"images_per_cluster": 4}})

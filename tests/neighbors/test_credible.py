@@ -1,0 +1,73 @@
+"""Credible neighbors against brute force."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reseen.errors import SettingsError
+from reseen.geometry import unit
+from reseen.neighbors import CredibleSettings, credible_groups, credible_neighbors
+from reseen.records import Features
+
+
+def _features(seed, rows):
+    return Features(unit(torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed))))
+
+
+def _slow(features, count, threshold, mutual):
+    similarity = (features.vectors @ features.vectors.T).double().numpy()
+    np.fill_diagonal(similarity, -9)
+    lists = [set(np.argsort(-row, kind="stable")[:count].tolist()) for row in similarity]
+    return [
+        {j for j in near if similarity[i, j] >= threshold and (not mutual or i in lists[j])}
+        for i, near in enumerate(lists)
+    ]
+
+
+@given(st.integers(0, 10_000), st.integers(6, 40), st.integers(1, 5), st.floats(-0.9, 0.9), st.booleans())
+def test_they_equal_brute_force(seed, rows, count, threshold, mutual):
+    features = _features(seed, rows)
+    settings = CredibleSettings(count=count, threshold=threshold, mutual=mutual)
+    found = credible_neighbors(features, settings)
+    assert [set(row[row >= 0].tolist()) for row in found] == _slow(features, count, threshold, mutual)
+    for row, near in enumerate(found):
+        assert row not in near
+        there = near >= 0
+        assert not np.any(there[1:] & ~there[:-1])  # first those that are there
+
+
+@given(st.integers(0, 1000))
+def test_mutual_neighbors_are_symmetric(seed):
+    found = credible_neighbors(_features(seed, 30), CredibleSettings(count=4, threshold=-1))
+    pairs = {(i, j) for i, row in enumerate(found) for j in row[row >= 0].tolist()}
+    assert pairs == {(j, i) for i, j in pairs}
+
+
+def test_the_extremes():
+    features = _features(0, 10)
+    assert (credible_neighbors(features, CredibleSettings(count=4, threshold=1)) == -1).all()
+    everything = credible_neighbors(features, CredibleSettings(count=9, threshold=-1))
+    assert [set(row.tolist()) | {i} for i, row in enumerate(everything)] == [set(range(10))] * 10
+
+
+def test_clusters_decide_in_place_of_threshold_and_mutuality():
+    features, clusters = _features(3, 12), np.arange(12) % 2
+    found = credible_neighbors(
+        features, CredibleSettings(count=11, threshold=1, source="clusters"), clusters=clusters
+    )
+    for row, near in enumerate(found):
+        assert set(near[near >= 0].tolist()) == set(range(row % 2, 12, 2)) - {row}
+
+
+def test_fewer_images_than_neighbors_are_refused():
+    with pytest.raises(
+        SettingsError, match=r"8 neighbors besides the image itself need more than 8 images, found 5"
+    ):
+        credible_neighbors(_features(0, 5), CredibleSettings())
+
+
+def test_groups_are_what_neighbors_connect():
+    neighbors = np.array([[1, -1], [-1, -1], [-1, -1], [0, -1], [5, -1], [4, -1]])
+    assert credible_groups(neighbors).tolist() == [0, 0, 1, 0, 2, 2]
