@@ -52,8 +52,8 @@ def augment(
 ) -> Float[Tensor, "b 3 h w"]:
     """Random views of `images`, normalized, on the same device and in channels-last memory.
 
-    The batch holds `views_per_crop` of every crop: all crops once, then all again. The generator lives on the CPU, so that a
-    seed means the same views on every device.
+    The batch holds `views_per_crop` of every crop: all crops once, then all again. The generator lives on the CPU, so
+    that a seed means the same views on every device.
     """
     if settings.warp is not None and views_per_crop > 1:
         first = len(images) // views_per_crop
