@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 
 from reseen.data.decode import fit
 from reseen.engine.crops import Crops
-from reseen.records import to_index_tensor
+from reseen.records import UNKNOWN_CAMERA, to_index_tensor
 
 
 def pictures(
@@ -28,3 +28,9 @@ def spread(rows: Sequence[int], most: int) -> list[int]:
     """At most so many rows, evenly over the order they stand in, the first and the last among them."""
     picked = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)
     return [rows[index] for index in picked]
+
+
+def camera_words(crops: Crops, row: int) -> str:
+    """The camera of a row, such as `camera 3`; nothing where it is unknown."""
+    camera = int(crops.table.cameras[row])
+    return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera].removeprefix('c')}"

@@ -7,13 +7,14 @@ import numpy as np
 
 from reseen.engine.clusters import read_clusters
 from reseen.engine.crops import Crops
-from reseen.engine.pictures import pictures, spread
+from reseen.engine.insights import insights
+from reseen.engine.pictures import camera_words, pictures, spread
 from reseen.engine.run import Run
 from reseen.engine.score import Retrieval
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.ranking import top_ranked
 from reseen.evaluate.report import ClusterSheet, RankedAnswer, RankedList, ReportContent, write_report
-from reseen.records import NOISE, UNKNOWN_CAMERA
+from reseen.records import NOISE
 
 _SHEETS = 12
 _SHEET_IMAGES = 24
@@ -44,6 +45,7 @@ def report_run(
             scores={name: score.to_json() for name, score in scores.items()},
             sheets=[] if training is None else _sheets(run, training),
             ranked=_ranked(retrieval),
+            insights=insights(run, retrieval),
         ),
     )
 
@@ -105,7 +107,7 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
     lists = []
     for place, query in enumerate(picked):
         rows = [int(row) for row in ranking.gallery_rows[place] if row >= 0]
-        cameras = [_camera(retrieval.gallery, row) for row in rows]
+        cameras = [camera_words(retrieval.gallery, row) for row in rows]
         answers = [
             RankedAnswer(image, bool(right), camera)
             for image, right, camera in zip(
@@ -113,11 +115,6 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
             )
         ]
         title = f"precision {precision[query]:.0%}"
-        camera = _camera(retrieval.query, int(query))
+        camera = camera_words(retrieval.query, int(query))
         lists.append(RankedList(queries[place], answers, f"{title}, {camera}" if camera else title))
     return lists
-
-
-def _camera(crops: Crops, row: int) -> str:
-    camera = int(crops.table.cameras[row])
-    return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera].removeprefix('c')}"

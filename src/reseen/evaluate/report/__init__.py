@@ -14,10 +14,12 @@ from reseen.evaluate.report.content import (
     ClusterSheet,
     Crop,
     CropTree,
+    Insight,
     Leaf,
     RankedAnswer,
     RankedList,
     ReportContent,
+    Strip,
 )
 from reseen.evaluate.report.page import render, write_report
 
@@ -27,11 +29,13 @@ __all__ = [
     "Crop",
     "CropTree",
     "Figure",
+    "Insight",
     "Leaf",
     "RankedAnswer",
     "RankedList",
     "ReportContent",
     "SheetGroup",
+    "Strip",
     "TreeContent",
     "render",
     "render_clusters",

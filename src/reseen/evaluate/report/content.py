@@ -66,6 +66,24 @@ class RankedList:
     """A few words on the query, such as its camera."""
 
 
+class Strip(NamedTuple):
+    """Pictures of one crop side by side."""
+
+    frames: Sequence[tuple[Crop, str]]
+    """Each with a word or two under it."""
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What a method looks at, in pictures."""
+
+    title: str
+    note: str
+    strips: Sequence[Strip] = ()
+    ranked: Sequence[RankedList] = ()
+    """Or crops with others beside them, right and wrong ones marked."""
+
+
 @dataclass(frozen=True)
 class ReportContent:
     """Everything on the page; an empty part is left out of it."""
@@ -85,5 +103,7 @@ class ReportContent:
     """Clusters to look at."""
     ranked: Sequence[RankedList] = ()
     """Queries to look at."""
+    insights: Sequence[Insight] = ()
+    """What the method looks at."""
     note: str = ""
     """A sentence under the title."""

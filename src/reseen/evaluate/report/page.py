@@ -12,7 +12,7 @@ from reseen.evaluate.report.album import Album
 from reseen.evaluate.report.content import ReportContent
 from reseen.evaluate.report.curves import charts
 from reseen.evaluate.report.log_table import log_table
-from reseen.evaluate.report.sheets import cluster_sheets, ranked_lists
+from reseen.evaluate.report.sheets import cluster_sheets, ranked_lists, shown_insights
 from reseen.files import write_text
 
 
@@ -43,6 +43,7 @@ def render(content: ReportContent) -> str:
         log=log_table(content.rounds),
         sheets=cluster_sheets(album, content.sheets),
         ranked=ranked_lists(album, content.ranked),
+        insights=shown_insights(album, content.insights),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reseen.evaluate.report.album import Album, Picture
-from reseen.evaluate.report.content import ClusterSheet, Crop, RankedAnswer, RankedList
+from reseen.evaluate.report.content import ClusterSheet, Crop, Insight, RankedAnswer, RankedList
 from reseen.evaluate.report.dendrogram import dendrogram
 
 
@@ -82,3 +82,26 @@ def _shown_list(album: Album, number: int, ranked: RankedList) -> ShownList:
         answers=answers,
         summary=f"{right} of {len(answers)} right" if answers else "no answers",
     )
+
+
+@dataclass(frozen=True)
+class ShownInsight:
+    """What a method looks at, on the page."""
+
+    title: str
+    note: str
+    strips: list[list[tuple[Picture, str]]]
+    ranked: list[ShownList]
+
+
+def shown_insights(album: Album, insights: Sequence[Insight]) -> list[ShownInsight]:
+    """Insights with their pictures put into the album."""
+    return [
+        ShownInsight(
+            insight.title,
+            insight.note,
+            [[(album.add(image, said), said) for image, said in strip.frames] for strip in insight.strips],
+            ranked_lists(album, insight.ranked),
+        )
+        for insight in insights
+    ]

@@ -1,0 +1,162 @@
+"""What a method looks at, shown on drawn people, so that the page holds nobody's picture but the data's own."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Generator, Tensor
+
+from reseen.data.toy.shot import Shot, draw_shot
+from reseen.data.views import normalize
+from reseen.engine.crops import Crops
+from reseen.engine.overlay import heat, hide
+from reseen.engine.pictures import camera_words, pictures
+from reseen.engine.run import Run
+from reseen.engine.score import Retrieval
+from reseen.errors import ReseenError
+from reseen.evaluate.report import Insight, RankedAnswer, RankedList, Strip
+from reseen.geometry import unit
+from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.methods.maskpre_settings import MaskPreSettings
+from reseen.models import Encoder
+from reseen.models.masking import draw_masks
+from reseen.models.patches import window_weights
+from reseen.neighbors import credible_neighbors
+from reseen.records import Features
+
+_PEOPLE = 4
+_SEED = 7
+_ASKED = 6
+
+
+def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
+    """Pictures for the run's method; none for methods that have nothing of their own to show."""
+    method = run.recipe.method
+    if isinstance(method, MaskPreSettings):
+        return [_masks(run, method)]
+    if isinstance(method, GlobalPatchSettings):
+        shown = _credible(run, method, retrieval) if method.branch == "bank" else None
+        return [_windows(run), *([shown] if shown is not None else [])]
+    return []
+
+
+def starting_encoder(run: Run) -> Encoder | None:
+    """The encoder as it was before the first step; None where its starting weights are not at hand any more."""
+    recipe = run.recipe
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        try:
+            return Encoder(recipe.model, run.facts["height"], run.facts["width"]).eval()
+        except ReseenError:
+            return None
+
+
+def _masks(run: Run, method: MaskPreSettings) -> Insight:
+    crops, images = _people(run)
+    encoder = run.encoder()
+    before = starting_encoder(run)
+    cells = encoder.cells(encoder.maps(images)).detach()
+    generator = Generator().manual_seed(_SEED)
+    views = [draw_masks(cells, method.mask, method.mask.share, generator) for _ in range(2)]
+    maps = {
+        name: _similarity(model, images) for name, model in (("before", before), ("after", encoder)) if model
+    }
+    strips = []
+    for index, crop in enumerate(crops):
+        frames = [(crop, "crop")]
+        for number, kept in enumerate(views, start=1):
+            seen = kept[index].float().mean(dim=0).numpy() > 0.5
+            frames.append((hide(crop, seen), f"view {number}"))
+        frames += [(heat(crop, found[index]), name) for name, found in maps.items()]
+        strips.append(Strip(frames))
+    note = (
+        "Drawn people. Two views of each lose different cells, as at the end of the training; each view is to "
+        "predict the other. In orange, the cells that are most like the vector of the whole crop"
+    )
+    untold = "" if before is not None else "; the starting weights are not at hand, to show how it was before"
+    return Insight("What do masks hide, and where does a vector come from?", f"{note}{untold}.", strips)
+
+
+def _windows(run: Run) -> Insight:
+    crops, images = _people(run)
+    encoder = run.encoder(part="both")
+    looks = _looks(encoder, images)
+    learned = run.recipe.model.patches is not None and run.recipe.model.patches.generator == "learned"
+    before = starting_encoder(run) if learned else None
+    starts = None if before is None else _looks(before, images)
+    strips = []
+    for index, crop in enumerate(crops):
+        for name, found in (("before", starts), ("after", looks)):
+            if found is not None:
+                told = f", {name}" if starts is not None else ""
+                frames = [
+                    (heat(crop, look), f"{place}{told}") for place, look in enumerate(found[index], start=1)
+                ]
+                strips.append(Strip([(crop, "crop"), *frames]))
+    said = "windows have learned where to look" if learned else "windows are stripes, and stay where they are"
+    return Insight(
+        "Where do patches look?", f"Drawn people; in orange, what each patch averages; {said}.", strips
+    )
+
+
+def _credible(run: Run, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight | None:
+    """Crops of the gallery with those that count as credible neighbors, by whole images, right and wrong marked."""
+    vectors, crops, channels = retrieval.task.gallery.vectors, retrieval.gallery, run.encoder().channels
+    if len(vectors) <= method.credible.count or vectors.shape[1] < channels:
+        return None
+    features = Features(unit(vectors[:, :channels]))
+    found = credible_neighbors(features, method.credible.model_copy(update={"source": "neighbors"}))
+    counts = (found >= 0).sum(axis=1)
+    known = retrieval.task.gallery_identities > 0
+    having = np.flatnonzero((counts > 0) & known)
+    if not len(having):
+        return None
+    same = retrieval.task.gallery_identities[found] == retrieval.task.gallery_identities[:, None]
+    right = float((same & (found >= 0))[known].sum() / counts[known].sum())
+    picked = having[np.linspace(0, len(having) - 1, min(_ASKED, len(having))).round().astype(int)]
+    lists = [_list(crops, int(row), found[row], same[row]) for row in picked]
+    note = (
+        f"Gallery crops and the neighbors that are credible to them: {counts.mean():.1f} on average, of which "
+        f"{right:.0%} show the same person. Training does this on the unlabelled crops."
+    )
+    return Insight("Whom does it believe to be the same person?", note, ranked=lists)
+
+
+def _list(crops: Crops, row: int, neighbors: np.ndarray, same: np.ndarray) -> RankedList:
+    there = neighbors >= 0
+    images = pictures(crops, [row, *neighbors[there].tolist()])
+    answers = [
+        RankedAnswer(image, bool(right), camera_words(crops, other))
+        for image, right, other in zip(images[1:], same[there], neighbors[there].tolist(), strict=True)
+    ]
+    return RankedList(images[0], answers, camera_words(crops, row))
+
+
+def _people(run: Run) -> tuple[Sequence[UInt8[np.ndarray, "h w 3"]], Tensor]:
+    """Drawn people as arrays, and as what the encoder takes."""
+    height, width = run.facts["height"], run.facts["width"]
+    crops = [
+        draw_shot(Shot(person, 1 + person % 2, 0), _SEED, height, width) for person in range(1, _PEOPLE + 1)
+    ]
+    stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+    encoder = run.encoder()
+    return crops, normalize(stacked, encoder.mean, encoder.std)
+
+
+@torch.no_grad()
+def _similarity(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b y x"]:
+    """Cosine of each cell of the map with the pooled vector of its crop."""
+    maps = encoder.maps(images)
+    cells = encoder.cells(maps).float()
+    pooled = unit(encoder.pooling(maps).float())
+    return torch.einsum("bdyx,bd->byx", unit(cells.movedim(1, -1)).movedim(-1, 1), pooled).numpy()
+
+
+@torch.no_grad()
+def _looks(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b p y x"]:
+    """How much each cell counts for each patch."""
+    assert encoder.patches is not None  # the method has them
+    cells = encoder.cells(encoder.maps(images))
+    weights = window_weights(encoder.patches.windows(cells), cells.shape[2], cells.shape[3])
+    return weights.expand(len(images), -1, -1, -1).numpy()
