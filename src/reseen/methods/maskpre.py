@@ -27,7 +27,8 @@ from reseen.methods.base import Round, Step, Surroundings
 from reseen.methods.contrasting import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
-from reseen.models.ema import MomentumTeacher, predictor
+from reseen.models.ema import MomentumTeacher, predictor, unwrapped
+from reseen.models.frozen_stages import can_share, maps_from, remember_frozen
 from reseen.models.masking import check_map, draw_masks
 from reseen.models.norm import fix_norm_groups
 from reseen.models.pooling import TokenPooling
@@ -50,6 +51,7 @@ class MaskPre(CentroidContrast):
         if settings.masked_views == 2 and settings.mask.share:
             check_map(settings.mask, *_grid(encoder))
         self._teacher = MomentumTeacher(encoder, settings.teacher)
+        self._shares_stages = can_share(self._teacher.encoder)
         dimension = encoder.channels
         hidden = settings.predictor_hidden
         self._predictor = (predictor(dimension, hidden) if hidden else nn.Identity()).to(device)
@@ -85,7 +87,8 @@ class MaskPre(CentroidContrast):
     def losses(self, batch: Batch) -> Step:
         """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
         settings, encoder = self._settings, self._around.encoder
-        maps = self._views(encoder.maps(batch.images))
+        with remember_frozen(unwrapped(encoder)) as frozen:
+            maps = self._views(encoder.maps(batch.images))
         masks = self._masks(encoder, maps)
         vectors = _vectors(encoder, maps, masks)
         labels = batch.labels[: len(vectors[0])]
@@ -96,7 +99,7 @@ class MaskPre(CentroidContrast):
             apart = _crossed(predictions, vectors, settings.stop_gradient)
             terms["visual"] = settings.visual_weight * apart
         if settings.temporal_weight:
-            apart = _crossed(predictions, self._taught(batch, masks), True)
+            apart = _crossed(predictions, self._taught(batch, masks, frozen), True)
             terms["temporal"] = settings.temporal_weight * apart
         if self._region is not None and masks[0] is not None:
             terms["region"] = settings.region_weight * self._regions(encoder, maps, masks)
@@ -157,11 +160,15 @@ class MaskPre(CentroidContrast):
         return [draw_masks(view, settings.mask, rate, generator) for view in cells]
 
     @torch.no_grad()
-    def _taught(self, batch: Batch, masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
-        """The teacher's vectors of the same views, or of whole maps."""
+    def _taught(
+        self, batch: Batch, masks: list[Mask | None], frozen: list[Tensor]
+    ) -> list[Float[Tensor, "b d"]]:
+        """The teacher's vectors of the same views, or of whole maps; frozen stages are computed once for both."""
         teacher = self._teacher.encoder
+        shared = self._shares_stages and len(frozen) == 1
+        maps = maps_from(teacher, batch.images, frozen[0]) if shared else teacher.maps(batch.images)
         seen = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
-        return _vectors(teacher, self._views(teacher.maps(batch.images)), seen)
+        return _vectors(teacher, self._views(maps), seen)
 
     def _regions(self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> Float[Tensor, ""]:
         """How far the hidden cells are from what the region head makes of the others."""

@@ -36,8 +36,7 @@ class MomentumTeacher:
         """Begin as the student, which may be wrapped by Fabric."""
         self._settings = settings
         self._steps = 0
-        plain: Any = getattr(student, "module", student)
-        self.encoder: Encoder = copy.deepcopy(plain)
+        self.encoder = copy.deepcopy(unwrapped(student))
         self.encoder.requires_grad_(False)
         self.encoder.eval()
 
@@ -65,6 +64,12 @@ class MomentumTeacher:
         self.encoder.load_state_dict(
             {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         )
+
+
+def unwrapped(encoder: nn.Module) -> Encoder:
+    """The encoder inside the wrapper that Fabric puts around it."""
+    plain: Any = getattr(encoder, "module", encoder)
+    return plain
 
 
 def predictor(dimension: int, hidden: int) -> nn.Sequential:

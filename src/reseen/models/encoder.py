@@ -27,6 +27,7 @@ class Encoder(nn.Module):
         channels: numbers of the vector of the whole image.
         part: what vectors are made of where there are patches: the whole image, patches, or both.
         grid: rows and columns of the map or of a transformer's patches, None where those are no grid.
+        frozen: names of the stages of the trunk that keep their starting weights, in order.
         raw: whether vectors keep their lengths.
         norm_group: images that share batch-norm statistics, None for the whole batch.
         height: crop height in pixels.
@@ -54,7 +55,7 @@ class Encoder(nn.Module):
         self.mean, self.std = backbone.mean, backbone.std
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
-        self._frozen = backbone.frozen
+        self.frozen = backbone.frozen
         self.train()
 
     @property
@@ -66,7 +67,7 @@ class Encoder(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Switch training mode; frozen stages stay in evaluation mode, so that their statistics keep still."""
         super().train(mode)
-        for name in self._frozen:
+        for name in self.frozen:
             self.trunk.get_submodule(name).eval()
         return self
 
