@@ -1,6 +1,7 @@
 """The speed cases, in the order of the table. A new case: a file that holds a `Case`, and a line here."""
 
 from cases.approximate import HIERARCHY_APPROXIMATE, HIERARCHY_MILLION
+from cases.bank_step import BANK_STEP
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION
@@ -14,6 +15,7 @@ CASES: tuple[Case, ...] = (
     PIXELS,
     TRAINING_STEP,
     MASK_STEP,
+    BANK_STEP,
     KNN,
     CLUSTERING_MARKET,
     CLUSTERING_MSMT17,

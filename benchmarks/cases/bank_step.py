@@ -1,0 +1,133 @@
+"""A training step of global-patch against one of cluster contrast, and what its memories cost as they grow."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import reseen
+from cases.case import Case, Options, row, timed
+from cases.memory import peak_bytes, reset_peak
+from cases.training_step import NETWORK, pipeline
+from reseen.data.toy import draw_crowd
+from reseen.engine.train import prepare
+from reseen.geometry import unit
+from reseen.losses import GlobalSimilaritySettings, PatchMemory, global_similarity, patch_discrimination
+from reseen.memory import InstanceBank
+
+_STEPS = 4
+_CROPS, _WIDTH, _PATCHES, _PATCH_WIDTH = 64, 1280, 6, 256
+_SIZES = {12_936: 0.10, 100_000: 0.30}
+"""Rows of the memories, and the largest share of a step that they may take."""
+
+_ARMS = {
+    "one view of each crop": ("--method.image-patches.surrogate", "false"),
+    "two views": (),
+}
+_BATCH = ("--method.sampler.clusters-per-batch", "64", "--method.sampler.images-per-cluster", "1")
+_CLUSTERING = ("--method.dbscan", "--method.jaccard")
+
+
+def _run(options: Options) -> dict[str, Any]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        crowd = Path(folder) / "crowd"
+        draw_crowd(crowd, people=20, cameras=4, images_per_camera=6, progress=False)
+        iterations = 1 if options.quick else _STEPS
+        steps: dict[str, Callable[[], None]] = {}
+        added: dict[str, int] = {}
+        patches = [*_plain(NETWORK), *_BATCH, "--model.patches.count", str(_PATCHES)]
+        for name, (method, flags) in {
+            "cluster contrast": ("cluster-contrast", [*NETWORK]),
+            **{name: ("global-patch", [*patches, *flags]) for name, flags in _ARMS.items()},
+        }.items():
+            recipe = reseen.load_recipe(
+                method,
+                [*flags, "--data.height", "128", "--data.width", "64", "--train.iterations", str(iterations)],
+            )
+            training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
+            steps[name] = pipeline(training, iterations)
+            steps[name]()
+            before = reset_peak()
+            steps[name]()
+            added[name] = peak_bytes() - before
+        baseline, *others = timed(options.repeat, *steps.values())
+    rows += [
+        row(
+            f"global-patch, {name}",
+            seconds,
+            against="cluster contrast, the same network, 64 crops a batch",
+            against_seconds=baseline,
+            limit="a pass of the trunk per view: " + ("1" if name.startswith("one") else "2"),
+            note=f"adds {added[name] / 1e6:.0f} MB in a step, cluster contrast {added['cluster contrast'] / 1e6:.0f}",
+        )
+        for name, seconds in zip(_ARMS, others, strict=True)
+    ]
+    step = [value / iterations for value in others[-1]]
+    for size, share in _SIZES.items():
+        rows.append(_memories(size // 100 if options.quick else size, share, step, options))
+    return {"rows": rows}
+
+
+def _memories(size: int, share: float, step: list[float], options: Options) -> dict[str, Any]:
+    work = _score_and_update(size)
+    work()
+    before = reset_peak()
+    work()
+    added = peak_bytes() - before
+    seconds = timed(options.repeat, work)[0]
+    numbers = _WIDTH + _PATCHES * _PATCH_WIDTH
+    return row(
+        f"scoring and updating memories of {size:,} rows, all losses",
+        seconds,
+        against="the step of global-patch with two views",
+        against_seconds=step,
+        limit=f"{(4 * _CROPS + 2 * _CROPS * (_PATCHES * _PATCH_WIDTH) / numbers) * size * numbers / 1e9:.0f} GFLOP",
+        note=f"adds {added / 1e6:.0f} MB to memories of {4 * size * numbers / 1e6:.0f}",
+        goal_met=None if options.quick else sum(seconds) / sum(step) <= share,
+    )
+
+
+def _score_and_update(size: int) -> Callable[[], None]:
+    """The losses of a batch against memories of `size` rows, with their gradients, and the updates."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape: int) -> Float[Tensor, "..."]:
+        return unit(torch.randn(*shape, generator=generator))
+
+    place = torch.device("cpu")
+    whole = InstanceBank(drawn(size, _WIDTH), place)
+    parts = InstanceBank(drawn(size, _PATCHES, _PATCH_WIDTH).flatten(1), place, raw=True)
+    features = drawn(_CROPS, _WIDTH).requires_grad_()
+    patches = drawn(_CROPS, _PATCHES, _PATCH_WIDTH).requires_grad_()
+    neighbors = torch.randint(0, size, (_CROPS, 8), generator=generator)
+    rows = torch.randperm(size, generator=generator)[:_CROPS]
+
+    def work() -> None:
+        loss = global_similarity(features, rows, whole.vectors, neighbors, GlobalSimilaritySettings())
+        changed, fresh = parts.preview(patches.flatten(1), rows, 0.9)
+        memory = parts.vectors.unflatten(1, (_PATCHES, _PATCH_WIDTH))
+        fresh = fresh.unflatten(1, (_PATCHES, _PATCH_WIDTH))
+        for index in range(_PATCHES):
+            seen = PatchMemory(memory[:, index], changed, fresh[:, index])
+            loss = loss + patch_discrimination(patches[:, index], rows, seen, 10, 15.0)
+        loss.backward()
+        whole.update(features, rows, 0.5)
+        parts.update(patches.flatten(1), rows, 0.9)
+
+    return work
+
+
+def _plain(flags: tuple[str, ...]) -> list[str]:
+    """The flags of the network alone."""
+    pairs = [(flags[place], flags[place + 1]) for place in range(0, len(flags), 2)]
+    return [
+        part for pair in pairs if not pair[0].startswith((*_CLUSTERING, "--method.sampler")) for part in pair
+    ]
+
+
+BANK_STEP = Case("bank-step", "memories within 10 % of a step at 12,936 rows, 30 % at 100,000", _run)
