@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,3 +56,15 @@ def test_no_gradient_reaches_the_rows():
     table.update(features, torch.tensor([0, 2]))
     assert not table.vectors.requires_grad
     assert features.grad is not None
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_rows_can_start_at_the_mean_of_their_members(raw):
+    features = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 2, 2, 1, 0, 2, 1])
+    table = LookupTable(4, 4, 0.5, torch.device("cpu"), raw)
+    table.fill(features, labels)
+    for cluster in range(3):
+        mean = features[labels == cluster].mean(dim=0)
+        torch.testing.assert_close(table.vectors[cluster], mean if raw else mean / mean.norm())
+    assert not bool(table.vectors[3].any())

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from reseen.geometry import unit
 from reseen.memory.in_turn import update_in_turn
 
 
@@ -28,3 +29,10 @@ class LookupTable:
     def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
         """Move rows towards the features of their clusters, sample by sample, in place."""
         update_in_turn(self.vectors, features.detach().to(self.vectors), labels, self._momentum, self._raw)
+
+    def fill(self, features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:
+        """Put the mean of each cluster's features, or its direction on the sphere, into the rows."""
+        sums = torch.zeros(len(self.vectors), features.shape[1], dtype=torch.float64)
+        sums.index_add_(0, labels.cpu(), features.detach().cpu().double())
+        means = sums / torch.bincount(labels.cpu(), minlength=len(sums)).clamp_min(1)[:, None]
+        self.vectors.copy_(means if self._raw else unit(means))

@@ -2,7 +2,7 @@
 
 At first every crop is a cluster. Each round: from the second on the cheapest pairs of the clusters so far merge, by
 the features of the moment; then every feature is told from the rows of all other clusters in a lookup table, which
-starts at zero, so that the first loss of a partition of c clusters is exactly ln c.
+starts at zero, so that the first loss of a partition of c clusters is exactly ln c (or, on request, at mean features).
 
 References: Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019; the
 regularizer after the abstract of Zheng et al., "Clustering matters: sphere feature for fully unsupervised person
@@ -48,6 +48,10 @@ class ProgressiveSettings(MethodSettings):
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=1)
     """The batches."""
 
+    rows_start: Literal["zero", "features"] = "zero"
+    """Where the rows of a new partition start: at zero, or at the mean of their members' features, which pays where a
+    round is too short for every row to be seen."""
+
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the old row that stays with each sample."""
 
@@ -86,6 +90,8 @@ class Progressive(AbstractMethod):
         labels = PseudoLabels(self._labels)
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
+            if self._settings.rows_start == "features":
+                self._table.fill(features.vectors, to_index_tensor(labels.labels))
         sampler = PkSampler(labels, self._settings.sampler, self._around.generator, self._around.cameras)
         return Round(Clustering(labels, notes=(note,) if note else ()), sampler.batches(iterations))
 
