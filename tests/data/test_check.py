@@ -3,8 +3,11 @@ import shutil
 
 import pytest
 
-from reseen.data.check import MARKET1501_PUBLISHED, check_data
+from reseen.data.check import check_data
+from reseen.data.readers import DATASETS, Layout, read_splits
 from reseen.errors import DataError
+
+MARKET1501_PUBLISHED = DATASETS[Layout.MARKET1501].variants[0].published
 
 
 def market(make_images):
@@ -36,6 +39,7 @@ def test_folder_report_knows_no_people(make_images):
     assert (split.people, split.junk, split.distractors) == (None, None, None)
     assert split.cameras == {"a": 1, "b": 1}
     assert (report.shared_people, report.duplicates, report.published) == ({}, (), {})
+    assert [finding.verdict for finding in report.findings] == ["fine", "fine"]
 
 
 def test_manifest_report(make_images):
@@ -54,7 +58,12 @@ def test_missing_folder(tmp_path):
 
 
 def test_real_market_is_as_published(market_root):
-    from reseen.data.readers.market1501 import labelled_splits
-
-    counts = {name: len(table) for name, table in labelled_splits(market_root).items()}
-    assert counts == {name: published["images"] for name, published in MARKET1501_PUBLISHED.items()}
+    for name, table in read_splits(market_root).items():
+        published = MARKET1501_PUBLISHED[name]
+        people = set(table.identities.tolist()) - {-1, 0}
+        assert len(table) == published["images"]
+        assert len(people) == published["people"]
+        assert len(set(table.images.cameras.tolist())) == published["cameras"]
+        if name == "gallery":
+            assert int((table.identities == -1).sum()) == published["junk"]
+            assert int((table.identities == 0).sum()) == published["distractors"]
