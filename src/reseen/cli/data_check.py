@@ -20,6 +20,7 @@ def check(
     variant: str | None = None,
     camera_pattern: str | None = None,
     json: Path | None = None,
+    html: Path | None = None,
 ) -> None:
     """Look over a data set before training on it.
 
@@ -38,6 +39,8 @@ def check(
         Where a bare folder names its cameras: '{camera}/{*}' or '{camera}_{*}.jpg'.
     json
         Write the report to this file too.
+    html
+        Write the report with histograms and some crops of each camera to this page; it holds small copies of crops.
     """
     from json import dumps
 
@@ -60,6 +63,11 @@ def check(
     if json is not None:
         write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
+    if html is not None:
+        from reseen.engine.check_sheet import write_check_sheet
+
+        write_check_sheet(html, inspection)
+        console.print(f"\nPage written to {html}", markup=False, soft_wrap=True)
 
 
 def _table(report: "DataReport") -> object:

@@ -20,7 +20,11 @@ def find(
     unreadable = [
         f"{path}: {reason}" for split in splits.values() for path, reason in split.unreadable.items()
     ]
-    findings = [_counted("unreadable files", tuple(dict.fromkeys(unreadable))), _duplicates(duplicates)]
+    files = tuple(dict.fromkeys(unreadable))
+    text = (
+        f"{len(files):,} unreadable file{'' if len(files) == 1 else 's'}" if files else "no unreadable files"
+    )
+    findings = [Finding("look" if files else "fine", text, files), _duplicates(duplicates)]
     findings += _shared(people)
     findings += _swapped(splits, people, published)
     if published:
@@ -38,10 +42,6 @@ def shared_people(people: People) -> dict[str, int]:
     }
 
 
-def _counted(what: str, items: tuple[str, ...]) -> Finding:
-    return Finding("look", f"{len(items):,} {what}", items) if items else Finding("fine", f"no {what}")
-
-
 def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
     if not groups:
         return Finding("fine", "no groups of files with the same bytes")
@@ -50,9 +50,10 @@ def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
     leaks = sum("train" in names and len(names) > 1 for names in splits)
     shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
     said = f", {leaks:,} of them between training and test" if leaks else ""
+    what = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
     return Finding(
         "wrong" if leaks else "look",
-        f"{len(groups):,} groups of files with the same bytes, {across:,} of them across splits{said}",
+        f"{what}, {across:,} of them across splits{said}",
         shown,
     )
 
@@ -122,5 +123,7 @@ def _as_published(splits: Mapping[str, SplitReport], published: Counts, title: s
                 )
     assert {key for counts in published.values() for key in counts} <= {*QUANTITIES, "cameras"}
     if differing:
-        return Finding("look", f"this is not {title} as published", tuple(differing))
+        return Finding(
+            "look", f"this is not {title} as published, or data of your own in its layout", tuple(differing)
+        )
     return Finding("fine", f"this is {title} as published")

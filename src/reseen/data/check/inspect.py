@@ -12,6 +12,7 @@ from reseen.data.check.report import DataReport, SplitReport
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.readers import Choice, Layout, choose, describe, read_splits, read_training
 from reseen.data.readers.rows import DISTRACTOR, JUNK
+from reseen.data.source import Source
 from reseen.data.table import ImageTable
 
 
@@ -20,10 +21,21 @@ class Inspection:
     """A report, and the crops that it is about."""
 
     report: DataReport
+    tables: dict[str, ImageTable | EvaluationTable]
+    """Each split, with the people where they are known."""
     images: dict[str, ImageTable]
     """Crops of each split."""
     facts: dict[str, list[FileFacts]]
     """What is known of each crop's file."""
+
+    @property
+    def files(self) -> dict[Source, FileFacts]:
+        """Facts of every different file."""
+        return {
+            table.source(row): fact
+            for name, table in self.images.items()
+            for row, fact in enumerate(self.facts[name])
+        }
 
 
 def check_data(
@@ -85,7 +97,7 @@ def inspect_data(
         published={name: dict(counts) for name, counts in published.items()},
         findings=find(splits, people, duplicates, published, title),
     )
-    return Inspection(report, images, facts)
+    return Inspection(report, tables, images, facts)
 
 
 def _splits(

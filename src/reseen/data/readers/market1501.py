@@ -84,6 +84,5 @@ DATASET = Dataset(
     terms="no license is stated; offered for research",
     access="page",
     size="32,668 crops of 1,501 people, 6 cameras; 500,000 distractors apart",
-    note="Other data laid out the same way is read as this layout, and its counts then differ.",
     order="bounding_box_train, query, bounding_box_test; distractors in images",
 )
