@@ -82,15 +82,23 @@ class Retrieval:
         return {name: metrics.score(task) for name, task in self.occluded.items()}
 
 
-def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> RetrievalScore:
+def score(
+    run: Run | str | Path,
+    data: str | Path,
+    *,
+    layout: str | None = None,
+    variant: str | None = None,
+    quiet: bool = False,
+) -> RetrievalScore:
     """Score the last round of a run by the Market-1501 protocol; the last round is the result, none is chosen.
 
     Raises:
         RunError: `run` is no run folder.
-        DataError: `data` has no query and gallery, or no query can be scored.
+        DataError: `data` has no query and gallery, is made for other rules, or no query can be scored.
+        SettingsError: an unknown layout or variant.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return retrieve(run, read_benchmark(data), quiet=quiet).score()
+    return retrieve(run, read_benchmark(data, layout, variant), quiet=quiet).score()
 
 
 def retrieve(

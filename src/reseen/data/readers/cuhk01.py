@@ -82,7 +82,7 @@ DATASET = Dataset(
         for split in range(1, SPLITS + 1)
     ),
     source="Li et al. 2012, Human Reidentification with Transferred Metric Learning",
-    page="https://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html",
+    page="http://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html",
     terms="research only, on request",
     access="request",
     size="3,884 crops of 971 people, 2 cameras",

@@ -158,10 +158,10 @@ DATASET = Dataset(
         ),
     ),
     source="Li et al. 2014, DeepReID; Zhong et al. 2017 for the new protocol",
-    page="https://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html",
+    page="http://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html",
     terms="research only, on request",
     access="request",
-    size="14,097 labeled and 14,096 detected crops of 1,467 people, 5 pairs of cameras",
+    size="14,096 labeled and 14,097 detected crops of 1,467 people, 5 pairs of cameras",
     note="Say which boxes and which protocol a score is of. Classic: the mean over 20 splits, CMC alone.",
     order="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or images_detected/, "
     "images_labeled/ and splits_*.json",

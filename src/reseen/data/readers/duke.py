@@ -13,7 +13,7 @@ from reseen.data.readers.market1501 import FOLDERS
 from reseen.data.readers.named import NamedFolders
 
 WITHDRAWN = (
-    "DukeMTMC was withdrawn by its authors in 2019, because the people in it had not been asked; do not spread it. "
+    "DukeMTMC was withdrawn by its authors in 2019, over the privacy of the people in it; do not spread it. "
     "MSMT17 or Market-1501 for images, MARS for video, or PersonX and RandPerson, which show nobody, serve instead."
 )
 """What every reader of this data says."""

@@ -126,7 +126,7 @@ DATASET = Dataset(
         ),
     ),
     source="Wei et al. 2018, Person Transfer GAN to Bridge Domain Gap for Person Re-Identification",
-    page="https://www.pkuvmc.com/dataset.html",
+    page="http://www.pkuvmc.com/publications/msmt17.html",
     terms="research only, on request with a signed agreement",
     access="request",
     size="126,441 crops of 4,101 people, 15 cameras",
