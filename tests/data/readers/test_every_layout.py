@@ -1,6 +1,7 @@
 """What holds for every data set in the table, seen on a tiny tree in its layout."""
 
 import re
+import shutil
 from dataclasses import fields
 from typing import get_args
 
@@ -159,3 +160,37 @@ def test_cameras_keep_their_numbers_in_all_splits(tmp_path):
     splits = read_splits(plant(tmp_path, Layout.MARKET1501))
     assert {table.images.camera_names for table in splits.values()} == {("c1", "c2", "c3", "c10")}
     assert np.array_equal(splits["gallery"].images.cameras, [0, 3, 0, 1])
+
+
+@pytest.mark.parametrize("layout", list(DATASETS))
+@pytest.mark.parametrize("names", [("1.jpg", "a/2.jpg"), ()], ids=["other", "empty"])
+def test_data_that_is_laid_out_otherwise_is_a_clear_error(tmp_path, make_images, layout, names):
+    root = make_images(*names) if names else tmp_path
+    if layout in (Layout.ANIMALS, Layout.LUPERSON) and names:  # any folder of folders, any folder of images
+        root = tmp_path / "nowhere"
+    for read in (read_training, read_evaluation, lambda *given: check_data(*given, progress=False)):
+        with pytest.raises(DataError) as error:
+            read(root, str(layout))
+        assert str(root) in str(error.value)
+
+
+@pytest.mark.parametrize("layout", SCORED)
+def test_a_data_set_without_its_test_part_says_what_is_missing(tmp_path, layout):
+    if layout in (
+        Layout.SHARDS,
+        Layout.CUHK01,
+        Layout.VIPER,
+        Layout.PRID2011,
+        Layout.ILIDS_VID,
+        Layout.CUHK03,
+    ):
+        pytest.skip("training and test lie in the same folders")
+    root = plant(tmp_path, layout)
+    for place in root.rglob("*"):
+        if re.match(r"query|image_query|test$|bbox_test|test_list|list_query", place.name):
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+    if layout is Layout.PERSONX:
+        assert not (root / "subset1/query").exists()
+    with pytest.raises(DataError, match=r"query|test|bbox_test"):
+        read_evaluation(root)
+    assert len(read_training(root))

@@ -91,4 +91,9 @@ def read_splits(
             f"{root}: evaluation needs to know who is on each crop, and {title} does not say; use the "
             "Market-1501 layout or a manifest with the columns path, split (query or gallery) and identity"
         )
-    return evaluation_tables(choice.dataset.splits(root, choice.variant.name, names))
+    found = choice.dataset.splits(root, choice.variant.name, names)
+    if not found:
+        raise DataError(
+            f"{root}: no split of {choice.dataset.title} is here; wanted below it: {choice.dataset.order}"
+        )
+    return evaluation_tables(found)

@@ -47,7 +47,7 @@ def has_identities(root: Path) -> bool:
     Raises:
         DataError: as in `training`.
     """
-    return any(_text(sample, "identity") is not None for sample in _index(_shards(root)[0]))
+    return any(_text(sample, "identity") is not None for sample in _index(_some_shards(root)[0]))
 
 
 def training(root: Path, _variant: str) -> Rows:
@@ -106,10 +106,15 @@ def _shards(root: Path) -> list[Path]:
     return [place for place in names if place.name.endswith((".tar", *_COMPRESSED)) and place.is_file()]
 
 
-def _samples(root: Path) -> list[_Sample]:
+def _some_shards(root: Path) -> list[Path]:
     shards = _shards(root)
     if not shards:
         raise DataError(f"{root}: no shard; shards end in .tar")
+    return shards
+
+
+def _samples(root: Path) -> list[_Sample]:
+    shards = _some_shards(root)
     samples: list[_Sample] = []
     with ProgressBar("Indexing shards", len(shards), True) as bar:
         for shard in shards:
