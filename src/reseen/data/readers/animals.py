@@ -152,7 +152,7 @@ def _read(root: Path) -> list[_Row]:
 
 
 def _loose(folder: Path) -> bool:
-    return any(path.is_file() for path in folder.iterdir())
+    return any(path.is_file() for path in folder.iterdir() if not path.name.startswith("."))
 
 
 DATASET = Dataset(

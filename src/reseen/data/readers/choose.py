@@ -10,6 +10,9 @@ from reseen.data.readers.layout import Layout, parse
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, SettingsError
 
+_SUBFOLDERS = 20
+"""Folders below the one that was given in which a benchmark is looked for; more are cameras or people."""
+
 
 class Choice(NamedTuple):
     """A data set and the way it is used."""
@@ -33,7 +36,7 @@ def detect(root: Path) -> Layout:
         raise DataError(
             f"{root}: neither a folder nor a manifest nor a shard; a manifest ends in .csv or .parquet, a shard in .tar"
         )
-    for below in folder.subfolders(root):
+    for below in folder.subfolders(root)[:_SUBFOLDERS]:
         inner = _layout(below)
         if inner is not None:
             raise DataError(

@@ -79,9 +79,13 @@ def first_image(root: Path) -> str | None:
 def subfolders(root: Path) -> list[Path]:
     """Visible folders directly below a folder, sorted; none when it cannot be listed."""
     try:
-        return sorted(below for below in root.iterdir() if below.is_dir() and not below.name.startswith("."))
+        with os.scandir(root) as entries:
+            names = [
+                entry.name for entry in entries if not entry.name.startswith(".") and _kind(entry) == "folder"
+            ]
     except OSError:
         return []
+    return [root / name for name in sorted(names)]
 
 
 def suggest_pattern(paths: Sequence[str]) -> str | None:

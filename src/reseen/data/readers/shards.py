@@ -8,6 +8,7 @@ Reference: the WebDataset format, files of one sample share the name up to the f
 """
 
 import json
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,10 +101,11 @@ def _shards(root: Path) -> list[Path]:
     if root.is_file():
         return [root] if root.name.endswith((".tar", *_COMPRESSED)) else []
     try:
-        names = sorted(place for place in root.iterdir() if not place.name.startswith("."))
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith((".tar", *_COMPRESSED))]
     except OSError:
         return []
-    return [place for place in names if place.name.endswith((".tar", *_COMPRESSED)) and place.is_file()]
+    return [root / name for name in sorted(names) if not name.startswith(".") and (root / name).is_file()]
 
 
 def _some_shards(root: Path) -> list[Path]:
