@@ -85,7 +85,7 @@ def test_ctrl_c_elsewhere(reseen_says, monkeypatch, crowd):
     def stop(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(check, "check_data", stop)
+    monkeypatch.setattr(check, "inspect_data", stop)
     code, _, err = reseen_says("data", "check", crowd)
     assert code == 130
     assert err == "reseen: stopped; what is written so far is whole and usable\n"

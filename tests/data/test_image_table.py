@@ -16,7 +16,7 @@ def table_of(root, cameras, names=("a", "b")):
 
 def test_a_training_table_has_no_identity_column():
     columns = {field.name for field in dataclasses.fields(ImageTable)}
-    assert columns == {"root", "paths", "cameras", "camera_names", "tracklets", "times"}
+    assert columns == {"root", "paths", "cameras", "camera_names", "tracklets", "times", "spans"}
 
 
 def test_columns_of_unequal_length_are_refused(tmp_path):

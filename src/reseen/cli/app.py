@@ -19,7 +19,7 @@ def build_app() -> App:
     )
     for name, text in _COMMANDS.items():
         app.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    data = App(name="data", help="Draw, look at and cache crops.", help_format="plaintext")
+    data = App(name="data", help="Draw, look at, find and cache crops.", help_format="plaintext")
     for name, text in _DATA_COMMANDS.items():
         data.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
     cache = App(name="cache", help="Decoded crops on this disk.", help_format="plaintext")
@@ -76,8 +76,13 @@ _DATA_COMMANDS = {
     "check": (
         "data_check:check",
         "Say how a folder of crops is laid out and what is wrong with it.\n\n"
-        "Reads every file once; shows the layout, crops and cameras of each split, sizes, unreadable files, exact "
-        "duplicates, and people in two splits where the layout knows who is who.",
+        "Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes, "
+        "unreadable files, exact duplicates, people in two splits and splits that look swapped.",
+    ),
+    "fetch": (
+        "data_fetch:fetch",
+        "Say where each benchmark is to be had, under which terms, and how it must lie on disk.\n\n"
+        "Nothing is downloaded.",
     ),
 }
 

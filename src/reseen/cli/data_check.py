@@ -1,7 +1,7 @@
 """`reseen data check`: what a data set holds, and what is wrong with it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -10,39 +10,47 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _SHOWN_SIZES = 3
+_MARKS = {"fine": "[green]✓[/]", "look": "[yellow]![/]", "wrong": "[red]✗[/]"}
 
 
 def check(
     directory: Path,
     *,
-    layout: Literal["auto", "market1501", "folder", "manifest"] = "auto",
+    layout: str = "auto",
+    variant: str | None = None,
     camera_pattern: str | None = None,
     json: Path | None = None,
+    html: Path | None = None,
 ) -> None:
     """Look over a data set before training on it.
 
-    Reads every file once; shows the layout, crops and cameras of each split, sizes, unreadable files, exact
-    duplicates, and people in two splits where the layout knows who is who.
+    Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes,
+    unreadable files, exact duplicates, people in two splits and splits that look swapped.
 
     Parameters
     ----------
     directory
-        Folder of crops, or a .csv or .parquet manifest.
+        Folder of crops or shards, a shard, or a .csv or .parquet manifest.
     layout
-        How the data lies on disk; auto looks.
+        How the data lies on disk; auto looks. `reseen data fetch` lists the layouts.
+    variant
+        Which split, boxes or test size, where the benchmark has several; its first when not given.
     camera_pattern
-        Where a bare folder's paths name the camera: '{camera}/{*}' or '{camera}_{*}.jpg'.
+        Where a bare folder names its cameras: '{camera}/{*}' or '{camera}_{*}.jpg'.
     json
         Write the report to this file too.
+    html
+        Write the report with histograms and some crops of each camera to this page; it holds small copies of crops.
     """
     from json import dumps
 
     from rich.console import Console
 
-    from reseen.data.check import check_data
+    from reseen.data.check import inspect_data
     from reseen.files import write_text
 
-    report = check_data(directory, layout, camera_pattern)
+    inspection = inspect_data(directory, layout, camera_pattern, variant=variant)
+    report = inspection.report
     console = Console(highlight=False)
     console.print(_clean(report.sentence), markup=False)
     console.print(report.root, style="dim", markup=False, soft_wrap=True)
@@ -50,9 +58,16 @@ def check(
     console.print(_table(report))
     console.print()
     _print_findings(console, report)
+    if report.note and report.note not in report.sentence:
+        console.print(f"\n{report.note}", style="dim", markup=False)
     if json is not None:
         write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
+    if html is not None:
+        from reseen.engine.check_sheet import write_check_sheet
+
+        write_check_sheet(html, inspection)
+        console.print(f"\nPage written to {html}", markup=False, soft_wrap=True)
 
 
 def _table(report: "DataReport") -> object:
@@ -60,15 +75,19 @@ def _table(report: "DataReport") -> object:
     from rich import box
     from rich.table import Table
 
+    from reseen.data.check.report import QUANTITIES
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for name in report.splits:
         table.add_column(name, justify="right")
     splits = report.splits
-    for quantity in ("images", "people", "junk", "distractors"):
+    for quantity in QUANTITIES:
         values = {name: getattr(split, quantity) for name, split in splits.items()}
+        published = {name: report.published.get(name, {}).get(quantity) for name in splits}
+        if quantity in ("junk", "distractors") and not any(values.values()) and not any(published.values()):
+            continue
         if any(value is not None for value in values.values()):
-            published = {name: report.published.get(name, {}).get(quantity) for name in splits}
             table.add_row(quantity, *(_count(values[name], published[name]) for name in splits))
     table.add_row("unreadable", *(f"{len(split.unreadable):,}" for split in splits.values()))
     table.add_section()
@@ -88,37 +107,14 @@ def _table(report: "DataReport") -> object:
 
 
 def _print_findings(console: "Console", report: "DataReport") -> None:
-    unreadable = [
-        f"{path}: {reason}" for split in report.splits.values() for path, reason in split.unreadable.items()
-    ]
-    across = sum(len({path.partition(": ")[0] for path in group}) > 1 for group in report.duplicates)
-    groups = [" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in report.duplicates]
-    _finding(console, "unreadable files", unreadable)
-    _finding(console, f"groups of files with the same bytes, {across:,} of them across splits", groups)
-    for pair, count in report.shared_people.items():
-        expected = pair == "query and gallery"
-        mark = "[green]✓[/]" if expected or not count else "[yellow]![/]"
-        said = " (as it should be: queries look for them)" if expected and count else ""
-        console.print(f"{mark} {count:,} people in both {pair}{said}")
-    if report.published:
-        same = all(
-            getattr(report.splits.get(name), quantity, None) == value
-            for name, counts in report.published.items()
-            for quantity, value in counts.items()
-        )
-        said = "is" if same else "is not"
-        console.print(f"{'[green]✓[/]' if same else '[dim]-[/]'} this {said} Market-1501 as published")
+    from rich.markup import escape
 
-
-def _finding(console: "Console", what: str, items: list[str]) -> None:
-    if not items:
-        console.print(f"[green]✓[/] no {what.partition(',')[0]}")
-        return
-    console.print(f"[yellow]![/] {len(items):,} {what}")
-    for item in items[:_SHOWN]:
-        console.print(f"    {_clean(item)}", markup=False, soft_wrap=True)
-    if len(items) > _SHOWN:
-        console.print(f"    and {len(items) - _SHOWN:,} more (--json FILE lists all)")
+    for finding in report.findings:
+        console.print(f"{_MARKS[finding.verdict]} {escape(_clean(finding.text))}")
+        for item in finding.items[:_SHOWN]:
+            console.print(f"    {_clean(item)}", markup=False, soft_wrap=True)
+        if len(finding.items) > _SHOWN:
+            console.print(f"    and {len(finding.items) - _SHOWN:,} more (--json FILE lists all)")
 
 
 def _count(value: int | None, published: int | None) -> str:

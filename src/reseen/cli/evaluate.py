@@ -8,6 +8,8 @@ def evaluate(
     run: Path,
     *,
     data: Path,
+    layout: str = "auto",
+    variant: str | None = None,
     occlude: float | None = None,
     half: Literal["upper", "lower"] | None = None,
     seed: int = 0,
@@ -24,7 +26,11 @@ def evaluate(
     run
         A run folder.
     data
-        A folder in the Market-1501 layout, or a manifest with splits and identities.
+        A benchmark in its layout, or a manifest or shards with splits and identities.
+    layout
+        How the data lies on disk; auto looks.
+    variant
+        Which split, boxes or test size, where the benchmark has several; its first when not given.
     occlude
         Also score with this share of every query crop covered by a rectangle, such as 0.3.
     half
@@ -56,7 +62,7 @@ def evaluate(
     opened = open_run(run)
     occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
     occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
-    benchmark = read_benchmark(data)
+    benchmark = read_benchmark(data, layout, variant)
     retrieval = retrieve(opened, benchmark, occlusions=occlusions, student=student, part=part, quiet=quiet)
     score, hidden = retrieval.score(), retrieval.occluded_scores()
     console = Console(highlight=False)
@@ -66,7 +72,8 @@ def evaluate(
             "run": str(run),
             "rounds": opened.rounds_done,
             **score.to_json(),
-            "occluded": {name: part.to_json() for name, part in hidden.items()},
+            "benchmark": benchmark.name,
+            "occluded": {name: covered.to_json() for name, covered in hidden.items()},
             "seed": seed,
             "student": student,
             "part": part,

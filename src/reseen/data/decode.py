@@ -8,12 +8,13 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+
+from reseen.data.source import Source
 
 DECODE_VERSION = 1
 """Raised when the same file would give other pixels, so that stale cache entries are not used."""
@@ -41,17 +42,17 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+def read_bytes(source: Source) -> bytes:
+    """The bytes of a crop.
 
     Raises:
         UnreadableError: it cannot be opened, is empty or too large.
     """
     try:
-        size = path.stat().st_size
+        size = source.size_on_disk()
         if size > MOST_BYTES:
             raise UnreadableError(f"file of {size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")
-        content = path.read_bytes()
+        content = source.read()
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or error.__class__.__name__}") from None
     if not content:

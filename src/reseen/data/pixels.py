@@ -165,7 +165,7 @@ def _serves(entry: Path, table: ImageTable, size: tuple[int, int]) -> bool:
     try:
         whole = _mapped_array(entry).shape == (len(table), *size, 3)
         with quiet_pillow():
-            if whole and all(problem_of(table.path(row)) for row in _stored_problems(entry)):
+            if whole and all(problem_of(table.source(row)) for row in _stored_problems(entry)):
                 return True
     except (OSError, ValueError):
         pass

@@ -11,6 +11,7 @@ from reseen.data import cache
 from reseen.data.decode import DECODE_VERSION, UnreadableError, decode, fit, quiet_pillow, read_bytes
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
+from reseen.data.source import Source
 from reseen.data.table import ImageTable
 
 _BLOCK = 64
@@ -23,12 +24,7 @@ def cache_key(table: ImageTable, height: int, width: int) -> str:
     """Name of the cache entry: hash of paths, sizes, times of change, geometry and decoder version."""
     digest = hashlib.sha256(f"{DECODE_VERSION} {height} {width}\0".encode())
     for row, relative in enumerate(table.paths):
-        try:
-            status = table.path(row).stat()
-            stamp = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:
-            stamp = "gone"
-        digest.update(os.fsencode(f"{relative}\0{stamp}\0"))
+        digest.update(os.fsencode(f"{relative}\0{table.source(row).stamp()}\0"))
     return digest.hexdigest()[:32]
 
 
@@ -45,7 +41,7 @@ def decode_rows(
     problems: Problems = {}
     for place, row in enumerate(rows):
         try:
-            pixels[place] = fit(decode(read_bytes(table.path(row))), height, width)
+            pixels[place] = fit(decode(read_bytes(table.source(row))), height, width)
         except UnreadableError as error:
             problems[row] = str(error)
     return pixels, problems
@@ -84,7 +80,7 @@ def verify(table: ImageTable, progress: bool) -> Problems:
     problems: Problems = {}
 
     def work(rows: range) -> Problems:
-        return {row: reason for row in rows if (reason := problem_of(table.path(row)))}
+        return {row: reason for row in rows if (reason := problem_of(table.source(row)))}
 
     with ProgressBar("Checking crops", len(table), progress) as bar, quiet_pillow():
         for rows, found in in_blocks(work, len(table), _BLOCK):
@@ -93,10 +89,10 @@ def verify(table: ImageTable, progress: bool) -> Problems:
     return problems
 
 
-def problem_of(path: Path) -> str:
-    """What is wrong with an image file; empty when it can be read."""
+def problem_of(source: Source) -> str:
+    """What is wrong with a crop; empty when it can be read."""
     try:
-        decode(read_bytes(path))
+        decode(read_bytes(source))
     except UnreadableError as error:
         return str(error)
     return ""

@@ -11,8 +11,15 @@ from reseen.config import Settings
 class DataSettings(Settings):
     """How crops are found, decoded and kept."""
 
-    layout: Literal["auto", "market1501", "folder", "manifest"] = "auto"
+    layout: Literal[
+        "auto", "market1501", "dukemtmc-reid", "occluded-duke", "msmt17", "cuhk03", "cuhk01", "viper", "prid2011",
+        "ilids-vid", "mars", "dukemtmc-videoreid", "personx", "randperson", "luperson", "veri-776", "vehicleid",
+        "animals", "webdataset", "manifest", "folder",
+    ] = "auto"  # fmt: skip
     """How the data lies on disk; `auto` looks."""
+
+    variant: str | None = None
+    """Which split, boxes or test size of a benchmark that has several; its first when not given."""
 
     camera_pattern: str | None = None
     """Where a bare folder's paths name the camera: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`."""

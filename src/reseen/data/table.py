@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from reseen.data.source import Source
 from reseen.records import UNKNOWN_CAMERA
 
 UNKNOWN_TRACKLET = -1
@@ -46,6 +47,10 @@ class ImageTable:
     times: Float64[np.ndarray, " n"] | None = None
     """Time of each crop in seconds from any origin, NaN where unknown."""
 
+    spans: Int64[np.ndarray, "n 2"] | None = None
+    """First byte and number of bytes of crops that lie in shards, whose paths are `shard.tar::member`; None where
+    every crop is a file."""
+
     def __post_init__(self) -> None:
         for name in ("cameras", "tracklets", "times"):
             column = getattr(self, name)
@@ -53,6 +58,10 @@ class ImageTable:
                 raise ValueError(
                     f"{name} need one value for each of {len(self.paths)} paths, got {column.shape}"
                 )
+        if self.spans is not None and self.spans.shape != (len(self.paths), 2):
+            raise ValueError(
+                f"spans need two values for each of {len(self.paths)} paths, got {self.spans.shape}"
+            )
         if len(self) and not UNKNOWN_CAMERA <= self.cameras.min() <= self.cameras.max() < len(
             self.camera_names
         ):
@@ -65,8 +74,15 @@ class ImageTable:
         return len(self.paths)
 
     def path(self, row: int) -> Path:
-        """Absolute path of a crop."""
+        """Absolute path of a crop; one in a shard goes on behind `::`."""
         return self.root / self.paths[row]
+
+    def source(self, row: int) -> Source:
+        """Where the bytes of a crop are."""
+        if self.spans is None:
+            return Source(self.path(row))
+        start, size = self.spans[row].tolist()
+        return Source(self.root / self.paths[row].partition("::")[0], start, size)
 
     def select(self, rows: Int64[np.ndarray, " m"] | Sequence[int]) -> "ImageTable":
         """The table of some rows, in the order given; camera indices keep their meaning."""
@@ -77,6 +93,7 @@ class ImageTable:
             cameras=self.cameras[index],
             tracklets=None if self.tracklets is None else self.tracklets[index],
             times=None if self.times is None else self.times[index],
+            spans=None if self.spans is None else self.spans[index],
         )
 
     @cached_property
@@ -96,14 +113,14 @@ class ImageTable:
         """SHA-256 (hex) of relative paths, file sizes and cameras, in row order; the same after copying."""
         digest = hashlib.sha256(self.cameras.astype("<i8").tobytes())
         digest.update("\0".join(self.camera_names).encode("utf-8", "surrogateescape"))
-        for relative in self.paths:
-            digest.update(os.fsencode(relative) + b"\0%d\0" % _size(self.root / relative))
+        for row, relative in enumerate(self.paths):
+            digest.update(os.fsencode(relative) + b"\0%d\0" % _size(self.source(row)))
         return digest.hexdigest()
 
 
-def _size(path: Path) -> int:
-    """Bytes in a file, -1 when it is gone."""
+def _size(source: Source) -> int:
+    """Bytes of a crop, -1 when its file is gone."""
     try:
-        return path.stat().st_size
+        return source.size_on_disk()
     except OSError:
         return -1

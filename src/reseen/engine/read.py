@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reseen.data.readers import layout as layouts
-from reseen.data.readers import read_training
+from reseen.data.readers import describe, detect, parse, read_training
 from reseen.data.table import ImageTable
 from reseen.engine.recipe import Recipe
 from reseen.records import UNKNOWN_CAMERA
@@ -17,9 +16,9 @@ def read_table(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTabl
     if isinstance(data, ImageTable):
         table, sentence = data, []
     else:
-        layout = None if recipe.data.layout == "auto" else recipe.data.layout
-        table = read_training(Path(data), layout=layout, pattern=recipe.data.camera_pattern)
-        sentence = [layouts.describe(table, layouts.parse(layout) or layouts.detect(Path(data).expanduser()))]
+        root, layout, variant = Path(data).expanduser(), recipe.data.layout, recipe.data.variant
+        table = read_training(root, layout, recipe.data.camera_pattern, variant)
+        sentence = [describe(table, parse(layout) or detect(root), variant, root)]
     return (table if recipe.cameras else _without_cameras(table)), sentence
 
 
@@ -34,7 +33,7 @@ def read_other_table(
     if isinstance(data, ImageTable):
         return data
     pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
-    changes = {"layout": "folder" if pattern else "auto", "camera_pattern": pattern}
+    changes = {"layout": "folder" if pattern else "auto", "variant": None, "camera_pattern": pattern}
     reading = recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
     return read_table(reading, data)[0]
 

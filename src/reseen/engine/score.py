@@ -9,14 +9,18 @@ import torch
 
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
-from reseen.data.readers import read_evaluation
+from reseen.data.readers import choose, read_evaluation
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
 from reseen.engine.run import Run, open_run
+from reseen.errors import DataError
 from reseen.evaluate import metrics
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.ranking import RetrievalTask
+
+SCORED = ("market",)
+"""Protocols that a run can be scored by."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,34 @@ class Benchmark:
 
     query: EvaluationTable
     gallery: EvaluationTable
+    name: str = ""
+    """The data set, and the variant where it has several."""
+    protocol: str = "market"
+    """The rules that it is made for."""
 
 
-def read_benchmark(data: str | Path) -> Benchmark:
-    """Query and gallery of a folder or manifest; the layout is found by looking.
+def read_benchmark(data: str | Path, layout: str | None = None, variant: str | None = None) -> Benchmark:
+    """Query and gallery of a folder, shards or a manifest; the layout is found by looking when it is None.
 
     Raises:
-        DataError: the data has none.
+        DataError: the data has none, or is made for rules that are not those of Market-1501.
+        SettingsError: an unknown layout or variant.
     """
-    return Benchmark(*read_evaluation(Path(data)))
+    root = Path(data).expanduser()
+    choice = choose(root, layout, variant)
+    if choice is not None and choice.variant.protocol not in SCORED:
+        others = [one.name for one in choice.dataset.variants if one.protocol in SCORED]
+        raise DataError(
+            f"{root}: {choice.dataset.title} ({choice.variant.name}) is scored by the protocol "
+            f"'{choice.variant.protocol}'; the rules of Market-1501 would give a number that means nothing"
+            + (f"; variants that they fit: {', '.join(others[:3])}, ..." if others else "")
+        )
+    query, gallery = read_evaluation(root, layout, variant)
+    if choice is None or not choice.variant.words:
+        return Benchmark(query, gallery, "" if choice is None else choice.dataset.title)
+    return Benchmark(
+        query, gallery, f"{choice.dataset.title}, {choice.variant.words}", choice.variant.protocol
+    )
 
 
 @dataclass(frozen=True)
@@ -60,15 +83,23 @@ class Retrieval:
         return {name: metrics.score(task) for name, task in self.occluded.items()}
 
 
-def score(run: Run | str | Path, data: str | Path, *, quiet: bool = False) -> RetrievalScore:
+def score(
+    run: Run | str | Path,
+    data: str | Path,
+    *,
+    layout: str | None = None,
+    variant: str | None = None,
+    quiet: bool = False,
+) -> RetrievalScore:
     """Score the last round of a run by the Market-1501 protocol; the last round is the result, none is chosen.
 
     Raises:
         RunError: `run` is no run folder.
-        DataError: `data` has no query and gallery, or no query can be scored.
+        DataError: `data` has no query and gallery, is made for other rules, or no query can be scored.
+        SettingsError: an unknown layout or variant.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return retrieve(run, read_benchmark(data), quiet=quiet).score()
+    return retrieve(run, read_benchmark(data, layout, variant), quiet=quiet).score()
 
 
 def retrieve(

@@ -57,7 +57,7 @@ def train(
                 "restore them to resume, or train into a new folder"
             )
         training = prepare(recipe, table, folder, quiet=quiet)
-        facts = _facts(training)
+        facts = _facts(training) | {"read_as": " ".join(sentence)}
         view.say(*sentence, *training.crops.notes, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
         fit(training, view, earlier is not None, on_clusters)

@@ -83,7 +83,11 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
     left = len(known.keys() - wanted)
     note = f"left out, in {read.root} but without a vector: {left:,} crops" if left else ""
     paths = tuple(known.get(path, path) for path in vectors.paths)
-    return ImageTable(read.root, paths, np.array(cameras, dtype=np.int64), names), note
+    spans = None
+    if read.spans is not None:  # every path is known: a member of a shard is no file of its own
+        place = {path: row for row, path in enumerate(read.paths)}
+        spans = read.spans[[place[path] for path in paths]]
+    return ImageTable(read.root, paths, np.array(cameras, dtype=np.int64), names, spans=spans), note
 
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:

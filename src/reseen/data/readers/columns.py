@@ -34,6 +34,15 @@ def number_tracklets(
     return number(joined)[0]
 
 
+def number_people(names: Sequence[str]) -> list[int]:
+    """Numbers of people: whole numbers keep their value; other names count from 1, but `-1` stays (leave it out)."""
+    try:
+        return np.array([int(name) for name in names], dtype=np.int64).tolist()
+    except (ValueError, OverflowError):
+        people, _ = number([None if name == "-1" else name for name in names])
+        return np.where(people >= 0, people + 1, people).tolist()  # 0 is the identity of distractors
+
+
 def seconds(text: str | None) -> float:
     """A time in seconds: a number as it is, or an ISO 8601 date and time; NaN for nothing.
 

@@ -5,11 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from reseen.data.readers.columns import number, number_tracklets, seconds
+from reseen.data.readers.columns import seconds
 from reseen.data.readers.pattern import compile_pattern, fields
-from reseen.data.table import ImageTable
+from reseen.data.readers.rows import Rows
 from reseen.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -32,7 +30,7 @@ _SUGGESTIONS = (
 _MOST_CAMERAS = 64
 
 
-def read_training(root: Path, pattern: str | None = None) -> ImageTable:
+def training(root: Path, pattern: str | None = None) -> Rows:
     """All images below `root`.
 
     Raises:
@@ -44,8 +42,7 @@ def read_training(root: Path, pattern: str | None = None) -> ImageTable:
         return _with_pattern(root, paths, pattern)
     matches = [CAMERA_IN_NAME.match(path.rpartition("/")[2]) for path in paths]
     names = [f"c{match[1]}" for match in matches if match]
-    indices, camera_names = number(names if len(names) == len(paths) else [None] * len(paths))
-    return ImageTable(root.resolve(), paths, indices, camera_names)
+    return Rows(root, paths, names if len(names) == len(paths) else None)
 
 
 def image_paths(root: Path) -> tuple[str, ...]:
@@ -71,12 +68,24 @@ def image_paths(root: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def first_image(root: Path) -> str | None:
+    """Relative path of an image below a folder that is quickly found; None where there is none or no folder."""
+    try:
+        return next((path for path in _files(root) if path.lower().endswith(IMAGE_SUFFIXES)), None)
+    except DataError:
+        return None
+
+
 def subfolders(root: Path) -> list[Path]:
     """Visible folders directly below a folder, sorted; none when it cannot be listed."""
     try:
-        return sorted(below for below in root.iterdir() if below.is_dir() and not below.name.startswith("."))
+        with os.scandir(root) as entries:
+            names = [
+                entry.name for entry in entries if not entry.name.startswith(".") and _kind(entry) == "folder"
+            ]
     except OSError:
         return []
+    return [root / name for name in sorted(names)]
 
 
 def suggest_pattern(paths: Sequence[str]) -> str | None:
@@ -96,11 +105,9 @@ def suggest_pattern(paths: Sequence[str]) -> str | None:
     return "{camera}/{*}" if "" not in folders and 2 <= len(folders) <= _MOST_CAMERAS else None
 
 
-def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> ImageTable:
+def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
     found = fields(paths, pattern)
-    cameras, names = number([match.get("camera") for match in found])
     has = set().union(*found)
-    tracklets = number_tracklets([match.get("tracklet") for match in found], cameras)
     times = []
     for path, match in zip(paths, found, strict=True):
         try:
@@ -110,13 +117,12 @@ def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> ImageTabl
                 f"{root / path}: '{match['time']}' is no time; {{time}} is a number of seconds or a date "
                 "like 2024-05-01T12:00:00"
             ) from None
-    return ImageTable(
-        root.resolve(),
+    return Rows(
+        root,
         paths,
-        cameras,
-        names,
-        tracklets if "tracklet" in has else None,
-        np.array(times) if "time" in has else None,
+        [match.get("camera") for match in found],
+        [match.get("tracklet") for match in found] if "tracklet" in has else None,
+        times if "time" in has else None,
     )
 
 

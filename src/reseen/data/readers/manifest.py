@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int64
-
 from reseen.config import suggestion
-from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.readers.columns import number, number_tracklets, seconds
-from reseen.data.table import ImageTable
+from reseen.data.readers.columns import number_people, seconds
+from reseen.data.readers.dataset import Dataset
+from reseen.data.readers.layout import Layout
+from reseen.data.readers.rows import JUNK, LabelledRows, Rows
 from reseen.errors import DataError
 
 COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
@@ -18,42 +16,35 @@ COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
 SPLITS = ("train", "query", "gallery")
 """What the `split` column may say."""
 
-JUNK = "-1"
-"""The identity of crops that evaluation leaves out."""
-
 Columns = dict[str, list[str | None]]
 
 
-def read_training(manifest: Path) -> ImageTable:
+SUFFIXES = (".csv", ".parquet")
+"""Kinds of manifest files."""
+
+
+def holds(manifest: Path) -> bool:
+    """True for a file that is called like a manifest."""
+    return manifest.is_file() and manifest.suffix.lower() in SUFFIXES
+
+
+def training(manifest: Path, _variant: str = "") -> Rows:
     """The rows whose split is `train`, or all when there is no `split` column; identities are not read.
 
     Raises:
         DataError: the manifest cannot be read, has wrong columns or values, or lists files that do not exist.
     """
     columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
-    return _table(manifest, _of_split(manifest, columns, "train"), ())
+    return _rows(manifest, _of_split(manifest, columns, "train"))
 
 
-def read_evaluation(manifest: Path) -> tuple[EvaluationTable, EvaluationTable]:
-    """The rows whose split is `query` and `gallery`, without those of identity -1.
-
-    Raises:
-        DataError: as in `read_training`, or there is no `split` or `identity` column.
-    """
-    splits = labelled_splits(manifest, ("query", "gallery"))
-    query, gallery = (
-        table.select(np.flatnonzero(table.identities != int(JUNK))) for table in splits.values()
-    )
-    return query, gallery
-
-
-def labelled_splits(manifest: Path, names: Sequence[str] | None = None) -> dict[str, EvaluationTable]:
-    """Splits with the people on them, numbered alike; those present when `names` is not given.
+def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them, numbered alike; those present when `names` is None.
 
     Identities that are all whole numbers keep their value, others are numbered from 1.
 
     Raises:
-        DataError: as in `read_evaluation`.
+        DataError: as in `training`, or there is no `split` or `identity` column.
     """
     columns = _columns(manifest, COLUMNS)
     if "identity" not in columns:
@@ -64,15 +55,11 @@ def labelled_splits(manifest: Path, names: Sequence[str] | None = None) -> dict[
     elif "split" not in columns:
         raise DataError(f"{manifest}: evaluation needs a column 'split' that says query or gallery")
     chosen = {name: _of_split(manifest, columns, name) for name in names}
-    cameras = {name for part in chosen.values() for name in part.get("camera", []) if name is not None}
-    people = _numbered([person for part in chosen.values() for person in part["identity"]], manifest)
-    result, start = {}, 0
-    for name, part in chosen.items():
-        count = len(part["path"])
-        order = np.array(_order(part), dtype=np.int64)
-        result[name] = EvaluationTable(_table(manifest, part, cameras), people[start : start + count][order])
-        start += count
-    return result
+    people = iter(_numbered([person for part in chosen.values() for person in part["identity"]], manifest))
+    return {
+        name: LabelledRows(_rows(manifest, part), [next(people) for _ in part["path"]])
+        for name, part in chosen.items()
+    }
 
 
 def has_identities(manifest: Path) -> bool:
@@ -146,44 +133,44 @@ def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int
         )
 
 
-def _order(part: Columns) -> list[int]:
-    """Row order by path."""
-    return sorted(range(len(part["path"])), key=lambda row: part["path"][row] or "")
+def _rows(manifest: Path, part: Columns) -> Rows:
+    times = _times(manifest, part["time"]) if "time" in part else None
+    paths = [Path(path).as_posix() for path in part["path"] if path is not None]
+    return Rows(manifest.parent, paths, part.get("camera"), part.get("tracklet"), times)
 
 
-def _table(manifest: Path, part: Columns, known_cameras: set[str] | tuple[()]) -> ImageTable:
-    order = _order(part)
-    ordered = {name: [column[row] for row in order] for name, column in part.items()}
-    blank: list[str | None] = [None] * len(order)
-    cameras, names = number(ordered.get("camera", blank), known_cameras)
-    tracklets = number_tracklets(ordered["tracklet"], cameras) if "tracklet" in ordered else None
-    times = _times(manifest, ordered["time"]) if "time" in ordered else None
-    paths = tuple(Path(path).as_posix() for path in ordered["path"] if path is not None)
-    return ImageTable(manifest.parent.resolve(), paths, cameras, names, tracklets, times)
-
-
-def _times(manifest: Path, texts: Sequence[str | None]) -> np.ndarray:
+def _times(manifest: Path, texts: Sequence[str | None]) -> list[float]:
     try:
-        return np.array([seconds(text) for text in texts], dtype=np.float64)
+        return [seconds(text) for text in texts]
     except ValueError as error:
         raise DataError(
             f"{manifest}: column 'time' holds seconds or dates like 2024-05-01T12:00:00: {error}"
         ) from None
 
 
-def _numbered(names: Sequence[str | None], manifest: Path) -> Int64[np.ndarray, " n"]:
+def _numbered(names: Sequence[str | None], manifest: Path) -> list[int]:
     if None in names:
         raise DataError(
             f"{manifest}: {names.count(None):,} rows have no identity; write {JUNK} for crops to leave out"
         )
-    try:
-        return np.array([int(name) for name in names if name is not None], dtype=np.int64)
-    except (ValueError, OverflowError):
-        people, _ = number([None if name == JUNK else name for name in names])
-        return np.where(people >= 0, people + 1, people)  # 0 is the identity of distractors
+    return number_people([name for name in names if name is not None])
 
 
 def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+DATASET = Dataset(
+    layout=Layout.MANIFEST,
+    title="Manifest",
+    holds=holds,
+    training=training,
+    splits=splits,
+    labelled=has_identities,
+    cameras_from="its camera column",
+    access="own",
+    size="as many as you have",
+    order="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
+)

@@ -1,98 +1,88 @@
-"""The Market-1501 layout: three folders of files `PPPP_cCsS_FFFFFF_NN.jpg`.
+"""Market-1501: three folders of files `PPPP_cCsS_FFFFFF_NN.jpg`, and if wanted 500,000 distractors in a fourth.
 
-Reference: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark".
+Person -1 is junk and 0 a distractor. Reference: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark".
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int64
-
-from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.readers.columns import number
-from reseen.data.readers.folder import CAMERA_IN_NAME, image_paths
-from reseen.data.table import ImageTable
+from reseen.data.readers.dataset import Dataset, Variant
+from reseen.data.readers.folder import image_paths
+from reseen.data.readers.layout import Layout
+from reseen.data.readers.named import NamedFolders
+from reseen.data.readers.rows import DISTRACTOR, LabelledRows, Rows
 from reseen.errors import DataError
 
+NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)(?!\d)")
+"""The beginning of a file name: person, then camera."""
+
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
-"""Split to folder."""
+"""Split to folder, as many later benchmarks have it too."""
 
-JUNK = -1
-"""The identity of detections that show nobody in particular; dropped before evaluation."""
+DISTRACTORS = "images"
+"""The folder of the 500,000 distractors."""
 
-DISTRACTOR = 0
-"""The identity of gallery crops that match no query; kept."""
-
-_IDENTITY_IN_NAME = re.compile(r"(-?\d+)_")
+market = NamedFolders("Market-1501", FOLDERS, NAME, "PPPP_cCsS_FFFFFF_NN.jpg")
 
 
-def is_market(root: Path) -> bool:
-    """True when a folder holds a training set or an evaluation set in this layout."""
-    return _holds(root, "train") or (_holds(root, "query") and _holds(root, "gallery"))
-
-
-def read_training(root: Path) -> ImageTable:
-    """The crops of `bounding_box_train`, each with its camera; the person number in a name is not read.
-
-    Raises:
-        DataError: the folder is missing or empty, or a name shows no camera.
-    """
-    return _table(root, *_files(root, "train"))
-
-
-def read_evaluation(root: Path) -> tuple[EvaluationTable, EvaluationTable]:
-    """Query and gallery: junk (-1) is dropped, distractors (0) stay, cameras are numbered alike in both.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them; the variant `distractors` adds a folder of crops of nobody to the gallery.
 
     Raises:
         DataError: a folder is missing or empty, or a name shows no camera.
     """
-    splits = labelled_splits(root, ("query", "gallery"))
-    query, gallery = (table.select(np.flatnonzero(table.identities != JUNK)) for table in splits.values())
-    return query, gallery
-
-
-def labelled_splits(root: Path, names: Iterable[str] | None = None) -> dict[str, EvaluationTable]:
-    """Splits with the people on them, junk included; those present when `names` is not given.
-
-    Raises:
-        DataError: as in `read_evaluation`.
-    """
-    names = [name for name in FOLDERS if _holds(root, name)] if names is None else names
-    files = {name: _files(root, name) for name in names}
-    known = {camera for _, cameras in files.values() for camera in cameras}
-    tables = {name: _table(root, *found, known) for name, found in files.items()}
-    return {name: EvaluationTable(table, _identities(table)) for name, table in tables.items()}
-
-
-def _files(root: Path, split: str) -> tuple[tuple[str, ...], list[str]]:
-    """Paths relative to `root`, and the camera of each."""
-    folder = root / FOLDERS[split]
-    if not folder.is_dir():
-        raise DataError(
-            f"{root}: no folder {FOLDERS[split]}, which holds the {split} crops of the Market-1501 layout"
+    found = market.splits(root, variant, names)
+    if variant == "distractors" and "gallery" in found:
+        gallery, more = found["gallery"], _distractors(root)
+        rows = Rows(
+            root,
+            [*gallery.rows.paths, *more.paths],
+            [*(gallery.rows.cameras or ()), *(more.cameras or ())],
         )
-    paths = image_paths(folder)
-    matches = [CAMERA_IN_NAME.match(path.rpartition("/")[2]) for path in paths]
-    strange = [path for path, match in zip(paths, matches, strict=True) if match is None]
-    if strange:
+        found["gallery"] = LabelledRows(rows, [*gallery.identities, *[DISTRACTOR] * len(more.paths)])
+    return found
+
+
+def _distractors(root: Path) -> Rows:
+    """Crops of nobody that is asked for, whatever their names say; cameras from the names that show one."""
+    if not (root / DISTRACTORS).is_dir():
         raise DataError(
-            f"{folder}: {len(strange):,} of {len(paths):,} names are not like PPPP_cCsS_FFFFFF_NN.jpg, "
-            f"the first is {strange[0]}; move them away or set data.layout to 'folder'"
+            f"{root}: no folder {DISTRACTORS}, which holds the 500,000 distractors; leave data.variant out to do "
+            "without them"
         )
-    return tuple(f"{FOLDERS[split]}/{path}" for path in paths), [f"c{match[1]}" for match in matches if match]
+    paths = image_paths(root / DISTRACTORS)
+    matches = [NAME.match(path.rpartition("/")[2]) for path in paths]
+    cameras = [f"c{int(match['camera'])}" if match else None for match in matches]
+    return Rows(root, [f"{DISTRACTORS}/{path}" for path in paths], cameras)
 
 
-def _table(root: Path, paths: tuple[str, ...], cameras: list[str], known: Iterable[str] = ()) -> ImageTable:
-    indices, names = number(cameras, known)
-    return ImageTable(root.resolve(), paths, indices, names)
+_TEST = {"images": 19_732, "people": 750, "junk": 3_819, "distractors": 2_798, "cameras": 6}
+_PUBLISHED = {
+    "train": {"images": 12_936, "people": 751, "cameras": 6},
+    "query": {"images": 3_368, "people": 750, "cameras": 6},
+    "gallery": _TEST,
+}
+_MORE = {"images": 519_732, "people": 750, "junk": 3_819, "distractors": 502_798}
 
-
-def _identities(table: ImageTable) -> Int64[np.ndarray, " n"]:
-    matches = [_IDENTITY_IN_NAME.match(path.rpartition("/")[2]) for path in table.paths]
-    return np.array([int(match[1]) for match in matches if match], dtype=np.int64)
-
-
-def _holds(root: Path, split: str) -> bool:
-    return (root / FOLDERS[split]).is_dir()
+DATASET = Dataset(
+    layout=Layout.MARKET1501,
+    title="Market-1501",
+    holds=market.holds,
+    training=market.training,
+    splits=splits,
+    variants=(
+        Variant("standard", published=_PUBLISHED),
+        Variant(
+            "distractors",
+            "with 500,000 distractors in the gallery",
+            published=_PUBLISHED | {"gallery": _MORE},
+        ),
+    ),
+    source="Zheng et al. 2015, Scalable Person Re-identification: A Benchmark",
+    page="https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html",
+    terms="no license is stated; offered for research",
+    access="page",
+    size="32,668 crops of 1,501 people, 6 cameras; 500,000 distractors apart",
+    order="bounding_box_train, query, bounding_box_test; distractors in images",
+)

@@ -1,0 +1,34 @@
+"""Lists of `path number`, one crop a line, as MSMT17 and VehicleID have them."""
+
+from pathlib import Path
+
+from reseen.errors import DataError
+
+
+def read_list(file: Path) -> list[tuple[str, int]]:
+    """The first two fields of each line; blank lines are passed over.
+
+    Raises:
+        DataError: the file is missing, is no text, is empty, names a crop twice, or a line lacks its number.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"{file}: no such list; it comes with the data set and says which crops are in the split"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read as a list of crops ({error})") from None
+    found: dict[str, int] = {}
+    for place, line in enumerate(text.splitlines(), start=1):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) < 2 or not fields[1].removeprefix("-").isdecimal():
+            raise DataError(f"{file}: line {place}: wanted `path number`, found '{line[:60]}'")
+        if fields[0] in found:
+            raise DataError(f"{file}: line {place}: {fields[0]} is listed twice")
+        found[fields[0]] = int(fields[1])
+    if not found:
+        raise DataError(f"{file}: lists no crop")
+    return list(found.items())
