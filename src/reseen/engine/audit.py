@@ -21,7 +21,7 @@ from reseen.audit import (
 from reseen.cluster import ClusterQuality, cluster_quality
 from reseen.data.table import ImageTable
 from reseen.data.views import AugmentationSettings, shift_and_flip
-from reseen.engine.console import RunView
+from reseen.engine.console import Progress, RunView, no_progress
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
 from reseen.engine.read import read_other_table
@@ -32,6 +32,7 @@ from reseen.engine.verify import Sheet, Verification, answered_pairs, verify, wr
 from reseen.errors import DataError, SettingsError
 from reseen.files import write_text
 from reseen.geometry import unit
+from reseen.models import Encoder
 from reseen.records import Features
 
 AUDIT = "audit.json"
@@ -126,13 +127,7 @@ def audit_run(
         agreements, nearness = [], np.zeros(len(crops))
         for number in range(1, views + 1):
             progress = view.phase(f"view {number} of {views}: features", len(crops))
-            other = extract(
-                encoder,
-                crops,
-                device,
-                progress,
-                change=lambda images: shift_and_flip(images, _VIEW, generator),
-            )
+            other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
             nearness += np.einsum("nd,nd->n", plain.numpy, _directions(other).numpy) / views
         parts = measure(plain, labels, crops.cameras, float(np.mean(agreements)))
@@ -150,6 +145,19 @@ def audit_run(
     )  # fmt: skip
     write_text(run.folder / AUDIT, json.dumps(done.to_json(), indent=1) + "\n")
     return done
+
+
+def other_view(
+    encoder: Encoder,
+    crops: Crops,
+    device: torch.device,
+    generator: torch.Generator,
+    progress: Progress = no_progress,
+) -> Features:
+    """Features of the crops, each mirrored or not and moved a little."""
+    return extract(
+        encoder, crops, device, progress, change=lambda images: shift_and_flip(images, _VIEW, generator)
+    )
 
 
 def read_calibration(run: Run | str | Path) -> Calibration:

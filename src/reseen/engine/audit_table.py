@@ -15,7 +15,7 @@ def audit_table(audit: Audit) -> Table:
     table.add_row(
         "audit score",
         _number(parts.score),
-        "mean of the three below; compare runs on the same crops by it",
+        "geometric mean of the three below, 0 to 1; compares runs on the same crops",
         style="bold",
     )
     table.add_row(

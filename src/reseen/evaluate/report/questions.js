@@ -42,10 +42,11 @@ function draw() {
   stage.replaceChildren();
   if (over) {
     at("words").textContent = "Done. Thank you.";
-    const last = document.createElement("p");
-    last.className = "done";
-    last.textContent = "Save the file and give it to: reseen audit RUN --data DIR --answers answers.csv";
-    stage.append(last);
+    const last = document.createElement("p"), command = document.createElement("pre");
+    last.textContent = "Save the file, then give it back:";
+    command.textContent = "reseen audit RUN --data DIR --answers answers.csv";
+    stage.className = "done";
+    stage.append(last, command);
     return;
   }
   const question = questions[place], pair = question.crops.length === 2;
