@@ -44,7 +44,8 @@ class StaticCentroids(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, take the clusters' mean directions, sample PK batches."""
         settings, around = self._settings, self._around
-        clustering = cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+        found = cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+        clustering = self.settled(features, found)  # what a person said of pairs
         labels = to_index_tensor(clustering.labels.labels)
         self._centroids = CentroidMemory(features.vectors, labels, CentroidSettings()).vectors.to(
             around.device

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from reseen.audit.calibration import Calibration
     from reseen.data.readers import read_evaluation, read_training
     from reseen.data.table import ImageTable
     from reseen.data.toy import draw_crowd
+    from reseen.engine.audit import Audit, audit_run, read_calibration
     from reseen.engine.cluster import CropClusters, cluster_crops
     from reseen.engine.demo import run_demo
     from reseen.engine.embed import embed
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from reseen.models import Encoder
 
 _HOMES = {
+    "Audit": "reseen.engine.audit",
+    "Calibration": "reseen.audit.calibration",
     "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
     "ImageTable": "reseen.data.table",
@@ -36,11 +40,13 @@ _HOMES = {
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.engine.run",
+    "audit_run": "reseen.engine.audit",
     "cluster_crops": "reseen.engine.cluster",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
     "load_recipe": "reseen.engine.recipe",
     "open_run": "reseen.engine.run",
+    "read_calibration": "reseen.engine.audit",
     "read_evaluation": "reseen.data.readers",
     "read_training": "reseen.data.readers",
     "run_demo": "reseen.engine.demo",
@@ -50,9 +56,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "CropClusters", "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run", "__version__",
-    "cluster_crops", "draw_crowd", "embed", "load_recipe", "open_run", "read_evaluation", "read_training",
-    "run_demo", "score", "shipped_recipes", "train",
+    "Audit", "Calibration", "CropClusters", "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run",
+    "__version__", "audit_run", "cluster_crops", "draw_crowd", "embed", "load_recipe", "open_run", "read_calibration",
+    "read_evaluation", "read_training", "run_demo", "score", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

@@ -20,7 +20,18 @@ def run_and_list_modules(*arguments):
 
 def test_help_lists_every_command_and_imports_nothing_heavy():
     text, modules = run_and_list_modules("--help")
-    for command in ("cache", "cluster", "data", "demo", "doctor", "embed", "evaluate", "recipes", "train"):
+    for command in (
+        "audit",
+        "cache",
+        "cluster",
+        "data",
+        "demo",
+        "doctor",
+        "embed",
+        "evaluate",
+        "recipes",
+        "train",
+    ):
         assert f" {command} " in text
     assert not HEAVY & modules
 

@@ -9,7 +9,7 @@ ORDER = [
     "cli",
     "engine",
     "methods",
-    "losses | memory | cluster | evaluate",
+    "losses | memory | cluster | evaluate | audit",
     "neighbors | models | data",
     "geometry | config | files",
     "records | errors",

@@ -10,7 +10,7 @@ from reseen.data.table import ImageTable
 from reseen.methods import Surroundings
 from reseen.records import Batch
 
-TRAINING_PATH = ("methods", "losses", "memory", "cluster", "models", "neighbors")
+TRAINING_PATH = ("methods", "losses", "memory", "cluster", "audit", "models", "neighbors")
 TRAINING_FILES = (
     "engine/fit.py",
     "engine/extract.py",

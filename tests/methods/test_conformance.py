@@ -5,10 +5,13 @@ import pytest
 import torch
 
 import reseen
+from reseen.audit import Answer, write_answers
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.engine import fit
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.engine.extract import extract
 from reseen.engine.fit import make_batch
+from reseen.engine.train import prepare
 from reseen.methods import METHODS
 from reseen.records import NOISE, to_index_tensor
 
@@ -151,3 +154,34 @@ def test_a_stopped_run_goes_on_to_the_same_bits(name, recipe_of, crowd, tmp_path
     assert set(one) == set(other)
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert [row["clusters"] for row in whole.log] == [row["clusters"] for row in resumed.log]
+
+
+def test_answers_of_a_person_are_in_the_labels_of_every_round(name, recipe_of, crowd, tmp_path):
+    table = reseen.read_training(crowd)
+    pairs = {"same": [(0, 40), (3, 70)], "different": [(1, 2), (1, 41)]}
+    said = [
+        Answer("s", "x", word, tuple(table.texts[row] for row in pair))
+        for word in pairs
+        for pair in pairs[word]
+    ]
+    write_answers(tmp_path / "answers.csv", said)
+    recipe = recipe_of(name)
+    told = recipe.data.model_copy(update={"constraints": tmp_path / "answers.csv"})
+    training = prepare(recipe.model_copy(update={"data": told}), table, tmp_path / "run", quiet=True)
+    features = extract(training.encoder, training.crops, torch.device("cpu"))
+    plan = training.method.begin_round(features, recipe.train.iterations)
+    labels = plan.clustering.labels.labels
+    for first, second in pairs["same"]:
+        assert labels[first] == labels[second] >= 0
+    for first, second in pairs["different"]:
+        assert labels[first] != labels[second] or labels[first] == NOISE
+    assert any(note.startswith("answers merged") for note in plan.clustering.notes)
+    assert set(first_batch(training, plan).labels.tolist()) <= set(labels.tolist())
+
+
+def test_reclustering_gives_the_same_clusters_twice(name, begin):
+    training, _ = begin(name)
+    features = extract(training.encoder, training.crops, torch.device("cpu"))
+    first, again = (training.method.recluster(features).labels.labels for _ in range(2))
+    assert (first == again).all()
+    assert len(first) == len(features)

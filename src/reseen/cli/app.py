@@ -67,6 +67,12 @@ _COMMANDS = {
         "--hierarchy.linkage single. Without one that says when to stop, the number of clusters is chosen where halves "
         "of the features agree best.",
     ),
+    "audit": (
+        "audit:audit",
+        "Say how good a run is without labels, and which similarity means one person.\n\n"
+        "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
+        "person, and with --answers it tells precision and recall from what was answered.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),
 }

@@ -2,6 +2,7 @@
 
 from reseen.cluster.centering import center_cameras
 from reseen.cluster.clustering import Clustering
+from reseen.cluster.constraints import Constraints, constrain
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
 from reseen.cluster.membership import Membership, measure_membership
@@ -12,6 +13,7 @@ from reseen.cluster.rounds import cluster_features
 __all__ = [
     "ClusterQuality",
     "Clustering",
+    "Constraints",
     "DbscanSettings",
     "EpsilonChoice",
     "Membership",
@@ -19,6 +21,7 @@ __all__ = [
     "choose_eps",
     "cluster_features",
     "cluster_quality",
+    "constrain",
     "dbscan",
     "measure_membership",
     "merge_features",

@@ -36,5 +36,9 @@ class DataSettings(Settings):
     cache_gigabytes: float = Field(default=20.0, ge=0)
     """Most that decoded crops may take on disk, in GB; the least recently used go first, 0 keeps none."""
 
+    constraints: Path | None = None
+    """File of answers that `reseen audit --verify` saved: pairs of crops that every clustering must put together, or
+    cannot."""
+
     unreadable_share: float = Field(default=0.01, ge=0, le=1)
     """Share of images, 0 to 1, that may be unreadable before reseen stops."""

@@ -60,7 +60,7 @@ def augment(
         images = torch.cat([images[:first], warp(images[first:], settings.warp, generator)])
     if settings.jitter is not None:
         images = jitter_color(images, settings.jitter, generator)
-    views = normalize(_shift_and_flip(images, settings, generator), mean, std)
+    views = normalize(shift_and_flip(images, settings, generator), mean, std)
     if settings.erasing > 0:
         views.masked_fill_(_erased(views, settings.erasing, generator)[:, None], 0.0)
     return views
@@ -76,7 +76,7 @@ def normalize(
     return floats.mul_(scale[None, :, None, None]).add_(offset[None, :, None, None])
 
 
-def _shift_and_flip(
+def shift_and_flip(
     images: UInt8[Tensor, "b 3 h w"], settings: AugmentationSettings, generator: Generator
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Pad with black, crop back at a random place and mirror some: one gather."""

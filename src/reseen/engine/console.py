@@ -81,6 +81,11 @@ class RunView:
             self._console.print(Text(f"{record.summary()} · {self._status()}"), soft_wrap=True)
         self.say(*(f"round {record.round}: {note}" for note in _worth_saying(record.notes)))
 
+    def stopped_early(self, why: str) -> None:
+        """Say why no further round comes."""
+        self._rounds = self._rounds_before + len(self._records)
+        self.say(why)
+
     def _status(self) -> str:
         """The time left, by the mean of the rounds seen, counted down within a round; in the end the time taken."""
         seen = len(self._records)

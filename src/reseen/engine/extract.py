@@ -1,9 +1,9 @@
 """Images to features, without labels and without changing the encoder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 
 from reseen.data.views import normalize
@@ -15,6 +15,8 @@ from reseen.records import Features
 
 BATCH = 256
 
+Images = UInt8[Tensor, "b 3 h w"]
+
 
 @torch.no_grad()
 def extract(
@@ -23,16 +25,18 @@ def extract(
     device: torch.device,
     progress: Progress = no_progress,
     mirrored: bool = False,
+    change: Callable[[Images], Images] = lambda images: images,
 ) -> Features:
     """Features of every crop, in row order; `encoder` may be wrapped by Fabric.
 
-    With `mirrored`, the mean of a crop's vector and its mirror image's, or its direction on the sphere.
+    With `mirrored`, the mean of a crop's vector and its mirror image's, or its direction on the sphere. `change` makes
+    another view of a batch of pixels before the encoder sees it.
     """
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    for rows, images in _batches(crops, plain, device):
+    for rows, images in _batches(crops, plain, device, change):
         features = encoder(images)
         if mirrored:
             features = (features + encoder(images.flip(3))) / 2
@@ -78,8 +82,11 @@ def unwrap(encoder: nn.Module) -> Encoder:
 
 
 def _batches(
-    crops: Crops, encoder: Encoder, device: torch.device
+    crops: Crops,
+    encoder: Encoder,
+    device: torch.device,
+    change: Callable[[Images], Images] = lambda images: images,
 ) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"]]]:
     for start in range(0, len(crops), BATCH):
         rows = torch.arange(start, min(start + BATCH, len(crops)))
-        yield rows, normalize(crops.images(rows).to(device), encoder.mean, encoder.std)
+        yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std)

@@ -11,9 +11,10 @@ from lightning_fabric import Fabric
 from torch import Generator, nn
 from torch.optim import Optimizer
 
+from reseen.audit import Parts, clustering_agreement, measure, round_scores, should_stop
 from reseen.data.views import augment
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
-from reseen.engine.clusters import write_clusters
+from reseen.engine.clusters import read_round, write_clusters
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, settle_neck, unwrap
@@ -24,7 +25,7 @@ from reseen.errors import TrainingError
 from reseen.geometry import unit
 from reseen.losses import spread
 from reseen.methods import AbstractMethod, Round
-from reseen.records import UNKNOWN_CAMERA, Batch, PseudoLabels, to_index_tensor
+from reseen.records import UNKNOWN_CAMERA, Batch, Features, PseudoLabels, to_index_tensor
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Training:
     crops: Crops
     generator: Generator
     folder: Path
+    notes: tuple[str, ...] = ()
+    """What a person should know before it starts."""
 
 
 def fit(
@@ -64,6 +67,9 @@ def fit(
         save_checkpoint(checkpoint, state, done := 0)
     log = RunLog(training.folder, done, settings.tensorboard)
     for number in range(done + 1, settings.rounds + 1):
+        if settings.patience is not None and should_stop(round_scores(log.rows), settings.patience):
+            view.stopped_early(f"no higher audit score in {settings.patience} rounds: training ends here")
+            break
         began = time.perf_counter()
         progress = view.phase(f"round {number}: features", len(training.crops))
         extractor = training.method.extractor()
@@ -75,15 +81,25 @@ def fit(
         trained = time.perf_counter()
         rate = learning_rate(settings, number * settings.iterations - 1)
         seconds = (extracted - began, clustered - extracted, trained - clustered)
+        directions = Features(unit(features.vectors))
+        parts = _audit(training, directions, plan.clustering.labels, number)
         record = describe_round(
-            number, plan.clustering, spread(unit(features.vectors)), losses, rate, images, seconds
+            number, plan.clustering, spread(directions.vectors), parts, losses, rate, images, seconds
         )
-        write_clusters(training.folder, training.crops.table, plan.clustering.labels)
+        write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
         on_clusters(number, plan.clustering.labels)
         log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
         save_checkpoint(checkpoint, state, number)
         view.round_done(record)
     log.close()
+
+
+def _audit(training: Training, features: Features, labels: PseudoLabels, number: int) -> Parts:
+    """What the round's clusters are like without labels; they are compared with those of the round before."""
+    before = read_round(training.folder, number - 1)
+    same_crops = before is not None and len(before) == len(labels)
+    agreement = clustering_agreement(before, labels) if before is not None and same_crops else None
+    return measure(features, labels, training.crops.cameras, agreement)
 
 
 def train_round(training: Training, plan: Round, number: int, view: RunView) -> tuple[dict[str, float], int]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from reseen.audit import Parts
 from reseen.cluster import Clustering, cluster_quality
 from reseen.errors import SettingsError
 from reseen.files import storage_error, write_text
@@ -37,6 +38,15 @@ class RoundRecord:
     """How far the clustered features point apart: 1 everywhere, 0 where all are one (see `reseen.losses.spread`)."""
     size_spread: float
     """Standard deviation of cluster sizes over their mean."""
+    compactness: float
+    """Mean silhouette by cosine distance, with 0 for noise; -1 to 1."""
+    camera_mixing: float | None
+    """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
+    agreement: float | None
+    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round, and after one
+    that was cut off."""
+    audit_score: float | None
+    """Geometric mean of the three, 0 to 1 (see `reseen.audit.score`)."""
     eps: float | None
     """Jaccard distance used, where the clustering has one."""
     learning_rate: float
@@ -62,6 +72,7 @@ def describe_round(
     number: int,
     clustering: Clustering,
     spread: float,
+    parts: Parts,
     losses: dict[str, float],
     rate: float,
     images: int,
@@ -81,6 +92,10 @@ def describe_round(
         largest=quality.largest,
         feature_spread=spread,
         size_spread=quality.size_spread,
+        compactness=parts.compactness,
+        camera_mixing=parts.camera_mixing,
+        agreement=parts.stability,
+        audit_score=parts.score,
         eps=clustering.eps,
         learning_rate=rate,
         images_per_second=images / max(training, 1e-9),
@@ -107,12 +122,13 @@ class RunLog:
     def __init__(self, folder: Path, rounds_done: int, tensorboard: bool) -> None:
         """Keep the first `rounds_done` lines of an earlier log: the rest is done again after resuming."""
         self._path = folder / LOG
-        kept = [json.dumps(row) for row in read_log(folder) if row["round"] <= rounds_done]
-        write_text(self._path, "".join(line + "\n" for line in kept))
+        self.rows = [row for row in read_log(folder) if row["round"] <= rounds_done]
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
         self._writer = _tensorboard_writer(folder, rounds_done) if tensorboard else None
 
     def write(self, record: RoundRecord) -> None:
         """Append a round."""
+        self.rows.append(asdict(record))
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(record)) + "\n")
@@ -147,11 +163,17 @@ def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
         "noise_share",
         "size_spread",
         "feature_spread",
+        "compactness",
+        "camera_mixing",
+        "agreement",
+        "audit_score",
         "eps",
         "learning_rate",
         "images_per_second",
     ):
-        yield f"round/{name}", float(getattr(record, name))
+        value = getattr(record, name)
+        if value is not None:
+            yield f"round/{name}", float(value)
 
 
 def _tensorboard_writer(folder: Path, rounds_done: int) -> Any:

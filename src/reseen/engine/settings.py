@@ -38,6 +38,9 @@ class TrainSettings(Settings):
     step_rounds: Annotated[int, Field(ge=1)] = 20
     """Rounds between the drops of the `step` schedule."""
 
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
+
     precision: Literal["32", "bf16-mixed"] = "32"
     """Arithmetic of the trunk; features and losses are always float32."""
 

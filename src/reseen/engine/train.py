@@ -1,6 +1,7 @@
 """Set a run up from a recipe and a folder of crops, and train it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lightning_fabric import Fabric
 from reseen.data.table import ImageTable
 from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
+from reseen.engine.constraints import read_constraints
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.environment import command, hardware, versions
 from reseen.engine.extract import unwrap
@@ -58,7 +60,7 @@ def train(
             )
         training = prepare(recipe, table, folder, quiet=quiet)
         facts = _facts(training) | {"read_as": " ".join(sentence)}
-        view.say(*sentence, *training.crops.notes, *describe(facts))
+        view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
         fit(training, view, earlier is not None, on_clusters)
     return run
@@ -168,9 +170,13 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations,
     )  # fmt: skip
+    notes = ()
+    if recipe.data.constraints is not None:
+        constraints, note = read_constraints(recipe.data.constraints.expanduser(), crops.table)
+        surroundings, notes = replace(surroundings, constraints=constraints), (note,)
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
-    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder)
+    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes)
 
 
 def _facts(training: Training) -> dict[str, Any]:

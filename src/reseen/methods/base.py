@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from reseen.cluster import Clustering
+from reseen.cluster import Clustering, Constraints, constrain
 from reseen.config import Settings
 from reseen.models import Encoder
 from reseen.records import Batch, Features
@@ -29,7 +29,7 @@ class Surroundings:
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
-    `steps`: batches in the whole training.
+    `steps`: batches in the whole training. `constraints`: what a person said of pairs of rows, or None.
     """
 
     encoder: Encoder
@@ -39,6 +39,7 @@ class Surroundings:
     raw: bool = False
     tracklets: Int64[np.ndarray, " n"] | None = None
     steps: int = 1
+    constraints: Constraints | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,18 @@ class AbstractMethod(ABC):
     @abstractmethod
     def after_step(self, step: Step) -> None:
         """Update memories and teachers, after the optimizer's step."""
+
+    def settled(self, features: Features, clustering: Clustering) -> Clustering:
+        """A round's clustering with the answers of a person put into it; every method's labels pass through here."""
+        if self._around.constraints is None:
+            return clustering
+        labels, (merged, split) = constrain(features, clustering.labels, self._around.constraints)
+        note = f"answers merged {merged} clusters and split off {split}"
+        return replace(clustering, labels=labels, notes=(*clustering.notes, note))
+
+    def recluster(self, features: Features) -> Clustering:
+        """The pseudo labels that features would get now; asked of a method that trains nothing."""
+        return self.begin_round(features, 1).clustering
 
     def networks(self) -> list[nn.Module]:
         """Networks of its own, on the device, that learn beside the encoder; their weights are part of `state`."""

@@ -59,7 +59,8 @@ class CentroidContrast(AbstractMethod):
         """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
         cameras = self._around.cameras
         centered = self._settings.center_cameras and cameras is not None
-        clustering = self.cluster(center_cameras(features, cameras) if centered else features)
+        clustered = center_cameras(features, cameras) if centered else features
+        clustering = self.settled(clustered, self.cluster(clustered))
         self._memory = CentroidMemory(
             features.vectors.to(self._around.device),
             to_index_tensor(clustering.labels.labels).to(self._around.device),

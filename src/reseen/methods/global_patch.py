@@ -82,12 +82,7 @@ class GlobalPatch(AbstractMethod):
         if settings.refill or not self._banks:
             self._fill(whole, parts)
         if settings.branch == "clusters":
-            clustering = cluster_features(
-                self._centered(Features(whole)),
-                settings.clusters.jaccard,
-                settings.clusters.dbscan,
-                around.device.type,
-            )
+            clustering = self._cluster(self._centered(Features(whole)))
             labels = to_index_tensor(clustering.labels.labels)
             self._centroids = CentroidMemory(
                 whole.to(around.device), labels.to(around.device), settings.clusters.memory
@@ -160,6 +155,11 @@ class GlobalPatch(AbstractMethod):
     def _bank(self, name: str, rows: Tensor) -> InstanceBank:
         return InstanceBank(rows, self._around.device, raw=name != "whole")
 
+    def _cluster(self, features: Features) -> Clustering:
+        settings = self._settings.clusters
+        found = cluster_features(features, settings.jaccard, settings.dbscan, self._around.device.type)
+        return self.settled(features, found)
+
     def _centered(self, features: Features) -> Features:
         cameras = self._around.cameras
         wanted = self._settings.center_cameras and cameras is not None
@@ -170,17 +170,33 @@ class GlobalPatch(AbstractMethod):
         settings, features = self._settings, self._centered(bank)
         clusters = None
         if settings.credible.source == "clusters":
-            clusters = merge_features(features, settings.hierarchy, 1, self._around.tracklets).labels.labels
+            grown = merge_features(features, settings.hierarchy, 1, self._around.tracklets)
+            clusters = self.settled(features, grown).labels.labels
         found = credible_neighbors(features, settings.credible, self._around.device.type, clusters)
-        self._neighbors = torch.from_numpy(found).to(self._around.device)
         images = len(found)
         having = int((found >= 0).any(axis=1).sum())
         note = (
             f"{having / images:.0%} of the images have credible neighbors, {(found >= 0).sum() / images:.1f} on "
             "average; 'clusters' are the groups these connect"
         )
-        notes = [bank.note for bank in self._banks.values() if bank.note]
-        return Clustering(PseudoLabels(credible_groups(found)), notes=(*notes, note))
+        notes = (*(bank.note for bank in self._banks.values() if bank.note), note)
+        groups = self.settled(features, Clustering(PseudoLabels(credible_groups(found)), notes=notes))
+        self._neighbors = torch.from_numpy(self._told(found, groups.labels.labels)).to(self._around.device)
+        return groups
+
+    def _told(
+        self, found: Int64[np.ndarray, "n k"], groups: Int64[np.ndarray, " n"]
+    ) -> Int64[np.ndarray, "n k"]:
+        """Neighbors after the answers of a person: nobody of another group, and those who were linked."""
+        constraints = self._around.constraints
+        if constraints is None:
+            return found
+        found = np.where(groups[found] == groups[:, None], found, -1)
+        for first, second in constraints.must.tolist():
+            for row, other in ((first, second), (second, first)):
+                if other not in found[row]:
+                    found[row, -1] = other
+        return found
 
     def _global(
         self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]

@@ -87,13 +87,24 @@ class Progressive(AbstractMethod):
             self._labels = self._start(len(features))
         elif self._rounds > self._settings.rounds_before_merging:
             note = self._merge(features)
-        labels = PseudoLabels(self._labels)
+        grown = Clustering(PseudoLabels(self._labels), notes=(note,) if note else ())
+        clustering = self.settled(features, grown)  # growth itself goes on from its own clusters
+        labels = clustering.labels
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
             if self._settings.rows_start == "features":
                 self._table.fill(features.vectors, to_index_tensor(labels.labels))
         sampler = PkSampler(labels, self._settings.sampler, self._around.generator, self._around.cameras)
-        return Round(Clustering(labels, notes=(note,) if note else ()), sampler.batches(iterations))
+        return Round(clustering, sampler.batches(iterations))
+
+    def recluster(self, features: Features) -> Clustering:
+        """Merge from the start by these features alone, as many steps as the rounds so far have merged."""
+        start = self._start(len(features))
+        if not self._merged:
+            return Clustering(PseudoLabels(start))
+        settings = self._settings.hierarchy
+        grown = grow_hierarchy(features.numpy, settings, start, most_steps=self._merged)
+        return Clustering(grown.labels)
 
     def losses(self, batch: Batch) -> Step:
         """One term: the exclusive loss, which is the contrast with the rows of the lookup table."""

@@ -56,7 +56,8 @@ class Sphere(AbstractMethod):
         """Merge from single crops or tracklets on, and sample PK batches."""
         settings, around = self._settings, self._around
         tracklets = around.tracklets if settings.tracklets else None
-        clustering = merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
+        merged = merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
+        clustering = self.settled(features, merged)
         sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         return Round(clustering, sampler.batches(iterations))
 

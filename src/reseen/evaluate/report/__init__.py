@@ -1,4 +1,4 @@
-"""Pages in single files: a run with its scores, curves, clusters and ranked lists; a clustering; one cluster."""
+"""Pages in single files: a run with scores, curves, clusters and ranked lists; a clustering; a cluster; questions."""
 
 from reseen.evaluate.report.clusters import (
     ClustersContent,
@@ -22,6 +22,12 @@ from reseen.evaluate.report.content import (
     Strip,
 )
 from reseen.evaluate.report.page import render, write_report
+from reseen.evaluate.report.questions import (
+    Question,
+    QuestionsContent,
+    render_questions,
+    write_questions_page,
+)
 
 __all__ = [
     "ClusterSheet",
@@ -31,6 +37,8 @@ __all__ = [
     "Figure",
     "Insight",
     "Leaf",
+    "Question",
+    "QuestionsContent",
     "RankedAnswer",
     "RankedList",
     "ReportContent",
@@ -39,8 +47,10 @@ __all__ = [
     "TreeContent",
     "render",
     "render_clusters",
+    "render_questions",
     "render_tree",
     "write_clusters_page",
+    "write_questions_page",
     "write_report",
     "write_tree_page",
 ]

@@ -1,0 +1,306 @@
+"""How close the label-free audit comes to the truth: on finished runs of an accuracy protocol, and on their rounds.
+
+python benchmarks/audit_agreement.py --protocol market-mini --data DIR --runs DIR,DIR --rounds DIR --out SVG
+
+Takes every run below `--runs` (folders ARM-seedN, as `benchmarks/accuracy.py` makes them) whose score lies in
+`benchmarks/results/`. Writes one JSON and one picture:
+
+- rank correlation of the audit score and of its parts with true mAP and with the true adjusted Rand index of the
+  clusters, and what is lost by choosing a run by the audit instead of by its mAP;
+- the same over the rounds of the runs below `--rounds`, and what the stop rule loses there;
+- the errors that the calibration expects, beside the true ones;
+- how often intervals of precision and recall hold the truth, over repeated sheets of 180 pairs that somebody answers
+  who knows everybody.
+
+The true arm `true-people` is left out: it was told who is who. Features are kept in `--work`, so that a second call
+takes seconds.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.accuracy import RESULTS, commit
+from benchmarks.cases.agreement_chart import draw
+from benchmarks.protocols import PROTOCOLS
+
+from reseen import Run, open_run
+from reseen.audit import (
+    Tally,
+    best,
+    calibrate,
+    clustering_agreement,
+    gather_evidence,
+    measure,
+    plan_strata,
+    precision,
+    recall,
+    round_scores,
+    share_out,
+    should_stop,
+)
+from reseen.audit.evidence import near_pairs
+from reseen.data.table import ImageTable
+from reseen.engine.audit import other_view
+from reseen.engine.crops import Crops, open_crops
+from reseen.engine.environment import hardware, versions
+from reseen.engine.extract import extract
+from reseen.engine.recluster import reclusterer
+from reseen.files import write_text
+from reseen.geometry import unit
+from reseen.records import Features, PseudoLabels
+
+DEVICE = torch.device("cpu")
+SHEETS = 1000
+QUESTIONS = 180
+
+
+def main() -> None:
+    """Measure, write, draw."""
+    arguments = parse()
+    protocol = PROTOCOLS[arguments.protocol]
+    table = protocol.training(arguments.data)
+    names = [path.rpartition("/")[2].partition("_")[0] for path in table.paths]
+    people = np.unique(names, return_inverse=True)[1]
+    folders = {}
+    for place in arguments.runs:
+        for folder in sorted(place.glob("*-seed*")):
+            score = arguments.results / f"{protocol.name}--{folder.name.replace('-seed', '--seed')}.json"
+            if score.is_file() and not folder.name.startswith("true-people"):
+                folders[folder.name] = (folder, json.loads(score.read_text())["score"])
+    if len(folders) < 3:
+        raise SystemExit(f"found {len(folders)} finished runs; make some with benchmarks/accuracy.py")
+    runs = {}
+    for name, (folder, score) in folders.items():
+        runs[name] = look(folder, table, people, arguments.work) | {
+            "mAP": score["mAP"], "rank_1": score["cmc"]["1"],
+        }  # fmt: skip
+        print(f"{name}: score {runs[name]['score']:.3f}, mAP {runs[name]['mAP']:.1%}", flush=True)
+    rounds = {}
+    for place in arguments.rounds:
+        for folder in sorted(place.glob("*-seed*")):
+            rounds[folder.name] = by_round(folder)
+    record = {
+        "protocol": protocol.name,
+        "runs": runs,
+        "over_runs": over_runs(runs),
+        "rounds": rounds,
+        "over_rounds": {name: over_rounds(rows) for name, rows in rounds.items()},
+        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS",
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_text(arguments.results / "audit-agreement.json", json.dumps(record, indent=1) + "\n")
+    draw(record, arguments.out)
+    print(json.dumps(record["over_runs"], indent=1))
+
+
+def parse() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+    def folders(text: str) -> list[Path]:
+        return [Path(part) for part in text.split(",") if part]
+
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
+    parser.add_argument("--data", type=Path, required=True, help="folder in the Market-1501 layout")
+    parser.add_argument("--runs", type=folders, required=True, help="folders of runs, comma-separated")
+    parser.add_argument(
+        "--rounds", type=folders, default=[], help="folders of runs whose rounds are compared"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--work", type=Path, default=Path("runs/audit"), help="where features are kept")
+    parser.add_argument("--out", type=Path, default=Path("docs/images/audit-agreement.svg"))
+    return parser.parse_args()
+
+
+def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dict:
+    """The audit of a run beside the truth; nothing is written into the run."""
+    run = open_run(folder)
+    encoder = run.encoder()
+    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width)
+    plain, view = features(run, encoder, crops, work)
+    recluster = reclusterer(run, encoder, crops, DEVICE)
+    labels, other = recluster(plain).labels, recluster(view).labels
+    directions = Features(unit(plain.vectors))
+    parts = measure(directions, labels, crops.cameras, clustering_agreement(labels, other))
+    return {
+        "score": parts.score,
+        "stability": parts.stability,
+        "compactness": parts.compactness,
+        "camera_mixing": parts.camera_mixing,
+        "adjusted_rand_index": clustering_agreement(labels, PseudoLabels(people)),
+        "calibration": errors(directions, crops, people),
+        "sheets": sheets(directions, labels, people),
+    }
+
+
+def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> tuple[Features, Features]:
+    """Of the crops and of another view, from `work` where they were kept."""
+    file = work / f"{run.folder.name}.npz"
+    if not file.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        plain = extract(encoder, crops, DEVICE)
+        view = other_view(encoder, crops, DEVICE, torch.Generator().manual_seed(0))
+        np.savez(file, plain=plain.numpy, view=view.numpy)
+    kept, raw = np.load(file), run.recipe.model.feature == "raw"
+    return Features(torch.from_numpy(kept["plain"]), raw), Features(torch.from_numpy(kept["view"]), raw)
+
+
+def errors(features: Features, crops: Crops, people: np.ndarray) -> dict:
+    """What the calibration expects among near pairs, and what is true of them."""
+    evidence = gather_evidence(features, crops.table, None, None, np.random.default_rng(0))
+    found = calibrate(evidence, np.random.default_rng(0))
+    near = near_pairs(features, crops.cameras, np.random.default_rng(0))
+    same = people[near.first] == people[near.second]
+    above = near.similarity >= found.threshold
+    return {
+        "threshold": round(found.threshold, 4),
+        "expected": {
+            "false_match_rate": found.false_match_rate, "miss_rate": found.miss_rate, "one_person": found.prior,
+        },
+        "true": {
+            "false_match_rate": float(above[~same].mean()), "miss_rate": float((~above)[same].mean()),
+            "one_person": float(same.mean()),
+        },
+    }  # fmt: skip
+
+
+def sheets(features: Features, labels: PseudoLabels, people: np.ndarray) -> dict:
+    """Coverage of intervals over repeated sheets; answers of each stratum are drawn without putting back."""
+    strata = plan_strata(features, labels)
+    vectors, cluster = features.numpy, labels.labels
+    upper = np.triu(np.ones((len(cluster), len(cluster)), bool), 1)
+    similarity = vectors @ vectors.T
+    together = (cluster[:, None] == cluster) & (cluster >= 0)[:, None]
+    same = people[:, None] == people
+    counts = []
+    for stratum in strata:
+        inside = (
+            (similarity >= stratum.low) & (similarity < stratum.high) & (together == stratum.together) & upper
+        )
+        counts.append((int((inside & same).sum()), int((inside & ~same).sum())))
+    right = [
+        sum(one for (one, _), s in zip(counts, strata, strict=True) if s.together is kind)
+        for kind in (True, False)
+    ]
+    asked = share_out(strata, QUESTIONS)
+    truth = {
+        "precision": right[0] / sum(stratum.pairs for stratum in strata if stratum.together),
+        "recall": right[0] / sum(right),
+    }
+    generator = np.random.default_rng(0)
+    held, width = dict.fromkeys(truth, 0), dict.fromkeys(truth, 0.0)
+    for _ in range(SHEETS):
+        drawn = []
+        for stratum, (yes, no), count in zip(strata, counts, asked, strict=True):
+            one = int(generator.hypergeometric(yes, no, min(count, yes + no)))
+            drawn.append(Tally(stratum, one, min(count, yes + no) - one))
+        for name, estimate in (("precision", precision(drawn)), ("recall", recall(drawn))):
+            held[name] += estimate.low <= truth[name] <= estimate.high
+            width[name] += estimate.high - estimate.low
+    everywhere = right[0] / int((same & upper).sum())
+    return {
+        name: {"true": truth[name], "coverage": held[name] / SHEETS, "width": width[name] / SHEETS}
+        for name in truth
+    } | {"recall_of_all_pairs": everywhere}
+
+
+def over_runs(runs: dict[str, dict]) -> dict:
+    """Correlations, and the loss of choosing by the audit."""
+    rows = list(runs.values())
+    columns = ("score", "stability", "compactness", "camera_mixing")
+    correlation = {
+        truth: {name: spearman([row[name] for row in rows], [row[truth] for row in rows]) for name in columns}
+        for truth in ("mAP", "rank_1", "adjusted_rand_index")
+    }
+    chosen = list(runs)[best([row["score"] for row in rows])]
+    top = max(runs, key=lambda name: runs[name]["mAP"])
+    coverage = {
+        name: [min(values), float(np.mean(values)), max(values)]
+        for name in ("precision", "recall")
+        for values in [[row["sheets"][name]["coverage"] for row in rows]]
+    }
+    return {
+        "runs": len(rows),
+        "spearman": correlation,
+        "chosen": {"by_audit": chosen, "by_mAP": top},
+        "mAP": {
+            "chosen_by_audit": runs[chosen]["mAP"],
+            "best": runs[top]["mAP"],
+            "mean": float(np.mean([row["mAP"] for row in rows])),
+            "loss": runs[top]["mAP"] - runs[chosen]["mAP"],
+        },
+        "loss_of_pairs": losses(rows),
+        "coverage_lowest_mean_highest": coverage,
+    }
+
+
+def losses(rows: Sequence[dict]) -> dict:
+    """Of two runs at random: how often the audit takes the better, and the mean mAP lost; a coin for comparison."""
+    right, lost, coin, count = 0, 0.0, 0.0, 0
+    for place, one in enumerate(rows):
+        for other in rows[:place]:
+            gap = one["mAP"] - other["mAP"]
+            agrees = (one["score"] - other["score"]) * gap > 0
+            right += agrees
+            lost += 0.0 if agrees else abs(gap)
+            coin += abs(gap) / 2
+            count += 1
+    return {"right": right / count, "mean_mAP_lost": lost / count, "mean_mAP_lost_by_a_coin": coin / count}
+
+
+def by_round(folder: Path) -> list[dict]:
+    """Audit score and true agreement of every round, both of the clusters that the round was trained with.
+
+    Agreement: the adjusted Rand index of the clustered crops, times their share.
+    """
+    run = open_run(folder)
+    lines = [
+        json.loads(line) for line in (folder / "agreement.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    truth = {line["round"]: line["adjusted_rand_index"] * line["clustered_share"] for line in lines}
+    scores = round_scores(run.log)
+    return [
+        {"round": row["round"], "score": score, "adjusted_rand_index": truth[row["round"]]}
+        for row, score in zip(run.log, scores, strict=True)
+    ]
+
+
+def over_rounds(rows: Sequence[dict]) -> dict:
+    """Correlation within a training, and what is lost where the stop rule or the best score decide."""
+    scores, truth = [row["score"] for row in rows], [row["adjusted_rand_index"] for row in rows]
+    known = [place for place, score in enumerate(scores) if score is not None]
+    stops = [place + 1 for place in range(len(rows)) if should_stop(scores[: place + 1])]
+    ended = (stops or [len(rows)])[0]
+    chosen = best(scores)
+    return {
+        "spearman": spearman([scores[place] for place in known], [truth[place] for place in known]),
+        "best_round": rows[int(np.argmax(truth))]["round"],
+        "round_chosen": None if chosen is None else rows[chosen]["round"],
+        "loss_chosen": None if chosen is None else max(truth) - truth[chosen],
+        "stopped_after": ended,
+        "loss_stopped": max(truth) - truth[ended - 1],
+    }
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Rank correlation; None where one of both is constant."""
+    from scipy.stats import spearmanr
+
+    value = float(spearmanr(first, second)[0])
+    return None if np.isnan(value) else round(value, 4)
+
+
+if __name__ == "__main__":
+    main()
