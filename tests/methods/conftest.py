@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import pytest
 
 from reseen.config import merge, parse_flags
+from reseen.data.readers import read_splits
+from reseen.data.write_labels import write_labels
 from reseen.engine.recipe import Recipe
 from reseen.methods import METHODS
 
 
 @pytest.fixture
-def recipe_of(tiny_flags):
+def recipe_of(tiny_flags, crowd, tmp_path_factory):
     """A function from a method's name to a tiny recipe of it; settings that the method does not have are left out."""
 
     def make(name, **method_settings):
@@ -22,7 +26,14 @@ def recipe_of(tiny_flags):
                 "image_patches": {"dimension": 4},
             }
             method_settings = {**tiny, **method_settings}
-        values = merge(parse_flags(tiny_flags), {"model": model, "method": {"name": name, **method_settings}})
+        data = {}
+        if name == "source":
+            data = {"labels": str(tmp_path_factory.mktemp("labels") / "labels.csv")}
+            write_labels(Path(data["labels"]), read_splits(crowd, names=("train",))["train"])
+        values = merge(
+            parse_flags(tiny_flags),
+            {"data": data, "model": model, "method": {"name": name, **method_settings}},
+        )
         known = METHODS[name].settings.model_fields
         values["method"] = {key: value for key, value in values["method"].items() if key in known}
         return Recipe.parse(values, name)

@@ -15,7 +15,7 @@ from reseen.engine.train import prepare
 from reseen.methods import METHODS
 from reseen.records import NOISE, to_index_tensor
 
-FORGETFUL = {"sphere"}
+FORGETFUL = {"source", "sphere"}
 """Methods that remember nothing between batches."""
 
 pytestmark = pytest.mark.parametrize("name", sorted(METHODS))
@@ -157,6 +157,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(name, recipe_of, crowd, tmp_path
 
 
 def test_answers_of_a_person_are_in_the_labels_of_every_round(name, recipe_of, crowd, tmp_path):
+    if name == "source":
+        pytest.skip("takes the labels that it is given, and refuses answers (see its own tests)")
     table = reseen.read_training(crowd)
     pairs = {"same": [(0, 40), (3, 70)], "different": [(1, 2), (1, 41)]}
     said = [

@@ -140,7 +140,7 @@ def test_patches_and_methods_must_fit(recipe_of, crowd, tmp_path):
         update={"model": other.model.model_copy(update={"patches": recipe.model.patches})}
     )
     with pytest.raises(
-        SettingsError, match="sphere learns no patches; leave it out, or take the method global-patch"
+        SettingsError, match="sphere learns no patches; leave it out, or take global-patch, source"
     ):
         reseen.train(given, crowd, tmp_path / "b", quiet=True)
 

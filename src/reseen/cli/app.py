@@ -85,6 +85,10 @@ _DATA_COMMANDS = {
         "Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes, "
         "unreadable files, exact duplicates, people in two splits and splits that look swapped.",
     ),
+    "labels": (
+        "data_labels:labels",
+        "Write who is on each training crop of a benchmark to a file, to train source on.",
+    ),
     "fetch": (
         "data_fetch:fetch",
         "Say where each benchmark is to be had, under which terms, and how it must lie on disk.\n\n"

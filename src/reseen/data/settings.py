@@ -36,6 +36,9 @@ class DataSettings(Settings):
     cache_gigabytes: float = Field(default=20.0, ge=0)
     """Most that decoded crops may take on disk, in GB; the least recently used go first, 0 keeps none."""
 
+    labels: Path | None = None
+    """CSV file of path and label, for the supervised method `source` alone."""
+
     constraints: Path | None = None
     """File of answers that `reseen audit --verify` saved: pairs of crops that every clustering must put together, or
     cannot."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
 from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
@@ -73,7 +74,7 @@ def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = Fa
             f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
-    _check_patches(recipe)
+    _check_fit(recipe)
     make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
@@ -82,14 +83,17 @@ def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = Fa
     return _assemble(recipe, crops, folder, height, width)
 
 
-def _check_patches(recipe: Recipe) -> None:
-    name, wanted = recipe.method.name, METHODS[recipe.method.name].method.looks_at_patches
-    if wanted and recipe.model.patches is None:
+def _check_fit(recipe: Recipe) -> None:
+    """Whether method, patches and labels go together."""
+    name, method = recipe.method.name, METHODS[recipe.method.name].method
+    if method.needs_patches and recipe.model.patches is None:
         raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
-    if not wanted and recipe.model.patches is not None:
-        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.looks_at_patches)
+    if not method.takes_patches and recipe.model.patches is not None:
+        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_patches)
+        raise SettingsError(f"model.patches: {name} learns no patches; leave it out, or take {takers}")
+    if recipe.data.labels is not None and not method.takes_labels:
         raise SettingsError(
-            f"model.patches: {name} learns no patches; leave it out, or take the method {takers}"
+            f"data.labels: {name} learns without labels; leave them out, or take the method source"
         )
 
 
@@ -170,10 +174,12 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations,
     )  # fmt: skip
-    notes = ()
+    notes: tuple[str, ...] = ()
+    if recipe.data.labels is not None:
+        surroundings = replace(surroundings, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
     if recipe.data.constraints is not None:
         constraints, note = read_constraints(recipe.data.constraints.expanduser(), crops.table)
-        surroundings, notes = replace(surroundings, constraints=constraints), (note,)
+        surroundings, notes = replace(surroundings, constraints=constraints), (*notes, note)
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes)

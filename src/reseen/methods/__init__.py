@@ -13,6 +13,7 @@ from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.methods.maskpre import MaskPre
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.methods.progressive import Progressive, ProgressiveSettings
+from reseen.methods.source import Source, SourceSettings
 from reseen.methods.sphere import Sphere, SphereSettings
 from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
 
@@ -30,6 +31,7 @@ METHODS: dict[str, Entry] = {
     "global-patch": Entry(GlobalPatch, GlobalPatchSettings),
     "maskpre": Entry(MaskPre, MaskPreSettings),
     "progressive": Entry(Progressive, ProgressiveSettings),
+    "source": Entry(Source, SourceSettings),
     "sphere": Entry(Sphere, SphereSettings),
     "sphere-contrast": Entry(SphereContrast, SphereContrastSettings),
 }

@@ -30,6 +30,7 @@ class Surroundings:
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
     `steps`: batches in the whole training. `constraints`: what a person said of pairs of rows, or None.
+    `labels`: for the supervised method alone, the label of every row from the file that a person named, or None.
     """
 
     encoder: Encoder
@@ -40,6 +41,7 @@ class Surroundings:
     tracklets: Int64[np.ndarray, " n"] | None = None
     steps: int = 1
     constraints: Constraints | None = None
+    labels: Int64[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,14 @@ class AbstractMethod(ABC):
     scored: str = ""
     """Prefix in `state` of the weights of the encoder that is scored and embeds; empty: the one that learns."""
 
-    looks_at_patches: ClassVar[bool] = False
-    """Whether it learns patches (`model.patches`), and needs them."""
+    takes_patches: ClassVar[bool] = False
+    """Whether it can learn patches (`model.patches`)."""
+
+    needs_patches: ClassVar[bool] = False
+    """Whether it cannot do without."""
+
+    takes_labels: ClassVar[bool] = False
+    """Whether it learns from labels that a person gave (`data.labels`)."""
 
     takes_raw: ClassVar[bool] = False
     """Whether features may have lengths of their own (`model.feature: raw`)."""

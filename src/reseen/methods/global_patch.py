@@ -53,7 +53,8 @@ class Projection(nn.Module):
 class GlobalPatch(AbstractMethod):
     """Learn whole images and patches from memories of both."""
 
-    looks_at_patches = True
+    takes_patches = True
+    needs_patches = True
 
     def __init__(self, settings: GlobalPatchSettings, surroundings: Surroundings) -> None:
         self._settings = settings
@@ -61,7 +62,7 @@ class GlobalPatch(AbstractMethod):
         image = settings.image_patches
         self.views = 2 if image.surrogate and image.weight else 1
         patches = surroundings.encoder.patches
-        assert patches is not None  # `looks_at_patches`
+        assert patches is not None  # `needs_patches`
         self._shape = (patches.count, patches.dimension)
         self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
             surroundings.device

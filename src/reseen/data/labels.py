@@ -1,0 +1,47 @@
+"""A file of labels that a person gives on purpose: the one way in which a training can be told who is who."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from reseen.data.table import ImageTable
+from reseen.errors import DataError
+from reseen.records import NOISE
+
+COLUMNS = ["path", "label"]
+
+
+def read_labels(file: Path, table: ImageTable) -> Int64[np.ndarray, " n"]:
+    """The label of every row of `table`, from 0 in order of first rows; `NOISE` for crops that are not in the file.
+
+    Raises:
+        DataError: no such file, other columns, a path twice, or no crop of the table in it.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.reader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read as a CSV file of labels ({error})") from None
+    if not rows or rows[0] != COLUMNS:
+        found = ",".join(rows[0]) if rows else "nothing"
+        raise DataError(f"{file}: wanted the columns path,label, found {found}")
+    given: dict[str, str] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != 2 or not row[1].strip():
+            raise DataError(f"{file}, line {number}: wanted a path and a label, found {','.join(row)!r}")
+        if row[0] in given:
+            raise DataError(f"{file}, line {number}: {row[0]} has a label already; keep one")
+        given[row[0]] = row[1].strip()
+    number_of: dict[str, int] = {}
+    labels = np.full(len(table), NOISE)
+    for place, path in enumerate(table.texts):
+        if path in given:
+            labels[place] = number_of.setdefault(given[path], len(number_of))
+    if len(number_of) < 2:
+        raise DataError(
+            f"{file}: wanted labels of at least two people among the crops of {table.root}, found {len(number_of)}; "
+            "paths are relative to that folder (`reseen data labels` writes them)"
+        )
+    return labels
