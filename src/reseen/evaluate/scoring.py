@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from reseen.errors import DataError, SettingsError
-from reseen.evaluate.metrics import RetrievalScore, score
+from reseen.evaluate.metrics import RetrievalScore, check_answerable, score
 from reseen.evaluate.precision import PrecisionRule
 from reseen.evaluate.random_gallery import vehicle_id
 from reseen.evaluate.refine import add_queries, expand, rerank
@@ -59,9 +59,15 @@ class ScoringOptions:
             raise SettingsError("vehicleid has no cameras: its queries cannot be added to the gallery")
 
     def refine(self, task: RetrievalTask) -> RetrievalTask:
-        """The task after what the options do to it."""
+        """The task after what the options do to it.
+
+        Raises:
+            DataError: not one query has a right answer, so that there is no need to search.
+            SettingsError: an option does not fit the features.
+        """
         if self.queries_in_gallery:
             task = add_queries(task)
+        check_answerable(task)
         if self.expand_queries is not None:
             task = expand(task, self.expand_queries, self.expansion_power)
         return task if self.rerank is None else rerank(task, self.rerank)
@@ -87,11 +93,17 @@ def score_by(
             refine=options.refine,
             progress=progress,
         )
-    if not len(task.kept):
-        return score(
-            task, options.protocol
-        )  # says that there is nothing to score, before anything is searched
-    refined = options.refine(task)
+    return score_refined(options.refine(task), options, progress)
+
+
+def score_refined(
+    refined: RetrievalTask, options: ScoringOptions, progress: Callable[[int], None] = lambda _: None
+) -> RetrievalScore:
+    """Score a task that went through `options.refine`; not for `vehicleid`, which refines each of its draws.
+
+    Raises:
+        DataError: not one query can be scored.
+    """
     scorer = (
         cuhk03_classic if options.protocol == "cuhk03-classic" else partial(score, protocol=options.protocol)
     )

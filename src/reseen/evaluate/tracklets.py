@@ -22,6 +22,8 @@ class Tracklets:
     cameras: Int64[np.ndarray, " t"]
     frames: Int64[np.ndarray, " t"]
     """Frames in each."""
+    first: Int64[np.ndarray, " t"]
+    """The row of each tracklet's first frame, to look at."""
 
 
 def pool_tracklets(
@@ -70,4 +72,4 @@ def pool_tracklets(
         raise DataError(
             f"{side}: the frames of tracklet {names[lost]} cancel out, so that it has no direction"
         )
-    return Tracklets(Features((means / sizes).float()), identities[first], cameras[first], frames)
+    return Tracklets(Features((means / sizes).float()), identities[first], cameras[first], frames, first)

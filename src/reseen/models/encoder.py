@@ -67,8 +67,12 @@ class Encoder(nn.Module):
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
         """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""
-        vectors = self.neck(self.pooling(maps, kept)).float()
+        vectors = self.unprojected(maps, kept)
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
+
+    def unprojected(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
+        """The neck's vectors with their lengths, which the sphere takes away: frames of a video are averaged so."""
+        return self.neck(self.pooling(maps, kept)).float()
 
     def cells(self, maps: Tensor) -> Float[Tensor, "b d y x"]:
         """The trunk's output as a map; a transformer's patch tokens take their places in the `grid`.
