@@ -157,7 +157,7 @@ def _evaluate_run(
         opened, benchmark, options=options, occlusions=occlusions, student=student, mirrored=flip, quiet=quiet
     )
     where = domain(opened, data)
-    score, hidden = with_domain(retrieval.score(), where), retrieval.occluded_scores()
+    score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()
     console = Console(highlight=False)
     console.print(score_table({run.resolve().name: score, **hidden}, change="change"))
     for part in detail_tables(score):

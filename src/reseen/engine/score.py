@@ -10,7 +10,7 @@ import torch
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
 from reseen.data.readers import read_evaluation
-from reseen.engine.console import Progress, RunView, no_progress
+from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.domain import domain, with_domain
 from reseen.engine.run import Run, open_run
@@ -62,11 +62,14 @@ class Retrieval:
         """The task after expansion and re-ranking, where they were asked for."""
         return self.options.refine(self.task)
 
-    def score(self, progress: Progress = no_progress) -> RetrievalScore:
-        """By the protocol of the options."""
-        if self.options.protocol == "vehicleid":
-            return score_by(self.task, self.options, progress)
-        return score_refined(self.refined, self.options, progress)
+    def score(self, quiet: bool = True) -> RetrievalScore:
+        """By the protocol of the options; shows progress unless `quiet`."""
+        with RunView(0, quiet) as view:
+            view.say(*before_ranking(self.task, self.options))
+            progress = view.phase("ranking", self.options.asked(self.task))
+            if self.options.protocol == "vehicleid":
+                return score_by(self.task, self.options, progress)
+            return score_refined(self.refined, self.options, progress)
 
     def occluded_scores(self) -> dict[str, RetrievalScore]:
         """By the same protocol, with each occlusion of the queries, without details."""
@@ -93,7 +96,13 @@ def score(
     """
     run = run if isinstance(run, Run) else open_run(run)
     retrieval = retrieve(run, read_benchmark(data), options=options, mirrored=mirrored, quiet=quiet)
-    return with_domain(retrieval.score(), domain(run, data))
+    return with_domain(retrieval.score(quiet), domain(run, data))
+
+
+def before_ranking(task: RetrievalTask, options: ScoringOptions) -> list[str]:
+    """What a person should know while nothing is counted yet."""
+    rows = len(task.query) + len(task.gallery)
+    return [f"re-ranking: neighbors of {rows:,} rows are searched first"] if options.rerank else []
 
 
 def retrieve(

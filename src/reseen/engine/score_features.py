@@ -5,11 +5,11 @@ from typing import Literal
 
 from reseen.engine.console import RunView
 from reseen.engine.domain import with_domain
+from reseen.engine.score import before_ranking
 from reseen.evaluate.feature_files import read_features
 from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.precision import PrecisionRule
-from reseen.evaluate.random_gallery import DRAWS
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 
@@ -66,10 +66,6 @@ def score_features(
         note = swapped(sides[0], sides[1])
         if note and protocol != "vehicleid":
             view.say(f"warning: {note}")
-        if options.rerank is not None:
-            view.say(
-                f"re-ranking: neighbors of {len(task.query) + len(task.gallery):,} rows are searched first"
-            )
-        asked = len(task.query) if protocol != "vehicleid" else DRAWS * (len(task.query) + len(task.gallery))
-        found = score_by(task, options, view.phase("ranking", asked))
+        view.say(*before_ranking(task, options))
+        found = score_by(task, options, view.phase("ranking", options.asked(task)))
     return with_domain(found, "features from elsewhere")

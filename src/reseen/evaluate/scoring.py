@@ -11,7 +11,7 @@ import torch
 from reseen.errors import DataError, SettingsError
 from reseen.evaluate.metrics import RetrievalScore, check_answerable, score
 from reseen.evaluate.precision import PrecisionRule
-from reseen.evaluate.random_gallery import vehicle_id
+from reseen.evaluate.random_gallery import DRAWS, vehicle_id
 from reseen.evaluate.refine import add_queries, expand, rerank
 from reseen.evaluate.single_shot import cuhk03_classic
 from reseen.evaluate.task import RetrievalTask
@@ -57,6 +57,12 @@ class ScoringOptions:
     def __post_init__(self) -> None:
         if self.protocol == "vehicleid" and self.queries_in_gallery:
             raise SettingsError("vehicleid has no cameras: its queries cannot be added to the gallery")
+
+    def asked(self, task: RetrievalTask) -> int:
+        """Queries that will be ranked, about; for showing progress."""
+        if self.protocol != "vehicleid":
+            return len(task.query)
+        return DRAWS * (len(task.query) + len(task.gallery))
 
     def refine(self, task: RetrievalTask) -> RetrievalTask:
         """The task after what the options do to it.
