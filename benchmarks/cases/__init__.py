@@ -4,11 +4,12 @@ from cases.approximate import HIERARCHY_APPROXIMATE, HIERARCHY_MILLION
 from cases.bank_step import BANK_STEP
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
-from cases.evaluation import EVALUATION
+from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
+from cases.rerank import RERANK_MARKET
 from cases.training_step import TRAINING_STEP
 
 CASES: tuple[Case, ...] = (
@@ -25,4 +26,7 @@ CASES: tuple[Case, ...] = (
     HIERARCHY_APPROXIMATE,
     HIERARCHY_MILLION,
     EVALUATION,
+    EVALUATION_PEERS,
+    EVALUATION_MSMT17,
+    RERANK_MARKET,
 )

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
     from reseen.engine.run import Run, open_run
     from reseen.engine.score import score
+    from reseen.engine.score_features import score_features
     from reseen.engine.train import train
     from reseen.errors import ReseenError
+    from reseen.evaluate.labeled import LabeledFeatures
     from reseen.evaluate.metrics import RetrievalScore
     from reseen.models import Encoder
 
@@ -36,6 +38,7 @@ _HOMES = {
     "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
     "ImageTable": "reseen.data.table",
+    "LabeledFeatures": "reseen.evaluate.labeled",
     "Recipe": "reseen.engine.recipe",
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
@@ -51,14 +54,16 @@ _HOMES = {
     "read_training": "reseen.data.readers",
     "run_demo": "reseen.engine.demo",
     "score": "reseen.engine.score",
+    "score_features": "reseen.engine.score_features",
     "shipped_recipes": "reseen.engine.recipe",
     "train": "reseen.engine.train",
 }
 
 __all__ = [
-    "Audit", "Calibration", "CropClusters", "Encoder", "ImageTable", "Recipe", "ReseenError", "RetrievalScore", "Run",
-    "__version__", "audit_run", "cluster_crops", "draw_crowd", "embed", "load_recipe", "open_run", "read_calibration",
-    "read_evaluation", "read_training", "run_demo", "score", "shipped_recipes", "train",
+    "Audit", "Calibration", "CropClusters", "Encoder", "ImageTable", "LabeledFeatures", "Recipe", "ReseenError",
+    "RetrievalScore", "Run", "__version__", "audit_run", "cluster_crops", "draw_crowd", "embed", "load_recipe",
+    "open_run", "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features",
+    "shipped_recipes", "train",
 ]  # fmt: skip
 
 

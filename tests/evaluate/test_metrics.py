@@ -104,7 +104,7 @@ def test_order_of_files_changes_nothing(crowd, seed):
 @pytest.mark.parametrize("block", [1, 2, 100])
 def test_blocks_and_many_positives_change_nothing(block, monkeypatch):
     """600 right answers take the binary search, 20 the scan; blocks of one query and of all are alike."""
-    monkeypatch.setattr("reseen.evaluate.ranking._BLOCK_ROWS", block)
+    monkeypatch.setattr("reseen.evaluate.task._BLOCK_ROWS", block)
     generator = np.random.default_rng(0)
     query, gallery = exact_rows(generator, 5), exact_rows(generator, 1000)
     gallery_people = np.repeat([1, 2, 3, 0], [600, 20, 300, 80])

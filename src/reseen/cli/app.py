@@ -58,7 +58,10 @@ _COMMANDS = {
         "Any setting of the recipe may follow as a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20; "
         "`reseen recipes NAME` prints them all.",
     ),
-    "evaluate": ("evaluate:evaluate", "Score a trained encoder on query and gallery."),
+    "evaluate": (
+        "evaluate:evaluate",
+        "Score a trained encoder, or anybody's features, on query and gallery.",
+    ),
     "embed": ("embed:embed", "Write the vectors of a folder of crops to a Parquet file."),
     "cluster": (
         "cluster:cluster",
@@ -74,6 +77,7 @@ _COMMANDS = {
         "person, and with --answers it tells precision and recall from what was answered.",
     ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
+    "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),
 }
 

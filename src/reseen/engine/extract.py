@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
@@ -44,6 +45,26 @@ def extract(
         progress(len(rows))
     plain.train(training)
     return Features(vectors, raw=True) if plain.raw else Features(unit(vectors))
+
+
+@torch.no_grad()
+def extract_frames(
+    encoder: Encoder,
+    crops: Crops,
+    device: torch.device,
+    progress: Progress = no_progress,
+    mirrored: bool = False,
+) -> Float32[np.ndarray, "n d"]:
+    """The neck's vectors with their lengths, in row order, to be averaged over tracklets before any normalization."""
+    encoder.eval()
+    vectors = np.empty((len(crops), encoder.dimension), dtype=np.float32)
+    for rows, images in _batches(crops, encoder, device):
+        features = encoder.frames(images)
+        if mirrored:
+            features = (features + encoder.frames(images.flip(3))) / 2
+        vectors[rows.numpy()] = features.cpu().numpy()
+        progress(len(rows))
+    return vectors
 
 
 @torch.no_grad()

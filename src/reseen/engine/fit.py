@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -42,6 +43,8 @@ class Training:
     folder: Path
     notes: tuple[str, ...] = ()
     """What a person should know before it starts."""
+    start: Mapping[str, Any] | None = None
+    """What is known of the run that the encoder started from."""
 
 
 def fit(

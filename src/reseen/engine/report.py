@@ -11,7 +11,7 @@ from reseen.engine.insights import insights
 from reseen.engine.pictures import camera_words, pictures, spread
 from reseen.engine.run import Run
 from reseen.engine.score import Retrieval
-from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.metrics import RetrievalScore, score
 from reseen.evaluate.ranking import top_ranked
 from reseen.evaluate.report import ClusterSheet, RankedAnswer, RankedList, ReportContent, write_report
 from reseen.records import NOISE
@@ -98,23 +98,31 @@ def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
 
 def _ranked(retrieval: Retrieval) -> list[RankedList]:
     """Queries over the whole range from the worst answered to the best, so that failures are seen too."""
-    precision = retrieval.score().per_query_average_precision
+    task = retrieval.refined
+    precision = score(task).per_query_average_precision
     answered = np.flatnonzero(~np.isnan(precision))
     ordered = answered[np.argsort(precision[answered], kind="stable")]
     picked = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
-    ranking = top_ranked(retrieval.task, picked, _ANSWERS)
+    ranking = top_ranked(task, picked, _ANSWERS)
     queries = pictures(retrieval.query, picked.tolist())
     lists = []
     for place, query in enumerate(picked):
         rows = [int(row) for row in ranking.gallery_rows[place] if row >= 0]
-        cameras = [camera_words(retrieval.gallery, row) for row in rows]
+        crops, places = _crops_of(retrieval, rows)
+        cameras = [camera_words(crop, row) for crop, row in zip(crops, places, strict=True)]
+        images = [pictures(crop, [row])[0] for crop, row in zip(crops, places, strict=True)]
         answers = [
             RankedAnswer(image, bool(right), camera)
-            for image, right, camera in zip(
-                pictures(retrieval.gallery, rows), ranking.right[place], cameras, strict=False
-            )
+            for image, right, camera in zip(images, ranking.right[place], cameras, strict=False)
         ]
         title = f"precision {precision[query]:.0%}"
         camera = camera_words(retrieval.query, int(query))
         lists.append(RankedList(queries[place], answers, f"{title}, {camera}" if camera else title))
     return lists
+
+
+def _crops_of(retrieval: Retrieval, rows: list[int]) -> tuple[list[Crops], list[int]]:
+    """Where the picture of each gallery row is; queries that were added to the gallery come after it."""
+    whole = len(retrieval.gallery)
+    crops = [retrieval.gallery if row < whole else retrieval.query for row in rows]
+    return crops, [row if row < whole else row - whole for row in rows]

@@ -39,6 +39,20 @@ class Run:
         done = self.rounds_done
         return [row for row in read_log(self.folder) if row["round"] <= done]
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a score of this run should be read with: method, seed, cameras, settings, command, data."""
+        return {
+            "method": self.recipe.method.name,
+            "seed": self.recipe.seed,
+            "cameras": self.facts["cameras"] if self.recipe.cameras else 0,
+            "rounds": self.rounds_done,
+            "start": self.facts.get("start"),
+            "data": self.facts["data"],
+            "command": self.facts["command"],
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+
     def encoder(
         self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
     ) -> Encoder:

@@ -1,7 +1,8 @@
 """Score a run on query and gallery. Identities are read here, after training, and nowhere before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -12,15 +13,13 @@ from reseen.data.occlusion import Occlusion
 from reseen.data.readers import choose, read_evaluation
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
-from reseen.engine.extract import extract
+from reseen.engine.domain import domain, with_domain
 from reseen.engine.run import Run, open_run
-from reseen.errors import DataError
-from reseen.evaluate import metrics
+from reseen.engine.sides import SideMaker
 from reseen.evaluate.metrics import RetrievalScore
-from reseen.evaluate.ranking import RetrievalTask
-
-SCORED = ("market",)
-"""Protocols that a run can be scored by."""
+from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
+from reseen.evaluate.task import Preparation, RetrievalTask
+from reseen.evaluate.tracklets import POOLING
 
 
 @dataclass(frozen=True)
@@ -31,56 +30,61 @@ class Benchmark:
     gallery: EvaluationTable
     name: str = ""
     """The data set, and the variant where it has several."""
-    protocol: str = "market"
-    """The rules that it is made for."""
+    protocol: Protocol = "market"
+    """The rules that this data is scored by, where nobody asks for others."""
 
 
 def read_benchmark(data: str | Path, layout: str | None = None, variant: str | None = None) -> Benchmark:
     """Query and gallery of a folder, shards or a manifest; the layout is found by looking when it is None.
 
     Raises:
-        DataError: the data has none, or is made for rules that are not those of Market-1501.
+        DataError: the data has none.
         SettingsError: an unknown layout or variant.
     """
     root = Path(data).expanduser()
     choice = choose(root, layout, variant)
-    if choice is not None and choice.variant.protocol not in SCORED:
-        others = [one.name for one in choice.dataset.variants if one.protocol in SCORED]
-        raise DataError(
-            f"{root}: {choice.dataset.title} ({choice.variant.name}) is scored by the protocol "
-            f"'{choice.variant.protocol}'; the rules of Market-1501 would give a number that means nothing"
-            + (f"; variants that they fit: {', '.join(others[:3])}, ..." if others else "")
-        )
     query, gallery = read_evaluation(root, layout, variant)
-    if choice is None or not choice.variant.words:
-        return Benchmark(query, gallery, "" if choice is None else choice.dataset.title)
-    return Benchmark(
-        query, gallery, f"{choice.dataset.title}, {choice.variant.words}", choice.variant.protocol
-    )
+    if choice is None:
+        return Benchmark(query, gallery)
+    words = f", {choice.variant.words}" if choice.variant.words else ""
+    return Benchmark(query, gallery, f"{choice.dataset.title}{words}", choice.variant.protocol)
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """A task to score, and the crops behind its rows, to look at."""
+    """A task to score, and the crops behind its rows (of a tracklet the first), to look at."""
 
     task: RetrievalTask
     query: Crops
     gallery: Crops
     occluded: Mapping[str, RetrievalTask]
     """The same task with queries of which a part is hidden, by the name of the occlusion."""
+    options: ScoringOptions = field(default_factory=ScoringOptions)
+    """How it is scored."""
 
     @property
     def unreadable(self) -> dict[str, list[str]]:
         """Crops that no score is made from, by side."""
         return {"query": list(self.query.store.unreadable), "gallery": list(self.gallery.store.unreadable)}
 
-    def score(self) -> RetrievalScore:
-        """By the Market-1501 protocol."""
-        return metrics.score(self.task)
+    @cached_property
+    def refined(self) -> RetrievalTask:
+        """The task after expansion and re-ranking, where they were asked for."""
+        return self.options.refine(self.task)
+
+    def score(self, quiet: bool = True) -> RetrievalScore:
+        """By the protocol of the options; shows progress unless `quiet`."""
+        with RunView(0, quiet) as view:
+            view.say(*before_ranking(self.task, self.options))
+            progress = view.phase("ranking", self.options.asked(self.task))
+            if self.options.protocol == "vehicleid":
+                return score_by(self.task, self.options, progress)
+            return score_refined(self.refined, self.options, progress)
 
     def occluded_scores(self) -> dict[str, RetrievalScore]:
-        """By the same protocol, with each occlusion of the queries."""
-        return {name: metrics.score(task) for name, task in self.occluded.items()}
+        """By the same protocol, with each occlusion of the queries, without details."""
+        options = replace(self.options, details=False)
+        return {name: score_by(task, options) for name, task in self.occluded.items()}
 
 
 def score(
@@ -89,34 +93,50 @@ def score(
     *,
     layout: str | None = None,
     variant: str | None = None,
+    options: ScoringOptions | None = None,
+    mirrored: bool = False,
     quiet: bool = False,
 ) -> RetrievalScore:
-    """Score the last round of a run by the Market-1501 protocol; the last round is the result, none is chosen.
+    """Score the last round of a run; the last round is the result, none is chosen.
+
+    Without `options` the rules are those of the data, Market-1501's for most. With `mirrored`, features are means
+    over a crop and its mirror image; this is not done unless it is asked for, and the score says so.
 
     Raises:
         RunError: `run` is no run folder.
-        DataError: `data` has no query and gallery, is made for other rules, or no query can be scored.
+        DataError: `data` has no query and gallery, or no query can be scored.
         SettingsError: an unknown layout or variant.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return retrieve(run, read_benchmark(data, layout, variant), quiet=quiet).score()
+    benchmark = read_benchmark(data, layout, variant)
+    retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, quiet=quiet)
+    return with_domain(retrieval.score(quiet), domain(run, data))
+
+
+def before_ranking(task: RetrievalTask, options: ScoringOptions) -> list[str]:
+    """What a person should know while nothing is counted yet."""
+    rows = len(task.query) + len(task.gallery)
+    return [f"re-ranking: neighbors of {rows:,} rows are searched first"] if options.rerank else []
 
 
 def retrieve(
     run: Run,
     benchmark: Benchmark,
     *,
+    options: ScoringOptions | None = None,
     occlusions: Sequence[Occlusion] = (),
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
+    mirrored: bool = False,
     quiet: bool = False,
 ) -> Retrieval:
     """Features of query and gallery beside the truth; unreadable crops are left out on both sides.
 
     With `occlusions`, features of the queries with a part hidden, too; with `student`, those of the network that
     learned, where the method scores a momentum teacher; with `part`, of whole images or patches alone, where the
-    method learned both.
+    method learned both; with `mirrored`, means over crops and their mirror images.
     """
+    options = ScoringOptions(protocol=benchmark.protocol) if options is None else options
     device = scoring_device(run)
     encoder = run.encoder(student, part).to(device)
     tables = {"query": benchmark.query, "gallery": benchmark.gallery}
@@ -124,24 +144,31 @@ def retrieve(
         name: open_crops(table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
         for name, table in tables.items()
     }
-    sides = []
+    maker = SideMaker(encoder, device, mirrored, options.protocol == "video")
+    sides, hidden = {}, {}
     with RunView(0, quiet) as view:
         for name, table in tables.items():
             crops = opened[name]
             view.say(*(f"{name}: {note}" for note in crops.notes))
-            features = extract(encoder, crops, device, view.phase(f"{name}: features", len(crops)))
-            sides.append((crops, features, table.identities[crops.store_rows.numpy()]))
-        hidden = {}
+            identities = table.identities[crops.store_rows.numpy()]
+            sides[name] = maker.make(name, crops, identities, view.phase(f"{name}: features", len(crops)))
         for occlusion in occlusions:
-            crops = replace(sides[0][0], occlusion=occlusion)
+            crops = replace(opened["query"], occlusion=occlusion)
             progress = view.phase(f"query, {occlusion.name}: features", len(crops))
-            hidden[occlusion.name] = extract(encoder, crops, device, progress)
-    (query, query_features, query_ids), (gallery, gallery_features, gallery_ids) = sides
+            identities = benchmark.query.identities[crops.store_rows.numpy()]
+            hidden[occlusion.name] = maker.make("query", crops, identities, progress)
+    query, gallery = sides["query"], sides["gallery"]
     task = RetrievalTask(
-        query_features, gallery_features, query_ids, query.table.cameras, gallery_ids, gallery.table.cameras
+        query.features,
+        gallery.features,
+        query.identities,
+        query.crops.table.cameras,
+        gallery.identities,
+        gallery.crops.table.cameras,
+        Preparation(mirrored=mirrored, tracklets=POOLING if maker.pool else "none"),
     )
-    occluded = {name: replace(task, query=features) for name, features in hidden.items()}
-    return Retrieval(task, query, gallery, occluded)
+    occluded = {name: replace(task, query=side.features) for name, side in hidden.items()}
+    return Retrieval(task, query.crops, gallery.crops, occluded, options)
 
 
 def scoring_device(run: Run) -> torch.device:

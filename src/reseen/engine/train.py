@@ -21,10 +21,10 @@ from reseen.engine.optim import build_optimizer
 from reseen.engine.read import read_table
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import RECIPE, Run, open_run, write_run
+from reseen.engine.start import build_encoder
 from reseen.errors import DataError, RunError, SettingsError
 from reseen.files import make_folder
 from reseen.methods import METHODS, Surroundings
-from reseen.models import Encoder
 from reseen.models.backbone import backbone_size
 from reseen.models.encoder import count_parameters
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
@@ -59,7 +59,7 @@ def train(
                 f"{folder}: the crops in {table.root} have changed since this run began; "
                 "restore them to resume, or train into a new folder"
             )
-        training = prepare(recipe, table, folder, quiet=quiet)
+        training = prepare(recipe, table, folder, quiet=quiet, resumed=earlier is not None)
         facts = _facts(training) | {"read_as": " ".join(sentence)}
         view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
         run = write_run(folder, recipe, facts) if earlier is None else earlier
@@ -67,8 +67,13 @@ def train(
     return run
 
 
-def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False) -> Training:
-    """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet."""
+def prepare(
+    recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False, resumed: bool = False
+) -> Training:
+    """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet.
+
+    A run that is resumed has all its weights in its checkpoint, so `model.start` is not looked at again.
+    """
     if recipe.model.feature == "raw" and not METHODS[recipe.method.name].method.takes_raw:
         raise SettingsError(
             f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
@@ -80,7 +85,7 @@ def prepare(recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = Fa
     height, width = recipe.data.height or height, recipe.data.width or width
     crops = open_crops(table, recipe.data, height, width, progress=not quiet)
     _check_enough(crops, recipe)
-    return _assemble(recipe, crops, folder, height, width)
+    return _assemble(recipe, crops, folder, height, width, resumed)
 
 
 def _check_fit(recipe: Recipe) -> None:
@@ -155,13 +160,14 @@ def _device(recipe: Recipe) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
-def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: int) -> Training:
+def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: int, resumed: bool) -> Training:
     settings, device = recipe.train, _device(recipe)
     torch.manual_seed(
         recipe.seed
     )  # random starts and stochastic depth of timm draw from the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
-    encoder = Encoder(recipe.model, height, width)
+    known = {"start": None, "weights": "none"} if resumed and recipe.model.start else {}
+    encoder, start = build_encoder(recipe.model.model_copy(update=known), height, width)
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
     fabric = Fabric(accelerator=device, devices=1, precision=settings.precision)
@@ -182,7 +188,7 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
         surroundings, notes = replace(surroundings, constraints=constraints), (*notes, note)
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
-    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes)
+    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start)
 
 
 def _facts(training: Training) -> dict[str, Any]:
@@ -199,6 +205,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "height": encoder.height,
         "width": encoder.width,
         "encoder": list(encoder.notes),
+        "start": training.start,
         "parameters": count_parameters(encoder),
         "device": training.fabric.device.type,
         "precision": training.recipe.train.precision,

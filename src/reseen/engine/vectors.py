@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from jaxtyping import Float32
 
 from reseen.data.readers import read_training
 from reseen.data.table import ImageTable
 from reseen.errors import ClusteringError, DataError
+from reseen.evaluate.vector_column import read_vector_column
 from reseen.geometry import unit
 from reseen.records import UNKNOWN_CAMERA, Features
 
@@ -92,7 +92,7 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:
     """Unit rows; rows of another length are brought to it, since directions are what is clustered."""
-    rows = _matrix(file, table)
+    rows = read_vector_column(file, table, "vector")
     lengths = np.linalg.norm(rows, axis=1)
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if len(bad):
@@ -102,19 +102,3 @@ def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:
         )
     vectors = torch.from_numpy(rows)
     return Features(vectors if bool((np.abs(lengths - 1) <= 1e-3).all()) else unit(vectors))
-
-
-def _matrix(file: Path, table: pa.Table) -> Float32[np.ndarray, "n d"]:
-    column = table["vector"].combine_chunks()
-    lengths = set(column.value_lengths().to_pylist()) if pa.types.is_list(column.type) else set()
-    if pa.types.is_fixed_size_list(column.type):
-        lengths = {column.type.list_size} if not column.null_count else set()
-    if len(lengths) != 1 or None in lengths or not lengths.pop():
-        raise DataError(f"{file}: the column vector must hold as many numbers in every row")
-    try:
-        flat = column.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
-    except pa.ArrowException:
-        raise DataError(f"{file}: the column vector must hold numbers") from None
-    return np.array(flat, dtype=np.float32).reshape(
-        len(column), -1
-    )  # a copy, since Arrow's memory is read-only

@@ -1,16 +1,25 @@
 """Ranks, scores and the page that shows them. Identities are read here and nowhere else."""
 
 from reseen.evaluate.metrics import RetrievalScore, evaluate, score
-from reseen.evaluate.protocols import market
-from reseen.evaluate.ranking import Ranking, RetrievalTask, rank_positives, top_ranked
+from reseen.evaluate.protocols import market, video
+from reseen.evaluate.random_gallery import vehicle_id
+from reseen.evaluate.ranking import Ranking, rank_positives, top_ranked
+from reseen.evaluate.scoring import ScoringOptions, score_by
+from reseen.evaluate.single_shot import cuhk03_classic
+from reseen.evaluate.task import RetrievalTask
 
 __all__ = [
     "Ranking",
     "RetrievalScore",
     "RetrievalTask",
+    "ScoringOptions",
+    "cuhk03_classic",
     "evaluate",
     "market",
     "rank_positives",
     "score",
+    "score_by",
     "top_ranked",
+    "vehicle_id",
+    "video",
 ]

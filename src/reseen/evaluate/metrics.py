@@ -3,14 +3,18 @@
 References: Zheng et al. 2015 (CMC and mAP for re-identification); Ye et al. 2021, section 4.2 (mINP).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from reseen.errors import DataError
-from reseen.evaluate.ranking import PositiveRanks, RetrievalTask, rank_positives
+from reseen.evaluate.details import ScoreDetails, scan
+from reseen.evaluate.precision import PrecisionRule, average_precisions
+from reseen.evaluate.ranking import rank_positives
+from reseen.evaluate.task import Preparation, RetrievalTask
 from reseen.records import Features
 
 CMC_RANKS = (1, 5, 10)
@@ -39,8 +43,14 @@ class RetrievalScore:
     """Average precision of each query row; NaN where the query cannot be answered."""
     similarity: str = "cosine, float32"
     """What ranks; raw features rank by Euclidean distance."""
-    average_precision_rule: str = "step"
-    """`step`: precision at each right answer; other codes average a trapezoid between them."""
+    average_precision_rule: PrecisionRule = "step"
+    """`step`: precision at each right answer; `trapezoid`, as in the Market-1501 toolbox: with the place above."""
+    preparation: Preparation = field(default_factory=Preparation)
+    """What was done to the features before they were ranked."""
+    details: ScoreDetails | None = None
+    """Intervals, verification and pairs of cameras, where they were asked for."""
+    extra_rules: Mapping[str, Any] = field(default_factory=dict)
+    """What else a protocol does, such as random draws, by name."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; shares from 0 to 1, the rules spelt out."""
@@ -52,15 +62,22 @@ class RetrievalScore:
             "queries": self.queries,
             "valid_queries": self.valid_queries,
             "gallery": self.gallery,
+            **(self.details.to_json() if self.details else {}),
             "rules": {
                 "similarity": self.similarity,
                 "average_precision": self.average_precision_rule,
+                "re_ranking": self.preparation.reranking,
+                "query_expansion": self.preparation.query_expansion,
+                "mirrored_features": self.preparation.mirrored,
+                "tracklets": self.preparation.tracklets,
+                "queries_in_gallery": self.preparation.queries_in_gallery,
                 "same_person_same_camera": "removed per query",
                 "unknown_camera": "equals no camera",
                 "junk": "identity -1, removed",
                 "distractors": "identity 0, kept as wrong answers",
                 "queries_without_answer": "skipped",
                 "ties": "a wrong answer stands above a right one",
+                **self.extra_rules,
             },
         }
 
@@ -74,7 +91,7 @@ def evaluate(
     gallery_cameras: Int64[np.ndarray, " g"],
     protocol: str = "market",
 ) -> RetrievalScore:
-    """Score queries against a gallery; the rules of filtering and of ties are in `reseen.evaluate.ranking`.
+    """Score queries against a gallery; the rules of filtering and of ties are in `reseen.evaluate.task`.
 
     Raises:
         DataError: shapes do not fit, or not one query has a right answer; the message says why.
@@ -83,18 +100,30 @@ def evaluate(
     return score(task, protocol)
 
 
-def score(task: RetrievalTask, protocol: str = "market") -> RetrievalScore:
-    """Score a task.
+def score(
+    task: RetrievalTask,
+    protocol: str = "market",
+    *,
+    average_precision: PrecisionRule = "step",
+    details: bool = False,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> RetrievalScore:
+    """Score a task; `details` adds intervals (drawn from `seed`), verification and pairs of cameras.
+
+    `progress` is called with the number of queries just ranked.
 
     Raises:
         DataError: not one query has a right answer; the message says why.
     """
-    if not task.positive_counts.any():
-        raise DataError(_why_nothing_to_score(task))
-    ranks = rank_positives(task)
+    check_answerable(task)
+    if details:
+        ranks, found = scan(task, average_precision, seed, progress)
+    else:
+        ranks, found = rank_positives(task, progress), None
     valid = task.positive_counts > 0
-    precision = average_precisions(ranks)
-    first, last = ranks.ranks[ranks.offsets[:-1][valid]], ranks.ranks[ranks.offsets[1:][valid] - 1]
+    precision = average_precisions(ranks, average_precision)
+    first, last = ranks.first[valid], ranks.last[valid]
     return RetrievalScore(
         protocol=protocol,
         mean_average_precision=float(precision[valid].mean()),
@@ -105,19 +134,20 @@ def score(task: RetrievalTask, protocol: str = "market") -> RetrievalScore:
         gallery=len(task.kept),
         per_query_average_precision=precision,
         similarity="Euclidean distance of raw features, float32" if task.query.raw else "cosine, float32",
+        average_precision_rule=average_precision,
+        preparation=task.preparation,
+        details=found,
     )
 
 
-def average_precisions(ranks: PositiveRanks) -> Float64[np.ndarray, " q"]:
-    r"""Per query $\frac{1}{m} \sum_i i / r_i$ for right answers at ranks $r_1 < ... < r_m$; NaN for none."""
-    counts = np.diff(ranks.offsets)
-    valid = counts > 0
-    result = np.full(len(counts), np.nan)
-    if valid.any():
-        order = np.arange(1, len(ranks.ranks) + 1) - np.repeat(ranks.offsets[:-1], counts)
-        # Queries without an answer own no ranks, so the starts of the others are enough for reduceat.
-        result[valid] = np.add.reduceat(order / ranks.ranks, ranks.offsets[:-1][valid]) / counts[valid]
-    return result
+def check_answerable(task: RetrievalTask) -> None:
+    """Do nothing where a query has a right answer.
+
+    Raises:
+        DataError: not one has; the message says why.
+    """
+    if not task.positive_counts.any():
+        raise DataError(_why_nothing_to_score(task))
 
 
 def _why_nothing_to_score(task: RetrievalTask) -> str:

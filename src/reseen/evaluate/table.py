@@ -11,9 +11,13 @@ from reseen.evaluate.metrics import RetrievalScore
 
 
 def score_table(
-    scores: Mapping[str, RetrievalScore], title: str = "Retrieval", change: str = "gain"
+    scores: Mapping[str, RetrievalScore],
+    title: str = "Retrieval",
+    change: str = "gain",
 ) -> Group:
     """One row per named score (such as before and after); with two or more, what the last differs by.
+
+    The caption says what was done to the features, and whether the data is of another domain.
 
     Raises:
         ValueError: no score is given.
@@ -51,7 +55,18 @@ def _caption(score: RetrievalScore) -> str:
     skipped = score.queries - score.valid_queries
     noun = "query" if score.valid_queries == 1 else "queries"
     note = f" ({skipped:,} skipped: no match under another camera)" if skipped else ""
-    return (
+    done = score.preparation
+    more = [
+        "cross-domain" if score.extra_rules.get("domain") == "cross-domain" else "",
+        "" if score.average_precision_rule == "step" else f"AP by the {score.average_precision_rule}",
+        "" if done.tracklets == "none" else f"tracklets: {done.tracklets}",
+        "queries in the gallery" if done.queries_in_gallery else "",
+        "mirrored features" if done.mirrored else "",
+        "" if done.query_expansion == "none" else f"query expansion: {done.query_expansion}",
+        "" if done.reranking == "none" else f"re-ranked: {done.reranking}",
+    ]
+    text = (
         f"percent · protocol {score.protocol} · {score.valid_queries:,} {noun}{note} · "
         f"{score.gallery:,} gallery images"
     )
+    return " · ".join([text, *(words for words in more if words)])

@@ -78,8 +78,17 @@ class Encoder(nn.Module):
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
         """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""
-        vectors = self.neck(self.pooling(maps, kept)).float()
+        vectors = self.unprojected(maps, kept)
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
+
+    def unprojected(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
+        """The neck's vectors with their lengths, which the sphere takes away."""
+        return self.neck(self.pooling(maps, kept)).float()
+
+    def frames(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Vectors to average over a video: with their lengths, where they are not put together from patches."""
+        whole = self.patches is None or self.part == "global"
+        return self.unprojected(self.maps(images)) if whole else self(images)
 
     def cells(self, maps: Tensor) -> Float[Tensor, "b d y x"]:
         """The trunk's output as a map; a transformer's patch tokens take their places in the `grid`.

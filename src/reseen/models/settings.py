@@ -17,6 +17,9 @@ class ModelSettings(Settings):
     weights: str = "hub"
     """Where the backbone starts: `hub` (timm's own), `none` (random), or the path of a safetensors file."""
 
+    start: str | None = None
+    """A run folder whose encoder, all of it, is the start in place of `weights`: to adapt it to other crops."""
+
     pooling: Literal["auto", "gem", "average", "token"] = "auto"
     """`gem` and `average` pool a feature map; transformers have a class `token` or an `average` of patches.
     `auto` takes gem for maps and the class token for transformers."""

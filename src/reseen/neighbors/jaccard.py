@@ -14,7 +14,7 @@ from pydantic import Field
 from scipy.sparse import csc_array, csr_array
 
 from reseen.config import Settings
-from reseen.neighbors.knn import farthest
+from reseen.neighbors.knn import CHUNK_CELLS, farthest
 from reseen.records import Features, Neighbors
 
 _ROUNDING = np.float32(1e-5)
@@ -52,23 +52,27 @@ def jaccard_distance(
     Raises:
         ValueError: the threshold is not from 0 to below 1, or there are too few neighbors.
     """
-    _check(features, neighbors, settings, threshold)
-    if len(features) == 0:
-        return csr_array((0, 0), dtype=np.float32)
-    if settings.variant == "zhong":
-        reach = farthest(features, device)
-        scale = np.float32(1) / np.where(reach > _ROUNDING, reach, np.float32(1))
-    else:
-        scale = np.ones(len(features), np.float32)
-    weights = _average(_weights(features, neighbors, settings, scale), neighbors, settings.k2)
-    return _overlaps(weights, threshold)
-
-
-def _check(features: Features, neighbors: Neighbors, settings: JaccardSettings, threshold: float) -> None:
     if not 0 <= threshold < 1:
         raise ValueError(
             f"a Jaccard threshold lies from 0 to below 1 (all pairs are within 1), got {threshold}"
         )
+    if len(features) == 0:
+        return csr_array((0, 0), dtype=np.float32)
+    weights = reciprocal_weights(features, neighbors, settings, row_scales(features, settings, device))
+    return _overlaps(averaged(weights, neighbors, settings.k2), threshold)
+
+
+def row_scales(
+    features: Features, settings: JaccardSettings, device: str = "cpu", chunk_cells: int = CHUNK_CELLS
+) -> Float32[np.ndarray, " n"]:
+    """What each row's squared distances are multiplied with: `zhong` divides by the largest, `faiss` by nothing."""
+    if settings.variant == "faiss" or not len(features):
+        return np.ones(len(features), np.float32)
+    reach = farthest(features, device, chunk_cells)
+    return np.float32(1) / np.where(reach > _ROUNDING, reach, np.float32(1))
+
+
+def _check(features: Features, neighbors: Neighbors, settings: JaccardSettings) -> None:
     if len(features) != len(neighbors):
         raise ValueError(f"{len(features)} feature rows but {len(neighbors)} rows of neighbors")
     found, wanted = neighbors.indices.shape[1], min(settings.columns, len(features))
@@ -79,10 +83,15 @@ def _check(features: Features, neighbors: Neighbors, settings: JaccardSettings, 
         )
 
 
-def _weights(
+def reciprocal_weights(
     features: Features, neighbors: Neighbors, settings: JaccardSettings, scale: Float32[np.ndarray, " n"]
 ) -> csr_array:
-    """Each row's expanded reciprocal set with weights of sum 1."""
+    """Each row's expanded reciprocal set with weights of sum 1, one row or more wanted.
+
+    Raises:
+        ValueError: there are too few neighbors.
+    """
+    _check(features, neighbors, settings)
     from reseen.neighbors import kernels
 
     width = settings.k1 if settings.variant == "faiss" else settings.k1 + 1
@@ -101,7 +110,7 @@ def _weights(
     return csr_array((values, columns, start), shape=(n, n))
 
 
-def _average(weights: csr_array, neighbors: Neighbors, k2: int) -> csr_array:
+def averaged(weights: csr_array, neighbors: Neighbors, k2: int) -> csr_array:
     """Replace each row by the mean over its k2 nearest rows, itself included; columns ascend afterwards."""
     nearby = _columns(neighbors.indices, k2)
     n, k2 = nearby.shape
@@ -116,7 +125,7 @@ def _overlaps(weights: csr_array, threshold: float) -> csr_array:
     """Jaccard distances of all pairs of rows that share a column, up to the threshold."""
     from reseen.neighbors import kernels
 
-    rows, lists = _parts(weights), _parts(weights.tocsc())
+    rows, lists = parts(weights), parts(weights.tocsc())
     n = len(rows[0]) - 1
     lengths = np.zeros(n, np.int64)
     kernels.in_ranges(kernels.overlap, n, rows, lists, np.float32(threshold), _no_rows(), lengths)
@@ -127,9 +136,10 @@ def _overlaps(weights: csr_array, threshold: float) -> csr_array:
     return result
 
 
-def _parts(matrix: csr_array | csc_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def parts(matrix: csr_array | csc_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, column and value arrays in the one set of types that the kernels are compiled for."""
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    start, index = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False)
+    return start, index, matrix.data.astype(np.float32, copy=False)
 
 
 def _no_rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

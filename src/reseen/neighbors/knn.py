@@ -6,7 +6,7 @@ from jaxtyping import Float32, Int64
 
 from reseen.records import Features, Neighbors
 
-_CHUNK_CELLS = 1 << 26
+CHUNK_CELLS = 1 << 26
 """Similarities held at once by the matrix product: 256 MiB of float32."""
 
 
@@ -34,10 +34,15 @@ def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
     return _self_first(similarities, indices)
 
 
-def farthest(features: Features, device: str = "cpu") -> Float32[np.ndarray, " n"]:
-    """Squared Euclidean distance, 0 to 4, from every row to the row farthest from it."""
+def farthest(
+    features: Features, device: str = "cpu", chunk_cells: int = CHUNK_CELLS
+) -> Float32[np.ndarray, " n"]:
+    """Squared Euclidean distance, 0 to 4, from every row to the row farthest from it.
+
+    `chunk_cells` bounds the similarities held at once, in numbers, not bytes.
+    """
     vectors = features.vectors.to(device)
-    rows = max(1, _CHUNK_CELLS // max(1, len(vectors)))
+    rows = max(1, chunk_cells // max(1, len(vectors)))
     lowest = [(chunk @ vectors.T).amin(dim=1).cpu() for chunk in vectors.split(rows)]
     similarity = torch.cat(lowest) if len(vectors) else torch.empty(0)
     return (2 - 2 * similarity).clamp_min(0).numpy()
@@ -54,7 +59,7 @@ def search_faiss(features: Features, k: int) -> tuple[Float32[np.ndarray, "n k"]
 
 
 def search_product(
-    features: Features, k: int, device: str, chunk_cells: int = _CHUNK_CELLS
+    features: Features, k: int, device: str, chunk_cells: int = CHUNK_CELLS
 ) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
     """The same by a chunked matrix product and top-k on any torch device.
 

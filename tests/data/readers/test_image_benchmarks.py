@@ -207,7 +207,7 @@ def test_veri_and_vehicleid(tmp_path):
     assert not read_training(root).has_cameras
     query, gallery = read_evaluation(root)
     assert query.images.paths == gallery.images.paths
-    assert choose(root).variant.protocol == "vehicle-id"
+    assert choose(root).variant.protocol == "vehicleid"
     drawn = {read_evaluation(root, variant=f"small-{draw}")[1].images.paths for draw in range(1, 11)}
     assert len(drawn) > 1
     for draw in (1, 10):

@@ -13,10 +13,10 @@ from reseen.errors import SettingsError
 Counts = Mapping[str, Mapping[str, int]]
 """Split to quantity (`images`, `people`, `junk`, `distractors`, `tracklets`, `cameras`) to a count."""
 
-Protocol = Literal["market", "cuhk03-classic", "video", "vehicle-id"]
+Protocol = Literal["market", "cuhk03-classic", "video", "vehicleid"]
 """The rules a benchmark is scored by: `market` (CMC and mAP, crops of the query's person and camera taken out),
 `cuhk03-classic` (100 people, single-gallery-shot draws), `video` (crops of a tracklet are pooled, then the rules of
-Market-1501), `vehicle-id` (one random gallery crop of each vehicle, ten draws)."""
+Market-1501), `vehicleid` (one random gallery crop of each vehicle, ten draws)."""
 
 Access = Literal["page", "request", "withdrawn", "own"]
 """How a set is had: from its `page`, on `request` to its owners, not at all (`withdrawn`), or it is your `own`."""

@@ -105,7 +105,7 @@ DATASET = Dataset(
     splits=splits,
     variants=(
         *(
-            Variant(size, f"test list of {count:,} vehicles", "vehicle-id", _published(size, False))
+            Variant(size, f"test list of {count:,} vehicles", "vehicleid", _published(size, False))
             for size, count in SIZES.items()
         ),
         *(

@@ -1,0 +1,80 @@
+"""What a score says beside its means: intervals, verification, pairs of cameras."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from reseen.evaluate.camera_pairs import CameraPairCounter, CameraPairs
+from reseen.evaluate.confidence import LEVEL, SAMPLES, Interval, bootstrap
+from reseen.evaluate.precision import PrecisionRule, average_precisions
+from reseen.evaluate.ranking import PositiveRanks, RankCounter
+from reseen.evaluate.task import RetrievalTask, similarity_blocks
+from reseen.evaluate.verification import PairCounter
+
+
+@dataclass(frozen=True)
+class ScoreDetails:
+    """Every figure is a share, 0 to 1."""
+
+    intervals: dict[str, Interval]
+    """`mAP` and `rank_1`: bootstrap intervals over people."""
+    true_positive_rates: dict[float, float]
+    """Rate of false positives to the share of true pairs accepted; NaN without pairs of both kinds."""
+    camera_pairs: CameraPairs | None
+    """None where fewer than two cameras are known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file."""
+        return {
+            "intervals": {
+                "level": LEVEL,
+                "bootstrap_samples_of_people": SAMPLES,
+                **{name: [interval.low, interval.high] for name, interval in self.intervals.items()},
+            },
+            "true_positive_rate_at_false_positive_rate": {
+                f"{rate:g}": None if np.isnan(share) else share
+                for rate, share in self.true_positive_rates.items()
+            },
+            "camera_pairs": self.camera_pairs.to_json() if self.camera_pairs else None,
+        }
+
+
+def scan(
+    task: RetrievalTask,
+    rule: PrecisionRule = "step",
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[PositiveRanks, ScoreDetails]:
+    """Ranks and details in one pass over the similarities; `seed` draws the bootstrap samples.
+
+    Raises:
+        ValueError: no query has a right answer.
+    """
+    ranks, pairs, cameras = (
+        RankCounter(task.answers, task.query_cameras),
+        PairCounter(task),
+        CameraPairCounter(task),
+    )
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for first, block in similarity_blocks(task):
+            ranks.add(pool, first, block)
+            cameras.add(pool, first, block)
+            pairs.add(first, block)
+            progress(len(block))
+    found = ranks.result
+    precision = average_precisions(found, rule)
+    hits = np.where(np.isnan(precision), np.nan, found.first == 1)
+    matrix = cameras.result(rule)
+    details = ScoreDetails(
+        intervals={
+            "mAP": bootstrap(precision, task.query_identities, seed),
+            "rank_1": bootstrap(hits, task.query_identities, seed),
+        },
+        true_positive_rates=pairs.true_positive_rates(),
+        camera_pairs=matrix if len({*matrix.query_cameras, *matrix.gallery_cameras}) > 1 else None,
+    )
+    return found, details
