@@ -106,7 +106,7 @@ def audit_run(
 
     Raises:
         RunError: `run` is no run folder.
-        DataError: data or answers cannot be read, or answers contradict each other.
+        DataError: data or answers cannot be read, or no answer is on this run.
         SettingsError: a count out of range.
         TrainingError: the crops cannot be clustered as the run's method does.
         StorageError: a file cannot be written.
