@@ -20,6 +20,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,14 +91,23 @@ def main() -> None:
         "over_runs": over_runs(runs),
         "rounds": rounds,
         "over_rounds": {name: over_rounds(rows) for name, rows in rounds.items()},
-        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS",
+        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS --rounds ROUNDS",
         "commit": commit(),
         "versions": versions(),
         "hardware": hardware(),
     }
-    write_text(arguments.results / "audit-agreement.json", json.dumps(record, indent=1) + "\n")
+    write_text(arguments.results / "audit-agreement.json", json.dumps(rounded(record), indent=1) + "\n")
     draw(record, arguments.out)
     print(json.dumps(record["over_runs"], indent=1))
+
+
+def rounded(value: Any) -> Any:
+    """The same with four decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def parse() -> argparse.Namespace:
