@@ -91,7 +91,8 @@ def main() -> None:
         "over_runs": over_runs(runs),
         "rounds": rounds,
         "over_rounds": {name: over_rounds(rows) for name, rows in rounds.items()},
-        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS --rounds ROUNDS",
+        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS "
+        "--rounds ROUNDS",
         "commit": commit(),
         "versions": versions(),
         "hardware": hardware(),
