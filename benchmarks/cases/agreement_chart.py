@@ -52,7 +52,7 @@ def _runs(axis: pyplot.Axes, runs: dict, summary: dict) -> None:
 def _family(name: str) -> str:
     """The method of an arm: the ablations of one share a color."""
     arm = name.rpartition("-seed")[0]
-    for family in ("no-training", "sphere-contrast", "sphere-raw", "sphere", "no-cameras"):
+    for family in ("no-training", "progressive", "sphere-contrast", "sphere-raw", "sphere", "no-cameras"):
         if arm.startswith(family):
             return family
     return "cluster-contrast, and its norms"

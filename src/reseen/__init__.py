@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from reseen.data.readers import read_evaluation, read_training
     from reseen.data.table import ImageTable
     from reseen.data.toy import draw_crowd
-    from reseen.engine.audit import Audit, audit_run, read_calibration
+    from reseen.engine.audit import Audit, audit_run
+    from reseen.engine.choose import choose_run, read_calibration
     from reseen.engine.cluster import CropClusters, cluster_crops
     from reseen.engine.demo import run_demo
     from reseen.engine.embed import embed
@@ -44,12 +45,13 @@ _HOMES = {
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.engine.run",
     "audit_run": "reseen.engine.audit",
+    "choose_run": "reseen.engine.choose",
     "cluster_crops": "reseen.engine.cluster",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
     "load_recipe": "reseen.engine.recipe",
     "open_run": "reseen.engine.run",
-    "read_calibration": "reseen.engine.audit",
+    "read_calibration": "reseen.engine.choose",
     "read_evaluation": "reseen.data.readers",
     "read_training": "reseen.data.readers",
     "run_demo": "reseen.engine.demo",
@@ -61,9 +63,9 @@ _HOMES = {
 
 __all__ = [
     "Audit", "Calibration", "CropClusters", "Encoder", "ImageTable", "LabeledFeatures", "Recipe", "ReseenError",
-    "RetrievalScore", "Run", "__version__", "audit_run", "cluster_crops", "draw_crowd", "embed", "load_recipe",
-    "open_run", "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features",
-    "shipped_recipes", "train",
+    "RetrievalScore", "Run", "__version__", "audit_run", "choose_run", "cluster_crops", "draw_crowd", "embed",
+    "load_recipe", "open_run", "read_calibration", "read_evaluation", "read_training", "run_demo", "score",
+    "score_features", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

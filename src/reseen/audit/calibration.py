@@ -170,7 +170,7 @@ def _crossing(similarity: np.ndarray, even: np.ndarray) -> float:
     below, above = np.flatnonzero(even < 0.5), np.flatnonzero(even > 0.5)
     low = float(similarity[below[-1]]) if len(below) else float(similarity[0])
     high = float(similarity[above[0]]) if len(above) else float(similarity[-1])
-    return (low + high) / 2
+    return round((low + high) / 2, 4)
 
 
 def _rates(evidence: Evidence, threshold: float, weight: np.ndarray) -> tuple[float, float]:

@@ -48,6 +48,8 @@ class Audit:
     run: Path
     rounds: int
     crops: int
+    data: str
+    """Fingerprint of the crops and their cameras: audits of the same can be compared."""
     quality: ClusterQuality
     """Of the clusters that the last encoder makes now, by the clustering of the run's method."""
     parts: Parts
@@ -73,6 +75,7 @@ class Audit:
             "format": "reseen-audit-1",
             "rounds": self.rounds,
             "crops": self.crops,
+            "data": self.data,
             "score": self.score,
             "parts": asdict(self.parts),
             "clusters": self.quality.as_row(),
@@ -103,7 +106,7 @@ def audit_run(
 
     Raises:
         RunError: `run` is no run folder.
-        DataError: data or answers cannot be read, or answers contradict each other.
+        DataError: data or answers cannot be read, or no answer is on this run.
         SettingsError: a count out of range.
         TrainingError: the crops cannot be clustered as the run's method does.
         StorageError: a file cannot be written.
@@ -139,7 +142,7 @@ def audit_run(
             page = Path(verify_page).expanduser()
             write_sheet(page, run, sheet, said, questions, seed, view)
     done = Audit(
-        run.folder, run.rounds_done, len(crops), cluster_quality(labels), parts,
+        run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels), parts,
         tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), found, notes, verification,
         page,
     )  # fmt: skip
@@ -158,24 +161,6 @@ def other_view(
     return extract(
         encoder, crops, device, progress, change=lambda images: shift_and_flip(images, _VIEW, generator)
     )
-
-
-def read_calibration(run: Run | str | Path) -> Calibration:
-    """The calibration in a run's `audit.json`.
-
-    Raises:
-        DataError: there is none, or it is damaged.
-    """
-    file = (run.folder if isinstance(run, Run) else Path(run).expanduser()) / AUDIT
-    if not file.is_file():
-        raise DataError(f"{file}: no such file; make it with `reseen audit`")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))["calibration"]
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{file}: damaged; make it again with `reseen audit`") from None
-    if values is None:
-        raise DataError(f"{file}: holds no calibration: the crops it was made from allowed none")
-    return Calibration.from_json(values)
 
 
 def _calibration(
