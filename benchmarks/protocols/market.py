@@ -63,10 +63,20 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
             _HERE / "market-mini-progressive.yaml",
         )
     )
+    arms.append(
+        Arm(
+            "progressive-zero",
+            "progressive, rows of the lookup table start at zero",
+            ("--method.rows-start", "zero"),
+            _HERE / "market-mini-progressive.yaml",
+        )
+    )
     contrast = _HERE / "market-mini-sphere-contrast.yaml"
     arms.append(
         Arm("sphere-contrast", "hierarchical clusters under the loss of cluster contrast", (), contrast)
     )
+    sure = ("--method.hierarchy.share", "0.0738", "--method.drop-doubtful", "true")
+    arms.append(Arm("sphere-contrast-sure", "fewer clusters, and doubtful crops sit out", sure, contrast))
     plain = ("--method.hierarchy.metric", "sqeuclidean")
     arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
     for regularizer, weight in (("none", "0"), ("size", "0.003")):
