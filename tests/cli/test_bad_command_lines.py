@@ -7,7 +7,7 @@ import pytest
         (["trian"], 'unknown command "trian". Did you mean "train"'),
         (["data", "toi"], 'Did you mean "toy"'),
         (["train"], "`reseen train` needs RECIPE; see `reseen train --help`"),
-        (["evaluate"], "`reseen evaluate` needs RUN"),
+        (["evaluate"], "give a run folder and --data DIR"),
         (["data", "toy"], "`reseen data toy` needs OUT"),
         (["train", "demo", "--out", "x"], "`reseen train` needs --data; see"),
         (["train", "demo", "--dta", "x", "--out", "y"], "did you mean --data where it says --dta?"),

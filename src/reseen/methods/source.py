@@ -86,12 +86,12 @@ class Source(AbstractMethod):
         encoder, settings = self._around.encoder, self._settings
         maps = encoder.maps(batch.images)
         whole = encoder.embed(maps)
-        terms = {"identity": self._identity(whole, batch.labels, 0)}
+        terms = {"identity": self._told_apart(whole, batch.labels, 0)}
         vectors = {"triplet": whole}
         if encoder.patches is not None:
             patches = encoder.look_at_patches(maps)
             each = [
-                self._identity(patches[:, place], batch.labels, 1 + place)
+                self._told_apart(patches[:, place], batch.labels, 1 + place)
                 for place in range(patches.shape[1])
             ]
             terms["patch_identity"] = torch.stack(each).mean()
@@ -113,7 +113,7 @@ class Source(AbstractMethod):
         """Go on from the classifiers."""
         self._heads.load_state_dict(state)
 
-    def _identity(
+    def _told_apart(
         self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], head: int
     ) -> Float[Tensor, ""]:
         """Cross entropy; unit vectors have the length of the root of their dimension for the classifier."""
