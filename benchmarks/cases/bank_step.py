@@ -45,10 +45,7 @@ def _run(options: Options) -> dict[str, Any]:
             "cluster contrast": ("cluster-contrast", [*NETWORK]),
             **{name: ("global-patch", [*patches, *flags]) for name, flags in _ARMS.items()},
         }.items():
-            recipe = reseen.load_recipe(
-                method,
-                [*flags, "--data.height", "128", "--data.width", "64", "--train.iterations", str(iterations)],
-            )
+            recipe = reseen.load_recipe(method, [*flags, "--train.iterations", str(iterations)])
             training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
             steps[name] = pipeline(training, iterations)
             steps[name]()
