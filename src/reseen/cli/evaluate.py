@@ -186,7 +186,7 @@ def _evaluate_run(
     score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()
     console = Console(highlight=False)
     console.print(score_table({run.resolve().name: score, **hidden}, change="change"))
-    for table in detail_tables(score):
+    for table in detail_tables(score, retrieval.query.table.camera_names):
         console.print(table)
     if json is not None:
         record = {

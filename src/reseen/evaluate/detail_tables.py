@@ -1,6 +1,7 @@
 """Intervals, verification and pairs of cameras for the terminal, in percent."""
 
 import math
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
@@ -14,8 +15,8 @@ _MOST_CAMERAS = 12
 """Columns that a terminal has room for; a file has them all."""
 
 
-def detail_tables(score: RetrievalScore) -> list[Table | Text]:
-    """What there is to show; nothing for a score without details."""
+def detail_tables(score: RetrievalScore, cameras: Sequence[str] = ()) -> list[Table | Text]:
+    """What there is to show; nothing for a score without details. `cameras` are names by number, where known."""
     details = score.details
     if details is None:
         return []
@@ -37,26 +38,28 @@ def detail_tables(score: RetrievalScore) -> list[Table | Text]:
             Text(f"true pairs accepted at a rate of false positives: {'; '.join(rates)}", style="dim")
         )
     if details.camera_pairs is not None:
-        shown.append(_pairs(details.camera_pairs))
+        shown.append(_pairs(details.camera_pairs, cameras))
     return shown
 
 
-def _pairs(pairs: CameraPairs) -> Table | Text:
+def _pairs(pairs: CameraPairs, names: Sequence[str]) -> Table | Text:
     if max(len(pairs.query_cameras), len(pairs.gallery_cameras)) > _MOST_CAMERAS:
         return Text(
             f"{len(pairs.gallery_cameras)} cameras: --json has the table of all pairs of them", style="dim"
         )
     table = Table(
-        title="mAP / Rank-1 from camera (row) to camera (column)", title_justify="left", box=box.SIMPLE
+        title="mAP, and Rank-1 below it, from camera (row) to camera (column)",
+        title_justify="left",
+        box=box.SIMPLE,
     )
     table.add_column("", style="dim")
     for camera in pairs.gallery_cameras:
-        table.add_column(str(camera), justify="right", no_wrap=True)
+        table.add_column(names[camera] if names else str(camera), justify="right", no_wrap=True)
     for row, camera in enumerate(pairs.query_cameras):
         cells = zip(pairs.mean_average_precision[row], pairs.rank_1[row], strict=True)
         table.add_row(
-            str(camera),
-            *("" if math.isnan(mean) else f"{_percent(mean)} / {_percent(hit)}" for mean, hit in cells),
+            names[camera] if names else str(camera),
+            *("" if math.isnan(mean) else f"{_percent(mean)}\n{_percent(hit)}" for mean, hit in cells),
         )
     return table
 
