@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseen.losses.partition import highest_logits, log_partition
+from reseen.losses.partition import highest_logits, log_partition, log_partition_and_highest
 
 
 def _case(seed, queries, rows, hidden):
@@ -42,7 +42,10 @@ def test_the_highest_logits_equal_a_sort(seed, queries, rows, count, cells):
     for row in range(queries):
         order = [c for c in logits[row].argsort(descending=True).tolist() if logits[row, c] > -torch.inf]
         expected = order[:count]
-        assert found[row].tolist() == expected + [-1] * (found.shape[1] - len(expected))
+        assert found[row].tolist() == expected + [-1] * (count - len(expected))
+    value, again = log_partition_and_highest(q, m, count, 3.0, bias, away, cells)
+    assert torch.equal(again, found)
+    torch.testing.assert_close(value, logits.logsumexp(dim=1))
 
 
 def test_huge_logits_do_not_overflow():

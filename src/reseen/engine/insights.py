@@ -36,8 +36,9 @@ def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
     if isinstance(method, MaskPreSettings):
         return [_masks(run, method)]
     if isinstance(method, GlobalPatchSettings):
-        shown = _credible(run, method, retrieval) if method.branch == "bank" else None
-        return [_windows(run), *([shown] if shown is not None else [])]
+        encoder = run.encoder(part="both")
+        shown = _credible(encoder, method, retrieval) if method.branch == "bank" else None
+        return [_windows(run, encoder), *([shown] if shown is not None else [])]
     return []
 
 
@@ -53,8 +54,8 @@ def starting_encoder(run: Run) -> Encoder | None:
 
 
 def _masks(run: Run, method: MaskPreSettings) -> Insight:
-    crops, images = _people(run)
     encoder = run.encoder()
+    crops, images = _people(encoder)
     before = starting_encoder(run)
     cells = encoder.cells(encoder.maps(images)).detach()
     generator = Generator().manual_seed(_SEED)
@@ -78,9 +79,8 @@ def _masks(run: Run, method: MaskPreSettings) -> Insight:
     return Insight("What do masks hide, and where does a vector come from?", f"{note}{untold}.", strips)
 
 
-def _windows(run: Run) -> Insight:
-    crops, images = _people(run)
-    encoder = run.encoder(part="both")
+def _windows(run: Run, encoder: Encoder) -> Insight:
+    crops, images = _people(encoder)
     looks = _looks(encoder, images)
     learned = run.recipe.model.patches is not None and run.recipe.model.patches.generator == "learned"
     before = starting_encoder(run) if learned else None
@@ -100,9 +100,9 @@ def _windows(run: Run) -> Insight:
     )
 
 
-def _credible(run: Run, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight | None:
+def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight | None:
     """Crops of the gallery with those that count as credible neighbors, by whole images, right and wrong marked."""
-    vectors, crops, channels = retrieval.task.gallery.vectors, retrieval.gallery, run.encoder().channels
+    vectors, crops, channels = retrieval.task.gallery.vectors, retrieval.gallery, encoder.channels
     if len(vectors) <= method.credible.count or vectors.shape[1] < channels:
         return None
     features = Features(unit(vectors[:, :channels]))
@@ -133,14 +133,13 @@ def _list(crops: Crops, row: int, neighbors: np.ndarray, same: np.ndarray) -> Ra
     return RankedList(images[0], answers, camera_words(crops, row))
 
 
-def _people(run: Run) -> tuple[Sequence[UInt8[np.ndarray, "h w 3"]], Tensor]:
+def _people(encoder: Encoder) -> tuple[Sequence[UInt8[np.ndarray, "h w 3"]], Tensor]:
     """Drawn people as arrays, and as what the encoder takes."""
-    height, width = run.facts["height"], run.facts["width"]
+    height, width = encoder.height, encoder.width
     crops = [
         draw_shot(Shot(person, 1 + person % 2, 0), _SEED, height, width) for person in range(1, _PEOPLE + 1)
     ]
     stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-    encoder = run.encoder()
     return crops, normalize(stacked, encoder.mean, encoder.std)
 
 

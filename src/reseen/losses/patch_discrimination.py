@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from reseen.losses.partition import CELLS, highest_logits, log_partition
+from reseen.losses.partition import CELLS, log_partition_and_highest
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def patch_discrimination(
     bias = -scale * memory.rows.square().sum(dim=1)
     changed = memory.changed.to(features.device)
     away = changed[None].expand(len(features), -1)
-    elsewhere = log_partition(features, memory.rows, 2 * scale, bias, away, cells)
-    nearest = highest_logits(features, memory.rows, count, 2 * scale, bias, away, cells)
+    elsewhere, nearest = log_partition_and_highest(features, memory.rows, count, 2 * scale, bias, away, cells)
     there = nearest.clamp_min(0).to(memory.rows.device)
     rows = memory.rows[there].to(features)
     logits = 2 * scale * torch.einsum("be,bke->bk", features, rows) + bias[there].to(features)

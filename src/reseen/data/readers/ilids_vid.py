@@ -14,6 +14,7 @@ from reseen.data.readers.dataset import Dataset, Variant
 from reseen.data.readers.halves import SPLITS
 from reseen.data.readers.layout import Layout
 from reseen.data.readers.matlab import read_matrix
+from reseen.data.readers.own_folder import own_folder
 from reseen.data.readers.rows import LabelledRows, Rows
 from reseen.data.readers.sequences import halves, people_of
 from reseen.errors import DataError
@@ -24,8 +25,12 @@ SPLITS_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
 
 def holds(root: Path) -> bool:
     """True when there are the sequences of both cameras, and they are of this data set by name or by its splits."""
-    both = all((_base(root) / camera).is_dir() for camera in CAMERAS)
-    return both and (_base(root) != root or (root / SPLITS_FILE).is_file() or "lids" in root.name.lower())
+    both = all((own_folder(root, "i-LIDS-VID") / camera).is_dir() for camera in CAMERAS)
+    return both and (
+        own_folder(root, "i-LIDS-VID") != root
+        or (root / SPLITS_FILE).is_file()
+        or "lids" in root.name.lower()
+    )
 
 
 def training(root: Path, variant: str) -> Rows:
@@ -43,7 +48,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     Raises:
         DataError: as in `training`.
     """
-    base = _base(root)
+    base = own_folder(root, "i-LIDS-VID")
     people = people_of(base, CAMERAS[0])
     if people != people_of(base, CAMERAS[1]):
         raise DataError(f"{base}: the two cameras saw different people; unpack the data set anew")
@@ -64,10 +69,6 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     middle = len(people) // 2
     numbers = {name: place for place, name in enumerate(people, start=1)}
     return halves(base, CAMERAS, (sorted(order[middle:]), sorted(order[:middle])), names, numbers)
-
-
-def _base(root: Path) -> Path:
-    return root / "i-LIDS-VID" if (root / "i-LIDS-VID").is_dir() else root
 
 
 DATASET = Dataset(

@@ -15,6 +15,7 @@ from reseen.data.readers.dataset import Counts, Dataset, Variant
 from reseen.data.readers.folder import image_paths
 from reseen.data.readers.halves import SPLITS, draw_halves
 from reseen.data.readers.layout import Layout
+from reseen.data.readers.own_folder import own_folder
 from reseen.data.readers.rows import LabelledRows, Rows
 from reseen.data.readers.sequences import halves, people_of
 from reseen.errors import DataError
@@ -32,7 +33,7 @@ SPLITS_FILE = "splits_prid2011.json"
 
 def holds(root: Path) -> bool:
     """True when there is a camera of either form."""
-    return any((_base(root) / camera).is_dir() for camera in (*CAMERAS, *SINGLE))
+    return any((own_folder(root, "prid_2011") / camera).is_dir() for camera in (*CAMERAS, *SINGLE))
 
 
 def training(root: Path, variant: str) -> Rows:
@@ -50,7 +51,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     Raises:
         DataError: as in `training`.
     """
-    base, split = _base(root), int(variant.rpartition("-")[2])
+    base, split = own_folder(root, "prid_2011"), int(variant.rpartition("-")[2])
     if variant.startswith("single"):
         return _single(base, split, names)
     seen = sorted(set(people_of(base, CAMERAS[0])) & set(people_of(base, CAMERAS[1])))
@@ -85,7 +86,12 @@ def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, La
 
 def _listed(root: Path, split: int) -> tuple[list[str], list[str]] | None:
     file = next(
-        (place / SPLITS_FILE for place in (root, _base(root)) if (place / SPLITS_FILE).is_file()), None
+        (
+            place / SPLITS_FILE
+            for place in (root, own_folder(root, "prid_2011"))
+            if (place / SPLITS_FILE).is_file()
+        ),
+        None,
     )
     if file is None:
         return None
@@ -110,10 +116,6 @@ def _number(base: Path, name: str) -> int:
     if not digits.isdecimal():
         raise DataError(f"{base}: {name} is not named like person_0001")
     return int(digits)
-
-
-def _base(root: Path) -> Path:
-    return root / "prid_2011" if (root / "prid_2011").is_dir() else root
 
 
 _MULTI: Counts = {

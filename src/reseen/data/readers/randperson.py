@@ -11,6 +11,7 @@ from pathlib import Path
 from reseen.data.readers.dataset import Dataset, Variant
 from reseen.data.readers.folder import first_image, image_paths
 from reseen.data.readers.layout import Layout
+from reseen.data.readers.own_folder import own_folder
 from reseen.data.readers.rows import LabelledRows, Rows
 from reseen.errors import DataError
 
@@ -20,7 +21,7 @@ NAME = re.compile(r"(?P<person>\d+)_(?:s(?P<s>\d+)_c(?P<c>\d+)|c(?P<c2>\d+)_s(?P
 
 def holds(root: Path) -> bool:
     """True when the first image is named so."""
-    first = first_image(_base(root))
+    first = first_image(own_folder(root, "randperson_subset"))
     return first is not None and NAME.fullmatch(first.rpartition("/")[2]) is not None
 
 
@@ -47,7 +48,7 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
 
 
 def _read(root: Path) -> LabelledRows:
-    base = _base(root)
+    base = own_folder(root, "randperson_subset")
     paths = image_paths(base)
     matches = [NAME.fullmatch(path.rpartition("/")[2]) for path in paths]
     cameras, people = [], []
@@ -57,10 +58,6 @@ def _read(root: Path) -> LabelledRows:
         cameras.append(f"s{match['s'] or match['s2']}c{match['c'] or match['c2']}")
         people.append(int(match["person"]) + 1)
     return LabelledRows(Rows(base, paths, cameras), people)
-
-
-def _base(root: Path) -> Path:
-    return root / "randperson_subset" if (root / "randperson_subset").is_dir() else root
 
 
 DATASET = Dataset(

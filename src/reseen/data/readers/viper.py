@@ -12,6 +12,7 @@ from reseen.data.readers.dataset import Dataset, Variant
 from reseen.data.readers.folder import first_image, image_paths
 from reseen.data.readers.halves import SPLITS, draw_halves
 from reseen.data.readers.layout import Layout
+from reseen.data.readers.own_folder import own_folder
 from reseen.data.readers.rows import LabelledRows, Rows
 from reseen.errors import DataError
 
@@ -22,7 +23,7 @@ _CAMERAS = ("cam_a", "cam_b")
 def holds(root: Path) -> bool:
     """True when both cameras hold a file that is named so."""
     return all(
-        (first := first_image(_base(root) / camera)) is not None and _NAME.fullmatch(first)
+        (first := first_image(own_folder(root, "VIPeR") / camera)) is not None and _NAME.fullmatch(first)
         for camera in _CAMERAS
     )
 
@@ -42,7 +43,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     Raises:
         DataError: as in `training`.
     """
-    base = _base(root)
+    base = own_folder(root, "VIPeR")
     crops = {camera: _crops(base / camera) for camera in _CAMERAS}
     alone = sorted(crops["cam_a"].keys() ^ crops["cam_b"].keys())
     if alone:
@@ -73,10 +74,6 @@ def _crops(folder: Path) -> dict[str, str]:
             raise DataError(f"{folder}: {path} is not named like PPP_AAA.bmp, one crop of each person")
         found[match["person"]] = path
     return found
-
-
-def _base(root: Path) -> Path:
-    return root / "VIPeR" if (root / "VIPeR").is_dir() else root
 
 
 DATASET = Dataset(
