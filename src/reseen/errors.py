@@ -8,6 +8,7 @@
     ├── RunError           a run folder that is missing, incomplete or does not fit the request
     ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
     ├── TrainingError      training cannot go on (no clusters, loss is not a number)
+    ├── GalleryError       a gallery that is missing, damaged, locked, or made by another model
     └── StorageError       the disk is full or the place cannot be written
 
 A message says what was wanted, what was found and what to do next, and names the file or setting.
@@ -44,6 +45,10 @@ class ClusteringError(ReseenError):
 
 class TrainingError(ReseenError):
     """Training cannot go on: no clusters, or a loss that is not a number."""
+
+
+class GalleryError(ReseenError):
+    """A gallery is missing, damaged, in use elsewhere, or holds the vectors of another model."""
 
 
 class StorageError(ReseenError):

@@ -7,6 +7,8 @@ from tests.house.source import PROJECT
 
 ORDER = [
     "cli",
+    "viewer",
+    "gallery",
     "engine",
     "methods",
     "losses | memory | cluster | evaluate | audit",

@@ -1,0 +1,1 @@
+"""One file per engine that can keep a gallery."""

@@ -1,0 +1,83 @@
+"""The exact reference: arrays in memory, gone with the process."""
+
+from collections import Counter
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float32
+
+from reseen.errors import GalleryError
+from reseen.gallery.entries import Entries, Entry, Hit
+from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.store import Description, check_query
+from reseen.gallery.where import EVERYTHING, Where
+
+
+class MemoryStore:
+    """Every search compares with every vector; what other stores must agree with."""
+
+    def __init__(self, model: ModelIdentity) -> None:
+        self._model = model
+        self._entries: dict[str, tuple[Entry, Float32[np.ndarray, " d"]]] = {}
+
+    def add(self, entries: Entries) -> None:
+        """Keep entries; one whose key is there replaces the old one."""
+        if entries.vectors.shape[1] != self._model.dimension:
+            raise GalleryError(
+                f"this gallery holds vectors of {self._model.dimension} numbers, got {entries.vectors.shape[1]}"
+            )
+        for entry, vector in zip(entries.entries, entries.vectors, strict=True):
+            self._entries[entry.key] = entry, vector.astype(np.float32)
+
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+        """The `top` entries nearest by cosine for which `where` holds, most similar first."""
+        check_query(vector, top, self._model.dimension)
+        kept = [pair for pair in self._entries.values() if where.holds(pair[0])]
+        if not kept:
+            return []
+        direction = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
+        similarity = np.stack([row for _, row in kept]).astype(np.float64) @ direction
+        order = np.argsort(-similarity, kind="stable")[:top]
+        return [Hit(kept[place][0], float(similarity[place])) for place in order]
+
+    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+        """All entries for which `where` holds, in parts of at most `batch`."""
+        kept = [pair for pair in self._entries.values() if where.holds(pair[0])]
+        for start in range(0, len(kept), batch):
+            part = kept[start : start + batch]
+            yield Entries([entry for entry, _ in part], np.stack([row for _, row in part]))
+
+    def delete(self, where: Where) -> int:
+        """Remove entries and say how many."""
+        gone = [key for key, (entry, _) in self._entries.items() if where.holds(entry)]
+        for key in gone:
+            del self._entries[key]
+        return len(gone)
+
+    def describe(self) -> Description:
+        """What is there."""
+        entries = [entry for entry, _ in self._entries.values()]
+        times = [entry.time for entry in entries if entry.time is not None]
+        return Description(
+            "memory:",
+            f"NumPy {np.__version__}",
+            self._model,
+            len(entries),
+            dict(Counter(entry.camera for entry in entries)),
+            dict(Counter(entry.source for entry in entries)),
+            min(times, default=None),
+            max(times, default=None),
+        )
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
