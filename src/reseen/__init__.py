@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from reseen.errors import ReseenError
     from reseen.evaluate.labeled import LabeledFeatures
     from reseen.evaluate.metrics import RetrievalScore
+    from reseen.gallery.forget import forget
+    from reseen.gallery.gallery import Gallery, open_gallery
+    from reseen.gallery.index import index_run
+    from reseen.gallery.where import Where
     from reseen.models import Encoder
 
 _HOMES = {
@@ -39,17 +43,22 @@ _HOMES = {
     "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
     "ImageTable": "reseen.data.table",
+    "Gallery": "reseen.gallery.gallery",
     "LabeledFeatures": "reseen.evaluate.labeled",
     "Recipe": "reseen.engine.recipe",
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.engine.run",
+    "Where": "reseen.gallery.where",
     "audit_run": "reseen.engine.audit",
     "choose_run": "reseen.engine.choose",
     "cluster_crops": "reseen.engine.cluster",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
+    "forget": "reseen.gallery.forget",
+    "index_run": "reseen.gallery.index",
     "load_recipe": "reseen.engine.recipe",
+    "open_gallery": "reseen.gallery.gallery",
     "open_run": "reseen.engine.run",
     "read_calibration": "reseen.engine.choose",
     "read_evaluation": "reseen.data.readers",
@@ -62,10 +71,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Audit", "Calibration", "CropClusters", "Encoder", "ImageTable", "LabeledFeatures", "Recipe", "ReseenError",
-    "RetrievalScore", "Run", "__version__", "audit_run", "choose_run", "cluster_crops", "draw_crowd", "embed",
-    "load_recipe", "open_run", "read_calibration", "read_evaluation", "read_training", "run_demo", "score",
-    "score_features", "shipped_recipes", "train",
+    "Audit", "Calibration", "CropClusters", "Encoder", "Gallery", "ImageTable", "LabeledFeatures", "Recipe",
+    "ReseenError", "RetrievalScore", "Run", "Where", "__version__", "audit_run", "choose_run", "cluster_crops",
+    "draw_crowd", "embed", "forget", "index_run", "load_recipe", "open_gallery", "open_run", "read_calibration",
+    "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

@@ -198,6 +198,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "format": "reseen-run-1",
         "command": command(),
         "data": table.fingerprint,
+        "root": str(table.root),
         "images": len(crops),
         "cameras": len(set(table.cameras[table.cameras != UNKNOWN_CAMERA].tolist())),
         "unreadable": list(crops.store.unreadable),

@@ -24,6 +24,11 @@ class ModelIdentity:
     run: str
     """The run's folder when the gallery was made, as text; it may have moved since."""
 
+    @property
+    def name(self) -> str:
+        """For a message."""
+        return f"{self.method} on {self.backbone}, run {self.run}, fingerprint {self.fingerprint[:8]}"
+
     def to_json(self) -> str:
         """Text for a store."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -1,0 +1,206 @@
+"""A gallery: a store, the model that filled it, and what the model's similarities mean."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float32
+
+from reseen.audit import Calibration
+from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
+from reseen.data.source import Source
+from reseen.engine.choose import read_calibration
+from reseen.engine.embed_image import embed_image
+from reseen.engine.run import Run, open_run
+from reseen.errors import DataError, GalleryError, ReseenError
+from reseen.gallery.entries import Entry, Hit
+from reseen.gallery.identity import ModelIdentity, identify
+from reseen.gallery.open import open_store
+from reseen.gallery.reranking import reranked
+from reseen.gallery.store import Store
+from reseen.gallery.where import EVERYTHING, Where
+from reseen.models import Encoder
+
+_SHORTLIST = 100
+"""Entries that are ranked anew."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """One answer of a search."""
+
+    entry: Entry
+    similarity: float
+    """Cosine with the query, -1 to 1."""
+    probability: float | None
+    """That entry and query show one person, 0 to 1, by the audit of the run; None without one."""
+    frames: int = 1
+    """Crops of this tracklet among those found, where tracklets are grouped."""
+
+
+class Gallery:
+    """What can be searched, looked at and forgotten. Close it, or use it in a `with` block."""
+
+    def __init__(self, store: Store, run: Run | None = None) -> None:
+        """Take a store, and a run where another than the one that filled it is where the model lies now."""
+        self.store = store
+        described = store.describe()
+        self.model: ModelIdentity = described.model
+        """The model that made the vectors."""
+        self.address = described.address
+        """Where it is kept, without a password."""
+        self._run = run
+
+    @cached_property
+    def run(self) -> Run:
+        """The run of the model.
+
+        Raises:
+            GalleryError: it is not where it was when the gallery was made, or has been trained on since.
+        """
+        if self._run is not None:
+            return self._run
+        try:
+            run = open_run(self.model.run)
+        except ReseenError as error:
+            raise GalleryError(
+                f"the run that made this gallery is not where it was ({error}); say where it is now with --run"
+            ) from None
+        check_model(self.model, identify(run), self.address)
+        return run
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The model itself, on the CPU."""
+        return self.run.encoder()
+
+    @cached_property
+    def _calibrated(self) -> tuple[Calibration | None, str]:
+        try:
+            return read_calibration(self.run), ""
+        except (GalleryError, DataError) as error:
+            return None, f"no probabilities: {error}"
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """From similarity to probability, where the run was audited."""
+        return self._calibrated[0]
+
+    @property
+    def why_uncalibrated(self) -> str:
+        """Why there are no probabilities; empty where there are."""
+        return self._calibrated[1]
+
+    def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
+        """The unit vector of an image file, or of the bytes of one.
+
+        Raises:
+            DataError: it is no usable image, or too large.
+            GalleryError: the model's run is gone.
+        """
+        name = "the image" if isinstance(image, bytes) else str(image)
+        try:
+            with quiet_pillow():
+                content = image if isinstance(image, bytes) else read_bytes(Source(Path(image).expanduser()))
+                pixels = fit(decode(content), self.model.height, self.model.width)
+        except UnreadableError as error:
+            raise DataError(f"{name}: {error}; give an image of one person") from None
+        return embed_image(self.encoder, pixels)
+
+    def search(
+        self,
+        vector: Float32[np.ndarray, " d"],
+        top: int = 20,
+        where: Where = EVERYTHING,
+        *,
+        group_tracklets: bool = False,
+        rerank: bool = False,
+    ) -> list[Match]:
+        """The entries most like a vector, the likeliest first.
+
+        Args:
+            vector: of length 1, such as `embed` makes.
+            top: how many.
+            where: conditions that entries must fulfil.
+            group_tracklets: the best crop of each tracklet alone.
+            rerank: rank the first hundred anew by k-reciprocal neighbors among them.
+
+        Raises:
+            GalleryError: a vector of another dimension, not finite, or zero.
+        """
+        wanted = max(top, _SHORTLIST) if rerank else top
+        hits = self.store.search(vector, wanted, where)
+        if group_tracklets:
+            while len(hits) == wanted and len(_groups(hits)) < top:
+                wanted *= 4
+                hits = self.store.search(vector, wanted, where)
+        if rerank:
+            hits = reranked(self.store, vector, hits, _SHORTLIST)
+        frames = _groups(hits)
+        if group_tracklets:
+            seen: set[object] = set()
+            hits = [hit for hit in hits if not (_group(hit) in seen or seen.add(_group(hit)))]
+        return [
+            Match(
+                hit.entry,
+                hit.similarity,
+                self._probability(hit.similarity),
+                frames[_group(hit)] if group_tracklets else 1,
+            )
+            for hit in hits[:top]
+        ]
+
+    def _probability(self, similarity: float) -> float | None:
+        return None if self.calibration is None else float(self.calibration.probability(np.array(similarity)))
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_gallery(
+    address: str | Path, run: Run | str | Path | None = None, *, create: bool = False
+) -> Gallery:
+    """Open the gallery at an address: a folder, `qdrant://...` or `postgresql://...`.
+
+    With `run`, the gallery must hold vectors of that run's model. With `create`, which needs one, an empty gallery is
+    made where there is none.
+
+    Raises:
+        GalleryError: there is no gallery, it is damaged or in use, or another model made it.
+        RunError: `run` is no run folder.
+    """
+    opened = None if run is None else run if isinstance(run, Run) else open_run(run)
+    model = None if opened is None else identify(opened)
+    return Gallery(open_store(str(address), model, create), opened)
+
+
+def check_model(held: ModelIdentity, given: ModelIdentity, address: str) -> None:
+    """Raise GalleryError unless both are one model."""
+    if held.fingerprint != given.fingerprint:
+        raise GalleryError(
+            f"{address}: holds vectors of {held.name}, not of {given.name}; give that run, or index into a new gallery"
+        )
+
+
+def _group(hit: Hit) -> object:
+    entry = hit.entry
+    return entry.key if entry.tracklet is None else (entry.source, entry.tracklet)
+
+
+def _groups(hits: list[Hit]) -> dict[object, int]:
+    counts: dict[object, int] = {}
+    for hit in hits:
+        counts[_group(hit)] = counts.get(_group(hit), 0) + 1
+    return counts

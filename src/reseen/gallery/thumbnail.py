@@ -1,0 +1,41 @@
+"""Small pictures to look at."""
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from reseen.data.decode import UnreadableError, decode, read_bytes
+from reseen.data.source import Source
+
+HEIGHT = 128
+"""Most pixels of height, and twice those of width."""
+
+_QUALITY = 85
+
+
+def thumbnail(source: Source) -> bytes:
+    """A JPEG of at most 128 pixels of height and 256 of width, in the image's own shape; empty where unreadable."""
+    try:
+        return shrink(read_bytes(source))
+    except UnreadableError:
+        return b""
+
+
+def shrink(content: bytes) -> bytes:
+    """The thumbnail of the bytes of an image.
+
+    Raises:
+        UnreadableError: they are no usable image.
+    """
+    pixels = decode(content)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, HEIGHT / height, 2 * HEIGHT / width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        picture = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return _encode(picture)
+    return _encode(Image.fromarray(pixels))
+
+
+def _encode(picture: Image.Image) -> bytes:
+    return simplejpeg.encode_jpeg(np.asarray(picture), quality=_QUALITY, colorspace="RGB")

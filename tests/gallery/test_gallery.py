@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+from PIL import Image
+from tests.gallery.conftest import draw
+
+import reseen
+from reseen.audit.calibration import Calibration
+from reseen.errors import DataError, GalleryError
+from reseen.gallery.gallery import Gallery
+from reseen.gallery.index import index_run
+from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.where import Where
+
+
+@pytest.fixture
+def gallery(model):
+    store = MemoryStore(model)
+    store.add(draw(60))
+    return Gallery(store)
+
+
+def test_answers_come_by_similarity_and_have_no_probability_without_the_run(gallery):
+    given = draw(60)
+    found = gallery.search(given.vectors[3], 5)
+    assert found[0].entry == given.entries[3]
+    assert [match.similarity for match in found] == sorted((m.similarity for m in found), reverse=True)
+    assert {match.probability for match in found} == {None}
+    assert "the run that made this gallery is not where it was" in gallery.why_uncalibrated
+
+
+def test_a_tracklet_is_answered_once_by_its_best_crop(gallery):
+    vector = draw(60).vectors[8]
+    plain = gallery.search(vector, 60)
+    grouped = gallery.search(vector, 60, group_tracklets=True)
+    names = [(match.entry.tracklet, match.entry.key) for match in plain]
+    first = {}
+    for tracklet, key in names:
+        first.setdefault(key if tracklet is None else tracklet, key)
+    assert [match.entry.key for match in grouped] == list(first.values())
+    assert sum(match.frames for match in grouped) == 60
+    assert len(gallery.search(vector, 7, group_tracklets=True)) == 7  # more are fetched until there are seven
+
+
+def test_ranking_anew_keeps_the_entries_and_brings_shared_neighbors_forward(model):
+    generator = np.random.default_rng(5)
+    centers = np.eye(8, dtype=np.float32)[:4]
+    rows = np.repeat(centers, 12, axis=0) + 0.35 * generator.standard_normal((48, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    given = draw(48)
+    object.__setattr__(given, "vectors", rows)
+    store = MemoryStore(model)
+    store.add(given)
+    gallery = Gallery(store)
+
+    def right(rerank):
+        found = 0
+        for person in range(4):
+            query = rows[12 * person]
+            hits = gallery.search(query, 12, rerank=rerank)
+            found += sum(given.entries.index(hit.entry) // 12 == person for hit in hits)
+        return found
+
+    assert right(True) >= right(False)
+    plain, anew = gallery.search(rows[0], 48), gallery.search(rows[0], 48, rerank=True)
+    assert {hit.entry.key for hit in plain} == {hit.entry.key for hit in anew}
+
+
+@pytest.fixture(scope="module")
+def run(crowd, tmp_path_factory):
+    flags = [
+        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
+        "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
+        "--method.dbscan.eps", "auto", "--train.rounds", "1", "--train.iterations", "2", "--train.device", "cpu",
+    ]  # fmt: skip
+    return reseen.train(
+        reseen.load_recipe("cluster-contrast", flags), crowd, tmp_path_factory.mktemp("g") / "run", quiet=True
+    )
+
+
+def test_an_image_file_has_the_vector_of_its_entry(run, crowd, monkeypatch):
+    store = keep_one_store(monkeypatch)
+    done = index_run(run, crowd, "memory:", quiet=True)
+    assert (done.added, done.updated, done.present) == (done.count, 0, 0)
+    gallery = Gallery(store[0], run)
+    entry = next(iter(store[0].scan())).entries[5]
+    found = gallery.search(gallery.embed(crowd_path(entry)), 3)
+    assert found[0].entry == entry
+    assert found[0].similarity == pytest.approx(1, abs=1e-5)
+    assert Image.open(__import__("io").BytesIO(entry.thumbnail)).size == (32, 64)
+    assert entry.cluster is not None  # the run learned from this folder
+
+
+def test_indexing_again_embeds_nothing_and_brings_clusters_up_to_date(run, crowd, monkeypatch, tmp_path):
+    store = keep_one_store(monkeypatch)
+    first = index_run(run, crowd, "memory:", quiet=True)
+    monkeypatch.setattr("reseen.gallery.index.extract", None)  # a call would fail
+    again = index_run(run, crowd, "memory:", quiet=True)
+    assert (again.added, again.updated, again.present) == (0, 0, first.added)
+    path = next(iter(store[0].scan())).entries[0].image
+    (tmp_path / "c.csv").write_text(f"path,cluster\n{path},77\n")
+    changed = index_run(run, crowd, "memory:", clusters=tmp_path / "c.csv", quiet=True)
+    assert changed.updated > 0
+    assert changed.added == 0
+    assert [hit.image for part in store[0].scan(Where(clusters=(77,))) for hit in part.entries] == [path]
+    (tmp_path / "d.csv").write_text("path,cluster\nelsewhere.jpg,1\n")
+    with pytest.raises(DataError, match="holds no crop of"):
+        index_run(run, crowd, "memory:", clusters=tmp_path / "d.csv", quiet=True)
+
+
+def test_an_interrupted_index_goes_on(run, crowd, monkeypatch):
+    store = keep_one_store(monkeypatch)
+    monkeypatch.setattr("reseen.gallery.index.PART", 16)
+    real, calls = MemoryStore.add, []
+
+    def failing(self, entries):
+        calls.append(len(entries))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        real(self, entries)
+
+    monkeypatch.setattr(MemoryStore, "add", failing)
+    with pytest.raises(KeyboardInterrupt):
+        index_run(run, crowd, "memory:", quiet=True)
+    assert store[0].describe().count == 32
+    done = index_run(run, crowd, "memory:", quiet=True)
+    assert done.present == 32
+    assert done.count == done.added + 32
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 cut short"])
+def test_what_is_no_image_is_refused(run, model, content):
+    gallery = Gallery(MemoryStore(model), run)
+    with pytest.raises(DataError, match=r"the image: .*give an image of one person"):
+        gallery.embed(content)
+
+
+def test_a_probability_is_that_of_the_audit(gallery, monkeypatch):
+    audited = Calibration(
+        (0.0, 1.0), (0.1, 0.9), 0.5, 0.5, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 100, ("x",), "low", "why", "among"
+    )
+    gallery.__dict__["_calibrated"] = audited, ""
+    found = gallery.search(draw(60).vectors[0], 1)
+    assert found[0].probability == pytest.approx(0.9)
+
+
+def test_another_model_is_refused(run, model):
+    with pytest.raises(GalleryError, match="memory: is always a new gallery"):
+        reseen.open_gallery("memory:", run)
+
+
+def keep_one_store(monkeypatch):
+    """All galleries in memory are one."""
+    kept = []
+
+    def open_store(address, model=None, create=False):
+        if not kept:
+            kept.append(MemoryStore(model))
+        return kept[0]
+
+    monkeypatch.setattr("reseen.gallery.gallery.open_store", open_store)
+    return kept
+
+
+def crowd_path(entry):
+    return f"{entry.source}/{entry.image}"
