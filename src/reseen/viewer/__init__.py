@@ -1,1 +1,1 @@
-"""The page in the browser over a gallery."""
+"""The page in the browser over a gallery: look at clusters, mend them, search, forget."""

@@ -1,0 +1,51 @@
+"""The application: the gate around pages and the interface for programs."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from reseen.errors import ReseenError, StorageError
+from reseen.viewer.access import Access
+from reseen.viewer.assets import router as assets
+from reseen.viewer.names import Names
+from reseen.viewer.pages import PAGES, door, pictures
+from reseen.viewer.programs import PROGRAMS
+from reseen.viewer.security import Gate
+from reseen.viewer.show import show
+from reseen.viewer.viewer import Viewer
+
+
+def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1") -> FastAPI:
+    """The application over a gallery, for a server bound to `host`."""
+    app = FastAPI(title="reseen", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.viewer, app.state.access, app.state.pages = viewer, access, PAGES
+    for router in (assets, door.router, pictures.router, *(page.router for page in PAGES)):
+        app.include_router(router)
+    for router in PROGRAMS:
+        app.include_router(router, prefix="/api")
+    app.add_exception_handler(ReseenError, _explain)
+    app.add_exception_handler(RequestValidationError, _explain)
+    app.add_exception_handler(HTTPException, _explain)
+    app.add_middleware(Gate, access=access, names=Names(host))
+    return app
+
+
+def _explain(request: Request, error: Exception) -> Response:
+    """One sentence for what went wrong: a page for people, JSON for programs."""
+    status, words = _words(error)
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": words}, status)
+    return show(request, "error.html.j2", status=status, words=words)
+
+
+def _words(error: Exception) -> tuple[int, str]:
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail)
+    if isinstance(error, RequestValidationError):
+        places = ", ".join(
+            f"{'.'.join(map(str, fault['loc'][1:])) or fault['loc'][0]}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        return 422, f"the request does not fit: {places}"
+    return (507 if isinstance(error, StorageError) else 422), str(error)
