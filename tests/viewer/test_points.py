@@ -4,13 +4,14 @@ import uuid
 import numpy as np
 import pytest
 
-from reseen.viewer.points import MAGIC, NEVER_CLUSTERED, points_as_bytes
+from reseen.viewer.collection import UNCLUSTERED
+from reseen.viewer.points import MAGIC, points_as_bytes
 
 
 def test_bytes_are_read_back_by_hand():
     keys = [str(uuid.uuid4()) for _ in range(3)]
     places = np.array([[0, 1], [-1, 0.5], [0.25, -0.75]], np.float32)
-    data = points_as_bytes(places, np.array([0, -1, 2]), np.array([5, -1, NEVER_CLUSTERED]), keys)
+    data = points_as_bytes(places, np.array([0, -1, 2]), np.array([5, -1, UNCLUSTERED]), keys)
     assert len(data) == 8 + 32 * 3
     assert struct.unpack_from("<4sI", data) == (MAGIC, 3)
     assert struct.unpack_from("<6f", data, 8) == (0, 1, -1, 0.5, 0.25, -0.75)

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 MAGIC = b"RSP1"
-NEVER_CLUSTERED = -2
 
 
 def points_as_bytes(

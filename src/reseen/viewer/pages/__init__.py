@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters
+from reseen.viewer.pages import clusters, map
 
 
 class Page(NamedTuple):
@@ -17,4 +17,7 @@ class Page(NamedTuple):
     router: APIRouter
 
 
-PAGES = (Page("Clusters", "/clusters", "c", clusters.router),)
+PAGES = (
+    Page("Clusters", "/clusters", "c", clusters.router),
+    Page("Map", "/map", "p", map.router),
+)

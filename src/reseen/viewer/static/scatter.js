@@ -15,7 +15,7 @@ void main() {
 
 // A disc with a soft rim of one pixel.
 const FRAGMENT = `#version 300 es
-precision mediump float;
+precision highp float;
 in vec4 tint;
 uniform float size;
 out vec4 pixel;
