@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, map
+from reseen.viewer.pages import clusters, map, search
 
 
 class Page(NamedTuple):
@@ -19,5 +19,6 @@ class Page(NamedTuple):
 
 PAGES = (
     Page("Clusters", "/clusters", "c", clusters.router),
+    Page("Search", "/search", "s", search.router),
     Page("Map", "/map", "p", map.router),
 )
