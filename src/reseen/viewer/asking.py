@@ -1,5 +1,6 @@
 """What a person or a program asks of a search, checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,9 +17,13 @@ MOST = 500
 class Values(Protocol):
     """Fields of a form or an address; one name may come several times."""
 
-    def get(self, key: str) -> object: ...
+    def get(self, key: str, /) -> object:
+        """The last value of a name, None without one."""
+        ...
 
-    def getlist(self, key: str) -> list: ...
+    def getlist(self, key: str, /) -> Sequence[object]:
+        """All values of a name."""
+        ...
 
 
 @dataclass(frozen=True)

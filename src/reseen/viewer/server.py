@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from reseen.errors import ReseenError, StorageError
 from reseen.viewer.access import Access
 from reseen.viewer.assets import router as assets
+from reseen.viewer.forgetting import Plans
 from reseen.viewer.maps import Maps
 from reseen.viewer.names import Names
 from reseen.viewer.pages import PAGES, door, pictures
@@ -21,7 +22,7 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1") -> FastAPI
     """The application over a gallery, for a server bound to `host`."""
     app = FastAPI(title="reseen", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.viewer, app.state.access, app.state.pages = viewer, access, PAGES
-    app.state.maps = Maps(viewer.address)
+    app.state.maps, app.state.plans = Maps(viewer.address), Plans()
     for router in (assets, door.router, pictures.router, *(page.router for page in PAGES)):
         app.include_router(router)
     for router in PROGRAMS:

@@ -86,7 +86,8 @@ def _row(
         Sighting(
             match.entry.key,
             percent(time),
-            f"{format_moment(time)}, " + ("the crop searched for" if match is query else f"similarity {match.similarity:.3f}"),
+            f"{format_moment(time)}, "
+            + ("the crop searched for" if match is query else f"similarity {match.similarity:.3f}"),
             match is query,
         )
         for time, match in seen
@@ -102,9 +103,7 @@ def _row(
     return Row(camera, sightings, tuple((low, high) for low, high in visits), words)
 
 
-def _ticks(
-    first: float, last: float, percent: Callable[[float], float]
-) -> tuple[tuple[float, str], ...]:
+def _ticks(first: float, last: float, percent: Callable[[float], float]) -> tuple[tuple[float, str], ...]:
     """Round times inside the span, few enough for a phone."""
     if last <= first:
         return ((50.0, _label(first, 1)),)

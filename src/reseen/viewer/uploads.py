@@ -26,7 +26,9 @@ async def _read(request: Request) -> FormData:
     try:
         return await _InMemory(request.headers, request.stream(), max_files=1, max_fields=200).parse()
     except (MultiPartException, KeyError) as error:
-        raise DataError(f"the form cannot be read ({getattr(error, 'message', error)}); send it again") from None
+        raise DataError(
+            f"the form cannot be read ({getattr(error, 'message', error)}); send it again"
+        ) from None
 
 
 SentForm = Annotated[FormData, Depends(_read)]

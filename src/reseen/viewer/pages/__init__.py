@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, map, search
+from reseen.viewer.pages import clusters, forget, map, search
 
 
 class Page(NamedTuple):
@@ -21,4 +21,5 @@ PAGES = (
     Page("Clusters", "/clusters", "c", clusters.router),
     Page("Search", "/search", "s", search.router),
     Page("Map", "/map", "p", map.router),
+    Page("Forget", "/forget", "x", forget.router),
 )

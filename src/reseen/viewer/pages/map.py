@@ -1,6 +1,6 @@
 """The map: every crop as a point, near those that look alike."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -22,10 +22,16 @@ TheseMaps = Annotated[Maps, Depends(_maps)]
 
 
 @router.get("/map")
-def page(request: Request, viewer: ThisViewer) -> Response:
+def page(
+    request: Request,
+    viewer: ThisViewer,
+    layout: Layout = "neighbors",
+    color: Literal["cluster", "camera"] = "cluster",
+) -> Response:
     """The page; its points come after it."""
     now = viewer.now
-    return show(request, "map.html.j2", now=now, cameras=list(now.collection.camera_names))
+    cameras = list(now.collection.camera_names)
+    return show(request, "map.html.j2", now=now, cameras=cameras, layout=layout, color=color)
 
 
 @router.get("/map/points")

@@ -17,8 +17,15 @@ router = APIRouter()
 
 _FIELDS: dict[str, dict[str, Any]] = {
     "key": {"type": "string", "description": "The crop of the gallery to search for."},
-    "camera": {"type": "array", "items": {"type": "string"}, "description": "Cameras to look at; all without it."},
-    "elsewhere": {"type": "string", "description": "1 leaves out the camera of the crop that is searched for."},
+    "camera": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Cameras to look at; all without it.",
+    },
+    "elsewhere": {
+        "type": "string",
+        "description": "1 leaves out the camera of the crop that is searched for.",
+    },
     "after": {"type": "string", "description": "Seconds, or a date and time in ISO 8601; at or after it."},
     "before": {"type": "string", "description": "The same; before it."},
     "cluster": {"type": "integer", "description": "-1 for crops in no cluster."},

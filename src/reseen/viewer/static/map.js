@@ -102,6 +102,8 @@ class MapPage {
       this.only = null;
       this.paint();
     }
+    const address = `/map?layout=${this.#value("layout")}&color=${this.#value("color")}`;
+    if (name !== "drag") history.replaceState({}, "", address);
     this.stage.classList.toggle("drawing", this.#value("drag") === "lasso");
   }
 
@@ -111,7 +113,8 @@ class MapPage {
   #follow() {
     if (!this.points) return;
     const few = FEWER.find(([most]) => this.points.count <= most)?.[1] ?? 3.2;
-    const size = Math.min(16, few * Math.max(1, this.view.zoom) ** 0.35);
+    const room = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
+    const size = Math.min(16, few * room * Math.max(1, this.view.zoom) ** 0.35);
     if (size !== this.scatter.size) {
       this.scatter.size = size;
       this.scatter.draw();
