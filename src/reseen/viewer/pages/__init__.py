@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters
+from reseen.viewer.pages import clusters, mend, rounds
 
 
 class Page(NamedTuple):
@@ -17,4 +17,8 @@ class Page(NamedTuple):
     router: APIRouter
 
 
-PAGES = (Page("Clusters", "/clusters", "c", clusters.router),)
+PAGES = (
+    Page("Clusters", "/clusters", "c", clusters.router),
+    Page("Mend", "/mend", "m", mend.router),
+    Page("Rounds", "/rounds", "r", rounds.router),
+)
