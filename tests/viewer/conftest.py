@@ -125,7 +125,7 @@ def served(gallery, tmp_path):
     """A viewer over a gallery of its own, on a free port."""
     viewer, access = Viewer(gallery), Access()
     listening = listen("127.0.0.1", 0)
-    server = make_server(make_app(viewer, access))
+    server = make_server(make_app(viewer, access, journal=tmp_path / "mends.jsonl"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

@@ -76,6 +76,11 @@ _COMMANDS = {
         "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
         "person, and with --answers it tells precision and recall from what was answered.",
     ),
+    "view": (
+        "view:view",
+        "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"
+        "Prints an address that works once and opens it. A run is indexed into its own folder first.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),

@@ -25,8 +25,8 @@ class Access:
             or not secret.replace("-", "").replace("_", "").isalnum()
         ):
             raise SettingsError(
-                f"--token needs at least {_SHORTEST} letters, digits, - or _, and not one that is used elsewhere; leave "
-                "it out to have one drawn"
+                f"--token needs at least {_SHORTEST} letters, digits, - or _, and should be used nowhere else; "
+                "leave it out to have one drawn"
             )
         self.secret = secret or secrets.token_urlsafe(32)
         """What programs send as `Authorization: Bearer`, and what a person may type who has lost the session."""

@@ -1,6 +1,6 @@
 """What the pages of one running viewer share: the gallery, a snapshot of it, the version of that, one lock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from threading import RLock
 
@@ -32,8 +32,9 @@ class Viewer:
         self.gallery = gallery
         self.lock = RLock()
         self.thumbnails = Thumbnails(gallery.store, self.lock)
-        description = gallery.store.describe()
-        self.address, self.engine = description.address, description.engine
+        self.address, self.engine = gallery.address, gallery.store.describe().engine
+        self.after_drop: list[Callable[[], None]] = []
+        """Called when entries were deleted."""
         collection = read_collection(gallery.store)
         self._now = Snapshot(1, collection, Clusters(collection))
 
@@ -66,6 +67,8 @@ class Viewer:
             self.thumbnails.drop(gone)
             collection = self._now.collection.without(gone)
             self._now = Snapshot(self._now.version + 1, collection, Clusters(collection))
+            for told in self.after_drop:
+                told()
 
     def _write(self, changed: Mapping[str, int | None]) -> None:
         parts = list(self.gallery.store.scan(Where(keys=tuple(changed))))

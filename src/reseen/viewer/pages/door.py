@@ -34,7 +34,7 @@ def welcome(request: Request) -> Response:
 @router.get("/enter")
 def door(request: Request) -> Response:
     """The way in for those who have lost their session."""
-    return show(request, "enter.html.j2", status=401, problem="")
+    return show(request, "enter.html.j2", problem="")
 
 
 @router.post("/enter")

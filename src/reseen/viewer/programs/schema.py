@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
 from reseen.viewer.show import show
@@ -14,13 +13,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/openapi.json")
 def openapi(request: Request) -> dict[str, Any]:
     """The OpenAPI description."""
-    routes = [route for route in request.app.routes if getattr(route, "path", "").startswith("/api/")]
-    return get_openapi(
-        title="reseen viewer",
-        version=request.app.version,
-        routes=routes,
-        description="Send the secret that `reseen view` printed as Authorization: Bearer.",
-    )
+    return request.app.openapi()
 
 
 @router.get("")

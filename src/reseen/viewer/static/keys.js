@@ -84,3 +84,8 @@ function fill(list) {
     }),
   );
 }
+
+document.addEventListener("click", (event) => {
+  const closer = event.target.closest("[data-closes]");
+  if (closer) document.getElementById(closer.dataset.closes).replaceChildren();
+});
