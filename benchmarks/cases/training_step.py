@@ -12,6 +12,7 @@ from torch.optim import Adam
 import reseen
 from cases.case import Case, Options, row, timed
 from reseen.data.toy import draw_crowd
+from reseen.engine.allocation import kept_memory
 from reseen.engine.console import RunView
 from reseen.engine.extract import extract
 from reseen.engine.fit import Training, train_round
@@ -41,8 +42,13 @@ def _run(options: Options) -> dict[str, Any]:
         training = prepare(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
         whole = pipeline(training, iterations)
         bare = _bare(training, iterations)
-        seconds, bare_seconds, grouped_seconds, plain_seconds = timed(
-            options.repeat, whole, bare, _with_norm(16, training), _with_norm(None, training)
+        seconds, bare_seconds, grouped_seconds, plain_seconds, given_back_seconds = timed(
+            options.repeat,
+            _kept(whole),
+            _kept(bare),
+            _kept(_with_norm(16, training)),
+            _kept(_with_norm(None, training)),
+            whole,
         )
     images = recipe.method.sampler.batch_size * iterations
     return {
@@ -54,6 +60,13 @@ def _run(options: Options) -> dict[str, Any]:
                 against_seconds=bare_seconds,
                 limit="the network itself: ratio 1; the goal is at most 1 / 0.95 = 1.05",
                 goal_met=None if options.quick else median(bare_seconds) / median(seconds) >= GOAL,
+            ),
+            row(
+                "training that keeps freed memory",
+                seconds,
+                against="the same with memory given back to the system at every step, as glibc does",
+                against_seconds=given_back_seconds,
+                limit="as fast as without any page fault; depends on the system, see docs/speed.md",
             ),
             row(
                 "the same network with group-fixed batch norm (16 of 64)",
@@ -77,6 +90,16 @@ def pipeline(training: Training, iterations: int) -> Callable[[], None]:
         train_round(training, Round(plan.clustering, batches), 1, RunView(1, quiet=True))
 
     return work
+
+
+def _kept(work: Callable[[], None]) -> Callable[[], None]:
+    """The work as the loop does it: freed memory stays with the process."""
+
+    def inside() -> None:
+        with kept_memory():
+            work()
+
+    return inside
 
 
 def _bare(training: Training, iterations: int) -> Callable[[], None]:
