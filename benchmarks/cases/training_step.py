@@ -10,9 +10,8 @@ import torch
 from torch.optim import Adam
 
 import reseen
-from cases.case import Case, Options, row, timed
+from cases.case import Case, Options, kept, row, timed
 from reseen.data.toy import draw_crowd
-from reseen.engine.allocation import kept_memory
 from reseen.engine.console import RunView
 from reseen.engine.extract import extract
 from reseen.engine.fit import Training, train_round
@@ -44,11 +43,11 @@ def _run(options: Options) -> dict[str, Any]:
         bare = _bare(training, iterations)
         seconds, bare_seconds, grouped_seconds, plain_seconds, given_back_seconds = timed(
             options.repeat,
-            _kept(whole),
-            _kept(bare),
-            _kept(_with_norm(16, training)),
-            _kept(_with_norm(None, training)),
             whole,
+            kept(bare),
+            kept(_with_norm(16, training)),
+            kept(_with_norm(None, training)),
+            steps(training, iterations),
         )
     images = recipe.method.sampler.batch_size * iterations
     return {
@@ -80,7 +79,12 @@ def _run(options: Options) -> dict[str, Any]:
 
 
 def pipeline(training: Training, iterations: int) -> Callable[[], None]:
-    """A function that trains so many batches of a round; clustering is done before."""
+    """A function that trains so many batches of a round as the loop does; clustering is done before."""
+    return kept(steps(training, iterations))
+
+
+def steps(training: Training, iterations: int) -> Callable[[], None]:
+    """The same with memory given back to the system whenever it is freed."""
     features = extract(training.encoder, training.crops, training.fabric.device)
 
     plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's
@@ -90,16 +94,6 @@ def pipeline(training: Training, iterations: int) -> Callable[[], None]:
         train_round(training, Round(plan.clustering, batches), 1, RunView(1, quiet=True))
 
     return work
-
-
-def _kept(work: Callable[[], None]) -> Callable[[], None]:
-    """The work as the loop does it: freed memory stays with the process."""
-
-    def inside() -> None:
-        with kept_memory():
-            work()
-
-    return inside
 
 
 def _bare(training: Training, iterations: int) -> Callable[[], None]:
