@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -23,12 +23,13 @@ _SHOWN = 12
 """Entries in a table of what would be forgotten."""
 
 
-def answer_table(answers: Answers) -> Table:
+def answer_table(answers: Answers) -> Group:
     """Ranks with all that is known; columns in which nothing is known are left out."""
     matches = answers.matches
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"Most like {answers.title}", title_justify="left", pad_edge=False
-    )
+    title = Text(f"Most like {answers.title}", "bold")
+    if not matches:
+        return Group(title, Text("Nothing in the gallery fits these conditions."))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = [
         ("", [str(rank) for rank in range(1, len(matches) + 1)]),
         ("similarity", [f"{match.similarity:.3f}" for match in matches]),
@@ -44,9 +45,7 @@ def answer_table(answers: Answers) -> Table:
         table.add_column(name, justify="left" if name in ("camera", "image") else "right", overflow="fold")
     for row in zip(*(values for _, values in kept), strict=True):
         table.add_row(*map(Text, row))
-    if not matches:
-        table.caption = "nothing in the gallery fits these conditions"
-    return table
+    return Group(title, table)
 
 
 def entry_table(entries: Sequence[Entry]) -> Table:
