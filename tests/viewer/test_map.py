@@ -128,6 +128,29 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     assert tab.get_attribute(".stage path", "d") == ""
 
 
+def test_a_lasso_is_handed_over_to_mending(tab, served):
+    tab.goto(served.address + "/map?color=camera")
+    tab.wait_for_selector(READY)
+    key = outermost(served.viewer)
+    across, down = place(tab, key)
+    tab.keyboard.down("Shift")
+    tab.mouse.move(across - 4, down - 4)
+    tab.mouse.down()
+    for x, y in ((4, -4), (4, 4), (-4, 4), (-4, -4)):
+        tab.mouse.move(across + x, down + y, steps=2)
+    tab.mouse.up()
+    tab.keyboard.up("Shift")
+    tab.wait_for_selector("#chosen:not([hidden])")
+    taken = tab.eval_on_selector_all("#chosen li a", "all => all.map((one) => one.href.split('key=')[1])")
+    assert key in taken
+    tab.fill("#chosen input[name=to]", "4")
+    tab.click("#chosen button[value=move]")
+    tab.wait_for_selector("#notice p")
+    assert tab.url.startswith(served.address + "/map")
+    now = served.viewer.now.collection
+    assert {int(now.clusters[now.rows[one]]) for one in taken} == {4}
+
+
 def test_keys_move_zoom_and_open(tab, served):
     tab.goto(served.address + "/map")
     tab.wait_for_selector(READY)

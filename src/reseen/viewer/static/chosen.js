@@ -3,6 +3,7 @@
 import { asCsv, factsOf, picture, searchFor } from "./facts.js";
 
 const EACH = 60;
+const MOST_MENDED = 500;
 
 export class Chosen {
   constructor(section, cleared) {
@@ -18,6 +19,8 @@ export class Chosen {
     });
     on("#copy", (event) => this.#copy(event.target));
     on("#save", () => this.#save());
+    this.form = section.querySelector("form");
+    this.form.addEventListener("submit", () => this.#hand());
   }
 
   show(keys) {
@@ -26,7 +29,16 @@ export class Chosen {
     this.section.hidden = !keys.length;
     const noun = keys.length === 1 ? "crop" : "crops";
     this.title.textContent = `${keys.length.toLocaleString("en")} ${noun} in the lasso`;
+    for (const button of this.form.querySelectorAll("button")) button.disabled = keys.length > MOST_MENDED;
     this.#grow();
+  }
+
+  // The crops go along with the form, which leads back here.
+  #hand() {
+    const field = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
+    for (const old of this.form.querySelectorAll("input[name=crops]")) old.remove();
+    this.form.append(...this.keys.map((key) => field("crops", key)));
+    this.form.querySelector("input[name=back]").value = location.pathname + location.search;
   }
 
   async #grow() {
