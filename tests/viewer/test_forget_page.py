@@ -52,7 +52,7 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
         points = client.get("/api/points", params={"most": 1000, "layout": "principal"}).json()
     assert {point["key"] for point in points} == set(served.viewer.now.collection.keys)
     tab.goto(served.address + "/map")
-    tab.wait_for_selector("#map[data-ready]")
+    tab.wait_for_selector("#map[data-ready]", timeout=60_000)
     assert tab.get_attribute("#plot", "aria-label") == f"Map of {len(collection) - len(gone)} crops"
 
 
@@ -79,7 +79,7 @@ def test_a_phone_shows_what_would_go(phone, served):
 
 
 def test_an_image_that_is_sent_chooses_who_is_like_it(served, filled):
-    content = (filled.crowd / "bounding_box_train" / filled.content.entries[5].image).read_bytes()
+    content = (filled.crowd / filled.content.entries[5].image).read_bytes()
     with served.client() as client:
         sent = {"by": "like", "similarity": "0.99"}
         answer = client.post("/forget", data=sent, files={"image": ("a.jpg", content, "image/jpeg")})

@@ -7,6 +7,8 @@ from tests.viewer.conftest import no_sideways_scroll
 from reseen.viewer.maps import Maps
 
 READY = "#map[data-ready]"
+SLOWEST = 60_000
+"""Milliseconds for a processor that draws WebGL and has other work."""
 
 
 def place(page, key):
@@ -43,7 +45,7 @@ def outermost(viewer, layout="neighbors"):
 
 def test_a_crop_is_pointed_at_and_clicked(tab, served):
     tab.goto(served.address + "/map")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     key = outermost(served.viewer)
     tab.mouse.move(*place(tab, key))
     tab.wait_for_selector(".tip:not([hidden])")
@@ -58,7 +60,7 @@ def test_a_crop_is_pointed_at_and_clicked(tab, served):
 
 def test_pixels_are_drawn_in_the_colors_of_the_legend(tab, served):
     tab.goto(served.address + "/map?layout=principal&color=camera")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     tab.wait_for_timeout(200)
     wanted = _legend(tab)
     assert len(wanted) == 3
@@ -94,20 +96,20 @@ def _pixels(page):
 
 def test_layout_and_color_are_in_the_address(tab, served):
     tab.goto(served.address + "/map")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     tab.check("input[value=principal]", force=True)
-    tab.wait_for_selector("#map[data-ready=principal]")
+    tab.wait_for_selector("#map[data-ready=principal]", timeout=SLOWEST)
     tab.check("input[value=camera]", force=True)
     assert tab.url.endswith("/map?layout=principal&color=camera")
     assert tab.inner_text(".legend h2") == "Cameras"
     tab.reload()
-    tab.wait_for_selector("#map[data-ready=principal]")
+    tab.wait_for_selector("#map[data-ready=principal]", timeout=SLOWEST)
     assert tab.is_checked("input[value=camera]")
 
 
 def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     tab.goto(served.address + "/map")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     box = tab.locator("#plot").bounding_box()
     corners = [(2, 2), (box["width"] - 2, 2), (box["width"] - 2, box["height"] - 2), (2, box["height"] - 2)]
     tab.check("input[value=lasso]", force=True)
@@ -136,7 +138,7 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
 
 def test_a_lasso_is_handed_over_to_mending(tab, served):
     tab.goto(served.address + "/map?color=camera")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     key = outermost(served.viewer)
     across, down = place(tab, key)
     tab.keyboard.down("Shift")
@@ -159,7 +161,7 @@ def test_a_lasso_is_handed_over_to_mending(tab, served):
 
 def test_keys_move_zoom_and_open(tab, served):
     tab.goto(served.address + "/map")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     tab.keyboard.press("m")
     tab.locator("#plot").focus()
     for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
@@ -178,7 +180,7 @@ def test_keys_move_zoom_and_open(tab, served):
 
 def test_a_phone_shows_the_map_and_a_tap_the_crop(phone, served):
     phone.goto(served.address + "/map")
-    phone.wait_for_selector(READY)
+    phone.wait_for_selector(READY, timeout=SLOWEST)
     assert no_sideways_scroll(phone)
     phone.locator("#plot").scroll_into_view_if_needed()
     phone.touchscreen.tap(*place(phone, outermost(served.viewer)))
@@ -196,7 +198,7 @@ def test_without_webgl_the_page_says_so(tab, served):
 
 def test_a_lost_context_comes_back(tab, served):
     tab.goto(served.address + "/map")
-    tab.wait_for_selector(READY)
+    tab.wait_for_selector(READY, timeout=SLOWEST)
     before = np.array(_pixels(tab))
     tab.evaluate(
         """() => new Promise((done) => {

@@ -47,7 +47,7 @@ def jpeg(size=(48, 96), color=(200, 40, 40)):
 def image(filled):
     """A crop of the crowd as bytes, and its path."""
     path = filled.content.entries[5].image
-    return (filled.crowd / "bounding_box_train" / path).read_bytes(), path
+    return (filled.crowd / path).read_bytes(), path
 
 
 @pytest.fixture
@@ -86,8 +86,10 @@ def test_a_drop_is_taken(tab, served, image):
         """(bytes) => {
             const data = new DataTransfer();
             data.items.add(new File([Uint8Array.from(bytes)], "a.jpg", { type: "image/jpeg" }));
-            for (const kind of ["dragover", "drop"])
-                document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+            for (const kind of ["dragover", "drop"]) {
+                const event = { dataTransfer: data, bubbles: true, cancelable: true };
+                document.body.dispatchEvent(new DragEvent(kind, event));
+            }
         }""",
         list(image[0]),
     )
