@@ -76,6 +76,11 @@ _COMMANDS = {
         "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
         "person, and with --answers it tells precision and recall from what was answered.",
     ),
+    "export": (
+        "export:export",
+        "Write the model to a file that trackers and other programs run.\n\n"
+        "ONNX, OpenVINO or torch, in float32 or int8. The file is checked against the run before it takes its place.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),
