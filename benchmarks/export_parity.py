@@ -2,9 +2,10 @@
 
 python benchmarks/export_parity.py --protocol market-mini --data DIR --run DIR
 
-Writes `benchmarks/results/export-parity.json`. A run folder is one that `benchmarks/accuracy.py` made. int8 is calibrated
-on crops of the training split, which no test person is in. `resize` holds what the resizing inside the graph costs: query
-crops are enlarged to what a detector might cut out, then brought to the model's size by Pillow or by the file.
+Writes `benchmarks/results/export-parity.json`. A run folder is one that `benchmarks/accuracy.py` made. int8 is
+calibrated on crops of the training split, which no test person is in. `resize` holds what the resizing inside the graph
+costs: query crops are enlarged to what a detector might cut out, then brought to the model's size by Pillow or by the
+file.
 """
 
 import argparse
@@ -43,7 +44,7 @@ LARGER = ((317, 141), (231, 118), (90, 41))
 def main() -> None:
     """Export, embed, score, write."""
     arguments = parse()
-    protocol = PROTOCOLS[arguments.protocol]
+    protocol, revision = PROTOCOLS[arguments.protocol], commit()
     run = reseen.open_run(arguments.run)
     retrieval = retrieve(run, protocol.benchmark(arguments.data))
     record: dict = {
@@ -69,7 +70,7 @@ def main() -> None:
         "recipe": shareable(run.recipe, run.recipe.model.weights),
         "command": f"python benchmarks/export_parity.py --protocol {protocol.name} --data MARKET "
         f"--run {run.folder.name} --crops {arguments.crops}",
-        "commit": commit(),
+        "commit": revision,
         "versions": versions() | reseen_extras(),
         "hardware": hardware(),
     }
