@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,8 +10,10 @@ import sys
 from pathlib import Path
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
+from reseen.engine.clusters import CLUSTERS
 from reseen.errors import RunError, SettingsError
 from reseen.gallery import index
 from reseen.gallery.gallery import Gallery
@@ -113,7 +116,18 @@ def test_a_run_is_indexed_from_the_crops_it_learned_from(opened, filled):
     assert len(viewer.now.collection) == len(filled.content)
     assert not said
     clusters = viewer.now.collection.clusters
-    assert clusters.max() >= 0 or (clusters == -1).all()  # those of the run itself
+    assert clusters.min() >= -1  # those of the run itself
+
+
+def test_crops_that_were_moved_keep_the_clusters_of_the_run(opened, filled, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(filled.crowd, moved)
+    viewer, _ = opened(str(filled.run.folder), moved)
+    rows = pq.read_table(filled.run.folder / CLUSTERS).to_pylist()
+    shown = {
+        entry.image: entry.cluster for entry in viewer.now.collection.entries if entry.source == str(moved)
+    }
+    assert shown == {row["path"]: row["cluster"] for row in rows}
 
 
 def test_other_machines_are_warned_of(opened, filled):
@@ -122,8 +136,6 @@ def test_other_machines_are_warned_of(opened, filled):
 
 
 def test_a_run_whose_crops_are_gone_says_so(opened, filled, tmp_path):
-    import shutil
-
     moved = tmp_path / "run"
     shutil.copytree(filled.run.folder, moved)
     facts = moved / "run.json"
