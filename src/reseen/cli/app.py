@@ -99,6 +99,11 @@ _COMMANDS = {
         "Write the model to a file that trackers and other programs run.\n\n"
         "ONNX, OpenVINO or torch, in float32 or int8. The file is checked against the run before it takes its place.",
     ),
+    "view": (
+        "view:view",
+        "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"
+        "Prints an address that works once and opens it. A run is indexed into its own folder first.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),

@@ -1,0 +1,24 @@
+"""The pages, one per file, in the order of the navigation. A new page is a file and a line here."""
+
+from typing import NamedTuple
+
+from fastapi import APIRouter
+
+from reseen.viewer.pages import clusters, mend, rounds
+
+
+class Page(NamedTuple):
+    """A page in the navigation."""
+
+    name: str
+    path: str
+    key: str
+    """Pressed after `g`, it leads there."""
+    router: APIRouter
+
+
+PAGES = (
+    Page("Clusters", "/clusters", "c", clusters.router),
+    Page("Mend", "/mend", "m", mend.router),
+    Page("Rounds", "/rounds", "r", rounds.router),
+)
