@@ -183,7 +183,9 @@ class _opened:  # noqa: N801
         self._context.on(
             "console",
             lambda message: (
-                self.complaints.append(message.text) if message.type in ("error", "warning") else None
+                self.complaints.append(message.text)
+                if message.type in ("error", "warning") and "GL Driver Message" not in message.text
+                else None
             ),
         )
         page = self._context.new_page()

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from reseen.errors import ReseenError, StorageError
 from reseen.viewer.access import Access
 from reseen.viewer.assets import router as assets
+from reseen.viewer.forgetting import Plans
+from reseen.viewer.maps import Maps
 from reseen.viewer.mends.journal import Journal, mends_file
 from reseen.viewer.mends.mender import Mender, MendError, StaleError
 from reseen.viewer.names import Names
@@ -44,6 +46,7 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: P
         openapi_url=None,
     )
     app.state.viewer, app.state.access, app.state.pages = viewer, access, PAGES
+    app.state.maps, app.state.plans = Maps(viewer.address), Plans()
     app.state.notes = Notes()
     app.state.mender = Mender(viewer, Journal(journal or mends_file(viewer.address)))
     viewer.after_drop.append(app.state.mender.forgotten)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, mend, rounds
+from reseen.viewer.pages import clusters, forget, map, mend, rounds, search
 
 
 class Page(NamedTuple):
@@ -19,6 +19,9 @@ class Page(NamedTuple):
 
 PAGES = (
     Page("Clusters", "/clusters", "c", clusters.router),
+    Page("Search", "/search", "s", search.router),
+    Page("Map", "/map", "p", map.router),
     Page("Mend", "/mend", "m", mend.router),
     Page("Rounds", "/rounds", "r", rounds.router),
+    Page("Forget", "/forget", "x", forget.router),
 )
