@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reseen.errors import ReseenError
     from reseen.evaluate.labeled import LabeledFeatures
     from reseen.evaluate.metrics import RetrievalScore
+    from reseen.gallery.export.export import Export, export_run
     from reseen.gallery.forget import forget
     from reseen.gallery.gallery import Gallery, open_gallery
     from reseen.gallery.index import index_run
@@ -42,6 +43,7 @@ _HOMES = {
     "Calibration": "reseen.audit.calibration",
     "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
+    "Export": "reseen.gallery.export.export",
     "ImageTable": "reseen.data.table",
     "Gallery": "reseen.gallery.gallery",
     "LabeledFeatures": "reseen.evaluate.labeled",
@@ -55,6 +57,7 @@ _HOMES = {
     "cluster_crops": "reseen.engine.cluster",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
+    "export_run": "reseen.gallery.export.export",
     "forget": "reseen.gallery.forget",
     "index_run": "reseen.gallery.index",
     "load_recipe": "reseen.engine.recipe",
@@ -71,10 +74,11 @@ _HOMES = {
 }
 
 __all__ = [
-    "Audit", "Calibration", "CropClusters", "Encoder", "Gallery", "ImageTable", "LabeledFeatures", "Recipe",
+    "Audit", "Calibration", "CropClusters", "Encoder", "Export", "Gallery", "ImageTable", "LabeledFeatures", "Recipe",
     "ReseenError", "RetrievalScore", "Run", "Where", "__version__", "audit_run", "choose_run", "cluster_crops",
-    "draw_crowd", "embed", "forget", "index_run", "load_recipe", "open_gallery", "open_run", "read_calibration",
-    "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes", "train",
+    "draw_crowd", "embed", "export_run", "forget", "index_run", "load_recipe", "open_gallery", "open_run",
+    "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes",
+    "train",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@
     ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
     ├── TrainingError      training cannot go on (no clusters, loss is not a number)
     ├── GalleryError       a gallery that is missing, damaged, locked, or made by another model
+    ├── ExportError        a model that cannot be written in a form, or does not give its vectors there
     └── StorageError       the disk is full or the place cannot be written
 
 A message says what was wanted, what was found and what to do next, and names the file or setting.
@@ -49,6 +50,10 @@ class TrainingError(ReseenError):
 
 class GalleryError(ReseenError):
     """A gallery is missing, damaged, in use elsewhere, or holds the vectors of another model."""
+
+
+class ExportError(ReseenError):
+    """A model cannot be written in the form asked for, or the file does not give the run's vectors."""
 
 
 class StorageError(ReseenError):

@@ -60,7 +60,7 @@ def test_a_crop_finds_itself_first(reseen_says, filled, crop, tmp_path):
     assert f"{answers[0]['source']}/{answers[0]['image']}" == str(crop)
     assert answers[0]["similarity"] == pytest.approx(1, abs=1e-3)
     page = (tmp_path / "a.html").read_text()
-    assert page.count("<li") == 3
+    assert page.count("<p><b>") == 3
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

@@ -32,6 +32,7 @@ ARGUMENTS = {
     "whole_way.py": ["Market-1501", "runs/whole"],
     "static_centroids.py": ["Market-1501", "runs/static"],
     "search.py": ["vectors.parquet", "SOME CROP"],
+    "track.py": ["model.onnx", "Market-1501"],
 }
 
 
@@ -58,8 +59,11 @@ def test_python_on_a_page_runs(block, desk, capsys):
 @pytest.mark.parametrize("program", sorted((PROJECT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_an_example_runs(program, desk, capsys, monkeypatch):
     arguments = ARGUMENTS[program.name]
-    if program.name == "search.py":
+    if program.name in {"search.py", "track.py"}:
         run = reseen.train(reseen.load_recipe(), "Market-1501", "runs/mine", quiet=True)
+    if program.name == "track.py":
+        reseen.export_run(run, arguments[0], quiet=True)
+    if program.name == "search.py":
         reseen.embed(run, "Market-1501", arguments[0], quiet=True)
         arguments = [arguments[0], reseen.read_training(desk / "Market-1501").paths[0]]
     monkeypatch.setattr(sys, "argv", [program.name, *arguments])

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,6 +131,7 @@ def served(gallery, tmp_path):
     thread.start()
     while not server.started:
         assert thread.is_alive()
+        time.sleep(0.01)
     yield Served(viewer, access, address_of(listening, "127.0.0.1"))
     server.should_exit = True
     thread.join(10)

@@ -94,6 +94,11 @@ _COMMANDS = {
         "Without --yes nothing is changed and you see what would go. The image files themselves are never deleted. "
         "What was forgotten is noted without a picture, and is not taken in again by `reseen index`.",
     ),
+    "export": (
+        "export:export",
+        "Write the model to a file that trackers and other programs run.\n\n"
+        "ONNX, OpenVINO or torch, in float32 or int8. The file is checked against the run before it takes its place.",
+    ),
     "view": (
         "view:view",
         "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"

@@ -8,6 +8,7 @@ import numpy as np
 
 from reseen.engine.run import Run
 from reseen.errors import GalleryError
+from reseen.models import Encoder
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,8 @@ def identify(run: Run) -> ModelIdentity:
         raise GalleryError(
             f"{run.folder}: its features are raw, and a gallery compares directions; train with --model.feature sphere"
         )
-    digest = hashlib.sha256(
-        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
-    )
-    for name, tensor in sorted(encoder.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
     return ModelIdentity(
-        digest.hexdigest(),
+        fingerprint(encoder),
         encoder.dimension,
         run.recipe.method.name,
         run.recipe.model.backbone,
@@ -75,3 +70,14 @@ def identify(run: Run) -> ModelIdentity:
         encoder.width,
         str(run.folder.resolve()),
     )
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """SHA-256 (hex) of the weights, the input's size and normalization, and the part that vectors are made of."""
+    digest = hashlib.sha256(
+        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
+    )
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
+    return digest.hexdigest()

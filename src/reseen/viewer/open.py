@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from reseen.engine.clusters import CLUSTERS
+from reseen.engine.read import read_other_table
 from reseen.engine.run import RECIPE, open_run
 from reseen.errors import RunError
 from reseen.gallery.gallery import open_gallery
@@ -72,5 +74,9 @@ def _index(folder: Path, data: Path | None, quiet: bool) -> str:
         where = f"its crops are not at {crops} any more" if crops else "it does not say where its crops are"
         raise RunError(f"{folder}: {where}; name them with --data")
     address = str(folder / GALLERY)
-    index_run(run, crops, address, quiet=quiet)
+    table = read_other_table(run.recipe, crops)
+    # Crops that were moved are the same: their clusters are those of the run wherever they lie.
+    own = folder / CLUSTERS
+    same = own.is_file() and table.fingerprint == run.facts["data"]
+    index_run(run, table, address, clusters=own if same else None, quiet=quiet)
     return address

@@ -45,6 +45,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             ws="none",
+            lifespan="off",
             timeout_graceful_shutdown=2,
         )
     )

@@ -9,7 +9,9 @@ export async function swap(request, ids, { push = true } = {}) {
   busy.add(name);
   document.documentElement.classList.add("busy");
   try {
-    const answer = await fetch(request, { credentials: "same-origin", headers: { Accept: "text/html" } });
+    const asked = new Request(request);
+    asked.headers.set("Accept", "text/html");
+    const answer = await fetch(asked);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.getElementById("main") || page.body.classList.contains("door")) {
       location.assign(answer.url);
@@ -20,7 +22,7 @@ export async function swap(request, ids, { push = true } = {}) {
       document.getElementById(id).replaceWith(document.adoptNode(page.getElementById(id)));
     }
     document.title = page.title;
-    if (push && answer.url !== location.href) history.pushState({}, "", answer.url);
+    if (push && (asked.method === "GET" || answer.redirected) && answer.url !== location.href) history.pushState({}, "", answer.url);
     document.dispatchEvent(new CustomEvent("swapped", { detail: { ids } }));
   } catch {
     say("The viewer does not answer. Is `reseen view` still running?", true);

@@ -1,0 +1,163 @@
+"""How near exported files come to the run they were made from: cosines, mAP and rank-1 on an accuracy protocol.
+
+python benchmarks/export_parity.py --protocol market-mini --data DIR --run DIR
+
+Writes `benchmarks/results/export-parity.json`. A run folder is one that `benchmarks/accuracy.py` made. int8 is
+calibrated on crops of the training split, which no test person is in. `resize` holds what the resizing inside the graph
+costs: query crops are enlarged to what a detector might cut out, then brought to the model's size by Pillow or by the
+file.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.accuracy import RESULTS, commit, shareable
+from benchmarks.protocols import PROTOCOLS
+
+import reseen
+from reseen.data.decode import fit
+from reseen.data.views import normalize
+from reseen.engine.console import no_progress
+from reseen.engine.environment import hardware, versions
+from reseen.engine.run import Run
+from reseen.engine.score import Retrieval, retrieve
+from reseen.files import write_text
+from reseen.gallery.export.exported import ExportedFile, open_exported
+from reseen.gallery.export.form import InputForm
+from reseen.gallery.export.openvino_file import write_openvino
+from reseen.gallery.export.score import file_features
+
+FORM = InputForm()
+LARGER = ((317, 141), (231, 118), (90, 41))
+"""Heights and widths that crops are enlarged or shrunk to before the file sees them."""
+
+
+def main() -> None:
+    """Export, embed, score, write."""
+    arguments = parse()
+    protocol, revision = PROTOCOLS[arguments.protocol], commit()
+    run = reseen.open_run(arguments.run)
+    retrieval = retrieve(run, protocol.benchmark(arguments.data))
+    record: dict = {
+        "protocol": protocol.name,
+        "run": run.folder.name,
+        "files": {"pytorch float32": scored(retrieval)},
+    }
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        files = written(run, folder, arguments.data, arguments.crops)
+        for name, file in files.items():
+            opened = open_exported(file)
+            record["files"][name] = by_file(opened, retrieval) | {
+                "megabytes": round(
+                    sum(part.stat().st_size for part in folder.glob(f"{file.stem}.*")) / 1e6, 2
+                ),
+                "calibration": opened.card["reseen.calibration"],
+            }
+            print(name, record["files"][name], flush=True)
+        opened = open_exported(files["onnx float32"])
+        record["resize"] = {f"{h}x{w}": resized(opened, run, retrieval, h, w) for h, w in LARGER}
+    record |= {
+        "recipe": shareable(run.recipe, run.recipe.model.weights),
+        "command": f"python benchmarks/export_parity.py --protocol {protocol.name} --data MARKET "
+        f"--run {run.folder.name} --crops {arguments.crops}",
+        "commit": revision,
+        "versions": versions() | reseen_extras(),
+        "hardware": hardware(),
+    }
+    write_text(arguments.results / "export-parity.json", json.dumps(record, indent=1) + "\n")
+
+
+def parse() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
+    parser.add_argument("--data", type=Path, required=True, help="folder in the Market-1501 layout")
+    parser.add_argument("--run", type=Path, required=True, help="a finished run of the protocol")
+    parser.add_argument("--crops", type=int, default=256, help="crops that int8 is calibrated on")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def written(run: Run, folder: Path, data: Path, crops: int) -> dict[str, Path]:
+    """All files; OpenVINO's grow out of the ONNX files, as they do in `reseen export`."""
+    plain = reseen.export_run(run, folder / "onnx-float32.onnx")
+    small = reseen.export_run(run, folder / "onnx-int8.onnx", int8=True, calibrate=data, crops=crops)
+    reseen.export_run(run, folder / "torch-float32.pt2")
+    for made, file in ((plain, "openvino-float32.xml"), (small, "openvino-int8.xml")):
+        write_openvino(made.file, made.card, folder / file)
+    suffixes = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
+    pairs = [
+        ("onnx", "float32"),
+        ("onnx", "int8"),
+        ("openvino", "float32"),
+        ("openvino", "int8"),
+        ("torch", "float32"),
+    ]
+    return {f"{kind} {kept}": folder / f"{kind}-{kept}{suffixes[kind]}" for kind, kept in pairs}
+
+
+def scored(retrieval: Retrieval) -> dict:
+    """The scores that are compared, 0 to 1."""
+    score = retrieval.score()
+    return {"mAP": round(score.mean_average_precision, 5), "rank_1": round(score.cmc[1], 5)}
+
+
+def by_file(file: ExportedFile, retrieval: Retrieval) -> dict:
+    """The scores with the file's vectors, and their cosines with the run's over query and gallery."""
+    task = retrieval.task
+    query = file_features(file, FORM, retrieval.query, no_progress)
+    gallery = file_features(file, FORM, retrieval.gallery, no_progress)
+    cosines = torch.cat(
+        [
+            (a.vectors.double() * b.vectors.double()).sum(1)
+            for a, b in ((query, task.query), (gallery, task.gallery))
+        ]
+    )
+    return scored(replace(retrieval, task=replace(task, query=query, gallery=gallery))) | shown(
+        cosines.numpy()
+    )
+
+
+@torch.no_grad()
+def resized(file: ExportedFile, run: Run, retrieval: Retrieval, height: int, width: int) -> dict:
+    """Cosines of the file's vectors of crops of another size with the run's, which Pillow resizes for."""
+    encoder, cosines = run.encoder(), []
+    for row in range(len(retrieval.query)):
+        pixels = retrieval.query.images(torch.tensor([row]))[0].permute(1, 2, 0).numpy()
+        crop = fit(pixels, height, width)
+        small = torch.from_numpy(fit(crop, encoder.height, encoder.width).copy()).permute(2, 0, 1)[None]
+        wanted = encoder(normalize(small, encoder.mean, encoder.std)).double().numpy()
+        cosines.append(float((file(crop[None]).astype(np.float64) * wanted).sum()))
+    return shown(np.array(cosines))
+
+
+def shown(cosines: np.ndarray) -> dict:
+    """Smallest, median and number."""
+    return {
+        "cosine_minimum": round(float(cosines.min()), 7),
+        "cosine_median": round(float(np.median(cosines)), 7),
+        "crops": len(cosines),
+    }
+
+
+def reseen_extras() -> dict[str, str]:
+    """Versions of the runtimes."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "openvino")}
+
+
+if __name__ == "__main__":
+    main()

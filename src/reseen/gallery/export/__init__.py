@@ -1,0 +1,1 @@
+"""Take a run's model away: one file with resizing, normalization and unit length inside, for other programs."""

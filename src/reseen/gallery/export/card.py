@@ -1,0 +1,57 @@
+"""What an exported file says of itself."""
+
+import json
+
+import pyarrow.parquet as pq
+
+import reseen
+from reseen.engine.clusters import CLUSTERS
+from reseen.engine.run import Run
+from reseen.gallery.export.form import InputForm
+from reseen.gallery.identity import fingerprint
+from reseen.models import Encoder
+
+PREFIX = "reseen."
+"""What every key begins with."""
+
+Card = dict[str, str]
+
+
+def make_card(
+    run: Run, encoder: Encoder, form: InputForm, license_text: str, precision: str, calibration: str
+) -> Card:
+    """Keys and texts, in the order in which a person reads them."""
+    facts = {
+        "format": "reseen-export-1",
+        "version": reseen.__version__,
+        "method": run.recipe.method.name,
+        "backbone": run.recipe.model.backbone,
+        "rounds": str(run.rounds_done),
+        "fingerprint": fingerprint(encoder),
+        "data": str(run.facts["data"]),
+        "cameras": json.dumps(camera_names(run), ensure_ascii=False),
+        "license": license_text or "not stated",
+        "input": f"images: {form.text(encoder.height, encoder.width)}",
+        "input.kind": form.kind,
+        "input.layout": form.layout,
+        "input.channels": form.channels,
+        "height": str(encoder.height),
+        "width": str(encoder.width),
+        "resize": "inside: bicubic, antialiased"
+        if form.any_size
+        else "outside: bicubic, antialiased, if you can",
+        "output": f"vectors: float32, batch x {encoder.dimension}, length 1, compared by cosine",
+        "dimension": str(encoder.dimension),
+        "part": encoder.part if encoder.patches is not None else "global",
+        "precision": precision,
+        "calibration": calibration or "none",
+    }
+    return {f"{PREFIX}{key}": text for key, text in facts.items()}
+
+
+def camera_names(run: Run) -> list[str]:
+    """Names of the cameras that a run learned from, sorted; none where it was told of none."""
+    file = run.folder / CLUSTERS
+    if not run.recipe.cameras or not file.is_file():
+        return []
+    return sorted(name for name in set(pq.read_table(file, columns=["camera"])["camera"].to_pylist()) if name)

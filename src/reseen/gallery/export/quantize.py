@@ -1,0 +1,132 @@
+"""int8: convolutions and products with weights in 8-bit integers, the layers that would cost most left in float32.
+
+Ranges of activations are moving averages over batches of real crops, so that one odd crop does not widen them for all.
+Weights take a scale per output channel. What has no weights (resizing, pooling, attention's products, unit length)
+stays in float32. Each layer is made int8 alone to see what it does to the vectors; losses of single layers nearly add
+up, so those are spared, costliest first, without which the sum is small enough. No labels are read.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reseen.engine.console import RunView
+from reseen.errors import ExportError
+from reseen.gallery.export.card import Card
+from reseen.gallery.export.extras import need
+from reseen.gallery.export.graph import first_line
+from reseen.gallery.export.layers import Layers, find_layers
+from reseen.gallery.export.onnx_file import OnnxFile, save_with_card
+
+LOSS = 0.004
+"""Most that the median cosine of a crop's vectors, int8 with float32, may fall below 1."""
+
+_BATCH = 16
+_PROBES = 32
+"""Crops that the loss of a layer is measured on."""
+
+
+def quantize(source: Path, card: Card, images: np.ndarray, file: Path, view: RunView) -> Card:
+    """Write an ONNX file with quantization nodes, which onnxruntime and OpenVINO both run, from one in float32.
+
+    Returns the card, which also says how many layers were spared.
+
+    Raises:
+        ExportError: onnxruntime cannot quantize this graph.
+        SettingsError: onnxruntime is not installed.
+    """
+    onnx = need("onnx", "onnx")
+    need("onnxruntime.quantization", "onnx")
+    try:
+        layers = find_layers(onnx.load(str(source)))
+        trial = _Trial(source, file, layers, images)
+        trial.calibrate(view.phase("calibrating", len(images)))
+        progress = view.phase("finding sensitive layers", len(layers.names))
+        losses = []
+        for name in layers.names:
+            losses.append(trial.loss([name]))
+            progress(1)
+        spared = _spare(losses, LOSS)
+        while trial.loss([n for i, n in enumerate(layers.names) if i not in spared]) > LOSS:
+            if len(spared) == len(losses):
+                raise ValueError("every layer loses too much")
+            rest = [i for i in np.argsort(losses)[::-1].tolist() if i not in spared]
+            spared |= set(rest[: 1 + len(losses) // 20])
+        model = onnx.load(str(file))
+    except Exception as error:
+        raise ExportError(
+            f"onnxruntime cannot make this model int8 ({first_line(error)}); leave --int8 out"
+        ) from None
+    said = f"{card['reseen.calibration']}; {len(spared)} of {len(losses)} layers kept in float32"
+    card = card | {"reseen.calibration": said}
+    save_with_card(model, card, file)
+    return card
+
+
+def _spare(losses: Sequence[float], allowed: float) -> set[int]:
+    """The fewest layers without which the losses of the others add up to `allowed` at most."""
+    order = np.argsort(losses)[::-1]
+    left = float(np.sum(losses))
+    spared: set[int] = set()
+    for layer in order.tolist():
+        if left <= allowed:
+            break
+        spared.add(layer)
+        left -= losses[layer]
+    return spared
+
+
+class _Trial:
+    """Makes some layers int8, by ranges that are measured once, and looks at the vectors."""
+
+    def __init__(self, source: Path, file: Path, layers: Layers, images: np.ndarray) -> None:
+        self._source, self._file, self._layers = source, file, layers
+        self._images = images
+        self._ranges = file.with_name("ranges.json")
+        self._probes = images[:_PROBES]
+        self._wanted = OnnxFile(source)(self._probes)
+
+    def calibrate(self, progress: Any) -> None:
+        """Measure the ranges of all activations."""
+        self._quantize(self._layers.names, _Reader(self._images, progress))
+
+    def loss(self, names: Sequence[str]) -> float:
+        """1 less the median cosine with these layers in int8, the others in float32; the file is left there."""
+        self._quantize(names, None)
+        cosines = (OnnxFile(self._file)(self._probes) * self._wanted).sum(axis=1)
+        return max(0.0, 1 - float(np.median(cosines)))
+
+    def _quantize(self, names: Sequence[str], reader: Any) -> None:
+        quantization = need("onnxruntime.quantization", "onnx")
+        quantization.quantize_static(
+            str(self._source),
+            str(self._file),
+            reader,
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=list(self._layers.operators),
+            nodes_to_quantize=self._layers.with_followers(names),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+            calibration_cache_path=str(self._ranges),
+            extra_options={"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1},
+        )
+
+
+class _Reader:
+    """Hands batches of images to the calibration."""
+
+    def __init__(self, images: np.ndarray, progress: Any) -> None:
+        self._batches = iter(np.array_split(images, max(1, len(images) // _BATCH)))
+        self._progress = progress
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next batch, or None after the last."""
+        images = next(self._batches, None)
+        if images is None:
+            return None
+        self._progress(len(images))
+        return {"images": images}
