@@ -5,6 +5,7 @@ from cases.bank_step import BANK_STEP
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
+from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
@@ -29,4 +30,7 @@ CASES: tuple[Case, ...] = (
     EVALUATION_PEERS,
     EVALUATION_MSMT17,
     RERANK_MARKET,
+    GALLERY_SMALL,
+    GALLERY_MIDDLE,
+    GALLERY,
 )
