@@ -16,7 +16,7 @@ import numpy as np
 import qdrant_edge
 from jaxtyping import Float32
 
-from reseen.errors import GalleryError
+from reseen.errors import GalleryError, StorageError
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.identity import ModelIdentity
 from reseen.gallery.store import Description, check_query
@@ -201,7 +201,12 @@ class EdgeStore:
     def _build_graphs(self) -> None:
         """Index what was added since, once it is much; without room for it, searches stay exact and slower."""
         info = self._shard.info()
-        if info.points_count - info.indexed_vectors_count < SEGMENT:
+        waiting = info.points_count - info.indexed_vectors_count
+        if waiting < SEGMENT:
+            return
+        try:
+            self._folder.need_room(3 * self._folder.size() * waiting // info.points_count, "building a graph")
+        except StorageError:
             return
         self._shard.optimize()
         self._shard.flush()

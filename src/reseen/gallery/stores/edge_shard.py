@@ -16,11 +16,14 @@ _FULL_SCAN = 10_000
 """Entries of a segment up to which those that a filter leaves are compared one by one."""
 _LINKS = 16
 _LINK_CANDIDATES = 100
-_SEARCH_CANDIDATES = 128
+_SEARCH_CANDIDATES = 96
+_WALK_FURTHER_BELOW = 0.9
+"""Share of entries for which a condition holds below which a graph is walked through those for which it does not hold."""
 _OVERSAMPLING = 2.0
 
 SEARCH = qdrant_edge.SearchParams(
     hnsw_ef=_SEARCH_CANDIDATES,
+    acorn=qdrant_edge.AcornSearchParams(enable=True, max_selectivity=_WALK_FURTHER_BELOW),
     quantization=qdrant_edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
 )
 
@@ -56,8 +59,10 @@ def create(path: Path, dimension: int) -> qdrant_edge.EdgeShard:
     fields = {
         "source": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
         "image": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
-        "camera": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
-        "time": qdrant_edge.FloatIndexParams(enable_hnsw=False),
+        "camera": qdrant_edge.KeywordIndexParams(enable_hnsw=False, memory=qdrant_edge.Memory.Pinned),
+        "time": qdrant_edge.FloatIndexParams(
+            enable_hnsw=False, is_principal=True, memory=qdrant_edge.Memory.Pinned
+        ),
         "cluster": qdrant_edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
         "tracklet": qdrant_edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
     }
