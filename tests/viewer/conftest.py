@@ -117,7 +117,10 @@ class Served:
     def client(self) -> httpx.Client:
         """A program that holds the secret."""
         return httpx.Client(
-            base_url=self.address, headers={"Authorization": f"Bearer {self.access.secret}"}, trust_env=False
+            base_url=self.address,
+            headers={"Authorization": f"Bearer {self.access.secret}"},
+            trust_env=False,
+            timeout=60,
         )
 
 
@@ -177,7 +180,7 @@ class _opened:  # noqa: N801
     def __enter__(self):
         options = {"viewport": {"width": 1280, "height": 800}} | self._options
         self._context = self._browser.new_context(**options)
-        self._context.set_default_timeout(10_000)
+        self._context.set_default_timeout(60_000)  # the first search of a process loads the model
         self.complaints = []
         self._context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self._context.on(

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import pytest
@@ -52,7 +51,7 @@ def image(filled):
 
 @pytest.fixture
 def calibrated(monkeypatch):
-    monkeypatch.setattr(Gallery, "calibration", cached_property(lambda _: CALIBRATION))
+    monkeypatch.setattr(Gallery, "calibration", property(lambda _: CALIBRATION))
     monkeypatch.setattr(Gallery, "why_uncalibrated", "")
 
 

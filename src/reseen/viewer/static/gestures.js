@@ -60,6 +60,7 @@ export function listen(canvas, heard) {
   canvas.addEventListener("pointercancel", end);
   canvas.addEventListener("pointerleave", () => heard.leave());
   canvas.addEventListener("dblclick", (event) => event.preventDefault());
+  canvas.addEventListener("click", () => canvas.focus()); // a key that leads here clicks
 
   canvas.addEventListener(
     "wheel",

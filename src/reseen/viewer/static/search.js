@@ -67,6 +67,7 @@ function look(file) {
   preview.src = URL.createObjectURL(file);
   document.querySelector("#query input[name=key]").value = "";
   document.querySelector("#query .query")?.remove();
+  if (location.search) history.pushState({}, "", "/search");
 }
 
 function take(files) {
