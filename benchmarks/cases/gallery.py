@@ -198,8 +198,12 @@ def _copy_seconds(vectors: np.ndarray) -> float:
     return time.perf_counter() - began
 
 
-GALLERY_SMALL = Case("gallery-32k", "none; to see that it works", lambda options: _run(options, 32_000, False))
-GALLERY_MIDDLE = Case("gallery-100k", "none; to choose settings", lambda options: _run(options, 100_000, False))
+GALLERY_SMALL = Case(
+    "gallery-32k", "none; to see that it works", lambda options: _run(options, 32_000, False)
+)
+GALLERY_MIDDLE = Case(
+    "gallery-100k", "none; to choose settings", lambda options: _run(options, 100_000, False)
+)
 GALLERY = Case(
     "gallery",
     "a million built in 10 minutes; recall 0.99, median 10 ms, 95 % in 30 ms",

@@ -20,7 +20,10 @@ def batch(number):
     names = [f"{number}-{place}.jpg" for place in range(BATCH)] + [
         f"{number - 1}-{place}.jpg" for place in range(5)
     ]
-    entries = [Entry("/crops", name, b"picture " * 30, f"c{number % 3}", float(number), cluster=number) for name in names]
+    entries = [
+        Entry("/crops", name, b"picture " * 30, f"c{number % 3}", float(number), cluster=number)
+        for name in names
+    ]
     count = BATCH + (5 if number else 0)
     return Entries(entries[:count], vectors[:count])
 
@@ -29,9 +32,9 @@ def add_for_ever(folder, said, first):
     """Graphs come from 100 entries on, so that some are killed while one is built; what is kept is said in a file."""
     edge.SEGMENT = edge_shard.SEGMENT = 100
     edge_shard._FULL_SCAN = 10
-    with edge.EdgeStore(Path(folder), MODEL, create=True) as store:
-        with Path(said).open("a", encoding="ascii") as file:
-            print("open", file=file, flush=True)
-            for number in range(first, 100_000):
-                store.add(batch(number))
-                print(number, file=file, flush=True)
+    store = edge.EdgeStore(Path(folder), MODEL, create=True)
+    with Path(said).open("a", encoding="ascii") as file:
+        print("open", file=file, flush=True)
+        for number in range(first, 100_000):
+            store.add(batch(number))
+            print(number, file=file, flush=True)

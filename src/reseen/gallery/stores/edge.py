@@ -23,7 +23,14 @@ from reseen.gallery.store import Description, check_query
 from reseen.gallery.stores.arbiter import entries_that_hold, hits_that_hold
 from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
 from reseen.gallery.stores.conditions import conditions
-from reseen.gallery.stores.edge_shard import SEARCH, SEGMENT, configuration, create, engine_errors, to_filter
+from reseen.gallery.stores.edge_shard import (
+    SEGMENT,
+    configuration,
+    create,
+    engine_errors,
+    parameters,
+    to_filter,
+)
 from reseen.gallery.stores.folder import GalleryFolder
 from reseen.gallery.stores.payload import from_payload, to_payload
 from reseen.gallery.where import EVERYTHING, Where
@@ -107,7 +114,7 @@ class EdgeStore:
                 query=qdrant_edge.Query.Nearest(direction.tolist()),
                 filter=condition,
                 limit=wanted,
-                params=SEARCH,
+                params=parameters(condition is not None),
                 with_payload=True,
             )
             points = self._shard.query(request)
