@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from reseen.audit.answers import links, read_answers
 from reseen.cluster import Constraints
+from reseen.data.readers import read_training
+from reseen.engine.constraints import read_constraints
 from reseen.errors import GalleryError, StorageError
 from reseen.gallery.where import Where
 from reseen.viewer.clusters import Clusters
@@ -113,6 +115,18 @@ def test_marks_change_no_cluster(mender, gallery):
     assert labels(gallery) == before
     must, cannot = links(read_answers(mender.files))
     assert (len(must), len(cannot)) == (1, 1)
+
+
+def test_training_reads_what_was_said(mender, filled):
+    """Mends of a cluster, over each other, become constraints on the very rows of the training table."""
+    table = read_training(filled.crowd)
+    mender.merge(version(mender), [1, 2])
+    mender.split(version(mender), keys_of(mender, 0)[:3])
+    mender.move(version(mender), keys_of(mender, 0)[:1], 3)
+    constraints, sentence = read_constraints(mender.files[0], table)
+    said = statements(mender.done, mender.viewer.now.collection.keys)
+    assert (len(constraints.must), len(constraints.cannot)) == (len(said.same), len(said.different))
+    assert "left out" not in sentence
 
 
 def test_everything_can_be_undone_and_done_again(mender, gallery):

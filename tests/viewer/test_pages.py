@@ -58,7 +58,7 @@ def test_clusters_are_sorted_and_filtered_in_place(tab, served):
     ):
         with tab.expect_response(lambda answer: "sort=" in answer.url):
             tab.select_option("select[name=sort]", sort)
-        tab.wait_for_function(f"new URLSearchParams(location.search).get('sort') === '{sort}'")
+        tab.wait_for_function(f"() => new URLSearchParams(location.search).get('sort') === '{sort}'")
         ranks = [rank(served.viewer.now.clusters[number]) for number in shown()]
         assert ranks == sorted(ranks)
     tab.fill("input[name=least]", "999")

@@ -100,7 +100,7 @@ class Encoder(nn.Module):
             return maps
         if self.grid is None or not isinstance(self.pooling, TokenPooling):
             raise ValueError("these tokens are no grid")
-        return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(len(maps), -1, *self.grid)
+        return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(maps.shape[0], -1, *self.grid)
 
     def look_at_patches(self, maps: Tensor) -> Float[Tensor, "b p e"]:
         """A unit vector per patch.

@@ -79,9 +79,10 @@ class Patches(nn.Module):
 
     def project(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b k"]:
         """The patches' numbers one after another, before the batch norm."""
+        # shape[0] and not len(): a length becomes a constant in an exported graph, a shape follows the batch
         looks = window_weights(self.windows(maps), maps.shape[2], maps.shape[3])
         cells = maps.float().flatten(2)
-        pooled = torch.einsum("bds,bps->bpd", cells, looks.flatten(2).expand(len(maps), -1, -1))
+        pooled = torch.einsum("bds,bps->bpd", cells, looks.flatten(2).expand(maps.shape[0], -1, -1))
         return torch.einsum("bpd,ped->bpe", pooled, self.embedding).flatten(1)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b p e"]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int64
 
+from reseen.engine.console import Progress, no_progress
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entry
 from reseen.gallery.store import Store
@@ -70,8 +71,8 @@ class Collection:
         )
 
 
-def read_collection(store: Store) -> Collection:
-    """Read a whole store once.
+def read_collection(store: Store, progress: Progress = no_progress) -> Collection:
+    """Read a whole store once; `progress` is told of the crops read.
 
     Raises:
         GalleryError: its vectors are more than are kept in memory.
@@ -90,6 +91,7 @@ def read_collection(store: Store) -> Collection:
     for part in store.scan():
         entries += [replace(entry, thumbnail=b"") for entry in part.entries]
         parts.append(part.vectors.astype(kind))
+        progress(len(part))
     order = sorted(range(len(entries)), key=lambda place: (entries[place].source, entries[place].image))
     return collect([entries[place] for place in order], np.concatenate(parts)[order])
 

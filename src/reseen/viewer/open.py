@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from reseen.engine.clusters import CLUSTERS
+from reseen.engine.console import RunView
 from reseen.engine.read import read_other_table
 from reseen.engine.run import RECIPE, open_run
 from reseen.errors import RunError
@@ -57,7 +58,9 @@ def view_gallery(
             run = Path(what).expanduser()
             address = _index(run, data, quiet)
         with open_gallery(address, run) as gallery:
-            app = make_app(Viewer(gallery), access, host)
+            with RunView(0, quiet) as view:
+                viewer = Viewer(gallery, view.phase("reading", gallery.store.describe().count))
+            app = make_app(viewer, access, host)
             if not is_loopback(host):
                 say(
                     f"Listening on {host}: other machines can reach this, and what they send and see is not encrypted. "

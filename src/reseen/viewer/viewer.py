@@ -6,6 +6,7 @@ from threading import RLock
 
 import numpy as np
 
+from reseen.engine.console import Progress, no_progress
 from reseen.gallery.entries import Entries
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.where import Where
@@ -27,15 +28,15 @@ class Snapshot:
 class Viewer:
     """The state of the viewer. Readers take `now`; whoever changes it, or uses the store, holds `lock`."""
 
-    def __init__(self, gallery: Gallery) -> None:
-        """Read a gallery, which is closed by whoever opened it."""
+    def __init__(self, gallery: Gallery, progress: Progress = no_progress) -> None:
+        """Read a gallery, which is closed by whoever opened it; `progress` is told of the crops read."""
         self.gallery = gallery
         self.lock = RLock()
         self.thumbnails = Thumbnails(gallery.store, self.lock)
         self.address, self.engine = gallery.address, gallery.store.describe().engine
         self.after_drop: list[Callable[[], None]] = []
         """Called when entries were deleted."""
-        collection = read_collection(gallery.store)
+        collection = read_collection(gallery.store, progress)
         self._now = Snapshot(1, collection, Clusters(collection))
 
     @property

@@ -40,8 +40,9 @@ def quantize(source: Path, card: Card, images: np.ndarray, file: Path, view: Run
     onnx = need("onnx", "onnx")
     need("onnxruntime.quantization", "onnx")
     try:
-        layers = find_layers(onnx.load(str(source)))
-        trial = _Trial(source, file, layers, images)
+        prepared = _with_shapes(source)
+        layers = find_layers(onnx.load(str(prepared)))
+        trial = _Trial(prepared, file, layers, images)
         trial.calibrate(view.phase("calibrating", len(images)))
         progress = view.phase("finding sensitive layers", len(layers.names))
         losses = []
@@ -63,6 +64,14 @@ def quantize(source: Path, card: Card, images: np.ndarray, file: Path, view: Run
     card = card | {"reseen.calibration": said}
     save_with_card(model, card, file)
     return card
+
+
+def _with_shapes(source: Path) -> Path:
+    """The same graph with the shapes of what flows in it, which the quantization wants to know."""
+    prepared = source.with_name("prepared.onnx")
+    shapes = need("onnxruntime.quantization.shape_inference", "onnx")
+    shapes.quant_pre_process(str(source), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
+    return prepared
 
 
 def _spare(losses: Sequence[float], allowed: float) -> set[int]:

@@ -1,7 +1,7 @@
 """`Where.holds` has the last word on what an engine found.
 
-Qdrant reads numbers of its own files with an error of up to one unit in the last place, so that an entry may fall on the
-wrong side of a window's edge. It is asked for a window wider by as much, and what does not hold is dropped.
+Qdrant reads numbers of its own files with an error of up to one unit in the last place, so that an entry may fall on
+the wrong side of a window's edge. It is asked for a window wider by as much, and what does not hold is dropped.
 """
 
 import math

@@ -16,14 +16,21 @@ import numpy as np
 import qdrant_edge
 from jaxtyping import Float32
 
-from reseen.errors import GalleryError
+from reseen.errors import GalleryError, StorageError
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.identity import ModelIdentity
 from reseen.gallery.store import Description, check_query
 from reseen.gallery.stores.arbiter import entries_that_hold, hits_that_hold
 from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
 from reseen.gallery.stores.conditions import conditions
-from reseen.gallery.stores.edge_shard import SEARCH, SEGMENT, configuration, create, engine_errors, to_filter
+from reseen.gallery.stores.edge_shard import (
+    SEGMENT,
+    configuration,
+    create,
+    engine_errors,
+    parameters,
+    to_filter,
+)
 from reseen.gallery.stores.folder import GalleryFolder
 from reseen.gallery.stores.payload import from_payload, to_payload
 from reseen.gallery.where import EVERYTHING, Where
@@ -107,7 +114,7 @@ class EdgeStore:
                 query=qdrant_edge.Query.Nearest(direction.tolist()),
                 filter=condition,
                 limit=wanted,
-                params=SEARCH,
+                params=parameters(condition is not None),
                 with_payload=True,
             )
             points = self._shard.query(request)
@@ -201,7 +208,12 @@ class EdgeStore:
     def _build_graphs(self) -> None:
         """Index what was added since, once it is much; without room for it, searches stay exact and slower."""
         info = self._shard.info()
-        if info.points_count - info.indexed_vectors_count < SEGMENT:
+        waiting = info.points_count - info.indexed_vectors_count
+        if waiting < SEGMENT:
+            return
+        try:
+            self._folder.need_room(3 * self._folder.size() * waiting // info.points_count, "building a graph")
+        except StorageError:
             return
         self._shard.optimize()
         self._shard.flush()

@@ -17,12 +17,20 @@ _FULL_SCAN = 10_000
 _LINKS = 16
 _LINK_CANDIDATES = 100
 _SEARCH_CANDIDATES = 128
+_FILTERED_CANDIDATES = 96
+_WALK_FURTHER_BELOW = 0.9
+"""Share of entries for which a condition holds, below which a graph is walked through the others too."""
 _OVERSAMPLING = 2.0
 
-SEARCH = qdrant_edge.SearchParams(
-    hnsw_ef=_SEARCH_CANDIDATES,
-    quantization=qdrant_edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
-)
+
+def parameters(filtered: bool) -> qdrant_edge.SearchParams:
+    """How to search: twice the candidates asked for are compared again in float32."""
+    further = qdrant_edge.AcornSearchParams(enable=filtered, max_selectivity=_WALK_FURTHER_BELOW)
+    return qdrant_edge.SearchParams(
+        hnsw_ef=_FILTERED_CANDIDATES if filtered else _SEARCH_CANDIDATES,
+        quantization=qdrant_edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
+        acorn=further,
+    )
 
 
 def configuration(dimension: int) -> qdrant_edge.EdgeConfig:
@@ -56,8 +64,10 @@ def create(path: Path, dimension: int) -> qdrant_edge.EdgeShard:
     fields = {
         "source": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
         "image": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
-        "camera": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
-        "time": qdrant_edge.FloatIndexParams(enable_hnsw=False),
+        "camera": qdrant_edge.KeywordIndexParams(enable_hnsw=False, memory=qdrant_edge.Memory.Pinned),
+        "time": qdrant_edge.FloatIndexParams(
+            enable_hnsw=False, is_principal=True, memory=qdrant_edge.Memory.Pinned
+        ),
         "cluster": qdrant_edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
         "tracklet": qdrant_edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
     }
@@ -92,12 +102,9 @@ def engine_errors(path: Path) -> Iterator[None]:
     """Turn what the engine raises, which is a bare Exception, into an error of ours."""
     try:
         yield
-    except (GalleryError, StorageError):
-        raise
-    except OSError:
-        raise
-    except Exception as error:
-        if type(error) is not Exception:  # ours or Python's: a fault, with its traceback
+    except BaseException as error:
+        # the engine raises bare Exceptions, and a kind of its own where it meets what it holds to be impossible
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
         text = " ".join(str(error).split())[:300]
         if "not initialized" in text:

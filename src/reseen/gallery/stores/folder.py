@@ -141,7 +141,7 @@ class GalleryFolder:
             ) from None
         if found != _FORMAT or engine != self._engine:
             raise GalleryError(
-                f"{path}: kept by {engine} in format {found}, and this reseen reads {self._engine} in format {_FORMAT}; "
-                "use the reseen that made it, or index the crops into a new gallery"
+                f"{path}: kept by {engine} in format {found}, and this reseen reads {self._engine} in format {_FORMAT}"
+                "; use the reseen that made it, or index the crops into a new gallery"
             )
         return ModelIdentity.from_json(model)

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from reseen.errors import GalleryError
 from reseen.gallery.entries import Entry
 
 _OPTIONAL = ("camera", "time", "tracklet", "cluster")
@@ -29,15 +30,20 @@ def from_payload(payload: dict[str, Any]) -> Entry:
     """The entry that `to_payload` was given.
 
     Raises:
-        KeyError, TypeError, ValueError: the values are not those of an entry.
+        GalleryError: the values are not those of an entry.
     """
     when = payload.get("when")
-    return Entry(
-        payload["source"],
-        payload["image"],
-        base64.b64decode(payload.get("thumbnail", "")),
-        payload.get("camera"),
-        None if when is None else float(when),
-        payload.get("tracklet"),
-        payload.get("cluster"),
-    )
+    try:
+        return Entry(
+            payload["source"],
+            payload["image"],
+            base64.b64decode(payload.get("thumbnail", "")),
+            payload.get("camera"),
+            None if when is None else float(when),
+            payload.get("tracklet"),
+            payload.get("cluster"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise GalleryError(
+            f"an entry of the gallery is damaged ({error!r}); index the crops into a new gallery"
+        ) from None

@@ -8,6 +8,7 @@ export async function swap(request, ids, { push = true } = {}) {
   if (busy.has(name)) return;
   busy.add(name);
   document.documentElement.classList.add("busy");
+  const patience = setTimeout(() => say("Still at work …"), 1500);
   try {
     const asked = new Request(request);
     asked.headers.set("Accept", "text/html");
@@ -27,6 +28,7 @@ export async function swap(request, ids, { push = true } = {}) {
   } catch {
     say("The viewer does not answer. Is `reseen view` still running?", true);
   } finally {
+    clearTimeout(patience);
     busy.delete(name);
     document.documentElement.classList.remove("busy");
   }
