@@ -150,6 +150,7 @@ def _frames(page: Any, name: str, seconds: float) -> dict[str, float]:
         f"frames a second, {name}": 1000 / times.mean(),
         f"ms a frame, median, {name}": float(np.median(times)),
         f"ms a frame, 95 of 100 below, {name}": float(np.quantile(times, 0.95)),
+        f"share of points drawn while moving, {name}": float(page.get_attribute("#map", "data-part")),
     }
 
 

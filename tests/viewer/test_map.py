@@ -214,6 +214,7 @@ def test_a_lost_context_comes_back(tab, served):
 
 
 def test_an_empty_gallery_has_an_empty_map(tab, served):
+    tab.goto(served.address + "/forget")  # a page that asks for no picture of what is about to go
     served.viewer.drop(list(served.viewer.now.collection.keys))
     tab.goto(served.address + "/map")
     assert "empty" in tab.inner_text("main")

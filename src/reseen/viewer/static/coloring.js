@@ -21,7 +21,7 @@ function nameOf(number, by, cameras) {
   return number < 0 ? "in no cluster" : `Cluster ${number}`;
 }
 
-// Red, green, blue, alpha of every point, and the order in which they are drawn: gray ones first.
+// Red, green, blue, alpha of every point, and the order in which they are drawn: gray and pale ones first.
 export function paint({ numbers }, only) {
   const { colors, gray } = palette();
   const count = numbers.length;
@@ -39,7 +39,7 @@ export function paint({ numbers }, only) {
     painted[4 * i + 3] = lit ? (number < 0 ? alpha * 0.7 : alpha) : PALE;
     (number < 0 || !lit ? below : above).push(i);
   }
-  return { painted, order: Uint32Array.from([...below, ...above]) };
+  return { painted, order: Uint32Array.from([...below, ...above]), below: below.length };
 }
 
 // The same mixed order every time, so that no group lies on another only because it comes later.

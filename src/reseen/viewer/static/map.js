@@ -44,7 +44,7 @@ class MapPage {
     this.path = stage.querySelector("path");
     this.chosen = new Chosen(document.getElementById("chosen"), () => this.#trace([]));
     this.loop = [];
-    scatter.drawn = () => this.#follow();
+    scatter.drawn = (moving) => this.#follow(moving);
     new ResizeObserver(() => scatter.resize()).observe(stage);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
     document.getElementById("map-tools").addEventListener("change", ({ target }) => this.#change(target.name));
@@ -78,18 +78,17 @@ class MapPage {
     this.view.reset();
     this.#trace([]);
     this.tip.hide();
-    this.paint(true);
+    this.paint();
     map.dataset.ready = this.#value("layout");
   }
 
-  paint(fresh = false) {
+  paint() {
     if (!this.points) return;
     const by = this.#value("color");
     const groups = groupsOf(this.points, by, this.cameras);
-    const { painted, order } = paint(groups, this.only);
+    const { painted, order, below } = paint(groups, this.only);
     this.numbers = groups.numbers;
-    if (fresh) this.scatter.show(this.points.places, painted, order);
-    else this.scatter.paint(painted, order);
+    this.scatter.show(this.points.places, painted, order, below);
     legend(map.querySelector(".legend"), groups, by, this.only, (number) => {
       this.only = number;
       this.paint();
@@ -110,14 +109,15 @@ class MapPage {
   #wanted = (index) => this.only === null || this.numbers[index] === this.only;
 
   // After every drawing: points grow with the zoom, the card and the lasso stay where their places are.
-  #follow() {
+  #follow(moving) {
     if (!this.points) return;
+    if (moving) map.dataset.part = this.scatter.part.toFixed(2);
     const few = FEWER.find(([most]) => this.points.count <= most)?.[1] ?? 3.2;
     const room = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
     const size = Math.min(16, few * room * Math.max(1, this.view.zoom) ** 0.35);
     if (size !== this.scatter.size) {
       this.scatter.size = size;
-      this.scatter.draw();
+      this.scatter.draw(moving);
     }
     if (this.byKeys) this.#pointAt(this.view.width / 2, this.view.height / 2, true);
     else if (this.at >= 0 && this.tip.key) this.tip.move(...this.#pixelsOf(this.at));
@@ -182,7 +182,7 @@ class MapPage {
 
   #moved(change) {
     change();
-    this.scatter.draw();
+    this.scatter.draw(true);
   }
 
   #buttons() {

@@ -1,4 +1,5 @@
-// Points on a canvas by WebGL 2: one draw call, whatever their number; drawn only when something has changed.
+// Points on a canvas by WebGL 2, drawn only when something has changed. While they move, a slow machine draws an even
+// part of them, as large as it can draw 30 times a second; at rest it draws all.
 
 const VERTEX = `#version 300 es
 in vec2 place;
@@ -20,11 +21,13 @@ in vec4 tint;
 uniform float size;
 out vec4 pixel;
 void main() {
-  float beyond = length(gl_PointCoord - 0.5) * size - 0.5 * size + 1.0;
-  float alpha = tint.a * clamp(1.0 - beyond, 0.0, 1.0);
-  if (alpha < 0.01) discard;
+  float alpha = tint.a * clamp(size * (0.5 - length(gl_PointCoord - 0.5)), 0.0, 1.0);
   pixel = vec4(tint.rgb * alpha, alpha);
 }`;
+
+const REST = 150;
+const SLOW = 40; // more than two frames of a screen of 60
+const FEWEST = 4000;
 
 export class NoWebGl extends Error {}
 
@@ -35,6 +38,9 @@ export class Scatter {
     this.places = new Float32Array();
     this.colors = new Uint8Array();
     this.order = new Uint32Array();
+    this.below = 0;
+    this.part = 1;
+    this.last = 0;
     this.size = 5;
     this.drawn = () => {};
     this.waiting = false;
@@ -44,22 +50,24 @@ export class Scatter {
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
       this.#prepare();
-      this.show(this.places, this.colors, this.order);
+      this.show(this.places, this.colors, this.order, this.below);
     });
   }
 
-  // places: x y pairs; colors: red green blue alpha, 0 to 255; order: who is drawn when, the last on top.
-  show(places, colors, order) {
-    this.places = places;
-    this.#fill(this.placeBuffer, this.gl.ARRAY_BUFFER, places);
-    this.paint(colors, order);
-  }
-
-  paint(colors, order) {
-    this.colors = colors;
-    this.order = order;
-    this.#fill(this.colorBuffer, this.gl.ARRAY_BUFFER, colors);
-    this.#fill(this.orderBuffer, this.gl.ELEMENT_ARRAY_BUFFER, order);
+  // places: x y pairs; colors: red green blue alpha, 0 to 255; order: who is drawn when, the last on top, the first
+  // `below` of them and the others each in mixed order, so that the beginning of either is an even part of it.
+  show(places, colors, order, below) {
+    Object.assign(this, { places, colors, order, below });
+    const sorted = new Float32Array(2 * order.length);
+    const painted = new Uint32Array(order.length);
+    const whole = new Uint32Array(colors.buffer, colors.byteOffset, order.length);
+    order.forEach((from, to) => {
+      sorted[2 * to] = places[2 * from];
+      sorted[2 * to + 1] = places[2 * from + 1];
+      painted[to] = whole[from];
+    });
+    this.#fill(this.placeBuffer, sorted);
+    this.#fill(this.colorBuffer, painted);
     this.draw();
   }
 
@@ -74,15 +82,28 @@ export class Scatter {
     this.draw();
   }
 
-  // Soon, and once however often it is asked for.
-  draw() {
+  // Soon, and once however often it is asked for; `moving` where more of it will follow.
+  draw(moving = false) {
+    clearTimeout(this.rest);
+    if (moving) this.rest = setTimeout(() => this.draw(), REST);
+    this.moving = moving;
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame(() => {
+    requestAnimationFrame((now) => {
       this.waiting = false;
+      this.#adapt(now);
       this.#now();
-      this.drawn();
+      this.drawn(this.moving);
     });
+  }
+
+  // The part that is drawn while moving, by how long the last frame took.
+  #adapt(now) {
+    const took = now - this.last;
+    this.last = this.moving ? now : 0;
+    if (!this.moving || took > 1000) return;
+    this.part *= took > SLOW ? Math.max(0.6, 0.95 * (SLOW / took)) : 1.04;
+    this.part = Math.min(1, Math.max(FEWEST / Math.max(1, this.order.length), this.part));
   }
 
   #now() {
@@ -91,11 +112,14 @@ export class Scatter {
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (!this.order.length) return;
+    const count = this.order.length;
+    if (!count) return;
     gl.uniform2f(this.uniforms.center, view.x, view.y);
     gl.uniform2f(this.uniforms.scale, (2 * view.unit) / view.width, (2 * view.unit) / view.height);
     gl.uniform1f(this.uniforms.size, this.size * (this.pixels || 1));
-    gl.drawElements(gl.POINTS, this.order.length, gl.UNSIGNED_INT, 0);
+    const part = this.moving ? this.part : 1;
+    if (this.below) gl.drawArrays(gl.POINTS, 0, Math.ceil(this.below * part));
+    if (this.below < count) gl.drawArrays(gl.POINTS, this.below, Math.ceil((count - this.below) * part));
   }
 
   #prepare() {
@@ -117,8 +141,6 @@ export class Scatter {
     );
     this.placeBuffer = this.#attribute(program, "place", 2, gl.FLOAT, false);
     this.colorBuffer = this.#attribute(program, "color", 4, gl.UNSIGNED_BYTE, true);
-    this.orderBuffer = gl.createBuffer();
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.orderBuffer);
   }
 
   #attribute(program, name, numbers, kind, scaled) {
@@ -131,8 +153,8 @@ export class Scatter {
     return buffer;
   }
 
-  #fill(buffer, target, values) {
-    this.gl.bindBuffer(target, buffer);
-    this.gl.bufferData(target, values, this.gl.STATIC_DRAW);
+  #fill(buffer, values) {
+    this.gl.bindBuffer(this.gl.ARRAY_BUFFER, buffer);
+    this.gl.bufferData(this.gl.ARRAY_BUFFER, values, this.gl.STATIC_DRAW);
   }
 }
