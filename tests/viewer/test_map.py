@@ -111,7 +111,8 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     tab.goto(served.address + "/map")
     tab.wait_for_selector(READY, timeout=SLOWEST)
     box = tab.locator("#plot").bounding_box()
-    corners = [(2, 2), (box["width"] - 2, 2), (box["width"] - 2, box["height"] - 2), (2, box["height"] - 2)]
+    low, right, bottom = 8, box["width"] - 8, box["height"] - 8  # beyond that the frame is round
+    corners = [(low, low), (right, low), (right, bottom), (low, bottom)]
     tab.check("input[value=lasso]", force=True)
     tab.mouse.move(box["x"] + corners[0][0], box["y"] + corners[0][1])
     tab.mouse.down()

@@ -119,15 +119,15 @@ def test_a_crop_is_searched_by_an_address_that_can_be_kept(tab, served, calibrat
 def test_switches_group_and_rerank(served, calibrated):
     collection = served.viewer.now.collection
     with served.client() as client:
-        plain = client.get("/api/search", params={"key": collection.keys[0], "top": 40}).json()
+        plain = client.get("/api/search", params={"key": collection.keys[0], "top": 100}).json()
         grouped = client.get("/api/search", params={"key": collection.keys[0], "top": 8, "group": 1}).json()
-        ranked = client.get("/api/search", params={"key": collection.keys[0], "top": 40, "rerank": 1}).json()
+        ranked = client.get("/api/search", params={"key": collection.keys[0], "top": 100, "rerank": 1}).json()
     tracklets = [match["entry"]["tracklet"] for match in grouped["matches"]]
     assert len(set(tracklets)) == len(tracklets) == 8
     assert max(match["frames"] for match in grouped["matches"]) > 1
     similarities = [match["similarity"] for match in plain["matches"]]
     assert similarities == sorted(similarities, reverse=True)
-    exact = np.sort(collection.vectors[1:] @ collection.vectors[0])[::-1][:40]
+    exact = np.sort(collection.vectors[1:] @ collection.vectors[0])[::-1][:100]
     np.testing.assert_allclose(similarities, exact, atol=1e-5)
     assert [match["probability"] for match in plain["matches"]] == pytest.approx(
         [float(CALIBRATION.probability(np.array(one))) for one in similarities]
