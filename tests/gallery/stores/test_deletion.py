@@ -176,7 +176,7 @@ def test_nothing_is_deleted_where_there_is_no_room_to_rewrite(gallery, monkeypat
 
 def test_postgresql_rewrites_its_table_without_what_is_deleted(postgresql, model):
     address, folder = postgresql
-    given = marked(60)
+    given = marked(60, seed=77)  # other tests share the server
     with PostgresqlStore(f"{address}&table=forgetful", model, create=True) as store:
         store.add(given)
         store._connection.run("CHECKPOINT")

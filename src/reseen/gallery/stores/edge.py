@@ -32,6 +32,7 @@ from reseen.gallery.stores.edge_shard import (
     to_filter,
 )
 from reseen.gallery.stores.folder import GalleryFolder
+from reseen.gallery.stores.journal import read_journal, write_journal
 from reseen.gallery.stores.payload import from_payload, to_payload
 from reseen.gallery.where import EVERYTHING, Where
 
@@ -59,6 +60,10 @@ class EdgeStore:
             refuse_other_model(str(path), self._model, model)
             with engine_errors(self._folder.path):
                 self._shard = self._open()
+                if (replacing := read_journal(self._folder.journal)) is not None:
+                    self._put(replacing)
+                    self._shard.flush()
+                    self._folder.journal.unlink(missing_ok=True)
                 if self._folder.cleaning:
                     self._clean()
         except BaseException:
@@ -89,14 +94,7 @@ class EdgeStore:
         with self._changing, engine_errors(self._folder.path):
             self._folder.need_room(payloads + 2 * entries.vectors.nbytes, f"adding {len(entries):,} entries")
             for part in parts(entries, _AT_ONCE):
-                keys = [entry.key for entry in part.entries]
-                points = [
-                    qdrant_edge.Point(key, vector.tolist(), to_payload(entry))
-                    for key, vector, entry in zip(keys, part.vectors, part.entries, strict=True)
-                ]
-                # deleted first, so that a replaced entry is never half old and half new, and its bytes are tidied up
-                self._shard.update(qdrant_edge.UpdateOperation.delete_points(list(keys)))
-                self._shard.update(qdrant_edge.UpdateOperation.upsert_points(points))
+                self._put(part)
             self._shard.flush()
             self._build_graphs()
 
@@ -193,6 +191,23 @@ class EdgeStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _put(self, part: Entries) -> None:
+        """Hand entries to the engine: flushed where they replace others, else not yet."""
+        keys = [entry.key for entry in part.entries]
+        points = [
+            qdrant_edge.Point(key, vector.tolist(), to_payload(entry))
+            for key, vector, entry in zip(keys, part.vectors, part.entries, strict=True)
+        ]
+        known = [record.id for record in self._shard.retrieve([*keys], False, False)]
+        if known:
+            write_journal(self._folder.journal, part)
+            # deleted first, so that no entry is half old and half new, and the bytes of the old one are tidied up
+            self._shard.update(qdrant_edge.UpdateOperation.delete_points(known))
+        self._shard.update(qdrant_edge.UpdateOperation.upsert_points(points))
+        if known:
+            self._shard.flush()
+            self._folder.journal.unlink()
 
     def _facet(self, name: str) -> dict[str, int]:
         request = qdrant_edge.FacetRequest(name, limit=_VALUES, exact=True)

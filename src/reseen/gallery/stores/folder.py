@@ -14,6 +14,7 @@ _CARD = "gallery.json"
 _LOCK = "lock"
 _DATA = "data"
 _CLEANING = "cleaning"
+_JOURNAL = "journal"
 _FORMAT = 1
 _SPARE = 256 * 2**20
 
@@ -24,6 +25,7 @@ class GalleryFolder:
         gallery.json   which engine keeps it, and which model made it
         lock           held while a process has the gallery open; names that process
         cleaning       there while deleted entries still have bytes in the engine's files
+        journal        entries about to replace others
         data/          the engine's files
 
     Raises:
@@ -34,6 +36,7 @@ class GalleryFolder:
     def __init__(self, path: Path, engine: str, model: ModelIdentity | None, create: bool) -> None:
         self.path = path
         self.data = path / _DATA
+        self.journal = path / _JOURNAL
         self._engine = engine
         self.new = not (path / _CARD).is_file()
         if self.new:
