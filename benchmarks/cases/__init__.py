@@ -6,6 +6,7 @@ from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.export import EXPORT
+from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
@@ -31,4 +32,7 @@ CASES: tuple[Case, ...] = (
     EVALUATION_MSMT17,
     RERANK_MARKET,
     EXPORT,
+    GALLERY_SMALL,
+    GALLERY_MIDDLE,
+    GALLERY,
 )

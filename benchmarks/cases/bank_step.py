@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 import reseen
-from cases.case import Case, Options, row, timed
+from cases.case import Case, Options, kept, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.training_step import NETWORK, pipeline
 from reseen.data.toy import draw_crowd
@@ -76,7 +76,7 @@ def _memories(size: int, share: float, step: list[float], options: Options) -> d
     before = reset_peak()
     work()
     added = peak_bytes() - before
-    seconds = timed(options.repeat, work)[0]
+    seconds = timed(options.repeat, kept(work))[0]
     numbers = _WIDTH + _PATCHES * _PATCH_WIDTH
     return row(
         f"scoring and updating memories of {size:,} rows, all losses",

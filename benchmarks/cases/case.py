@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from reseen.engine.allocation import kept_memory
+
 
 @dataclass(frozen=True)
 class Options:
@@ -61,6 +63,16 @@ def _wait_for_device() -> None:
     """A GPU works on after a call returns: time whole work, not its launch."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def kept(work: Callable[[], Any]) -> Callable[[], None]:
+    """The work with freed memory kept for the next step, as in the training loop."""
+
+    def inside() -> None:
+        with kept_memory():
+            work()
+
+    return inside
 
 
 def timed(repeat: int, *functions: Callable[[], Any]) -> list[list[float]]:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "faiss-cpu", "numba", "timm")
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "faiss-cpu", "numba", "timm", "qdrant-edge-py")
 
 
 def describe(repository: Path, threads: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Adam
 
 import reseen
-from cases.case import Case, Options, row, timed
+from cases.case import Case, Options, kept, row, timed
 from reseen.data.toy import draw_crowd
 from reseen.engine.console import RunView
 from reseen.engine.extract import extract
@@ -41,8 +41,13 @@ def _run(options: Options) -> dict[str, Any]:
         training = prepare(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
         whole = pipeline(training, iterations)
         bare = _bare(training, iterations)
-        seconds, bare_seconds, grouped_seconds, plain_seconds = timed(
-            options.repeat, whole, bare, _with_norm(16, training), _with_norm(None, training)
+        seconds, bare_seconds, grouped_seconds, plain_seconds, given_back_seconds = timed(
+            options.repeat,
+            whole,
+            kept(bare),
+            kept(_with_norm(16, training)),
+            kept(_with_norm(None, training)),
+            steps(training, iterations),
         )
     images = recipe.method.sampler.batch_size * iterations
     return {
@@ -56,6 +61,13 @@ def _run(options: Options) -> dict[str, Any]:
                 goal_met=None if options.quick else median(bare_seconds) / median(seconds) >= GOAL,
             ),
             row(
+                "training that keeps freed memory",
+                seconds,
+                against="the same with memory given back to the system at every step, as glibc does",
+                against_seconds=given_back_seconds,
+                limit="as fast as without any page fault; depends on the system, see docs/speed.md",
+            ),
+            row(
                 "the same network with group-fixed batch norm (16 of 64)",
                 grouped_seconds,
                 against="with plain batch norm",
@@ -67,7 +79,12 @@ def _run(options: Options) -> dict[str, Any]:
 
 
 def pipeline(training: Training, iterations: int) -> Callable[[], None]:
-    """A function that trains so many batches of a round; clustering is done before."""
+    """A function that trains so many batches of a round as the loop does; clustering is done before."""
+    return kept(steps(training, iterations))
+
+
+def steps(training: Training, iterations: int) -> Callable[[], None]:
+    """The same with memory given back to the system whenever it is freed."""
     features = extract(training.encoder, training.crops, training.fabric.device)
 
     plan = training.method.begin_round(features, iterations)  # clustering is a round's work, not a step's

@@ -77,6 +77,11 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     )
     sure = ("--method.hierarchy.share", "0.0738", "--method.drop-doubtful", "true")
     arms.append(Arm("sphere-contrast-sure", "fewer clusters, and doubtful crops sit out", sure, contrast))
+    for share in ("0.065", "0.08"):
+        text = f"hierarchical clusters under contrast, share {share} merged per step"
+        arms.append(
+            Arm(f"sphere-contrast-share-{share}", text, ("--method.hierarchy.share", share), contrast)
+        )
     plain = ("--method.hierarchy.metric", "sqeuclidean")
     arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
     for regularizer, weight in (("none", "0"), ("size", "0.003")):
@@ -163,6 +168,10 @@ def _patch_arms() -> tuple[Arm, ...]:
 
 _MINI_ARMS = (
     *_ARMS,
+    *(
+        Arm(f"cluster-contrast-eps-{eps}", f"the protocol's recipe, eps {eps}", ("--method.dbscan.eps", eps))
+        for eps in ("0.5", "0.7")
+    ),
     *_hierarchy_arms(),
     Arm("no-centering", "cameras in the sampler alone", ("--method.center-cameras", "false")),
     Arm(

@@ -49,7 +49,7 @@ def test_what_is_forgotten_is_gone_and_noted_without_a_picture_or_path(gallery, 
     found = forget(gallery, Where(clusters=(2,)), "cluster", dry_run=False, cache_dir=cached)
     assert [entry.image for entry in found.entries] == [entry.image for entry in before.entries]
     assert all(entry.thumbnail == b"" for entry in found.entries)
-    assert not [part for part in gallery.store.scan(Where(clusters=(2,)))]
+    assert not list(gallery.store.scan(Where(clusters=(2,))))
     assert [entry.folder.name for entry in cache.entries(cache.cache_folder(cached))] == ["other"]
     assert [line.verified for line in read_ledger(gallery.address)] == [False, True]
     assert forgotten_keys(gallery.address) == {entry.key for entry in before.entries}

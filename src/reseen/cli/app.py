@@ -76,10 +76,33 @@ _COMMANDS = {
         "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
         "person, and with --answers it tells precision and recall from what was answered.",
     ),
+    "index": (
+        "index:index",
+        "Keep the crops of a folder in a gallery that can be searched.\n\n"
+        "Crops that are there are skipped, so the same command goes on after an interruption, takes in new crops, and "
+        "brings clusters up to date.",
+    ),
+    "search": (
+        "search:search",
+        "Find the crops of a gallery that look most like an image.\n\n"
+        "Prints a table, with small pictures where the terminal has colors for them, and writes a page with all "
+        "answers.",
+    ),
+    "forget": (
+        "forget:forget",
+        "Forget crops: their vectors, thumbnails and decoded pixels.\n\n"
+        "Without --yes nothing is changed and you see what would go. The image files themselves are never deleted. "
+        "What was forgotten is noted without a picture, and is not taken in again by `reseen index`.",
+    ),
     "export": (
         "export:export",
         "Write the model to a file that trackers and other programs run.\n\n"
         "ONNX, OpenVINO or torch, in float32 or int8. The file is checked against the run before it takes its place.",
+    ),
+    "view": (
+        "view:view",
+        "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"
+        "Prints an address that works once and opens it. A run is indexed into its own folder first.",
     ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),

@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 
 from reseen.data.views import normalize
+from reseen.engine.allocation import kept_memory
 from reseen.engine.console import Progress, no_progress
 from reseen.engine.crops import Crops
 from reseen.geometry import unit
@@ -108,6 +109,7 @@ def _batches(
     device: torch.device,
     change: Callable[[Images], Images] = lambda images: images,
 ) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"]]]:
-    for start in range(0, len(crops), BATCH):
-        rows = torch.arange(start, min(start + BATCH, len(crops)))
-        yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std)
+    with kept_memory():
+        for start in range(0, len(crops), BATCH):
+            rows = torch.arange(start, min(start + BATCH, len(crops)))
+            yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std)

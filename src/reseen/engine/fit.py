@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from reseen.audit import Parts, clustering_agreement, measure, round_scores, should_stop
 from reseen.data.views import augment
+from reseen.engine.allocation import kept_memory
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
 from reseen.engine.clusters import read_round, write_clusters
 from reseen.engine.console import RunView
@@ -80,7 +81,8 @@ def fit(
         extracted = time.perf_counter()
         plan = training.method.begin_round(features, settings.iterations)
         clustered = time.perf_counter()
-        losses, images = train_round(training, plan, number, view)
+        with kept_memory():
+            losses, images = train_round(training, plan, number, view)
         trained = time.perf_counter()
         rate = learning_rate(settings, number * settings.iterations - 1)
         seconds = (extracted - began, clustered - extracted, trained - clustered)

@@ -94,6 +94,17 @@ class Gallery:
         """Why there are no probabilities; empty where there are."""
         return self._calibrated[1]
 
+    @property
+    def calibration_text(self) -> str:
+        """What the probabilities are, in a sentence; empty where there are none."""
+        found = self.calibration
+        if found is None:
+            return ""
+        return (
+            f"same person: by the audit of the run, of pairs {found.among}; trust {found.trust} ({found.reason}); "
+            f"from a similarity of {found.threshold:.2f} on they are taken for one person"
+        )
+
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
         """The unit vector of an image file, or of the bytes of one.
 

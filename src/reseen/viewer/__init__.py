@@ -1,1 +1,1 @@
-"""The page in the browser: clusters, search, map, rounds, mending and forgetting."""
+"""The page in the browser over a gallery: look at clusters, mend them, search, forget."""

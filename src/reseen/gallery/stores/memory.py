@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float32
 
-from reseen.errors import GalleryError
 from reseen.gallery.entries import Entries, Entry, Hit
 from reseen.gallery.identity import ModelIdentity
 from reseen.gallery.store import Description, check_query
+from reseen.gallery.stores.checks import check_entries
 from reseen.gallery.where import EVERYTHING, Where
 
 
@@ -24,10 +24,7 @@ class MemoryStore:
 
     def add(self, entries: Entries) -> None:
         """Keep entries; one whose key is there replaces the old one."""
-        if entries.vectors.shape[1] != self._model.dimension:
-            raise GalleryError(
-                f"this gallery holds vectors of {self._model.dimension} numbers, got {entries.vectors.shape[1]}"
-            )
+        check_entries(entries, self._model.dimension)
         for entry, vector in zip(entries.entries, entries.vectors, strict=True):
             self._entries[entry.key] = entry, vector.astype(np.float32)
 

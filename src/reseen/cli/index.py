@@ -1,0 +1,58 @@
+"""`reseen index`."""
+
+from pathlib import Path
+
+
+def index(
+    run: Path,
+    *,
+    data: Path,
+    gallery: str,
+    clusters: Path | None = None,
+    thumbnails: bool = True,
+    camera_pattern: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Keep the crops of a folder in a gallery that can be searched.
+
+    Crops that are there are skipped, so the same command goes on after an interruption, takes in new crops, and brings
+    clusters up to date.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        A folder of crops, a manifest, or shards.
+    gallery
+        Where to keep them: a folder, qdrant://HOST:6333/NAME, or postgresql://USER:PASSWORD@HOST/DATABASE.
+    clusters
+        The CSV file of `reseen cluster`, or a clusters.parquet; the run's own where it learned from this folder.
+    thumbnails
+        Keep a small picture of each crop.
+    camera_pattern
+        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+    quiet
+        Show no progress.
+    """
+    from reseen.gallery.index import index_run
+
+    done = index_run(
+        run,
+        data,
+        gallery,
+        clusters=clusters,
+        thumbnails=thumbnails,
+        camera_pattern=camera_pattern,
+        quiet=quiet,
+    )
+    parts = [f"{done.added:,} crops added"]
+    for count, words in (
+        (done.updated, "brought up to date"),
+        (done.present, "there already"),
+        (done.forgotten, "left out, forgotten here"),
+        (done.unreadable, "left out, unreadable"),
+    ):
+        if count:
+            parts.append(f"{count:,} {words}")
+    print(f"{done.address}: {'; '.join(parts)}; {done.count:,} in all")

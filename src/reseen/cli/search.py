@@ -1,0 +1,88 @@
+"""`reseen search`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def search(
+    gallery: str,
+    *images: Path,
+    camera: Annotated[list[str] | None, Parameter(negative=())] = None,
+    after: str | None = None,
+    before: str | None = None,
+    cluster: Annotated[list[int] | None, Parameter(negative=())] = None,
+    top: int = 20,
+    group: bool = False,
+    rerank: bool = False,
+    together: bool = False,
+    run: Path | None = None,
+    json: Path | None = None,
+    sheet: Path = Path("search.html"),
+    pictures: bool = True,
+) -> None:
+    """Find the crops of a gallery that look most like an image.
+
+    Prints a table, with small pictures where the terminal has colors for them, and writes a page with all answers.
+
+    Parameters
+    ----------
+    gallery
+        The address that `reseen index` filled.
+    images
+        One or more image files, each of one person.
+    camera
+        Only this camera; may be given again.
+    after
+        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+    before
+        Only before this time.
+    cluster
+        Only this cluster; may be given again.
+    top
+        Answers per image.
+    group
+        Of each tracklet only its best crop.
+    rerank
+        Rank the first hundred anew by the neighbors that they share.
+    together
+        The images show one person: search once, with their mean.
+    run
+        Where the model's run is now, when it has moved since the gallery was made.
+    json
+        Also write the answers to this file.
+    sheet
+        The page to write.
+    pictures
+        Show small pictures in the terminal.
+    """
+    from rich.console import Console
+
+    from reseen.errors import SettingsError
+    from reseen.gallery.answers import ask, write_json
+    from reseen.gallery.conditions import typed_condition
+    from reseen.gallery.contact_sheet import write_sheet
+    from reseen.gallery.gallery import open_gallery
+    from reseen.gallery.terminal import answer_table, thumbnail_row
+
+    if not images:
+        raise SettingsError("no image to search with; name one or more image files after the gallery")
+    if top < 1:
+        raise SettingsError(f"--top {top}: ask for at least 1 answer")
+    console = Console(highlight=False)
+    with open_gallery(gallery, run) as opened:
+        described = opened.store.describe()
+        where = typed_condition(camera, after, before, cluster, list(described.cameras))
+        asked = ask(opened, images, top, where, group_tracklets=group, rerank=rerank, together=together)
+        for answers in asked:
+            if pictures:
+                row = thumbnail_row(console, answers)
+                if row is not None:
+                    console.print(row)
+            console.print(answer_table(answers))
+        console.print(opened.why_uncalibrated or opened.calibration_text, soft_wrap=True, style="dim")
+        page = write_sheet(sheet, opened, described.count, asked)
+    if json is not None:
+        print(f"Answers written to {write_json(json, opened, asked)}")
+    print(f"Open {page.resolve()} in a browser")

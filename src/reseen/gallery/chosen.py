@@ -1,0 +1,59 @@
+"""Which entries somebody means who asks to forget."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.errors import GalleryError, SettingsError
+from reseen.gallery.forget import By
+from reseen.gallery.gallery import Gallery
+from reseen.gallery.where import Where
+
+_FETCH = 1000
+
+
+def chosen(
+    gallery: Gallery,
+    images: Sequence[str] | None,
+    clusters: Sequence[int] | None,
+    like: str | Path | bytes | None,
+    threshold: float | None = None,
+) -> tuple[By, Where]:
+    """The condition for crops by path, by cluster, or by likeness to an image; exactly one must be given.
+
+    Raises:
+        SettingsError: none or several ways to choose, a threshold beside another way, or outside -1 to 1.
+        GalleryError: likeness without a threshold, where the run has no audit.
+        DataError: `like` is no usable image.
+    """
+    if sum(bool(way) for way in (images, clusters, like)) != 1:
+        raise SettingsError("say what to forget in one way: --image, --cluster or --like")
+    if threshold is not None and (not like or not -1 <= threshold <= 1):
+        raise SettingsError(f"--threshold {threshold}: a cosine from -1 to 1, beside --like")
+    if images:
+        return "image", Where(images=tuple(images))
+    if clusters:
+        return "cluster", Where(clusters=tuple(clusters))
+    assert like
+    return "like", Where(keys=like_keys(gallery, like, threshold))
+
+
+def like_keys(gallery: Gallery, like: str | Path | bytes, threshold: float | None) -> tuple[str, ...]:
+    """Keys of all entries at least as similar to an image as a threshold; that of the audit where none is given.
+
+    Raises:
+        GalleryError: no threshold is given and the run has no audit.
+        DataError: it is no usable image.
+    """
+    if threshold is None:
+        if gallery.calibration is None:
+            raise GalleryError(
+                f"no threshold to tell who is like the image ({gallery.why_uncalibrated}); make an audit with "
+                "`reseen audit`, or give --threshold"
+            )
+        threshold = gallery.calibration.threshold
+    vector, wanted = gallery.embed(like), _FETCH
+    while True:
+        hits = gallery.store.search(vector, wanted)
+        if len(hits) < wanted or hits[-1].similarity < threshold:
+            return tuple(hit.entry.key for hit in hits if hit.similarity >= threshold)
+        wanted *= 4

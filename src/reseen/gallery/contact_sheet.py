@@ -1,0 +1,78 @@
+"""The page of a search, to keep or to hand on: one file with all pictures in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
+from reseen.data.source import Source
+from reseen.evaluate.report.answers import AnswersContent, FoundCrop, Search, write_answers_page
+from reseen.gallery.answers import Answers
+from reseen.gallery.gallery import Gallery, Match
+from reseen.gallery.moments import format_moment
+from reseen.gallery.thumbnail import HEIGHT, shrink
+
+
+def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answers]) -> Path:
+    """Write searches in a gallery of `count` entries to an HTML file.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    threshold = None if gallery.calibration is None else gallery.calibration.threshold
+    searches = [
+        Search(
+            answers.title,
+            [_query(image) for image in answers.images],
+            [_found(match, threshold) for match in answers.matches],
+        )
+        for answers in asked
+    ]
+    searched = sum(len(answers.images) for answers in asked)
+    content = AnswersContent(
+        "Who looks like this?",
+        f"{searched} {'image' if searched == 1 else 'images'} searched for among {count:,} crops.",
+        searches,
+        {
+            "gallery": gallery.address,
+            "model": gallery.model.name,
+            "same person": gallery.why_uncalibrated or gallery.calibration_text,
+        },
+    )
+    write_answers_page(file.expanduser(), content)
+    return file.expanduser()
+
+
+def _found(match: Match, threshold: float | None) -> FoundCrop:
+    entry = match.entry
+    known = [
+        entry.camera and f"camera {entry.camera}",
+        format_moment(entry.time),
+        None if entry.cluster is None or entry.cluster < 0 else f"cluster {entry.cluster}",
+        f"{match.frames} crops" if match.frames > 1 else "",
+        entry.image.rpartition("/")[2],
+    ]
+    likely = "" if match.probability is None else f" · {match.probability:.0%}"
+    return FoundCrop(
+        _decoded(entry.thumbnail),
+        f"{match.similarity:.2f}{likely}",
+        [line for line in known if line],
+        threshold is not None and match.similarity >= threshold,
+    )
+
+
+def _query(image: str) -> UInt8[np.ndarray, "h w 3"]:
+    try:
+        with quiet_pillow():
+            return _decoded(shrink(read_bytes(Source(Path(image).expanduser()))))
+    except UnreadableError:
+        return _decoded(b"")
+
+
+def _decoded(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """Pixels of a thumbnail; gray where there is none."""
+    if not thumbnail:
+        return np.full((HEIGHT, HEIGHT // 2, 3), 160, dtype=np.uint8)
+    return decode(thumbnail)

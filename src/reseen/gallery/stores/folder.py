@@ -1,0 +1,150 @@
+"""The folder of an embedded gallery: its card, its lock, its room on the disk."""
+
+import fcntl
+import json
+import os
+import shutil
+from pathlib import Path
+
+from reseen.errors import GalleryError, StorageError
+from reseen.files import make_folder, storage_error, write_text
+from reseen.gallery.identity import ModelIdentity
+
+_CARD = "gallery.json"
+_LOCK = "lock"
+_DATA = "data"
+_CLEANING = "cleaning"
+_JOURNAL = "journal"
+_FORMAT = 1
+_SPARE = 256 * 2**20
+
+
+class GalleryFolder:
+    """A folder that one process holds at a time.
+
+        gallery.json   which engine keeps it, and which model made it
+        lock           held while a process has the gallery open; names that process
+        cleaning       there while deleted entries still have bytes in the engine's files
+        journal        entries about to replace others
+        data/          the engine's files
+
+    Raises:
+        GalleryError: there is no gallery and none is to be made; its card cannot be read; another process holds it.
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, engine: str, model: ModelIdentity | None, create: bool) -> None:
+        self.path = path
+        self.data = path / _DATA
+        self.journal = path / _JOURNAL
+        self._engine = engine
+        self.new = not (path / _CARD).is_file()
+        if self.new:
+            self._refuse_what_is_none(create and model is not None)
+            make_folder(path)
+        self._descriptor = self._hold()
+        try:
+            if self.new and model is not None:
+                shutil.rmtree(self.data, ignore_errors=True)  # of a process killed while it made the gallery
+                self.model = model
+            else:
+                self.model = self._read_card()
+        except BaseException:
+            self.release()
+            raise
+
+    def write_card(self) -> None:
+        """Make the folder a gallery: the last step of making one."""
+        card = {"format": _FORMAT, "engine": self._engine, "model": self.model.to_json()}
+        write_text(self.path / _CARD, json.dumps(card, indent=2) + "\n")
+
+    @property
+    def cleaning(self) -> bool:
+        """Whether bytes of deleted entries may be left in the engine's files."""
+        return (self.path / _CLEANING).exists()
+
+    def begin_cleaning(self) -> None:
+        """Remember, through a crash too, that bytes of deleted entries may be left."""
+        write_text(
+            self.path / _CLEANING,
+            "Deleted entries still have bytes in data/; opening the gallery removes them.\n",
+        )
+
+    def end_cleaning(self) -> None:
+        """Forget it."""
+        (self.path / _CLEANING).unlink(missing_ok=True)
+
+    def need_room(self, wanted: int, purpose: str) -> None:
+        """Raise StorageError where less than `wanted` bytes and a reserve are free.
+
+        Asked for before anything is written: engines write through memory maps, and the system kills a process that
+        fills one on a full disk.
+        """
+        free = shutil.disk_usage(self.path).free
+        if free < wanted + _SPARE:
+            raise StorageError(
+                f"{self.path}: {purpose} needs {(wanted + _SPARE) / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free; "
+                "free some space and give the command again, nothing is lost"
+            )
+
+    def size(self) -> int:
+        """Bytes that the engine's files take on the disk."""
+        return sum(file.stat().st_blocks * 512 for file in self.data.rglob("*") if file.is_file())
+
+    def release(self) -> None:
+        """Let go of the folder; a second time does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _refuse_what_is_none(self, create: bool) -> None:
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            if not create:
+                raise GalleryError(f"{self.path}: there is no gallery; make one with `reseen index`")
+            return
+        if not self.path.is_dir():
+            raise GalleryError(f"{self.path}: this is a file, and a gallery is a folder; give another place")
+        names = {entry.name for entry in self.path.iterdir()}
+        if not names <= {_LOCK, _DATA}:
+            raise GalleryError(
+                f"{self.path}: this folder holds other files ({min(names - {_LOCK, _DATA})}, ...) and is no gallery; "
+                "give that of a gallery, or a new one"
+            )
+        if not create:
+            raise GalleryError(
+                f"{self.path}: a gallery was begun here and never made; make it with `reseen index`"
+            )
+
+    def _hold(self) -> int | None:
+        try:
+            descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise storage_error(self.path / _LOCK, error) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise GalleryError(
+                f"{self.path}: another process (number {holder}) has this gallery open; close it first. For several "
+                "processes at once keep the gallery in Qdrant or PostgreSQL"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
+        return descriptor
+
+    def _read_card(self) -> ModelIdentity:
+        path = self.path / _CARD
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+            found, engine, model = card["format"], card["engine"], card["model"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise GalleryError(
+                f"{path}: cannot be read ({error}); index the crops into a new gallery"
+            ) from None
+        if found != _FORMAT or engine != self._engine:
+            raise GalleryError(
+                f"{path}: kept by {engine} in format {found}, and this reseen reads {self._engine} in format {_FORMAT}"
+                "; use the reseen that made it, or index the crops into a new gallery"
+            )
+        return ModelIdentity.from_json(model)

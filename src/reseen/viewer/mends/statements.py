@@ -1,0 +1,68 @@
+"""What all mends together say of pairs of crops. Where two contradict each other, the later one holds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from reseen.viewer.mends.edit import Edit
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Pairs of keys, free of contradiction: nothing that links make one is also kept apart."""
+
+    same: tuple[tuple[str, str], ...]
+    different: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.same) + len(self.different)
+
+
+def statements(edits: Sequence[Edit], known: Iterable[str]) -> Statements:
+    """What mends say of the crops in `known`, in the order it was said."""
+    here = set(known)
+    people = _People()
+    same: list[tuple[str, str]] = []
+    different: list[tuple[str, str]] = []
+    for edit in reversed(edits):
+        for first, second in reversed(edit.different):
+            if first in here and second in here and people.part(first, second):
+                different.append((first, second))
+        for group in edit.same:
+            present = [key for key in group if key in here]
+            same += [(first, second) for first, second in pairwise(present) if people.join(first, second)]
+    return Statements(tuple(dict.fromkeys(reversed(same))), tuple(dict.fromkeys(reversed(different))))
+
+
+class _People:
+    """Crops joined to people, and people who are not each other."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+        self._others: dict[str, set[str]] = {}
+
+    def join(self, first: str, second: str) -> bool:
+        """Make two crops one person, unless that contradicts what is known."""
+        one, other = self._root(first), self._root(second)
+        if one == other:
+            return True
+        if any(self._root(key) == other for key in self._others.get(one, ())):
+            return False
+        self._above[one] = other
+        self._others.setdefault(other, set()).update(self._others.pop(one, ()))
+        return True
+
+    def part(self, first: str, second: str) -> bool:
+        """Make two crops different people, unless they are known to be one."""
+        one, other = self._root(first), self._root(second)
+        if one == other:
+            return False
+        self._others.setdefault(one, set()).add(second)
+        self._others.setdefault(other, set()).add(first)
+        return True
+
+    def _root(self, key: str) -> str:
+        while key in self._above:
+            self._above[key] = self._above.get(self._above[key], self._above[key])
+            key = self._above[key]
+        return key

@@ -1,0 +1,96 @@
+"""What the buttons of all pages do to clusters, and back to the page they were on."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from reseen.viewer.collection import NOISE
+from reseen.viewer.mends.mender import Mender, MendError
+from reseen.viewer.notes import Note
+from reseen.viewer.show import ThisMender
+
+router = APIRouter(include_in_schema=False)
+
+_LOCAL = re.compile(r"/[a-z0-9][a-z0-9/-]*")
+"""A path of this viewer."""
+
+
+@router.post("/mend")
+def mend(
+    request: Request,
+    mender: ThisMender,
+    do: Annotated[str, Form(max_length=40)],
+    version: Annotated[int, Form()],
+    back: Annotated[str, Form(max_length=2000)] = "/clusters",
+    crops: Annotated[list[str] | None, Form()] = None,
+    clusters: Annotated[list[int] | None, Form()] = None,
+    to: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Do what a button says: its first word, and a cluster where one follows."""
+    try:
+        cluster = _act(mender, do, version, crops or [], clusters or [], to)
+    except MendError as error:
+        return _leave(request, back, Note(str(error), bad=True), None)
+    return _leave(request, back, _said(mender, do), cluster)
+
+
+def _said(mender: Mender, do: str) -> Note:
+    if do == "undo":
+        return Note(f"Undone: {mender.undone[-1].words}.")
+    words = mender.done[-1].words
+    return Note(f"{words[:1].upper()}{words[1:]}.", can_undo=True)
+
+
+def _act(mender: Mender, do: str, version: int, crops: list[str], clusters: list[int], to: str) -> int | None:
+    """Mend, and return the cluster to go to where the page's own is gone."""
+    word, _, number = do.partition(" ")
+    number = number or to
+    match word:
+        case "merge":
+            return mender.merge(version, clusters)
+        case "split":
+            mender.split(version, crops)
+        case "move":
+            return mender.move(version, crops, _number(number))
+        case "out":
+            mender.move(version, crops, NOISE)
+        case "same":
+            mender.same(version, crops)
+        case "different":
+            mender.different(version, crops)
+        case "apart":
+            mender.apart(version, clusters)
+        case "stays":
+            mender.stays(version, crops[0] if crops else "", _number(number))
+        case "undo":
+            mender.undo(version)
+        case "redo":
+            mender.redo(version)
+        case _:
+            raise MendError(f"there is no mend called {word}")
+    return None
+
+
+def _number(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise MendError("give the number of a cluster to move to")
+    return int(text)
+
+
+def _leave(request: Request, back: str, note: Note, cluster: int | None) -> Response:
+    """To the page the button was on; where that was of a cluster that is gone, to the one that took its crops."""
+    parts = urlsplit(back)
+    path = parts.path if _LOCAL.fullmatch(parts.path) else "/clusters"
+    head, _, number = path.rpartition("/")
+    if (
+        head == "/clusters"
+        and number.isdecimal()
+        and int(number) not in request.app.state.viewer.now.clusters
+    ):
+        path = "/clusters" if cluster is None else f"/clusters/{cluster}"
+    name = request.app.state.notes.leave(note)
+    query = "&".join(part for part in (parts.query, f"said={name}") if part)
+    return RedirectResponse(urlunsplit(("", "", path, query, "")), 303)

@@ -1,0 +1,142 @@
+"""Forget somebody: choose, look at what would go, confirm."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from starlette.datastructures import FormData
+
+from reseen.errors import DataError, ReseenError, SettingsError
+from reseen.viewer.forgetting import (
+    Plan,
+    Plans,
+    carry_out,
+    plan_cluster,
+    plan_crop,
+    plan_like,
+    rehearse,
+    without,
+)
+from reseen.viewer.pages.map import TheseMaps
+from reseen.viewer.show import ThisViewer, show
+from reseen.viewer.uploads import SentForm, sent_image
+from reseen.viewer.viewer import Snapshot, Viewer
+
+router = APIRouter(include_in_schema=False)
+
+_SHOWN = 400
+"""Thumbnails of a plan; more are counted only."""
+
+
+def _plans(request: Request) -> Plans:
+    return request.app.state.plans
+
+
+ThesePlans = Annotated[Plans, Depends(_plans)]
+"""A parameter of this type is the plans of the viewer that a request is for."""
+
+
+@router.get("/forget")
+def page(request: Request, viewer: ThisViewer, key: str = "", cluster: str = "") -> Response:
+    """Choose; a crop or a cluster may come from another page."""
+    return _choose(request, viewer, key, cluster)
+
+
+@router.post("/forget")
+async def look(request: Request, viewer: ThisViewer, plans: ThesePlans, form: SentForm) -> Response:
+    """What would go. Nothing goes yet."""
+    try:
+        plan = await _plan(viewer, viewer.now, form)
+        rehearsal = await run_in_threadpool(rehearse, viewer, plan)
+    except DataError as error:
+        return _choose(request, viewer, problem=f"This image cannot be used: {error}.")
+    except ReseenError as error:
+        return _choose(request, viewer, problem=str(error))
+    viewer.thumbnails.warm(plan.keys[:_SHOWN])
+    return show(
+        request,
+        "forget_look.html.j2",
+        plan=plan,
+        token=plans.add(plan),
+        shown=_SHOWN,
+        rehearsal=rehearsal,
+        now=viewer.now,
+    )
+
+
+@router.post("/forget/confirm")
+async def confirm(
+    request: Request, viewer: ThisViewer, plans: ThesePlans, maps: TheseMaps, form: SentForm
+) -> Response:
+    """Forget what was looked at."""
+    plan = plans.take(str(form.get("plan", "")))
+    if plan is None:
+        return _choose(
+            request, viewer, problem="That was done already, or too long ago to be sure; choose again."
+        )
+    plan = without(plan, (str(key) for key in form.getlist("keep")))
+    if not plan.keys or form.get("sure") != "yes":
+        return _choose(
+            request, viewer, problem="Nothing was forgotten, as nothing was left to forget or confirmed."
+        )
+    try:
+        done = await run_in_threadpool(carry_out, viewer, maps, plan)
+    except ReseenError as error:
+        return _choose(request, viewer, problem=str(error))
+    return show(request, "forget_done.html.j2", plan=plan, done=done)
+
+
+async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> Plan:
+    by = form.get("by")
+    key = str(form.get("key") or "")
+    if by == "image":
+        return plan_crop(now, key, str(form.get("path") or "").strip())
+    if by == "cluster":
+        return plan_cluster(now, int(_number(form, "cluster")))
+    if by != "like":
+        raise SettingsError("say what to forget: a crop, a cluster, or everybody like an image")
+    similarity = _number(form, "similarity")
+    image = await sent_image(form)
+    if image is not None:
+        vector = await run_in_threadpool(_embed, viewer, image)
+        return plan_like(
+            now, vector, similarity, f"Similarity {similarity:g} or more with the image that was sent"
+        )
+    if key not in now.collection.rows:
+        raise SettingsError("choose an image of the person")
+    vector = now.collection.vectors[now.collection.rows[key]].astype(np.float32)
+    return plan_like(
+        now, vector, similarity, f"Similarity {similarity:g} or more with the crop that was chosen"
+    )
+
+
+def _embed(viewer: Viewer, image: bytes) -> np.ndarray:
+    with viewer.lock:
+        return viewer.gallery.embed(image)
+
+
+def _number(form: FormData, name: str) -> float:
+    text = str(form.get(name) or "").strip()
+    try:
+        return float(text) if name == "similarity" else int(text)
+    except ValueError:
+        raise SettingsError(f"{name}: a number is needed, found '{text[:80]}'") from None
+
+
+def _choose(
+    request: Request, viewer: Viewer, key: str = "", cluster: str = "", problem: str = ""
+) -> Response:
+    now = viewer.now
+    calibration = viewer.gallery.calibration
+    return show(
+        request,
+        "forget.html.j2",
+        status=422 if problem else 200,
+        key=key if key in now.collection.rows else "",
+        cluster=cluster if cluster.isdecimal() else "",
+        problem=problem,
+        threshold=None if calibration is None else calibration.threshold,
+        now=now,
+    )

@@ -1,0 +1,70 @@
+// Points by cells of a grid, so that the nearest one is found without looking at all of them.
+
+const PER_CELL = 4;
+
+export class Grid {
+  // places: Float32Array of x y pairs within -1 to 1.
+  constructor(places) {
+    this.places = places;
+    const count = places.length / 2;
+    this.side = Math.max(1, Math.min(1024, Math.ceil(Math.sqrt(count / PER_CELL))));
+    const cells = new Uint32Array(count);
+    this.start = new Uint32Array(this.side * this.side + 1);
+    for (let i = 0; i < count; i += 1) {
+      cells[i] = this.#column(places[2 * i]) + this.side * this.#column(places[2 * i + 1]);
+      this.start[cells[i] + 1] += 1;
+    }
+    for (let cell = 0; cell < this.side * this.side; cell += 1) this.start[cell + 1] += this.start[cell];
+    this.order = new Uint32Array(count);
+    const next = this.start.slice();
+    for (let i = 0; i < count; i += 1) this.order[next[cells[i]]++] = i;
+  }
+
+  // The point nearest to a place within a reach, among those that are wanted; -1 where there is none.
+  nearest(x, y, reach, wanted = () => true) {
+    let best = -1;
+    let least = reach * reach;
+    this.#inside(x - reach, x + reach, y - reach, y + reach, (i) => {
+      const distance = (this.places[2 * i] - x) ** 2 + (this.places[2 * i + 1] - y) ** 2;
+      if ((distance < least || (distance === least && i < best) || (best < 0 && distance <= least)) && wanted(i)) {
+        best = i;
+        least = distance;
+      }
+    });
+    return best;
+  }
+
+  // The points inside a closed line, given as [[x, y], ...], by the rule of even and odd crossings.
+  within(line, wanted = () => true) {
+    const found = [];
+    if (line.length < 3) return found;
+    const xs = line.map(([x]) => x);
+    const ys = line.map(([, y]) => y);
+    this.#inside(Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys), (i) => {
+      if (wanted(i) && surrounds(line, this.places[2 * i], this.places[2 * i + 1])) found.push(i);
+    });
+    return found.sort((a, b) => a - b);
+  }
+
+  #column(value) {
+    return Math.min(this.side - 1, Math.max(0, Math.floor(((value + 1) / 2) * this.side)));
+  }
+
+  #inside(left, right, bottom, top, visit) {
+    for (let row = this.#column(bottom); row <= this.#column(top); row += 1) {
+      const from = this.start[row * this.side + this.#column(left)];
+      const to = this.start[row * this.side + this.#column(right) + 1];
+      for (let place = from; place < to; place += 1) visit(this.order[place]);
+    }
+  }
+}
+
+function surrounds(line, x, y) {
+  let inside = false;
+  for (let i = 0, j = line.length - 1; i < line.length; j = i++) {
+    const [ax, ay] = line[i];
+    const [bx, by] = line[j];
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+  }
+  return inside;
+}

@@ -1,0 +1,91 @@
+// Keys: an element with data-key="m" is clicked (or focused, if it is a field) when m is pressed; "g c" is g, then c.
+// data-help says what it does on the sheet of keys. Arrows move the focus among the items of [data-arrows].
+
+let first = "";
+let timer = 0;
+
+const typing = (element) => element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+const shown = (element) => !element.disabled && element.getClientRects().length > 0;
+const open = () => document.querySelector("dialog[open]");
+
+function act(element) {
+  if (element.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) element.focus();
+  else element.click();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
+  if (event.key.startsWith("Arrow")) {
+    arrow(event);
+    return;
+  }
+  const pressed = first ? `${first} ${event.key}` : event.key;
+  clearTimeout(timer);
+  first = "";
+  const scope = open() || document;
+  const found = [...scope.querySelectorAll("[data-key]")].find((one) => one.dataset.key === pressed && shown(one));
+  if (found) {
+    event.preventDefault();
+    act(found);
+  } else if ([...scope.querySelectorAll("[data-key]")].some((one) => one.dataset.key.startsWith(`${pressed} `))) {
+    first = pressed;
+    timer = setTimeout(() => (first = ""), 1200);
+  }
+});
+
+function arrow(event) {
+  const list = event.target.closest("[data-arrows]");
+  if (!list) return;
+  const items = [...list.querySelectorAll(list.dataset.arrows)].filter(shown);
+  const here = items.indexOf(event.target.closest(list.dataset.arrows));
+  if (here < 0) return;
+  event.preventDefault();
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const next = step ? items[here + step] : beyond(items, here, event.key === "ArrowDown" ? 1 : -1);
+  next?.focus();
+}
+
+// The item of the next row above or below that is nearest across.
+function beyond(items, here, way) {
+  const middle = (item) => item.getBoundingClientRect().left + item.getBoundingClientRect().width / 2;
+  const top = (item) => item.getBoundingClientRect().top;
+  const others = items.filter((item) => (top(item) - top(items[here])) * way > 4);
+  if (!others.length) return null;
+  const row = others.reduce((best, item) => ((top(item) - top(best)) * way < 0 ? item : best));
+  const level = others.filter((item) => Math.abs(top(item) - top(row)) <= 4);
+  return level.reduce((best, item) =>
+    Math.abs(middle(item) - middle(items[here])) < Math.abs(middle(best) - middle(items[here])) ? item : best,
+  );
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.opens);
+    if (dialog.id === "help") fill(dialog.querySelector("dl"));
+    dialog.showModal();
+  } else if (event.target.matches("dialog")) {
+    event.target.close();
+  }
+});
+
+function fill(list) {
+  const lines = new Map();
+  for (const one of document.querySelectorAll("[data-key][data-help]")) {
+    if (!one.closest("dialog")) lines.set(one.dataset.key, one.dataset.help);
+  }
+  for (const one of document.querySelectorAll("[data-arrows-help]")) lines.set("← → ↑ ↓", one.dataset.arrowsHelp);
+  lines.set("Tab", "Next link or button");
+  list.replaceChildren(
+    ...[...lines].flatMap(([key, help]) => {
+      const term = document.createElement("dt");
+      term.append(...key.split(" ").map((part) => Object.assign(document.createElement("kbd"), { textContent: part })));
+      return [term, Object.assign(document.createElement("dd"), { textContent: help })];
+    }),
+  );
+}
+
+document.addEventListener("click", (event) => {
+  const closer = event.target.closest("[data-closes]");
+  if (closer) document.getElementById(closer.dataset.closes).replaceChildren();
+});

@@ -1,0 +1,223 @@
+// The map page: points from the server, colors, pointing, the lasso.
+
+import { Chosen } from "./chosen.js";
+import { groupsOf, legend, paint } from "./coloring.js";
+import { searchFor } from "./facts.js";
+import { listen } from "./gestures.js";
+import { Grid } from "./grid.js";
+import { fetchPoints, keyOf } from "./points.js";
+import { NoWebGl, Scatter } from "./scatter.js";
+import { Tip } from "./tip.js";
+import { View } from "./view.js";
+
+const REACH = 14;
+const FEWER = [[2000, 9], [10000, 7], [40000, 5]];
+
+const map = document.getElementById("map");
+function begin() {
+  const stage = map.querySelector(".stage");
+  const view = new View();
+  let scatter;
+  try {
+    scatter = new Scatter(map.querySelector("canvas"), view);
+  } catch (error) {
+    if (!(error instanceof NoWebGl)) throw error;
+    tell(stage, "This browser offers no WebGL 2, which draws the map. Turn it on, or use another browser; other pages need none.");
+    if (error.message) console.error(error.message);
+    return;
+  }
+  new MapPage(stage, view, scatter).load();
+}
+
+function tell(stage, words) {
+  const wait = stage.querySelector(".wait");
+  wait.hidden = false;
+  wait.classList.add("failed");
+  wait.replaceChildren(Object.assign(document.createElement("p"), { textContent: words }));
+}
+
+class MapPage {
+  constructor(stage, view, scatter) {
+    Object.assign(this, { stage, view, scatter, points: null, only: null, at: -1, byKeys: false });
+    this.cameras = JSON.parse(map.dataset.cameras);
+    this.tip = new Tip(stage);
+    this.path = stage.querySelector("path");
+    this.chosen = new Chosen(document.getElementById("chosen"), () => this.#trace([]));
+    this.loop = [];
+    scatter.drawn = () => this.#follow();
+    new ResizeObserver(() => scatter.resize()).observe(stage);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    document.getElementById("map-tools").addEventListener("change", ({ target }) => this.#change(target.name));
+    this.#buttons();
+    this.#gestures();
+  }
+
+  #value(name) {
+    return document.querySelector(`#map-tools input[name=${name}]:checked`).value;
+  }
+
+  async load() {
+    this.asked?.abort();
+    this.asked = new AbortController();
+    const wait = this.stage.querySelector(".wait");
+    const bar = wait.querySelector("progress");
+    wait.hidden = false;
+    try {
+      const points = await fetchPoints(this.#value("layout"), (share) => (bar.value = share), this.asked.signal);
+      wait.hidden = true;
+      this.#take(points);
+    } catch (error) {
+      if (error.name !== "AbortError") tell(this.stage, `The points did not come: ${error.message}. Is the viewer still running?`);
+    }
+  }
+
+  #take(points) {
+    this.points = points;
+    this.grid = new Grid(points.places);
+    this.view.bounds = boundsOf(points.places);
+    this.view.reset();
+    this.#trace([]);
+    this.tip.hide();
+    this.paint(true);
+    map.dataset.ready = this.#value("layout");
+  }
+
+  paint(fresh = false) {
+    if (!this.points) return;
+    const by = this.#value("color");
+    const groups = groupsOf(this.points, by, this.cameras);
+    const { painted, order } = paint(groups, this.only);
+    this.numbers = groups.numbers;
+    if (fresh) this.scatter.show(this.points.places, painted, order);
+    else this.scatter.paint(painted, order);
+    legend(map.querySelector(".legend"), groups, by, this.only, (number) => {
+      this.only = number;
+      this.paint();
+    });
+  }
+
+  #change(name) {
+    if (name === "layout") this.load();
+    if (name === "color") {
+      this.only = null;
+      this.paint();
+    }
+    const address = `/map?layout=${this.#value("layout")}&color=${this.#value("color")}`;
+    if (name !== "drag") history.replaceState({}, "", address);
+    this.stage.classList.toggle("drawing", this.#value("drag") === "lasso");
+  }
+
+  #wanted = (index) => this.only === null || this.numbers[index] === this.only;
+
+  // After every drawing: points grow with the zoom, the card and the lasso stay where their places are.
+  #follow() {
+    if (!this.points) return;
+    const few = FEWER.find(([most]) => this.points.count <= most)?.[1] ?? 3.2;
+    const room = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
+    const size = Math.min(16, few * room * Math.max(1, this.view.zoom) ** 0.35);
+    if (size !== this.scatter.size) {
+      this.scatter.size = size;
+      this.scatter.draw();
+    }
+    if (this.byKeys) this.#pointAt(this.view.width / 2, this.view.height / 2, true);
+    else if (this.at >= 0 && this.tip.key) this.tip.move(...this.#pixelsOf(this.at));
+    this.#outline();
+  }
+
+  #pixelsOf(index) {
+    return this.view.toPixels(this.points.places[2 * index], this.points.places[2 * index + 1]);
+  }
+
+  #pointAt(across, down, stays = false) {
+    if (!this.points) return -1;
+    const [x, y] = this.view.toPlace(across, down);
+    this.at = this.grid.nearest(x, y, (stays ? 3 : 1) * (REACH / this.view.unit), this.#wanted);
+    if (this.at < 0) this.tip.hide();
+    else this.tip.show(keyOf(this.points, this.at), ...this.#pixelsOf(this.at), stays);
+    this.stage.classList.toggle("pointing", this.at >= 0 && !stays);
+    return this.at;
+  }
+
+  #gestures() {
+    const aim = this.stage.querySelector(".aim");
+    const keys = (on) => {
+      this.byKeys = on;
+      aim.hidden = !on;
+    };
+    listen(this.scatter.canvas, {
+      drawing: () => this.#value("drag") === "lasso",
+      pan: (across, down) => this.#moved(() => this.view.pan(across, down)),
+      zoom: (factor, across, down) => this.#moved(() => this.view.zoomAt(factor, across, down)),
+      reset: () => this.#moved(() => this.view.reset()),
+      point: (across, down) => {
+        keys(false);
+        this.next = [across, down];
+        requestAnimationFrame(() => {
+          if (this.next) this.#pointAt(...this.next);
+          this.next = null;
+        });
+      },
+      leave: () => {
+        if (!this.byKeys && !this.tip.box.classList.contains("stays")) this.tip.hide();
+        this.next = null;
+      },
+      press: (across, down, touch) => {
+        keys(false);
+        const found = this.#pointAt(across, down, touch);
+        if (found >= 0 && !touch) location.assign(searchFor(keyOf(this.points, found)));
+      },
+      key: (event) => {
+        keys(event.key !== "Escape");
+        if (event.key === "Escape") this.tip.hide();
+        if (event.key === "Enter" && this.at >= 0) location.assign(searchFor(keyOf(this.points, this.at)));
+        this.scatter.draw();
+      },
+      line: (pixels, finished) => {
+        this.#trace(pixels.map(([across, down]) => this.view.toPlace(across, down)));
+        if (finished) this.#gather();
+      },
+    });
+    this.scatter.canvas.addEventListener("blur", () => keys(false));
+  }
+
+  #moved(change) {
+    change();
+    this.scatter.draw();
+  }
+
+  #buttons() {
+    const on = (id, act) => document.getElementById(id).addEventListener("click", () => this.#moved(act));
+    on("nearer", () => this.view.zoomAt(1.6));
+    on("farther", () => this.view.zoomAt(1 / 1.6));
+    on("whole", () => this.view.reset());
+  }
+
+  #trace(loop) {
+    this.loop = loop;
+    this.#outline();
+  }
+
+  #outline() {
+    const places = this.loop.map(([x, y]) => this.view.toPixels(x, y).map((part) => part.toFixed(1)).join(" "));
+    this.path.setAttribute("d", places.length ? `M${places.join("L")}Z` : "");
+  }
+
+  #gather() {
+    const found = this.points ? this.grid.within(this.loop, this.#wanted) : [];
+    this.chosen.show(found.map((index) => keyOf(this.points, index)));
+    if (!found.length) this.#trace([]);
+  }
+}
+
+function boundsOf(places) {
+  const bounds = { left: 1, right: -1, bottom: 1, top: -1 };
+  for (let i = 0; i < places.length; i += 2) {
+    bounds.left = Math.min(bounds.left, places[i]);
+    bounds.right = Math.max(bounds.right, places[i]);
+    bounds.bottom = Math.min(bounds.bottom, places[i + 1]);
+    bounds.top = Math.max(bounds.top, places[i + 1]);
+  }
+  return bounds;
+}
+
+if (map) begin();

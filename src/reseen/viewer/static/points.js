@@ -1,0 +1,37 @@
+// The points of the map, as the server packs them.
+
+const HEADER = 8;
+const PAUSE = 400;
+
+export function parse(buffer) {
+  const magic = new TextDecoder().decode(buffer.slice(0, 4));
+  if (magic !== "RSP1") throw new Error("not points");
+  const count = new DataView(buffer).getUint32(4, true);
+  if (buffer.byteLength !== HEADER + 32 * count) throw new Error("points are cut off");
+  return {
+    count,
+    places: new Float32Array(buffer, HEADER, 2 * count),
+    cameras: new Int32Array(buffer, HEADER + 8 * count, count),
+    clusters: new Int32Array(buffer, HEADER + 12 * count, count),
+    keys: new Uint8Array(buffer, HEADER + 16 * count, 16 * count),
+  };
+}
+
+// The key of a point as text: 8-4-4-4-12 hexadecimal digits.
+export function keyOf(points, index) {
+  const digits = [...points.keys.subarray(16 * index, 16 * index + 16)]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+  return [0, 8, 12, 16, 20].map((start, part) => digits.slice(start, [8, 12, 16, 20, 32][part])).join("-");
+}
+
+// Asks until they are there; told the share that is done meanwhile.
+export async function fetchPoints(layout, waiting, signal) {
+  for (;;) {
+    const answer = await fetch(`/map/points?layout=${layout}`, { credentials: "same-origin", signal });
+    if (answer.status === 200) return parse(await answer.arrayBuffer());
+    if (answer.status !== 202) throw new Error(`the viewer answered ${answer.status}`);
+    waiting((await answer.json()).share);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}

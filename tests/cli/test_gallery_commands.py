@@ -1,0 +1,143 @@
+import json
+import shutil
+
+import pytest
+
+import reseen
+
+
+@pytest.fixture(scope="module")
+def filled(crowd, tmp_path_factory):
+    """A run and a gallery of its crops, made once; copied by who changes it."""
+    folder = tmp_path_factory.mktemp("filled")
+    flags = [
+        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
+        "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
+        "--method.dbscan.eps", "auto", "--train.rounds", "1", "--train.iterations", "2", "--train.device", "cpu",
+    ]  # fmt: skip
+    run = reseen.train(reseen.load_recipe("cluster-contrast", flags), crowd, folder / "run", quiet=True)
+    reseen.index_run(run, crowd, folder / "gallery", quiet=True)
+    return folder
+
+
+@pytest.fixture
+def gallery(filled, tmp_path):
+    return shutil.copytree(filled / "gallery", tmp_path / "gallery")
+
+
+@pytest.fixture
+def crop(crowd):
+    table = reseen.read_training(crowd)
+    return table.path(0)
+
+
+def test_a_folder_is_indexed_once(reseen_says, filled, crowd, tmp_path):
+    words = ("index", filled / "run", "--data", crowd, "--gallery", tmp_path / "g", "--quiet")
+    count = len(reseen.read_training(crowd))
+    code, out, err = reseen_says(*words)
+    assert (code, err) == (0, "")
+    assert f"{count} crops added; {count} in all" in out
+    assert f"0 crops added; {count} there already; {count} in all" in reseen_says(*words)[1]
+
+
+def test_a_crop_finds_itself_first(reseen_says, filled, crop, tmp_path):
+    code, out, err = reseen_says(
+        "search",
+        filled / "gallery",
+        crop,
+        "--top",
+        3,
+        "--json",
+        tmp_path / "a.json",
+        "--sheet",
+        tmp_path / "a.html",
+    )
+    assert (code, err) == (0, "")
+    assert "no probabilities: " in out
+    answers = json.loads((tmp_path / "a.json").read_text())["searches"][0]["answers"]
+    assert len(answers) == 3
+    assert f"{answers[0]['source']}/{answers[0]['image']}" == str(crop)
+    assert answers[0]["similarity"] == pytest.approx(1, abs=1e-3)
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<p><b>") == 3
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_conditions_hold(reseen_says, filled, crop, tmp_path):
+    def cameras(*more):
+        code, _, err = reseen_says(
+            "search",
+            filled / "gallery",
+            crop,
+            "--json",
+            tmp_path / "a.json",
+            "--sheet",
+            tmp_path / "a.html",
+            *more,
+        )
+        assert code == 0, err
+        return {
+            row["camera"] for row in json.loads((tmp_path / "a.json").read_text())["searches"][0]["answers"]
+        }
+
+    known = cameras()
+    assert len(known) == 3
+    one = sorted(known)[0]
+    assert cameras("--camera", one) == {one}
+    assert cameras("--before", "1970-01-01") == set()
+    assert len(cameras("--rerank", "--group")) > 1
+
+
+def test_together_is_one_search(reseen_says, filled, crowd, tmp_path):
+    table = reseen.read_training(crowd)
+    both = table.path(0), table.path(1)
+    flags = ("--json", tmp_path / "a.json", "--sheet", tmp_path / "a.html")
+    reseen_says("search", filled / "gallery", *both, *flags)
+    assert len(json.loads((tmp_path / "a.json").read_text())["searches"]) == 2
+    reseen_says("search", filled / "gallery", *both, "--together", *flags)
+    assert len(json.loads((tmp_path / "a.json").read_text())["searches"]) == 1
+
+
+def test_forgetting_needs_a_yes_and_lasts(reseen_says, filled, gallery, crowd, tmp_path):
+    name = reseen.read_training(crowd).paths[0]
+    words = ("forget", gallery, "--image", name, "--cache-dir", tmp_path / "cache")
+    code, out, _ = reseen_says(*words)
+    assert code == 0
+    assert "Would forget 1 crop" in out
+    assert "add --yes" in out
+    code, out, _ = reseen_says(*words, "--files", tmp_path / "paths.txt", "--yes")
+    assert code == 0
+    assert "Forgot 1 crop" in out
+    assert (tmp_path / "paths.txt").read_text() == f"{reseen.read_training(crowd).path(0)}\n"
+    assert "Nothing in this gallery fits" in reseen_says(*words, "--yes")[1]
+    again = reseen_says("index", filled / "run", "--data", crowd, "--gallery", gallery, "--quiet")[1]
+    assert "0 crops added" in again
+    assert "1 left out, forgotten here" in again
+
+
+def test_forgetting_who_is_like_an_image(reseen_says, gallery, crop, tmp_path):
+    code, out, err = reseen_says(
+        "forget", gallery, "--like", crop, "--threshold", "0.9999", "--cache-dir", tmp_path / "cache"
+    )
+    assert code == 0, err
+    assert "Would forget" in out
+
+
+def test_faults_are_one_line_that_says_what_to_do(fault, filled, crowd, crop, tmp_path):
+    gallery = filled / "gallery"
+    assert "name one or more image files" in fault("search", gallery)
+    assert "ask for at least 1" in fault("search", gallery, crop, "--top", 0)
+    assert "no camera 'cx' in this gallery" in fault("search", gallery, crop, "--camera", "cx")
+    assert "give seconds" in fault("search", gallery, crop, "--after", "noon")
+    assert "swap them" in fault("search", gallery, crop, "--after", "5", "--before", "4")
+    (tmp_path / "no.jpg").write_text("no image")
+    assert "give an image of one person" in fault("search", gallery, tmp_path / "no.jpg")
+    assert "no such" in fault("search", gallery, tmp_path / "none.jpg").lower()
+    assert "gallery" in fault("search", tmp_path / "nowhere", crop)
+    assert "in one way: --image, --cluster or --like" in fault("forget", gallery)
+    assert "beside --like" in fault("forget", gallery, "--image", "a", "--threshold", "0.5")
+    assert "no threshold to tell who is like" in fault("forget", gallery, "--like", crop)
+    assert "not a run of `reseen train`" in fault(
+        "index", crowd, "--data", crowd, "--gallery", tmp_path / "g"
+    )

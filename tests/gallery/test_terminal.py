@@ -1,0 +1,49 @@
+import io
+
+import numpy as np
+import simplejpeg
+from rich.console import Console
+from tests.gallery.conftest import draw
+
+from reseen.gallery.answers import Answers
+from reseen.gallery.entries import Entry
+from reseen.gallery.gallery import Match
+from reseen.gallery.terminal import answer_table, entry_table, thumbnail_row
+
+
+def shown(renderable, **options):
+    console = Console(file=io.StringIO(), width=100, **options)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_columns_without_anything_are_left_out():
+    bare = Match(Entry("/c", "a.jpg"), 0.5, None)
+    text = shown(answer_table(Answers(("q.jpg",), [bare])))
+    assert "camera" not in text
+    assert "same person" not in text
+    full = Match(Entry("/c", "a[b].jpg", camera="c1", time=3.0, cluster=-1), 0.5, 0.25, 4)
+    text = shown(answer_table(Answers(("q.jpg",), [full])))
+    for part in ("c1", "3.0 s", "none", "25%", "a[b].jpg"):
+        assert part in text
+
+
+def test_no_answer_is_said():
+    assert "Nothing in the gallery fits" in shown(answer_table(Answers(("q.jpg",), [])))
+
+
+def test_a_long_list_is_cut_and_counted():
+    assert "and 28 more" in shown(entry_table(draw(40).entries))
+
+
+def test_crops_are_drawn_where_there_are_colors():
+    red = simplejpeg.encode_jpeg(np.full((64, 32, 3), (200, 0, 0), dtype=np.uint8), colorspace="RGB")
+    answers = Answers(("missing.jpg",), [Match(Entry("/c", "a.jpg", red), 0.9, None)])
+    plain = Console(file=io.StringIO(), force_terminal=False)
+    assert thumbnail_row(plain, answers) is None
+    colored = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)
+    text = thumbnail_row(colored, answers)
+    lines = text.plain.splitlines()
+    assert len(lines) == 12
+    assert {span.style.color.name for span in text.spans} >= {"#000000"}  # the query that cannot be read
+    assert any(int(span.style.color.name[1:3], 16) > 180 for span in text.spans)
