@@ -1,7 +1,8 @@
 from onnx import TensorProto, helper
 
+from reseen.engine.console import RunView
 from reseen.gallery.export.layers import find_layers
-from reseen.gallery.export.quantize import _spare
+from reseen.gallery.export.quantize import LOSS, _spare
 
 
 def graph():
@@ -30,9 +31,36 @@ def test_layers_have_weights_and_take_along_what_lies_between_them():
     assert layers.with_followers(["product"]) == ["product"]
 
 
-def test_the_costliest_layers_are_spared_until_the_rest_is_cheap_enough():
-    losses = [0.5, 0.001, 0.2, 0.001]
-    assert _spare(losses, 0.01) == {0, 2}
-    assert _spare(losses, 0.0015) == {0, 2, 1} or _spare(losses, 0.0015) == {0, 2, 3}
-    assert _spare(losses, 1) == set()
-    assert _spare(losses, 0) == {0, 1, 2, 3}
+class Additive:
+    """A trial whose losses add up, but for layers that lose three times as much when they are spared."""
+
+    def __init__(self, losses, stubborn=()):
+        self.losses, self.stubborn, self.last = losses, stubborn, None
+
+    def loss(self, names):
+        self.last = list(names)
+        worse = sum(3 * self.losses[name] for name in self.stubborn if name not in names)
+        return sum(self.losses[name] for name in names) + worse
+
+
+def spare(losses, stubborn=()):
+    trial = Additive(dict(zip(("first", "second", "product"), losses, strict=True)), stubborn)
+    spared = _spare(trial, find_layers(graph()), losses, RunView(0, True))
+    assert sorted([*spared, *trial.last]) == ["first", "product", "second"]
+    return spared
+
+
+def test_layers_that_lose_most_are_spared_until_the_rest_is_near_enough():
+    assert spare([LOSS, 0, 0]) == []
+    assert spare([2 * LOSS, 0.1 * LOSS, 0.2 * LOSS]) == ["first"]
+    assert spare([2 * LOSS, 0.1 * LOSS, 3 * LOSS]) == ["product", "first"]
+
+
+def test_a_layer_whose_sparing_makes_it_worse_is_not_spared():
+    assert spare([0.9 * LOSS, 0.8 * LOSS, 0], stubborn=["first"]) == ["second"]
+
+
+def test_work_is_counted_per_place():
+    model = graph()
+    model.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, ["b", 1, 4, 5]))
+    assert find_layers(model).work[0] == 20

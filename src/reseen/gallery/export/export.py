@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from reseen.engine.console import RunView
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import read_benchmark
@@ -78,7 +80,7 @@ def export_run(
     _check_options(run, out, kind, int8, calibrate, crops)
     make_folder(out.parent)
     benchmark = read_benchmark(score) if score is not None else None
-    encoder = run.encoder(part=part).requires_grad_(False)
+    encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
     chosen, checked, words, calibration = None, None, "", ""
     if int8:
         assert calibrate is not None
