@@ -88,6 +88,7 @@ def test_keys_lead_everywhere_and_are_explained(tab, served):
     assert tab.evaluate("document.activeElement.innerText") != first
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".member")
+    tab.wait_for_load_state()  # keys are listened for once the scripts have run
     tab.keyboard.press("y")
     tab.wait_for_selector("svg.tree")
     outline = "getComputedStyle(document.activeElement).outlineStyle"

@@ -19,7 +19,7 @@ def asset(name: str) -> Response:
     if found is None:
         raise HTTPException(404, "no such file")
     content, kind, _ = found
-    return Response(content, media_type=kind, headers={"Cache-Control": "max-age=3600"})
+    return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
 
 
 def asset_address(name: str) -> str:
