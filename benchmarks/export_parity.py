@@ -94,18 +94,18 @@ def written(run: Run, folder: Path, data: Path, crops: int) -> dict[str, Path]:
     """All files; OpenVINO's grow out of the ONNX files, as they do in `reseen export`."""
     plain = reseen.export_run(run, folder / "onnx-float32.onnx")
     small = reseen.export_run(run, folder / "onnx-int8.onnx", int8=True, calibrate=data, crops=crops)
+    smaller = reseen.export_run(
+        run, folder / "onnx-int8-0.01.onnx", int8=True, calibrate=data, crops=crops, loss=0.01
+    )
     reseen.export_run(run, folder / "torch-float32.pt2")
-    for made, file in ((plain, "openvino-float32.xml"), (small, "openvino-int8.xml")):
-        write_openvino(made.file, made.card, folder / file)
-    suffixes = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
-    pairs = [
-        ("onnx", "float32"),
-        ("onnx", "int8"),
-        ("openvino", "float32"),
-        ("openvino", "int8"),
-        ("torch", "float32"),
-    ]
-    return {f"{kind} {kept}": folder / f"{kind}-{kept}{suffixes[kind]}" for kind, kept in pairs}
+    made = {"float32": plain, "int8": small, "int8-0.01": smaller}
+    for kept, export in made.items():
+        write_openvino(export.file, export.card, folder / f"openvino-{kept}.xml")
+    files = {f"{kind} {kept}": folder / f"{kind}-{kept}" for kept in made for kind in ("onnx", "openvino")}
+    places = {
+        name: Path(f"{file}{'.xml' if 'openvino' in name else '.onnx'}") for name, file in files.items()
+    }
+    return places | {"torch float32": folder / "torch-float32.pt2"}
 
 
 def scored(retrieval: Retrieval) -> dict:

@@ -29,6 +29,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy():
         "doctor",
         "embed",
         "evaluate",
+        "export",
         "recipes",
         "train",
     ):

@@ -18,6 +18,7 @@ def export(
     int8: Annotated[bool, Parameter(negative=())] = False,
     calibrate: Path | None = None,
     crops: int = 256,
+    loss: float = 0.004,
     seed: int = 0,
     score: Path | None = None,
     license: str = "",
@@ -49,8 +50,10 @@ def export(
         With --int8: a folder of crops from your cameras, to find the ranges on.
     crops
         How many of them.
+    loss
+        With --int8: by how much the median cosine may fall below 1. The larger, the more layers calculate in int8.
     seed
-        Which of them.
+        Which crops.
     score
         Labelled data: also tell mAP and rank-1 of the run and of the file.
     license
@@ -71,6 +74,7 @@ def export(
         int8=int8,
         calibrate=calibrate,
         crops=crops,
+        loss=loss,
         seed=seed,
         score=score,
         license=license,

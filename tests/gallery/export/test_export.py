@@ -85,6 +85,7 @@ def test_raw_vectors_are_refused(tiny_run, tmp_path):
         ({"out": "file/model.onnx"}, StorageError, "file"),
         ({"input": "frames"}, SettingsError, "--input: no 'frames'"),
         ({"score": "nowhere"}, DataError, "nowhere"),
+        ({"loss": 0}, SettingsError, "--loss 0: say by how much cosines may fall below 1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_at_once(

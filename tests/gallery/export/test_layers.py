@@ -45,7 +45,7 @@ class Additive:
 
 def spare(losses, stubborn=()):
     trial = Additive(dict(zip(("first", "second", "product"), losses, strict=True)), stubborn)
-    spared = _spare(trial, find_layers(graph()), losses, RunView(0, True))
+    spared = _spare(trial, find_layers(graph()), losses, RunView(0, True), LOSS)
     assert sorted([*spared, *trial.last]) == ["first", "product", "second"]
     return spared
 

@@ -20,7 +20,7 @@ from reseen.gallery.export.graph import DeployedEncoder, trace
 from reseen.gallery.export.onnx_file import write_onnx
 from reseen.gallery.export.openvino_file import write_openvino
 from reseen.gallery.export.parity import Parity, demand, measure_parity
-from reseen.gallery.export.quantize import quantize
+from reseen.gallery.export.quantize import LOSS, quantize
 from reseen.gallery.export.samples import Pixels, calibration_crops, check_crops
 from reseen.gallery.export.score import Scores, compare_scores
 from reseen.gallery.export.torch_file import write_torch
@@ -56,6 +56,7 @@ def export_run(
     int8: bool = False,
     calibrate: str | Path | None = None,
     crops: int = 256,
+    loss: float = LOSS,
     seed: int = 0,
     score: str | Path | None = None,
     license: str = "",
@@ -64,8 +65,9 @@ def export_run(
     """Write the encoder that the run is scored with, and check the file before it takes its place.
 
     The format is that of the suffix of `out`: .onnx, .xml (OpenVINO) or .pt2 (torch). With `int8`, ranges come from at
-    most `crops` crops of the folder `calibrate`, drawn with `seed`. `score` is labelled data that run and file are both
-    scored on. `license` is written into the file as it is.
+    most `crops` crops of the folder `calibrate`, drawn with `seed`, and layers stay in float32 until the median cosine
+    is at least 1 less `loss`. `score` is labelled data that run and file are both scored on. `license` is written into
+    the file as it is.
 
     Raises:
         RunError: no run folder, or its vectors are raw.
@@ -77,7 +79,7 @@ def export_run(
     run = run if isinstance(run, Run) else open_run(run)
     out = Path(out).expanduser()
     kind, form = file_format(out, format), input_form(input, layout, channels)
-    _check_options(run, out, kind, int8, calibrate, crops)
+    _check_options(run, out, kind, int8, calibrate, crops, loss)
     make_folder(out.parent)
     benchmark = read_benchmark(score) if score is not None else None
     encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
@@ -93,7 +95,7 @@ def export_run(
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"model{out.suffix}"
         with RunView(0, quiet) as view:
-            _write(encoder, form, card, kind, chosen, made, view)
+            _write(encoder, form, card, kind, chosen, loss, made, view)
             file = open_exported(made)
             progress = view.phase("checking", len(checked))
             parity = measure_parity(file, encoder, form, checked, progress)
@@ -104,7 +106,7 @@ def export_run(
 
 
 def _check_options(
-    run: Run, out: Path, kind: Format, int8: bool, calibrate: str | Path | None, crops: int
+    run: Run, out: Path, kind: Format, int8: bool, calibrate: str | Path | None, crops: int, loss: float
 ) -> None:
     if run.recipe.model.feature == "raw":
         raise RunError(
@@ -121,6 +123,8 @@ def _check_options(
         raise SettingsError("--calibrate is for --int8; leave it out, or add --int8")
     if crops < 1:
         raise SettingsError(f"--crops {crops}: take at least 16, some hundreds are better")
+    if not 0 < loss < 1:
+        raise SettingsError(f"--loss {loss}: say by how much cosines may fall below 1, such as {LOSS}")
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a file")
 
@@ -131,6 +135,7 @@ def _write(
     card: Card,
     kind: Format,
     chosen: Pixels | None,
+    loss: float,
     made: Path,
     view: RunView,
 ) -> None:
@@ -146,7 +151,7 @@ def _write(
     progress(1)
     if chosen is not None:
         quantized = made.with_name("int8.onnx")
-        card, whole = quantize(whole, card, form.arrange(chosen), quantized, view), quantized
+        card, whole = quantize(whole, card, form.arrange(chosen), quantized, view, loss), quantized
     if kind == "openvino":
         write_openvino(whole, card, made)
     else:
