@@ -11,7 +11,7 @@ help:
 	@echo "make demo   draw a crowd, learn from it, score before and after, write demo/report.html"
 	@echo "make test   run the tests"
 	@echo "make check  format, lint, types, import layers"
-	@echo "make bench  measure the hot parts (about forty minutes; a million rows take 6 GB)"
+	@echo "make bench  measure the hot parts (about an hour; a million rows take 6 GB)"
 	@echo "make docs   build the documentation into site/"
 	@echo "make clean  delete the environment and what was built"
 
