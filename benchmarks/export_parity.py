@@ -30,6 +30,7 @@ from reseen.engine.console import no_progress
 from reseen.engine.environment import hardware, versions
 from reseen.engine.run import Run
 from reseen.engine.score import Retrieval, retrieve
+from reseen.evaluate import RetrievalTask
 from reseen.files import write_text
 from reseen.gallery.export.exported import ExportedFile, open_exported
 from reseen.gallery.export.form import InputForm
@@ -125,9 +126,18 @@ def by_file(file: ExportedFile, retrieval: Retrieval) -> dict:
             for a, b in ((query, task.query), (gallery, task.gallery))
         ]
     )
-    return scored(replace(retrieval, task=replace(task, query=query, gallery=gallery))) | shown(
-        cosines.numpy()
-    )
+    by_the_file = replace(task, query=query, gallery=gallery)
+    before, after = first_is_right(task), first_is_right(by_the_file)
+    flips = {"rank_1_gained": int((after & ~before).sum()), "rank_1_lost": int((before & ~after).sum())}
+    return scored(replace(retrieval, task=by_the_file)) | flips | shown(cosines.numpy())
+
+
+def first_is_right(task: RetrievalTask) -> np.ndarray:
+    """Per query, whether the nearest crop that counts is of its person."""
+    similarity = task.query.numpy @ task.gallery.numpy.T
+    same = task.query_identities[:, None] == task.gallery_identities
+    similarity[same & (task.query_cameras[:, None] == task.gallery_cameras)] = -2
+    return same[np.arange(len(same)), similarity.argmax(axis=1)]
 
 
 @torch.no_grad()

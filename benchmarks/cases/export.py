@@ -45,7 +45,8 @@ def _run(options: Options) -> dict[str, Any]:
                 functions += [_repeat(file, images, calls) for file in opened.values()]
                 seconds = timed(options.repeat, *functions)
                 for name, spent in zip(opened, seconds[1:], strict=True):
-                    rows.append(_row(name, spent, seconds[0], batch, calls, count))
+                    note = opened[name].card["reseen.calibration"] if "int8" in name else ""
+                    rows.append(_row(name, spent, seconds[0], (batch, calls, count), note))
     torch.set_num_threads(threads)
     return {"rows": rows}
 
@@ -83,8 +84,9 @@ def _repeat(file: Callable[[np.ndarray], Any], images: np.ndarray, calls: int) -
 
 
 def _row(
-    name: str, seconds: list[float], against: list[float], batch: int, calls: int, threads: int
+    name: str, seconds: list[float], against: list[float], size: tuple[int, int, int], note: str
 ) -> dict[str, Any]:
+    batch, calls, threads = size
     rate, other = (batch * calls / median(spent) for spent in (seconds, against))
     return row(
         f"{name}, batch {batch}, {threads} thread{'s' * (threads > 1)}: {rate:,.0f} crops/s",
@@ -92,6 +94,7 @@ def _row(
         against=f"PyTorch float32, channels-last, {other:,.0f} crops/s",
         against_seconds=against,
         limit="the network's products at the processor's float32 or 8-bit rate",
+        note=note,
     )
 
 

@@ -45,7 +45,7 @@ def export(
     part
         Vectors of whole images or of patches alone, where the method learned both.
     int8
-        Calculate with 8-bit integers: a quarter of the size, faster, a little less accurate.
+        Calculate with 8-bit integers in the layers that bear it: smaller, faster, a little less accurate.
     calibrate
         With --int8: a folder of crops from your cameras, to find the ranges on.
     crops
