@@ -206,6 +206,7 @@ def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tm
     assert asked == {"out": tmp_path, "people": 10, "cameras": 2, "quiet": True}
     assert "before, after" in out
     assert f"Open {tmp_path / 'report.html'} in a browser" in out
+    assert f"reseen view {tmp_path / 'run'}" in out
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -40,7 +40,7 @@ def test_ctrl_c_leaves_a_usable_run_that_resume_completes(start, train_flags, cr
     # Rounds long enough to be stopped in the middle of one, which the iterations of the fixture are not.
     flags = train_flags(crowd, run)
     flags[flags.index("--train.rounds") + 1] = "3"
-    flags[flags.index("--train.iterations") + 1] = "12"
+    flags[flags.index("--train.iterations") + 1] = "40"
     process = start(*flags)
     log = run / "log.jsonl"
     deadline = time.monotonic() + 120
