@@ -22,7 +22,7 @@ from reseen.models import Encoder, ModelSettings
 GOAL = 0.95
 """Share of the bare network's rate that the pipeline must keep."""
 
-_STEPS = 4
+_STEPS = 12
 NETWORK = (
     "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
@@ -45,8 +45,8 @@ def _run(options: Options) -> dict[str, Any]:
             options.repeat,
             whole,
             kept(bare),
-            kept(_with_norm(16, training)),
-            kept(_with_norm(None, training)),
+            kept(_with_norm(16, training, iterations)),
+            kept(_with_norm(None, training, iterations)),
             steps(training, iterations),
         )
     images = recipe.method.sampler.batch_size * iterations
@@ -100,10 +100,10 @@ def _bare(training: Training, iterations: int) -> Callable[[], None]:
     return _steps(training.encoder, training.optimizer, iterations, training)
 
 
-def _with_norm(group: int | None, training: Training) -> Callable[[], None]:
+def _with_norm(group: int | None, training: Training, iterations: int) -> Callable[[], None]:
     settings = ModelSettings(backbone="mobilenetv2_100", weights="none", norm_group=group)
     encoder = Encoder(settings, 128, 64).to(memory_format=torch.channels_last)
-    return _steps(encoder, Adam(encoder.parameters(), 1e-4), 1, training)
+    return _steps(encoder, Adam(encoder.parameters(), 1e-4), iterations, training)
 
 
 def _steps(encoder: Any, optimizer: Any, iterations: int, training: Training) -> Callable[[], None]:
