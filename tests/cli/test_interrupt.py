@@ -24,7 +24,13 @@ def start():
         command = [*COMMAND, *(str(argument) for argument in arguments)]
         processes.append(
             subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                # a shell makes what it starts in the background deaf to Ctrl-C, and children inherit that
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         )
         return processes[-1]
