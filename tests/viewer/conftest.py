@@ -95,7 +95,7 @@ TINY = [
 @pytest.fixture
 def gallery(filled):
     """A gallery of its own for each test."""
-    store = MemoryStore(identify(filled.run))
+    store = MemoryStore(identify(filled.run, filled.run.encoder()))
     store.add(Entries([replace(entry) for entry in filled.content.entries], filled.content.vectors.copy()))
     return Gallery(store, filled.run)
 

@@ -25,7 +25,7 @@ def many(filled, tmp_path):
     generator = np.random.default_rng(0)
     rows = generator.standard_normal((COUNT, 8), np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    store = MemoryStore(replace(identify(filled.run), dimension=8))
+    store = MemoryStore(replace(identify(filled.run, filled.run.encoder()), dimension=8))
     store.add(
         Entries(
             [

@@ -1,7 +1,11 @@
 """The pages in a real browser: what they show, keys, a narrow window, dark."""
 
+from dataclasses import replace
+
 import pytest
 from tests.viewer.conftest import no_sideways_scroll
+
+from reseen.gallery.gallery import Gallery
 
 PAGES = ("/clusters", "/clusters/0?tree=true", "/clusters/none", "/mend", "/rounds", "/api")
 
@@ -97,10 +101,9 @@ def test_keys_lead_everywhere_and_are_explained(tab, served):
 
 
 def test_rounds_say_so_where_the_run_is_gone(tab, served, monkeypatch):
-    from dataclasses import replace
-
-    served.viewer.gallery._run = None
-    served.viewer.gallery.model = replace(served.viewer.gallery.model, run="/gone")
+    gallery = Gallery(served.viewer.gallery.store)
+    gallery.model = replace(gallery.model, run="/gone")
+    monkeypatch.setattr(served.viewer, "gallery", gallery)
     tab.goto(f"{served.address}/rounds")
     assert "not where it was" in tab.locator(".lead").inner_text()
     assert tab.locator(".chart").count() == 0

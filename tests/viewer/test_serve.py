@@ -95,7 +95,7 @@ def opened(filled, monkeypatch):
             pass
 
     def gallery(address, run=None, *, create=False):
-        store = kept.setdefault(str(address), MemoryStore(identify(filled.run)))
+        store = kept.setdefault(str(address), MemoryStore(identify(filled.run, filled.run.encoder())))
         return KeptOpen(store, filled.run)
 
     monkeypatch.setattr(index, "open_gallery", gallery)

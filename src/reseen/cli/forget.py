@@ -55,7 +55,8 @@ def forget(
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         by, where = chosen(opened, image, cluster, like, threshold)
-        found = forget_entries(opened, where, by, dry_run=not yes, cache_dir=cache_dir)
+        with console.status("forgetting" if yes else "looking"):
+            found = forget_entries(opened, where, by, dry_run=not yes, cache_dir=cache_dir)
     if not found.entries:
         print("Nothing in this gallery fits; nothing was changed")
         return

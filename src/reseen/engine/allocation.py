@@ -2,7 +2,7 @@
 
 glibc takes tensors of more than 32 MB straight from the system and returns them when they are freed. Each step then
 touches fresh pages, which the system must find, clear and map: on a CPU that was a tenth of the time of a training
-step, and a third where other processes wanted memory too. Inside `kept_memory` freed memory stays with the process for
+step, and more where other processes wanted memory too. Inside `kept_memory` freed memory stays with the process for
 the next step; at its end it is returned.
 """
 

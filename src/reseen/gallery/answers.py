@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from reseen.data.decode import quiet_pillow
+from reseen.data.source import Source
 from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.gallery.gallery import Gallery, Match
+from reseen.gallery.thumbnail import thumbnail
 from reseen.gallery.where import EVERYTHING, Where
 
 
@@ -20,6 +23,8 @@ class Answers:
 
     images: tuple[str, ...]
     """The image files that were searched with."""
+    pictures: tuple[bytes, ...]
+    """A thumbnail of each."""
     matches: list[Match]
 
     @property
@@ -44,16 +49,20 @@ def ask(
         DataError: an image cannot be read; or the mean of several vectors is zero.
         GalleryError: the run that made the gallery is gone.
     """
-    vectors = [gallery.embed(image) for image in images]
-    names = [(str(image),) for image in images]
+    vectors = [gallery.embed(image) for image in images]  # refuses what is no image
+    with quiet_pillow():
+        pictures = [thumbnail(Source(Path(image).expanduser())) for image in images]
+    asked = [((str(image),), (picture,)) for image, picture in zip(images, pictures, strict=True)]
     if together:
         mean = np.mean(vectors, axis=0)
         if not np.linalg.norm(mean) > 1e-6:
             raise DataError("these images have nothing in common; search with each by itself")
-        vectors, names = [mean / np.linalg.norm(mean)], [tuple(map(str, images))]
+        vectors, asked = [mean / np.linalg.norm(mean)], [(tuple(map(str, images)), tuple(pictures))]
     return [
-        Answers(name, gallery.search(vector, top, where, group_tracklets=group_tracklets, rerank=rerank))
-        for name, vector in zip(names, vectors, strict=True)
+        Answers(
+            names, shown, gallery.search(vector, top, where, group_tracklets=group_tracklets, rerank=rerank)
+        )
+        for (names, shown), vector in zip(asked, vectors, strict=True)
     ]
 
 

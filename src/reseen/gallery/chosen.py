@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reseen.data.progress import ProgressBar
 from reseen.errors import GalleryError, SettingsError
 from reseen.gallery.forget import By
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.where import Where
 
-_FETCH = 1000
+_ROUNDING = 1e-6
+"""A crop is like itself whatever rounding says."""
 
 
 def chosen(
@@ -40,6 +42,8 @@ def chosen(
 def like_keys(gallery: Gallery, like: str | Path | bytes, threshold: float | None) -> tuple[str, ...]:
     """Keys of all entries at least as similar to an image as a threshold; that of the audit where none is given.
 
+    Every entry is compared: a search by a graph may leave out a few, and nobody may be left out here.
+
     Raises:
         GalleryError: no threshold is given and the run has no audit.
         DataError: it is no usable image.
@@ -51,9 +55,11 @@ def like_keys(gallery: Gallery, like: str | Path | bytes, threshold: float | Non
                 "`reseen audit`, or give --threshold"
             )
         threshold = gallery.calibration.threshold
-    vector, wanted = gallery.embed(like), _FETCH
-    while True:
-        hits = gallery.store.search(vector, wanted)
-        if len(hits) < wanted or hits[-1].similarity < threshold:
-            return tuple(hit.entry.key for hit in hits if hit.similarity >= threshold)
-        wanted *= 4
+    vector = gallery.embed(like)
+    found: list[str] = []
+    with ProgressBar("comparing crops", gallery.store.describe().count, show=True) as bar:
+        for part in gallery.store.scan():
+            near = part.vectors @ vector >= threshold - _ROUNDING
+            found += [entry.key for entry, is_near in zip(part.entries, near, strict=True) if is_near]
+            bar.advance(len(part))
+    return tuple(found)

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from reseen.errors import SettingsError
-from reseen.gallery.moments import parse_moment
+from reseen.gallery.moments import parse_window
 from reseen.gallery.where import Where
 
 
@@ -26,10 +26,7 @@ def typed_condition(
             near = difflib.get_close_matches(camera, known, n=1, cutoff=0.5)
             said = f"did you mean {near[0]}?" if near else f"it has {', '.join(known[:20]) or 'none'}"
             raise SettingsError(f"no camera '{camera}' in this gallery; {said}")
-    first = parse_moment(after) if after else None
-    last = parse_moment(before) if before else None
-    if first is not None and last is not None and last <= first:
-        raise SettingsError(f"no time lies after {after} and before {before}; swap them")
+    first, last = parse_window(after, before)
     return Where(
         cameras=tuple(cameras) if cameras else None,
         after=first,

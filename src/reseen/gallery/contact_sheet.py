@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
-from reseen.data.source import Source
+from reseen.data.decode import decode
 from reseen.evaluate.report.answers import AnswersContent, FoundCrop, Search, write_answers_page
 from reseen.gallery.answers import Answers
 from reseen.gallery.gallery import Gallery, Match
 from reseen.gallery.moments import format_moment
-from reseen.gallery.thumbnail import HEIGHT, shrink
+from reseen.gallery.thumbnail import HEIGHT
 
 
 def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answers]) -> Path:
@@ -25,7 +24,7 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answer
     searches = [
         Search(
             answers.title,
-            [_query(image) for image in answers.images],
+            [_decoded(picture) for picture in answers.pictures],
             [_found(match, threshold) for match in answers.matches],
         )
         for answers in asked
@@ -61,14 +60,6 @@ def _found(match: Match, threshold: float | None) -> FoundCrop:
         [line for line in known if line],
         threshold is not None and match.similarity >= threshold,
     )
-
-
-def _query(image: str) -> UInt8[np.ndarray, "h w 3"]:
-    try:
-        with quiet_pillow():
-            return _decoded(shrink(read_bytes(Source(Path(image).expanduser()))))
-    except UnreadableError:
-        return _decoded(b"")
 
 
 def _decoded(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,11 +14,13 @@ from reseen.engine.choose import read_calibration
 from reseen.engine.embed_image import embed_image
 from reseen.engine.run import Run, open_run
 from reseen.errors import DataError, GalleryError, ReseenError
+from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.identity import ModelIdentity, identify
 from reseen.gallery.open import open_store
 from reseen.gallery.reranking import reranked
 from reseen.gallery.store import Store
+from reseen.gallery.stores.checks import refuse_other_model
 from reseen.gallery.where import EVERYTHING, Where
 from reseen.models import Encoder
 
@@ -41,41 +41,47 @@ class Match:
     """Crops of this tracklet among those found, where tracklets are grouped."""
 
 
-class Gallery:
+class Gallery(Closing):
     """What can be searched, looked at and forgotten. Close it, or use it in a `with` block."""
 
-    def __init__(self, store: Store, run: Run | None = None) -> None:
-        """Take a store, and a run where another than the one that filled it is where the model lies now."""
+    def __init__(self, store: Store, run: Run | None = None, encoder: Encoder | None = None) -> None:
+        """Take a store, and its model where that is at hand; else it is looked for when it is needed."""
         self.store = store
         described = store.describe()
         self.model: ModelIdentity = described.model
         """The model that made the vectors."""
         self.address = described.address
         """Where it is kept, without a password."""
-        self._run = run
+        self._given = run, encoder
 
     @cached_property
-    def run(self) -> Run:
-        """The run of the model.
-
-        Raises:
-            GalleryError: it is not where it was when the gallery was made, or has been trained on since.
-        """
-        if self._run is not None:
-            return self._run
+    def _found(self) -> tuple[Run, Encoder]:
+        run, encoder = self._given
+        if run is not None:
+            return run, encoder or run.encoder()
         try:
             run = open_run(self.model.run)
         except ReseenError as error:
             raise GalleryError(
                 f"the run that made this gallery is not where it was ({error}); say where it is now with --run"
             ) from None
-        check_model(self.model, identify(run), self.address)
-        return run
+        encoder = run.encoder()
+        refuse_other_model(self.address, self.model, identify(run, encoder))
+        return run, encoder
 
-    @cached_property
+    @property
+    def run(self) -> Run:
+        """The run of the model.
+
+        Raises:
+            GalleryError: it is not where it was when the gallery was made, or has been trained on since.
+        """
+        return self._found[0]
+
+    @property
     def encoder(self) -> Encoder:
-        """The model itself, on the CPU."""
-        return self.run.encoder()
+        """The model itself; raises as `run`."""
+        return self._found[1]
 
     @cached_property
     def _calibrated(self) -> tuple[Calibration | None, str]:
@@ -171,14 +177,6 @@ class Gallery:
         """Let go of the store."""
         self.store.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def open_gallery(
     address: str | Path, run: Run | str | Path | None = None, *, create: bool = False
@@ -193,16 +191,9 @@ def open_gallery(
         RunError: `run` is no run folder.
     """
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
-    model = None if opened is None else identify(opened)
-    return Gallery(open_store(str(address), model, create), opened)
-
-
-def check_model(held: ModelIdentity, given: ModelIdentity, address: str) -> None:
-    """Raise GalleryError unless both are one model."""
-    if held.fingerprint != given.fingerprint:
-        raise GalleryError(
-            f"{address}: holds vectors of {held.name}, not of {given.name}; give that run, or index into a new gallery"
-        )
+    encoder = None if opened is None else opened.encoder()
+    model = None if opened is None or encoder is None else identify(opened, encoder)
+    return Gallery(open_store(str(address), model, create), opened, encoder)
 
 
 def _group(hit: Hit) -> object:

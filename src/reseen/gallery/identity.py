@@ -49,14 +49,12 @@ class ModelIdentity:
             ) from None
 
 
-def identify(run: Run) -> ModelIdentity:
-    """The identity of the model of a run, after its last whole round.
+def identify(run: Run, encoder: Encoder) -> ModelIdentity:
+    """The identity of a run's encoder after its last whole round.
 
     Raises:
-        RunError: the checkpoint is missing or damaged.
         GalleryError: the run's vectors are raw and cannot be compared by cosine.
     """
-    encoder = run.encoder()
     if encoder.raw:
         raise GalleryError(
             f"{run.folder}: its features are raw, and a gallery compares directions; train with --model.feature sphere"

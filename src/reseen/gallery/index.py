@@ -84,7 +84,7 @@ def index_run(
     known = known_clusters(run, table, clusters)
     device = scoring_device(run)
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
-        encoder = run.encoder().to(device)
+        encoder = gallery.encoder.to(device)
         crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
         view.say(*crops.notes)
         readable = len(crops)

@@ -33,7 +33,7 @@ class Forgetting:
 
 def ledger_file(address: str) -> Path:
     """Where the list of the gallery at `address` is."""
-    if "://" not in address:
+    if "://" not in address and address != "memory:":
         return Path(address).expanduser() / NAME
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{NAME}"

@@ -24,6 +24,19 @@ def parse_moment(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def parse_window(after: str | None, before: str | None) -> tuple[float | None, float | None]:
+    """Begin and end in seconds; None for what was not given or is empty.
+
+    Raises:
+        SettingsError: a time is none, or the end is not after the begin.
+    """
+    first = parse_moment(after) if after else None
+    last = parse_moment(before) if before else None
+    if first is not None and last is not None and last <= first:
+        raise SettingsError(f"the window of time ends before it begins, {after} to {before}; swap them")
+    return first, last
+
+
 def format_moment(seconds: float | None) -> str:
     """A date and time where the number can be one since 1973, else seconds; empty for None."""
     if seconds is None:

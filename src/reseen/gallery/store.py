@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entries, Hit
@@ -82,8 +82,12 @@ class Store(Protocol):
     ) -> None: ...
 
 
-def check_query(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> None:
-    """Raise GalleryError for a query that no store can answer."""
+def direction_of(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> Float64[np.ndarray, " d"]:
+    """The query at length 1.
+
+    Raises:
+        GalleryError: a vector of another dimension, zero or not finite, or `top` below 1.
+    """
     if vector.shape != (dimension,):
         raise GalleryError(
             f"this gallery holds vectors of {dimension} numbers, the query has shape {vector.shape}; search with the "
@@ -93,3 +97,5 @@ def check_query(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> 
         raise GalleryError("the query's vector is zero or not finite; search with another image")
     if top < 1:
         raise GalleryError(f"top {top}: ask for at least 1 entry")
+    exact = vector.astype(np.float64)
+    return exact / np.linalg.norm(exact)

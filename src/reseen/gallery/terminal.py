@@ -1,7 +1,6 @@
 """Answers in a terminal: a table, and crops drawn with half blocks where there are colors for them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,8 +10,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.source import Source
+from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow
 from reseen.gallery.answers import Answers
 from reseen.gallery.entries import Entry
 from reseen.gallery.moments import format_moment
@@ -66,7 +64,7 @@ def thumbnail_row(console: Console, answers: Answers) -> Text | None:
     """The query and its first answers side by side; None where there is no terminal, or none with enough colors."""
     if not console.is_terminal or console.color_system not in ("truecolor", "256"):
         return None
-    crops = [_query(answers.images[0]), *(_small(match.entry.thumbnail) for match in answers.matches)]
+    crops = [_small(answers.pictures[0]), *(_small(match.entry.thumbnail) for match in answers.matches)]
     shown = crops[: max(1, console.width // (_WIDTH + 1))]
     if all(crop is None for crop in shown):
         return None
@@ -87,13 +85,6 @@ def thumbnail_row(console: Console, answers: Answers) -> Text | None:
 
 def _cluster(entry: Entry) -> str:
     return "" if entry.cluster is None else "none" if entry.cluster < 0 else str(entry.cluster)
-
-
-def _query(file: str) -> UInt8[np.ndarray, "h w 3"] | None:
-    try:
-        return _small(read_bytes(Source(Path(file).expanduser())))
-    except UnreadableError:
-        return None
 
 
 def _small(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:

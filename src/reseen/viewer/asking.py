@@ -6,7 +6,7 @@ from typing import Protocol
 
 from reseen.errors import SettingsError
 from reseen.gallery.entries import Entry
-from reseen.gallery.moments import parse_moment
+from reseen.gallery.moments import parse_window
 from reseen.gallery.where import Where
 from reseen.viewer.viewer import Snapshot
 
@@ -50,10 +50,7 @@ class Asking:
         Raises:
             SettingsError: a time is none, or the window is empty.
         """
-        after = parse_moment(self.after) if self.after else None
-        before = parse_moment(self.before) if self.before else None
-        if after is not None and before is not None and after >= before:
-            raise SettingsError("the window of time ends before it begins; exchange the two times")
+        after, before = parse_window(self.after, self.before)
         own = query.camera if query is not None and self.elsewhere else None
         return Where(
             cameras=self.cameras or None,

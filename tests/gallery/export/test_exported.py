@@ -68,7 +68,7 @@ def test_torch_holds_no_pickle(tiny_run, noise, tmp_path):
 def test_the_file_says_what_it_is(onnx_export, tiny_run):
     kept = {entry.key: entry.value for entry in onnx.load(onnx_export.file).metadata_props}
     assert kept == onnx_export.card == open_exported(onnx_export.file).card
-    identity = identify(tiny_run)
+    identity = identify(tiny_run, tiny_run.encoder())
     assert kept["reseen.fingerprint"] == identity.fingerprint
     assert kept["reseen.dimension"] == str(identity.dimension)
     assert kept["reseen.input"] == "images: uint8, 0 to 255, batch x height x width x 3, RGB"

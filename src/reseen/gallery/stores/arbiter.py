@@ -5,9 +5,13 @@ the wrong side of a window's edge. It is asked for a window wider by as much, an
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from reseen.gallery.entries import Entries, Hit
+from reseen.gallery.stores.payload import from_payload
 from reseen.gallery.where import Where
 
 
@@ -30,9 +34,13 @@ def hits_that_hold(ask: Callable[[int], list[Hit]], top: int, where: Where) -> l
         wanted *= 2
 
 
-def entries_that_hold(found: Entries, where: Where) -> Entries:
-    """Those for which `where` holds, with their vectors."""
-    places = [place for place, entry in enumerate(found.entries) if where.holds(entry)]
-    if len(places) == len(found):
-        return found
-    return Entries([found.entries[place] for place in places], found.vectors[places])
+def records_that_hold(records: Sequence[Any], where: Where) -> Entries | None:
+    """Qdrant's records as entries with their vectors, those for which `where` holds; None where it holds for none."""
+    held = [
+        (entry, record.vector)
+        for record in records
+        if where.holds(entry := from_payload(record.payload or {}))
+    ]
+    if not held:
+        return None
+    return Entries([entry for entry, _ in held], np.array([vector for _, vector in held], dtype=np.float32))

@@ -13,7 +13,7 @@ def refuse_other_model(address: str, made: ModelIdentity, given: ModelIdentity |
     if given is None or (given.fingerprint == made.fingerprint and given.dimension == made.dimension):
         return
     raise GalleryError(
-        f"{address}: this gallery was made by {_named(made)}; the model given is {_named(given)}. Give the run that "
+        f"{address}: this gallery was made by {made.name}; the model given is {given.name}. Give the run that "
         "made it, or index the crops into a new gallery"
     )
 
@@ -39,7 +39,3 @@ def parts(entries: Entries, size: int) -> Iterator[Entries]:
     for start in range(0, len(last), size):
         places = last[start : start + size]
         yield Entries([entries.entries[place] for place in places], entries.vectors[places])
-
-
-def _named(model: ModelIdentity) -> str:
-    return f"{model.method} on {model.backbone} (run {model.run}, fingerprint {model.fingerprint[:8]})"

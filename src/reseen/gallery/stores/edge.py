@@ -9,18 +9,18 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import qdrant_edge
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.store import Description, check_query
-from reseen.gallery.stores.arbiter import entries_that_hold, hits_that_hold
+from reseen.gallery.store import Description, direction_of
+from reseen.gallery.stores.arbiter import hits_that_hold, records_that_hold
 from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
 from reseen.gallery.stores.conditions import conditions
 from reseen.gallery.stores.edge_shard import (
@@ -43,7 +43,7 @@ _VALUES = 1_000_000
 """Cameras or sources that are counted at most."""
 
 
-class EdgeStore:
+class EdgeStore(Closing):
     """A gallery in a folder.
 
     Raises:
@@ -100,11 +100,10 @@ class EdgeStore:
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
-        check_query(vector, top, self._model.dimension)
+        direction = direction_of(vector, top, self._model.dimension)
         found = conditions(where)
         if found is None:
             return []
-        direction = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
         condition = to_filter(found)
 
         def ask(wanted: int) -> list[Hit]:
@@ -136,11 +135,8 @@ class EdgeStore:
                         with_vector=True,
                     )
                 )
-            if records:
-                vectors = np.array([record.vector for record in records], dtype=np.float32)
-                part = Entries([from_payload(record.payload or {}) for record in records], vectors)
-                if len(kept := entries_that_hold(part, where)):
-                    yield kept
+            if (held := records_that_hold(records, where)) is not None:
+                yield held
             if offset is None:
                 return
 
@@ -183,14 +179,6 @@ class EdgeStore:
         with self._changing:
             self._shard.close()
             self._folder.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _put(self, part: Entries) -> None:
         """Hand entries to the engine: flushed where they replace others, else not yet."""

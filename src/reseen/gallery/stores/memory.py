@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float32
 
+from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Entry, Hit
 from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.store import Description, check_query
+from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores.checks import check_entries
 from reseen.gallery.where import EVERYTHING, Where
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """Every search compares with every vector; what other stores must agree with."""
 
     def __init__(self, model: ModelIdentity) -> None:
@@ -30,11 +29,10 @@ class MemoryStore:
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
-        check_query(vector, top, self._model.dimension)
+        direction = direction_of(vector, top, self._model.dimension)
         kept = [pair for pair in self._entries.values() if where.holds(pair[0])]
         if not kept:
             return []
-        direction = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
         similarity = np.stack([row for _, row in kept]).astype(np.float64) @ direction
         order = np.argsort(-similarity, kind="stable")[:top]
         return [Hit(kept[place][0], float(similarity[place])) for place in order]
@@ -70,11 +68,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

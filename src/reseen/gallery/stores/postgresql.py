@@ -8,16 +8,16 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.store import Description, check_query
+from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores import postgresql_statements as say
 from reseen.gallery.stores.address import read_address
 from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
@@ -36,7 +36,7 @@ _SEARCH_CANDIDATES = 200
 _FULL_DISK = ("53100", "53200")
 
 
-class PostgresqlStore:
+class PostgresqlStore(Closing):
     """A gallery in two tables, by default `reseen` and `reseen_model`.
 
     Raises:
@@ -128,18 +128,17 @@ class PostgresqlStore:
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
-        check_query(vector, top, self._model.dimension)
+        direction = direction_of(vector, top, self._model.dimension)
         found = conditions(where)
         if found is None:
             return []
-        direction = (vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))).astype(np.float32)
         text, values = _parameters(found)
         with self._talking() as run:
             graph_there = top <= _SEARCH_CANDIDATES and self._graph_there(run)
             if graph_there:
                 values["candidates"] = max(2 * top, 40)
             statement = say.nearest(self._table, self._model.dimension, text, graph_there)
-            rows = run(statement, vector=say.to_text(direction), top=top, **values)
+            rows = run(statement, vector=say.to_text(direction.astype(np.float32)), top=top, **values)
         return [Hit(say.from_row(row), float(row[7])) for row in rows]
 
     def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
@@ -207,14 +206,6 @@ class PostgresqlStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _count(self, run: Any, text: str, values: dict[str, Any]) -> int:
         return run(f"SELECT count(*) FROM {self._table} WHERE {text}", **values)[0][0]

@@ -6,18 +6,18 @@ Several threads may use one open store.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.store import Description, check_query
+from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores.address import read_address
-from reseen.gallery.stores.arbiter import entries_that_hold, hits_that_hold, wider
+from reseen.gallery.stores.arbiter import hits_that_hold, records_that_hold, wider
 from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
 from reseen.gallery.stores.conditions import conditions
 from reseen.gallery.stores.payload import from_payload, to_payload
@@ -34,7 +34,7 @@ _OVERSAMPLING = 2.0
 _VALUES = 100_000
 
 
-class QdrantServerStore:
+class QdrantServerStore(Closing):
     """A gallery in one collection.
 
     Args:
@@ -97,11 +97,10 @@ class QdrantServerStore:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
         from qdrant_client import models
 
-        check_query(vector, top, self._model.dimension)
+        direction = direction_of(vector, top, self._model.dimension)
         condition = _to_filter(where)
         if condition is None:
             return []
-        direction = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
         parameters = models.SearchParams(
             hnsw_ef=_SEARCH_CANDIDATES,
             quantization=models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
@@ -136,11 +135,8 @@ class QdrantServerStore:
                     with_payload=True,
                     with_vectors=True,
                 )
-            if records:
-                vectors = np.array([record.vector for record in records], dtype=np.float32)
-                part = Entries([from_payload(record.payload or {}) for record in records], vectors)
-                if len(kept := entries_that_hold(part, where)):
-                    yield kept
+            if (held := records_that_hold(records, where)) is not None:
+                yield held
             if offset is None:
                 return
 
@@ -181,14 +177,6 @@ class QdrantServerStore:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _facet(self, server: "QdrantClient", name: str) -> dict[str, int]:
         hits = server.facet(self._collection, name, limit=_VALUES, exact=True).hits
