@@ -65,10 +65,14 @@ def forget(
     if files is not None:
         write_text(files, "".join(f"{file}\n" for file in found.files))
         print(f"Paths of the image files written to {files}")
-    count = f"{len(found.entries):,} {'crop' if len(found.entries) == 1 else 'crops'}"
-    cached = f" and {len(found.cached)} folders of decoded crops" if found.cached else ""
+    count = _counted(len(found.entries), "crop")
+    cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""
     if found.dry_run:
         print(f"Would forget {count}{cached}. Nothing was changed; add --yes to do it")
         return
     print(f"Forgot {count}{cached}; a search finds none of them. Noted in {found.ledger}")
     print("The image files themselves are where they were; --files lists them")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
