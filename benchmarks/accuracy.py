@@ -32,7 +32,7 @@ from reseen.data.occlusion import Occlusion
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.run import Run
-from reseen.engine.score import retrieve
+from reseen.engine.score import Benchmark, retrieve
 from reseen.evaluate import RetrievalTask, score
 from reseen.files import write_text
 from reseen.geometry import unit
@@ -97,7 +97,8 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     with knowing_people(pool) if arm.true_clusters else nullcontext():
         run = reseen.train(recipe, pool, folder, resume=True, on_clusters=watcher(folder, pool))
     trained = time.perf_counter()
-    retrieval = retrieve(run, protocol.benchmark(arguments.data), occlusions=OCCLUSIONS)
+    benchmark = protocol.benchmark(arguments.data)
+    retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS)
     result = retrieval.score()
     record = {
         "protocol": protocol.name,
@@ -107,6 +108,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
         "score": result.to_json(),
         "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
         "parts": parts_of(retrieval.task, run),
+        "student": student_of(run, benchmark),
         "clusters": rounds[-1] if (rounds := noted(folder)) else None,
         "seconds": {
             "training": round(sum(row["seconds"] for row in run.log), 1),
@@ -133,6 +135,15 @@ def parts_of(task: RetrievalTask, run: Run) -> dict | None:
     channels = run.encoder().channels
     blocks = {"global": slice(0, channels), "patch": slice(channels, None)}
     return {name: score(_cut(task, block)).to_json() for name, block in blocks.items()}
+
+
+def student_of(run: Run, benchmark: Benchmark) -> dict | None:
+    """Scores of the network that learned, where the method scores its momentum teacher."""
+    if getattr(run.recipe.method, "score_with", "student") == "student":
+        return None
+    retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS, student=True)
+    occluded = {name: score.to_json() for name, score in retrieval.occluded_scores().items()}
+    return {"score": retrieval.score().to_json(), "occluded": occluded}
 
 
 def _cut(task: RetrievalTask, block: slice) -> RetrievalTask:
