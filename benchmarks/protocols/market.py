@@ -234,7 +234,11 @@ MARKET_HOUR = Protocol(
     _HERE / "market-mini.yaml",
     read_training,
     _whole_benchmark,
-    tuple(replace(arm, flags=(*_HOUR, *arm.flags)) for arm in _MINI_ARMS if not arm.true_clusters),
+    tuple(
+        arm if arm.name == "no-training" else replace(arm, flags=(*_HOUR, *arm.flags))
+        for arm in _MINI_ARMS
+        if not arm.true_clusters
+    ),
 )
 MARKET_MINI = Protocol("market-mini", _HERE / "market-mini.yaml", _mini_training, _mini_benchmark, _MINI_ARMS)
 MARKET_MINI_VALIDATION = Protocol(
