@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from reseen.gallery.index import index_run
     from reseen.gallery.where import Where
     from reseen.models import Encoder
+    from reseen.plan import Estimate, plan_clustering, plan_embedding, plan_indexing, plan_training
 
 _HOMES = {
     "Audit": "reseen.engine.audit",
     "Calibration": "reseen.audit.calibration",
     "CropClusters": "reseen.engine.cluster",
     "Encoder": "reseen.models",
+    "Estimate": "reseen.plan",
     "Export": "reseen.gallery.export.export",
     "ImageTable": "reseen.data.table",
     "Gallery": "reseen.gallery.gallery",
@@ -63,6 +65,10 @@ _HOMES = {
     "load_recipe": "reseen.engine.recipe",
     "open_gallery": "reseen.gallery.gallery",
     "open_run": "reseen.engine.run",
+    "plan_clustering": "reseen.plan",
+    "plan_embedding": "reseen.plan",
+    "plan_indexing": "reseen.plan",
+    "plan_training": "reseen.plan",
     "read_calibration": "reseen.engine.choose",
     "read_evaluation": "reseen.data.readers",
     "read_training": "reseen.data.readers",
@@ -74,11 +80,11 @@ _HOMES = {
 }
 
 __all__ = [
-    "Audit", "Calibration", "CropClusters", "Encoder", "Export", "Gallery", "ImageTable", "LabeledFeatures", "Recipe",
-    "ReseenError", "RetrievalScore", "Run", "Where", "__version__", "audit_run", "choose_run", "cluster_crops",
-    "draw_crowd", "embed", "export_run", "forget", "index_run", "load_recipe", "open_gallery", "open_run",
-    "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes",
-    "train",
+    "Audit", "Calibration", "CropClusters", "Encoder", "Estimate", "Export", "Gallery", "ImageTable", "LabeledFeatures",
+    "Recipe", "ReseenError", "RetrievalScore", "Run", "Where", "__version__", "audit_run", "choose_run",
+    "cluster_crops", "draw_crowd", "embed", "export_run", "forget", "index_run", "load_recipe", "open_gallery",
+    "open_run", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training", "read_calibration",
+    "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from tests.house.source import PROJECT
 
 ORDER = [
     "cli",
-    "viewer",
+    "viewer | plan",
     "gallery",
     "engine",
     "methods",

@@ -6,13 +6,14 @@ from reseen.audit.cameras import CameraMixing, camera_mixing
 from reseen.audit.estimate import Estimate, Tally, precision, recall, share
 from reseen.audit.gather import AnsweredPairs, gather_evidence
 from reseen.audit.mixture import Mixture, fit_mixture
-from reseen.audit.score import Parts, best, measure, round_scores, should_stop
+from reseen.audit.score import MOST_SILHOUETTES, Parts, best, measure, round_scores, should_stop
 from reseen.audit.silhouette import silhouette
 from reseen.audit.stability import clustering_agreement
 from reseen.audit.strata import Stratum, draw_pairs, plan_strata, share_out
 
 __all__ = [
     "GROUP",
+    "MOST_SILHOUETTES",
     "Answer",
     "AnsweredPairs",
     "Calibration",

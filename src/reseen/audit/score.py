@@ -20,7 +20,8 @@ from reseen.audit.cameras import camera_mixing
 from reseen.audit.silhouette import silhouette
 from reseen.records import Features, PseudoLabels
 
-_MOST_SILHOUETTES = 20_000
+MOST_SILHOUETTES = 20_000
+"""Crops whose silhouette is taken, each against all others."""
 
 PATIENCE = 3
 """Rounds without a higher score after which a training is told to have seen its best."""
@@ -54,7 +55,7 @@ def measure(
 
     Of more than 20,000 crops the silhouette is taken of as many at random, always the same.
     """
-    asked = np.sort(np.random.default_rng(0).permutation(len(labels))[:_MOST_SILHOUETTES])
+    asked = np.sort(np.random.default_rng(0).permutation(len(labels))[:MOST_SILHOUETTES])
     values = np.nan_to_num(silhouette(features, labels, asked))
     mixing = camera_mixing(labels, cameras)
     return Parts(

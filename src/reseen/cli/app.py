@@ -104,6 +104,12 @@ _COMMANDS = {
         "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"
         "Prints an address that works once and opens it. A run is indexed into its own folder first.",
     ),
+    "plan": (
+        "plan:plan",
+        "Say what work will take on this machine, in time, memory and disk, before it starts.\n\n"
+        "Rehearses the real stages for some seconds to a minute and tells the size that was asked for from them. "
+        "Settings follow as flags, as for the work itself.",
+    ),
     "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
     "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
     "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),

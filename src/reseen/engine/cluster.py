@@ -89,9 +89,9 @@ def cluster_crops(
             material = _by_run(opened, data, camera_pattern, view, quiet)
         else:
             material = _by_vectors(opened, data, camera_pattern, view)
-        outcome = _cluster(material, settings, smallest, view)
+        outcome = cluster_material(material, settings, smallest, view)
         wrong = [number for number in dendrograms if not 0 <= number < outcome.labels.cluster_count]
-        write_text(out, _as_csv(outcome))
+        write_text(out, as_csv(outcome))
         page, trees = write_pages(out, outcome, [one for one in dendrograms if one not in wrong], view)
     if wrong:
         raise SettingsError(
@@ -153,7 +153,10 @@ def _by_vectors(
     )
 
 
-def _cluster(material: Material, settings: HierarchySettings, smallest: int, view: RunView) -> Outcome:
+def cluster_material(
+    material: Material, settings: HierarchySettings, smallest: int, view: RunView
+) -> Outcome:
+    """Grow clusters, number them, the largest first, and measure how well each crop sits in its own."""
     features = material.features
     progress = view.phase("clustering", most_merges(len(features), settings))
     hierarchy = grow_hierarchy(features.numpy, settings, progress=progress)
@@ -188,8 +191,8 @@ def _stopped(hierarchy: Hierarchy, settings: HierarchySettings) -> str:
     return f"{text}; the dearest merge cost {hierarchy.cost.max():.3f}" if len(hierarchy.cost) else text
 
 
-def _as_csv(outcome: Outcome) -> str:
-    """One row per crop, cluster by cluster, the most central crop first; empty where something is not known."""
+def as_csv(outcome: Outcome) -> str:
+    """The file's text: one row per crop, cluster by cluster, the most central first; empty where nothing is known."""
     table, labels, found = outcome.material.crops.table, outcome.labels.labels, outcome.membership
     last = np.where(labels == NOISE, outcome.labels.cluster_count, labels)
     text = io.StringIO()

@@ -79,17 +79,21 @@ def prepare(
             f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
-    _check_fit(recipe)
+    check_fit(recipe)
     make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
     crops = open_crops(table, recipe.data, height, width, progress=not quiet)
     _check_enough(crops, recipe)
-    return _assemble(recipe, crops, folder, height, width, resumed)
+    return assemble(recipe, crops, folder, height, width, resumed)
 
 
-def _check_fit(recipe: Recipe) -> None:
-    """Whether method, patches and labels go together."""
+def check_fit(recipe: Recipe) -> None:
+    """Whether method, patches and labels go together.
+
+    Raises:
+        SettingsError: they do not.
+    """
     name, method = recipe.method.name, METHODS[recipe.method.name].method
     if method.needs_patches and recipe.model.patches is None:
         raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
@@ -153,15 +157,23 @@ def _check_enough(crops: Crops, recipe: Recipe) -> None:
         )
 
 
-def _device(recipe: Recipe) -> str:
+def device_of(recipe: Recipe) -> str:
+    """`cpu` or `cuda`.
+
+    Raises:
+        SettingsError: a GPU is asked for and there is none.
+    """
     wanted = recipe.train.device
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
     return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
-def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: int, resumed: bool) -> Training:
-    settings, device = recipe.train, _device(recipe)
+def assemble(
+    recipe: Recipe, crops: Crops, folder: Path, height: int, width: int, resumed: bool = False
+) -> Training:
+    """Encoder, optimizer and method for some crops; without `resumed`, the encoder gets its starting weights."""
+    settings, device = recipe.train, device_of(recipe)
     torch.manual_seed(
         recipe.seed
     )  # random starts and stochastic depth of timm draw from the global generator

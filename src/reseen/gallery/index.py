@@ -129,7 +129,7 @@ def _add_part(
     missing = np.array([row for row, key in enumerate(wanted) if key not in held], dtype=np.int64)
     if len(missing):
         rows = crops.select(missing)
-        pictures = _pictures(rows.table) if thumbnails else [b""] * len(missing)
+        pictures = thumbnails_of(rows.table) if thumbnails else [b""] * len(missing)
         keys = list(wanted)
         entries = [
             replace(wanted[keys[row]], thumbnail=picture)
@@ -170,7 +170,8 @@ def _facts(entry: Entry) -> tuple[object, ...]:
     return entry.camera, entry.time, entry.tracklet, entry.cluster
 
 
-def _pictures(table: ImageTable) -> list[bytes]:
+def thumbnails_of(table: ImageTable) -> list[bytes]:
+    """A small JPEG of every crop of a table, in row order."""
     made: list[bytes] = [b""] * len(table)
 
     def work(places: range) -> list[bytes]:

@@ -89,6 +89,9 @@ class AbstractMethod(ABC):
     takes_raw: ClassVar[bool] = False
     """Whether features may have lengths of their own (`model.feature: raw`)."""
 
+    steps_grow: ClassVar[bool] = False
+    """Whether a step takes longer the more crops there are, as where each is compared with a memory of all."""
+
     @abstractmethod
     def __init__(self, settings: Any, surroundings: Surroundings) -> None:
         """Take settings (of the method's own kind) and surroundings; nothing is computed yet."""

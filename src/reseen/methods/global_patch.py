@@ -54,6 +54,7 @@ class GlobalPatch(AbstractMethod):
     """Learn whole images and patches from memories of both."""
 
     takes_patches = True
+    steps_grow = True
     needs_patches = True
 
     def __init__(self, settings: GlobalPatchSettings, surroundings: Surroundings) -> None:

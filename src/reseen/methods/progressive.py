@@ -63,6 +63,7 @@ class Progressive(AbstractMethod):
     """Merge a little, train a little."""
 
     takes_raw = True
+    steps_grow = True
 
     def __init__(self, settings: ProgressiveSettings, surroundings: Surroundings) -> None:
         self._settings = settings

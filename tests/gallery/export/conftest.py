@@ -1,11 +1,8 @@
 """One tiny run and one ONNX file of it, shared by all tests of exports."""
 
 import pytest
-from tests.methods.conftest import recipe_of
 
 import reseen
-
-__all__ = ["recipe_of"]
 
 
 @pytest.fixture(scope="session")

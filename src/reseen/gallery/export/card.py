@@ -4,8 +4,8 @@ import json
 
 import pyarrow.parquet as pq
 
-import reseen
 from reseen.engine.clusters import CLUSTERS
+from reseen.engine.environment import versions
 from reseen.engine.run import Run
 from reseen.gallery.export.form import InputForm
 from reseen.gallery.identity import fingerprint
@@ -23,7 +23,7 @@ def make_card(
     """Keys and texts, in the order in which a person reads them."""
     facts = {
         "format": "reseen-export-1",
-        "version": reseen.__version__,
+        "version": versions()["reseen"],
         "method": run.recipe.method.name,
         "backbone": run.recipe.model.backbone,
         "rounds": str(run.rounds_done),

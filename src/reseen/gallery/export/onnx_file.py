@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-import reseen
+from reseen.engine.environment import versions
 from reseen.errors import ExportError
 from reseen.gallery.export.card import PREFIX, Card
 from reseen.gallery.export.extras import need
@@ -47,7 +47,7 @@ def write_onnx(program: torch.export.ExportedProgram, form: InputForm, card: Car
 
 def save_with_card(model: Any, card: Card, file: Path) -> None:
     """Write an ONNX model whose metadata are the card."""
-    model.producer_name, model.producer_version = "reseen", reseen.__version__
+    model.producer_name, model.producer_version = "reseen", versions()["reseen"]
     del model.metadata_props[:]
     for key, text in card.items():
         model.metadata_props.add(key=key, value=text)

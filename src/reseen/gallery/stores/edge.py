@@ -52,7 +52,15 @@ class EdgeStore(Closing):
         StorageError: the disk is full or the folder cannot be written.
     """
 
-    def __init__(self, path: str | Path, model: ModelIdentity | None = None, create: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        model: ModelIdentity | None = None,
+        create: bool = False,
+        segment: int | None = None,
+    ) -> None:
+        """Open or make a gallery; with `segment` a graph is built for so many entries instead of 50,000."""
+        self._segment = SEGMENT if segment is None else segment
         self._folder = GalleryFolder(Path(path), _ENGINE, model, create)
         self._model = self._folder.model
         self._changing = threading.Lock()
@@ -74,13 +82,13 @@ class EdgeStore(Closing):
         data = self._folder.data
         if self._folder.new:
             self._folder.need_room(0, "a new gallery")
-            shard = create(data, self._model.dimension)
+            shard = create(data, self._model.dimension, self._segment)
             self._folder.write_card()
             return shard
         if not (data / "segments").is_dir():
             raise GalleryError(f"{data}: its files are missing; index the crops into a new gallery")
         shutil.rmtree(data / "temp_segments", ignore_errors=True)  # of a process killed while it tidied up
-        return qdrant_edge.EdgeShard.load(str(data), configuration(self._model.dimension))
+        return qdrant_edge.EdgeShard.load(str(data), configuration(self._model.dimension, self._segment))
 
     def add(self, entries: Entries) -> None:
         """Keep entries; one whose key is there replaces the old one. They survive a crash once this returns.
@@ -212,7 +220,7 @@ class EdgeStore(Closing):
         """Index what was added since, once it is much; without room for it, searches stay exact and slower."""
         info = self._shard.info()
         waiting = info.points_count - info.indexed_vectors_count
-        if waiting < SEGMENT:
+        if waiting < self._segment:
             return
         try:
             self._folder.need_room(3 * self._folder.size() * waiting // info.points_count, "building a graph")

@@ -12,8 +12,8 @@ from reseen.gallery.stores.conditions import Conditions
 
 SEGMENT = 50_000
 """Entries that are searched exactly until there are so many; then they get a graph of their own."""
-_FULL_SCAN = 10_000
-"""Entries of a segment up to which those that a filter leaves are compared one by one."""
+_FULL_SCAN = 0.2
+"""Share of a segment's entries up to which those that a filter leaves are compared one by one."""
 _LINKS = 16
 _LINK_CANDIDATES = 100
 _SEARCH_CANDIDATES = 128
@@ -33,7 +33,7 @@ def parameters(filtered: bool) -> qdrant_edge.SearchParams:
     )
 
 
-def configuration(dimension: int) -> qdrant_edge.EdgeConfig:
+def configuration(dimension: int, segment: int) -> qdrant_edge.EdgeConfig:
     """Vectors in float32, with a copy in 8 bits that graphs are built and walked on; no log of writes.
 
     Without a log a write is durable once flushed, and no second copy of an entry outlives it. Every segment with a
@@ -45,22 +45,24 @@ def configuration(dimension: int) -> qdrant_edge.EdgeConfig:
         wal_enabled=False,
         quantization_config=qdrant_edge.ScalarQuantizationConfig(qdrant_edge.ScalarType.Int8, quantile=0.99),
         hnsw_config=qdrant_edge.HnswIndexConfig(
-            m=_LINKS, ef_construct=_LINK_CANDIDATES, full_scan_threshold=max(1, int(_FULL_SCAN * kilobytes))
+            m=_LINKS,
+            ef_construct=_LINK_CANDIDATES,
+            full_scan_threshold=max(1, int(_FULL_SCAN * segment * kilobytes)),
         ),
         optimizers=qdrant_edge.EdgeOptimizersConfig(
             deleted_threshold=0.0,
             vacuum_min_vector_number=0,
-            indexing_threshold=max(1, int(0.9 * SEGMENT * kilobytes)),
-            max_segment_size=max(1, int(1.5 * SEGMENT * kilobytes)),
+            indexing_threshold=max(1, int(0.9 * segment * kilobytes)),
+            max_segment_size=max(1, int(1.5 * segment * kilobytes)),
             default_segment_number=2,
         ),
     )
 
 
-def create(path: Path, dimension: int) -> qdrant_edge.EdgeShard:
+def create(path: Path, dimension: int, segment: int) -> qdrant_edge.EdgeShard:
     """A new shard in a new folder, with the fields that searches filter by."""
     path.mkdir(parents=True)
-    shard = qdrant_edge.EdgeShard.create(str(path), configuration(dimension))
+    shard = qdrant_edge.EdgeShard.create(str(path), configuration(dimension, segment))
     fields = {
         "source": qdrant_edge.KeywordIndexParams(enable_hnsw=False),
         "image": qdrant_edge.KeywordIndexParams(enable_hnsw=False),

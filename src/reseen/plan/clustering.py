@@ -1,0 +1,97 @@
+"""What clustering a folder will take."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.data.settings import DataSettings
+from reseen.data.table import ImageTable
+from reseen.engine.cluster import as_csv, cluster_material
+from reseen.engine.cluster_outcome import Material
+from reseen.engine.cluster_pages import write_pages
+from reseen.engine.cluster_settings import hierarchy_settings
+from reseen.engine.console import RunView
+from reseen.engine.recipe import Recipe
+from reseen.engine.run import Run
+from reseen.errors import SettingsError
+from reseen.plan.estimate import Estimate, Stage
+from reseen.plan.growth import sizes_up_to
+from reseen.plan.measured import Measured
+from reseen.plan.model import planned_model
+from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
+from reseen.plan.sample import mixture, repeated, sample_table
+
+_MOST, _MOST_APPROXIMATE = 4_000, 16_000
+_MADE_UP = (128, 64)
+"""Height and width, in pixels, of crops on the page where no encoder says."""
+
+
+def plan_clustering(
+    source: Run | Recipe | int,
+    images: int,
+    data: str | Path | ImageTable | None = None,
+    *,
+    settings: HierarchySettings | Sequence[str] = (),
+    quiet: bool = False,
+) -> Estimate:
+    """Rehearse `cluster` on this machine and say what it would take for `images` crops.
+
+    Args:
+        source: the run that looks at the crops, a recipe for one, or, where vectors are there already, how many
+            numbers each has.
+        images: how many crops.
+        data: crops to rehearse on; made-up ones when not given.
+        settings: those of the clustering, or flags, as for `cluster_crops`.
+        quiet: show no progress.
+
+    Raises:
+        DataError: `data` cannot be read.
+        SettingsError: a flag that does not fit, or vectors without numbers.
+    """
+    if not isinstance(source, int):
+        recipe = source.recipe if isinstance(source, Run) else source
+    elif source < 1:
+        raise SettingsError(f"dimension: wanted 1 number per vector or more, got {source}")
+    else:
+        recipe = None
+    if not isinstance(settings, HierarchySettings):
+        settings = hierarchy_settings(recipe, settings)
+    approximate = settings.approximates(images)
+    if approximate:
+        settings = settings.model_copy(update={"engine": "approximate"})
+    sizes = sizes_up_to(images, _MOST_APPROXIMATE if approximate else _MOST)
+    clustered, pages = Measured("clustering", square=True), Measured("pages")
+    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
+        progress = view.phase("rehearsing", 2 + len(sizes))
+        folder = Path(place)
+        table = sample_table(folder, data, min(SAMPLE, images))
+        stages: list[Stage] = []
+        if isinstance(source, int):
+            dimension, (height, width) = source, _MADE_UP
+            crops, _ = decoding(table, DataSettings(cache_dir=folder / "cache"), height, width)
+        else:
+            model = planned_model(source, folder / "cache")
+            dimension = model.encoder.dimension
+            crops, decoded = decoding(table, model.data, model.encoder.height, model.encoder.width)
+            looked = looking("features", model.encoder, crops, model.device)
+            stages += [
+                decoding_stage(decoded, model.data, crops, images),
+                looking_stage(looked, dimension, images),
+            ]
+        progress(2)
+        for count in sizes:
+            file = folder / "clusters.csv"
+            material = Material(repeated(crops, count), mixture(count, dimension), "")
+            with RunView(0, quiet=True) as silent:
+                with clustered.at(count):
+                    outcome = cluster_material(material, settings, 1, silent)
+                with pages.at(count):
+                    file.write_text(as_csv(outcome))
+                    page, _ = write_pages(file, outcome, [], silent)
+            left = file.stat().st_size * images / count + page.stat().st_size
+            progress(1)
+    row_bytes = 8.0 * dimension
+    stages += [clustered.stage(images, 1, row_bytes), pages.stage(images, 1, row_bytes, left)]
+    index = "an approximate index" if approximate else "exact search"
+    return Estimate("cluster", images, tuple(stages), (f"rehearsed with {index}, up to {sizes[-1]:,} crops",))

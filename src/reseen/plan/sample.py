@@ -1,0 +1,64 @@
+"""A few crops to rehearse on: some of a person's own, or made-up ones of the usual size."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from reseen.data.readers import read_training
+from reseen.data.table import ImageTable
+from reseen.engine.crops import Crops
+from reseen.geometry import unit
+from reseen.records import Features
+
+_SEED = 0
+_CAMERAS = 6
+_SIZE = (128, 64)
+"""Height and width of made-up crops, in pixels."""
+_DETAIL = 8
+"""Pixels per blob of a made-up crop: its file is about as large as that of a photograph."""
+
+
+def sample_table(folder: Path, data: str | Path | ImageTable | None, count: int) -> ImageTable:
+    """Up to `count` crops: drawn from `data`, or made up and written into `folder`.
+
+    Raises:
+        DataError: `data` cannot be read.
+    """
+    generator = np.random.default_rng(_SEED)
+    if data is not None:
+        table = data if isinstance(data, ImageTable) else read_training(Path(data).expanduser())
+        rows = np.sort(generator.choice(len(table), min(count, len(table)), replace=False))
+        return table.select(rows)
+    names = []
+    for number in range(count):
+        names.append(f"{number:06d}.jpg")
+        _picture(generator).save(folder / names[-1], quality=90)
+    cameras = np.arange(count, dtype=np.int64) % _CAMERAS
+    return ImageTable(folder, tuple(names), cameras, tuple(f"camera{place}" for place in range(_CAMERAS)))
+
+
+def repeated(crops: Crops, count: int) -> Crops:
+    """As many crops as asked for, the same ones again and again."""
+    return crops.select(np.arange(count) % len(crops))
+
+
+def mixture(count: int, dimension: int, raw: bool = False) -> Features:
+    """Vectors in groups of about 20 that lie near each other, as those of people do."""
+    generator = torch.Generator().manual_seed(_SEED)
+    people = max(count // 20, 2)
+    centers = torch.randn(people, dimension, generator=generator)
+    who = torch.randint(people, (count,), generator=generator)
+    vectors = centers[who] + 0.5 * torch.randn(count, dimension, generator=generator)
+    return Features(unit(vectors), raw=raw)
+
+
+def _picture(generator: np.random.Generator) -> Image.Image:
+    height, width = _SIZE
+    small = generator.integers(0, 256, (height // _DETAIL, width // _DETAIL, 3), dtype=np.uint8)
+    large = np.asarray(
+        Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16
+    )
+    grain = generator.integers(-12, 13, large.shape, dtype=np.int16)
+    return Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))

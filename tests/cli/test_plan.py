@@ -1,0 +1,39 @@
+"""`reseen plan` as a person meets it."""
+
+import json
+
+
+def test_a_table_says_time_memory_and_disk(reseen_says, tiny_flags, tmp_path):
+    file = tmp_path / "plan.json"
+    code, out, _ = reseen_says(
+        "plan", "train", "cluster-contrast", "--images", 300, "--quiet", "--out", file, *tiny_flags
+    )
+    assert code == 0
+    assert "train 300 crops on this machine" in out
+    assert all(word in out for word in ("time", "memory", "disk", "clustering", "in all"))
+    assert json.loads(file.read_text())["images"] == 300
+
+
+def test_a_run_can_be_planned_with(reseen_says, trained, crowd):
+    for work in ("embed", "index", "cluster"):
+        code, out, err = reseen_says("plan", work, trained, "--data", crowd, "--quiet")
+        assert code == 0, err
+        assert f"{work} " in out
+
+
+def test_what_cannot_be_planned_is_said(fault, trained):
+    assert "--images" in fault("plan", "embed", trained)
+    assert "from a recipe" in fault("plan", "train", trained, "--images", 100)
+    assert "wanted 1 or more" in fault("plan", "embed", trained, "--images", 0)
+    assert "settings are known" in fault("plan", "embed", trained, "--images", 100, "--model.backbone", "x")
+    assert "did you mean" in fault("plan", "embed", trained, "--imges", 100)
+
+
+def test_a_file_of_vectors_says_how_many_there_are(reseen_says, fault, trained, crowd, tmp_path):
+    file = tmp_path / "vectors.parquet"
+    reseen_says("embed", trained, "--data", crowd, "--out", file, "--quiet")
+    code, out, _ = reseen_says("plan", "cluster", file, "--quiet", "--hierarchy.stop", "steps")
+    assert code == 0
+    assert "cluster 72 crops" in out
+    (tmp_path / "other.parquet").write_bytes(b"no such thing")
+    assert "not a Parquet file" in fault("plan", "cluster", tmp_path / "other.parquet")

@@ -1,0 +1,93 @@
+"""Plans of every kind of work: all stages are there, they grow, and nothing is left behind."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import reseen
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.errors import SettingsError
+from reseen.gallery.stores.edge_shard import SEGMENT
+from reseen.methods import METHODS
+from reseen.plan.model import planned_model
+
+
+@pytest.fixture
+def recipe(tiny_flags):
+    return reseen.load_recipe("cluster-contrast", tiny_flags)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    assert not list(Path(tmp_path).glob("reseen-plan-*"))
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_method_is_planned(name, recipe_of):
+    recipe = recipe_of(name)
+    found = reseen.plan_training(recipe, 300, quiet=True)
+    stages = {stage.name: stage for stage in found.stages}
+    assert [*stages] == [
+        "decoding crops", "settling the neck", "features", "clustering", "measuring clusters", "training",
+        "checkpoints",
+    ]  # fmt: skip
+    assert all(stage.seconds > 0 for stage in found.stages)
+    size = recipe.data.height * recipe.data.width * 3
+    assert stages["decoding crops"].disk == 300 * size
+    twice = recipe.model_copy(update={"train": recipe.train.model_copy(update={"iterations": 10**6})})
+    assert reseen.plan_training(twice, 300, quiet=True).seconds > 100 * found.seconds
+
+
+def test_own_crops_are_rehearsed_on_and_not_changed(recipe, crowd):
+    before = sorted(crowd.rglob("*"))
+    assert reseen.plan_training(recipe, 300, crowd, quiet=True).images == 300
+    assert sorted(crowd.rglob("*")) == before
+
+
+def test_fewer_than_a_batch_cannot_be_planned(recipe):
+    with pytest.raises(SettingsError, match="fewer than one batch"):
+        reseen.plan_training(recipe, 3, quiet=True)
+
+
+def test_embedding_takes_time_and_disk_by_the_crop(recipe, tmp_path):
+    found = {count: reseen.plan_embedding(recipe, count, quiet=True) for count in (1_000, 1_000_000)}
+    assert found[1_000_000].seconds > 100 * found[1_000].seconds
+    dimension = planned_model(recipe, tmp_path).encoder.dimension
+    assert 4 * dimension <= found[1_000_000].stages[-1].disk / 10**6 <= 5 * dimension
+
+
+def test_a_cache_that_is_too_small_is_not_counted(recipe):
+    capped = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache_gigabytes": 0.0})})
+    assert reseen.plan_embedding(capped, 1_000, quiet=True).stages[0].disk == 0
+
+
+def test_clustering_of_vectors_needs_no_encoder():
+    found = reseen.plan_clustering(16, 2_000, settings=HierarchySettings(), quiet=True)
+    assert [stage.name for stage in found.stages] == ["clustering", "pages"]
+
+
+def test_clustering_by_an_encoder_counts_its_features(recipe):
+    found = reseen.plan_clustering(recipe, 300, settings=HierarchySettings(), quiet=True)
+    assert [stage.name for stage in found.stages] == ["decoding crops", "features", "clustering", "pages"]
+
+
+def test_a_large_clustering_is_rehearsed_as_it_would_run():
+    found = reseen.plan_clustering(
+        16, 200_000, settings=HierarchySettings(engine="auto", steps=2), quiet=True
+    )
+    assert "approximate" in found.notes[0]
+
+
+def test_vectors_have_numbers():
+    with pytest.raises(SettingsError, match="1 number per vector"):
+        reseen.plan_clustering(0, 100, quiet=True)
+
+
+def test_graphs_are_planned_where_a_gallery_gets_them(recipe):
+    small, large = (reseen.plan_indexing(recipe, count, quiet=True) for count in (1_000, 2 * SEGMENT))
+    assert "graphs" not in [stage.name for stage in small.stages]
+    assert "graphs" in [stage.name for stage in large.stages]
+    assert large.disk > small.disk
