@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float32
 
 from reseen.engine.partitions import partition_files
+from reseen.engine.run import RECIPE
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.vector_column import read_vector_column
 from reseen.neighbors.mapped import Scratch
@@ -95,6 +96,8 @@ def open_vector_file(place: Path) -> VectorFile:
         )
     if place.is_file() and place.suffix.lower() == ".npy":
         return _open_array(place)
+    if (place / RECIPE).is_file():
+        raise DataError(f"{place}: is a run, which makes vectors of crops; add --data, or embed them first")
     parts = tuple(partition_files(place)) if place.is_dir() else (place,)
     rows = 0
     for file in parts:
@@ -140,7 +143,8 @@ def map_vectors(
     vectors, begin = scratch.array(_STAGE, (file.rows, file.dimension), np.float32), 0
     for rows in file.batches():
         lengths = _lengths(rows, begin, file)
-        vectors[begin : begin + len(rows)] = rows / lengths[:, None]
+        near = np.abs(lengths - 1) <= _UNIT_TOLERANCE  # unit rows keep their bits
+        vectors[begin : begin + len(rows)] = rows / np.where(near, np.float32(1), lengths)[:, None]
         begin += len(rows)
         progress(len(rows))
     scratch.flush(_STAGE)

@@ -8,6 +8,11 @@ MANIFEST = "partitions.json"
 """What the partitions are made from, and whether they are all there."""
 
 
+def is_partitioned(place: Path) -> bool:
+    """Whether a place is a folder of partitions, and not a run or a folder of crops."""
+    return (place / MANIFEST).is_file()
+
+
 def partition_files(folder: Path) -> list[Path]:
     """The partitions of a folder, in order of their rows.
 

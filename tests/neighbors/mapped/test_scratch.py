@@ -26,7 +26,7 @@ def test_an_array_without_a_name_leaves_nothing_behind(tmp_path):
     array = Scratch(tmp_path).unnamed((1000,), np.int64)
     array[:] = 5
     assert array.sum() == 5000
-    assert os.listdir(tmp_path) == []
+    assert not any(tmp_path.iterdir())
     del array
     gc.collect()
 
@@ -42,7 +42,7 @@ def test_a_full_disk_is_an_error_when_the_array_is_made(tmp_path, monkeypatch):
     ):
         with pytest.raises(StorageError, match="the disk is full"):
             make()
-    assert os.listdir(tmp_path) == []
+    assert not any(tmp_path.iterdir())
 
 
 def test_notes(tmp_path):
