@@ -1,7 +1,7 @@
 """Time and memory of `reseen cluster --memory` against the number of vectors, as JSON and as a table.
 
     python benchmarks/cluster_at_scale.py [--rows N ...] [--memory 4GB] [--threads N] [--only NAME] [--json FILE]
-    python benchmarks/cluster_at_scale.py --table-only
+    python benchmarks/cluster_at_scale.py --table-only [--page docs/scale.md]
 
 For every size a mixture of unit vectors is written to disk, and the command line clusters it in a process of its own.
 What that process says of its stages is kept, and beside it what is seen from outside: the most anonymous memory
@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from cases.scale_plan import fill, measured, plan
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "cluster-at-scale.json"
@@ -64,7 +66,12 @@ def main() -> None:
                     found.append(_measure(name, rows, Path(folder), arguments.memory, arguments.threads))
                     record["ways"][name] = {"runs": found, "slopes": _slopes(found)}
                     arguments.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    print(table(json.loads(arguments.json.read_text(encoding="utf-8"))))
+    record = json.loads(arguments.json.read_text(encoding="utf-8"))
+    print(measured(record))
+    print(plan(record))
+    if arguments.page:
+        fill(arguments.page, "measured", measured(record))
+        fill(arguments.page, "plan", plan(record))
 
 
 def _parse() -> argparse.Namespace:
@@ -78,6 +85,7 @@ def _parse() -> argparse.Namespace:
         "--folder", type=Path, help="where vectors and work are kept, on a disk and not in memory"
     )
     parser.add_argument("--table-only", action="store_true", help="print what the JSON holds already")
+    parser.add_argument("--page", type=Path, help="put the tables into this page, such as docs/scale.md")
     parser.add_argument("--draw", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -99,7 +107,8 @@ def _apart(rows: int, folder: str, threads: int) -> None:
 def _measure(name: str, rows: int, folder: Path, memory: str, threads: int) -> dict[str, Any]:
     """One run of the command line, watched from outside."""
     out = folder / f"{name}.csv"
-    words = ["-m", "reseen", "cluster", str(folder / "vectors.npy"), "--out", str(out), "--memory", memory]
+    words = ["-c", "from reseen.cli import main; main()", "cluster", str(folder / "vectors.npy")]
+    words += ["--out", str(out), "--memory", memory]
     began = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, *words, "--quiet", *WAYS[name]], env=_environment(threads), stdout=subprocess.DEVNULL
@@ -163,7 +172,7 @@ def _agreement(out: Path, people: np.ndarray) -> float:
 
 
 def _recall(folder: Path, search: dict[str, Any]) -> float | None:
-    """Share of the true 16 nearest others of some rows that a search by these settings finds; None where it is exact."""
+    """Share of the 16 nearest others of some rows that a search by these settings finds; None where it is exact."""
     import torch
 
     from reseen.neighbors.mapped import Scratch, SearchSettings
@@ -194,35 +203,6 @@ def _slopes(runs: list[dict[str, Any]]) -> dict[str, float]:
         )
         for stage in fitted[0]["stages"]
     }
-
-
-def table(record: dict[str, Any]) -> str:
-    """Markdown, a line for every run."""
-    lines = []
-    for name, way in record["ways"].items():
-        stages = list(way["runs"][0]["stages"])
-        lines += [
-            f"| {name} | {' | '.join(stages)} | whole | of its own | Rand index | recall |",
-            f"|---|{'---|' * (len(stages) + 4)}",
-        ]
-        for run in way["runs"]:
-            cells = [
-                f"{run['stages'][stage]['seconds']:.0f} s, {run['stages'][stage]['peak_bytes'] / 1e9:.2f} GB"
-                for stage in stages
-            ]
-            recall = run["recall_of_other_neighbors"]
-            cells += [
-                f"{run['seconds']:.0f} s",
-                f"{run['most_anonymous_bytes'] / 1e9:.2f} GB",
-                f"{run['adjusted_rand_index']:.3f}",
-                "exact" if recall is None else f"{recall:.3f}",
-            ]
-            lines.append(f"| {run['rows']:,} | {' | '.join(cells)} |")
-        if way["slopes"]:
-            slopes = [f"{way['slopes'][stage]:.2f}" for stage in stages]
-            lines.append(f"| slope | {' | '.join(slopes)} | | | | |")
-        lines.append("")
-    return "\n".join(lines)
 
 
 def _environment(threads: int) -> dict[str, str]:
