@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reseen.engine.audit import Audit, audit_run
     from reseen.engine.choose import choose_run, read_calibration
     from reseen.engine.cluster import CropClusters, cluster_crops
+    from reseen.engine.cluster_vectors import VectorClusters, cluster_vectors
     from reseen.engine.demo import run_demo
     from reseen.engine.embed import embed
     from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
@@ -53,10 +54,12 @@ _HOMES = {
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.engine.run",
+    "VectorClusters": "reseen.engine.cluster_vectors",
     "Where": "reseen.gallery.where",
     "audit_run": "reseen.engine.audit",
     "choose_run": "reseen.engine.choose",
     "cluster_crops": "reseen.engine.cluster",
+    "cluster_vectors": "reseen.engine.cluster_vectors",
     "draw_crowd": "reseen.data.toy",
     "embed": "reseen.engine.embed",
     "export_run": "reseen.gallery.export.export",
@@ -81,10 +84,11 @@ _HOMES = {
 
 __all__ = [
     "Audit", "Calibration", "CropClusters", "Encoder", "Estimate", "Export", "Gallery", "ImageTable", "LabeledFeatures",
-    "Recipe", "ReseenError", "RetrievalScore", "Run", "Where", "__version__", "audit_run", "choose_run",
-    "cluster_crops", "draw_crowd", "embed", "export_run", "forget", "index_run", "load_recipe", "open_gallery",
-    "open_run", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training", "read_calibration",
-    "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes", "train",
+    "Recipe", "ReseenError", "RetrievalScore", "Run", "VectorClusters", "Where", "__version__", "audit_run",
+    "choose_run", "cluster_crops", "cluster_vectors", "draw_crowd", "embed", "export_run", "forget", "index_run",
+    "load_recipe", "open_gallery", "open_run", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training",
+    "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes",
+    "train",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor
 
 NOISE = -1
@@ -62,10 +62,11 @@ class Features:
 class Neighbors:
     """The k nearest rows of every row, nearest first, the row itself included (it is at distance 0).
 
-    `indices`: row numbers. `distances`: squared Euclidean distances on the unit sphere, 0 to 4.
+    `indices`: row numbers, 32 bits wide where they lie on disk. `distances`: squared Euclidean distances on the unit
+    sphere, 0 to 4.
     """
 
-    indices: Int64[np.ndarray, "n k"]
+    indices: Int[np.ndarray, "n k"]
     distances: Float32[np.ndarray, "n k"]
 
     def __post_init__(self) -> None:

@@ -116,3 +116,9 @@ def test_a_good_eps_survives_the_round_trip(value):
     settings = DbscanSettings.parse({"eps": value}, "recipe.yaml")
     assert settings.eps == value
     assert DbscanSettings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_sparse_rows_as_plain_arrays_give_the_same_labels():
+    graph = graph_of(random_points(60, 3))
+    rows = (graph.indptr.astype(np.int64), graph.indices.astype(np.int32), graph.data)
+    np.testing.assert_array_equal(dbscan(rows, 0.15, 3).labels, dbscan(graph, 0.15, 3).labels)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from reseen.cluster import measure_membership
+from reseen.cluster import measure_among_neighbors, measure_membership
 from reseen.geometry import unit
+from reseen.neighbors import nearest
+from reseen.neighbors.mapped import Scratch
 from reseen.records import Features, PseudoLabels
 
 
@@ -62,3 +64,31 @@ def test_one_cluster_has_no_other_and_noise_alone_has_nothing():
     none = measure_membership(circle(0, 10), PseudoLabels(np.array([-1, -1])))
     assert np.isnan(none.similarity).all()
     assert none.square_errors.shape == (0,)
+
+
+def test_among_neighbors_with_all_of_them_is_the_same(tmp_path):
+    generator = np.random.default_rng(5)
+    rows = torch.from_numpy(generator.normal(size=(60, 8)).astype(np.float32))
+    features = Features(unit(rows))
+    labels = PseudoLabels(np.concatenate([np.arange(7), generator.integers(-1, 7, 53)]))
+    whole = measure_membership(features, labels)
+    neighbors = nearest(features, 60)
+    done = []
+    ours = measure_among_neighbors(
+        features, labels, neighbors, Scratch(tmp_path).unnamed, room=1, progress=done.append
+    )
+    np.testing.assert_allclose(ours.similarity, whole.similarity, atol=1e-6)
+    np.testing.assert_array_equal(ours.other, whole.other)
+    np.testing.assert_allclose(ours.other_similarity, whole.other_similarity, atol=1e-6)
+    np.testing.assert_allclose(ours.square_errors, whole.square_errors, atol=1e-9)
+    assert sum(done) == 60
+
+
+def test_among_neighbors_without_another_cluster_has_no_other():
+    features = Features(unit(torch.tensor([[1.0, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]])))
+    labels = PseudoLabels(np.array([0, 0, 1, -1]))
+    ours = measure_among_neighbors(features, labels, nearest(features, 2))
+    assert ours.other.tolist() == [-1, -1, -1, 1]
+    assert np.isnan(ours.other_similarity[:3]).all()
+    alone = measure_among_neighbors(features, labels, nearest(features, 1))
+    assert (alone.other == -1).all()

@@ -18,7 +18,7 @@ from reseen.cli.app import build_app
 from reseen.config import merge, parse_flags
 from reseen.data.warp import WarpSettings
 from reseen.engine import recipe as recipe_module
-from reseen.engine.cluster_settings import hierarchy_settings
+from reseen.engine.cluster_settings import hierarchy_settings, vector_settings
 from reseen.engine.log import RoundRecord
 from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
 from reseen.methods import METHODS
@@ -90,7 +90,8 @@ def test_a_command_line_parses(place, words):
             bound.arguments["recipe"] if known else "cluster-contrast", bound.arguments.get("settings", ())
         )
     if command.__name__ == "cluster":
-        hierarchy_settings(flags=bound.arguments.get("settings", ()))
+        settings = hierarchy_settings if "data" in bound.arguments else vector_settings
+        settings(flags=bound.arguments.get("settings", ()))
 
 
 def test_there_are_command_lines_to_check():

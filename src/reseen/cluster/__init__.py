@@ -5,7 +5,7 @@ from reseen.cluster.clustering import Clustering
 from reseen.cluster.constraints import Constraints, constrain
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.epsilon import EpsilonChoice, choose_eps
-from reseen.cluster.membership import Membership, measure_membership
+from reseen.cluster.membership import Membership, measure_among_neighbors, measure_membership
 from reseen.cluster.merged import merge_features, tracklet_groups
 from reseen.cluster.quality import ClusterQuality, cluster_quality
 from reseen.cluster.rounds import cluster_features
@@ -23,6 +23,7 @@ __all__ = [
     "cluster_quality",
     "constrain",
     "dbscan",
+    "measure_among_neighbors",
     "measure_membership",
     "merge_features",
     "tracklet_groups",

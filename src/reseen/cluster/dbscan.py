@@ -9,12 +9,12 @@ Reference: Ester et al. 1996. The original gives such border rows to whichever c
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int64
 from pydantic import Field, field_validator
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from reseen.config import Settings
+from reseen.neighbors.jaccard import parts
+from reseen.neighbors.rows import Rows
 from reseen.records import NOISE, PseudoLabels, contiguous
 
 
@@ -38,30 +38,24 @@ class DbscanSettings(Settings):
         return float(value)
 
 
-def dbscan(distances: csr_array, eps: float, min_samples: int) -> PseudoLabels:
+def dbscan(distances: csr_array | Rows, eps: float, min_samples: int) -> PseudoLabels:
     """Cluster numbers in order of first appearance; noise is -1.
 
     `distances`: symmetric, with an explicit entry for every pair within `eps`, diagonal included; a missing
     entry means farther. Border rows with two equally near core rows take the one with the smaller row number.
+    The entries are read three times from front to back and nothing is made of them but a few numbers per row, so
+    that rows mapped from disk serve as well as those in memory.
     """
-    n = len(distances.indptr) - 1
-    rows, columns, values = _pairs_within(distances, eps)
-    core = np.bincount(rows, minlength=n) >= min_samples
-    between = core[rows] & core[columns]
-    links = csr_array((np.ones(int(between.sum()), np.int8), (rows[between], columns[between])), shape=(n, n))
-    _, component = connected_components(links, directed=False)
-    labels = np.where(core, component, NOISE).astype(np.int64)
+    from reseen.cluster.dbscan_kernels import join_core_rows, mark_core_rows, nearest_core_rows
 
-    border = ~core[rows] & core[columns]
-    rows, columns, values = rows[border], columns[border], values[border]
-    nearest_first = np.lexsort((columns, values, rows))
-    border_rows, first = np.unique(rows[nearest_first], return_index=True)
-    labels[border_rows] = component[columns[nearest_first][first]]
+    rows = distances if isinstance(distances, tuple) else parts(distances)
+    n, within = len(rows[0]) - 1, np.float32(eps)
+    core, group = np.zeros(n, np.bool_), np.arange(n)
+    mark_core_rows(rows, within, min_samples, core)
+    join_core_rows(rows, within, core, group)
+    nearest = np.full(n, NOISE, np.int64)
+    nearest_core_rows(rows, within, core, nearest)
+    labels = np.where(core, group, NOISE)
+    border = np.flatnonzero(nearest != NOISE)
+    labels[border] = group[nearest[border]]
     return contiguous(labels)
-
-
-def _pairs_within(distances: csr_array, eps: float) -> tuple[Int64[np.ndarray, " m"], np.ndarray, np.ndarray]:
-    """Rows, columns and distances of the entries up to `eps`."""
-    rows = np.repeat(np.arange(len(distances.indptr) - 1), np.diff(distances.indptr))
-    kept = distances.data <= distances.data.dtype.type(eps)
-    return rows[kept], distances.indices[kept], distances.data[kept]

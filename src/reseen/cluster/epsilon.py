@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from reseen.cluster.dbscan import dbscan
+from reseen.neighbors.rows import Rows
 
 CANDIDATES: tuple[float, ...] = tuple(round(float(eps), 2) for eps in np.arange(0.30, 0.701, 0.02))
 """Jaccard distances that are tried; one graph up to the last serves them all."""
@@ -35,7 +36,7 @@ class EpsilonChoice:
 
 
 def choose_eps(
-    distances: csr_array, min_samples: int, candidates: tuple[float, ...] = CANDIDATES
+    distances: csr_array | Rows, min_samples: int, candidates: tuple[float, ...] = CANDIDATES
 ) -> EpsilonChoice:
     r"""The eps with the largest $clusters \times clustered\ share$; of equal ones the largest.
 

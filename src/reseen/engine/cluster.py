@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
 
 from reseen.cluster import Membership, measure_membership
 from reseen.cluster.hierarchy import Hierarchy, HierarchySettings, grow_hierarchy, most_merges
 from reseen.data.pixels import PixelStore
 from reseen.data.table import ImageTable
+from reseen.engine.cluster_number import number_by_size
 from reseen.engine.cluster_outcome import Material, Outcome, counted
 from reseen.engine.cluster_pages import write_pages
 from reseen.engine.cluster_settings import hierarchy_settings
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
+from reseen.engine.partitions import is_partitioned
 from reseen.engine.read import read_other_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
@@ -115,10 +116,12 @@ def _check_place(out: Path, opened: Run | Path, dendrograms: Sequence[int]) -> N
 
 
 def _opened(source: Run | str | Path) -> Run | Path:
-    """The run, or the place of a file of vectors."""
+    """The run, or the place of a file of vectors or of their partitions."""
     if isinstance(source, Run):
         return source
     place = Path(source).expanduser()
+    if is_partitioned(place):
+        return place
     if place.is_dir():
         return open_run(place)
     if not place.is_file():
@@ -160,23 +163,12 @@ def cluster_material(
     features = material.features
     progress = view.phase("clustering", most_merges(len(features), settings))
     hierarchy = grow_hierarchy(features.numpy, settings, progress=progress)
-    labels = _numbered(hierarchy.labels.labels, smallest)
+    labels, dissolved = number_by_size(hierarchy.labels.labels, smallest)
     membership = measure_membership(features, labels, view.phase("measuring", len(features)))
     chosen = hierarchy.notes[0] if hierarchy.notes else _stopped(hierarchy, settings)
-    dissolved = hierarchy.labels.cluster_count - labels.cluster_count
     if dissolved:
         chosen += f"; {counted(dissolved, 'cluster')} of fewer than {smallest} crops dissolved"
     return Outcome(material, settings, hierarchy, labels, membership, chosen)
-
-
-def _numbered(found: Int64[np.ndarray, " n"], smallest: int) -> PseudoLabels:
-    """Largest first, of equals the one with the smallest row; clusters that are too small dissolved."""
-    sizes = np.bincount(found)
-    order = np.argsort(-sizes, kind="stable")
-    number = np.full(len(sizes), NOISE)
-    kept = order[sizes[order] >= smallest]
-    number[kept] = np.arange(len(kept))
-    return PseudoLabels(number[found])
 
 
 def _stopped(hierarchy: Hierarchy, settings: HierarchySettings) -> str:

@@ -1,11 +1,17 @@
 """How crops are clustered when nobody trains: what a run did, a count that needs no labels, flags on top."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+from pydantic import model_validator
+
+from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.config import Settings, merge, parse_flags
 from reseen.engine.recipe import Recipe
 from reseen.errors import SettingsError
+from reseen.neighbors import JaccardSettings
+from reseen.neighbors.mapped import SearchSettings
 
 _ENDS = ("steps", "clusters", "distance")
 
@@ -15,6 +21,56 @@ class ClusterSettings(Settings):
 
     hierarchy: HierarchySettings = HierarchySettings(stop="auto")
     """The clustering."""
+
+
+class VectorClusterSettings(Settings):
+    """What the flags of `reseen cluster` set where vectors alone are clustered."""
+
+    algorithm: Literal["hierarchy", "dbscan"] = "hierarchy"
+    """`hierarchy` merges bottom-up; `dbscan` works on Jaccard distances."""
+
+    search: SearchSettings = SearchSettings()
+    """How neighbors are found."""
+
+    hierarchy: HierarchySettings = HierarchySettings(stop="auto")
+    """The clustering by `hierarchy`."""
+
+    jaccard: JaccardSettings = JaccardSettings()
+    """The distances of `dbscan`."""
+
+    dbscan: DbscanSettings = DbscanSettings()
+    """The clustering by `dbscan`."""
+
+    @model_validator(mode="after")
+    def _fits_on_disk(self) -> "VectorClusterSettings":
+        if self.algorithm == "hierarchy" and (
+            not self.hierarchy.can_approximate or self.hierarchy.engine == "dense"
+        ):
+            raise ValueError(
+                "vectors on disk are merged by costs that are inner products: not linkage single or none, metric "
+                "euclidean or jaccard, regularizers sse_union and ward, share null or engine dense; take others, or "
+                "give crops with --data"
+            )
+        return self
+
+
+def vector_settings(flags: Sequence[str] = ()) -> VectorClusterSettings:
+    """Settings for vectors alone; flags (`--algorithm dbscan`, `--dbscan.eps 0.5`, `--hierarchy.clusters 300`) win.
+
+    Raises:
+        SettingsError: a flag that is no setting, does not fit, or would not be looked at.
+    """
+    given = parse_flags(flags)
+    if isinstance(given.get("hierarchy"), dict):
+        _settle_stop(given["hierarchy"])
+    settings = VectorClusterSettings.parse(merge(VectorClusterSettings().model_dump(), given), "flags")
+    other = ("jaccard", "dbscan") if settings.algorithm == "hierarchy" else ("hierarchy",)
+    for name in other:
+        if name in given:
+            raise SettingsError(
+                f"--{name}.* is not looked at by the algorithm {settings.algorithm}; leave it out, or give --algorithm"
+            )
+    return settings
 
 
 def hierarchy_settings(recipe: Recipe | None = None, flags: Sequence[str] = ()) -> HierarchySettings:

@@ -6,7 +6,8 @@ averaged over the k2 nearest rows -> sum of the smaller weights of two rows, s -
 Reference: Zhong et al. 2017, "Re-ranking person re-identification with k-reciprocal encoding", section 3.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -15,7 +16,17 @@ from scipy.sparse import csc_array, csr_array
 
 from reseen.config import Settings
 from reseen.neighbors.knn import CHUNK_CELLS, farthest
+from reseen.neighbors.rows import Allocate, Rows, first_columns, in_memory
 from reseen.records import Features, Neighbors
+
+Progress = Callable[[int], None]
+"""Called with the number of rows just done."""
+
+PASSES = 6
+"""How often `jaccard_rows` goes through all rows."""
+
+_REPORTS = 40
+"""Parts in which a pass is done where somebody waits."""
 
 _ROUNDING = np.float32(1e-5)
 """A squared distance of float32 unit rows below this is taken for 0: copies have no scale."""
@@ -52,14 +63,39 @@ def jaccard_distance(
     Raises:
         ValueError: the threshold is not from 0 to below 1, or there are too few neighbors.
     """
+    n = len(features)
+    start, columns, values = jaccard_rows(features, neighbors, settings, threshold, device)
+    return csr_array((values, columns, start), shape=(n, n), dtype=np.float32)
+
+
+def jaccard_rows(
+    features: Features,
+    neighbors: Neighbors,
+    settings: JaccardSettings,
+    threshold: float,
+    device: str = "cpu",
+    allocate: Allocate = in_memory,
+    progress: Progress | None = None,
+) -> Rows:
+    """The same as start of each row (n + 1, int64), columns (int32) and distances (float32).
+
+    Arrays with several numbers per row come from `allocate`; in memory stand besides them some 50 bytes per row and
+    12 per row and thread. `progress` is called with rows done, `PASSES` times the number of rows in all.
+
+    Raises:
+        ValueError: as `jaccard_distance`.
+    """
     if not 0 <= threshold < 1:
         raise ValueError(
             f"a Jaccard threshold lies from 0 to below 1 (all pairs are within 1), got {threshold}"
         )
     if len(features) == 0:
-        return csr_array((0, 0), dtype=np.float32)
-    weights = reciprocal_weights(features, neighbors, settings, row_scales(features, settings, device))
-    return _overlaps(averaged(weights, neighbors, settings.k2), threshold)
+        return np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    scale = row_scales(features, settings, device)
+    weights = reciprocal_weights(features, neighbors, settings, scale, allocate, progress)
+    return _overlaps(
+        averaged(weights, neighbors, settings.k2, allocate, progress), threshold, allocate, progress
+    )
 
 
 def row_scales(
@@ -84,8 +120,13 @@ def _check(features: Features, neighbors: Neighbors, settings: JaccardSettings) 
 
 
 def reciprocal_weights(
-    features: Features, neighbors: Neighbors, settings: JaccardSettings, scale: Float32[np.ndarray, " n"]
-) -> csr_array:
+    features: Features,
+    neighbors: Neighbors,
+    settings: JaccardSettings,
+    scale: Float32[np.ndarray, " n"],
+    allocate: Allocate = in_memory,
+    progress: Progress | None = None,
+) -> Rows:
     """Each row's expanded reciprocal set with weights of sum 1, one row or more wanted.
 
     Raises:
@@ -96,62 +137,98 @@ def reciprocal_weights(
 
     width = settings.k1 if settings.variant == "faiss" else settings.k1 + 1
     half_width = min(round(settings.k1 / 2) + 1, width)  # round half to even, as NumPy's around does
-    ranks = _columns(neighbors.indices, width).astype(np.int32)
-    half_ranks = _columns(ranks, half_width)
-    near, half_near = np.zeros(ranks.shape, np.bool_), np.zeros(half_ranks.shape, np.bool_)
+    ranks = first_columns(neighbors.indices, width, np.int32, allocate)
+    half_ranks = first_columns(ranks, half_width, np.int32, allocate)
+    distances = first_columns(neighbors.distances, width, np.float32, allocate)
+    near, half_near = allocate(ranks.shape, np.bool_), allocate(half_ranks.shape, np.bool_)
     kernels.in_ranges(kernels.mutual, len(ranks), ranks, near)
     kernels.in_ranges(kernels.mutual, len(ranks), half_ranks, half_near)
-    inputs = ranks, near, half_ranks, half_near, _columns(neighbors.distances, width), features.numpy, scale
-    n = len(features)
-    lengths = np.zeros(n, np.int64)
-    kernels.in_ranges(kernels.expand, n, *inputs, _no_rows(), lengths)
-    output = start, columns, values = _empty_rows(lengths)
-    kernels.in_ranges(kernels.expand, n, *inputs, output, lengths)
-    return csr_array((values, columns, start), shape=(n, n))
+    inputs = ranks, near, half_ranks, half_near, distances, features.numpy, scale
+    return _counted_then_filled(kernels.expand, len(features), inputs, allocate, progress)
 
 
-def averaged(weights: csr_array, neighbors: Neighbors, k2: int) -> csr_array:
+def averaged(
+    weights: Rows,
+    neighbors: Neighbors,
+    k2: int,
+    allocate: Allocate = in_memory,
+    progress: Progress | None = None,
+) -> Rows:
     """Replace each row by the mean over its k2 nearest rows, itself included; columns ascend afterwards."""
-    nearby = _columns(neighbors.indices, k2)
-    n, k2 = nearby.shape
-    share = np.full(nearby.size, 1 / k2, np.float32)
-    start = np.arange(0, nearby.size + 1, k2, dtype=weights.indptr.dtype)
-    mean = csr_array((share, nearby.reshape(-1).astype(np.int32), start), shape=(n, n)) @ weights
-    mean.sort_indices()
-    return mean
+    from reseen.neighbors.row_kernels import mean_rows
+
+    nearby = first_columns(neighbors.indices, k2, np.int32, allocate)
+    inputs = nearby, weights, np.float32(1 / nearby.shape[1])
+    return _counted_then_filled(mean_rows, len(nearby), inputs, allocate, progress)
 
 
-def _overlaps(weights: csr_array, threshold: float) -> csr_array:
+def _overlaps(weights: Rows, threshold: float, allocate: Allocate, progress: Progress | None) -> Rows:
     """Jaccard distances of all pairs of rows that share a column, up to the threshold."""
     from reseen.neighbors import kernels
+    from reseen.neighbors.row_kernels import sort_rows
 
-    rows, lists = parts(weights), parts(weights.tocsc())
-    n = len(rows[0]) - 1
-    lengths = np.zeros(n, np.int64)
-    kernels.in_ranges(kernels.overlap, n, rows, lists, np.float32(threshold), _no_rows(), lengths)
-    output = start, columns, values = _empty_rows(lengths)
-    kernels.in_ranges(kernels.overlap, n, rows, lists, np.float32(threshold), output, lengths)
-    result = csr_array((values, columns, start), shape=(n, n))
-    result.sort_indices()
+    n = len(weights[0]) - 1
+    inputs = weights, by_column(weights, allocate), np.float32(threshold)
+    result = _counted_then_filled(kernels.overlap, n, inputs, allocate, progress)
+    kernels.in_ranges(sort_rows, n, result)
     return result
 
 
-def parts(matrix: csr_array | csc_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_column(rows: Rows, allocate: Allocate = in_memory) -> Rows:
+    """The same entries of a square matrix column by column, rows ascending."""
+    from reseen.neighbors.kernels import in_ranges
+    from reseen.neighbors.row_kernels import count_columns, transpose
+
+    n = len(rows[0]) - 1
+    lengths = np.zeros(n, np.int64)
+    in_ranges(count_columns, n, rows[1], lengths)
+    output = _room_for(lengths, allocate)
+    in_ranges(transpose, n, rows, output[0][:-1].copy(), output)
+    return output
+
+
+def parts(matrix: csr_array | csc_array) -> Rows:
     """Start, column and value arrays in the one set of types that the kernels are compiled for."""
     start, index = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False)
     return start, index, matrix.data.astype(np.float32, copy=False)
 
 
-def _no_rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _counted_then_filled(
+    kernel: Callable[..., None],
+    rows: int,
+    inputs: tuple[Any, ...],
+    allocate: Allocate,
+    progress: Progress | None,
+) -> Rows:
+    """Sparse rows from a kernel that counts where it is given no output."""
+    lengths = np.zeros(rows, np.int64)
+    _in_turn(kernel, rows, (*inputs, _no_rows(), lengths), progress)
+    output = _room_for(lengths, allocate)
+    _in_turn(kernel, rows, (*inputs, output, lengths), progress)
+    return output
+
+
+def _in_turn(
+    kernel: Callable[..., None], rows: int, inputs: tuple[Any, ...], progress: Progress | None
+) -> None:
+    """All rows at once, or in parts where somebody waits."""
+    from reseen.neighbors.kernels import in_ranges
+
+    at_once = rows if progress is None else max(1, -(-rows // _REPORTS))
+    for first in range(0, rows, max(at_once, 1)):
+        last = min(first + at_once, rows)
+        in_ranges(kernel, last, *inputs, first=first)
+        if progress is not None:
+            progress(last - first)
+
+
+def _no_rows() -> Rows:
     """What tells a kernel to count only."""
     return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
 
 
-def _empty_rows(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _room_for(lengths: np.ndarray, allocate: Allocate) -> Rows:
     """Room for sparse rows of these lengths."""
     start = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    return start, np.empty(start[-1], np.int32), np.empty(start[-1], np.float32)
-
-
-def _columns(values: np.ndarray, count: int) -> np.ndarray:
-    return np.ascontiguousarray(values[:, :count])
+    entries = (int(start[-1]),)
+    return start, allocate(entries, np.int32), allocate(entries, np.float32)

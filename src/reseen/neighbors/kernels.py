@@ -19,20 +19,19 @@ import numpy as np
 import torch
 from numba import njit
 
-Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Sparse rows: start of each row (n + 1, int64), columns (int32), values (float32)."""
+from reseen.neighbors.rows import Rows
 
 _RANGES_PER_THREAD = 4
 """Ranges are finer than threads, so that rows of unequal work even out."""
 
 
-def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any) -> None:
-    """Run `kernel(begin, end, *inputs)` over all rows on as many threads as torch uses."""
+def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any, first: int = 0) -> None:
+    """Run `kernel(begin, end, *inputs)` over the rows `first` to `rows` on as many threads as torch uses."""
     threads = torch.get_num_threads()
-    edges = np.linspace(0, rows, min(rows, threads * _RANGES_PER_THREAD) + 1).astype(np.int64)
-    if threads == 1 or rows == 0:
-        kernel(0, rows, *inputs)
+    if threads == 1 or rows <= first:
+        kernel(first, rows, *inputs)
         return
+    edges = np.linspace(first, rows, min(rows - first, threads * _RANGES_PER_THREAD) + 1).astype(np.int64)
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda begin, end: kernel(begin, end, *inputs), edges[:-1], edges[1:]):
             pass

@@ -81,11 +81,10 @@ class Reranked:
         neighbors = nearest(together, settings.jaccard.columns)
         weights = reciprocal_weights(together, neighbors, settings.jaccard, scale)
         # Averaging over k2 rows makes rows up to k2 times as long; they are held by row and by column.
-        fixed += _ENTRY_BYTES * weights.nnz * (1 + 2 * settings.k2)
+        fixed += _ENTRY_BYTES * len(weights[1]) * (1 + 2 * settings.k2)
         _fits(fixed + 4 * len(gallery), room, n, settings)
-        encoded = averaged(weights, neighbors, settings.k2)
+        start, columns, values = averaged(weights, neighbors, settings.k2)
         self._query, self._gallery = query.vectors, gallery.vectors
-        start, columns, values = parts(encoded)
         cut = start[len(query)]
         self._rows = start[: len(query) + 1], columns[:cut], values[:cut]
         below = csr_array((values[cut:], columns[cut:], start[len(query) :] - cut), shape=(len(gallery), n))

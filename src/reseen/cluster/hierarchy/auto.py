@@ -10,7 +10,7 @@ Stability under resampling as a measure of the number of clusters: Ben-Hur et al
 discovering structure in clustered data", 2002.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -19,8 +19,11 @@ from reseen.cluster.hierarchy.candidates import Pairs
 from reseen.cluster.hierarchy.rules import Groups
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.steps import Progress, merge_steps, no_progress
+from reseen.neighbors.rows import Allocate, in_memory
+from reseen.records import Neighbors
 
 _HALVES = 4
+_ROWS_AT_ONCE = 4096
 PASSES = 1 + _HALVES
 """How many times merging goes all the way."""
 _SEED = 0
@@ -37,17 +40,20 @@ def choose_count(
     start: Int64[np.ndarray, " n"],
     settings: HierarchySettings,
     progress: Progress = no_progress,
+    allocate: Allocate = in_memory,
+    neighbors: Neighbors | None = None,
 ) -> tuple[list[Pairs], str]:
     """The merges of the steps up to the count chosen, and a sentence that says what was chosen and why.
 
-    The halves are drawn with a fixed seed, so that the same rows give the same count.
+    The halves are drawn with a fixed seed, so that the same rows give the same count. `allocate` and `neighbors`, those
+    of whole rows, are as in `grow_hierarchy`.
     """
     share = settings.share or 0.0
 
     def plan(_: int, clusters: int) -> int:
         return max(1, int(share * clusters)) if clusters > _FEWEST else 0
 
-    whole = merge_steps(rows, start, settings, plan, progress)
+    whole = merge_steps(rows, start, settings, plan, progress, allocate, neighbors)
     counts = len(np.unique(start)) - np.cumsum([len(cost) for _, _, cost in whole], dtype=np.int64)
     merged = sum(len(cost) for _, _, cost in whole)
     looked_at = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
@@ -56,16 +62,16 @@ def choose_count(
             whole,
             f"auto: too few images to compare, merged as far as {len(np.unique(start)) - merged} clusters",
         )
-    labels = _labels(start, whole, looked_at)
-    balanced = np.array([np.bincount(names).max() <= _LARGEST_SHARE * len(rows) for names in labels])
-    if balanced.any():
-        looked_at, labels = looked_at[balanced], [labels[place] for place in np.flatnonzero(balanced)]
+    largest = np.array([np.bincount(names).max() for names in _labels(start, whole, looked_at)])
+    balanced = largest <= _LARGEST_SHARE * len(rows)
+    looked_at = looked_at[balanced] if balanced.any() else looked_at
     generator = np.random.default_rng(_SEED)
     agreement = np.zeros(len(looked_at))
     for _ in range(_HALVES):
-        half = _half(rows, settings, generator)
-        merges = merge_steps(half, start, settings, plan, progress)
-        agreement += _agreement(labels, _labels(start, merges, looked_at)) / _HALVES
+        half = _half(rows, settings, generator, allocate)
+        merges = merge_steps(half, start, settings, plan, progress, allocate)
+        both = _labels(start, whole, looked_at), _labels(start, merges, looked_at)
+        agreement += _agreement(*both) / _HALVES
     costs = np.array([cost.mean() for _, _, cost in whole])
     best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
     step = int(looked_at[best])
@@ -86,32 +92,46 @@ def _after(costs: Float64[np.ndarray, " s"], step: int) -> str:
 
 
 def _half(
-    rows: Float32[np.ndarray, "n d"], settings: HierarchySettings, generator: np.random.Generator
+    rows: Float32[np.ndarray, "n d"],
+    settings: HierarchySettings,
+    generator: np.random.Generator,
+    allocate: Allocate,
 ) -> Float32[np.ndarray, "n h"]:
     """Half of the dimensions, at random, unit again on the sphere."""
     dimensions = rows.shape[1]
     chosen = np.sort(generator.permutation(dimensions)[: max(1, dimensions // 2)])
-    half = rows[:, chosen]
-    if settings.feature == "raw":
-        return half * np.float32(np.sqrt(dimensions / len(chosen)))
-    lengths = np.linalg.norm(half, axis=1, keepdims=True)
-    return np.where(lengths > 0, half / np.maximum(lengths, 1e-12), np.float32(len(chosen) ** -0.5))
+    half = allocate((len(rows), len(chosen)), np.float32)
+    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+        block = slice(begin, begin + _ROWS_AT_ONCE)
+        part = rows[block][:, chosen]
+        if settings.feature == "raw":
+            half[block] = part * np.float32(np.sqrt(dimensions / len(chosen)))
+            continue
+        lengths = np.linalg.norm(part, axis=1, keepdims=True)
+        half[block] = np.where(
+            lengths > 0, part / np.maximum(lengths, 1e-12), np.float32(len(chosen) ** -0.5)
+        )
+    return half
 
 
 def _labels(
     start: Int64[np.ndarray, " n"], merges: Sequence[Pairs], steps: Int64[np.ndarray, " s"]
-) -> list[Int64[np.ndarray, " n"]]:
-    """Names of every row's cluster after each of these steps."""
-    groups, found = Groups(len(start)), []
-    for first, second, _ in merges:
-        for one, other in zip(first.tolist(), second.tolist(), strict=True):
-            groups.join(one, other)
-        found.append(groups.targets()[start])
-    return [found[min(step, len(found) - 1)] for step in steps.tolist()]
+) -> Iterator[Int64[np.ndarray, " n"]]:
+    """Names of every row's cluster after each of these steps, ascending; after the last merges nothing changes.
+
+    One partition is in memory at a time.
+    """
+    groups, done = Groups(len(start)), 0
+    for step in steps.tolist():
+        for first, second, _ in merges[done : step + 1]:
+            for one, other in zip(first.tolist(), second.tolist(), strict=True):
+                groups.join(one, other)
+        done = step + 1
+        yield groups.targets()[start]
 
 
 def _agreement(
-    ones: Sequence[Int64[np.ndarray, " n"]], others: Sequence[Int64[np.ndarray, " n"]]
+    ones: Iterator[Int64[np.ndarray, " n"]], others: Iterator[Int64[np.ndarray, " n"]]
 ) -> Float64[np.ndarray, " s"]:
     """Adjusted Rand index of each pair of partitions."""
     from sklearn.metrics import adjusted_rand_score

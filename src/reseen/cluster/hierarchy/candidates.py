@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float64, Int64
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.partners import CheapestPartners
+from reseen.neighbors.rows import Allocate, in_memory
+from reseen.records import Neighbors
 
 DECIMALS = 10
 """Costs that agree to this many decimals are equal; then the names decide."""
@@ -31,9 +33,17 @@ Pairs = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarr
 class CandidatePairs:
     """Cheapest pairs of the clusters of a partition, for costs told from counts and sums."""
 
-    def __init__(self, partition: Partition, cost: MergeCost, approximate: bool = False) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        cost: MergeCost,
+        approximate: bool = False,
+        allocate: Allocate = in_memory,
+        neighbors: Neighbors | None = None,
+    ) -> None:
+        """Of clusters that are single unit rows under linear costs, the first lists may come from `neighbors`."""
         self._partition, self._cost = partition, cost
-        self._partners = CheapestPartners(partition, cost, approximate)
+        self._partners = CheapestPartners(partition, cost, approximate, allocate)
         n = len(partition.counts)
         self._bound = np.full(n, np.inf)
         self._length = np.full(n, _LIST)
@@ -41,6 +51,9 @@ class CandidatePairs:
         self._partner = np.empty(0, np.int64)
         self._price = np.empty(0)
         self._new = partition.alive
+        if neighbors is not None and self.count > 1:
+            self._note(self._new, *self._partners.of_neighbors(neighbors, _LIST))
+            self._new = self._new[:0]
 
     @property
     def count(self) -> int:
@@ -69,17 +82,24 @@ class CandidatePairs:
 
     def _search(self, names: Int64[np.ndarray, " m"]) -> None:
         """Fill the pool with the lists of these clusters, by their lengths."""
-        others = self.count - 1
         for length in np.unique(self._length[names]):
             rows = names[self._length[names] == length]
-            partners, costs = self._partners.search(rows, int(length))
-            complete = partners.shape[1] >= others
-            known = partners >= 0
-            reached = costs.max(axis=1, where=known, initial=-np.inf)
-            self._bound[rows] = np.inf if complete else reached - self._partners.slack
-            self._searcher = np.concatenate([self._searcher, np.repeat(rows, known.sum(axis=1))])
-            self._partner = np.concatenate([self._partner, partners[known]])
-            self._price = np.concatenate([self._price, costs[known]])
+            self._note(rows, *self._partners.search(rows, int(length)))
+
+    def _note(
+        self,
+        rows: Int64[np.ndarray, " m"],
+        partners: Int64[np.ndarray, "m k"],
+        costs: Float64[np.ndarray, "m k"],
+    ) -> None:
+        """Take the pairs of a search into the pool, and its bounds."""
+        complete = partners.shape[1] >= self.count - 1
+        known = partners >= 0
+        reached = costs.max(axis=1, where=known, initial=-np.inf)
+        self._bound[rows] = np.inf if complete else reached - self._partners.slack
+        self._searcher = np.concatenate([self._searcher, np.repeat(rows, known.sum(axis=1))])
+        self._partner = np.concatenate([self._partner, partners[known]])
+        self._price = np.concatenate([self._price, costs[known]])
 
     def _lengthen(self, ceiling: float, wanted: int) -> None:
         """Search again, for longer lists, the clusters whose bounds stand in the way of the wanted pairs."""

@@ -17,6 +17,8 @@ from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.steps import Pairs, Plan, Progress, merge_steps, no_progress
 from reseen.cluster.hierarchy.tree import is_reducible, reciprocal_tree
 from reseen.errors import ClusteringError
+from reseen.neighbors.rows import Allocate, in_memory
+from reseen.records import Neighbors
 
 
 def grow_hierarchy(
@@ -27,6 +29,8 @@ def grow_hierarchy(
     share_of: int | None = None,
     most_steps: int | None = None,
     progress: Progress = no_progress,
+    allocate: Allocate = in_memory,
+    neighbors: Neighbors | None = None,
 ) -> Hierarchy:
     """Merge rows into clusters under `settings`; rows of one of the `groups` start as one cluster.
 
@@ -35,17 +39,19 @@ def grow_hierarchy(
     The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order, and for
     what an approximate search misses: a note says when there was one, and the same rows give the same clusters.
     `progress` is called with merges as they are made, of `most_merges` at most.
+    Where the costs are inner products, matrices of as many rows as there are come from `allocate`, and `neighbors` of
+    the rows, if they are known, save the first search, with what an approximate one missed.
 
     Raises:
         ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite; all pairs are needed and do
             not fit into memory.
     """
-    rows = _checked(vectors, settings)
+    rows = _checked(vectors, settings, allocate)
     start = _names(groups, len(rows))
     clusters = len(np.unique(start))
     notes = (describe(clusters),) if settings.approximates(clusters) else ()
     if settings.stop == "auto":
-        merges, note = choose_count(rows, start, settings, progress)
+        merges, note = choose_count(rows, start, settings, progress, allocate, neighbors)
         return Hierarchy.of_steps(start, merges, (*notes, note))
     if (
         settings.share is None
@@ -56,7 +62,8 @@ def grow_hierarchy(
         tree = reciprocal_tree(Partition.starting_with(rows, start), MergeCost(settings), progress)
         return _cut(start, tree, settings)
     plan = _plan(settings, share_of or clusters, most_steps)
-    return Hierarchy.of_steps(start, merge_steps(rows, start, settings, plan, progress), notes)
+    merges = merge_steps(rows, start, settings, plan, progress, allocate, neighbors)
+    return Hierarchy.of_steps(start, merges, notes)
 
 
 def most_merges(count: int, settings: HierarchySettings) -> int:
@@ -79,7 +86,9 @@ def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> P
     return lambda done, clusters: min(per_step, clusters - left) if done < steps else 0
 
 
-def _checked(vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings) -> Float32[np.ndarray, "n d"]:
+def _checked(
+    vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings, allocate: Allocate
+) -> Float32[np.ndarray, "n d"]:
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     broken = np.flatnonzero(~np.isfinite(lengths))
@@ -95,7 +104,7 @@ def _checked(vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings) -
             f"{len(zero)} rows are zero vectors, which have no direction, the first is row {zero[0]}; "
             "remove them, or take feature raw"
         )
-    return np.divide(rows, lengths[:, None], out=np.empty_like(rows), casting="same_kind")
+    return np.divide(rows, lengths[:, None], out=allocate(rows.shape, np.float32), casting="same_kind")
 
 
 def _names(groups: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:

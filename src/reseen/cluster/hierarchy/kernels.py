@@ -1,37 +1,12 @@
-"""Compiled loops that keep the largest inner products of each row, cached on disk beside this file.
+"""A compiled loop that keeps the largest inner products of each column of a block, cached on disk beside this file.
 
-Lists descend. Each loop works on a range of rows or columns of a block of products, on plain threads, as
-`reseen.neighbors.kernels` says.
+Lists descend, as those of the rows in `reseen.neighbors.largest`.
 """
 
 import numpy as np
 
 from reseen.neighbors.kernels import compiled
-
-
-@compiled()
-def keep_largest(
-    begin: int,
-    end: int,
-    products: np.ndarray,
-    lists: np.ndarray,
-    own: np.ndarray,
-    names: np.ndarray,
-    values: np.ndarray,
-    found: np.ndarray,
-) -> None:
-    """Rows `begin` to `end` of a block take the columns that belong into their lists, but for themselves.
-
-    Row i fills list `lists[i]`, whose owner is `own[lists[i]]`; column j is `names[j]`. `values` and `found` are the
-    lists, (q, k) float32 and int64.
-    """
-    last = values.shape[1] - 1
-    for i in range(begin, end):
-        row, place = products[i], lists[i]
-        least = values[place, last]
-        for j in range(row.shape[0]):
-            if row[j] > least and names[j] != own[place]:
-                least = _insert(row[j], names[j], values[place], found[place])
+from reseen.neighbors.largest import insert
 
 
 @compiled()
@@ -46,7 +21,7 @@ def keep_largest_across(
     values: np.ndarray,
     found: np.ndarray,
 ) -> None:
-    """Columns `begin` to `end` of the same block take its rows: column j fills list `first + j`.
+    """Columns `begin` to `end` of a block take its rows: column j fills list `first + j`.
 
     The product of column j and row i is `products[i, j] + shifts[j] - offsets[i]`; row i is `names[i]`.
     """
@@ -57,17 +32,4 @@ def keep_largest_across(
         for j in range(begin, end):
             product = row[j] + shifts[j] - offset
             if product > least[j - begin]:
-                least[j - begin] = _insert(product, names[i], values[first + j], found[first + j])
-
-
-@compiled()
-def _insert(value: np.float32, name: int, values: np.ndarray, found: np.ndarray) -> np.float32:
-    """Put a value into its place of a list that has smaller ones; the smallest left."""
-    place = values.shape[0] - 1
-    while place > 0 and values[place - 1] < value:
-        values[place] = values[place - 1]
-        found[place] = found[place - 1]
-        place -= 1
-    values[place] = value
-    found[place] = name
-    return values[values.shape[0] - 1]
+                least[j - begin] = insert(product, names[i], values[first + j], found[first + j])

@@ -28,6 +28,8 @@ _SAMPLE_PER_LIST = 40
 _ROUNDS, _SEED = 6, 1
 _AT_ONCE = 1 << 14
 _SEARCHES_AT_ONCE = 1 << 18
+_PROBED_CELLS = 1 << 24
+"""Lists of searches that are in order at once: a longer search looks into more of them."""
 
 
 def list_count(rows: int) -> int:
@@ -101,8 +103,9 @@ class InvertedLists:
         members = alive[np.argsort(self._list[alive], kind="stable")]
         edges = np.searchsorted(self._list[members], np.arange(self.count + 1))
         threads = torch.get_num_threads()
-        for begin in range(0, len(names), _SEARCHES_AT_ONCE):
-            probed = self._probed(names[begin : begin + _SEARCHES_AT_ONCE], probes)
+        at_once = max(1, min(_SEARCHES_AT_ONCE, _PROBED_CELLS // probes))
+        for begin in range(0, len(names), at_once):
+            probed = self._probed(names[begin : begin + at_once], probes)
             parts = np.array_split(np.arange(len(probed)), threads)
             looks = [
                 partial(self._look, best, names, begin + part[0], probed[part], members, edges)

@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from reseen.neighbors.rows import Allocate, in_memory
+
 _ROWS_AT_ONCE = 2048
 _ALONE = -1
 
@@ -24,8 +26,8 @@ class Partition:
         lengths: squared length of their sum, (n,).
     """
 
-    def __init__(self, vectors: Float32[np.ndarray, "n d"]) -> None:
-        """Every row a cluster of its own; `vectors` are kept, not copied."""
+    def __init__(self, vectors: Float32[np.ndarray, "n d"], allocate: Allocate = in_memory) -> None:
+        """Every row a cluster of its own; `vectors` are kept, not copied; sums come from `allocate`."""
         n, d = vectors.shape
         self.owner = np.arange(n)
         self.counts = np.ones(n)
@@ -34,7 +36,7 @@ class Partition:
             part = vectors[begin : begin + _ROWS_AT_ONCE].astype(np.float64)
             self.squares[begin : begin + _ROWS_AT_ONCE] = np.einsum("nd,nd->n", part, part)
         self.lengths = self.squares.copy()
-        self._rows = vectors
+        self._rows, self._allocate = vectors, allocate
         self._sums = np.empty((0, d))
         self._place = np.full(n, _ALONE)
         self._free = np.empty(0, np.int64)
@@ -106,16 +108,25 @@ class Partition:
         missing = len(names) - len(self._free)
         if missing > 0:
             before, more = len(self._sums), max(missing, len(self._sums) // 4)
-            self._sums = np.concatenate([self._sums, np.empty((more, self.dimension))])
+            sums = self._allocate((before + more, self.dimension), np.float64)
+            sums[:before] = self._sums
+            self._sums = sums
             self._free = np.concatenate([self._free, np.arange(before, before + more)])
         places, self._free = np.split(self._free, [len(names)])
-        self._sums[places] = self._rows[names]
+        for begin in range(0, len(names), _ROWS_AT_ONCE):
+            part = slice(begin, begin + _ROWS_AT_ONCE)
+            self._sums[places[part]] = self._rows[names[part]]
         self._place[names] = places
 
     @classmethod
-    def starting_with(cls, vectors: Float32[np.ndarray, "n d"], groups: Int64[np.ndarray, " n"]) -> Self:
+    def starting_with(
+        cls,
+        vectors: Float32[np.ndarray, "n d"],
+        groups: Int64[np.ndarray, " n"],
+        allocate: Allocate = in_memory,
+    ) -> Self:
         """Rows of one group begin as one cluster."""
-        partition = cls(vectors)
+        partition = cls(vectors, allocate)
         _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
         partition.merge(first[inverse])
         return partition

@@ -4,19 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from reseen.cluster.hierarchy.cost import MergeCost, Terms
 from reseen.cluster.hierarchy.lists import InvertedLists, list_count, probe_count
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.products import as_queries, largest_products
 from reseen.errors import ClusteringError
+from reseen.neighbors.rows import Allocate, in_memory
+from reseen.records import Neighbors
 
 NOT_FINITE = "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"
 
 _BLOCK_CELLS = 1 << 22
 _SHORT = 64
 """Longest lists that are kept sorted while blocks of products go by; FAISS has a better way for longer ones."""
+_SHARD, _QUERIES = 1 << 17, 1 << 14
+"""Clusters that FAISS is given at once, to be searched and to search."""
 _SINGLE_ROUNDING = 1e-5
 """Largest error of an inner product of float32 rows, as a share of the largest products and offsets."""
 _DOUBLE_ROUNDING = 1e-11
@@ -29,12 +33,18 @@ class CheapestPartners:
     the others are computed in blocks of float64. `slack` bounds the error of a cost that a search returns.
     """
 
-    def __init__(self, partition: Partition, cost: MergeCost, approximate: bool = False) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        cost: MergeCost,
+        approximate: bool = False,
+        allocate: Allocate = in_memory,
+    ) -> None:
         self._partition, self._cost = partition, cost
         self._lists: InvertedLists | None = None
         self._rows = np.empty((0, 0), np.float32)
         if cost.linear:
-            self._rows = np.empty((len(partition.counts), partition.dimension + 1), np.float32)
+            self._rows = allocate((len(partition.counts), partition.dimension + 1), np.float32)
         self._scale = 0.0
         alive = partition.alive
         self.refresh(alive)
@@ -88,6 +98,19 @@ class CheapestPartners:
             found[part], costs[part] = self._in_block(names[part], alive, base, k)
         return found, costs
 
+    def of_neighbors(
+        self, neighbors: Neighbors, k: int
+    ) -> tuple[Int64[np.ndarray, "n k"], Float64[np.ndarray, "n k"]]:
+        """As `search` for all clusters, each a single unit row, whose k nearest others are known already."""
+        k = min(k, neighbors.indices.shape[1] - 1)
+        partners = neighbors.indices[:, 1 : k + 1].astype(np.int64)
+        offsets = self._rows[:, -1].astype(np.float64)
+        costs = neighbors.distances[:, 1 : k + 1].astype(np.float64)
+        costs *= self._cost.factor / 2
+        costs += offsets[partners]
+        costs += offsets[:, None] - self._cost.factor
+        return partners, costs
+
     def _by_product(
         self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], k: int
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
@@ -99,16 +122,30 @@ class CheapestPartners:
         if k <= _SHORT:
             best = largest_products(self._rows, names, alive, self._cost.factor, k)
             return best.names, own[:, None] - best.values
-        import faiss
-
-        faiss.omp_set_num_threads(torch.get_num_threads())
-        query = as_queries(self._rows[names], self._cost.factor)
-        products, places = faiss.knn(query, self._rows[alive], k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-        partners = alive[places]
-        costs = own[:, None] - products
+        partners, costs = np.empty((len(names), 0), np.int64), np.empty((len(names), 0))
+        for begin in range(0, len(alive), _SHARD):
+            found, products = self._by_faiss(names, alive[begin : begin + _SHARD], k + 1)
+            partners = np.concatenate([partners, found], axis=1)
+            costs = np.concatenate([costs, own[:, None] - products], axis=1)
         costs[partners == names[:, None]] = np.inf  # itself, which another may have pushed out of the list
         order = np.argsort(costs, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(partners, order, 1), np.take_along_axis(costs, order, 1)
+
+    def _by_faiss(
+        self, names: Int64[np.ndarray, " m"], shard: Int64[np.ndarray, " c"], k: int
+    ) -> tuple[Int64[np.ndarray, "m k"], Float32[np.ndarray, "m k"]]:
+        """The clusters of a shard with the largest products, and these."""
+        import faiss
+
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        rows, k = self._rows[shard], min(k, len(shard))
+        found, products = np.empty((len(names), k), np.int64), np.empty((len(names), k), np.float32)
+        for begin in range(0, len(names), _QUERIES):
+            part = slice(begin, begin + _QUERIES)
+            query = as_queries(self._rows[names[part]], self._cost.factor)
+            products[part], places = faiss.knn(query, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
+            found[part] = shard[places]
+        return found, products
 
     def _in_block(
         self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], base: Terms, k: int

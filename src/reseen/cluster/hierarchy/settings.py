@@ -76,7 +76,7 @@ class HierarchySettings(Settings):
                 f"{self.linkage} linkage of plain Euclidean distances needs all pairs; take engine dense, or "
                 "metric sqeuclidean"
             )
-        if self.engine == "approximate" and not self._can_approximate:
+        if self.engine == "approximate" and not self.can_approximate:
             raise ValueError(
                 "engine approximate needs a share, and costs that are inner products: not linkage single or none, "
                 "metric euclidean, or regularizers sse_union and ward; take engine search"
@@ -86,10 +86,11 @@ class HierarchySettings(Settings):
     def approximates(self, clusters: int) -> bool:
         """Whether merging that starts from so many clusters searches an approximate index."""
         large = self.engine == "auto" and clusters > EXACT_UP_TO
-        return clusters > 1 and self._can_approximate and (large or self.engine == "approximate")
+        return clusters > 1 and self.can_approximate and (large or self.engine == "approximate")
 
     @property
-    def _can_approximate(self) -> bool:
+    def can_approximate(self) -> bool:
+        """Whether costs are inner products and steps merge many pairs, so that lists may be searched in part."""
         products = self.linkage not in ("single", "none") and self.metric not in ("euclidean", "jaccard")
         return products and self.regularizer not in ("sse_union", "ward") and self.share is not None
 

@@ -16,6 +16,8 @@ from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared import SharedPairs
 from reseen.cluster.hierarchy.single import SinglePairs
 from reseen.errors import ClusteringError
+from reseen.neighbors.rows import Allocate, in_memory
+from reseen.records import Neighbors
 
 Plan = Callable[[int, int], int]
 """From the number of steps done and the clusters left to the merges of the next step; 0 ends."""
@@ -34,13 +36,17 @@ def merge_steps(
     settings: HierarchySettings,
     plan: Plan,
     progress: Progress = no_progress,
+    allocate: Allocate = in_memory,
+    neighbors: Neighbors | None = None,
 ) -> list[Pairs]:
     """The merges of each step, from the clusters named in `start`; ends early where nothing can merge.
+
+    `allocate` and `neighbors` are as in `grow_hierarchy`.
 
     Raises:
         ClusteringError: a cost is not finite, or all pairs are needed and do not fit into memory.
     """
-    source, standing = _source(rows, start, settings), Standing(rows, start)
+    source, standing = _source(rows, start, settings, allocate, neighbors), Standing(rows, start)
     merges: list[Pairs] = []
     while source.count > 1:
         wanted = min(plan(len(merges), source.count), source.count - 1)
@@ -77,7 +83,11 @@ class PairSource(Protocol):
 
 
 def _source(
-    rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
+    rows: Float32[np.ndarray, "n d"],
+    start: Int64[np.ndarray, " n"],
+    settings: HierarchySettings,
+    allocate: Allocate,
+    neighbors: Neighbors | None,
 ) -> PairSource:
     if settings.engine == "dense" or settings.needs_all_pairs:
         return DensePairs(rows, start, settings)
@@ -85,8 +95,17 @@ def _source(
         return SharedPairs(rows, start, settings)
     if settings.linkage == "single":
         return SinglePairs(rows, start, settings)
-    partition = Partition.starting_with(rows, start)
-    return CandidatePairs(partition, MergeCost(settings), settings.approximates(len(partition.alive)))
+    partition, cost = Partition.starting_with(rows, start, allocate), MergeCost(settings)
+    alike = len(partition.alive) == len(rows) and settings.feature == "sphere" and cost.linear
+    return CandidatePairs(
+        partition,
+        cost,
+        settings.approximates(len(partition.alive)),
+        allocate,
+        neighbors
+        if alike
+        else None,  # the cheapest partners are the nearest rows only while all weigh the same
+    )
 
 
 def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: Standing) -> Pairs:
