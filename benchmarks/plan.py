@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.accuracy import commit
 
 from reseen.engine.environment import hardware, versions
+from reseen.engine.memory import own_bytes
 from reseen.files import write_text
-from reseen.plan.private_memory import private_bytes
 from reseen.plan.sample import sample_table
 
 RESULT = Path(__file__).parent / "results" / "plan.json"
@@ -111,7 +111,7 @@ def reseen(*words: str) -> tuple[float, float]:
     began, peak = time.perf_counter(), 0.0
     process = subprocess.Popen([sys.executable, "-m", "reseen", *words], stdout=subprocess.DEVNULL)
     while process.poll() is None:
-        peak = max(peak, private_bytes(process.pid))
+        peak = max(peak, own_bytes(process.pid) or 0.0)
         time.sleep(0.02)
     if process.returncode:
         raise SystemExit(f"reseen {' '.join(words)}: exit code {process.returncode}")

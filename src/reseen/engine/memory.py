@@ -14,7 +14,6 @@ from typing import Self
 
 from reseen.errors import SettingsError
 
-_STATUS = Path("/proc/self/status")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
@@ -39,10 +38,10 @@ def show_memory(amount: float) -> str:
     return f"{amount / 1e9:.3g} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
 
 
-def own_bytes() -> int | None:
-    """Memory of this process's own at the moment; None where the system does not say (it is Linux that does)."""
+def own_bytes(process: int | str = "self") -> int | None:
+    """Memory of a process's own at the moment; None where the system does not say (it is Linux that does)."""
     try:
-        for line in _STATUS.read_text(encoding="ascii").splitlines():
+        for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
     except OSError:

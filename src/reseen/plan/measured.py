@@ -1,16 +1,16 @@
 """Stages, timed at several sizes and told for another."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from reseen.engine.memory import MemoryWatch
 from reseen.plan.estimate import Stage
 from reseen.plan.growth import fit_growth
-from reseen.plan.private_memory import PrivatePeak
 
-_LEAST = 1e-6
-"""Seconds that anything takes."""
+_LEAST_SECONDS = 1e-6
+_UNKNOWN = 1.0
+"""Bytes, where the system does not tell (it is Linux that does)."""
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Measured:
     @contextmanager
     def at(self, images: int, times: int = 1) -> Iterator[None]:
         """Time a block, which does the stage at so many crops `times` times over."""
-        with PrivatePeak() as peak:
-            began = time.perf_counter()
+        with MemoryWatch() as watch:
             yield
-            seconds = time.perf_counter() - began
+            watch.finish(self.name)
+        found = watch.stages[self.name]
         self.sizes.append(images)
-        self.seconds.append(max(seconds / times, _LEAST))
-        self.memory.append(peak.bytes)
+        self.seconds.append(max(found.seconds / times, _LEAST_SECONDS))
+        self.memory.append(float(found.peak_bytes or _UNKNOWN))
 
     def stage(self, images: int, times: float = 1, row_bytes: float = 0.0, disk: float = 0.0) -> Stage:
         """The stage at another size, `times` times over.
