@@ -14,6 +14,7 @@ from torch import Generator, nn
 from torch.optim import Optimizer
 
 from reseen.audit import Parts, clustering_agreement, measure, round_scores, should_stop
+from reseen.cluster import Clustering
 from reseen.data.part import Part
 from reseen.data.views import augment
 from reseen.engine.allocation import kept_memory
@@ -22,7 +23,7 @@ from reseen.engine.clusters import read_round, write_clusters
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, settle_neck, unwrap
-from reseen.engine.log import RunLog, describe_round
+from reseen.engine.log import RoundRecord, RunLog, describe_round
 from reseen.engine.optim import learning_rate, set_learning_rate
 from reseen.engine.ranks import ALONE, Ranks, apart_and_alike
 from reseen.engine.recipe import Recipe
@@ -86,6 +87,7 @@ def fit(
         progress = view.phase(f"round {number}: features", len(training.crops))
         extractor = training.method.extractor()
         ranks.align(training.encoder, extractor)
+        ranks.draw_alike()
         features = extract(
             extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks
         )
@@ -96,29 +98,17 @@ def fit(
             losses, images = train_round(training, plan, number, view)
         trained = time.perf_counter()
         ranks.check_in_step(training.generator)
-        if log is None:  # the first process writes for all
-            continue
-        rate = learning_rate(settings, number * settings.iterations - 1)
-        seconds = (extracted - began, clustered - extracted, trained - clustered)
-        directions = Features(unit(features.vectors))
-        parts = _audit(training, directions, plan.clustering.labels, number)
-        record = describe_round(
-            number,
-            plan.clustering,
-            spread(directions.vectors),
-            parts,
-            losses,
-            rate,
-            images,
-            seconds,
-            ranks.size,
-        )
-        write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
-        on_clusters(number, plan.clustering.labels)
-        log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
-        save_checkpoint(checkpoint, state, number)
-        view.round_done(record)
-    ranks.meet()  # what is written is whole before anyone goes on
+        if log is not None:  # the first process writes for all
+            seconds = (extracted - began, clustered - extracted, trained - clustered)
+            record = _describe(training, number, features, plan.clustering, (losses, images), seconds)
+            write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
+            on_clusters(number, plan.clustering.labels)
+            log.write(
+                record
+            )  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
+            save_checkpoint(checkpoint, state, number)
+            view.round_done(record)
+        ranks.meet()  # what is written is whole before anyone goes on
     if log is not None:
         log.close()
 
@@ -126,6 +116,24 @@ def fit(
 def _no_longer_better(log: RunLog | None, patience: int) -> bool:
     """Asked of the first process alone, which has the log."""
     return log is not None and should_stop(round_scores(log.rows), patience)
+
+
+def _describe(
+    training: Training,
+    number: int,
+    features: Features,
+    clustering: Clustering,
+    trained: tuple[dict[str, float], int],
+    seconds: tuple[float, float, float],
+) -> RoundRecord:
+    """The line of the log; `trained` are losses and images seen."""
+    settings, directions = training.recipe.train, Features(unit(features.vectors))
+    parts = _audit(training, directions, clustering.labels, number)
+    rate = learning_rate(settings, number * settings.iterations - 1)
+    apart = spread(directions.vectors)
+    return describe_round(
+        number, clustering, apart, parts, trained[0], rate, trained[1], seconds, training.ranks.size
+    )
 
 
 def _audit(training: Training, features: Features, labels: PseudoLabels, number: int) -> Parts:

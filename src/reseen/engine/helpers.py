@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,8 +30,11 @@ class Helpers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._words = []
         environment = {
-            "OMP_WAIT_POLICY": "PASSIVE", **os.environ, "OMP_NUM_THREADS": str(place["threads"])
-        }  # fmt: skip
+            "OMP_WAIT_POLICY": "PASSIVE",
+            **os.environ,
+            "OMP_NUM_THREADS": str(place["threads"]),
+            "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
+        }
         for rank in range(1, size):
             words = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
             self._words.append(words)

@@ -115,12 +115,22 @@ class Ranks:
         for tensor, part in zip(floats, whole.split([tensor.numel() for tensor in floats]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
+    def draw_alike(self) -> None:
+        """Take torch's global random numbers from the first process, which may have used some while others waited."""
+        if self.size == 1:
+            return
+        torch.set_rng_state(self._from_first(torch.get_rng_state()))
+        if torch.cuda.is_initialized():
+            torch.cuda.set_rng_state(self._from_first(torch.cuda.get_rng_state()))
+
     def check_in_step(self, generator: Generator) -> None:
         """Whether all have drawn the same random numbers so far.
 
         Raises:
             RuntimeError: they have not: a method draws or computes something that differs between processes.
         """
+        if self.size == 1:
+            return
         states = torch.cat([generator.get_state(), torch.get_rng_state()])
         if not torch.equal(states, self._from_first(states.clone())):
             raise RuntimeError(
@@ -129,9 +139,8 @@ class Ranks:
             )
 
     def _from_first(self, tensor: Tensor) -> Tensor:
-        if self.size > 1:
-            with talking():
-                dist.broadcast(tensor, 0, group=self._control)
+        with talking():
+            dist.broadcast(tensor, 0, group=self._control)
         return tensor
 
     @contextmanager

@@ -29,6 +29,7 @@ from reseen.files import make_folder
 from reseen.methods import METHODS, Surroundings
 from reseen.models.backbone import backbone_size
 from reseen.models.encoder import count_parameters
+from reseen.models.share import Share
 from reseen.models.shared_trunk import share_trunk
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
@@ -64,6 +65,7 @@ def train(
     with RunView(recipe.train.rounds, quiet or not speaks()) as view:
         earlier = _earlier_run(folder, recipe, resume) if speaks() else None
         table, sentence = _read(recipe, data, earlier) if speaks() else (None, [])
+        check_together(recipe, devices)
         if devices > 1:
             view.say(f"starting {devices} processes")
         with together(devices, _device(recipe), "train", request) as ranks:
@@ -107,10 +109,7 @@ def prepare(
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
     _check_fit(recipe)
-    if recipe.train.compile and ranks.size > 1:
-        raise SettingsError(
-            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
-        )
+    check_together(recipe, ranks.size)
     if ranks.first:
         make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
@@ -185,6 +184,21 @@ def _difference(old: Recipe, new: Recipe) -> str:
     before, after = flatten(old.model_dump()), flatten(new.model_dump())
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return f"{changed[0]} was {before.get(changed[0])}, is {after.get(changed[0])}"
+
+
+def check_together(recipe: Recipe, processes: int) -> None:
+    """Whether so many processes can share the batches of a recipe.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    sampler = getattr(recipe.method, "sampler", None)
+    if sampler is not None:
+        Share(0, processes).check(sampler.batch_size)
+    if recipe.train.compile and processes > 1:
+        raise SettingsError(
+            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
+        )
 
 
 def _check_enough(crops: Crops, recipe: Recipe) -> None:

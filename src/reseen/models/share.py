@@ -74,17 +74,25 @@ class Share:
         if self.size == 1:
             yield slice(0, images)
             return
-        if images < self.size:
-            raise SettingsError(
-                f"--devices: {self.size} processes cannot share a batch of {images} images; take at most {images}, "
-                "or raise method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
-            )
+        self.check(images)
         self.cut = Cut(tuple(images * rank // self.size for rank in range(self.size + 1)), self.rank)
         try:
             yield self.cut.own
         finally:
             self.cut = None
             self._moves.clear()
+
+    def check(self, images: int) -> None:
+        """Whether every process gets an image of a batch.
+
+        Raises:
+            SettingsError: there are fewer images than processes.
+        """
+        if images < self.size:
+            raise SettingsError(
+                f"--devices: {self.size} processes cannot share a batch of {images} images; take at most {images}, "
+                "or raise method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
+            )
 
     def gather(self, maps: Tensor) -> Tensor:
         """The maps of the whole batch from those of this process's images; gradients flow back to these."""
@@ -124,7 +132,8 @@ class Share:
         targets += [move.towards for move in self._moves]
         if not targets:
             return
-        whole = self.add(torch.cat([target.reshape(-1).float() for target in targets]))
+        exact = torch.promote_types(targets[0].dtype, torch.float32)
+        whole = self.add(torch.cat([target.reshape(-1).to(exact) for target in targets]))
         for target, part in zip(targets, whole.split([target.numel() for target in targets]), strict=True):
             target.copy_(part.view_as(target))
         for move in self._moves:

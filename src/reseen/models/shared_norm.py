@@ -114,21 +114,18 @@ class _SharedNorm(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         area = images[0, 0].numel()
         parts = images.split([rows for _, rows in pieces.own])
-        moments = torch.stack([_moments(part.float()) for part in parts])
+        moments = torch.stack([_moments(part) for part in parts])
         moments, counts = _put_together(moments, pieces, area, share)
-        means, scales = moments[:, 0], (moments[:, 1] / counts[:, None] + epsilon).rsqrt()
-        gain = torch.ones_like(means[0]) if weight is None else weight
-        shift = torch.zeros_like(means[0]) if bias is None else bias
+        means, variances = moments[:, 0], moments[:, 1] / counts[:, None]
+        kind = torch.promote_types(images.dtype, torch.float32) if weight is None else weight.dtype
         normalized = [
-            ((part.float() - _wide(mean, part)) * _wide(scale * gain, part) + _wide(shift, part)).to(
-                images.dtype
-            )
-            for part, mean, scale in zip(parts, means, scales, strict=True)
+            F.batch_norm(part, mean.to(kind), variance.to(kind), weight, bias, False, 0.0, epsilon)
+            for part, mean, variance in zip(parts, means, variances, strict=True)
         ]
-        ctx.save_for_backward(images, weight, bias, means, scales, counts)
+        ctx.save_for_backward(images, weight, bias, means, (variances + epsilon).rsqrt(), counts)
         ctx.pieces, ctx.share = pieces, share
         unbiased = moments[:, 1] / (counts[:, None] - 1).clamp_min(1)
-        statistics = torch.stack([means, unbiased], dim=1)
+        statistics = torch.stack([means, unbiased], dim=1).to(kind)
         ctx.mark_non_differentiable(statistics)
         return torch.cat(normalized), statistics
 
@@ -141,8 +138,9 @@ class _SharedNorm(torch.autograd.Function):
         for part, gradient, mean, scale in zip(
             images.split(sizes), gradients[0].split(sizes), means, scales, strict=True
         ):
-            standard.append((part.float() - _wide(mean, part)) * _wide(scale, part))
-            given.append(gradient.float())
+            exact = part.to(torch.promote_types(part.dtype, torch.float32))
+            standard.append((exact - _wide(mean, exact)) * _wide(scale, exact))
+            given.append(gradient.to(exact))
             sums.append(torch.stack([_total(given[-1]), _total(given[-1] * standard[-1])]))
         own = torch.stack(sums)
         whole = _sum_spanning(own, ctx.pieces, ctx.share) / counts[:, None, None]
@@ -191,14 +189,17 @@ def _in_table(numbers: Float[Tensor, "m 2 c"], pieces: Pieces) -> Float[Tensor, 
 
 def _moments(part: Tensor) -> Float[Tensor, "2 c"]:
     """Mean and sum of squared deviations of each channel."""
-    others = [axis for axis in range(part.ndim) if axis != 1]
-    mean = part.mean(dim=others)
-    return torch.stack([mean, (part - _wide(mean, part)).square().sum(dim=others)])
+    mean = _total(part) / (part.numel() / part.shape[1])
+    return torch.stack([mean, _total((part - _wide(mean, part)).square())])
 
 
 def _total(part: Tensor) -> Float[Tensor, " c"]:
-    return part.sum(dim=[axis for axis in range(part.ndim) if axis != 1])
+    """The sum of each channel; on a CPU in float64, as torch's own batch norm counts there."""
+    others = [axis for axis in range(part.ndim) if axis != 1]
+    return part.sum(dim=others, dtype=torch.float64 if part.device.type == "cpu" else torch.float32)
 
 
 def _wide(channels: Float[Tensor, " c"], like: Tensor) -> Tensor:
-    return channels.view(1, -1, *([1] * (like.ndim - 2)))
+    """One number per channel, to go with maps; in their precision, or float32 where that is half."""
+    exact = torch.promote_types(like.dtype, torch.float32)
+    return channels.to(exact).view(1, -1, *([1] * (like.ndim - 2)))
