@@ -25,8 +25,8 @@ def recipe(tiny_flags):
     """A function from more flags to a recipe of a network whose steps are steady, see `tests/methods`."""
 
     def make(*more):
-        steady = ["--train.optimizer", "sgd", "--train.learning-rate", "0.001", "--train.iterations", "2"]
-        flags = [flag for flag in tiny_flags if flag not in ("--train.iterations", "3")]
+        steady = ["--train.learning-rate", "1e-4"]
+        flags = list(tiny_flags)
         flags[flags.index("mobilenetv3_small_050")] = "test_byobnet"
         return reseen.load_recipe("cluster-contrast", [*flags, *steady, *more])
 
