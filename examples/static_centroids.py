@@ -44,8 +44,11 @@ class StaticCentroids(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, take the clusters' mean directions, sample PK batches."""
         settings, around = self._settings, self._around
-        found = cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
-        clustering = self.settled(features, found)  # what a person said of pairs
+        device = around.device.type
+        # Once, where several processes train; with what a person said of pairs.
+        clustering = self.settled(
+            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
+        )
         labels = to_index_tensor(clustering.labels.labels)
         self._centroids = CentroidMemory(features.vectors, labels, CentroidSettings()).vectors.to(
             around.device

@@ -8,6 +8,7 @@
     ├── RunError           a run folder that is missing, incomplete or does not fit the request
     ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
     ├── TrainingError      training cannot go on (no clusters, loss is not a number)
+    ├── LostProcessError   one of several processes that work together is gone
     ├── GalleryError       a gallery that is missing, damaged, locked, or made by another model
     ├── ExportError        a model that cannot be written in a form, or does not give its vectors there
     └── StorageError       the disk is full or the place cannot be written
@@ -46,6 +47,10 @@ class ClusteringError(ReseenError):
 
 class TrainingError(ReseenError):
     """Training cannot go on: no clusters, or a loss that is not a number."""
+
+
+class LostProcessError(ReseenError):
+    """One of several processes that work together was killed, or cannot be reached any more."""
 
 
 class GalleryError(ReseenError):

@@ -121,11 +121,12 @@ class PseudoLabels:
 class Batch:
     """One training step's images on the training device.
 
-    `images`: normalized floats. `rows`: row numbers in the training table. `labels`: cluster numbers,
-    never noise. `cameras`: camera indices, `UNKNOWN_CAMERA` where unknown.
+    `images`: normalized floats; where processes share the batch, this one's part, of `a` images. `rows`: row numbers in
+    the training table. `labels`: cluster numbers, never noise. `cameras`: camera indices, `UNKNOWN_CAMERA` where
+    unknown.
     """
 
-    images: Float[Tensor, "b 3 h w"]
+    images: Float[Tensor, "a 3 h w"]
     rows: Int64[Tensor, " b"]
     labels: Int64[Tensor, " b"]
     cameras: Int64[Tensor, " b"]

@@ -41,13 +41,16 @@ def start():
             process.kill()
 
 
-def test_ctrl_c_leaves_a_usable_run_that_resume_completes(start, train_flags, crowd, tmp_path, reseen_says):
+@pytest.mark.parametrize("devices", [[], ["--devices", "2"]], ids=["alone", "two"])
+def test_ctrl_c_leaves_a_usable_run_that_resume_completes(
+    devices, start, train_flags, crowd, tmp_path, reseen_says
+):
     run = tmp_path / "run"
     # Rounds long enough to be stopped in the middle of one, which the iterations of the fixture are not.
     flags = train_flags(crowd, run)
     flags[flags.index("--train.rounds") + 1] = "3"
     flags[flags.index("--train.iterations") + 1] = "40"
-    process = start(*flags)
+    process = start(*flags, *devices)
     log = run / "log.jsonl"
     deadline = time.monotonic() + 120
     while not log.is_file() or open_run(run).rounds_done < 1:  # a checkpoint is whole at any moment

@@ -3,7 +3,9 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from reseen.data import jitter
+from reseen.data.part import Part
 from reseen.data.views import AugmentationSettings, augment, normalize
+from reseen.data.warp import WarpSettings
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -67,7 +69,7 @@ def test_erasing_cuts_one_rectangle_of_the_right_size(images):
     plain = normalize(images, MEAN, STD) + 100  # so that only erased pixels are 0
     from reseen.data.views import _erased
 
-    erased = _erased(plain, 1.0, generator())
+    erased = _erased(plain, 1.0, generator(), Part.whole(len(images)))
     for mask in erased:
         assert mask.any()
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
@@ -75,7 +77,7 @@ def test_erasing_cuts_one_rectangle_of_the_right_size(images):
         assert int(mask.sum()) == tall * wide  # a full rectangle
         assert int(rows[-1] - rows[0]) + 1 == tall
         assert 0.01 <= tall * wide / (32 * 16) <= 0.45
-    share = _erased(plain, 0.5, generator()).any(2).any(1).float().mean()
+    share = _erased(plain, 0.5, generator(), Part.whole(len(images))).any(2).any(1).float().mean()
     assert 0.3 < share < 0.7
     view = augment(images, off(erasing=1), MEAN, STD, generator())
     assert all((image == 0).all(0).any() for image in view)
@@ -100,3 +102,15 @@ def test_jitter_equals_torchvision(images, mine, theirs, amount):
 def test_jitter_of_strength_zero_changes_nothing(images):
     still = jitter.JitterSettings(brightness=0, contrast=0, saturation=0, hue=0)
     assert (jitter.jitter_color(images, still, generator()).int() - images.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_part_of_a_batch_becomes_what_it_would_in_the_whole(images, views):
+    settings = AugmentationSettings(jitter=jitter.JitterSettings(cast=0.1), warp=WarpSettings())
+    drawn = generator(4)
+    whole = augment(images, settings, MEAN, STD, drawn, views)
+    for own in (slice(0, 10), slice(10, 41), slice(41, 64)):
+        again = generator(4)
+        part = augment(images[own], settings, MEAN, STD, again, views, Part(len(images), own))
+        assert torch.equal(part, whole[own])
+        assert torch.equal(again.get_state(), drawn.get_state())

@@ -12,6 +12,7 @@ def train(
     *settings: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     data: Path,
     out: Path,
+    devices: int = 1,
     resume: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -28,6 +29,8 @@ def train(
         A folder of crops or a manifest.
     out
         The run folder to make.
+    devices
+        Processes to train with, one per GPU, or sharing the cores; the result is that of one.
     resume
         Go on from the last whole round of a run that was stopped.
     quiet
@@ -35,15 +38,19 @@ def train(
     """
     from reseen.cli.setting_flags import check_names
     from reseen.engine.recipe import Recipe, load_recipe
+    from reseen.engine.together import speaks
     from reseen.engine.train import train as train_run
 
-    check_names(settings, ("data", "out", "resume", "quiet"), list(Recipe.model_fields))
+    check_names(settings, ("data", "out", "devices", "resume", "quiet"), list(Recipe.model_fields))
     loaded = load_recipe(recipe, settings)
     try:
-        run = train_run(loaded, data, out, resume=resume, quiet=quiet)
+        run = train_run(loaded, data, out, devices=devices, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
-        print(f"reseen: stopped; {_what_is_left(out, loaded.train.rounds)}", file=sys.stderr)
+        if speaks():
+            print(f"reseen: stopped; {_what_is_left(out, loaded.train.rounds)}", file=sys.stderr)
         return 130
+    if not speaks():
+        return 0
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from reseen.config import Settings
+from reseen.data.part import Part
 
 _GRAY = (0.2989, 0.587, 0.114)
 
@@ -38,15 +39,19 @@ class JitterSettings(Settings):
 
 
 def jitter_color(
-    images: UInt8[Tensor, "b 3 h w"], settings: JitterSettings, generator: Generator
+    images: UInt8[Tensor, "b 3 h w"],
+    settings: JitterSettings,
+    generator: Generator,
+    part: Part | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Change brightness, contrast, saturation and hue of each image by factors of its own."""
-    count = len(images)
+    part = part or Part.whole(len(images))
+    count = part.of
 
     def factors(strength: float) -> Float[Tensor, "b 1 1 1"]:
         low = max(0.0, 1 - strength)
         drawn = low + (1 + strength - low) * torch.rand(count, generator=generator)
-        return drawn.to(images.device)[:, None, None, None]
+        return drawn[part.own].to(images.device)[:, None, None, None]
 
     gains = 1 + settings.cast * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
     turn = (2 * torch.rand(count, generator=generator) - 1) * settings.hue
@@ -54,8 +59,8 @@ def jitter_color(
         (adjust_brightness, factors(settings.brightness)),
         (adjust_contrast, factors(settings.contrast)),
         (adjust_saturation, factors(settings.saturation)),
-        (adjust_hue, turn.to(images.device)[:, None, None]),
-        (adjust_brightness, gains.to(images.device)),
+        (adjust_hue, turn[part.own].to(images.device)[:, None, None]),
+        (adjust_brightness, gains[part.own].to(images.device)),
     ]
     changed = images.float() / 255
     for index in torch.randperm(len(steps), generator=generator).tolist():

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from reseen.config import Settings
 from reseen.data.jitter import JitterSettings, jitter_color
+from reseen.data.part import Part
 from reseen.data.warp import WarpSettings, warp
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -49,20 +50,24 @@ def augment(
     std: tuple[float, float, float],
     generator: Generator,
     views_per_crop: int = 1,
+    part: Part | None = None,
 ) -> Float[Tensor, "b 3 h w"]:
     """Random views of `images`, normalized, on the same device and in channels-last memory.
 
     The batch holds `views_per_crop` of every crop: all crops once, then all again. The generator lives on the CPU, so
-    that a seed means the same views on every device.
+    that a seed means the same views on every device. Where `images` are a `part` of the batch, they become what they
+    would in the whole of it.
     """
+    part = part or Part.whole(len(images))
     if settings.warp is not None and views_per_crop > 1:
-        first = len(images) // views_per_crop
-        images = torch.cat([images[:first], warp(images[first:], settings.warp, generator)])
+        later = part.after(part.of // views_per_crop)
+        first = len(images) - (later.own.stop - later.own.start)
+        images = torch.cat([images[:first], warp(images[first:], settings.warp, generator, later)])
     if settings.jitter is not None:
-        images = jitter_color(images, settings.jitter, generator)
-    views = normalize(shift_and_flip(images, settings, generator), mean, std)
+        images = jitter_color(images, settings.jitter, generator, part)
+    views = normalize(shift_and_flip(images, settings, generator, part), mean, std)
     if settings.erasing > 0:
-        views.masked_fill_(_erased(views, settings.erasing, generator)[:, None], 0.0)
+        views.masked_fill_(_erased(views, settings.erasing, generator, part)[:, None], 0.0)
     return views
 
 
@@ -77,10 +82,14 @@ def normalize(
 
 
 def shift_and_flip(
-    images: UInt8[Tensor, "b 3 h w"], settings: AugmentationSettings, generator: Generator
+    images: UInt8[Tensor, "b 3 h w"],
+    settings: AugmentationSettings,
+    generator: Generator,
+    part: Part | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Pad with black, crop back at a random place and mirror some: one gather."""
-    count, _, height, width = images.shape
+    part = part or Part.whole(len(images))
+    count, (height, width) = part.of, images.shape[2:]
     pad = round(settings.pad * height)
     down = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
     right = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
@@ -88,7 +97,7 @@ def shift_and_flip(
     columns = torch.arange(width).expand(count, width)
     columns = torch.where(flipped[:, None], width - 1 - columns, columns) + right[:, None]
     rows = torch.arange(height) + down[:, None]
-    return _gather(images, rows.to(images.device), columns.to(images.device))
+    return _gather(images, rows[part.own].to(images.device), columns[part.own].to(images.device))
 
 
 def _gather(
@@ -105,13 +114,15 @@ def _gather(
     return picked.permute(0, 3, 1, 2)
 
 
-def _erased(images: Float[Tensor, "b 3 h w"], share: float, generator: Generator) -> Bool[Tensor, "b h w"]:
+def _erased(
+    images: Float[Tensor, "b 3 h w"], share: float, generator: Generator, part: Part
+) -> Bool[Tensor, "b h w"]:
     """Rectangles to erase, in a `share` of the images.
 
     As in torchvision, an image tries ten rectangles and stays whole when none fits inside.
     Reference: Zhong et al., "Random erasing data augmentation", AAAI 2020, algorithm 1.
     """
-    count, _, height, width = images.shape
+    count, (height, width) = part.of, images.shape[2:]
     shape = (count, _ERASING_ATTEMPTS)
     low, high = _ERASING_AREA
     area = height * width * (low + (high - low) * torch.rand(shape, generator=generator))
@@ -130,4 +141,5 @@ def _erased(images: Float[Tensor, "b 3 h w"], share: float, generator: Generator
     rows, columns = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
     in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
+    chosen, in_rows, in_columns = chosen[part.own], in_rows[part.own], in_columns[part.own]
     return (chosen[:, None, None] & in_rows[:, :, None] & in_columns[:, None, :]).to(images.device)

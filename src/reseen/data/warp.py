@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from reseen.config import Settings
+from reseen.data.part import Part
 
 
 class WarpSettings(Settings):
@@ -32,10 +33,14 @@ class WarpSettings(Settings):
 
 
 def warp(
-    images: UInt8[Tensor, "b 3 h w"], settings: WarpSettings, generator: Generator
+    images: UInt8[Tensor, "b 3 h w"],
+    settings: WarpSettings,
+    generator: Generator,
+    part: Part | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Turn each image around its middle, cut a window of its shape and enlarge that; edges go on outside."""
-    count, _, height, width = images.shape
+    part = part or Part.whole(len(images))
+    count, (height, width) = part.of, images.shape[2:]
     angle = math.radians(settings.rotation) * (2 * torch.rand(count, generator=generator) - 1)
     share = settings.largest_area - settings.smallest_area
     zoom = (settings.smallest_area + share * torch.rand(count, generator=generator)).sqrt()
@@ -44,7 +49,9 @@ def warp(
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
     across = torch.stack([cosine, -sine * shape, place[:, 0]], dim=1)
     down = torch.stack([sine / shape, cosine, place[:, 1]], dim=1)
-    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1).to(images.device)
-    grid = affine_grid(windows, [count, 3, height, width], align_corners=False)
+    if not len(images):  # the numbers are drawn all the same
+        return images
+    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1)[part.own].to(images.device)
+    grid = affine_grid(windows, [len(images), 3, height, width], align_corners=False)
     seen = grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
     return seen.round().clamp(0, 255).to(torch.uint8)

@@ -11,6 +11,7 @@ from reseen.data.views import normalize
 from reseen.engine.allocation import kept_memory
 from reseen.engine.console import Progress, no_progress
 from reseen.engine.crops import Crops
+from reseen.engine.ranks import ALONE, Ranks
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.records import Features
@@ -28,8 +29,11 @@ def extract(
     progress: Progress = no_progress,
     mirrored: bool = False,
     change: Callable[[Images], Images] = lambda images: images,
+    ranks: Ranks = ALONE,
 ) -> Features:
     """Features of every crop, in row order; `encoder` may be wrapped by Fabric.
+
+    Of several `ranks` each makes a run of whole batches, and all get everything.
 
     With `mirrored`, the mean of a crop's vector and its mirror image's, or its direction on the sphere. `change` makes
     another view of a batch of pixels before the encoder sees it.
@@ -38,13 +42,14 @@ def extract(
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    for rows, images in _batches(crops, plain, device, change):
+    for rows, images, done in _batches(crops, plain, device, ranks, change):
         features = encoder(images)
         if mirrored:
             features = (features + encoder(images.flip(3))) / 2
         vectors[rows] = features.float().cpu()
-        progress(len(rows))
+        progress(done)
     plain.train(training)
+    ranks.put_together(vectors, BATCH)
     return Features(vectors, raw=True) if plain.raw else Features(unit(vectors))
 
 
@@ -55,22 +60,28 @@ def extract_frames(
     device: torch.device,
     progress: Progress = no_progress,
     mirrored: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Float32[np.ndarray, "n d"]:
     """The neck's vectors with their lengths, in row order, to be averaged over tracklets before any normalization."""
     encoder.eval()
-    vectors = np.empty((len(crops), encoder.dimension), dtype=np.float32)
-    for rows, images in _batches(crops, encoder, device):
+    vectors = torch.empty(len(crops), encoder.dimension)
+    for rows, images, done in _batches(crops, encoder, device, ranks):
         features = encoder.frames(images)
         if mirrored:
             features = (features + encoder.frames(images.flip(3))) / 2
-        vectors[rows.numpy()] = features.cpu().numpy()
-        progress(len(rows))
-    return vectors
+        vectors[rows] = features.cpu()
+        progress(done)
+    ranks.put_together(vectors, BATCH)
+    return vectors.numpy()
 
 
 @torch.no_grad()
 def settle_neck(
-    encoder: nn.Module, crops: Crops, device: torch.device, progress: Progress = no_progress
+    encoder: nn.Module,
+    crops: Crops,
+    device: torch.device,
+    progress: Progress = no_progress,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Give the batch norms of neck and patches the statistics of the data before the first round.
 
@@ -80,14 +91,15 @@ def settle_neck(
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
-    sums: dict[nn.BatchNorm1d, tuple[Tensor, Tensor]] = {}
-    for rows, images in _batches(crops, plain, device):
+    norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
+    sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
+    for _rows, images, done in _batches(crops, plain, device, ranks):
         for norm, given in plain.unsettled(images):
             numbers = given.double().cpu()
-            total, squares = sums.get(norm, (0.0, 0.0))
-            sums[norm] = total + numbers.sum(dim=0), squares + numbers.square().sum(dim=0)
-        progress(len(rows))
-    for norm, (total, squares) in sums.items():
+            sums[norm] += torch.stack([numbers.sum(dim=0), numbers.square().sum(dim=0)])
+        progress(done)
+    for norm, both in sums.items():
+        total, squares = ranks.add(both)
         mean = total / len(crops)
         norm.get_buffer("running_mean").copy_(mean)
         norm.get_buffer("running_var").copy_((squares / len(crops) - mean.square()).clamp_min(1e-8))
@@ -107,9 +119,14 @@ def _batches(
     crops: Crops,
     encoder: Encoder,
     device: torch.device,
+    ranks: Ranks,
     change: Callable[[Images], Images] = lambda images: images,
-) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"]]]:
+) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"], int]]:
+    """Rows and normalized images of this process's batches, and how many crops all have done meanwhile."""
+    left = len(crops)
     with kept_memory():
-        for start in range(0, len(crops), BATCH):
+        for start in ranks.rows(len(crops), BATCH):
             rows = torch.arange(start, min(start + BATCH, len(crops)))
-            yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std)
+            done = min(left, len(rows) * ranks.size)
+            left -= done
+            yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std), done

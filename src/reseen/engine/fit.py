@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import Generator, nn
 from torch.optim import Optimizer
 
 from reseen.audit import Parts, clustering_agreement, measure, round_scores, should_stop
+from reseen.cluster import Clustering
+from reseen.data.part import Part
 from reseen.data.views import augment
 from reseen.engine.allocation import kept_memory
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
@@ -20,8 +23,9 @@ from reseen.engine.clusters import read_round, write_clusters
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, settle_neck, unwrap
-from reseen.engine.log import RunLog, describe_round
+from reseen.engine.log import RoundRecord, RunLog, describe_round
 from reseen.engine.optim import learning_rate, set_learning_rate
+from reseen.engine.ranks import ALONE, Ranks, apart_and_alike
 from reseen.engine.recipe import Recipe
 from reseen.errors import TrainingError
 from reseen.geometry import unit
@@ -46,6 +50,8 @@ class Training:
     """What a person should know before it starts."""
     start: Mapping[str, Any] | None = None
     """What is known of the run that the encoder started from."""
+    ranks: Ranks = ALONE
+    """The processes that train it together."""
 
 
 def fit(
@@ -62,41 +68,72 @@ def fit(
     settings, device = training.recipe.train, training.fabric.device
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     checkpoint = training.folder / CHECKPOINT
+    ranks = training.ranks
     if resume:
         done = load_checkpoint(checkpoint, state)
         view.resumed(done)
     else:
         progress = view.phase("settling the neck", len(training.crops))
-        settle_neck(training.encoder, training.crops, device, progress)
-        save_checkpoint(checkpoint, state, done := 0)
-    log = RunLog(training.folder, done, settings.tensorboard)
+        settle_neck(training.encoder, training.crops, device, progress, ranks)
+        done = 0
+        if ranks.first:
+            save_checkpoint(checkpoint, state, done)
+    log = RunLog(training.folder, done, settings.tensorboard) if ranks.first else None
     for number in range(done + 1, settings.rounds + 1):
-        if settings.patience is not None and should_stop(round_scores(log.rows), settings.patience):
+        if settings.patience is not None and ranks.once(partial(_no_longer_better, log, settings.patience)):
             view.stopped_early(f"no higher audit score in {settings.patience} rounds: training ends here")
             break
         began = time.perf_counter()
         progress = view.phase(f"round {number}: features", len(training.crops))
         extractor = training.method.extractor()
-        features = extract(extractor, training.crops, device, progress, settings.mirrored_features)
+        ranks.align(training.encoder, extractor)
+        ranks.draw_alike()
+        features = extract(
+            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks
+        )
         extracted = time.perf_counter()
         plan = training.method.begin_round(features, settings.iterations)
         clustered = time.perf_counter()
         with kept_memory():
             losses, images = train_round(training, plan, number, view)
         trained = time.perf_counter()
-        rate = learning_rate(settings, number * settings.iterations - 1)
-        seconds = (extracted - began, clustered - extracted, trained - clustered)
-        directions = Features(unit(features.vectors))
-        parts = _audit(training, directions, plan.clustering.labels, number)
-        record = describe_round(
-            number, plan.clustering, spread(directions.vectors), parts, losses, rate, images, seconds
-        )
-        write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
-        on_clusters(number, plan.clustering.labels)
-        log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
-        save_checkpoint(checkpoint, state, number)
-        view.round_done(record)
-    log.close()
+        ranks.check_in_step(training.generator)
+        if log is not None:  # the first process writes for all
+            seconds = (extracted - began, clustered - extracted, trained - clustered)
+            record = _describe(training, number, features, plan.clustering, (losses, images), seconds)
+            write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
+            on_clusters(number, plan.clustering.labels)
+            log.write(
+                record
+            )  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
+            save_checkpoint(checkpoint, state, number)
+            view.round_done(record)
+        ranks.meet()  # what is written is whole before anyone goes on
+    if log is not None:
+        log.close()
+
+
+def _no_longer_better(log: RunLog | None, patience: int) -> bool:
+    """Asked of the first process alone, which has the log."""
+    return log is not None and should_stop(round_scores(log.rows), patience)
+
+
+def _describe(
+    training: Training,
+    number: int,
+    features: Features,
+    clustering: Clustering,
+    trained: tuple[dict[str, float], int],
+    seconds: tuple[float, float, float],
+) -> RoundRecord:
+    """The line of the log; `trained` are losses and images seen."""
+    settings, directions = training.recipe.train, Features(unit(features.vectors))
+    parts = _audit(training, directions, clustering.labels, number)
+    rate = learning_rate(settings, number * settings.iterations - 1)
+    apart = spread(directions.vectors)
+    return describe_round(
+        number, clustering, apart, parts, trained[0], rate, trained[1], seconds, training.ranks.size
+    )
 
 
 def _audit(training: Training, features: Features, labels: PseudoLabels, number: int) -> Parts:
@@ -114,12 +151,15 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
     progress = view.phase(f"round {number}: training", settings.iterations)
     totals: dict[str, torch.Tensor] = {}
     images = 0
+    trunk, others = apart_and_alike(unwrap(training.encoder), training.method.networks())
     training.encoder.train()
     for index, rows in enumerate(plan.batches):
         step = (number - 1) * settings.iterations + index
         set_learning_rate(training.optimizer, learning_rate(settings, step))
-        result = training.method.losses(make_batch(training, rows, labels))
-        training.fabric.backward(result.loss)
+        with training.ranks.share.batch(len(rows) * training.method.views) as own:
+            result = training.method.losses(make_batch(training, rows, labels, own))
+            training.fabric.backward(result.loss)
+            training.ranks.share.settle(trunk, others)
         training.optimizer.step()
         training.optimizer.zero_grad(set_to_none=True)
         training.method.after_step(result)
@@ -147,14 +187,17 @@ def _check_finite(training: Training, losses: dict[str, float], number: int) -> 
         )
 
 
-def make_batch(training: Training, rows: torch.Tensor, labels: torch.Tensor) -> Batch:
-    """Augmented crops with their pseudo labels, on the training device."""
+def make_batch(
+    training: Training, rows: torch.Tensor, labels: torch.Tensor, own: slice | None = None
+) -> Batch:
+    """Augmented crops with their pseudo labels, on the training device; `images` of the `own` part alone."""
     encoder, device = unwrap(training.encoder), training.fabric.device
     count = training.method.views
     rows = rows.repeat(count)
-    pixels = training.crops.images(rows).to(device, non_blocking=True)
+    part = Part.whole(len(rows)) if own is None else Part(len(rows), own)
+    pixels = training.crops.images(rows[part.own]).to(device, non_blocking=True)
     views = augment(
-        pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count
+        pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count, part
     )
     cameras = training.crops.cameras
     known = torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]

@@ -58,6 +58,8 @@ class RoundRecord:
     extract_seconds: float
     cluster_seconds: float
     train_seconds: float
+    processes: int = 1
+    """That trained together."""
     notes: tuple[str, ...] = ()
 
     def summary(self) -> str:
@@ -77,6 +79,7 @@ def describe_round(
     rate: float,
     images: int,
     seconds: tuple[float, float, float],
+    processes: int = 1,
 ) -> RoundRecord:
     """Gather a round's record; `seconds` are of extraction, clustering and training."""
     quality = cluster_quality(clustering.labels)
@@ -103,6 +106,7 @@ def describe_round(
         extract_seconds=extracting,
         cluster_seconds=clustering_seconds,
         train_seconds=training,
+        processes=processes,
         notes=(*clustering.notes, *_collapse(spread)),
     )
 

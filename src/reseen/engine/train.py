@@ -18,15 +18,19 @@ from reseen.engine.environment import command, hardware, versions
 from reseen.engine.extract import unwrap
 from reseen.engine.fit import Training, fit
 from reseen.engine.optim import build_optimizer
+from reseen.engine.ranks import ALONE, Ranks
 from reseen.engine.read import read_table
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import RECIPE, Run, open_run, write_run
 from reseen.engine.start import build_encoder
+from reseen.engine.together import speaks, together
 from reseen.errors import DataError, RunError, SettingsError
 from reseen.files import make_folder
 from reseen.methods import METHODS, Surroundings
 from reseen.models.backbone import backbone_size
 from reseen.models.encoder import count_parameters
+from reseen.models.share import Share
+from reseen.models.shared_trunk import share_trunk
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
 
@@ -35,6 +39,7 @@ def train(
     data: str | Path | ImageTable,
     out: str | Path,
     *,
+    devices: int = 1,
     resume: bool = False,
     quiet: bool = False,
     on_clusters: Callable[[int, PseudoLabels], None] = lambda _number, _labels: None,
@@ -45,30 +50,54 @@ def train(
     `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU. `on_clusters`
     is called in each round with its number, from 1, and the pseudo labels of the readable crops, in table order.
 
+    `devices` processes train together and get the result of one; this process is the first of them and starts the
+    others. Under torchrun every process calls this, and the first alone writes and calls `on_clusters`.
+
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
+        SettingsError: settings that do not go together, or more processes than GPUs or images of a batch.
+        LostProcessError: one of several processes was killed.
         RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it).
         StorageError: `out` cannot be written.
     """
     folder = Path(out).expanduser()
-    earlier = _earlier_run(folder, recipe, resume)
-    with RunView(recipe.train.rounds, quiet) as view:
-        table, sentence = read_table(recipe, data)
-        if earlier is not None and earlier.facts["data"] != table.fingerprint:
-            raise RunError(
-                f"{folder}: the crops in {table.root} have changed since this run began; "
-                "restore them to resume, or train into a new folder"
+    request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
+    with RunView(recipe.train.rounds, quiet or not speaks()) as view:
+        earlier = _earlier_run(folder, recipe, resume) if speaks() else None
+        table, sentence = _read(recipe, data, earlier) if speaks() else (None, [])
+        check_together(recipe, devices)
+        if devices > 1:
+            view.say(f"starting {devices} processes")
+        with together(devices, device_of(recipe), "train", request) as ranks:
+            table, resumed = ranks.give((table, earlier is not None))
+            training = prepare(
+                recipe, table, folder, quiet=quiet or not ranks.first, resumed=resumed, ranks=ranks
             )
-        training = prepare(recipe, table, folder, quiet=quiet, resumed=earlier is not None)
-        facts = _facts(training) | {"read_as": " ".join(sentence)}
-        view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
-        run = write_run(folder, recipe, facts) if earlier is None else earlier
-        fit(training, view, earlier is not None, on_clusters)
-    return run
+            if ranks.first:
+                facts = _facts(training) | {"read_as": " ".join(sentence)}
+                view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
+                if not resumed:
+                    write_run(folder, recipe, facts)
+            fit(training, view, resumed, on_clusters)
+    return open_run(folder)
+
+
+def help_train(ranks: Ranks, request: dict[str, Any]) -> None:
+    """What the helpers of `train` do: the same, but they are told what the first process reads, and write nothing."""
+    recipe = Recipe.parse(request["recipe"], "the first process")
+    table, resumed = ranks.give(None)
+    training = prepare(recipe, table, Path(request["out"]), quiet=True, resumed=resumed, ranks=ranks)
+    fit(training, RunView(recipe.train.rounds, True), resumed, lambda _number, _labels: None)
 
 
 def prepare(
-    recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False, resumed: bool = False
+    recipe: Recipe,
+    table: ImageTable,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    resumed: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Training:
     """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet.
 
@@ -80,12 +109,15 @@ def prepare(
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
     check_fit(recipe)
-    make_folder(folder)
+    check_together(recipe, ranks.size)
+    if ranks.first:
+        make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
-    crops = open_crops(table, recipe.data, height, width, progress=not quiet)
+    with ranks.in_turn():
+        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
     _check_enough(crops, recipe)
-    return assemble(recipe, crops, folder, height, width, resumed)
+    return assemble(recipe, crops, folder, (height, width), resumed, ranks)
 
 
 def check_fit(recipe: Recipe) -> None:
@@ -118,6 +150,17 @@ def describe(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+def _read(recipe: Recipe, data: str | Path | ImageTable, earlier: Run | None) -> tuple[ImageTable, list[str]]:
+    """The crops, which must be those that an earlier run began with."""
+    table, sentence = read_table(recipe, data)
+    if earlier is not None and earlier.facts["data"] != table.fingerprint:
+        raise RunError(
+            f"{earlier.folder}: the crops in {table.root} have changed since this run began; "
+            "restore them to resume, or train into a new folder"
+        )
+    return table, sentence
+
+
 def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
     begun = (folder / CHECKPOINT).is_file()  # one stopped before its first checkpoint has nothing to lose
     if not resume:
@@ -147,6 +190,21 @@ def _difference(old: Recipe, new: Recipe) -> str:
     return f"{changed[0]} was {before.get(changed[0])}, is {after.get(changed[0])}"
 
 
+def check_together(recipe: Recipe, processes: int) -> None:
+    """Whether so many processes can share the batches of a recipe.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    sampler = getattr(recipe.method, "sampler", None)
+    if sampler is not None:
+        Share(0, processes).check(sampler.batch_size)
+    if recipe.train.compile and processes > 1:
+        raise SettingsError(
+            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
+        )
+
+
 def _check_enough(crops: Crops, recipe: Recipe) -> None:
     sampler = getattr(recipe.method, "sampler", None)
     needed = sampler.batch_size if sampler is not None else 2
@@ -170,19 +228,30 @@ def device_of(recipe: Recipe) -> str:
 
 
 def assemble(
-    recipe: Recipe, crops: Crops, folder: Path, height: int, width: int, resumed: bool = False
+    recipe: Recipe,
+    crops: Crops,
+    folder: Path,
+    size: tuple[int, int],
+    resumed: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Training:
-    """Encoder, optimizer and method for some crops; without `resumed`, the encoder gets its starting weights."""
+    """Encoder, optimizer and method for some crops of `size`, height and width in pixels.
+
+    Without `resumed`, the encoder gets its starting weights.
+    """
     settings, device = recipe.train, device_of(recipe)
     torch.manual_seed(
         recipe.seed
     )  # random starts and stochastic depth of timm draw from the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
     known = {"start": None, "weights": "none"} if resumed and recipe.model.start else {}
-    encoder, start = build_encoder(recipe.model.model_copy(update=known), height, width)
+    with ranks.in_turn():  # weights that must be fetched are fetched once
+        encoder, start = build_encoder(recipe.model.model_copy(update=known), *size)
+    share_trunk(encoder, ranks.share)
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
-    fabric = Fabric(accelerator=device, devices=1, precision=settings.precision)
+    place = [ranks.local_rank] if device == "cuda" else 1
+    fabric = Fabric(accelerator=device, devices=place, precision=settings.precision)
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)
@@ -190,7 +259,7 @@ def assemble(
         wrapped.mark_forward_method(method)
     surroundings = Surroundings(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
-        settings.rounds * settings.iterations,
+        settings.rounds * settings.iterations, once=ranks.once,
     )  # fmt: skip
     notes: tuple[str, ...] = ()
     if recipe.data.labels is not None:
@@ -200,7 +269,7 @@ def assemble(
         surroundings, notes = replace(surroundings, constraints=constraints), (*notes, note)
     method = METHODS[recipe.method.name].method(recipe.method, surroundings)
     optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
-    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start)
+    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start, ranks)
 
 
 def _facts(training: Training) -> dict[str, Any]:
@@ -221,6 +290,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "start": training.start,
         "parameters": count_parameters(encoder),
         "device": training.fabric.device.type,
+        "processes": training.ranks.size,
         "precision": training.recipe.train.precision,
         "versions": versions(),
         "hardware": hardware(),

@@ -1,9 +1,9 @@
 """What every method answers: three questions, asked by a loop that is the same for all of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,21 @@ from reseen.cluster import Clustering, Constraints, constrain
 from reseen.config import Settings
 from reseen.models import Encoder
 from reseen.records import Batch, Features
+
+Outcome = TypeVar("Outcome")
+
+
+class Once(Protocol):
+    """Computes something in one of the processes that train together, and gives it to all."""
+
+    def __call__(self, compute: Callable[[], Outcome]) -> Outcome:
+        """What `compute` gives: arrays, numbers, words, a `Clustering`, or tuples of these."""
+        ...
+
+
+def in_this_process(compute: Callable[[], Outcome]) -> Outcome:
+    """`Once` where there is one process."""
+    return compute()
 
 
 class MethodSettings(Settings):
@@ -31,6 +46,7 @@ class Surroundings:
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
     `steps`: batches in the whole training. `constraints`: what a person said of pairs of rows, or None.
     `labels`: for the supervised method alone, the label of every row from the file that a person named, or None.
+    `once`: around what is long and need not be computed by every process that trains, such as clustering.
     """
 
     encoder: Encoder
@@ -42,6 +58,7 @@ class Surroundings:
     steps: int = 1
     constraints: Constraints | None = None
     labels: Int64[np.ndarray, " n"] | None = None
+    once: Once = in_this_process
 
 
 @dataclass(frozen=True)
@@ -109,8 +126,14 @@ class AbstractMethod(ABC):
     def after_step(self, step: Step) -> None:
         """Update memories and teachers, after the optimizer's step."""
 
-    def settled(self, features: Features, clustering: Clustering) -> Clustering:
-        """A round's clustering with the answers of a person put into it; every method's labels pass through here."""
+    def settled(self, features: Features, cluster: Callable[[], Clustering]) -> Clustering:
+        """A round's clustering with the answers of a person put into it; every method's labels pass through here.
+
+        Of several processes that train together one clusters, and gives the outcome to all.
+        """
+        return self._around.once(lambda: self._corrected(features, cluster()))
+
+    def _corrected(self, features: Features, clustering: Clustering) -> Clustering:
         if self._around.constraints is None:
             return clustering
         labels, (merged, split) = constrain(features, clustering.labels, self._around.constraints)

@@ -60,7 +60,7 @@ class CentroidContrast(AbstractMethod):
         cameras = self._around.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
-        clustering = self.settled(clustered, self.cluster(clustered))
+        clustering = self.settled(clustered, lambda: self.cluster(clustered))
         self._memory = CentroidMemory(
             features.vectors.to(self._around.device),
             to_index_tensor(clustering.labels.labels).to(self._around.device),

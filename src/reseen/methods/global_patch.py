@@ -159,8 +159,10 @@ class GlobalPatch(AbstractMethod):
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
-        found = cluster_features(features, settings.jaccard, settings.dbscan, self._around.device.type)
-        return self.settled(features, found)
+        device = self._around.device.type
+        return self.settled(
+            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
+        )
 
     def _centered(self, features: Features) -> Features:
         cameras = self._around.cameras
@@ -172,9 +174,13 @@ class GlobalPatch(AbstractMethod):
         settings, features = self._settings, self._centered(bank)
         clusters = None
         if settings.credible.source == "clusters":
-            grown = merge_features(features, settings.hierarchy, 1, self._around.tracklets)
-            clusters = self.settled(features, grown).labels.labels
-        found = credible_neighbors(features, settings.credible, self._around.device.type, clusters)
+            around = self._around
+            grown = self.settled(
+                features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
+            )
+            clusters = grown.labels.labels
+        device = self._around.device.type
+        found = self._around.once(lambda: credible_neighbors(features, settings.credible, device, clusters))
         images = len(found)
         having = int((found >= 0).any(axis=1).sum())
         note = (
@@ -182,7 +188,7 @@ class GlobalPatch(AbstractMethod):
             "average; 'clusters' are the groups these connect"
         )
         notes = (*(bank.note for bank in self._banks.values() if bank.note), note)
-        groups = self.settled(features, Clustering(PseudoLabels(credible_groups(found)), notes=notes))
+        groups = self.settled(features, lambda: Clustering(PseudoLabels(credible_groups(found)), notes=notes))
         self._neighbors = torch.from_numpy(self._told(found, groups.labels.labels)).to(self._around.device)
         return groups
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from pydantic import Field
 from torch import Tensor
 
@@ -89,7 +89,7 @@ class Progressive(AbstractMethod):
         elif self._rounds > self._settings.rounds_before_merging:
             note = self._merge(features)
         grown = Clustering(PseudoLabels(self._labels), notes=(note,) if note else ())
-        clustering = self.settled(features, grown)  # growth itself goes on from its own clusters
+        clustering = self.settled(features, lambda: grown)  # growth itself goes on from its own clusters
         labels = clustering.labels
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
@@ -147,16 +147,20 @@ class Progressive(AbstractMethod):
         if settings.stop == "steps" and self._merged >= settings.steps:
             return ""
         start = self._start(len(features))
-        grown = grow_hierarchy(
-            features.numpy, settings, self._labels, share_of=len(np.unique(start)), most_steps=1
-        )
-        if len(grown.cost) == 0:
+        labels, costs = self._around.once(lambda: self._grown(features, len(np.unique(start))))
+        if len(costs) == 0:
             return ""
-        if grown.labels.cluster_count < 2:
+        if labels.cluster_count < 2:
             raise TrainingError(
                 f"merging would leave one cluster of {len(features)} crops; merge less "
                 "(method.hierarchy.share, method.hierarchy.steps), or train fewer rounds"
             )
         self._merged += 1
-        self._labels = grown.labels.labels
-        return f"merged {len(grown.cost)} pairs, the last at cost {grown.cost[-1]:.3f}"
+        self._labels = labels.labels
+        return f"merged {len(costs)} pairs, the last at cost {costs[-1]:.3f}"
+
+    def _grown(self, features: Features, share_of: int) -> tuple[PseudoLabels, Float64[np.ndarray, " m"]]:
+        """The clusters so far after one more step, and the costs of its merges."""
+        settings = self._settings.hierarchy
+        grown = grow_hierarchy(features.numpy, settings, self._labels, share_of=share_of, most_steps=1)
+        return grown.labels, grown.cost

@@ -56,8 +56,10 @@ class Sphere(AbstractMethod):
         """Merge from single crops or tracklets on, and sample PK batches."""
         settings, around = self._settings, self._around
         tracklets = around.tracklets if settings.tracklets else None
-        merged = merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets)
-        clustering = self.settled(features, merged)
+        clustering = self.settled(
+            features,
+            lambda: merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets),
+        )
         sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         return Round(clustering, sampler.batches(iterations))
 

@@ -18,6 +18,7 @@ from reseen.models.norm import fix_norm_groups
 from reseen.models.patches import Patches
 from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
 from reseen.models.settings import ModelSettings
+from reseen.models.share import Share
 
 
 class Encoder(nn.Module):
@@ -35,6 +36,7 @@ class Encoder(nn.Module):
         mean: per-channel mean that images are normalized with, for values 0 to 1.
         std: per-channel standard deviation.
         notes: lines that say what was loaded and changed.
+        share: the part of a training batch that this process sees; all of it, unless it has been shared out.
     """
 
     def __init__(self, settings: ModelSettings, height: int, width: int) -> None:
@@ -56,6 +58,7 @@ class Encoder(nn.Module):
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
         self.frozen = backbone.frozen
+        self.share = Share()
         self.train()
 
     @property
@@ -72,9 +75,12 @@ class Encoder(nn.Module):
         return self
 
     def maps(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
-        """The trunk's output: a map (b, d, y, x), or tokens (b, t, d) for transformers."""
+        """The trunk's output: a map (b, d, y, x), or tokens (b, t, d) for transformers.
+
+        Where processes share a batch, `images` are this one's part and the output is that of the whole batch.
+        """
         output = self.trunk(images)
-        return output if self._tokens else as_map(output, self._channels_first)
+        return self.share.gather(output if self._tokens else as_map(output, self._channels_first))
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
         """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""

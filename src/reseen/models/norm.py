@@ -3,7 +3,7 @@
 The field's first complaint is that one GPU gives 59.1 mAP where four give 82.6 from the same command, because
 each device normalizes its own share of the batch. Here the group is a setting: consecutive `group` images share
 statistics, however the batch is cut. Running statistics move once per step, by the mean over the groups, so they
-too are independent of the split.
+too are independent of the split. Where processes share a batch, `shared_norm.py` cuts it into the same groups.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.errors import SettingsError
+from reseen.models.share import Share
+from reseen.models.shared_norm import shared_batch_norm
 
 
 def group_sizes(batch: int, group: int | None) -> list[int]:
@@ -67,7 +69,7 @@ def group_batch_norm(
     return torch.cat(normalized)
 
 
-def _normalize(module: _BatchNorm, images: Tensor, group: int | None) -> Tensor:
+def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: Share | None) -> Tensor:
     """The forward pass of a batch-norm module with group-fixed statistics."""
     if not module.training and module.running_mean is not None:
         return F.batch_norm(
@@ -86,38 +88,45 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None) -> Tensor:
     if module.num_batches_tracked is not None:
         module.num_batches_tracked.add_(1)
     momentum = 0.1 if module.momentum is None else module.momentum
+    affine = (module.weight, module.bias)
+    if share is not None and share.cut is not None:
+        sizes = group_sizes(share.cut.total, group)
+        return shared_batch_norm(images, running, affine, sizes, momentum, module.eps, share)
     sizes = group_sizes(images.shape[0], group)
-    return group_batch_norm(images, running, (module.weight, module.bias), sizes, momentum, module.eps)
+    return group_batch_norm(images, running, affine, sizes, momentum, module.eps)
 
 
 class GroupBatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d` with group-fixed statistics."""
 
     group: int | None = None
+    share: Share | None = None
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group)
+        return _normalize(self, input, self.group, self.share)
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` with group-fixed statistics."""
 
     group: int | None = None
+    share: Share | None = None
 
     def forward(self, input: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group)
+        return _normalize(self, input, self.group, self.share)
 
 
 class GroupBatchNormAct2d(BatchNormAct2d):
     """timm's batch norm with activation, with group-fixed statistics."""
 
     group: int | None = None
+    share: Share | None = None
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize by groups, then drop and activate as timm does."""
-        return self.act(self.drop(_normalize(self, x, self.group)))
+        return self.act(self.drop(_normalize(self, x, self.group, self.share)))
 
 
 _GROUPED: dict[type[nn.Module], type[nn.Module]] = {

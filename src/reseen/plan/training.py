@@ -47,7 +47,7 @@ def plan_training(
         progress(1)
 
         def training_on(count: int) -> Training:
-            return assemble(small, repeated(crops, count), folder, height, width)
+            return assemble(small, repeated(crops, count), folder, (height, width))
 
         training = training_on(sizes[-1])
         encoder, device = unwrap(training.encoder), training.fabric.device
