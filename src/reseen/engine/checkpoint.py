@@ -1,5 +1,6 @@
 """All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from reseen.methods import AbstractMethod
 CHECKPOINT = "checkpoint.safetensors"
 LEARNING = "encoder."
 """What the names of the weights begin with that learn; a method may have others scored."""
+
+_AGAIN = "; restore it from a copy, or train into a new folder"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    metadata = {"rounds_done": str(rounds_done), "format": "reseen-checkpoint-1"}
+    metadata = {
+        "rounds_done": str(rounds_done), "format": "reseen-checkpoint-1", "checksum": _checksum(whole),
+    }  # fmt: skip
     if state.method.scored:
         metadata["scored"] = f"method.{state.method.scored}"
     write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
@@ -68,6 +73,15 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     """
     tensors, metadata = read_checkpoint(path)
     load_encoder_state(path, state.encoder, tensors, LEARNING)
+    try:
+        _restore(state, tensors)
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+        raise RunError(f"{path}: does not hold the state of this training ({error}){_AGAIN}") from None
+    return int(metadata["rounds_done"])
+
+
+def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    """Optimizer, method and random numbers; whatever the tensors lack makes some error."""
     values: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -84,7 +98,6 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     torch.set_rng_state(tensors["random.torch"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return int(metadata["rounds_done"])
 
 
 def _follow_memory_format(optimizer: Optimizer) -> None:
@@ -129,10 +142,19 @@ def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in (file.keys() if weights else ())}
-    except (SafetensorError, OSError) as error:
-        raise RunError(
-            f"{path}: this checkpoint is damaged ({error}); train again without --resume"
-        ) from None
-    if "rounds_done" not in metadata:
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: this checkpoint is damaged ({error}){_AGAIN}") from None
+    if not metadata.get("rounds_done", "").isdecimal():
         raise RunError(f"{path}: not a checkpoint of reseen")
+    if weights and metadata.get("checksum", found := _checksum(tensors)) != found:  # early ones have none
+        raise RunError(f"{path}: this checkpoint is damaged (its checksum is {found}){_AGAIN}")
     return tensors, dict(metadata)
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """CRC-32 (hex) of names and numbers: what a disk or a copy got wrong in between is noticed."""
+    total = 0
+    for name, tensor in sorted(tensors.items()):
+        numbers = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+        total = zlib.crc32(numbers, zlib.crc32(name.encode(), total))
+    return f"{total:08x}"

@@ -20,10 +20,9 @@ from reseen.engine.fit import Training, fit
 from reseen.engine.optim import build_optimizer
 from reseen.engine.read import read_table
 from reseen.engine.recipe import Recipe
-from reseen.engine.run import RECIPE, Run, open_run, write_run
+from reseen.engine.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.engine.start import build_encoder
 from reseen.errors import DataError, RunError, SettingsError
-from reseen.files import make_folder
 from reseen.methods import METHODS, Surroundings
 from reseen.models.backbone import backbone_size
 from reseen.models.encoder import count_parameters
@@ -47,40 +46,39 @@ def train(
 
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
-        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it).
+        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another
+            process trains into it.
         StorageError: `out` cannot be written.
     """
     folder = Path(out).expanduser()
-    earlier = _earlier_run(folder, recipe, resume)
+    _earlier_run(folder, recipe, resume)  # before anything is read: a folder in use costs no waiting
     with RunView(recipe.train.rounds, quiet) as view:
         table, sentence = read_table(recipe, data)
-        if earlier is not None and earlier.facts["data"] != table.fingerprint:
-            raise RunError(
-                f"{folder}: the crops in {table.root} have changed since this run began; "
-                "restore them to resume, or train into a new folder"
-            )
-        training = prepare(recipe, table, folder, quiet=quiet, resumed=earlier is not None)
-        facts = _facts(training) | {"read_as": " ".join(sentence)}
-        view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
-        run = write_run(folder, recipe, facts) if earlier is None else earlier
-        fit(training, view, earlier is not None, on_clusters)
+        _check_fit(recipe)
+        with hold_run(folder):
+            earlier = _earlier_run(folder, recipe, resume)
+            if earlier is not None and earlier.facts["data"] != table.fingerprint:
+                raise RunError(
+                    f"{folder}: the crops in {table.root} have changed since this run began; "
+                    "restore them to resume, or train into a new folder"
+                )
+            training = prepare(recipe, table, folder, quiet=quiet, resumed=earlier is not None)
+            facts = _facts(training) | {"read_as": " ".join(sentence)}
+            view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
+            run = write_run(folder, recipe, facts) if earlier is None else earlier
+            fit(training, view, earlier is not None, on_clusters)
     return run
 
 
 def prepare(
     recipe: Recipe, table: ImageTable, folder: Path, *, quiet: bool = False, resumed: bool = False
 ) -> Training:
-    """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet.
+    """Open pixels, build encoder, optimizer and method; nothing is written or trained yet.
 
-    A run that is resumed has all its weights in its checkpoint, so `model.start` is not looked at again.
+    A run that is resumed has all its weights in its checkpoint, so `model.weights` and `model.start` are not looked at
+    again.
     """
-    if recipe.model.feature == "raw" and not METHODS[recipe.method.name].method.takes_raw:
-        raise SettingsError(
-            f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
-            f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
-        )
     _check_fit(recipe)
-    make_folder(folder)
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
     crops = open_crops(table, recipe.data, height, width, progress=not quiet)
@@ -89,8 +87,13 @@ def prepare(
 
 
 def _check_fit(recipe: Recipe) -> None:
-    """Whether method, patches and labels go together."""
+    """Whether method, features, patches and labels go together."""
     name, method = recipe.method.name, METHODS[recipe.method.name].method
+    if recipe.model.feature == "raw" and not method.takes_raw:
+        raise SettingsError(
+            f"model.feature: {name} works on the sphere alone; take feature sphere, or one of the "
+            f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
+        )
     if method.needs_patches and recipe.model.patches is None:
         raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
     if not method.takes_patches and recipe.model.patches is not None:
@@ -166,7 +169,7 @@ def _assemble(recipe: Recipe, crops: Crops, folder: Path, height: int, width: in
         recipe.seed
     )  # random starts and stochastic depth of timm draw from the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
-    known = {"start": None, "weights": "none"} if resumed and recipe.model.start else {}
+    known = {"start": None, "weights": "none"} if resumed else {}
     encoder, start = build_encoder(recipe.model.model_copy(update=known), height, width)
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
