@@ -155,6 +155,6 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
     """CRC-32 (hex) of names and numbers: what a disk or a copy got wrong in between is noticed."""
     total = 0
     for name, tensor in sorted(tensors.items()):
-        numbers = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+        numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
         total = zlib.crc32(numbers, zlib.crc32(name.encode(), total))
     return f"{total:08x}"

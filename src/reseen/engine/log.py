@@ -145,14 +145,16 @@ class RunLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The rounds in a run's log; a line cut off by a crash is left out."""
+    """The rounds in a run's log; a line cut off by a crash, or damaged, is left out."""
     path = folder / LOG
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(row, dict) and isinstance(row.get("round"), int):
+            rows.append(row)
     return rows
 
 

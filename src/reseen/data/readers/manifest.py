@@ -79,13 +79,16 @@ def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
             types = dict.fromkeys(COLUMNS, pyarrow.string())
             options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
             table = csv.read_csv(manifest, convert_options=options)
+        names = (
+            table.column_names
+        )  # decoded here, as the values are below: a damaged file holds no valid text
+        _check_columns(manifest, names)
+        held = {name: table.column(name).to_pylist() for name in wanted if name in names}
     except FileNotFoundError:
         raise DataError(f"{manifest}: no such manifest") from None
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{manifest}: cannot be read as a manifest: {reason}") from None
-    _check_columns(manifest, table.column_names)
-    held = {name: table.column(name).to_pylist() for name in wanted if name in table.column_names}
     return {name: [_text(value) for value in values] for name, values in held.items()}
 
 
