@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-
 from benchmarks.faulting import desk as desks
 from benchmarks.faulting.desk import TINY, Desk
+
 from reseen.audit import read_answers
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
 from reseen.data.labels import read_labels
 from reseen.data.readers import read_evaluation, read_training
 from reseen.data.source import Source
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
-from reseen.engine.clusters import read_clusters, read_round
+from reseen.engine.clusters import CLUSTERS, read_clusters
+from reseen.engine.log import LOG
 from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
 from reseen.engine.run import FACTS, RECIPE, open_run
 from reseen.engine.train import prepare
 from reseen.engine.vectors import read_vectors
-from reseen.errors import ReseenError
 from reseen.evaluate.feature_files import read_features
 from reseen.models.backbone import build_backbone
 from reseen.models.weights import load_backbone_weights
@@ -42,24 +42,32 @@ class Format:
 def formats(desk: Desk) -> dict[str, Format]:
     """All formats, by name."""
     run = desk.run
+    labels = b"path,label\ncrops/0.png,a\ncrops/1.png,b\n"
+    answers = b"sheet,stratum,answer,crop_1,crop_2\n1,2,same,a,b\n"
+    recipes = [path.read_bytes() for path in shipped_recipes().values()]
+
+    def beside(name: str, times: int = 1) -> Format:
+        """A file that lies in a run folder."""
+        return Format(name, name, [(run / name).read_bytes() * times], [_run_reader(desk, name)])
+
     made = [
         Format("image", "crop.jpg", desks.images(), [_image]),
         Format(
             "csv",
             "crops.csv",
-            [*desks.tables(), b"path,label\ncrops/0.png,a\ncrops/1.png,b\n", b"sheet,stratum,answer,crop_1,crop_2\n1,2,same,a,b\n"],
-            [read_training, _evaluation, lambda file: read_labels(file, read_training(desk.crops)), lambda file: read_answers([file])],
+            [*desks.tables(), labels, answers],
+            [read_training, _evaluation, _labels, _answers],
         ),
         Format("parquet", "crops.parquet", desks.vectors(), [read_training, read_vectors, read_features]),
         Format("npz", "features.npz", desks.arrays(), [read_features]),
-        Format("recipe", "mine.yaml", [path.read_bytes() for path in shipped_recipes().values()] + [Recipe().to_yaml().encode()], [load_recipe]),
+        Format("recipe", "mine.yaml", [*recipes, Recipe().to_yaml().encode()], [load_recipe]),
         Format("weights", "weights.safetensors", [_weights(run)], [_weights_reader(run)]),
-        Format("checkpoint", CHECKPOINT, _checkpoints(run), [_checkpoint_reader(desk)]),
-        Format("run.json", FACTS, [(run / FACTS).read_bytes()], [_run_reader(desk, FACTS)]),
-        Format("run recipe", RECIPE, [(run / RECIPE).read_bytes()], [_run_reader(desk, RECIPE)]),
-        Format("log", "log.jsonl", [(run / "log.jsonl").read_bytes() * 3], [_run_reader(desk, "log.jsonl")]),
-        Format("clusters", "clusters.parquet", [(run / "clusters.parquet").read_bytes()], [_run_reader(desk, "clusters.parquet")]),
-    ]  # fmt: skip
+        Format(CHECKPOINT, CHECKPOINT, _checkpoints(run), [_checkpoint_reader(desk)]),
+        beside(FACTS),
+        beside(RECIPE),
+        beside(LOG, times=3),
+        beside(CLUSTERS),
+    ]
     return {kind.name: kind for kind in made}
 
 
@@ -70,6 +78,14 @@ def _image(file: Path) -> None:
 
 def _evaluation(file: Path) -> None:
     read_evaluation(file)
+
+
+def _labels(file: Path) -> None:
+    read_labels(file, read_training(file.parent / "crops"))
+
+
+def _answers(file: Path) -> None:
+    read_answers([file])
 
 
 def _weights(run: Path) -> bytes:
@@ -117,14 +133,9 @@ def _run_reader(desk: Desk, name: str) -> Callable[[Path], object]:
         shutil.copy(file, folder / name)
         run = open_run(folder)
         run.summary, run.log, run.rounds_done  # noqa: B018
-        if name != "log.jsonl":
+        if name != LOG:
             with torch.no_grad():
                 run.encoder()
-        read_round(folder, 1)
         read_clusters(folder)
 
     return read
-
-
-REFUSED = (ReseenError,)
-"""The errors that a person sees as a sentence."""

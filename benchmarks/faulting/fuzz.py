@@ -8,6 +8,7 @@ from typing import Literal
 
 from benchmarks.faulting.formats import Format
 from benchmarks.faulting.mutations import mutate
+
 from reseen.data.decode import UnreadableError
 from reseen.errors import ReseenError
 

@@ -27,7 +27,7 @@ MOST_BYTES = 256_000_000
 
 _JPEG_START = b"\xff\xd8\xff"
 _HEADER_BYTES = 65_536
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 """What Pillow may read. It knows dozens more; for one of them it starts another program on what the file says."""
 _ORDINARY_COLORSPACES = ("YCbCr", "Gray", "RGB")
 
@@ -38,7 +38,7 @@ class UnreadableError(Exception):
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings: of large images, refused here by a stricter rule, and of damage, told of in the end."""
+    """Silence Pillow's warnings: of large images, refused here by a stricter rule, and of damage, told of later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL")

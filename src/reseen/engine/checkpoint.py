@@ -14,10 +14,13 @@ from torch.optim import Optimizer
 from reseen.errors import RunError
 from reseen.files import write_atomically
 from reseen.methods import AbstractMethod
+from reseen.records import PseudoLabels
 
 CHECKPOINT = "checkpoint.safetensors"
 LEARNING = "encoder."
 """What the names of the weights begin with that learn; a method may have others scored."""
+
+_LABELS = "round.labels"
 
 _AGAIN = "; restore it from a copy, or train into a new folder"
 
@@ -32,14 +35,18 @@ class TrainingState:
     method: AbstractMethod
 
 
-def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
-    """Write weights, optimizer and random numbers after `rounds_done` whole rounds.
+def save_checkpoint(
+    path: Path, state: TrainingState, rounds_done: int, labels: PseudoLabels | None = None
+) -> None:
+    """Write weights, optimizer, random numbers and the pseudo labels of the last of `rounds_done` whole rounds.
 
     Raises:
         StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
     """
     tensors = {f"{LEARNING}{key}": value for key, value in state.encoder.state_dict().items()}
     tensors |= {f"method.{key}": value for key, value in state.method.state().items()}
+    if labels is not None:
+        tensors[_LABELS] = torch.from_numpy(labels.labels)
     tensors["random.generator"] = state.generator.get_state()
     tensors["random.torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -65,8 +72,8 @@ def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) 
     path.write_bytes(save(tensors, metadata))
 
 
-def load_checkpoint(path: Path, state: TrainingState) -> int:
-    """Put a checkpoint back in place; returns the number of whole rounds it stands for.
+def load_checkpoint(path: Path, state: TrainingState) -> tuple[int, PseudoLabels | None]:
+    """Put a checkpoint back in place; returns the number of whole rounds, and the pseudo labels of the last.
 
     Raises:
         RunError: the file is missing, damaged, or of another model.
@@ -75,9 +82,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     load_encoder_state(path, state.encoder, tensors, LEARNING)
     try:
         _restore(state, tensors)
+        labels = PseudoLabels(tensors[_LABELS].numpy()) if _LABELS in tensors else None
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
         raise RunError(f"{path}: does not hold the state of this training ({error}){_AGAIN}") from None
-    return int(metadata["rounds_done"])
+    return int(metadata["rounds_done"]), labels
 
 
 def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,18 +28,6 @@ def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels, number
     )
     rows = rows.replace_schema_metadata({"round": str(number)})
     write_atomically(folder / CLUSTERS, lambda temporary: pq.write_table(rows, temporary))
-
-
-def read_round(folder: Path, number: int) -> PseudoLabels | None:
-    """The pseudo labels of round `number`, in table order; None where the file is of another round, or damaged."""
-    path = folder / CLUSTERS
-    try:
-        if not path.is_file() or (pq.read_schema(path).metadata or {}).get(b"round") != str(number).encode():
-            return None
-        labels = pq.read_table(path, columns=["cluster"])["cluster"].to_numpy()
-        return PseudoLabels(labels) if labels.dtype == np.int64 else None
-    except BROKEN_PARQUET:
-        return None
 
 
 def read_clusters(folder: Path) -> dict[int, list[str]]:

@@ -16,7 +16,7 @@ from reseen.audit import Parts, clustering_agreement, measure, round_scores, sho
 from reseen.data.views import augment
 from reseen.engine.allocation import kept_memory
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
-from reseen.engine.clusters import read_round, write_clusters
+from reseen.engine.clusters import write_clusters
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, settle_neck, unwrap
@@ -63,12 +63,12 @@ def fit(
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     checkpoint = training.folder / CHECKPOINT
     if resume:
-        done = load_checkpoint(checkpoint, state)
+        done, before = load_checkpoint(checkpoint, state)
         view.resumed(done)
     else:
         progress = view.phase("settling the neck", len(training.crops))
         settle_neck(training.encoder, training.crops, device, progress)
-        save_checkpoint(checkpoint, state, done := 0)
+        save_checkpoint(checkpoint, state, done := 0, before := None)
     log = RunLog(training.folder, done, settings.tensorboard)
     for number in range(done + 1, settings.rounds + 1):
         if settings.patience is not None and should_stop(round_scores(log.rows), settings.patience):
@@ -87,21 +87,22 @@ def fit(
         rate = learning_rate(settings, number * settings.iterations - 1)
         seconds = (extracted - began, clustered - extracted, trained - clustered)
         directions = Features(unit(features.vectors))
-        parts = _audit(training, directions, plan.clustering.labels, number)
+        parts = _audit(training, directions, plan.clustering.labels, before)
         record = describe_round(
             number, plan.clustering, spread(directions.vectors), parts, losses, rate, images, seconds
         )
         write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
         on_clusters(number, plan.clustering.labels)
         log.write(record)  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
-        save_checkpoint(checkpoint, state, number)
+        save_checkpoint(checkpoint, state, number, before := plan.clustering.labels)
         view.round_done(record)
     log.close()
 
 
-def _audit(training: Training, features: Features, labels: PseudoLabels, number: int) -> Parts:
+def _audit(
+    training: Training, features: Features, labels: PseudoLabels, before: PseudoLabels | None
+) -> Parts:
     """What the round's clusters are like without labels; they are compared with those of the round before."""
-    before = read_round(training.folder, number - 1)
     same_crops = before is not None and len(before) == len(labels)
     agreement = clustering_agreement(before, labels) if before is not None and same_crops else None
     return measure(features, labels, training.crops.cameras, agreement)

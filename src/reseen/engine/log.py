@@ -43,8 +43,7 @@ class RoundRecord:
     camera_mixing: float | None
     """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
     agreement: float | None
-    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round, and after one
-    that was cut off."""
+    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round."""
     audit_score: float | None
     """Geometric mean of the three, 0 to 1 (see `reseen.audit.score`)."""
     eps: float | None

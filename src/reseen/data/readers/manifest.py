@@ -125,15 +125,22 @@ def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int
         if path is None:
             raise DataError(f"{manifest}: row {row + 1}: no path")
         if path in seen:
-            raise DataError(f"{manifest}: row {row + 1}: {path} is listed twice")
+            raise DataError(f"{manifest}: row {row + 1}: {path[:200]} is listed twice")
         seen.add(path)
-    missing = [path for path in paths if path is not None and not (manifest.parent / path).is_file()]
+    missing = [path for path in paths if path is not None and not _is_there(manifest.parent / path)]
     if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        shown = ", ".join(path[:200] for path in missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise DataError(
             f"{manifest}: {len(missing):,} of {len(paths):,} files do not exist: {shown}; "
             f"paths start from {manifest.parent}"
         )
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _rows(manifest: Path, part: Columns) -> Rows:
