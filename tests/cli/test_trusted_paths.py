@@ -27,3 +27,16 @@ def trained_elsewhere(tiny_flags, crowd, tmp_path):
     cache = tmp_path / "cache"
     recipe = reseen.load_recipe("cluster-contrast", [*tiny_flags, "--data.cache-dir", str(cache)])
     return reseen.train(recipe, crowd, tmp_path / "run", quiet=True).folder, cache
+
+
+def test_a_run_from_somebody_else_makes_no_folder_where_it_likes(
+    trained_elsewhere, reseen_says, crowd, tmp_path
+):
+    run, cache = trained_elsewhere
+    embed = ("embed", run, "--data", crowd, "--quiet", "--out")
+    assert reseen_says(*embed, tmp_path / "one.parquet")[0] == 0
+    assert cache.is_dir()  # where it is, it is used
+    shutil.rmtree(cache)
+    assert reseen_says(*embed, tmp_path / "two.parquet")[0] == 0
+    assert not cache.exists()
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()

@@ -73,7 +73,7 @@ def _embed_parts(
     run: Run, encoder: Encoder, table: ImageTable, device: torch.device, parts: Path, out: Path, quiet: bool
 ) -> None:
     """Make what parts are missing, put them together, and remove them."""
-    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     files = []
     with RunView(0, quiet) as view:
         view.say(*crops.notes)

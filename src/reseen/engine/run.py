@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 
 from reseen.config import read_yaml
+from reseen.data.cache import cache_folder
+from reseen.data.settings import DataSettings
 from reseen.engine.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
@@ -61,6 +63,18 @@ class Run:
             "command": self.facts["command"],
             "recipe": self.recipe.model_dump(mode="json"),
         }
+
+    @property
+    def reading(self) -> DataSettings:
+        """How crops are decoded for this run, whose recipe may come from somebody else.
+
+        A folder for decoded crops that it names is taken where there is one already, and never made.
+        """
+        settings = self.recipe.data
+        folder = settings.cache_dir
+        if folder is None or cache_folder(folder).is_dir():
+            return settings
+        return settings.model_copy(update={"cache_dir": None})
 
     def encoder(
         self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
