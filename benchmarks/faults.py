@@ -26,6 +26,7 @@ from benchmarks.cases.machine import commit
 from benchmarks.faulting.apart import Apart
 from benchmarks.faulting.counts import Counts
 from benchmarks.faulting.desk import lay
+from benchmarks.faulting.formats import FORMATS
 from benchmarks.faulting.fuzzer import outcomes
 from benchmarks.faulting.interruptions import Interruptions, small_disk
 from benchmarks.faulting.works import PART, WORKS
@@ -34,10 +35,6 @@ from reseen.engine.environment import versions
 from reseen.files import write_text
 
 RESULTS = Path(__file__).parent / "results" / "faults.json"
-FORMATS = (
-    "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
-    "log.jsonl", "clusters.parquet",
-)  # fmt: skip
 KINDS = (
     *(f"mutated {name}" for name in FORMATS),
     *(f"killed {work.name}" for work in WORKS),

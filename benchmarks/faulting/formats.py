@@ -25,6 +25,12 @@ from reseen.evaluate.feature_files import read_features
 from reseen.models.backbone import build_backbone
 from reseen.models.weights import load_backbone_weights
 
+FORMATS = (
+    "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
+    "log.jsonl", "clusters.parquet",
+)  # fmt: skip
+"""Names of all formats."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -58,7 +64,7 @@ def formats(desk: Desk) -> dict[str, Format]:
             [*desks.tables(), labels, answers],
             [read_training, _evaluation, _labels, _answers],
         ),
-        Format("parquet", "crops.parquet", desks.vectors(), [read_training, read_vectors, read_features]),
+        Format("parquet", "crops.parquet", desks.vectors(), [read_vectors, read_training, read_features]),
         Format("npz", "features.npz", desks.arrays(), [read_features]),
         Format("recipe", "mine.yaml", [*recipes, Recipe().to_yaml().encode()], [load_recipe]),
         Format("weights", "weights.safetensors", [_weights(run)], [_weights_reader(run)]),

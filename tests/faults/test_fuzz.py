@@ -3,10 +3,9 @@
 import signal
 
 import pytest
-from benchmarks.faulting.formats import formats
+from benchmarks.faulting.formats import FORMATS, formats
 from benchmarks.faulting.fuzz import Watch, try_mutation
 from benchmarks.faulting.mutations import mutate
-from benchmarks.faults import FORMATS
 
 NUMBERS = range(40)
 
