@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench docs audit-dependencies clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check  format, lint, types, import layers"
 	@echo "make bench  measure the hot parts (about an hour; a million rows take 6 GB)"
 	@echo "make docs   build the documentation into site/"
+	@echo "make audit-dependencies  compare constraints.txt with known vulnerabilities (needs a network)"
 	@echo "make clean  delete the environment and what was built"
 
 $(READY): pyproject.toml constraints.txt
@@ -41,5 +42,11 @@ bench: $(READY)
 docs: $(READY)
 	$(BIN)/mkdocs build --strict
 
+# Not part of test: it asks a public database. Its own environment keeps it out of what is audited.
+audit-dependencies:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 clean:
-	rm -rf $(VENV) site dist demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit site dist demo .pytest_cache .ruff_cache .hypothesis

@@ -136,7 +136,7 @@ def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dic
     """The audit of a run beside the truth; nothing is written into the run."""
     run = open_run(folder)
     encoder = run.encoder()
-    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width)
+    crops = open_crops(table, run.reading, encoder.height, encoder.width)
     plain, view = features(run, encoder, crops, work)
     recluster = reclusterer(run, encoder, crops, DEVICE)
     labels, other = recluster(plain).labels, recluster(view).labels

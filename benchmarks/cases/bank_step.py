@@ -14,7 +14,7 @@ from cases.case import Case, Options, kept, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.training_step import NETWORK, pipeline
 from reseen.data.toy import draw_crowd
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.geometry import unit
 from reseen.losses import GlobalSimilaritySettings, PatchMemory, global_similarity, patch_discrimination
 from reseen.memory import InstanceBank

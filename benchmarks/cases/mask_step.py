@@ -12,7 +12,7 @@ from cases.case import Case, Options, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.training_step import NETWORK, pipeline
 from reseen.data.toy import draw_crowd
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.models.masking import MaskSettings, draw_masks
 
 GOAL = 1.35

@@ -15,7 +15,7 @@ from reseen.data.toy import draw_crowd
 from reseen.engine.console import RunView
 from reseen.engine.extract import extract
 from reseen.engine.fit import Training, train_round
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.methods import Round
 from reseen.models import Encoder, ModelSettings
 

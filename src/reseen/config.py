@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from reseen.errors import SettingsError
 
+MOST_BYTES = 1_000_000
+"""Larger recipes are refused unread."""
+
 
 class Settings(BaseModel):
     """Base of every settings model: frozen, strict about keys, documented field by field."""
@@ -54,18 +57,29 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        SettingsError: the file is missing, is not YAML or holds no mapping.
+        SettingsError: the file is missing, too large, is not YAML, has aliases (a few of them can stand for billions of
+            values), or holds no mapping.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise SettingsError(
+                f"{path}: a recipe has at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}"
+            )
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read as a recipe ({error.__class__.__name__})") from None
     try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise SettingsError(
+                f"{path}: a recipe has no aliases (*name); write the value again where it is wanted"
+            )
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
         raise SettingsError(f"{path}: not valid YAML{place}: {getattr(error, 'problem', error)}") from None
+    except (ValueError, RecursionError) as error:  # a date in month 13, a thousand brackets
+        raise SettingsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: a recipe is a mapping of settings, found {type(values).__name__}")
     return values

@@ -94,6 +94,11 @@ class PseudoLabels:
             raise ValueError(f"PseudoLabels need one axis, got shape {self.labels.shape}")
         if self.labels.size and int(self.labels.min()) < NOISE:
             raise ValueError(f"pseudo labels start at {NOISE}, got {int(self.labels.min())}")
+        if self.labels.size and int(self.labels.max()) >= self.labels.size:  # before anything is counted
+            raise ValueError(
+                f"pseudo labels must be contiguous from 0; {self.labels.size} images cannot have a cluster "
+                f"{int(self.labels.max())}"
+            )
         if bool((self.sizes == 0).any()):
             gap = int(np.flatnonzero(self.sizes == 0)[0])
             raise ValueError(f"pseudo labels must be contiguous from 0; cluster {gap} has no member")

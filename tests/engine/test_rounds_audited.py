@@ -6,7 +6,7 @@ import pytest
 import reseen
 from reseen.audit import clustering_agreement, round_scores
 from reseen.engine import fit as fit_module
-from reseen.engine.clusters import CLUSTERS, read_round
+from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
 
 
 def recipe(tiny_flags, *more, **schedule):
@@ -37,7 +37,7 @@ def test_without_cameras_mixing_is_unknown(tiny_flags, crowd, tmp_path):
     assert run.log[1]["audit_score"] is not None
 
 
-def test_the_file_of_clusters_knows_its_round(tiny_flags, crowd, tmp_path):
+def test_the_checkpoint_knows_the_clusters_of_its_round(tiny_flags, crowd, tmp_path):
     seen = []
     run = reseen.train(
         recipe(tiny_flags),
@@ -46,10 +46,31 @@ def test_the_file_of_clusters_knows_its_round(tiny_flags, crowd, tmp_path):
         quiet=True,
         on_clusters=lambda _, labels: seen.append(labels),
     )
-    assert (read_round(run.folder, 2).labels == seen[1].labels).all()
-    assert read_round(run.folder, 1) is None
-    (run.folder / CLUSTERS).unlink()
-    assert read_round(run.folder, 2) is None
+    tensors, _ = read_checkpoint(run.folder / CHECKPOINT)
+    assert (tensors["round.labels"].numpy() == seen[1].labels).all()
+
+
+def test_a_stop_between_clusters_and_checkpoint_changes_no_agreement(
+    tiny_flags, crowd, tmp_path, monkeypatch
+):
+    """The clusters of a round that was cut off lie in the folder; those of the round before are in the checkpoint."""
+    wanted = reseen.train(recipe(tiny_flags, rounds=3), crowd, tmp_path / "whole", quiet=True)
+    write = fit_module.write_clusters
+
+    def stopped(folder, table, labels, number):
+        write(folder, table, labels, number)
+        if number == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit_module, "write_clusters", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        reseen.train(recipe(tiny_flags, rounds=3), crowd, tmp_path / "cut", quiet=True)
+    monkeypatch.undo()
+    run = reseen.train(recipe(tiny_flags, rounds=3), crowd, tmp_path / "cut", quiet=True, resume=True)
+    agreements = [[row["agreement"] for row in each.log] for each in (wanted, run)]
+    assert agreements[0] == agreements[1]
+    assert agreements[0][0] is None
+    assert None not in agreements[0][1:]
 
 
 def test_training_ends_when_the_score_no_longer_rises(tiny_flags, crowd, tmp_path, monkeypatch):

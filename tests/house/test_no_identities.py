@@ -14,6 +14,7 @@ TRAINING_PATH = ("methods", "losses", "memory", "cluster", "audit", "models", "n
 TRAINING_FILES = (
     "engine/fit.py",
     "engine/extract.py",
+    "engine/prepare.py",
     "engine/train.py",
     "engine/crops.py",
     "data/sampler.py",

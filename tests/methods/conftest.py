@@ -8,7 +8,7 @@ def begin(recipe_of, crowd, tmp_path):
 
     import reseen
     from reseen.engine.extract import extract
-    from reseen.engine.train import prepare
+    from reseen.engine.prepare import prepare
 
     def start(name, cameras=True, **method_settings):
         recipe = recipe_of(name, **method_settings)

@@ -11,7 +11,7 @@ from reseen.engine import fit
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.engine.extract import extract
 from reseen.engine.fit import make_batch
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.methods import METHODS
 from reseen.records import NOISE, to_index_tensor
 

@@ -5,7 +5,7 @@ import torch
 import reseen
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.engine.fit import make_batch
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.errors import SettingsError
 from reseen.losses import cluster_contrast, consistency
 from reseen.records import to_index_tensor

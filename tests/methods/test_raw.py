@@ -5,7 +5,7 @@ import torch
 
 import reseen
 from reseen.engine.extract import extract
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 from reseen.errors import SettingsError
 from reseen.methods import METHODS
 

@@ -29,7 +29,7 @@ def test_the_labels_are_those_of_the_file(begin, crowd):
 
 def test_patches_have_losses_of_their_own(recipe_of, crowd, tmp_path):
     from reseen.engine.extract import extract
-    from reseen.engine.train import prepare
+    from reseen.engine.prepare import prepare
 
     values = merge(
         recipe_of("source").model_dump(mode="json"), {"model": {"patches": {"count": 2, "dimension": 8}}}

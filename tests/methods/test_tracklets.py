@@ -8,7 +8,7 @@ import torch
 
 import reseen
 from reseen.engine.extract import extract
-from reseen.engine.train import prepare
+from reseen.engine.prepare import prepare
 
 
 @pytest.mark.parametrize("name", ["sphere", "sphere-contrast", "progressive"])

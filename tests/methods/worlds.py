@@ -16,10 +16,10 @@ import reseen
 from reseen.engine.console import RunView
 from reseen.engine.extract import extract
 from reseen.engine.fit import fit
+from reseen.engine.prepare import prepare
 from reseen.engine.ranks import ALONE
 from reseen.engine.recipe import Recipe
 from reseen.engine.together import join, leave
-from reseen.engine.train import prepare
 
 RECIPES = "recipes.json"
 WORLDS = {"four": [0, 1, 2, 3], "two": [0, 1], "one": [2], "three": [0, 1, 3]}

@@ -14,6 +14,7 @@ def train(
     out: Path,
     devices: int = 1,
     resume: bool = False,
+    trust_recipe_paths: Annotated[bool, Parameter(negative=())] = False,
     quiet: bool = False,
 ) -> int:
     """Train an encoder on unlabelled crops.
@@ -33,16 +34,21 @@ def train(
         Processes to train with, one per GPU, or sharing the cores; the result is that of one.
     resume
         Go on from the last whole round of a run that was stopped.
+    trust_recipe_paths
+        Take paths in the recipe as if you had typed them; else they may not leave its folder.
     quiet
         Print the result alone.
     """
     from reseen.cli.setting_flags import check_names
     from reseen.engine.recipe import Recipe, load_recipe
+    from reseen.engine.run import RECIPE
     from reseen.engine.together import speaks
     from reseen.engine.train import train as train_run
 
-    check_names(settings, ("data", "out", "devices", "resume", "quiet"), list(Recipe.model_fields))
-    loaded = load_recipe(recipe, settings)
+    options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
+    check_names(settings, options, list(Recipe.model_fields))
+    own = resume and _is_same_file(Path(recipe), out / RECIPE)  # what was typed when the run began
+    loaded = load_recipe(recipe, settings, trust_paths=trust_recipe_paths or own)
     try:
         run = train_run(loaded, data, out, devices=devices, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
@@ -53,6 +59,13 @@ def train(
         return 0
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    try:
+        return first.expanduser().samefile(second.expanduser())
+    except OSError:
+        return False
 
 
 def _what_is_left(out: Path, rounds: int) -> str:

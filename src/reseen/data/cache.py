@@ -7,13 +7,14 @@ rename wins and the other is thrown away. What a killed process leaves behind is
 import json
 import os
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from reseen.files import host_name, is_alive
 
 PIXELS_FILE = "pixels.npy"
 """The array in an entry."""
@@ -88,7 +89,7 @@ def make(folder: Path, key: str, fill: Callable[[Path], dict]) -> Path:
     Raises:
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = folder / f"{_TEMPORARY}{key}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary = folder / f"{_TEMPORARY}{key}-{host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     temporary.mkdir(parents=True)
     try:
         details = fill(temporary)
@@ -120,7 +121,7 @@ def evict(folder: Path, needed_bytes: int, cap_bytes: int) -> None:
 
 def remove(entry: Path) -> None:
     """Remove an entry; a process that has it open keeps its pixels."""
-    hidden = entry.with_name(f"{_TEMPORARY}{entry.name}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    hidden = entry.with_name(f"{_TEMPORARY}{entry.name}-{host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
         entry.rename(hidden)  # at once, so that nobody opens half an entry
     except OSError:
@@ -145,23 +146,9 @@ def sweep(folder: Path) -> None:
             idle = time.time() - max(item.stat().st_mtime for item in (place, *place.iterdir()))
         except OSError:
             continue
-        gone = host == _host() and process.isdecimal() and not _alive(int(process))
-        if gone or idle > _STALE_SECONDS:
+        ours = host == host_name() and process.isdecimal()  # whatever the clock says of it
+        if not is_alive(int(process)) if ours else idle > _STALE_SECONDS:
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _host() -> str:
-    return socket.gethostname().replace("-", "_").replace("/", "_")
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # not ours to signal, so it lives
-        return True
-    return True
 
 
 def _sync(folder: Path) -> None:

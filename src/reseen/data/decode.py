@@ -27,6 +27,8 @@ MOST_BYTES = 256_000_000
 
 _JPEG_START = b"\xff\xd8\xff"
 _HEADER_BYTES = 65_536
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
+"""What Pillow may read. It knows dozens more; for one of them it starts another program on what the file says."""
 _ORDINARY_COLORSPACES = ("YCbCr", "Gray", "RGB")
 
 
@@ -36,9 +38,10 @@ class UnreadableError(Exception):
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warning about large images, which are refused here by a stricter rule."""
+    """Silence Pillow's warnings: of large images, refused here by a stricter rule, and of damage, told of later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module="PIL")
         yield
 
 
@@ -92,7 +95,7 @@ def _decode_ordinary_jpeg(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
 
 def _decode_by_pillow(content: bytes) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.height, image.width)
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except (UnreadableError, MemoryError):

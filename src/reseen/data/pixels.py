@@ -61,6 +61,7 @@ class PixelStore:
         """RGB crops, a fresh tensor whose memory is channels-last; unreadable rows are black.
 
         Raises:
+            ImagesError: a crop that is decoded on the fly could be read when this was opened, and cannot be now.
             IndexError: a row number below 0 or beyond the table.
         """
         index = rows.cpu().numpy()
@@ -73,13 +74,22 @@ class PixelStore:
     def _decode(self, rows: list[int]) -> UInt8[np.ndarray, "b h w 3"]:
         pixels = np.zeros((len(rows), self.height, self.width, 3), dtype=np.uint8)
 
-        def work(places: range) -> UInt8[np.ndarray, "b h w 3"]:
-            return decode_rows(self.table, [rows[place] for place in places], self.height, self.width)[0]
+        def work(places: range) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
+            return decode_rows(self.table, [rows[place] for place in places], self.height, self.width)
 
         with quiet_pillow():
-            for places, decoded in in_blocks(work, len(rows), _ROWS_PER_TASK):
+            for places, (decoded, problems) in in_blocks(work, len(rows), _ROWS_PER_TASK):
                 pixels[places.start : places.stop] = decoded
+                self._check_unchanged(problems)
         return pixels
+
+    def _check_unchanged(self, problems: Problems) -> None:
+        for row, reason in problems.items():
+            if self.readable[row]:
+                raise ImagesError(
+                    f"{self.table.path(row)}: could be read when this began and cannot be now ({reason}); put it back "
+                    "and give the command again, a training with --resume"
+                )
 
     def _map(self) -> UInt8[np.ndarray, "n h w 3"]:
         if self._mapped is None:

@@ -117,7 +117,7 @@ def audit_run(
     table = read_other_table(run.recipe, data, camera_pattern)
     device = scoring_device(run)
     encoder = run.encoder().to(device)
-    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     if len(crops) < 2:
         raise DataError(f"{table.root}: an audit compares crops, found {len(crops)}; give a folder with more")
     recluster = reclusterer(run, encoder, crops, device)

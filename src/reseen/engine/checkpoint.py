@@ -1,5 +1,6 @@
 """All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,15 @@ from torch.optim import Optimizer
 from reseen.errors import RunError
 from reseen.files import write_atomically
 from reseen.methods import AbstractMethod
+from reseen.records import PseudoLabels
 
 CHECKPOINT = "checkpoint.safetensors"
 LEARNING = "encoder."
 """What the names of the weights begin with that learn; a method may have others scored."""
+
+_LABELS = "round.labels"
+
+_AGAIN = "; restore it from a copy, or train into a new folder"
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,18 @@ class TrainingState:
     method: AbstractMethod
 
 
-def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
-    """Write weights, optimizer and random numbers after `rounds_done` whole rounds.
+def save_checkpoint(
+    path: Path, state: TrainingState, rounds_done: int, labels: PseudoLabels | None = None
+) -> None:
+    """Write weights, optimizer, random numbers and the pseudo labels of the last of `rounds_done` whole rounds.
 
     Raises:
         StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
     """
     tensors = {f"{LEARNING}{key}": value for key, value in state.encoder.state_dict().items()}
     tensors |= {f"method.{key}": value for key, value in state.method.state().items()}
+    if labels is not None:
+        tensors[_LABELS] = torch.from_numpy(labels.labels)
     tensors["random.generator"] = state.generator.get_state()
     tensors["random.torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -45,7 +55,9 @@ def save_checkpoint(path: Path, state: TrainingState, rounds_done: int) -> None:
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    metadata = {"rounds_done": str(rounds_done), "format": "reseen-checkpoint-1"}
+    metadata = {
+        "rounds_done": str(rounds_done), "format": "reseen-checkpoint-1", "checksum": _checksum(whole),
+    }  # fmt: skip
     if state.method.scored:
         metadata["scored"] = f"method.{state.method.scored}"
     write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
@@ -60,14 +72,24 @@ def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) 
     path.write_bytes(save(tensors, metadata))
 
 
-def load_checkpoint(path: Path, state: TrainingState) -> int:
-    """Put a checkpoint back in place; returns the number of whole rounds it stands for.
+def load_checkpoint(path: Path, state: TrainingState) -> tuple[int, PseudoLabels | None]:
+    """Put a checkpoint back in place; returns the number of whole rounds, and the pseudo labels of the last.
 
     Raises:
         RunError: the file is missing, damaged, or of another model.
     """
     tensors, metadata = read_checkpoint(path)
     load_encoder_state(path, state.encoder, tensors, LEARNING)
+    try:
+        _restore(state, tensors)
+        labels = PseudoLabels(tensors[_LABELS].numpy()) if _LABELS in tensors else None
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+        raise RunError(f"{path}: does not hold the state of this training ({error}){_AGAIN}") from None
+    return int(metadata["rounds_done"]), labels
+
+
+def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    """Optimizer, method and random numbers; whatever the tensors lack makes some error."""
     values: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -84,7 +106,6 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     torch.set_rng_state(tensors["random.torch"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return int(metadata["rounds_done"])
 
 
 def _follow_memory_format(optimizer: Optimizer) -> None:
@@ -129,10 +150,19 @@ def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in (file.keys() if weights else ())}
-    except (SafetensorError, OSError) as error:
-        raise RunError(
-            f"{path}: this checkpoint is damaged ({error}); train again without --resume"
-        ) from None
-    if "rounds_done" not in metadata:
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: this checkpoint is damaged ({error}){_AGAIN}") from None
+    if not metadata.get("rounds_done", "").isdecimal():
         raise RunError(f"{path}: not a checkpoint of reseen")
+    if weights and metadata.get("checksum", found := _checksum(tensors)) != found:  # early ones have none
+        raise RunError(f"{path}: this checkpoint is damaged (its checksum is {found}){_AGAIN}")
     return tensors, dict(metadata)
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """CRC-32 (hex) of names and numbers: what a disk or a copy got wrong in between is noticed."""
+    total = 0
+    for name, tensor in sorted(tensors.items()):
+        numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
+        total = zlib.crc32(numbers, zlib.crc32(name.encode(), total))
+    return f"{total:08x}"

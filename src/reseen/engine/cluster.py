@@ -134,7 +134,7 @@ def _by_run(
 ) -> Material:
     table = read_other_table(run.recipe, data, camera_pattern)
     encoder, device = run.encoder(), scoring_device(run)
-    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     view.say(*crops.notes)
     features = extract(encoder.to(device), crops, device, view.phase("features", len(crops)))
     return Material(crops, features, f"by the encoder of {run.folder}, {run.rounds_done} rounds")

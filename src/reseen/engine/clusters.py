@@ -6,10 +6,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reseen.data.table import ImageTable
+from reseen.errors import RunError
 from reseen.files import write_atomically
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
 CLUSTERS = "clusters.parquet"
+
+BROKEN_PARQUET = (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException)
+"""What reading a Parquet file raises that is damaged or foreign."""
 
 
 def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels, number: int) -> None:
@@ -26,19 +30,34 @@ def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels, number
     write_atomically(folder / CLUSTERS, lambda temporary: pq.write_table(rows, temporary))
 
 
-def read_round(folder: Path, number: int) -> PseudoLabels | None:
-    """The pseudo labels of round `number`, in table order; None where the file is of another round."""
-    path = folder / CLUSTERS
-    if not path.is_file() or (pq.read_schema(path).metadata or {}).get(b"round") != str(number).encode():
-        return None
-    return PseudoLabels(pq.read_table(path, columns=["cluster"])["cluster"].to_numpy())
-
-
 def read_clusters(folder: Path) -> dict[int, list[str]]:
-    """Paths of each cluster, the largest cluster first; noise under -1, last."""
+    """Paths of each cluster, the largest cluster first; noise under -1, last.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     path = folder / CLUSTERS
     members: dict[int, list[str]] = {}
     if path.is_file():
-        for row in pq.read_table(path, columns=["path", "cluster"]).to_pylist():
-            members.setdefault(row["cluster"], []).append(row["path"])
+        for crop, cluster in read_members(path).items():
+            members.setdefault(cluster, []).append(crop)
     return dict(sorted(members.items(), key=lambda item: (item[0] < 0, -len(item[1]), item[0])))
+
+
+def read_members(path: Path) -> dict[str, int]:
+    """The cluster of each path in a file that `write_clusters` made.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        rows = pq.read_table(path, columns=["path", "cluster"])
+        crops, clusters = (
+            rows["path"].cast(pa.string()).to_pylist(),
+            rows["cluster"].cast(pa.int64()).to_pylist(),
+        )
+    except BROKEN_PARQUET as error:
+        raise RunError(f"{path}: damaged ({error}); restore it from a copy, or remove it") from None
+    return {
+        crop: cluster for crop, cluster in zip(crops, clusters, strict=True) if None not in (crop, cluster)
+    }

@@ -1,6 +1,8 @@
 """Embed a folder of crops into a Parquet file, in parts, so that long work can go on where it stopped."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 
 from reseen.data.table import ImageTable
+from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
@@ -16,12 +19,14 @@ from reseen.engine.read import read_other_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.errors import StorageError
-from reseen.files import make_folder, write_atomically
+from reseen.files import held, make_folder, write_atomically
 from reseen.models import Encoder
 from reseen.records import UNKNOWN_CAMERA
 
 PART = 8192
 """Crops per part."""
+
+_LOCK = "lock"
 
 
 def embed(
@@ -41,7 +46,7 @@ def embed(
     Raises:
         RunError: `run` is no run folder.
         DataError: the data cannot be read.
-        StorageError: `out` cannot be written.
+        StorageError: `out` cannot be written, or another process is writing it.
     """
     run = run if isinstance(run, Run) else open_run(run)
     out = Path(out).expanduser()
@@ -53,7 +58,22 @@ def embed(
     make_folder(out.parent)
     # Parts of another model or other crops must never be mixed in, so both are part of the folder's name.
     parts = make_folder(out.with_name(f".{out.name}.{_key(run, table)}.parts"))
-    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+
+    def busy(process: str) -> StorageError:
+        return StorageError(
+            f"{out}: another process (number {process}) is writing this file; wait for it, or give another name"
+        )
+
+    with held(parts / _LOCK, busy):
+        _embed_parts(run, encoder, table, device, parts, out, quiet)
+    return out
+
+
+def _embed_parts(
+    run: Run, encoder: Encoder, table: ImageTable, device: torch.device, parts: Path, out: Path, quiet: bool
+) -> None:
+    """Make what parts are missing, put them together, and remove them."""
+    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     files = []
     with RunView(0, quiet) as view:
         view.say(*crops.notes)
@@ -68,10 +88,7 @@ def embed(
     whole = pa.concat_tables([pq.read_table(file) for file in files])
     whole = whole.replace_schema_metadata({"reseen": json.dumps(_describe(run, encoder))})
     write_atomically(out, lambda temporary: pq.write_table(whole, temporary))
-    for file in files:
-        file.unlink()
-    parts.rmdir()
-    return out
+    shutil.rmtree(parts, ignore_errors=True)
 
 
 def _embed_part(encoder: Encoder, crops: Crops, device: torch.device) -> pa.Table:
@@ -97,5 +114,8 @@ def _describe(run: Run, encoder: Encoder) -> dict[str, object]:
 
 
 def _key(run: Run, table: ImageTable) -> str:
-    stamp = (run.folder / "checkpoint.safetensors").stat()
-    return f"{table.fingerprint[:12]}-{stamp.st_mtime_ns:x}-{stamp.st_size:x}"
+    with (run.folder / CHECKPOINT).open(
+        "rb"
+    ) as file:  # its time would tell two models apart as well, if clocks were right
+        model = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{table.fingerprint[:12]}-{model[:12]}"

@@ -19,7 +19,7 @@ from reseen.data.part import Part
 from reseen.data.views import augment
 from reseen.engine.allocation import kept_memory
 from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
-from reseen.engine.clusters import read_round, write_clusters
+from reseen.engine.clusters import write_clusters
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, settle_neck, unwrap
@@ -70,14 +70,14 @@ def fit(
     checkpoint = training.folder / CHECKPOINT
     ranks = training.ranks
     if resume:
-        done = load_checkpoint(checkpoint, state)
+        done, before = load_checkpoint(checkpoint, state)
         view.resumed(done)
     else:
         progress = view.phase("settling the neck", len(training.crops))
         settle_neck(training.encoder, training.crops, device, progress, ranks)
-        done = 0
+        done, before = 0, None
         if ranks.first:
-            save_checkpoint(checkpoint, state, done)
+            save_checkpoint(checkpoint, state, done, before)
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.first else None
     for number in range(done + 1, settings.rounds + 1):
         if settings.patience is not None and ranks.once(partial(_no_longer_better, log, settings.patience)):
@@ -100,14 +100,16 @@ def fit(
         ranks.check_in_step(training.generator)
         if log is not None:  # the first process writes for all
             seconds = (extracted - began, clustered - extracted, trained - clustered)
-            record = _describe(training, number, features, plan.clustering, (losses, images), seconds)
+            record = _describe(
+                training, number, features, (plan.clustering, before), (losses, images), seconds
+            )
             write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
             on_clusters(number, plan.clustering.labels)
-            log.write(
-                record
-            )  # before the checkpoint: a row too many is dropped on resuming, one too few is lost
-            save_checkpoint(checkpoint, state, number)
+            # before the checkpoint: a row too many is dropped on resuming, one too few is lost
+            log.write(record)
+            save_checkpoint(checkpoint, state, number, plan.clustering.labels)
             view.round_done(record)
+        before = plan.clustering.labels
         ranks.meet()  # what is written is whole before anyone goes on
     if log is not None:
         log.close()
@@ -122,13 +124,14 @@ def _describe(
     training: Training,
     number: int,
     features: Features,
-    clustering: Clustering,
+    clusterings: tuple[Clustering, PseudoLabels | None],
     trained: tuple[dict[str, float], int],
     seconds: tuple[float, float, float],
 ) -> RoundRecord:
-    """The line of the log; `trained` are losses and images seen."""
+    """The line of the log; `clusterings` are that of the round and the labels before, `trained` losses and images."""
+    clustering, before = clusterings
     settings, directions = training.recipe.train, Features(unit(features.vectors))
-    parts = _audit(training, directions, clustering.labels, number)
+    parts = _audit(training, directions, clustering.labels, before)
     rate = learning_rate(settings, number * settings.iterations - 1)
     apart = spread(directions.vectors)
     return describe_round(
@@ -136,9 +139,10 @@ def _describe(
     )
 
 
-def _audit(training: Training, features: Features, labels: PseudoLabels, number: int) -> Parts:
+def _audit(
+    training: Training, features: Features, labels: PseudoLabels, before: PseudoLabels | None
+) -> Parts:
     """What the round's clusters are like without labels; they are compared with those of the round before."""
-    before = read_round(training.folder, number - 1)
     same_crops = before is not None and len(before) == len(labels)
     agreement = clustering_agreement(before, labels) if before is not None and same_crops else None
     return measure(features, labels, training.crops.cameras, agreement)

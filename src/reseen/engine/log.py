@@ -43,8 +43,7 @@ class RoundRecord:
     camera_mixing: float | None
     """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
     agreement: float | None
-    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round, and after one
-    that was cut off."""
+    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round."""
     audit_score: float | None
     """Geometric mean of the three, 0 to 1 (see `reseen.audit.score`)."""
     eps: float | None
@@ -149,14 +148,16 @@ class RunLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The rounds in a run's log; a line cut off by a crash is left out."""
+    """The rounds in a run's log; a line cut off by a crash, or damaged, is left out."""
     path = folder / LOG
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(row, dict) and isinstance(row.get("round"), int):
+            rows.append(row)
     return rows
 
 

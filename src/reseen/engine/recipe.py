@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny, field_validator
 from reseen.config import Settings, merge, parse_flags, read_yaml, suggestion
 from reseen.data.settings import DataSettings
 from reseen.data.views import AugmentationSettings
+from reseen.engine.recipe_paths import resolve_paths
 from reseen.engine.settings import TrainSettings
 from reseen.errors import SettingsError
 from reseen.methods import METHODS, MethodSettings
@@ -62,16 +63,24 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def load_recipe(recipe: str | Path = "cluster-contrast", flags: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str | Path = "cluster-contrast", flags: Sequence[str] = (), *, trust_paths: bool = False
+) -> Recipe:
     """A shipped recipe by name, or a YAML file, with flags (`--train.rounds`, `3`, ...) on top.
 
+    Paths in a file start from its folder and may not leave it; with `trust_paths` they are taken as if they were
+    flags, which may name any place and start from the working folder.
+
     Raises:
-        SettingsError: no such recipe, or a key or value that does not fit; names the file or flag.
+        SettingsError: no such recipe, a key or value that does not fit, or a path that leaves the recipe's folder;
+            names the file or flag.
     """
     path = _find(str(recipe))
-    from_file = read_yaml(path)
+    from_file, from_flags = read_yaml(path), parse_flags(flags)
     Recipe.parse(from_file, path.name)  # a fault of the file is reported as the file's, not the flags'
-    return Recipe.parse(merge(from_file, parse_flags(flags)), "flags" if flags else path.name)
+    if not trust_paths:
+        from_file = resolve_paths(from_file, path, from_flags)
+    return Recipe.parse(merge(from_file, from_flags), "flags" if flags else path.name)
 
 
 def _find(recipe: str) -> Path:

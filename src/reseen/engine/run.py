@@ -1,6 +1,8 @@
 """The run folder: its recipe, where it was made, its log and its checkpoint."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,15 +10,24 @@ from typing import Any, Literal
 import torch
 
 from reseen.config import read_yaml
+from reseen.data.cache import cache_folder
+from reseen.data.settings import DataSettings
 from reseen.engine.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
 from reseen.errors import RunError, SettingsError
-from reseen.files import write_text
+from reseen.files import held, make_folder, write_text
 from reseen.models import Encoder
 
 RECIPE = "recipe.yaml"
 FACTS = "run.json"
+LOCK = "lock"
+
+_NEEDED = {
+    "cameras": int, "command": str, "data": str, "device": str, "encoder": list, "hardware": dict, "height": int,
+    "unreadable": list, "versions": dict, "width": int,
+}  # fmt: skip
+"""Facts that are read again, and what they are."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,18 @@ class Run:
             "recipe": self.recipe.model_dump(mode="json"),
         }
 
+    @property
+    def reading(self) -> DataSettings:
+        """How crops are decoded for this run, whose recipe may come from somebody else.
+
+        A folder for decoded crops that it names is taken where there is one already, and never made.
+        """
+        settings = self.recipe.data
+        folder = settings.cache_dir
+        if folder is None or cache_folder(folder).is_dir():
+            return settings
+        return settings.model_copy(update={"cache_dir": None})
+
     def encoder(
         self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
     ) -> Encoder:
@@ -83,6 +106,25 @@ class Run:
         return encoder.to(memory_format=torch.channels_last)
 
 
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Make a run folder where there is none, and be the only process that trains into it.
+
+    Raises:
+        RunError: another process trains into it.
+        StorageError: the folder cannot be written.
+    """
+
+    def busy(process: str) -> RunError:
+        return RunError(
+            f"{folder}: another process (number {process}) is training into this folder; wait for it, stop it, or "
+            "choose another folder"
+        )
+
+    with held(make_folder(folder) / LOCK, busy):
+        yield
+
+
 def write_run(folder: Path, recipe: Recipe, facts: dict[str, Any]) -> Run:
     """Write recipe and facts into a run folder."""
     write_text(folder / RECIPE, recipe.to_yaml())
@@ -104,6 +146,10 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder}: not a run of `reseen train`, it lacks {', '.join(missing)}")
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except ValueError:
-        raise RunError(f"{folder / FACTS}: damaged; train again without --resume") from None
+    except (OSError, ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or not all(
+        isinstance(facts.get(name), kind) for name, kind in _NEEDED.items()
+    ):
+        raise RunError(f"{folder / FACTS}: damaged; restore it from a copy, or train into a new folder")
     return Run(folder, Recipe.parse(read_yaml(folder / RECIPE), str(folder / RECIPE)), facts)

@@ -141,7 +141,7 @@ def retrieve(
     encoder = run.encoder(student, part).to(device)
     tables = {"query": benchmark.query, "gallery": benchmark.gallery}
     opened = {
-        name: open_crops(table.images, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+        name: open_crops(table.images, run.reading, encoder.height, encoder.width, progress=not quiet)
         for name, table in tables.items()
     }
     maker = SideMaker(encoder, device, mirrored, options.protocol == "video")

@@ -1,36 +1,24 @@
 """Set a run up from a recipe and a folder of crops, and train it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning_fabric import Fabric
-
-from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
 from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
-from reseen.engine.constraints import read_constraints
-from reseen.engine.crops import Crops, open_crops
 from reseen.engine.environment import command, hardware, versions
 from reseen.engine.extract import unwrap
 from reseen.engine.fit import Training, fit
-from reseen.engine.optim import build_optimizer
-from reseen.engine.ranks import ALONE, Ranks
+from reseen.engine.prepare import check_fit, check_together, device_of, prepare
+from reseen.engine.ranks import Ranks
 from reseen.engine.read import read_table
 from reseen.engine.recipe import Recipe
-from reseen.engine.run import RECIPE, Run, open_run, write_run
-from reseen.engine.start import build_encoder
+from reseen.engine.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.engine.together import speaks, together
-from reseen.errors import DataError, RunError, SettingsError
-from reseen.files import make_folder
-from reseen.methods import METHODS, Surroundings
-from reseen.models.backbone import backbone_size
+from reseen.errors import RunError
 from reseen.models.encoder import count_parameters
-from reseen.models.share import Share
-from reseen.models.shared_trunk import share_trunk
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
 
@@ -57,29 +45,45 @@ def train(
         DataError: the data cannot be read, or is too small for one batch.
         SettingsError: settings that do not go together, or more processes than GPUs or images of a batch.
         LostProcessError: one of several processes was killed.
-        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it).
+        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another
+            process trains into it.
         StorageError: `out` cannot be written.
     """
     folder = Path(out).expanduser()
+    if speaks():
+        _earlier_run(folder, recipe, resume)  # before anything is read: a folder in use costs no waiting
     request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
     with RunView(recipe.train.rounds, quiet or not speaks()) as view:
-        earlier = _earlier_run(folder, recipe, resume) if speaks() else None
-        table, sentence = _read(recipe, data, earlier) if speaks() else (None, [])
+        table, sentence = read_table(recipe, data) if speaks() else (None, [])
+        check_fit(recipe)
         check_together(recipe, devices)
-        if devices > 1:
-            view.say(f"starting {devices} processes")
-        with together(devices, device_of(recipe), "train", request) as ranks:
-            table, resumed = ranks.give((table, earlier is not None))
-            training = prepare(
-                recipe, table, folder, quiet=quiet or not ranks.first, resumed=resumed, ranks=ranks
-            )
-            if ranks.first:
-                facts = _facts(training) | {"read_as": " ".join(sentence)}
-                view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
-                if not resumed:
-                    write_run(folder, recipe, facts)
-            fit(training, view, resumed, on_clusters)
+        with hold_run(folder) if speaks() else nullcontext():
+            resumed = table is not None and _goes_on(folder, recipe, resume, table)
+            if devices > 1:
+                view.say(f"starting {devices} processes")
+            with together(devices, device_of(recipe), "train", request) as ranks:
+                table, resumed = ranks.give((table, resumed))
+                training = prepare(
+                    recipe, table, folder, quiet=quiet or not ranks.first, resumed=resumed, ranks=ranks
+                )
+                if ranks.first:
+                    facts = _facts(training) | {"read_as": " ".join(sentence)}
+                    view.say(*sentence, *training.crops.notes, *training.notes, *describe(facts))
+                    if not resumed:
+                        write_run(folder, recipe, facts)
+                fit(training, view, resumed, on_clusters)
     return open_run(folder)
+
+
+def _goes_on(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> bool:
+    """Whether there is a run to go on with, of the same crops."""
+    earlier = _earlier_run(folder, recipe, resume)
+    if earlier is not None and earlier.facts["data"] != table.fingerprint:
+        raise RunError(
+            f"{folder}: the crops in {table.root} have changed since this run began; "
+            "restore them to resume, or train into a new folder"
+        )
+    return earlier is not None
 
 
 def help_train(ranks: Ranks, request: dict[str, Any]) -> None:
@@ -88,54 +92,6 @@ def help_train(ranks: Ranks, request: dict[str, Any]) -> None:
     table, resumed = ranks.give(None)
     training = prepare(recipe, table, Path(request["out"]), quiet=True, resumed=resumed, ranks=ranks)
     fit(training, RunView(recipe.train.rounds, True), resumed, lambda _number, _labels: None)
-
-
-def prepare(
-    recipe: Recipe,
-    table: ImageTable,
-    folder: Path,
-    *,
-    quiet: bool = False,
-    resumed: bool = False,
-    ranks: Ranks = ALONE,
-) -> Training:
-    """Open pixels, build encoder, optimizer and method, and make the run folder; nothing is trained yet.
-
-    A run that is resumed has all its weights in its checkpoint, so `model.start` is not looked at again.
-    """
-    if recipe.model.feature == "raw" and not METHODS[recipe.method.name].method.takes_raw:
-        raise SettingsError(
-            f"model.feature: {recipe.method.name} works on the sphere alone; take feature sphere, or one of the "
-            f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
-        )
-    check_fit(recipe)
-    check_together(recipe, ranks.size)
-    if ranks.first:
-        make_folder(folder)
-    height, width = backbone_size(recipe.model.backbone)
-    height, width = recipe.data.height or height, recipe.data.width or width
-    with ranks.in_turn():
-        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
-    _check_enough(crops, recipe)
-    return assemble(recipe, crops, folder, (height, width), resumed, ranks)
-
-
-def check_fit(recipe: Recipe) -> None:
-    """Whether method, patches and labels go together.
-
-    Raises:
-        SettingsError: they do not.
-    """
-    name, method = recipe.method.name, METHODS[recipe.method.name].method
-    if method.needs_patches and recipe.model.patches is None:
-        raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
-    if not method.takes_patches and recipe.model.patches is not None:
-        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_patches)
-        raise SettingsError(f"model.patches: {name} learns no patches; leave it out, or take {takers}")
-    if recipe.data.labels is not None and not method.takes_labels:
-        raise SettingsError(
-            f"data.labels: {name} learns without labels; leave them out, or take the method source"
-        )
 
 
 def describe(facts: dict[str, Any]) -> list[str]:
@@ -148,17 +104,6 @@ def describe(facts: dict[str, Any]) -> list[str]:
         *facts["encoder"],
         f"learning: {facts['parameters'] / 1e6:.1f} M parameters on {place}, precision {facts['precision']}",
     ]
-
-
-def _read(recipe: Recipe, data: str | Path | ImageTable, earlier: Run | None) -> tuple[ImageTable, list[str]]:
-    """The crops, which must be those that an earlier run began with."""
-    table, sentence = read_table(recipe, data)
-    if earlier is not None and earlier.facts["data"] != table.fingerprint:
-        raise RunError(
-            f"{earlier.folder}: the crops in {table.root} have changed since this run began; "
-            "restore them to resume, or train into a new folder"
-        )
-    return table, sentence
 
 
 def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
@@ -188,88 +133,6 @@ def _difference(old: Recipe, new: Recipe) -> str:
     before, after = flatten(old.model_dump()), flatten(new.model_dump())
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return f"{changed[0]} was {before.get(changed[0])}, is {after.get(changed[0])}"
-
-
-def check_together(recipe: Recipe, processes: int) -> None:
-    """Whether so many processes can share the batches of a recipe.
-
-    Raises:
-        SettingsError: they cannot.
-    """
-    sampler = getattr(recipe.method, "sampler", None)
-    if sampler is not None:
-        Share(0, processes).check(sampler.batch_size)
-    if recipe.train.compile and processes > 1:
-        raise SettingsError(
-            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
-        )
-
-
-def _check_enough(crops: Crops, recipe: Recipe) -> None:
-    sampler = getattr(recipe.method, "sampler", None)
-    needed = sampler.batch_size if sampler is not None else 2
-    if len(crops) < needed:
-        raise DataError(
-            f"{crops.table.root}: {len(crops)} crops are fewer than one batch of {needed}; add crops, or lower "
-            "method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
-        )
-
-
-def device_of(recipe: Recipe) -> str:
-    """`cpu` or `cuda`.
-
-    Raises:
-        SettingsError: a GPU is asked for and there is none.
-    """
-    wanted = recipe.train.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-
-
-def assemble(
-    recipe: Recipe,
-    crops: Crops,
-    folder: Path,
-    size: tuple[int, int],
-    resumed: bool = False,
-    ranks: Ranks = ALONE,
-) -> Training:
-    """Encoder, optimizer and method for some crops of `size`, height and width in pixels.
-
-    Without `resumed`, the encoder gets its starting weights.
-    """
-    settings, device = recipe.train, device_of(recipe)
-    torch.manual_seed(
-        recipe.seed
-    )  # random starts and stochastic depth of timm draw from the global generator
-    generator = torch.Generator().manual_seed(recipe.seed)
-    known = {"start": None, "weights": "none"} if resumed and recipe.model.start else {}
-    with ranks.in_turn():  # weights that must be fetched are fetched once
-        encoder, start = build_encoder(recipe.model.model_copy(update=known), *size)
-    share_trunk(encoder, ranks.share)
-    if settings.channels_last:
-        encoder = encoder.to(memory_format=torch.channels_last)
-    place = [ranks.local_rank] if device == "cuda" else 1
-    fabric = Fabric(accelerator=device, devices=place, precision=settings.precision)
-    if settings.compile:
-        encoder.trunk.compile()  # in place: the names in checkpoints stay
-    wrapped: Any = fabric.setup_module(encoder)
-    for method in ("maps", "embed", "look_at_patches"):
-        wrapped.mark_forward_method(method)
-    surroundings = Surroundings(
-        wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
-        settings.rounds * settings.iterations, once=ranks.once,
-    )  # fmt: skip
-    notes: tuple[str, ...] = ()
-    if recipe.data.labels is not None:
-        surroundings = replace(surroundings, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
-    if recipe.data.constraints is not None:
-        constraints, note = read_constraints(recipe.data.constraints.expanduser(), crops.table)
-        surroundings, notes = replace(surroundings, constraints=constraints), (*notes, note)
-    method = METHODS[recipe.method.name].method(recipe.method, surroundings)
-    optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
-    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start, ranks)
 
 
 def _facts(training: Training) -> dict[str, Any]:

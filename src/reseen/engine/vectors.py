@@ -43,24 +43,26 @@ def read_vectors(file: Path) -> Vectors:
     """
     try:
         table = pq.read_table(file)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        names = table.column_names
+        missing = [name for name in ("path", "vector") if name not in names]
+        if missing:
+            raise DataError(
+                f"{file}: lacks the column {' and '.join(missing)}; give the file that `reseen embed` wrote"
+            )
+        paths = tuple(table["path"].cast(pa.string()).to_pylist())
+        cameras = table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
+        said = json.loads((table.schema.metadata or {}).get(b"reseen", b"{}"))
+        height, width = map(int, said.get("size", _SIZE))
+        if not paths:
+            raise DataError(f"{file}: holds no vector; embed a folder that has crops")
+        features = _features(file, table, paths)
+    except (OSError, ValueError, TypeError, AttributeError, MemoryError, pa.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{file}: not a Parquet file such as `reseen embed` writes ({reason})") from None
-    missing = [name for name in ("path", "vector") if name not in table.column_names]
-    if missing:
-        raise DataError(
-            f"{file}: lacks the column {' and '.join(missing)}; give the file that `reseen embed` wrote"
-        )
-    paths = tuple(table["path"].to_pylist())
-    if not paths:
-        raise DataError(f"{file}: holds no vector; embed a folder that has crops")
     if len(set(paths)) < len(paths):
         twice = Counter(paths).most_common(1)[0][0]
         raise DataError(f"{file}: names {twice} twice; a crop has one vector")
-    cameras = table["camera"].to_pylist() if "camera" in table.column_names else [None] * len(paths)
-    details = json.loads((table.schema.metadata or {}).get(b"reseen", b"{}"))
-    size = details.get("size", _SIZE)
-    return Vectors(file, paths, tuple(cameras), _features(file, table, paths), (int(size[0]), int(size[1])))
+    return Vectors(file, paths, tuple(cameras), features, (height, width))
 
 
 def vectors_shape(file: Path) -> tuple[int, int]:

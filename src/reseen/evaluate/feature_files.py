@@ -57,7 +57,9 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {field: np.asarray(archive[name]) for field, name in _found(archive.files, path).items()}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged archive makes zip and header parsers raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: cannot be read as plain arrays ({reason}); write it with numpy.savez and arrays of numbers or "
@@ -68,18 +70,18 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 def _read_parquet(path: Path) -> dict[str, np.ndarray]:
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
+        arrays: dict[str, np.ndarray] = {}
+        for field, name in _found(table.column_names, path).items():
+            if field == "features":
+                arrays[field] = read_vector_column(path, table, name)
+            else:
+                arrays[field] = _labels(table[name])
+        return arrays
+    except (OSError, ValueError, MemoryError, pa.ArrowException):
         raise DataError(
-            f"{path}: neither a .npz nor a Parquet file; write one with numpy.savez(FILE, features=..., "
+            f"{path}: neither a .npz nor a Parquet file, or damaged; write one with numpy.savez(FILE, features=..., "
             "identities=..., cameras=...)"
         ) from None
-    arrays: dict[str, np.ndarray] = {}
-    for field, name in _found(table.column_names, path).items():
-        if field == "features":
-            arrays[field] = read_vector_column(path, table, name)
-        else:
-            arrays[field] = _labels(table[name])
-    return arrays
 
 
 def _labels(column: pa.ChunkedArray) -> np.ndarray:

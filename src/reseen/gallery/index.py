@@ -85,7 +85,7 @@ def index_run(
     device = scoring_device(run)
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
         encoder = gallery.encoder.to(device)
-        crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=not quiet)
+        crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
         view.say(*crops.notes)
         readable = len(crops)
         crops = _without(crops, forgotten_keys(gallery.address))

@@ -4,13 +4,10 @@ import csv
 import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from reseen.data.table import ImageTable
-from reseen.engine.clusters import CLUSTERS
+from reseen.engine.clusters import CLUSTERS, read_members
 from reseen.engine.run import Run
-from reseen.errors import DataError
+from reseen.errors import DataError, RunError
 
 
 def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
@@ -24,22 +21,17 @@ def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict
         learned = own.is_file() and os.path.realpath(run.facts.get("root", "")) == os.path.realpath(
             table.root
         )
-        return _read_parquet(own) if learned else {}
+        return read_members(own) if learned else {}
     path = Path(file).expanduser()
     try:
-        found = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        found = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
+    except (RunError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read as clusters, wanted the columns path and cluster ({error})"
         ) from None
     if not found.keys() & set(table.texts):
         raise DataError(f"{path}: holds no crop of {table.root}; give the clusters of this folder")
     return found
-
-
-def _read_parquet(file: Path) -> dict[str, int]:
-    rows = pq.read_table(file, columns=["path", "cluster"])
-    return dict(zip(rows["path"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
 
 
 def _read_csv(file: Path) -> dict[str, int]:

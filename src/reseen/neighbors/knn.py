@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
+from torch import Tensor
 
+from reseen.neighbors.chunks import in_chunks
 from reseen.records import Features, Neighbors
 
 CHUNK_CELLS = 1 << 26
@@ -17,8 +19,11 @@ def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
     then by row number. Where several rows tie for the last place, which of them is kept is not defined.
     With fewer than `k` rows, all of them are returned, so the result has min(k, n) columns.
 
+    Where memory runs out, fewer rows are searched for at a time.
+
     Raises:
         ValueError: `k` is below 1, or the features are raw.
+        ClusteringError: memory runs out even for one row at a time.
     """
     if features.raw:
         raise ValueError("a search for neighbors needs unit rows, got raw features")
@@ -39,11 +44,14 @@ def farthest(
 ) -> Float32[np.ndarray, " n"]:
     """Squared Euclidean distance, 0 to 4, from every row to the row farthest from it.
 
-    `chunk_cells` bounds the similarities held at once, in numbers, not bytes.
+    `chunk_cells` bounds the similarities held at once, in numbers, not bytes; where memory runs out they are fewer.
+
+    Raises:
+        ClusteringError: memory runs out even for one row at a time.
     """
     vectors = features.vectors.to(device)
-    rows = max(1, chunk_cells // max(1, len(vectors)))
-    lowest = [(chunk @ vectors.T).amin(dim=1).cpu() for chunk in vectors.split(rows)]
+    rows = chunk_cells // max(1, len(vectors))
+    lowest = in_chunks(lambda some: (vectors[some] @ vectors.T).amin(dim=1).cpu(), len(vectors), rows)
     similarity = torch.cat(lowest) if len(vectors) else torch.empty(0)
     return (2 - 2 * similarity).clamp_min(0).numpy()
 
@@ -54,7 +62,13 @@ def search_faiss(features: Features, k: int) -> tuple[Float32[np.ndarray, "n k"]
 
     # FAISS and torch each bring their own OpenMP pool; equal sizes keep them from crowding the cores.
     faiss.omp_set_num_threads(torch.get_num_threads())
-    similarities, indices = faiss.knn(features.numpy, features.numpy, k, metric=faiss.METRIC_INNER_PRODUCT)
+    rows = features.numpy
+    found = in_chunks(
+        lambda some: faiss.knn(rows[some], rows, k, metric=faiss.METRIC_INNER_PRODUCT), len(rows), len(rows)
+    )
+    similarities, indices = (
+        np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True)
+    )
     return similarities, indices.astype(np.int64, copy=False)
 
 
@@ -66,12 +80,12 @@ def search_product(
     `chunk_cells` bounds the similarities held at once, in numbers, not bytes.
     """
     vectors = features.vectors.to(device)
-    rows = max(1, chunk_cells // len(vectors))
-    similarities, indices = [], []
-    for chunk in vectors.split(rows):
-        best = torch.topk(chunk @ vectors.T, k, dim=1)
-        similarities.append(best.values.cpu())
-        indices.append(best.indices.cpu())
+
+    def search(some: slice) -> tuple[Tensor, Tensor]:
+        best = torch.topk(vectors[some] @ vectors.T, k, dim=1)
+        return best.values.cpu(), best.indices.cpu()
+
+    similarities, indices = zip(*in_chunks(search, len(vectors), chunk_cells // len(vectors)), strict=True)
     return torch.cat(similarities).numpy(), torch.cat(indices).numpy()
 
 

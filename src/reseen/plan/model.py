@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from reseen.data.settings import DataSettings
+from reseen.engine.prepare import device_of
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run
-from reseen.engine.train import device_of
 from reseen.models import Encoder
 from reseen.models.backbone import backbone_size
 

@@ -9,8 +9,8 @@ from reseen.engine.checkpoint import CHECKPOINT, TrainingState, save_checkpoint
 from reseen.engine.console import RunView
 from reseen.engine.extract import unwrap
 from reseen.engine.fit import Training
+from reseen.engine.prepare import assemble, check_fit
 from reseen.engine.recipe import Recipe
-from reseen.engine.train import assemble, check_fit
 from reseen.errors import SettingsError
 from reseen.models.backbone import backbone_size
 from reseen.plan.estimate import Estimate, Stage

@@ -79,13 +79,16 @@ def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
             types = dict.fromkeys(COLUMNS, pyarrow.string())
             options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
             table = csv.read_csv(manifest, convert_options=options)
+        names = (
+            table.column_names
+        )  # decoded here, as the values are below: a damaged file holds no valid text
+        _check_columns(manifest, names)
+        held = {name: table.column(name).to_pylist() for name in wanted if name in names}
     except FileNotFoundError:
         raise DataError(f"{manifest}: no such manifest") from None
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{manifest}: cannot be read as a manifest: {reason}") from None
-    _check_columns(manifest, table.column_names)
-    held = {name: table.column(name).to_pylist() for name in wanted if name in table.column_names}
     return {name: [_text(value) for value in values] for name, values in held.items()}
 
 
@@ -122,15 +125,22 @@ def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int
         if path is None:
             raise DataError(f"{manifest}: row {row + 1}: no path")
         if path in seen:
-            raise DataError(f"{manifest}: row {row + 1}: {path} is listed twice")
+            raise DataError(f"{manifest}: row {row + 1}: {path[:200]} is listed twice")
         seen.add(path)
-    missing = [path for path in paths if path is not None and not (manifest.parent / path).is_file()]
+    missing = [path for path in paths if path is not None and not _is_there(manifest.parent / path)]
     if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        shown = ", ".join(path[:200] for path in missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise DataError(
             f"{manifest}: {len(missing):,} of {len(paths):,} files do not exist: {shown}; "
             f"paths start from {manifest.parent}"
         )
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _rows(manifest: Path, part: Columns) -> Rows:

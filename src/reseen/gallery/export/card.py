@@ -2,11 +2,13 @@
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reseen.engine.clusters import CLUSTERS
+from reseen.engine.clusters import BROKEN_PARQUET, CLUSTERS
 from reseen.engine.environment import versions
 from reseen.engine.run import Run
+from reseen.errors import RunError
 from reseen.gallery.export.form import InputForm
 from reseen.gallery.identity import fingerprint
 from reseen.models import Encoder
@@ -50,8 +52,16 @@ def make_card(
 
 
 def camera_names(run: Run) -> list[str]:
-    """Names of the cameras that a run learned from, sorted; none where it was told of none."""
+    """Names of the cameras that a run learned from, sorted; none where it was told of none.
+
+    Raises:
+        RunError: the run's file of clusters is damaged.
+    """
     file = run.folder / CLUSTERS
     if not run.recipe.cameras or not file.is_file():
         return []
-    return sorted(name for name in set(pq.read_table(file, columns=["camera"])["camera"].to_pylist()) if name)
+    try:
+        found = pq.read_table(file, columns=["camera"])["camera"].cast(pa.string()).to_pylist()
+    except BROKEN_PARQUET as error:
+        raise RunError(f"{file}: damaged ({error}); restore it from a copy, or remove it") from None
+    return sorted(name for name in set(found) if name)

@@ -44,7 +44,7 @@ def open_exported(file: str | Path) -> ExportedFile:
     openers = {"onnx": OnnxFile, "openvino": OpenvinoFile, "torch": TorchFile}
     try:
         opened = openers[kind](file)
-    except SettingsError:
+    except (ExportError, SettingsError):
         raise
     except Exception as error:
         raise ExportError(

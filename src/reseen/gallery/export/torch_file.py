@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32
 
 from reseen.gallery.export.card import Card
+from reseen.gallery.export.torch_check import check_torch_file
 
 _CARD = "reseen.json"
 
@@ -18,9 +19,14 @@ def write_torch(program: torch.export.ExportedProgram, card: Card, file: Path) -
 
 
 class TorchFile:
-    """A `.pt2` file, ready to run on the CPU."""
+    """A `.pt2` file, ready to run on the CPU.
+
+    Raises:
+        ExportError: it holds what `reseen export` never writes; nothing of it is loaded then.
+    """
 
     def __init__(self, file: Path) -> None:
+        check_torch_file(file)
         extra = {_CARD: ""}
         program = torch.export.load(file, extra_files=extra)
         self.card: Card = json.loads(extra[_CARD] or "{}")

@@ -1,13 +1,12 @@
 """The folder of an embedded gallery: its card, its lock, its room on the disk."""
 
-import fcntl
 import json
 import os
 import shutil
 from pathlib import Path
 
 from reseen.errors import GalleryError, StorageError
-from reseen.files import make_folder, storage_error, write_text
+from reseen.files import hold, make_folder, write_text
 from reseen.gallery.identity import ModelIdentity
 
 _CARD = "gallery.json"
@@ -117,21 +116,12 @@ class GalleryFolder:
 
     def _hold(self) -> int | None:
         try:
-            descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise storage_error(self.path / _LOCK, error) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
+            return hold(self.path / _LOCK)
+        except BlockingIOError as holder:
             raise GalleryError(
                 f"{self.path}: another process (number {holder}) has this gallery open; close it first. For several "
                 "processes at once keep the gallery in Qdrant or PostgreSQL"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
-        return descriptor
 
     def _read_card(self) -> ModelIdentity:
         path = self.path / _CARD

@@ -1,0 +1,147 @@
+"""The formats that reseen reads: files to start from, and what it does with one."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from benchmarks.faulting import desk as desks
+from benchmarks.faulting.desk import TINY, Desk
+
+from reseen.audit import read_answers
+from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
+from reseen.data.labels import read_labels
+from reseen.data.readers import read_evaluation, read_training
+from reseen.data.source import Source
+from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
+from reseen.engine.clusters import CLUSTERS, read_clusters
+from reseen.engine.log import LOG
+from reseen.engine.prepare import prepare
+from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
+from reseen.engine.run import FACTS, RECIPE, open_run
+from reseen.engine.vectors import read_vectors
+from reseen.evaluate.feature_files import read_features
+from reseen.models.backbone import build_backbone
+from reseen.models.weights import load_backbone_weights
+
+FORMATS = (
+    "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
+    "log.jsonl", "clusters.parquet",
+)  # fmt: skip
+"""Names of all formats."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Files of a kind."""
+
+    name: str
+    file: str
+    """What a mutated file is called."""
+    seeds: list[bytes]
+    """Good ones."""
+    readers: list[Callable[[Path], object]]
+    """What reads them; each must take a file or refuse it with an error of reseen's own."""
+
+
+def formats(desk: Desk) -> dict[str, Format]:
+    """All formats, by name."""
+    run = desk.run
+    labels = b"path,label\ncrops/0.png,a\ncrops/1.png,b\n"
+    answers = b"sheet,stratum,answer,crop_1,crop_2\n1,2,same,a,b\n"
+    recipes = [path.read_bytes() for path in shipped_recipes().values()]
+
+    def beside(name: str, times: int = 1) -> Format:
+        """A file that lies in a run folder."""
+        return Format(name, name, [(run / name).read_bytes() * times], [_run_reader(desk, name)])
+
+    made = [
+        Format("image", "crop.jpg", desks.images(), [_image]),
+        Format(
+            "csv",
+            "crops.csv",
+            [*desks.tables(), labels, answers],
+            [read_training, _evaluation, _labels, _answers],
+        ),
+        Format("parquet", "crops.parquet", desks.vectors(), [read_vectors, read_training, read_features]),
+        Format("npz", "features.npz", desks.arrays(), [read_features]),
+        Format("recipe", "mine.yaml", [*recipes, Recipe().to_yaml().encode()], [load_recipe]),
+        Format("weights", "weights.safetensors", [_weights(run)], [_weights_reader(run)]),
+        Format(CHECKPOINT, CHECKPOINT, _checkpoints(run), [_checkpoint_reader(desk)]),
+        beside(FACTS),
+        beside(RECIPE),
+        beside(LOG, times=3),
+        beside(CLUSTERS),
+    ]
+    return {kind.name: kind for kind in made}
+
+
+def _image(file: Path) -> None:
+    with quiet_pillow():
+        fit(decode(read_bytes(Source(file))), 64, 32)
+
+
+def _evaluation(file: Path) -> None:
+    read_evaluation(file)
+
+
+def _labels(file: Path) -> None:
+    read_labels(file, read_training(file.parent / "crops"))
+
+
+def _answers(file: Path) -> None:
+    read_answers([file])
+
+
+def _weights(run: Path) -> bytes:
+    from safetensors.torch import save
+
+    trunk = open_run(run).encoder().trunk
+    return save({name: value.contiguous() for name, value in trunk.state_dict().items()})
+
+
+def _checkpoints(run: Path) -> list[bytes]:
+    """With its checksum, which notices nearly everything, and without it, as early ones are."""
+    from safetensors.torch import save
+
+    tensors, metadata = read_checkpoint(run / CHECKPOINT)
+    del metadata["checksum"]
+    return [(run / CHECKPOINT).read_bytes(), save(tensors, metadata)]
+
+
+def _weights_reader(run: Path) -> Callable[[Path], object]:
+    backbone = build_backbone(open_run(run).recipe.model, 64, 32).trunk
+    return lambda file: load_backbone_weights(backbone, file)
+
+
+def _checkpoint_reader(desk: Desk) -> Callable[[Path], object]:
+    recipe = load_recipe("cluster-contrast", [*TINY, "--train.rounds", "1", "--train.iterations", "2"])
+    training = prepare(recipe, read_training(desk.crowd), desk.folder / "resumed", quiet=True)
+    state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
+    reader = _run_reader(desk, CHECKPOINT)
+
+    def read(file: Path) -> None:
+        try:
+            reader(file)
+        finally:
+            load_checkpoint(file, state)
+
+    return read
+
+
+def _run_reader(desk: Desk, name: str) -> Callable[[Path], object]:
+    """Puts the file in the place of that of a run, and does what commands do with runs."""
+    folder = desk.folder / f"run with another {name}"
+    shutil.copytree(desk.run, folder, dirs_exist_ok=True)
+
+    def read(file: Path) -> None:
+        shutil.copy(file, folder / name)
+        run = open_run(folder)
+        run.summary, run.log, run.rounds_done  # noqa: B018
+        if name != LOG:
+            with torch.no_grad():
+                run.encoder()
+        read_clusters(folder)
+
+    return read

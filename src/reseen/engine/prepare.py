@@ -1,0 +1,152 @@
+"""From a recipe and a table to everything that a training needs; nothing is trained or written."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from reseen.data.labels import read_labels
+from reseen.data.table import ImageTable
+from reseen.engine.constraints import read_constraints
+from reseen.engine.crops import Crops, open_crops
+from reseen.engine.fit import Training
+from reseen.engine.optim import build_optimizer
+from reseen.engine.ranks import ALONE, Ranks
+from reseen.engine.recipe import Recipe
+from reseen.engine.start import build_encoder
+from reseen.errors import DataError, SettingsError
+from reseen.methods import METHODS, Surroundings
+from reseen.models.backbone import backbone_size
+from reseen.models.share import Share
+from reseen.models.shared_trunk import share_trunk
+
+
+def prepare(
+    recipe: Recipe,
+    table: ImageTable,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    resumed: bool = False,
+    ranks: Ranks = ALONE,
+) -> Training:
+    """Open pixels, build encoder, optimizer and method; nothing is written or trained yet.
+
+    A run that is resumed has all its weights in its checkpoint, so `model.weights` and `model.start` are not looked at
+    again.
+    """
+    check_fit(recipe)
+    check_together(recipe, ranks.size)
+    height, width = backbone_size(recipe.model.backbone)
+    height, width = recipe.data.height or height, recipe.data.width or width
+    with ranks.in_turn():
+        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
+    _check_enough(crops, recipe)
+    return assemble(recipe, crops, folder, (height, width), resumed, ranks)
+
+
+def check_fit(recipe: Recipe) -> None:
+    """Whether method, features, patches and labels go together.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    name, method = recipe.method.name, METHODS[recipe.method.name].method
+    if recipe.model.feature == "raw" and not method.takes_raw:
+        raise SettingsError(
+            f"model.feature: {name} works on the sphere alone; take feature sphere, or one of the "
+            f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
+        )
+    if method.needs_patches and recipe.model.patches is None:
+        raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
+    if not method.takes_patches and recipe.model.patches is not None:
+        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_patches)
+        raise SettingsError(f"model.patches: {name} learns no patches; leave it out, or take {takers}")
+    if recipe.data.labels is not None and not method.takes_labels:
+        raise SettingsError(
+            f"data.labels: {name} learns without labels; leave them out, or take the method source"
+        )
+
+
+def check_together(recipe: Recipe, processes: int) -> None:
+    """Whether so many processes can share the batches of a recipe.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    sampler = getattr(recipe.method, "sampler", None)
+    if sampler is not None:
+        Share(0, processes).check(sampler.batch_size)
+    if recipe.train.compile and processes > 1:
+        raise SettingsError(
+            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
+        )
+
+
+def _check_enough(crops: Crops, recipe: Recipe) -> None:
+    sampler = getattr(recipe.method, "sampler", None)
+    needed = sampler.batch_size if sampler is not None else 2
+    if len(crops) < needed:
+        raise DataError(
+            f"{crops.table.root}: {len(crops)} crops are fewer than one batch of {needed}; add crops, or lower "
+            "method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
+        )
+
+
+def device_of(recipe: Recipe) -> str:
+    """`cpu` or `cuda`.
+
+    Raises:
+        SettingsError: a GPU is asked for and there is none.
+    """
+    wanted = recipe.train.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+
+
+def assemble(
+    recipe: Recipe,
+    crops: Crops,
+    folder: Path,
+    size: tuple[int, int],
+    resumed: bool = False,
+    ranks: Ranks = ALONE,
+) -> Training:
+    """Encoder, optimizer and method for some crops of `size`, height and width in pixels.
+
+    Without `resumed`, the encoder gets its starting weights.
+    """
+    settings, device = recipe.train, device_of(recipe)
+    torch.manual_seed(
+        recipe.seed
+    )  # random starts and stochastic depth of timm draw from the global generator
+    generator = torch.Generator().manual_seed(recipe.seed)
+    known = {"start": None, "weights": "none"} if resumed else {}
+    with ranks.in_turn():  # weights that must be fetched are fetched once
+        encoder, start = build_encoder(recipe.model.model_copy(update=known), *size)
+    share_trunk(encoder, ranks.share)
+    if settings.channels_last:
+        encoder = encoder.to(memory_format=torch.channels_last)
+    place = [ranks.local_rank] if device == "cuda" else 1
+    fabric = Fabric(accelerator=device, devices=place, precision=settings.precision)
+    if settings.compile:
+        encoder.trunk.compile()  # in place: the names in checkpoints stay
+    wrapped: Any = fabric.setup_module(encoder)
+    for method in ("maps", "embed", "look_at_patches"):
+        wrapped.mark_forward_method(method)
+    surroundings = Surroundings(
+        wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
+        settings.rounds * settings.iterations, once=ranks.once,
+    )  # fmt: skip
+    notes: tuple[str, ...] = ()
+    if recipe.data.labels is not None:
+        surroundings = replace(surroundings, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
+    if recipe.data.constraints is not None:
+        constraints, note = read_constraints(recipe.data.constraints.expanduser(), crops.table)
+        surroundings, notes = replace(surroundings, constraints=constraints), (*notes, note)
+    method = METHODS[recipe.method.name].method(recipe.method, surroundings)
+    optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
+    return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start, ranks)
