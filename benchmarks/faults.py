@@ -22,7 +22,6 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.cases.machine import commit
 from benchmarks.faulting.apart import Apart
 from benchmarks.faulting.counts import Counts
 from benchmarks.faulting.desk import lay
@@ -52,7 +51,7 @@ _EVERY = 25
 def main() -> int:
     """Do what is missing, then print the table; 0 where everything was survived."""
     arguments = parse()
-    found = _read(arguments.results)
+    found = read(arguments.results)
     if not arguments.table:
         lay(arguments.desk)
         with Progress(console=Console(stderr=True)) as progress:
@@ -137,13 +136,18 @@ def _place(full: bool) -> Iterator[tuple[Path, bool]]:
         yield (disk, True) if full and disk is not None else (Path(plain), False)
 
 
-def _read(file: Path) -> dict[str, Counts]:
+def read(file: Path) -> dict[str, Counts]:
+    """The counts in a file of results; none where there is no file."""
     if not file.is_file():
         return {}
     return {kind: Counts.from_json(values) for kind, values in json.loads(file.read_text())["kinds"].items()}
 
 
 def _write(file: Path, found: dict[str, Counts]) -> None:
+    from benchmarks.cases.machine import (
+        commit,
+    )  # with all cases of speed, which need this file's folder on the path
+
     record = {
         "command": "python benchmarks/faults.py",
         "commit": commit(Path(__file__).resolve().parents[1]),
