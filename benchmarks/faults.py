@@ -10,10 +10,11 @@ a file system; without it, opening files is refused in their place, and the tabl
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -51,6 +52,7 @@ _EVERY = 25
 def main() -> int:
     """Do what is missing, then print the table; 0 where everything was survived."""
     arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # mounted disks are let go of, as by Ctrl-C
     found = read(arguments.results)
     if not arguments.table:
         lay(arguments.desk)
@@ -132,8 +134,11 @@ def _inject(kind: str, counts: Counts, arguments: argparse.Namespace) -> Iterato
 @contextmanager
 def _place(full: bool) -> Iterator[tuple[Path, bool]]:
     """Where work is interrupted, and whether that is a small disk of its own."""
-    with tempfile.TemporaryDirectory() as plain, small_disk(_DISK_MEGABYTES if full else 0) as disk:
-        yield (disk, True) if full and disk is not None else (Path(plain), False)
+    with (
+        tempfile.TemporaryDirectory() as plain,
+        small_disk(_DISK_MEGABYTES) if full else nullcontext() as disk,
+    ):
+        yield (Path(plain), False) if disk is None else (disk, True)
 
 
 def read(file: Path) -> dict[str, Counts]:
