@@ -10,10 +10,11 @@ a file system; without it, opening files is refused in their place, and the tabl
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,6 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.cases.machine import commit
 from benchmarks.faulting.apart import Apart
 from benchmarks.faulting.counts import Counts
 from benchmarks.faulting.desk import lay
@@ -52,7 +52,8 @@ _EVERY = 25
 def main() -> int:
     """Do what is missing, then print the table; 0 where everything was survived."""
     arguments = parse()
-    found = _read(arguments.results)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # mounted disks are let go of, as by Ctrl-C
+    found = read(arguments.results)
     if not arguments.table:
         lay(arguments.desk)
         with Progress(console=Console(stderr=True)) as progress:
@@ -133,17 +134,25 @@ def _inject(kind: str, counts: Counts, arguments: argparse.Namespace) -> Iterato
 @contextmanager
 def _place(full: bool) -> Iterator[tuple[Path, bool]]:
     """Where work is interrupted, and whether that is a small disk of its own."""
-    with tempfile.TemporaryDirectory() as plain, small_disk(_DISK_MEGABYTES if full else 0) as disk:
-        yield (disk, True) if full and disk is not None else (Path(plain), False)
+    with (
+        tempfile.TemporaryDirectory() as plain,
+        small_disk(_DISK_MEGABYTES) if full else nullcontext() as disk,
+    ):
+        yield (Path(plain), False) if disk is None else (disk, True)
 
 
-def _read(file: Path) -> dict[str, Counts]:
+def read(file: Path) -> dict[str, Counts]:
+    """The counts in a file of results; none where there is no file."""
     if not file.is_file():
         return {}
     return {kind: Counts.from_json(values) for kind, values in json.loads(file.read_text())["kinds"].items()}
 
 
 def _write(file: Path, found: dict[str, Counts]) -> None:
+    from benchmarks.cases.machine import (
+        commit,
+    )  # with all cases of speed, which need this file's folder on the path
+
     record = {
         "command": "python benchmarks/faults.py",
         "commit": commit(Path(__file__).resolve().parents[1]),

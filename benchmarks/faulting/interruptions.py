@@ -114,7 +114,7 @@ class Interruptions:
 
 @contextmanager
 def small_disk(megabytes: int) -> Iterator[Path | None]:
-    """A file system in memory of a size; None for no size, and where mounting is not permitted."""
+    """A file system in memory of a size; None where mounting is not permitted."""
     with tempfile.TemporaryDirectory() as name:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", name]
         if (

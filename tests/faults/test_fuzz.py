@@ -7,7 +7,7 @@ from benchmarks.faulting.formats import FORMATS, formats
 from benchmarks.faulting.fuzz import Watch, try_mutation
 from benchmarks.faulting.mutations import mutate
 
-NUMBERS = range(40)
+NUMBERS = range(25)
 
 
 @pytest.fixture(scope="module")
