@@ -81,11 +81,13 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     )
     sure = ("--method.hierarchy.share", "0.0738", "--method.drop-doubtful", "true")
     arms.append(Arm("sphere-contrast-sure", "fewer clusters, and doubtful crops sit out", sure, contrast))
-    for share in ("0.065", "0.08"):
+    for share in ("0.065", "0.075"):
         text = f"hierarchical clusters under contrast, share {share} merged per step"
         arms.append(
             Arm(f"sphere-contrast-share-{share}", text, ("--method.hierarchy.share", share), contrast)
         )
+    text = "hierarchical clusters under contrast, as many as halves of the features agree on"
+    arms.append(Arm("sphere-contrast-auto", text, ("--method.hierarchy.stop", "auto"), contrast))
     plain = ("--method.hierarchy.metric", "sqeuclidean")
     arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
     for regularizer, weight in (("none", "0"), ("size", "0.003")):
