@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 import reseen
 from reseen.cluster import DbscanSettings
+from reseen.data.occlusion import Occlusion
 from reseen.engine import helpers
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.engine.score import read_benchmark, retrieve
 from reseen.errors import LostProcessError, RunError, SettingsError
 from reseen.methods import METHODS, ClusterContrast, ClusterContrastSettings, Entry
 
@@ -24,10 +27,11 @@ pytestmark = pytest.mark.timeout(300)
 def recipe(tiny_flags):
     """A function from more flags to a recipe of a network whose steps are steady, see `tests/methods`."""
 
-    def make(*more):
+    def make(*more, rounds=2):
         steady = ["--train.learning-rate", "1e-4"]
         flags = list(tiny_flags)
         flags[flags.index("mobilenetv3_small_050")] = "test_byobnet"
+        flags[flags.index("--train.rounds") + 1] = str(rounds)
         return reseen.load_recipe("cluster-contrast", [*flags, *steady, *more])
 
     return make
@@ -120,6 +124,32 @@ def test_what_cannot_be_is_refused_before_anything_starts(
     with pytest.raises(SettingsError, match=message):
         reseen.train(recipe(*flags), crowd, tmp_path / "run", quiet=True, devices=devices)
     assert not started
+
+
+def test_vectors_and_scores_of_two_processes(recipe, crowd, tmp_path, started):
+    run = reseen.train(recipe(rounds=0), crowd, tmp_path / "run", quiet=True)
+    files = [
+        reseen.embed(run, crowd, tmp_path / f"{count}.parquet", devices=count, quiet=True) for count in (1, 2)
+    ]
+    one, two = (pq.read_table(file) for file in files)
+    assert one["path"].equals(two["path"])
+    vectors = [np.stack(table["vector"].to_numpy()) for table in (one, two)]
+    assert np.allclose(*vectors, atol=1e-6)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["1.parquet", "2.parquet", "run"]
+    benchmark = read_benchmark(crowd)
+    occlusions = [Occlusion(share=0.3)]
+    alone, together = (
+        retrieve(run, benchmark, occlusions=occlusions, devices=count, quiet=True) for count in (1, 2)
+    )
+    assert len(started) == 2
+    for first, second in (
+        (alone.task, together.task),
+        *zip(*(r.occluded.values() for r in (alone, together)), strict=False),
+    ):
+        assert np.allclose(first.query.numpy, second.query.numpy, atol=1e-6)
+        assert np.allclose(first.gallery.numpy, second.gallery.numpy, atol=1e-6)
+    scores = [retrieval.score().mean_average_precision for retrieval in (alone, together)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
 def launch(*arguments):

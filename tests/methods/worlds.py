@@ -13,8 +13,8 @@ import torch
 import torch.distributed as dist
 
 import reseen
+from reseen.engine import extract as extraction
 from reseen.engine.console import RunView
-from reseen.engine.extract import extract
 from reseen.engine.fit import fit
 from reseen.engine.prepare import prepare
 from reseen.engine.ranks import ALONE
@@ -44,7 +44,9 @@ def train(ranks, recipe, table, out):
 
 def _features(training):
     encoder = training.method.extractor()
-    return extract(encoder, training.crops, torch.device("cpu"), ranks=training.ranks).vectors.numpy()
+    return extraction.extract(
+        encoder, training.crops, torch.device("cpu"), ranks=training.ranks
+    ).vectors.numpy()
 
 
 def _numbers(tensors):
@@ -53,6 +55,7 @@ def _numbers(tensors):
 
 def main(folder, data, rank):
     """Take part in the worlds of this process."""
+    extraction.BATCH = 20  # several batches of the few crops, and a rest
     table = reseen.read_training(data)
     recipes = json.loads((folder / RECIPES).read_text())
     for world, members in WORLDS.items():

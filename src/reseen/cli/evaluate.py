@@ -26,6 +26,7 @@ def evaluate(
     seed: int = 0,
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
+    devices: int = 1,
     json: Path | None = None,
     report: Path | None = None,
     quiet: bool = False,
@@ -75,6 +76,8 @@ def evaluate(
         Score the network that learned, where the method scores its average over training.
     part
         Score vectors of whole images or of patches alone, where the method learned both.
+    devices
+        Processes that make the features, one per GPU, or sharing the cores.
     json
         Also write the score to this file.
     report
@@ -98,6 +101,7 @@ def evaluate(
         given = {
             "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
             "--student": student, "--part": part, "--variant": variant, "--report": report,
+            "--devices": devices if devices > 1 else None,
         }  # fmt: skip
         useless = [name for name, value in given.items() if value not in (None, False)]
         if useless:
@@ -119,6 +123,7 @@ def evaluate(
         flip,
         common,
         (occlude, half, student, part),
+        devices,
         json,
         report,
         quiet,
@@ -150,6 +155,7 @@ def _evaluate_run(
     flip: bool,
     common: dict[str, Any],
     asked: tuple[float | None, Any, bool, Any],
+    devices: int,
     json: Path | None,
     report: Path | None,
     quiet: bool,
@@ -161,6 +167,7 @@ def _evaluate_run(
     from reseen.engine.report import report_run
     from reseen.engine.run import open_run
     from reseen.engine.score import read_benchmark, retrieve
+    from reseen.engine.together import speaks
     from reseen.evaluate.detail_tables import detail_tables
     from reseen.evaluate.scoring import ScoringOptions
     from reseen.evaluate.table import score_table
@@ -180,8 +187,11 @@ def _evaluate_run(
         student=student,
         part=part,
         mirrored=flip,
+        devices=devices,
         quiet=quiet,
     )
+    if not speaks():
+        return
     where = domain(opened, data)
     score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()
     console = Console(highlight=False)

@@ -3,21 +3,25 @@
 import hashlib
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
+from jaxtyping import Float32
 
 from reseen.data.table import ImageTable
 from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
+from reseen.engine.ranks import Ranks
 from reseen.engine.read import read_other_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
+from reseen.engine.together import speaks, together
 from reseen.errors import StorageError
 from reseen.files import held, make_folder, write_atomically
 from reseen.models import Encoder
@@ -35,13 +39,15 @@ def embed(
     out: str | Path,
     *,
     camera_pattern: str | None = None,
+    devices: int = 1,
     quiet: bool = False,
 ) -> Path:
     """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a float32 list.
 
     Vectors have length 1, unless the run's features are raw.
     `camera_pattern` says where a bare folder names its cameras; the run's own when not given, none when empty.
-    The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on.
+    The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on. With several
+    `devices`, as many processes share it.
 
     Raises:
         RunError: `run` is no run folder.
@@ -53,52 +59,73 @@ def embed(
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
     table = read_other_table(run.recipe, data, camera_pattern)
-    device = scoring_device(run)
-    encoder = run.encoder().to(device)
-    make_folder(out.parent)
-    # Parts of another model or other crops must never be mixed in, so both are part of the folder's name.
-    parts = make_folder(out.with_name(f".{out.name}.{_key(run, table)}.parts"))
+    request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
+    parts = _parts(run, table, out)
 
     def busy(process: str) -> StorageError:
         return StorageError(
             f"{out}: another process (number {process}) is writing this file; wait for it, or give another name"
         )
 
-    with held(parts / _LOCK, busy):
-        _embed_parts(run, encoder, table, device, parts, out, quiet)
+    if speaks():
+        make_folder(out.parent)
+        make_folder(parts)
+    with (
+        held(parts / _LOCK, busy) if speaks() else nullcontext(),
+        RunView(0, quiet or not speaks()) as view,
+        together(devices, scoring_device(run).type, "embed", request) as ranks,
+    ):
+        encoder, files = _embed_parts(run, ranks.give(table), out, ranks, view, quiet)
+        if ranks.first:
+            whole = pa.concat_tables([pq.read_table(file) for file in files])
+            whole = whole.replace_schema_metadata({"reseen": json.dumps(_describe(run, encoder))})
+            write_atomically(out, lambda temporary: pq.write_table(whole, temporary))
+            shutil.rmtree(parts, ignore_errors=True)
+        ranks.meet()
     return out
 
 
+def help_embed(ranks: Ranks, request: dict[str, Any]) -> None:
+    """What the helpers of `embed` do: their share of every part."""
+    _embed_parts(
+        open_run(request["run"]), ranks.give(None), Path(request["out"]), ranks, RunView(0, True), True
+    )
+    ranks.meet()
+
+
 def _embed_parts(
-    run: Run, encoder: Encoder, table: ImageTable, device: torch.device, parts: Path, out: Path, quiet: bool
-) -> None:
-    """Make what parts are missing, put them together, and remove them."""
-    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
+    run: Run, table: ImageTable, out: Path, ranks: Ranks, view: RunView, quiet: bool
+) -> tuple[Encoder, list[Path]]:
+    """Write the parts that are missing; the encoder and all parts, in order."""
+    device = scoring_device(run, ranks)
+    encoder = run.encoder().to(device)
+    parts = _parts(run, table, out)
+    with ranks.in_turn():
+        size = (encoder.height, encoder.width)
+        crops = open_crops(table, run.reading, *size, progress=ranks.first and not quiet)
+    view.say(*crops.notes)
+    progress = view.phase("embedding", len(crops))
     files = []
-    with RunView(0, quiet) as view:
-        view.say(*crops.notes)
-        progress = view.phase("embedding", len(crops))
-        for start in range(0, len(crops), PART):
-            rows = np.arange(start, min(start + PART, len(crops)))
-            files.append(parts / f"{start:012d}.parquet")
-            if not files[-1].is_file():
-                part = _embed_part(encoder, crops.select(rows), device)
+    for start in range(0, len(crops), PART):
+        rows = np.arange(start, min(start + PART, len(crops)))
+        files.append(parts / f"{start:012d}.parquet")
+        if not ranks.once(files[-1].is_file):
+            some = crops.select(rows)
+            vectors = extract(encoder, some, device, ranks=ranks).vectors.numpy()
+            if ranks.first:
+                part = _embed_part(some, vectors)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
-            progress(len(rows))
-    whole = pa.concat_tables([pq.read_table(file) for file in files])
-    whole = whole.replace_schema_metadata({"reseen": json.dumps(_describe(run, encoder))})
-    write_atomically(out, lambda temporary: pq.write_table(whole, temporary))
-    shutil.rmtree(parts, ignore_errors=True)
+        progress(len(rows))
+    return encoder, files
 
 
-def _embed_part(encoder: Encoder, crops: Crops, device: torch.device) -> pa.Table:
-    vectors = extract(encoder, crops, device).vectors.numpy()
+def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"]) -> pa.Table:
     names, cameras = crops.table.camera_names, crops.table.cameras
     return pa.table(
         {
             "path": pa.array(crops.table.texts, pa.string()),
             "camera": pa.array([None if c == UNKNOWN_CAMERA else names[c] for c in cameras], pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), encoder.dimension),
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1]),
         }
     )
 
@@ -111,6 +138,11 @@ def _describe(run: Run, encoder: Encoder) -> dict[str, object]:
         "rounds": run.rounds_done,
         "similarity": "Euclidean: vectors are raw" if encoder.raw else "cosine: vectors have length 1",
     }
+
+
+def _parts(run: Run, table: ImageTable, out: Path) -> Path:
+    """Parts of another model or other crops must never be mixed in, so both are part of the folder's name."""
+    return out.with_name(f".{out.name}.{_key(run, table)}.parts")
 
 
 def _key(run: Run, table: ImageTable) -> str:

@@ -11,12 +11,18 @@ from typing import IO, Any
 import torch
 import torch.distributed as dist
 
+from reseen.engine.embed import help_embed
 from reseen.engine.ranks import Ranks
+from reseen.engine.score import help_evaluate
 from reseen.engine.together import join, leave
 from reseen.engine.train import help_train
 from reseen.errors import ReseenError
 
-WORK: dict[str, Callable[[Ranks, dict[str, Any]], None]] = {"train": help_train}
+WORK: dict[str, Callable[[Ranks, dict[str, Any]], None]] = {
+    "embed": help_embed,
+    "evaluate": help_evaluate,
+    "train": help_train,
+}
 """What helpers can do, by name."""
 
 

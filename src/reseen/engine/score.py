@@ -1,21 +1,24 @@
 """Score a run on query and gallery. Identities are read here, after training, and nowhere before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
 from reseen.data.readers import choose, read_evaluation
+from reseen.data.table import ImageTable
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.domain import domain, with_domain
+from reseen.engine.ranks import ALONE, Ranks
 from reseen.engine.run import Run, open_run
 from reseen.engine.sides import SideMaker
+from reseen.engine.together import speaks, together
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import Preparation, RetrievalTask
@@ -95,12 +98,14 @@ def score(
     variant: str | None = None,
     options: ScoringOptions | None = None,
     mirrored: bool = False,
+    devices: int = 1,
     quiet: bool = False,
 ) -> RetrievalScore:
     """Score the last round of a run; the last round is the result, none is chosen.
 
     Without `options` the rules are those of the data, Market-1501's for most. With `mirrored`, features are means
-    over a crop and its mirror image; this is not done unless it is asked for, and the score says so.
+    over a crop and its mirror image; this is not done unless it is asked for, and the score says so. With several
+    `devices`, as many processes make the features.
 
     Raises:
         RunError: `run` is no run folder.
@@ -109,7 +114,7 @@ def score(
     """
     run = run if isinstance(run, Run) else open_run(run)
     benchmark = read_benchmark(data, layout, variant)
-    retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, quiet=quiet)
+    retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, devices=devices, quiet=quiet)
     return with_domain(retrieval.score(quiet), domain(run, data))
 
 
@@ -128,25 +133,33 @@ def retrieve(
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
     mirrored: bool = False,
+    devices: int = 1,
     quiet: bool = False,
 ) -> Retrieval:
     """Features of query and gallery beside the truth; unreadable crops are left out on both sides.
 
     With `occlusions`, features of the queries with a part hidden, too; with `student`, those of the network that
     learned, where the method scores a momentum teacher; with `part`, of whole images or patches alone, where the
-    method learned both; with `mirrored`, means over crops and their mirror images.
+    method learned both; with `mirrored`, means over crops and their mirror images; with `devices`, made by as many
+    processes, to the same bits on a CPU with as many threads in each.
     """
     options = ScoringOptions(protocol=benchmark.protocol) if options is None else options
-    device = scoring_device(run)
-    encoder = run.encoder(student, part).to(device)
     tables = {"query": benchmark.query, "gallery": benchmark.gallery}
-    opened = {
-        name: open_crops(table.images, run.reading, encoder.height, encoder.width, progress=not quiet)
-        for name, table in tables.items()
+    request = {
+        "run": str(run.folder.absolute()),
+        "student": student,
+        "part": part,
+        "mirrored": mirrored,
+        "pool": options.protocol == "video",
+        "occlusions": [asdict(occlusion) for occlusion in occlusions],
     }
-    maker = SideMaker(encoder, device, mirrored, options.protocol == "video")
     sides, hidden = {}, {}
-    with RunView(0, quiet) as view:
+    with (
+        RunView(0, quiet or not speaks()) as view,
+        together(devices, scoring_device(run).type, "evaluate", request) as ranks,
+    ):
+        maker = _maker(run, request, ranks)
+        opened = _open(run, ranks.give({name: table.images for name, table in tables.items()}), maker, quiet)
         for name, table in tables.items():
             crops = opened[name]
             view.say(*(f"{name}: {note}" for note in crops.notes))
@@ -171,6 +184,32 @@ def retrieve(
     return Retrieval(task, query.crops, gallery.crops, occluded, options)
 
 
-def scoring_device(run: Run) -> torch.device:
+def help_evaluate(ranks: Ranks, request: dict[str, Any]) -> None:
+    """What the helpers of `retrieve` do: their share of the features, in the same order."""
+    run = open_run(request["run"])
+    maker = _maker(run, request, ranks)
+    opened = _open(run, ranks.give(None), maker, quiet=True)
+    covered = [replace(opened["query"], occlusion=Occlusion(**given)) for given in request["occlusions"]]
+    for crops in (*opened.values(), *covered):
+        maker.vectors(crops)
+
+
+def scoring_device(run: Run, ranks: Ranks = ALONE) -> torch.device:
     """The device a run was trained on, where it is at hand, else the CPU."""
-    return torch.device("cuda" if run.facts["device"] == "cuda" and torch.cuda.is_available() else "cpu")
+    if run.facts["device"] != "cuda" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", ranks.local_rank) if ranks.size > 1 else torch.device("cuda")
+
+
+def _maker(run: Run, request: dict[str, Any], ranks: Ranks) -> SideMaker:
+    device = scoring_device(run, ranks)
+    encoder = run.encoder(request["student"], request["part"]).to(device)
+    return SideMaker(encoder, device, request["mirrored"], request["pool"], ranks)
+
+
+def _open(run: Run, tables: Mapping[str, ImageTable], maker: SideMaker, quiet: bool) -> dict[str, Crops]:
+    quiet, size = quiet or not maker.ranks.first, (maker.encoder.height, maker.encoder.width)
+    with maker.ranks.in_turn():
+        return {
+            name: open_crops(table, run.reading, *size, progress=not quiet) for name, table in tables.items()
+        }

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
-from reseen.engine.console import Progress
+from reseen.engine.console import Progress, no_progress
 from reseen.engine.crops import Crops
 from reseen.engine.extract import extract, extract_frames
+from reseen.engine.ranks import ALONE, Ranks
 from reseen.errors import DataError, SettingsError
 from reseen.evaluate.tracklets import pool_tracklets
 from reseen.models import Encoder
@@ -33,6 +34,15 @@ class SideMaker:
     mirrored: bool
     pool: bool
     """One vector per tracklet: vectors before the sphere are averaged, then normalized once."""
+    ranks: Ranks = ALONE
+    """The processes that make them together."""
+
+    def vectors(
+        self, crops: Crops, progress: Progress = no_progress
+    ) -> Features | Float32[np.ndarray, "n d"]:
+        """Features, or frames to pool; every process of `ranks` must ask for the same."""
+        make = extract_frames if self.pool else extract
+        return make(self.encoder, crops, self.device, progress, self.mirrored, ranks=self.ranks)
 
     def make(self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress) -> Side:
         """A side.
@@ -41,12 +51,13 @@ class SideMaker:
             DataError: tracklets are asked for and the data has none.
             SettingsError: tracklets are asked for and features are raw.
         """
-        if not self.pool:
-            return Side(extract(self.encoder, crops, self.device, progress, self.mirrored), identities, crops)
-        if self.encoder.raw:
+        if self.pool and self.encoder.raw:
             raise SettingsError("tracklets are averaged into unit vectors, this run has raw features")
-        if crops.tracklets is None:
+        if self.pool and crops.tracklets is None:
             raise DataError(f"{name}: the protocol video needs tracklets, this data has none")
-        frames = extract_frames(self.encoder, crops, self.device, progress, self.mirrored)
-        pooled = pool_tracklets(frames, identities, crops.table.cameras, crops.tracklets, name)
+        found = self.vectors(crops, progress)
+        if isinstance(found, Features):
+            return Side(found, identities, crops)
+        assert crops.tracklets is not None  # asked above
+        pooled = pool_tracklets(found, identities, crops.table.cameras, crops.tracklets, name)
         return Side(pooled.features, pooled.identities, crops.select(pooled.first))
