@@ -132,6 +132,16 @@ def test_partitions_are_the_rows_of_one_process(run, crowd, plain, in_process, t
     assert len(in_process) == -(-len(plain) // 7)  # nothing was left to do
 
 
+def test_partitions_cluster_as_the_one_file_does(run, crowd, in_process, tmp_path):
+    file = reseen.embed(run, crowd, tmp_path / "v.parquet", quiet=True)
+    folder = Path(embed_by_ray(run, crowd, tmp_path / "v", rows=7, quiet=True))
+    for place, name in ((file, "file"), (folder, "folder")):
+        reseen.cluster_crops(place, crowd, tmp_path / f"{name}.csv", quiet=True)
+        reseen.cluster_vectors(place, tmp_path / f"alone-{name}.csv", quiet=True)
+    for kind in ("", "alone-"):
+        assert (tmp_path / f"{kind}folder.csv").read_text() == (tmp_path / f"{kind}file.csv").read_text()
+
+
 def test_missing_partitions_alone_are_made_again(run, crowd, plain, in_process, tmp_path, monkeypatch):
     work = module._work
 
