@@ -31,6 +31,9 @@ from reseen.errors import DataError, ImagesError, RunError, SettingsError, Stora
 PARTITION = 8192
 """Crops of a partition."""
 
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+"""No report of usage to Ray's makers, and no lines of Ray between ours; what the environment says goes first."""
+
 _OBJECT_STORE = 256 << 20
 """Bytes that Ray's store of objects gets on a machine where it is not running yet: lists of paths go through it."""
 
@@ -127,9 +130,12 @@ def _work(tasks: list[Task], run: Run, out: str, workers: int) -> Iterator[dict[
     """What workers say of each partition, as they are done."""
     if not tasks:
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     import ray
     from ray.data import ActorPoolStrategy, DataContext, from_items
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
     workers = min(workers, len(tasks))
     started = not ray.is_initialized()
