@@ -63,3 +63,35 @@ def test_faults_are_one_line_that_says_what_to_do(fault, trained, crowd, make_im
     assert "`reseen cluster` needs RUN-OR-VECTORS" in fault("cluster")
     assert "no such folder" in cluster(trained, data=tmp_path / "nowhere")
     assert not (tmp_path / "c.csv").exists()
+
+
+def test_vectors_alone(reseen_says, trained, crowd, tmp_path):
+    reseen_says("embed", trained, "--data", crowd, "--out", tmp_path / "v.parquet", "--quiet")
+    words = ["cluster", tmp_path / "v.parquet", "--out", tmp_path / "c.csv", "--memory", "8GB", "--quiet"]
+    code, out, err = reseen_says(*words, "--algorithm", "dbscan", "--jaccard.k1", "8")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith("exact search: every pair of ")
+    assert lines[1] == "DBSCAN with eps 0.6 and min_samples 4"
+    assert lines[2].startswith(f"{tmp_path / 'c.csv'}: ")
+    assert lines[3].startswith("Seconds and peak memory: vectors ")
+    with (tmp_path / "c.csv").open(newline="") as text:
+        assert list(csv.DictReader(text).fieldnames)[:3] == ["path", "camera", "cluster"]
+
+
+def test_faults_of_vectors_alone(fault, trained, crowd, tmp_path):
+    def cluster(source, *more):
+        return fault("cluster", source, "--quiet", "--out", tmp_path / "c.csv", *more)
+
+    (tmp_path / "v.parquet").write_text("x")
+    assert "is a run, which makes vectors of crops; add --data" in cluster(trained)
+    assert "neither .npy nor Parquet" in cluster(tmp_path / "v.parquet")
+    assert "--memory is for vectors alone; leave out --data" in cluster(
+        trained, "--data", crowd, "--memory", "4GB"
+    )
+    assert "--dendrogram needs crops to look at; add --data" in cluster(
+        tmp_path / "v.parquet", "--dendrogram", "1"
+    )
+    assert "no option --algoritm; did you mean '--algorithm'?" in cluster(
+        tmp_path / "v.parquet", "--algoritm", "x"
+    )

@@ -29,4 +29,15 @@ def test_importing_the_package_alone_imports_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "reseen" in loaded
-    assert not {"torch", "numpy", "pydantic", "timm", "faiss", "numba", "pyarrow", "rich"} & set(loaded)
+    assert not {
+        "torch",
+        "numpy",
+        "pydantic",
+        "timm",
+        "faiss",
+        "numba",
+        "pyarrow",
+        "ray",
+        "fsspec",
+        "rich",
+    } & set(loaded)

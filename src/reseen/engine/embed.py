@@ -1,11 +1,11 @@
 """Embed a folder of crops into a Parquet file, in parts, so that long work can go on where it stopped."""
 
 import hashlib
-import json
 import shutil
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +17,14 @@ from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.console import RunView
 from reseen.engine.crops import Crops, open_crops
 from reseen.engine.extract import extract
+from reseen.engine.partitions import describe_vectors, vector_table
 from reseen.engine.ranks import Ranks
 from reseen.engine.read import read_other_table
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.engine.together import speaks, together
-from reseen.errors import StorageError
+from reseen.errors import SettingsError, StorageError
 from reseen.files import held, make_folder, write_atomically
-from reseen.models import Encoder
 from reseen.records import UNKNOWN_CAMERA
 
 PART = 8192
@@ -38,10 +38,12 @@ def embed(
     data: str | Path | ImageTable,
     out: str | Path,
     *,
+    engine: Literal["plain", "ray"] = "plain",
+    workers: int = 2,
     camera_pattern: str | None = None,
     devices: int = 1,
     quiet: bool = False,
-) -> Path:
+) -> Path | str:
     """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a float32 list.
 
     Vectors have length 1, unless the run's features are raw.
@@ -49,15 +51,28 @@ def embed(
     The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on. With several
     `devices`, as many processes share it.
 
+    The engine `ray` writes the same rows into a folder of partitions, `out`, with so many `workers`; data and `out`
+    may then be addresses such as `s3://bucket/crops`: see `embed_by_ray`. Returns where the vectors are.
+
     Raises:
-        RunError: `run` is no run folder.
+        RunError: `run` is no run folder, or partitions are of another one.
         DataError: the data cannot be read.
+        SettingsError: Ray is asked for and not installed.
         StorageError: `out` cannot be written, or another process is writing it.
     """
     run = run if isinstance(run, Run) else open_run(run)
+    if engine == "ray":
+        from reseen.engine.embed_ray import embed_by_ray
+
+        return embed_by_ray(run, data, out, workers=workers, camera_pattern=camera_pattern, quiet=quiet)
+    for place in (data, out):
+        if isinstance(place, str) and "://" in place:
+            raise SettingsError(
+                f"{place}: addresses are for --engine ray; give a folder or a file of this machine"
+            )
     out = Path(out).expanduser()
     if out.is_dir():
-        raise StorageError(f"{out}: is a folder; give the name of a Parquet file")
+        raise StorageError(f"{out}: is a folder; give the name of a Parquet file, or --engine ray")
     table = read_other_table(run.recipe, data, camera_pattern)
     request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
     parts = _parts(run, table, out)
@@ -75,11 +90,9 @@ def embed(
         RunView(0, quiet or not speaks()) as view,
         together(devices, scoring_device(run).type, "embed", request) as ranks,
     ):
-        encoder, files = _embed_parts(run, ranks.give(table), out, ranks, view, quiet)
+        files = _embed_parts(run, ranks.give(table), out, ranks, view, quiet)
         if ranks.first:
-            whole = pa.concat_tables([pq.read_table(file) for file in files])
-            whole = whole.replace_schema_metadata({"reseen": json.dumps(_describe(run, encoder))})
-            write_atomically(out, lambda temporary: pq.write_table(whole, temporary))
+            write_atomically(out, lambda temporary: _join(files, temporary))
             shutil.rmtree(parts, ignore_errors=True)
         ranks.meet()
     return out
@@ -95,8 +108,8 @@ def help_embed(ranks: Ranks, request: dict[str, Any]) -> None:
 
 def _embed_parts(
     run: Run, table: ImageTable, out: Path, ranks: Ranks, view: RunView, quiet: bool
-) -> tuple[Encoder, list[Path]]:
-    """Write the parts that are missing; the encoder and all parts, in order."""
+) -> list[Path]:
+    """Write the parts that are missing; all parts, in order."""
     device = scoring_device(run, ranks)
     encoder = run.encoder().to(device)
     parts = _parts(run, table, out)
@@ -105,7 +118,7 @@ def _embed_parts(
         crops = open_crops(table, run.reading, *size, progress=ranks.first and not quiet)
     view.say(*crops.notes)
     progress = view.phase("embedding", len(crops))
-    files = []
+    files, said = [], describe_vectors(run, encoder)
     for start in range(0, len(crops), PART):
         rows = np.arange(start, min(start + PART, len(crops)))
         files.append(parts / f"{start:012d}.parquet")
@@ -113,31 +126,24 @@ def _embed_parts(
             some = crops.select(rows)
             vectors = extract(encoder, some, device, ranks=ranks).vectors.numpy()
             if ranks.first:
-                part = _embed_part(some, vectors)
+                part = _embed_part(some, vectors, said)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
         progress(len(rows))
-    return encoder, files
+    return files
 
 
-def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"]) -> pa.Table:
+def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"], said: Mapping[str, Any]) -> pa.Table:
     names, cameras = crops.table.camera_names, crops.table.cameras
-    return pa.table(
-        {
-            "path": pa.array(crops.table.texts, pa.string()),
-            "camera": pa.array([None if c == UNKNOWN_CAMERA else names[c] for c in cameras], pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1]),
-        }
+    return vector_table(
+        crops.table.texts, [None if c == UNKNOWN_CAMERA else names[c] for c in cameras], vectors, said
     )
 
 
-def _describe(run: Run, encoder: Encoder) -> dict[str, object]:
-    return {
-        "backbone": run.recipe.model.backbone,
-        "dimension": encoder.dimension,
-        "size": [encoder.height, encoder.width],
-        "rounds": run.rounds_done,
-        "similarity": "Euclidean: vectors are raw" if encoder.raw else "cosine: vectors have length 1",
-    }
+def _join(files: list[Path], out: Path) -> None:
+    """One file of all parts, one part in memory at a time."""
+    with pq.ParquetWriter(out, pq.read_schema(files[0])) as writer:
+        for file in files:
+            writer.write_table(pq.read_table(file))
 
 
 def _parts(run: Run, table: ImageTable, out: Path) -> Path:
@@ -146,8 +152,7 @@ def _parts(run: Run, table: ImageTable, out: Path) -> Path:
 
 
 def _key(run: Run, table: ImageTable) -> str:
-    with (run.folder / CHECKPOINT).open(
-        "rb"
-    ) as file:  # its time would tell two models apart as well, if clocks were right
+    # the file's time would tell two models apart as well, if clocks were right
+    with (run.folder / CHECKPOINT).open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{table.fingerprint[:12]}-{model[:12]}"

@@ -12,6 +12,7 @@ import torch
 
 from reseen.data.readers import read_training
 from reseen.data.table import ImageTable
+from reseen.engine.partitions import partition_files
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.vector_column import read_vector_column
 from reseen.geometry import unit
@@ -37,12 +38,15 @@ class Vectors:
 def read_vectors(file: Path) -> Vectors:
     """Read a Parquet file with the columns `path`, `vector` and, where cameras are known, `camera`.
 
+    A folder of partitions is read as one file.
+
     Raises:
-        DataError: it is no such file, holds no row, or names a crop twice.
+        DataError: it is no such file or folder, holds no row, or names a crop twice.
         ClusteringError: a vector is zero or not finite.
     """
     try:
-        table = pq.read_table(file)
+        parts = [pq.read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
+        table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # the first says what goes with them
         names = table.column_names
         missing = [name for name in ("path", "vector") if name not in names]
         if missing:

@@ -11,8 +11,8 @@ import json
 import os
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO, Any, NamedTuple
 
 from reseen.config import suggestion
 from reseen.data.progress import ProgressBar
@@ -31,7 +31,9 @@ _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _MOST_JSON = 1_000_000
 
 
-class _Sample(NamedTuple):
+class Sample(NamedTuple):
+    """An image in a shard: its path, its first byte and number of bytes, and what the JSON beside it says."""
+
     path: str
     span: tuple[int, int]
     said: dict[str, Any]
@@ -115,9 +117,9 @@ def _some_shards(root: Path) -> list[Path]:
     return shards
 
 
-def _samples(root: Path) -> list[_Sample]:
+def _samples(root: Path) -> list[Sample]:
     shards = _some_shards(root)
-    samples: list[_Sample] = []
+    samples: list[Sample] = []
     with ProgressBar("Indexing shards", len(shards), True) as bar:
         for shard in shards:
             samples += _index(shard)
@@ -129,14 +131,28 @@ def _samples(root: Path) -> list[_Sample]:
     return samples
 
 
-def _index(shard: Path) -> list[_Sample]:
+def training_samples(shard: PurePosixPath, content: IO[bytes]) -> list[Sample]:
+    """The images of a shard that is open, from wherever it comes, whose `split` is `train` or not said.
+
+    Raises:
+        DataError: as in `training`, but a shard without images is none.
+    """
+    return [sample for sample in _index(shard, content) if _split(sample) == "train"]
+
+
+def camera(sample: Sample) -> str | None:
+    """What the JSON beside an image says of its camera."""
+    return _text(sample, "camera")
+
+
+def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
     """The images of one shard: where their bytes are and what the JSON beside them says."""
     if not shard.name.endswith(".tar"):
         raise DataError(f"{shard}: a compressed shard cannot be read from the middle; unpack it to .tar")
     images: dict[str, tuple[str, str, tuple[int, int]]] = {}
     said: dict[str, dict[str, Any]] = {}
     try:
-        with tarfile.open(shard, "r:") as members:
+        with tarfile.open(None if content else shard, "r:", content) as members:
             for member in members:
                 if not member.isreg() or member.issparse():
                     continue
@@ -153,7 +169,7 @@ def _index(shard: Path) -> list[_Sample]:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(f"{shard}: cannot be read as a shard: {error}") from None
     return [
-        _Sample(f"{shard.name}{BETWEEN}{name}", span, said.get(key, {}))
+        Sample(f"{shard.name}{BETWEEN}{name}", span, said.get(key, {}))
         for key, (_, name, span) in images.items()
     ]
 
@@ -165,7 +181,7 @@ def _key(name: str) -> tuple[str, str]:
     return folder + slash + stem, suffix.lower()
 
 
-def _json(shard: Path, name: str, content: bytes) -> dict[str, Any]:
+def _json(shard: PurePath, name: str, content: bytes) -> dict[str, Any]:
     try:
         said = json.loads(content)
     except ValueError as error:
@@ -175,7 +191,7 @@ def _json(shard: Path, name: str, content: bytes) -> dict[str, Any]:
     return said
 
 
-def _split(sample: _Sample) -> str:
+def _split(sample: Sample) -> str:
     split = _text(sample, "split") or "train"
     if split not in SPLITS:
         hint = suggestion(split, SPLITS) or f"; known: {', '.join(SPLITS)}"
@@ -183,12 +199,12 @@ def _split(sample: _Sample) -> str:
     return split
 
 
-def _text(sample: _Sample, name: str) -> str | None:
+def _text(sample: Sample, name: str) -> str | None:
     value = sample.said.get(name)
     return None if value is None or value == "" else str(value)
 
 
-def _rows(root: Path, samples: list[_Sample]) -> Rows:
+def _rows(root: Path, samples: list[Sample]) -> Rows:
     has = {
         name
         for sample in samples

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float32
 
 from reseen.engine.environment import versions
+from reseen.engine.extras import need
 from reseen.errors import ExportError
 from reseen.gallery.export.card import PREFIX, Card
-from reseen.gallery.export.extras import need
 from reseen.gallery.export.form import InputForm
 from reseen.gallery.export.graph import first_line
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from reseen.engine.extras import need
 from reseen.gallery.export.card import PREFIX, Card
-from reseen.gallery.export.extras import need
 
 _SECTION = "reseen"
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from reseen.engine.console import RunView
+from reseen.engine.extras import need
 from reseen.errors import ExportError
 from reseen.gallery.export.card import Card
-from reseen.gallery.export.extras import need
 from reseen.gallery.export.graph import first_line
 from reseen.gallery.export.layers import Layers, find_layers
 from reseen.gallery.export.onnx_file import OnnxFile, save_with_card
