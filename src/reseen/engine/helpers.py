@@ -39,7 +39,7 @@ class Helpers:
             words = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
             self._words.append(words)
             process = subprocess.Popen(
-                [sys.executable, "-m", "reseen.engine.helper"],
+                [sys.executable, "-P", "-m", "reseen.engine.helper"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
