@@ -77,7 +77,7 @@ def test_ctrl_c_leaves_a_usable_run_that_resume_completes(
 
 
 def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp_path, monkeypatch):
-    from reseen.engine import train as module
+    from reseen.engine import prepare as module
 
     def stop(*_arguments, **_options):
         raise KeyboardInterrupt

@@ -23,6 +23,7 @@ from reseen.engine.extract import extract
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.identity import identify
+from reseen.gallery.ledger import ledger_file
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
 from reseen.viewer.access import Access
@@ -126,7 +127,8 @@ class Served:
 
 @pytest.fixture
 def served(gallery, tmp_path):
-    """A viewer over a gallery of its own, on a free port."""
+    """A viewer over a gallery of its own, on a free port; nobody was forgotten before."""
+    ledger_file(gallery.address).unlink(missing_ok=True)
     viewer, access = Viewer(gallery), Access()
     listening = listen("127.0.0.1", 0)
     server = make_server(make_app(viewer, access, journal=tmp_path / "mends.jsonl"))

@@ -135,10 +135,12 @@ def map_vectors(
     if scratch.done(_STAGE, file.key):
         progress(file.rows)
         return Features(torch.from_numpy(scratch.open(_STAGE)))
-    if not file.parts and np.load(file.place, mmap_mode="r").dtype == np.float32:
+    if not file.parts and np.load(file.place, mmap_mode="r", allow_pickle=False).dtype == np.float32:
         if _check(file, progress):
             # Copy on write: nothing is ever written, and torch takes no array that says it cannot be.
-            return Features(torch.from_numpy(np.asarray(np.load(file.place, mmap_mode="c"))))
+            return Features(
+                torch.from_numpy(np.asarray(np.load(file.place, mmap_mode="c", allow_pickle=False)))
+            )
         progress(-file.rows)
     vectors, begin = scratch.array(_STAGE, (file.rows, file.dimension), np.float32), 0
     for rows in file.batches():

@@ -7,6 +7,7 @@ hash of its place, so that it is not taken in again while its file is still ther
 import hashlib
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +34,9 @@ class Forgetting:
 
 def ledger_file(address: str) -> Path:
     """Where the list of the gallery at `address` is."""
-    if "://" not in address and address != "memory:":
+    if address == "memory:":  # gone with its process, and so is the list
+        return Path(tempfile.gettempdir()) / f"reseen-memory-{os.getpid()}" / NAME
+    if "://" not in address:
         return Path(address).expanduser() / NAME
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{NAME}"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import reseen
+from reseen.engine import extras
 from reseen.errors import DataError, ExportError, RunError, SettingsError, StorageError
 from reseen.gallery.export import export as export_module
-from reseen.gallery.export import extras
 from reseen.gallery.export.exported import open_exported
 from reseen.gallery.export.form import input_form
 from reseen.gallery.export.parity import Parity, demand, measure_parity
