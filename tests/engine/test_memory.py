@@ -41,7 +41,7 @@ def test_amounts_are_shown_in_three_digits():
 @contextmanager
 def pages(count):
     """Fresh memory straight from the system: an array may get some that an earlier test has left behind."""
-    with mmap.mmap(-1, count) as held:
+    with mmap.mmap(-1, count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as held:
         for start in range(0, count, mmap.PAGESIZE):
             held[start] = 1
         yield

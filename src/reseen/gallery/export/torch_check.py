@@ -29,6 +29,8 @@ _ARITHMETIC = frozenset(
     ("Add", "Mul", "Pow", "Mod", "Max", "Min", "FloorDiv", "CleanDiv", "CeilDiv", "PythonMod", "Integer", "Rational",
      "Float", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Abs", "precision")
 )  # fmt: skip
+_SUBSCRIPTS = re.compile(r"[A-Za-z]+(,[A-Za-z]+)*->[A-Za-z]*")
+"""What einsum is told."""
 _NAME = re.compile(r"[\w.]*")
 _SPEC = re.compile(
     r'[\[\]{}\s\d,:]|"(type|context|children_spec|builtins\.(tuple|list|dict)|null|\[\])"|null'
@@ -96,6 +98,8 @@ def _is_harmless(key: str, value: Any) -> bool:
         return bool(_TARGETS.fullmatch(value))
     if key == "expr_str":
         return _is_arithmetic(value)
+    if key == "as_string" and _SUBSCRIPTS.fullmatch(value):
+        return True
     if key in ("in_spec", "out_spec"):
         return not _SPEC.sub("", value)
     return key != "guards_code" and bool(_NAME.fullmatch(value))
