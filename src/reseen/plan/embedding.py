@@ -12,10 +12,8 @@ from reseen.engine.console import RunView
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run
 from reseen.plan.estimate import Estimate
+from reseen.plan.first_look import first_look
 from reseen.plan.measured import Measured
-from reseen.plan.model import planned_model
-from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
-from reseen.plan.sample import sample_table
 
 _ROWS = 8192
 """Rows of the file that is written."""
@@ -39,22 +37,12 @@ def plan_embedding(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 3)
         folder = Path(place)
-        model = planned_model(source, folder / "cache")
-        encoder = model.encoder
-        table = sample_table(folder, data, min(SAMPLE, images))
-        crops, decoded = decoding(table, model.data, encoder.height, encoder.width)
-        progress(1)
-        looked = looking("embedding", encoder, crops, model.device)
-        progress(1)
+        seen = first_look(source, images, data, folder, progress)
         written = Measured("writing vectors")
-        bytes_per_row = _write(folder / "vectors.parquet", encoder.dimension, written)
+        bytes_per_row = _write(folder / "vectors.parquet", seen.dimension, written)
         progress(1)
-    stages = (
-        decoding_stage(decoded, model.data, crops, images),
-        looking_stage(looked, encoder.dimension, images),
-        written.stage(images, 2, 8.0 * encoder.dimension, bytes_per_row * images),
-    )
-    return Estimate("embed", images, stages, (f"rehearsed on {len(table):,} crops",))
+    stages = (*seen.stages, written.stage(images, 2, 0.0, bytes_per_row * images))
+    return Estimate("embed", images, stages, (f"rehearsed on {len(seen.table):,} crops",))
 
 
 def _write(file: Path, dimension: int, measured: Measured) -> float:

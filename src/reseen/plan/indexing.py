@@ -15,11 +15,10 @@ from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.edge_shard import SEGMENT
 from reseen.gallery.where import Where
 from reseen.plan.estimate import Estimate, Stage
+from reseen.plan.first_look import first_look
 from reseen.plan.growth import fit_growth
 from reseen.plan.measured import Measured
-from reseen.plan.model import planned_model
-from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
-from reseen.plan.sample import mixture, sample_table
+from reseen.plan.sample import mixture
 
 _PARTS = 4
 _GRAPH = 4_000
@@ -44,27 +43,20 @@ def plan_indexing(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 5)
         folder = Path(place)
-        model = planned_model(source, folder / "cache")
-        encoder = model.encoder
-        table = sample_table(folder, data, min(SAMPLE, images))
-        crops, decoded = decoding(table, model.data, encoder.height, encoder.width)
-        progress(1)
-        looked = looking("embedding", encoder, crops, model.device)
-        progress(1)
+        seen = first_look(source, images, data, folder, progress)
         drawn = Measured("thumbnails")
-        with drawn.at(len(table)):
-            thumbnails = thumbnails_of(table)
+        with drawn.at(len(seen.table)):
+            thumbnails = thumbnails_of(seen.table)
         progress(1)
-        added, disk = _adding(folder / "plain", encoder.dimension, thumbnails, images)
+        added, disk = _adding(folder / "plain", seen.dimension, thumbnails, images)
         progress(1)
         stages = [
-            decoding_stage(decoded, model.data, crops, images),
-            looking_stage(looked, 0, images),  # vectors are kept in the gallery alone
-            Stage(drawn.name, drawn.seconds[0] / len(table) * images, drawn.memory[0]),
+            *seen.stages,
+            Stage(drawn.name, drawn.seconds[0] / len(seen.table) * images, drawn.memory[0]),
             added.stage(images, images / PART, 0.0, disk),
         ]
         if images >= SEGMENT:
-            stages.append(_graphs(folder / "graph", encoder.dimension, images))
+            stages.append(_graphs(folder / "graph", seen.dimension, images))
         progress(1)
     return Estimate("index", images, tuple(stages), (f"rehearsed with {_PARTS * PART:,} entries",))
 
