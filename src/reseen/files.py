@@ -5,11 +5,14 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from glob import escape as glob_escape
 from pathlib import Path
 
 from reseen.errors import ReseenError, StorageError
+
+LOCK = "lock"
+"""The file in a folder that the one process holds which works there."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -76,6 +79,21 @@ def held(lock: Path, busy: Callable[[str], ReseenError]) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def sole_writer(out: Path, folder: Path) -> AbstractContextManager[None]:
+    """Be the only process in this block that writes `out`, of all that keep their unfinished work in `folder`.
+
+    Raises:
+        StorageError: another process is writing it, or the place cannot be written.
+    """
+
+    def busy(process: str) -> StorageError:
+        return StorageError(
+            f"{out}: another process (number {process}) is writing this file; wait for it, or give another name"
+        )
+
+    return held(folder / LOCK, busy)
 
 
 def hold(lock: Path) -> int | None:

@@ -155,6 +155,17 @@ def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_el
     assert list(tmp_path.glob(".*")) == []
 
 
+def test_two_clusterings_to_one_table(fault, reseen_says, tmp_path, held_elsewhere):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32))
+    line = ("cluster", tmp_path / "v.npy", "--out", tmp_path / "c.csv", "--hierarchy.steps", "2", "--quiet")
+    process = held_elsewhere(tmp_path / ".c.csv.work" / "lock")
+    assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
+    process.kill()
+    process.wait()
+    assert reseen_says(*line)[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.json", "v.npy"]
+
+
 def test_a_clock_that_is_set_back_changes_nothing(recipe, crowd, tmp_path, monkeypatch):
     whole = reseen.train(recipe, crowd, tmp_path / "whole", quiet=True)
     first = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 1})})

@@ -23,7 +23,7 @@ from reseen.engine.mapped_vectors import VectorFile, map_vectors, open_vector_fi
 from reseen.engine.memory import MemoryWatch, Stage, own_bytes, parse_memory
 from reseen.engine.memory_plan import MemoryPlan, plan_memory
 from reseen.errors import SettingsError, StorageError
-from reseen.files import make_folder, write_atomically, write_text
+from reseen.files import make_folder, sole_writer, write_atomically, write_text
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.neighbors.mapped import Scratch, key_of, nearest_mapped
 from reseen.records import NOISE, Features, Neighbors, PseudoLabels
@@ -76,7 +76,7 @@ def cluster_vectors(
         DataError: there are no vectors.
         SettingsError: a flag that does not fit, or a budget that is too small; the message says how much does.
         ClusteringError: a vector is zero or not finite.
-        StorageError: the disk is full, or `out` cannot be written.
+        StorageError: the disk is full, `out` cannot be written, or another process is writing it.
     """
     file, out = open_vector_file(Path(source).expanduser()), Path(out).expanduser()
     if smallest < 1:
@@ -89,7 +89,7 @@ def cluster_vectors(
     plan = plan_memory(_budget(memory), file, k, settings)
     make_folder(out.parent)
     scratch = Scratch(out.with_name(f".{out.name}.work"))
-    with RunView(0, quiet) as view, MemoryWatch() as watch:
+    with sole_writer(out, scratch.folder), RunView(0, quiet) as view, MemoryWatch() as watch:
         features = map_vectors(file, scratch, view.phase("vectors", file.rows))
         watch.finish("vectors")
         note = settings.search.describe(file.rows)
@@ -109,11 +109,11 @@ def cluster_vectors(
         progress = view.phase("writing", file.rows)
         write_atomically(out, lambda place: _write(place, file, labels, membership, progress))
         watch.finish("writing")
-    made = VectorClusters(
-        labels, membership, settings, (note, *notes), watch.stages, out, out.with_suffix(".json")
-    )
-    write_text(made.summary, json.dumps(_summary(made, file, plan), indent=1) + "\n")
-    scratch.remove()
+        made = VectorClusters(
+            labels, membership, settings, (note, *notes), watch.stages, out, out.with_suffix(".json")
+        )
+        write_text(made.summary, json.dumps(_summary(made, file, plan), indent=1) + "\n")
+        scratch.remove()
     return made
 
 

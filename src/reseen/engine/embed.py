@@ -24,13 +24,11 @@ from reseen.engine.run import Run, open_run
 from reseen.engine.score import scoring_device
 from reseen.engine.together import speaks, together
 from reseen.errors import SettingsError, StorageError
-from reseen.files import held, make_folder, write_atomically
+from reseen.files import make_folder, sole_writer, write_atomically
 from reseen.records import UNKNOWN_CAMERA
 
 PART = 8192
 """Crops per part."""
-
-_LOCK = "lock"
 
 
 def embed(
@@ -77,16 +75,11 @@ def embed(
     request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
     parts = _parts(run, table, out)
 
-    def busy(process: str) -> StorageError:
-        return StorageError(
-            f"{out}: another process (number {process}) is writing this file; wait for it, or give another name"
-        )
-
     if speaks():
         make_folder(out.parent)
         make_folder(parts)
     with (
-        held(parts / _LOCK, busy) if speaks() else nullcontext(),
+        sole_writer(out, parts) if speaks() else nullcontext(),
         RunView(0, quiet or not speaks()) as view,
         together(devices, scoring_device(run).type, "embed", request) as ranks,
     ):

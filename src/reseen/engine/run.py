@@ -16,12 +16,11 @@ from reseen.engine.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, r
 from reseen.engine.log import read_log
 from reseen.engine.recipe import Recipe
 from reseen.errors import RunError, SettingsError
-from reseen.files import held, make_folder, write_text
+from reseen.files import LOCK, held, make_folder, write_text
 from reseen.models import Encoder
 
 RECIPE = "recipe.yaml"
 FACTS = "run.json"
-LOCK = "lock"
 
 _NEEDED = {
     "cameras": int, "command": str, "data": str, "device": str, "encoder": list, "hardware": dict, "height": int,
