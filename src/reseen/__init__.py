@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     from reseen.gallery.index import index_run
     from reseen.gallery.where import Where
     from reseen.models import Encoder
-    from reseen.plan import Estimate, plan_clustering, plan_embedding, plan_indexing, plan_training
+    from reseen.plan import (
+        Estimate,
+        plan_clustering,
+        plan_embedding,
+        plan_indexing,
+        plan_training,
+        plan_vector_clustering,
+    )
 
 _HOMES = {
     "Audit": "reseen.engine.audit",
@@ -72,6 +79,7 @@ _HOMES = {
     "plan_embedding": "reseen.plan",
     "plan_indexing": "reseen.plan",
     "plan_training": "reseen.plan",
+    "plan_vector_clustering": "reseen.plan",
     "read_calibration": "reseen.engine.choose",
     "read_evaluation": "reseen.data.readers",
     "read_training": "reseen.data.readers",
@@ -87,8 +95,8 @@ __all__ = [
     "Recipe", "ReseenError", "RetrievalScore", "Run", "VectorClusters", "Where", "__version__", "audit_run",
     "choose_run", "cluster_crops", "cluster_vectors", "draw_crowd", "embed", "export_run", "forget", "index_run",
     "load_recipe", "open_gallery", "open_run", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training",
-    "read_calibration", "read_evaluation", "read_training", "run_demo", "score", "score_features", "shipped_recipes",
-    "train",
+    "plan_vector_clustering", "read_calibration", "read_evaluation", "read_training", "run_demo", "score",
+    "score_features", "shipped_recipes", "train",
 ]  # fmt: skip
 
 

@@ -34,6 +34,12 @@ def test_a_file_of_vectors_says_how_many_there_are(reseen_says, fault, trained, 
     reseen_says("embed", trained, "--data", crowd, "--out", file, "--quiet")
     code, out, _ = reseen_says("plan", "cluster", file, "--quiet", "--hierarchy.stop", "steps")
     assert code == 0
+    assert "cluster 72 vectors" in out
+    code, out, _ = reseen_says(
+        "plan", "cluster", file, "--data", crowd, "--quiet", "--hierarchy.stop", "steps"
+    )
+    assert code == 0
     assert "cluster 72 crops" in out
+    assert "pages" in out
     (tmp_path / "other.parquet").write_bytes(b"no such thing")
-    assert "not a Parquet file" in fault("plan", "cluster", tmp_path / "other.parquet")
+    assert "neither .npy nor Parquet" in fault("plan", "cluster", tmp_path / "other.parquet")

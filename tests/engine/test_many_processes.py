@@ -52,7 +52,8 @@ def started(monkeypatch):
     assert all(process.returncode is not None for process in processes)  # none is left behind
 
 
-def test_a_run_goes_on_with_another_number_of_processes(recipe, crowd, tmp_path, started):
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
+def test_a_run_goes_on_with_another_number_of_processes(first, then, recipe, crowd, tmp_path, started):
     threads = torch.get_num_threads()
     whole = reseen.train(recipe(), crowd, tmp_path / "whole", quiet=True)
     seen = {}
@@ -63,13 +64,13 @@ def test_a_run_goes_on_with_another_number_of_processes(recipe, crowd, tmp_path,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reseen.train(recipe(), crowd, tmp_path / "run", quiet=True, devices=2, on_clusters=stop_after_one)
+        reseen.train(recipe(), crowd, tmp_path / "run", quiet=True, devices=first, on_clusters=stop_after_one)
     assert torch.get_num_threads() == threads
     assert not torch.distributed.is_initialized()
     stopped = reseen.open_run(tmp_path / "run")
-    assert (stopped.rounds_done, stopped.facts["processes"], len(started)) == (1, 2, 1)
-    resumed = reseen.train(recipe(), crowd, tmp_path / "run", quiet=True, resume=True)
-    assert [row["processes"] for row in resumed.log] == [2, 1]
+    assert (stopped.rounds_done, stopped.facts["processes"], len(started)) == (1, first, first - 1)
+    resumed = reseen.train(recipe(), crowd, tmp_path / "run", quiet=True, resume=True, devices=then)
+    assert [row["processes"] for row in resumed.log] == [first, then]
     assert set(seen) == {1, 2}
     assert [row["clusters"] for row in resumed.log] == [row["clusters"] for row in whole.log]
     one, other = (read_checkpoint(run.folder / CHECKPOINT)[0] for run in (whole, resumed))

@@ -81,9 +81,36 @@ def test_a_large_clustering_is_rehearsed_as_it_would_run():
     assert "approximate" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("flags", "stages"),
+    [
+        (["--hierarchy.steps", "2"], ["vectors", "search", "hierarchy", "measuring", "writing"]),
+        (["--algorithm", "dbscan"], ["vectors", "search", "jaccard", "dbscan", "measuring", "writing"]),
+    ],
+)
+def test_vectors_alone_are_planned_within_a_budget(flags, stages):
+    found = reseen.plan_vector_clustering(16, 2_000, settings=flags, memory="2GB", quiet=True)
+    assert [stage.name for stage in found.stages] == stages
+    assert 0 < found.memory <= 2e9
+    assert found.disk > 2_000 * len("1,,0,1.0000,,\n")
+    assert "every pair of 2,000 rows" in found.notes[0]
+    with pytest.raises(SettingsError, match="takes 1"):  # a billion rows, refused before any work
+        reseen.plan_vector_clustering(16, 10**9, settings=flags, memory="2GB", quiet=True)
+
+
+def test_vectors_alone_are_searched_as_so_many_would_be():
+    found = reseen.plan_vector_clustering(
+        4, 200_000, settings=["--hierarchy.steps", "2"], memory="2GB", quiet=True
+    )
+    assert "approximate search: 200,000 rows" in found.notes[0]
+    assert found.seconds > 0
+
+
 def test_vectors_have_numbers():
     with pytest.raises(SettingsError, match="1 number per vector"):
         reseen.plan_clustering(0, 100, quiet=True)
+    with pytest.raises(SettingsError, match="1 vector of 1 number"):
+        reseen.plan_vector_clustering(0, 100, quiet=True)
 
 
 def test_graphs_are_planned_where_a_gallery_gets_them(recipe):

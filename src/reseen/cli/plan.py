@@ -13,6 +13,7 @@ def plan(
     *settings: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     images: int | None = None,
     data: Path | None = None,
+    memory: str | None = None,
     out: Path | None = None,
     quiet: bool = False,
 ) -> None:
@@ -26,11 +27,15 @@ def plan(
     work
         train, embed, cluster, or index into a folder.
     source
-        A recipe, shipped or a YAML file; for embed, cluster and index a run folder; for cluster also a file of vectors.
+        A recipe, shipped or a YAML file; for embed, cluster and index a run folder; for cluster also vectors: a .npy
+        file, or what `reseen embed` wrote, one file or a folder.
     images
         How many crops; those of --data, or of the vectors, when not given.
     data
-        A folder of crops to rehearse on, best yours; made-up ones of 128 x 64 pixels when not given.
+        A folder of crops to rehearse on, best yours; made-up ones of 128 x 64 pixels when not given. Vectors are
+        clustered alone when not given.
+    memory
+        The most memory that clustering vectors alone may take, such as 4GB.
     out
         Also write the plan to this JSON file.
     quiet
@@ -40,30 +45,43 @@ def plan(
 
     from reseen.cli.setting_flags import check_names
     from reseen.data.readers import read_training
+    from reseen.engine.mapped_vectors import is_vectors, open_vector_file
     from reseen.engine.recipe import Recipe, load_recipe
     from reseen.engine.run import open_run
-    from reseen.engine.vectors import vectors_shape
     from reseen.errors import SettingsError
     from reseen.files import write_text
-    from reseen.plan import plan_clustering, plan_embedding, plan_indexing, plan_training
+    from reseen.plan import (
+        plan_clustering,
+        plan_embedding,
+        plan_indexing,
+        plan_training,
+        plan_vector_clustering,
+    )
     from reseen.plan.table import plan_table
 
-    check_names(settings, ("images", "data", "out", "quiet"), list(Recipe.model_fields))
+    check_names(settings, ("images", "data", "memory", "out", "quiet"), [*Recipe.model_fields, "algorithm"])
     table = None if data is None else read_training(data.expanduser())
-    vectors = vectors_shape(Path(source)) if work == "cluster" and source.endswith(".parquet") else None
-    known = len(table) if table is not None else None if vectors is None else vectors[0]
+    place = Path(source).expanduser()
+    vectors = open_vector_file(place) if work == "cluster" and is_vectors(place) else None
+    known = len(table) if table is not None else None if vectors is None else vectors.rows
     count = known if images is None else images
     if count is None:
         raise SettingsError("`reseen plan` needs --images, or --data with the crops themselves")
     if count < 1:
         raise SettingsError(f"images: wanted 1 or more, got {count}")
-    a_run = Path(source).expanduser().is_dir()
+    if memory is not None and (vectors is None or table is not None):
+        raise SettingsError("--memory is for clustering vectors alone; leave it out")
+    a_run = place.is_dir() and vectors is None
     if work == "train" and a_run:
         raise SettingsError(f"{source}: is a run; a training is planned from a recipe")
     if work == "train":
         found = plan_training(load_recipe(source, settings), count, table, quiet=quiet)
+    elif vectors is not None and table is None:
+        found = plan_vector_clustering(
+            vectors.dimension, count, settings=settings, memory=memory, quiet=quiet
+        )
     elif work == "cluster":
-        opened = open_run(source) if a_run else load_recipe(source) if vectors is None else vectors[1]
+        opened = open_run(source) if a_run else load_recipe(source) if vectors is None else vectors.dimension
         found = plan_clustering(opened, count, table, settings=settings, quiet=quiet)
     else:
         if a_run and settings:

@@ -13,6 +13,8 @@ from reseen.errors import SettingsError
 from reseen.neighbors import JaccardSettings
 from reseen.neighbors.mapped import SearchSettings
 
+_MERGING_NEIGHBORS = 17
+"""A row itself and as many others as merging keeps of each."""
 _ENDS = ("steps", "clusters", "distance")
 
 
@@ -40,6 +42,11 @@ class VectorClusterSettings(Settings):
 
     dbscan: DbscanSettings = DbscanSettings()
     """The clustering by `dbscan`."""
+
+    @property
+    def neighbors(self) -> int:
+        """How many neighbors of each row are looked for, itself included."""
+        return self.jaccard.columns if self.algorithm == "dbscan" else _MERGING_NEIGHBORS
 
     @model_validator(mode="after")
     def _fits_on_disk(self) -> "VectorClusterSettings":

@@ -20,8 +20,8 @@ from reseen.engine.cluster_outcome import counted
 from reseen.engine.cluster_settings import VectorClusterSettings, vector_settings
 from reseen.engine.console import Progress, RunView
 from reseen.engine.mapped_vectors import VectorFile, map_vectors, open_vector_file
-from reseen.engine.memory import MemoryWatch, Stage, own_bytes, parse_memory
-from reseen.engine.memory_plan import MemoryPlan, plan_memory
+from reseen.engine.memory import MemoryWatch, Stage
+from reseen.engine.memory_plan import MemoryPlan, memory_budget, plan_memory
 from reseen.errors import SettingsError, StorageError
 from reseen.files import make_folder, sole_writer, write_atomically, write_text
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
@@ -31,9 +31,6 @@ from reseen.records import NOISE, Features, Neighbors, PseudoLabels
 COLUMNS = ("camera", "cluster", "similarity", "other_cluster", "other_similarity")
 """After `path`, or `row` where the vectors have no names."""
 
-_MERGING_NEIGHBORS = 17
-"""A row itself and as many others as merging keeps of each."""
-_SHARE_OF_FREE = 0.75
 _BLOCK = 1 << 26
 """Bytes beyond which larger blocks are not measured faster."""
 
@@ -51,6 +48,8 @@ class VectorClusters:
     """How neighbors were found and how the number of clusters came about."""
     stages: Mapping[str, Stage]
     """What each part of the work took."""
+    disk_bytes: int
+    """Disk that the work has taken for mapped arrays, which are gone again."""
     csv: Path
     summary: Path
     """Settings, notes and what each stage took, in JSON."""
@@ -85,8 +84,7 @@ def cluster_vectors(
         raise StorageError(f"{out}: give the name of a CSV file that is to be written, such as clusters.csv")
     if not isinstance(settings, VectorClusterSettings):
         settings = vector_settings(settings)
-    k = settings.jaccard.columns if settings.algorithm == "dbscan" else _MERGING_NEIGHBORS
-    plan = plan_memory(_budget(memory), file, k, settings)
+    plan = plan_memory(memory_budget(memory), file.rows, file.dimension, settings)
     make_folder(out.parent)
     scratch = Scratch(out.with_name(f".{out.name}.work"))
     with sole_writer(out, scratch.folder), RunView(0, quiet) as view, MemoryWatch() as watch:
@@ -94,6 +92,7 @@ def cluster_vectors(
         watch.finish("vectors")
         note = settings.search.describe(file.rows)
         view.say(note)
+        k = settings.neighbors
         key = key_of(file.key, {"k": k, **settings.search.model_dump()})
         progress = view.phase("neighbors", settings.search.work(file.rows))
         neighbors = nearest_mapped(features, k, scratch, settings.search, plan.room, key, progress)
@@ -110,21 +109,18 @@ def cluster_vectors(
         write_atomically(out, lambda place: _write(place, file, labels, membership, progress))
         watch.finish("writing")
         made = VectorClusters(
-            labels, membership, settings, (note, *notes), watch.stages, out, out.with_suffix(".json")
+            labels,
+            membership,
+            settings,
+            (note, *notes),
+            watch.stages,
+            scratch.taken,
+            out,
+            out.with_suffix(".json"),
         )
         write_text(made.summary, json.dumps(_summary(made, file, plan), indent=1) + "\n")
         scratch.remove()
     return made
-
-
-def _budget(memory: int | str | None) -> int:
-    """Bytes that the process may take, what it has already counted in."""
-    if memory is not None:
-        return parse_memory(memory) if isinstance(memory, str) else memory
-    from reseen.cluster.hierarchy.room import free_bytes
-
-    free = free_bytes()
-    return int(_SHARE_OF_FREE * free) + (own_bytes() or 0) if free is not None else 4 * 10**9
 
 
 def _by_density(

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float32
 
-from reseen.engine.partitions import partition_files
+from reseen.engine.partitions import is_partitioned, partition_files
 from reseen.engine.run import RECIPE
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.vector_column import read_vector_column
@@ -80,6 +80,11 @@ class VectorFile:
             for table in _tables(file, ["path", "camera"] if known else ["path"]):
                 cameras = table["camera"].to_pylist() if known else [None] * len(table)
                 yield table["path"].to_pylist(), cameras
+
+
+def is_vectors(place: Path) -> bool:
+    """Whether a place looks like vectors, a file or a folder of partitions, and not like a run or a recipe."""
+    return place.suffix.lower() in (".npy", ".npz", ".parquet") or is_partitioned(place)
 
 
 def open_vector_file(place: Path) -> VectorFile:

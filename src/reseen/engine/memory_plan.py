@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
+from reseen.cluster.hierarchy.room import free_bytes
 from reseen.engine.cluster_settings import VectorClusterSettings
-from reseen.engine.mapped_vectors import VectorFile
-from reseen.engine.memory import own_bytes, show_memory
+from reseen.engine.memory import own_bytes, parse_memory, show_memory
 from reseen.errors import SettingsError
 
+_SHARE_OF_FREE = 0.75
+_UNKNOWN_BUDGET = 4 * 10**9
+"""Bytes, where the system does not say what is free."""
 _LIBRARIES = 160_000_000
 """Bytes that compiled loops, FAISS and the buffers of matrix products take when they are first used, and what the
 allocator holds on to."""
@@ -41,7 +44,19 @@ class MemoryPlan:
         return max(0, self.budget - self.start)
 
 
-def plan_memory(budget: int, file: VectorFile, k: int, settings: VectorClusterSettings) -> MemoryPlan:
+def memory_budget(memory: int | str | None) -> int:
+    """Bytes that a process may take: those asked for, or three quarters of what is free and what it has already.
+
+    Raises:
+        SettingsError: the text is no amount of memory.
+    """
+    if memory is not None:
+        return parse_memory(memory) if isinstance(memory, str) else memory
+    free = free_bytes()
+    return int(_SHARE_OF_FREE * free) + (own_bytes() or 0) if free is not None else _UNKNOWN_BUDGET
+
+
+def plan_memory(budget: int, rows: int, dimension: int, settings: VectorClusterSettings) -> MemoryPlan:
     """How much of the budget is left for blocks.
 
     Raises:
@@ -49,17 +64,18 @@ def plan_memory(budget: int, file: VectorFile, k: int, settings: VectorClusterSe
     """
     now = own_bytes()
     start = (_UNKNOWN_START if now is None else now) + _LIBRARIES
-    search = settings.search.least_room(file.rows, file.dimension, k)
+    k = settings.neighbors
+    search = settings.search.least_room(rows, dimension, k)
     if settings.algorithm == "dbscan":
-        growing = file.rows * (_JACCARD_PER_ROW + _JACCARD_PER_THREAD * torch.get_num_threads())
+        growing = rows * (_JACCARD_PER_ROW + _JACCARD_PER_THREAD * torch.get_num_threads())
     else:
-        growing = file.rows * _MERGING_PER_ROW + min(_MERGING_BLOCKS, 16 * file.rows * file.dimension)
-    measuring = file.rows * _LABELS_PER_ROW + 256 * 4 * (file.dimension + 4) * (k + 2) + _WRITING
+        growing = rows * _MERGING_PER_ROW + min(_MERGING_BLOCKS, 16 * rows * dimension)
+    measuring = rows * _LABELS_PER_ROW + 256 * 4 * (dimension + 4) * (k + 2) + _WRITING
     least = start + max(search, growing, measuring)
     least += -least % 10_000_000
     if budget < least:
         raise SettingsError(
-            f"--memory {show_memory(budget)}: clustering {file.rows:,} vectors of {file.dimension} numbers by "
+            f"--memory {show_memory(budget)}: clustering {rows:,} vectors of {dimension} numbers by "
             f"{settings.algorithm} takes {show_memory(least)} at the least, of which {show_memory(start)} are taken "
             "whatever is clustered; give so much, or "
             + (

@@ -69,25 +69,6 @@ def read_vectors(file: Path) -> Vectors:
     return Vectors(file, paths, tuple(cameras), features, (height, width))
 
 
-def vectors_shape(file: Path) -> tuple[int, int]:
-    """Rows of such a file, and numbers per vector, without reading the vectors.
-
-    Raises:
-        DataError: it is no such file.
-    """
-    try:
-        schema, rows = pq.read_schema(file), pq.read_metadata(file).num_rows
-        column = schema.field("vector").type
-    except (OSError, KeyError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{file}: not a Parquet file such as `reseen embed` writes ({reason})") from None
-    if not pa.types.is_fixed_size_list(column):
-        raise DataError(
-            f"{file}: its vectors are not all of one length; give the file that `reseen embed` wrote"
-        )
-    return rows, column.list_size
-
-
 def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageTable, str]:
     """The table of the crops in `vectors`, in their order, and a sentence on crops of the data that have no vector.
 

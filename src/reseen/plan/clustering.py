@@ -61,7 +61,7 @@ def plan_clustering(
     if approximate:
         settings = settings.model_copy(update={"engine": "approximate"})
     sizes = sizes_up_to(images, _MOST_APPROXIMATE if approximate else _MOST)
-    clustered, pages = Measured("clustering", square=True), Measured("pages")
+    clustered, pages = Measured("clustering", power=2), Measured("pages")
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 2 + len(sizes))
         folder = Path(place)

@@ -26,6 +26,8 @@ class Estimate:
     stages: tuple[Stage, ...]
     notes: tuple[str, ...] = ()
     """What the figures rest on."""
+    noun: str = "crops"
+    """What is counted."""
 
     @property
     def seconds(self) -> float:

@@ -12,31 +12,33 @@ _LEAST = 250
 
 @dataclass(frozen=True)
 class Growth:
-    """`constant + linear n + square n^2`, none of them negative."""
+    """`constant + linear n + higher n^power`, none of them negative."""
 
     constant: float
     linear: float = 0.0
-    square: float = 0.0
+    higher: float = 0.0
+    power: float = 2.0
 
     def at(self, images: int) -> float:
         """The cost at so many crops."""
-        return self.constant + self.linear * images + self.square * images**2
+        return self.constant + self.linear * images + self.higher * images**self.power
 
 
-def fit_growth(sizes: Sequence[int], costs: Sequence[float], *, square: bool = False) -> Growth:
+def fit_growth(sizes: Sequence[int], costs: Sequence[float], power: float | None = None) -> Growth:
     """The growth nearest to what was measured, by relative errors.
 
     Args:
         sizes: numbers of crops, different ones.
         costs: what was measured at each, above 0.
-        square: whether a part may grow with the square; it takes three sizes to tell.
+        power: the power of the number of crops that a part may grow with, 2 for the square; three sizes tell.
     """
     numbers, measured = np.asarray(sizes, dtype=np.float64), np.asarray(costs, dtype=np.float64)
-    powers = [0, 1, 2][: min(len(sizes), 3 if square else 2)]
+    powers = [0.0, 1.0, *([] if power is None else [power])][: len(sizes)]
     scale = numbers.max()
-    columns = np.stack([(numbers / scale) ** power / measured for power in powers], axis=1)
+    columns = np.stack([(numbers / scale) ** exponent / measured for exponent in powers], axis=1)
     found, _ = nnls(columns, np.ones(len(measured)))
-    return Growth(*(float(value / scale**power) for value, power in zip(found, powers, strict=True)))
+    parts = [float(value / scale**exponent) for value, exponent in zip(found, powers, strict=True)]
+    return Growth(*parts, power=power) if power is not None else Growth(*parts)
 
 
 def sizes_up_to(images: int, most: int) -> list[int]:

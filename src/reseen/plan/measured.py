@@ -1,5 +1,6 @@
 """Stages, timed at several sizes and told for another."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ class Measured:
     """What one stage took at several sizes."""
 
     name: str
-    square: bool = False
-    """Whether a part of it may grow with the square of the number of crops."""
+    power: float | None = None
+    """The power of the number of crops that a part of it may grow with, 2 for the square."""
     sizes: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
@@ -31,11 +32,22 @@ class Measured:
             yield
             watch.finish(self.name)
         found = watch.stages[self.name]
-        self.sizes.append(images)
-        self.seconds.append(max(found.seconds / times, _LEAST_SECONDS))
-        self.memory.append(float(found.peak_bytes or _UNKNOWN))
+        self.add(images, found.seconds / times, found.peak_bytes)
 
-    def stage(self, images: int, times: float = 1, row_bytes: float = 0.0, disk: float = 0.0) -> Stage:
+    def add(self, images: int, seconds: float, peak_bytes: int | None) -> None:
+        """Note what the stage took at so many crops."""
+        self.sizes.append(images)
+        self.seconds.append(max(seconds, _LEAST_SECONDS))
+        self.memory.append(float(peak_bytes or _UNKNOWN))
+
+    def stage(
+        self,
+        images: int,
+        times: float = 1,
+        row_bytes: float = 0.0,
+        disk: float = 0.0,
+        most_memory: float = math.inf,
+    ) -> Stage:
         """The stage at another size, `times` times over.
 
         Args:
@@ -43,9 +55,10 @@ class Measured:
             times: how often it is done.
             row_bytes: bytes of memory that every crop takes at least.
             disk: bytes that it leaves on disk.
+            most_memory: bytes of memory that it keeps below.
         """
-        seconds = fit_growth(self.sizes, self.seconds, square=self.square).at(images)
+        seconds = fit_growth(self.sizes, self.seconds, self.power).at(images)
         largest = max(self.sizes)
         grown = fit_growth(self.sizes, self.memory).at(images)
         least = max(self.memory) + row_bytes * (images - largest)
-        return Stage(self.name, times * seconds, max(grown, least), disk)
+        return Stage(self.name, times * seconds, min(max(grown, least), most_memory), disk)

@@ -32,7 +32,7 @@ _MOST, _MOST_APPROXIMATE = 6_000, 24_000
 class RoundCosts:
     """What the parts of a round took."""
 
-    clustering: Measured = field(default_factory=lambda: Measured("clustering", square=True))
+    clustering: Measured = field(default_factory=lambda: Measured("clustering", power=2))
     auditing: Measured = field(default_factory=lambda: Measured("measuring clusters"))
     training: Measured = field(default_factory=lambda: Measured("training"))
 

@@ -25,7 +25,7 @@ def plan_table(found: Estimate) -> Group:
     table.add_section()
     total = (_time(found.seconds), _bytes(found.memory), _bytes(found.disk))
     table.add_row("in all", *total, style="bold")
-    title = f"{found.work} {found.images:,} crops on this machine"
+    title = f"{found.work} {found.images:,} {found.noun} on this machine"
     notes = [Text(note, style="dim") for note in found.notes]
     return Group(Text(title, style="bold"), table, *notes, *_warnings(found))
 
@@ -35,8 +35,8 @@ def _warnings(found: Estimate) -> list[Text]:
     memory, free = memory_gigabytes() * _GIGABYTE, shutil.disk_usage(Path.cwd()).free
     if found.memory > 0.9 * memory:
         warnings.append(
-            f"needs about {_bytes(found.memory)} of memory, and this machine has {_bytes(memory)}; take fewer crops, "
-            "or a larger machine"
+            f"needs about {_bytes(found.memory)} of memory, and this machine has {_bytes(memory)}; take fewer "
+            f"{found.noun}, or a larger machine"
         )
     if found.disk > 0.9 * free:
         warnings.append(

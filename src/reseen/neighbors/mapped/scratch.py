@@ -32,6 +32,8 @@ class Scratch:
             StorageError: it cannot be written.
         """
         self.folder = make_folder(folder)
+        self.taken = 0
+        """Bytes of disk that arrays have taken since, those included that are gone again."""
 
     def array(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
         """A new array of zeros in the file `name`.npy, in place of one that is there.
@@ -45,7 +47,9 @@ class Scratch:
                 header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_2_0(file, header)
                 file.flush()
-                _take_room(file.fileno(), file.tell(), int(np.prod(shape)) * np.dtype(kind).itemsize)
+                size = int(np.prod(shape)) * np.dtype(kind).itemsize
+                _take_room(file.fileno(), file.tell(), size)
+                self.taken += size
         except OSError as error:
             path.unlink(missing_ok=True)
             raise storage_error(path, error) from None
@@ -71,6 +75,7 @@ class Scratch:
         try:
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 _take_room(file.fileno(), 0, size)
+                self.taken += size
                 return np.asarray(np.memmap(file, dtype=kind, mode="r+", shape=shape))
         except OSError as error:
             raise storage_error(self.folder, error) from None
