@@ -1,8 +1,9 @@
 """What `reseen plan` says beside what the work takes, at three sizes of each kind of work.
 
-python benchmarks/plan.py --work train --work embed --work cluster --work index
+python benchmarks/plan.py --work train --work embed --work cluster --work index --work vectors
 
-Crops are made up, the encoder is untrained; every plan and every work is a process of its own. Writes
+Crops are made up, the encoder is untrained; `vectors` are 256 numbers each, clustered without crops; every plan and
+every work is a process of its own. Writes
 benchmarks/results/plan.json; a size that is there is not done again. `--table` prints what is there.
 """
 
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +26,7 @@ from benchmarks.accuracy import commit
 from reseen.engine.environment import hardware, versions
 from reseen.engine.memory import own_bytes
 from reseen.files import write_text
-from reseen.plan.sample import sample_table
+from reseen.plan.sample import mixture, sample_table
 
 RESULT = Path(__file__).parent / "results" / "plan.json"
 SIZES = {
@@ -32,12 +34,14 @@ SIZES = {
     "embed": (3_000, 9_000, 27_000),
     "cluster": (3_000, 9_000, 27_000),
     "index": (3_000, 9_000, 60_000),
+    "vectors": (10_000, 50_000, 150_000),
 }
 RECIPE = [
     "sphere-contrast", "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128",
     "--data.width", "64", "--train.rounds", "1", "--train.iterations", "10", "--train.device", "cpu",
     "--method.hierarchy.metric", "jaccard", "--method.smallest-cluster", "1",
 ]  # fmt: skip
+DIMENSION = 256
 CLUSTERING = ["--hierarchy.stop", "steps"]
 
 
@@ -62,6 +66,30 @@ def main() -> None:
 
 def compare(work: str, images: int) -> dict:
     """Plan and do one piece of work."""
+    return compare_vectors(images) if work == "vectors" else compare_crops(work, images)
+
+
+def compare_vectors(images: int) -> dict:
+    """Plan and do a clustering of vectors alone."""
+    with tempfile.TemporaryDirectory(prefix="reseen-bench-") as place:
+        folder = Path(place)
+        np.save(folder / "vectors.npy", mixture(images, DIMENSION).numpy)
+        before, vectors = on_disk(folder), str(folder / "vectors.npy")
+        planned_in, _ = reseen(
+            "plan", "cluster", vectors, *CLUSTERING, "--out", str(folder / "plan.json"), "--quiet"
+        )
+        plan = folder / "plan.json"
+        planned = json.loads(plan.read_text())
+        plan.unlink()
+        done = ["cluster", vectors, "--out", str(folder / "out.csv"), *CLUSTERING]
+        seconds, memory = reseen(*done, "--quiet")
+        return row(
+            "vectors", images, planned_in, planned, seconds, memory, on_disk(folder) - before, place, done
+        )
+
+
+def compare_crops(work: str, images: int) -> dict:
+    """Plan and do a piece of work that starts from crops."""
     with tempfile.TemporaryDirectory(prefix="reseen-bench-") as place:
         folder = Path(place)
         (folder / "crops").mkdir()
@@ -76,7 +104,7 @@ def compare(work: str, images: int) -> dict:
             reseen("embed", run, *data, "--out", str(folder / "vectors.parquet"), "--quiet")
         before = on_disk(folder)
         plan = str(folder / "plan.json")
-        source = {"train": RECIPE, "cluster": [str(folder / "vectors.parquet")]}.get(work, [run])
+        source = {"train": RECIPE, "cluster": [str(folder / "vectors.parquet"), *data]}.get(work, [run])
         more = CLUSTERING if work == "cluster" else []
         planned_in, _ = reseen(
             "plan", work, *source, *more, "--images", str(images), "--out", plan, "--quiet"
@@ -96,14 +124,29 @@ def compare(work: str, images: int) -> dict:
             "index": ["index", run, *data, "--gallery", str(folder / "gallery")],
         }[work]
         seconds, memory = reseen(*done, "--quiet")
-        return {
-            "work": work,
-            "images": images,
-            "planned_in": round(planned_in, 1),
-            "planned": {name: planned[name] for name in ("seconds", "memory", "disk")},
-            "measured": {"seconds": seconds, "memory": memory, "disk": on_disk(folder) - before},
-            "command": " ".join(["reseen", *(word.replace(place, "WORK") for word in done)]),
-        }
+        return row(work, images, planned_in, planned, seconds, memory, on_disk(folder) - before, place, done)
+
+
+def row(
+    work: str,
+    images: int,
+    planned_in: float,
+    planned: dict,
+    seconds: float,
+    memory: float,
+    disk: int,
+    place: str,
+    done: list[str],
+) -> dict:
+    """One row of the file."""
+    return {
+        "work": work,
+        "images": images,
+        "planned_in": round(planned_in, 1),
+        "planned": {name: planned[name] for name in ("seconds", "memory", "disk")},
+        "measured": {"seconds": seconds, "memory": memory, "disk": disk},
+        "command": " ".join(["reseen", *(word.replace(place, "WORK") for word in done)]),
+    }
 
 
 def reseen(*words: str) -> tuple[float, float]:
