@@ -31,7 +31,7 @@ def test_every_method_is_planned(name, recipe_of):
     found = reseen.plan_training(recipe, 300, quiet=True)
     stages = {stage.name: stage for stage in found.stages}
     assert [*stages] == [
-        "decoding crops", "settling the neck", "features", "clustering", "measuring clusters", "training",
+        "starting", "decoding crops", "settling the neck", "features", "clustering", "measuring clusters", "training",
         "checkpoints",
     ]  # fmt: skip
     assert all(stage.seconds > 0 for stage in found.stages)
@@ -54,7 +54,8 @@ def test_fewer_than_a_batch_cannot_be_planned(recipe):
 
 def test_embedding_takes_time_and_disk_by_the_crop(recipe, tmp_path):
     found = {count: reseen.plan_embedding(recipe, count, quiet=True) for count in (1_000, 1_000_000)}
-    assert found[1_000_000].seconds > 100 * found[1_000].seconds
+    few, many = (sum(stage.seconds for stage in plan.stages[1:]) for plan in found.values())
+    assert many > 100 * few
     dimension = planned_model(recipe, tmp_path).encoder.dimension
     assert 4 * dimension <= found[1_000_000].stages[-1].disk / 10**6 <= 5 * dimension
 
@@ -66,12 +67,18 @@ def test_a_cache_that_is_too_small_is_not_counted(recipe):
 
 def test_clustering_of_vectors_needs_no_encoder():
     found = reseen.plan_clustering(16, 2_000, settings=HierarchySettings(), quiet=True)
-    assert [stage.name for stage in found.stages] == ["clustering", "pages"]
+    assert [stage.name for stage in found.stages] == ["starting", "reading vectors", "clustering", "pages"]
 
 
 def test_clustering_by_an_encoder_counts_its_features(recipe):
     found = reseen.plan_clustering(recipe, 300, settings=HierarchySettings(), quiet=True)
-    assert [stage.name for stage in found.stages] == ["decoding crops", "features", "clustering", "pages"]
+    assert [stage.name for stage in found.stages] == [
+        "starting",
+        "decoding crops",
+        "features",
+        "clustering",
+        "pages",
+    ]
 
 
 def test_a_large_clustering_is_rehearsed_as_it_would_run():
@@ -84,8 +91,11 @@ def test_a_large_clustering_is_rehearsed_as_it_would_run():
 @pytest.mark.parametrize(
     ("flags", "stages"),
     [
-        (["--hierarchy.steps", "2"], ["vectors", "search", "hierarchy", "measuring", "writing"]),
-        (["--algorithm", "dbscan"], ["vectors", "search", "jaccard", "dbscan", "measuring", "writing"]),
+        (["--hierarchy.steps", "2"], ["starting", "vectors", "search", "hierarchy", "measuring", "writing"]),
+        (
+            ["--algorithm", "dbscan"],
+            ["starting", "vectors", "search", "jaccard", "dbscan", "measuring", "writing"],
+        ),
     ],
 )
 def test_vectors_alone_are_planned_within_a_budget(flags, stages):

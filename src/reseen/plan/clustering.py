@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.data.settings import DataSettings
 from reseen.data.table import ImageTable
@@ -12,15 +14,19 @@ from reseen.engine.cluster_outcome import Material
 from reseen.engine.cluster_pages import write_pages
 from reseen.engine.cluster_settings import hierarchy_settings
 from reseen.engine.console import RunView
+from reseen.engine.partitions import vector_table
 from reseen.engine.recipe import Recipe
 from reseen.engine.run import Run
+from reseen.engine.vectors import read_vectors
 from reseen.errors import SettingsError
-from reseen.plan.estimate import Estimate, Stage
+from reseen.plan.estimate import Estimate
 from reseen.plan.growth import sizes_up_to
 from reseen.plan.measured import Measured
 from reseen.plan.model import planned_model
 from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
 from reseen.plan.sample import mixture, repeated, sample_table
+from reseen.plan.starting import starting_stage
+from reseen.records import Features
 
 _MOST, _MOST_APPROXIMATE = 4_000, 16_000
 _MADE_UP = (128, 64)
@@ -61,12 +67,13 @@ def plan_clustering(
     if approximate:
         settings = settings.model_copy(update={"engine": "approximate"})
     sizes = sizes_up_to(images, _MOST_APPROXIMATE if approximate else _MOST)
-    clustered, pages = Measured("clustering", power=2), Measured("pages")
+    read, clustered, pages = Measured("reading vectors"), Measured("clustering", power=2), Measured("pages")
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 2 + len(sizes))
+        progress = view.phase("rehearsing", 3 + len(sizes))
         folder = Path(place)
         table = sample_table(folder, data, min(SAMPLE, images))
-        stages: list[Stage] = []
+        stages = [starting_stage("reseen.engine.cluster", "timm")]
+        progress(1)
         if isinstance(source, int):
             dimension, (height, width) = source, _MADE_UP
             crops, _ = decoding(table, DataSettings(cache_dir=folder / "cache"), height, width)
@@ -81,8 +88,12 @@ def plan_clustering(
             ]
         progress(2)
         for count in sizes:
-            file = folder / "clusters.csv"
-            material = Material(repeated(crops, count), mixture(count, dimension), "")
+            file, features = folder / "clusters.csv", mixture(count, dimension)
+            if isinstance(source, int):
+                written = _write(folder / "vectors.parquet", features)
+                with read.at(count):
+                    read_vectors(written)
+            material = Material(repeated(crops, count), features, "")
             with RunView(0, quiet=True) as silent:
                 with clustered.at(count):
                     outcome = cluster_material(material, settings, 1, silent)
@@ -92,6 +103,15 @@ def plan_clustering(
             left = file.stat().st_size * images / count + page.stat().st_size
             progress(1)
     row_bytes = 8.0 * dimension
+    if read.sizes:
+        stages.append(read.stage(images, 1, row_bytes))
     stages += [clustered.stage(images, 1, row_bytes), pages.stage(images, 1, row_bytes, left)]
     index = "an approximate index" if approximate else "exact search"
     return Estimate("cluster", images, tuple(stages), (f"rehearsed with {index}, up to {sizes[-1]:,} crops",))
+
+
+def _write(file: Path, features: Features) -> Path:
+    """Vectors as `embed` writes them."""
+    names = [f"{row:06d}.jpg" for row in range(len(features))]
+    pq.write_table(vector_table(names, [None] * len(names), features.numpy, {}), file)
+    return file

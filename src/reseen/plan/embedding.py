@@ -14,6 +14,7 @@ from reseen.engine.run import Run
 from reseen.plan.estimate import Estimate
 from reseen.plan.first_look import first_look
 from reseen.plan.measured import Measured
+from reseen.plan.starting import starting_stage
 
 _ROWS = 8192
 """Rows of the file that is written."""
@@ -35,13 +36,15 @@ def plan_embedding(
         SettingsError: the recipe asks for a device that is not there.
     """
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 3)
+        progress = view.phase("rehearsing", 4)
         folder = Path(place)
         seen = first_look(source, images, data, folder, progress)
         written = Measured("writing vectors")
         bytes_per_row = _write(folder / "vectors.parquet", seen.dimension, written)
         progress(1)
-    stages = (*seen.stages, written.stage(images, 2, 0.0, bytes_per_row * images))
+        started = starting_stage("reseen.engine.embed", "timm")
+        progress(1)
+    stages = (started, *seen.stages, written.stage(images, 2, 0.0, bytes_per_row * images))
     return Estimate("embed", images, stages, (f"rehearsed on {len(seen.table):,} crops",))
 
 

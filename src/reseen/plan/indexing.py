@@ -19,6 +19,7 @@ from reseen.plan.first_look import first_look
 from reseen.plan.growth import fit_growth
 from reseen.plan.measured import Measured
 from reseen.plan.sample import mixture
+from reseen.plan.starting import starting_stage
 
 _PARTS = 4
 _GRAPH = 4_000
@@ -51,6 +52,7 @@ def plan_indexing(
         added, disk = _adding(folder / "plain", seen.dimension, thumbnails, images)
         progress(1)
         stages = [
+            starting_stage("reseen.gallery.index", "timm"),
             *seen.stages,
             Stage(drawn.name, drawn.seconds[0] / len(seen.table) * images, drawn.memory[0]),
             added.stage(images, images / PART, 0.0, disk),

@@ -45,11 +45,12 @@ def repeated(crops: Crops, count: int) -> Crops:
 
 
 def mixture(count: int, dimension: int, raw: bool = False) -> Features:
-    """Vectors in groups of about 20 that lie near each other, as those of people do."""
+    """Vectors in groups of 20 on average that lie near each other; some groups are much larger, as with people."""
     generator = torch.Generator().manual_seed(_SEED)
     people = max(count // 20, 2)
     centers = torch.randn(people, dimension, generator=generator)
-    who = torch.randint(people, (count,), generator=generator)
+    often = torch.empty(people).exponential_(generator=generator)
+    who = torch.multinomial(often, count, replacement=True, generator=generator)
     vectors = centers[who] + 0.5 * torch.randn(count, dimension, generator=generator)
     return Features(unit(vectors), raw=raw)
 

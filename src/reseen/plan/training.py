@@ -18,6 +18,7 @@ from reseen.plan.growth import sizes_up_to
 from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
 from reseen.plan.rounds import BATCHES, largest_rehearsal, rehearse_rounds, small_recipe
 from reseen.plan.sample import repeated, sample_table
+from reseen.plan.starting import starting_stage
 
 
 def plan_training(
@@ -39,7 +40,7 @@ def plan_training(
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 2 + len(sizes))
+        progress = view.phase("rehearsing", 3 + len(sizes))
         folder = Path(place)
         table = sample_table(folder, data, min(SAMPLE, images))
         small = small_recipe(recipe, table, folder, images, own=data is not None)
@@ -55,9 +56,12 @@ def plan_training(
         progress(1)
         found = rehearse_rounds(training_on, sizes, progress)
         saved, file = _saving(training)
+        started = starting_stage("reseen.engine.train", "timm")
+        progress(1)
     train, dimension = recipe.train, encoder.dimension
     settled = looking_stage(looked, dimension, images, 0.5 if train.mirrored_features else 1.0)
     stages = (
+        started,
         decoding_stage(decoded, recipe.data, crops, images),
         Stage("settling the neck", settled.seconds, settled.memory),
         looking_stage(looked, dimension, images, train.rounds),

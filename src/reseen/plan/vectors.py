@@ -16,6 +16,7 @@ from reseen.plan.estimate import Estimate
 from reseen.plan.growth import fit_growth, sizes_up_to
 from reseen.plan.measured import Measured
 from reseen.plan.sample import mixture
+from reseen.plan.starting import starting_stage
 
 _MOST, _MOST_APPROXIMATE = 8_000, 32_000
 _EXACT, _APPROXIMATE = 2.0, 1.5
@@ -58,7 +59,9 @@ def plan_vector_clustering(
     stages: dict[str, Measured] = {}
     left, meanwhile = [], []
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", len(sizes))
+        progress = view.phase("rehearsing", 1 + len(sizes))
+        started = starting_stage("reseen.engine.cluster_vectors")
+        progress(1)
         file, table = Path(place) / "vectors.npy", Path(place) / "clusters.csv"
         for count in sizes:
             np.save(file, mixture(count, dimension).numpy)
@@ -70,9 +73,12 @@ def plan_vector_clustering(
             meanwhile.append(float(made.disk_bytes))
             progress(1)
     disk = {"writing": fit_growth(sizes, left).at(vectors)}
-    found = tuple(
-        measured.stage(vectors, disk=disk.get(name, 0.0), most_memory=budget)
-        for name, measured in stages.items()
+    found = (
+        started,
+        *(
+            measured.stage(vectors, disk=disk.get(name, 0.0), most_memory=budget)
+            for name, measured in stages.items()
+        ),
     )
     return Estimate(
         "cluster",
