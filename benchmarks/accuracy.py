@@ -2,8 +2,9 @@
 
 python benchmarks/accuracy.py --protocol market-mini --data DIR --weights FILE --arms no-training,norm-16 --seeds 0,1,2
 
-A run whose JSON is there is skipped; one that was stopped goes on from its last round. `--table` prints what is
-there. Nothing is chosen with identities: the last round is scored, once.
+A run whose JSON is there is skipped, or scored for what its JSON lacks where the run is still there too; one that was
+stopped goes on from its last round. `--table` prints what is there. Nothing is chosen with identities: the last round
+is scored, once.
 """
 
 import argparse
@@ -29,9 +30,10 @@ from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
 import reseen
 from reseen.data.occlusion import Occlusion
+from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
-from reseen.engine.run import Run
+from reseen.engine.run import Run, open_run
 from reseen.engine.score import Benchmark, retrieve
 from reseen.evaluate import RetrievalTask, score
 from reseen.files import write_text
@@ -39,6 +41,8 @@ from reseen.geometry import unit
 from reseen.records import Features
 
 OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
+_SAME = 1e-4
+"""Difference of two mAP that are the same but for rounding."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -84,31 +88,29 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), *arm.flags]
     recipe = load_recipe(arguments.recipe or arm.recipe or protocol.recipe, flags)
     settings = shareable(recipe, str(arguments.weights))
+    folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
     if target.is_file():
-        made = json.loads(target.read_text())["recipe"]  # settings that came later had their defaults
-        if Recipe.parse(made, target.name) != Recipe.parse(settings, "now"):
+        record = json.loads(target.read_text())  # settings that came later had their defaults
+        if Recipe.parse(record["recipe"], target.name) != Recipe.parse(settings, "now"):
             raise SystemExit(
                 f"{target}: was made with other settings; delete it, or write to other --results"
             )
+        if "occluded" not in record and (folder / CHECKPOINT).is_file():
+            complete(record, open_run(folder), protocol.benchmark(arguments.data))
+            write_text(target, json.dumps(record, indent=1) + "\n")
         return
-    folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
     revision, began = commit(), time.perf_counter()
     pool = protocol.training(arguments.data)
     with knowing_people(pool) if arm.true_clusters else nullcontext():
         run = reseen.train(recipe, pool, folder, resume=True, on_clusters=watcher(folder, pool))
     trained = time.perf_counter()
-    benchmark = protocol.benchmark(arguments.data)
-    retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS)
-    result = retrieval.score()
+    scores = scores_of(run, protocol.benchmark(arguments.data))
     record = {
         "protocol": protocol.name,
         "arm": arm.name,
         "text": arm.text,
         "seed": seed,
-        "score": result.to_json(),
-        "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
-        "parts": parts_of(retrieval.task, run),
-        "student": student_of(run, benchmark),
+        **scores,
         "clusters": rounds[-1] if (rounds := noted(folder)) else None,
         "seconds": {
             "training": round(sum(row["seconds"] for row in run.log), 1),
@@ -125,7 +127,28 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
         "load_average": round(os.getloadavg()[0], 1),
     }
     write_text(target, json.dumps(record, indent=1) + "\n")
-    Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {result.mean_average_precision:.1%}")
+    Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {scores['score']['mAP']:.1%}")
+
+
+def complete(record: dict, run: Run, benchmark: Benchmark) -> None:
+    """Add what was not scored when the run was made; what was scored must come out again."""
+    scores = scores_of(run, benchmark)
+    now, then = scores["score"]["mAP"], record["score"]["mAP"]
+    if abs(now - then) > _SAME:
+        raise SystemExit(f"{run.folder}: scores {now:.4f} mAP, its JSON has {then:.4f}; delete one of them")
+    record |= {name: score for name, score in scores.items() if name not in record}
+    record["completed"] = commit()
+
+
+def scores_of(run: Run, benchmark: Benchmark) -> dict:
+    """Every way a run is scored."""
+    retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS)
+    return {
+        "score": retrieval.score().to_json(),
+        "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
+        "parts": parts_of(retrieval.task, run),
+        "student": student_of(run, benchmark),
+    }
 
 
 def parts_of(task: RetrievalTask, run: Run) -> dict | None:
