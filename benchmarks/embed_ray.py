@@ -1,6 +1,7 @@
 """Embedding by workers of Ray against one process: throughput, memory by the number of crops, a worker killed midway.
 
     python benchmarks/embed_ray.py [--crops N] [--workers W] [--backbone NAME] [--json FILE] [--folder DIR]
+    python benchmarks/embed_ray.py --table
 
 Draws a synthetic crowd, makes an encoder of random weights, and runs `reseen embed` in processes of their own over a
 quarter, a half and all of the crops: by the plain engine, by Ray, and at last by Ray with one worker killed (SIGKILL)
@@ -37,6 +38,9 @@ _PARTITION_NAME = "rows-*.parquet"
 def main() -> None:
     """Draw, embed three ways, compare, write."""
     arguments = _parse()
+    if arguments.table:
+        print(table(json.loads(arguments.json.read_text())))
+        return
     from cases.machine import describe
 
     record: dict[str, Any] = {
@@ -72,8 +76,27 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the plain engine")
     parser.add_argument("--backbone", default="mobilenetv2_100")
     parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true", help="only print what the JSON holds, as Markdown")
     parser.add_argument("--folder", type=Path, help="where crops, pixels and vectors are kept")
     return parser.parse_args()
+
+
+def table(record: dict[str, Any]) -> str:
+    """Markdown, a line for every run."""
+    kinds = ("driver", "worker", "others of Ray")
+    lines = [
+        f"| Engine | Crops | Seconds | Crops/s | {' | '.join(f'Memory, {kind}' for kind in kinds)} | Lost | Doubled |",
+        "|---|---:|---:|---:|" + "---:|" * len(kinds) + "---:|---:|",
+    ]
+    for run in record["runs"]:
+        memory = [
+            f"{run['peak_bytes'][kind]['RssAnon'] / 1e9:.2f} GB" if kind in run["peak_bytes"] else ""
+            for kind in kinds
+        ]
+        rows = [str(run.get(name, "")) for name in ("rows_lost", "rows_doubled")]
+        speed = f"{run['seconds']:.0f} | {run['crops_per_second']:.0f}"
+        lines.append(f"| {run['what']} | {run['crops']:,} | {speed} | {' | '.join([*memory, *rows])} |")
+    return "\n".join(lines)
 
 
 def _draw(crowd: Path, count: int) -> list[str]:
