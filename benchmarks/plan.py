@@ -42,6 +42,8 @@ RECIPE = [
     "--method.hierarchy.metric", "jaccard", "--method.smallest-cluster", "1",
 ]  # fmt: skip
 DIMENSION = 256
+OTHERS = 300
+"""Crops that the run is made from which embeds, indexes and clusters."""
 CLUSTERING = ["--hierarchy.stop", "steps"]
 
 
@@ -99,7 +101,10 @@ def compare_crops(work: str, images: int) -> dict:
         run = str(folder / "run")
         if work != "train":
             small = ["--train.iterations", "1", "--train.rounds", "0"]
-            reseen("train", *without(RECIPE, small), *small, *cache, *data, "--out", run, "--quiet")
+            (folder / "others").mkdir()  # nothing of the crops lies decoded in the cache yet
+            sample_table(folder / "others", None, OTHERS)
+            others = ["--data", str(folder / "others")]
+            reseen("train", *without(RECIPE, small), *small, *cache, *others, "--out", run, "--quiet")
         if work == "cluster":
             reseen("embed", run, *data, "--out", str(folder / "vectors.parquet"), "--quiet")
         before = on_disk(folder)
