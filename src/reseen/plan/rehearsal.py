@@ -1,5 +1,7 @@
 """The stages that most work has: decoding crops and looking at them with the encoder."""
 
+import time
+
 import torch
 
 from reseen.data.settings import DataSettings
@@ -11,6 +13,7 @@ from reseen.plan.estimate import Stage
 from reseen.plan.measured import Measured
 from reseen.plan.sample import repeated
 
+_BATCHES, _PATIENCE_SECONDS = 4, 4.0
 SAMPLE = 512
 """Crops that are decoded and looked at."""
 
@@ -39,11 +42,16 @@ def decoding_stage(measured: Measured, settings: DataSettings, crops: Crops, ima
 def looking(
     name: str, encoder: Encoder, crops: Crops, device: torch.device, mirrored: bool = False
 ) -> Measured:
-    """Time the encoder over a whole batch, after one that is not timed."""
+    """Time the encoder over a batch after one that is not timed, or over several where they are done soon.
+
+    Batches that follow each other are read while the one before is looked at, so that one alone takes longer.
+    """
     measured = Measured(name)
+    began = time.perf_counter()
     extract(encoder, repeated(crops, BATCH), device, mirrored=mirrored)
-    with measured.at(BATCH):
-        extract(encoder, repeated(crops, BATCH), device, mirrored=mirrored)
+    count = BATCH if time.perf_counter() - began > _PATIENCE_SECONDS else _BATCHES * BATCH
+    with measured.at(count):
+        extract(encoder, repeated(crops, count), device, mirrored=mirrored)
     return measured
 
 
