@@ -130,7 +130,7 @@ def _shared(options: Options) -> dict[str, Any]:
                 against="the same distances made dense, and fastcluster.linkage, average",
                 against_seconds=theirs,
                 limit="the distances themselves",
-                note=f"{labels.cluster_count:,} clusters; adds {added / 1e9:.2f} GB, the other {theirs_added / 1e9:.2f}",
+                note=f"{labels.cluster_count:,} clusters; adds {added / 1e9:.2f} GB, theirs {theirs_added / 1e9:.2f}",
             )
         ],
         "memory": {"added_bytes": added, "against_added_bytes": theirs_added},
