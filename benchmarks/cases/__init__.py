@@ -7,7 +7,7 @@ from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.export import EXPORT
 from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
-from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_TREE
+from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_SHARED, HIERARCHY_TREE
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
@@ -24,6 +24,7 @@ CASES: tuple[Case, ...] = (
     CLUSTERING_MSMT17,
     HIERARCHY_MARKET,
     HIERARCHY_MSMT17,
+    HIERARCHY_SHARED,
     HIERARCHY_TREE,
     HIERARCHY_APPROXIMATE,
     HIERARCHY_MILLION,

@@ -28,6 +28,11 @@ def test_without_masks_and_head_views_agree_and_the_loss_is_that_of_one_view(beg
     assert float(step.terms["clusters"].detach()) == pytest.approx(float(single), rel=1e-4)
 
 
+def test_a_head_that_starts_as_the_identity_predicts_the_views_themselves(begin):
+    _, _, step = a_step(begin, mask={"share": 0.0}, predictor_start="identity", temporal_weight=0.0)
+    assert float(step.terms["visual"].detach()) == pytest.approx(0, abs=1e-5)
+
+
 def test_both_views_carry_the_label_of_their_crop_and_the_terms_are_the_means_of_both(begin):
     training, batch, step = a_step(begin)
     method, encoder = training.method, training.encoder

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from reseen.models import Encoder, ModelSettings
-from reseen.models.ema import MomentumTeacher, TeacherSettings, predictor
+from reseen.models.ema import Added, MomentumTeacher, TeacherSettings, predictor
 
 
 @pytest.fixture
@@ -85,3 +85,10 @@ def test_a_state_goes_on_to_the_same_bits(student):
 
 def test_the_predictor_keeps_the_dimension():
     assert predictor(12, 5)(torch.randn(4, 12)).shape == (4, 12)
+
+
+def test_a_head_that_is_added_starts_as_the_identity_and_learns():
+    head, vectors = Added(predictor(12, 5)), torch.randn(4, 12)
+    assert torch.equal(head(vectors), vectors)
+    head(vectors).square().sum().backward()
+    assert head.head[-1].weight.grad.abs().sum() > 0

@@ -27,7 +27,7 @@ from reseen.methods.base import Round, Step, Surroundings
 from reseen.methods.contrasting import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
-from reseen.models.ema import MomentumTeacher, predictor, unwrapped
+from reseen.models.ema import Added, MomentumTeacher, predictor, unwrapped
 from reseen.models.frozen_stages import can_share, maps_from, remember_frozen
 from reseen.models.masking import check_map, draw_masks
 from reseen.models.norm import fix_norm_groups
@@ -54,7 +54,10 @@ class MaskPre(CentroidContrast):
         self._shares_stages = can_share(self._teacher.encoder)
         dimension = encoder.channels
         hidden = settings.predictor_hidden
-        self._predictor = (predictor(dimension, hidden) if hidden else nn.Identity()).to(device)
+        head = predictor(dimension, hidden) if hidden else nn.Identity()
+        if isinstance(head, nn.Sequential) and settings.predictor_start == "identity":
+            head = Added(head)
+        self._predictor = head.to(device)
         fix_norm_groups(self._predictor, encoder.norm_group)
         self._region = (
             nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None

@@ -68,6 +68,10 @@ class MaskPreSettings(ContrastSettings):
     predictor_hidden: Annotated[int, Field(ge=0)] = 512
     """Width of the prediction head; 0 for none, to compare."""
 
+    predictor_start: Literal["random", "identity"] = "random"
+    """`identity` adds what the head makes to its input, and starts at adding nothing; a random head sends the first
+    hundreds of steps towards random directions."""
+
     stop_gradient: bool = True
     """Whether targets of the visual consistency hold still; false, to compare, lets features collapse."""
 

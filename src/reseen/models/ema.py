@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -70,6 +71,20 @@ def unwrapped(encoder: nn.Module) -> Encoder:
     """The encoder inside the wrapper that Fabric puts around it."""
     plain: Any = getattr(encoder, "module", encoder)
     return plain
+
+
+class Added(nn.Module):
+    """A head whose output is added to its input; its last layer starts at zero, so that it starts as the identity."""
+
+    def __init__(self, head: nn.Sequential) -> None:
+        super().__init__()
+        self.head = head
+        for values in head[-1].parameters():
+            nn.init.zeros_(values)
+
+    def forward(self, vectors: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Vectors and what the head makes of them."""
+        return vectors + self.head(vectors)
 
 
 def predictor(dimension: int, hidden: int) -> nn.Sequential:

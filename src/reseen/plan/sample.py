@@ -13,6 +13,8 @@ from reseen.geometry import unit
 from reseen.records import Features
 
 _SEED = 0
+_DIRECTIONS, _APART, _GRAIN = 24, 0.8, 0.3
+"""In how many directions made-up people differ, how far crops of one lie apart in them, and in all others."""
 _CAMERAS = 6
 _SIZE = (128, 64)
 """Height and width of made-up crops, in pixels."""
@@ -45,13 +47,19 @@ def repeated(crops: Crops, count: int) -> Crops:
 
 
 def mixture(count: int, dimension: int, raw: bool = False) -> Features:
-    """Vectors in groups of 20 on average that lie near each other; some groups are much larger, as with people."""
+    """Vectors in groups of 20 on average, some much larger, which overlap as those of people do.
+
+    What clustering by shared neighbors takes grows with the pairs that share any. Of 2,967 crops of Market-1501 a crop
+    shares one with 1,650 others before training and with 551 after it; here with 940.
+    """
     generator = torch.Generator().manual_seed(_SEED)
     people = max(count // 20, 2)
-    centers = torch.randn(people, dimension, generator=generator)
     often = torch.empty(people).exponential_(generator=generator)
     who = torch.multinomial(often, count, replacement=True, generator=generator)
-    vectors = centers[who] + 0.5 * torch.randn(count, dimension, generator=generator)
+    places = torch.randn(people, _DIRECTIONS, generator=generator)[who]
+    places += _APART * torch.randn(count, _DIRECTIONS, generator=generator)
+    vectors = places @ (torch.randn(_DIRECTIONS, dimension, generator=generator) / _DIRECTIONS**0.5)
+    vectors += _GRAIN * torch.randn(count, dimension, generator=generator)
     return Features(unit(vectors), raw=raw)
 
 

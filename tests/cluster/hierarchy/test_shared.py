@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tests.cluster.hierarchy.test_engines import REGULARIZERS, WEIGHT, mixture, partition_of
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.shared import SharedPairs
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import Features
@@ -41,9 +42,25 @@ def test_costs_are_those_of_the_distances_of_all_pairs(linkage):
         for a, b in itertools.combinations(GROUPS, 2)
     }
     pairs = SharedPairs(rows, partition_of(GROUPS, 20), shared(linkage=linkage, regularizer="none"))
-    found = {(int(a), int(b)): cost for a, b, cost in zip(*pairs.cheapest(1), strict=True)}
+    found = {(int(a), int(b)): cost for a, b, cost in zip(*pairs.cheapest(1000), strict=True)}
     assert found
     assert found == pytest.approx({pair: cost for pair, cost in expected.items() if cost < 1}, abs=1e-6)
+
+
+@given(wanted=st.integers(1, 80), seed=st.integers(0, 99), copies=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_cheapest_are_the_first_of_all(wanted, seed, copies):
+    rows = unit_rows(40, people=3, dimension=4, seed=seed)
+    if copies:  # equal costs
+        rows[20:] = rows[:20]
+    pairs = SharedPairs(rows, np.arange(40), shared(linkage="average", regularizer="none"))
+    everything, some = pairs.cheapest(40 * 40), pairs.cheapest(wanted)
+    assert len(some[0]) >= min(wanted, len(everything[0]))
+    for all_of_it, part in zip(everything, some, strict=True):
+        assert np.array_equal(all_of_it[: len(part)], part)
+    assert len(everything[0]) == len(part) or np.round(everything[2][len(part)], DECIMALS) > np.round(
+        part[-1], DECIMALS
+    )
 
 
 @pytest.mark.parametrize("merge", ["chain", "absorb", "match"])

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.cost import MergeCost
+from reseen.cluster.hierarchy.folding import fold_pairs
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
@@ -38,7 +39,7 @@ class SharedPairs:
     def __init__(
         self, rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
     ) -> None:
-        self._fold = np.maximum if settings.linkage == "single" else np.add
+        self._largest = settings.linkage == "single"
         self._mean = settings.linkage == "average"
         self._partition = Partition(rows)
         self._regularizer = MergeCost(
@@ -47,8 +48,7 @@ class SharedPairs:
         similarity = shared_similarity(rows, settings.jaccard).tocoo()
         once = similarity.row < similarity.col
         self._first, self._second = (
-            similarity.row[once].astype(np.int64),
-            similarity.col[once].astype(np.int64),
+            names[once].astype(np.int32) for names in (similarity.row, similarity.col)
         )
         self._similarity: Float64[np.ndarray, " p"] = similarity.data[once]
         self.merge(start)
@@ -59,30 +59,32 @@ class SharedPairs:
         return len(self._partition.alive)
 
     def cheapest(self, wanted: int) -> Pairs:
-        """All pairs that share a neighbor by cost, equals by name; `wanted` is not needed here."""
-        del wanted
-        counts = self._partition.counts
-        similarity = self._similarity
-        if self._mean:
-            similarity = similarity / (counts[self._first] * counts[self._second])
-        cost = 1 - similarity + self._penalties()
-        order = np.lexsort((self._second, self._first, np.round(cost, DECIMALS)))
-        return self._first[order], self._second[order], cost[order]
+        """At least the `wanted` cheapest pairs that share a neighbor, equals by name; all where there are fewer."""
+        cost = self._cost = self._costs() if self._cost is None else self._cost
+        first, second = self._first, self._second
+        limit = np.partition(cost, wanted)[wanted] if wanted < len(cost) else np.inf
+        if np.isfinite(limit):
+            near = np.flatnonzero(cost <= limit + 10.0**-DECIMALS)  # with all that round to the same
+            near = near[np.round(cost[near], DECIMALS) <= np.round(limit, DECIMALS)]
+            first, second, cost = first[near], second[near], cost[near]
+        order = np.lexsort((second, first, np.round(cost, DECIMALS)))
+        return first[order].astype(np.int64), second[order].astype(np.int64), cost[order]
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
         """Join clusters: see `Partition.merge`."""
         self._partition.merge(target)
-        one, other = target[self._first], target[self._second]
-        first, second = np.minimum(one, other), np.maximum(one, other)
-        apart = first < second
-        first, second, similarity = first[apart], second[apart], self._similarity[apart]
-        order = np.lexsort((second, first))
-        first, second = first[order], second[order]
-        fresh = np.ones(len(order), bool)
-        fresh[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-        starts = np.flatnonzero(fresh)
-        self._first, self._second = first[starts], second[starts]
-        self._similarity = self._fold.reduceat(similarity[order], starts) if len(starts) else similarity[:0]
+        self._first, self._second, self._similarity = fold_pairs(
+            self._first, self._second, self._similarity, target, self._largest
+        )
+        self._cost: Float64[np.ndarray, " p"] | None = None
+
+    def _costs(self) -> Float64[np.ndarray, " p"]:
+        """What merging each pair costs."""
+        similarity = self._similarity
+        if self._mean:
+            counts = self._partition.counts
+            similarity = similarity / (counts[self._first] * counts[self._second])
+        return 1 - similarity + self._penalties()
 
     def _penalties(self) -> Float64[np.ndarray, " p"]:
         """The weighted regularizer of each pair."""
