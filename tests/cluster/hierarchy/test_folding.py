@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.cluster.hierarchy.folding import fold_pairs
@@ -21,6 +21,7 @@ NAMES = 12
     target=st.lists(st.integers(0, NAMES - 1), min_size=NAMES, max_size=NAMES),
     largest=st.booleans(),
 )
+@settings(deadline=None)  # the loops are compiled in the first
 def test_pairs_are_folded(pairs, target, largest):
     expected = {}
     for (one, other), value in pairs.items():
