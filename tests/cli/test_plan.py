@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 
 def test_a_table_says_time_memory_and_disk(reseen_says, tiny_flags, tmp_path):
     file = tmp_path / "plan.json"
@@ -41,5 +43,7 @@ def test_a_file_of_vectors_says_how_many_there_are(reseen_says, fault, trained, 
     assert code == 0
     assert "cluster 72 crops" in out
     assert "pages" in out
+    np.save(tmp_path / "rows.npy", np.eye(4, dtype=np.float32))
+    assert "leave out --data" in fault("plan", "cluster", tmp_path / "rows.npy", "--data", crowd)
     (tmp_path / "other.parquet").write_bytes(b"no such thing")
     assert "neither .npy nor Parquet" in fault("plan", "cluster", tmp_path / "other.parquet")

@@ -71,6 +71,8 @@ def plan(
         raise SettingsError(f"images: wanted 1 or more, got {count}")
     if memory is not None and (vectors is None or table is not None):
         raise SettingsError("--memory is for clustering vectors alone; leave it out")
+    if vectors is not None and table is not None and not vectors.parts:
+        raise SettingsError(f"{source}: a .npy file does not say which crops its rows are; leave out --data")
     a_run = place.is_dir() and vectors is None
     if work == "train" and a_run:
         raise SettingsError(f"{source}: is a run; a training is planned from a recipe")
