@@ -10,7 +10,8 @@ from reseen.plan.measured import Measured
 
 def made(seconds, memory):
     measured = Measured("stage")
-    measured.sizes, measured.seconds, measured.memory = [1000, 2000], seconds, memory
+    for images, took, peak in zip([1000, 2000], seconds, memory, strict=True):
+        measured.add(images, took, peak)
     return measured
 
 
@@ -21,6 +22,21 @@ def test_time_grows_as_it_did_and_is_multiplied():
 def test_memory_grows_at_least_by_the_rows():
     assert made([1.0, 2.0], [1e6, 1e6]).stage(3000, row_bytes=1000).memory == pytest.approx(2e6)
     assert made([1.0, 2.0], [1e6, 2e6]).stage(4000, row_bytes=10).memory == pytest.approx(4e6)
+
+
+def test_only_what_a_stage_adds_grows():
+    measured = Measured("stage")
+    measured.add(1000, 1.0, 5_001_000, 5_000_000)
+    measured.add(2000, 2.0, 5_102_000, 5_100_000)
+    assert measured.stage(10_000).memory == pytest.approx(5_110_000)
+
+
+def test_memory_that_is_known_to_grow_with_the_square():
+    measured = Measured("stage")
+    for images in (1000, 2000, 4000):
+        measured.add(images, 1.0, 5_000_000, 5_000_000)
+        measured.squared.append(8.0 * images**2)
+    assert measured.stage(100_000).memory == pytest.approx(5e6 + 8e10)
 
 
 def test_a_block_is_timed():

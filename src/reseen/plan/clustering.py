@@ -24,6 +24,7 @@ from reseen.plan.growth import sizes_up_to
 from reseen.plan.measured import Measured
 from reseen.plan.model import planned_model
 from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
+from reseen.plan.rounds import shared_bytes
 from reseen.plan.sample import mixture, repeated, sample_table
 from reseen.plan.starting import starting_stage
 from reseen.records import Features
@@ -97,6 +98,8 @@ def plan_clustering(
             with RunView(0, quiet=True) as silent:
                 with clustered.at(count):
                     outcome = cluster_material(material, settings, 1, silent)
+                if settings.metric == "jaccard":
+                    clustered.squared.append(shared_bytes(count, dimension, settings))
                 with pages.at(count):
                     file.write_text(as_csv(outcome))
                     page, _ = write_pages(file, outcome, [], silent)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from reseen.engine.memory import MemoryWatch
+from reseen.engine.memory import MemoryWatch, own_bytes
 from reseen.plan.estimate import Stage
 from reseen.plan.growth import fit_growth
 
@@ -24,21 +24,27 @@ class Measured:
     sizes: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    held: list[float] = field(default_factory=list)
+    """Of the memory, what the process held before the stage."""
+    squared: list[float] = field(default_factory=list)
+    """Memory of the stage that is known to grow with up to the square, where there is such."""
 
     @contextmanager
     def at(self, images: int, times: int = 1) -> Iterator[None]:
         """Time a block, which does the stage at so many crops `times` times over."""
+        held = own_bytes()
         with MemoryWatch() as watch:
             yield
             watch.finish(self.name)
         found = watch.stages[self.name]
-        self.add(images, found.seconds / times, found.peak_bytes)
+        self.add(images, found.seconds / times, found.peak_bytes, held)
 
-    def add(self, images: int, seconds: float, peak_bytes: int | None) -> None:
-        """Note what the stage took at so many crops."""
+    def add(self, images: int, seconds: float, peak_bytes: int | None, held: int | None = None) -> None:
+        """Note what the stage took at so many crops, and what of the memory was there before."""
         self.sizes.append(images)
         self.seconds.append(max(seconds, _LEAST_SECONDS))
         self.memory.append(float(peak_bytes or _UNKNOWN))
+        self.held.append(float(held or 0.0))
 
     def stage(
         self,
@@ -59,6 +65,10 @@ class Measured:
         """
         seconds = fit_growth(self.sizes, self.seconds, self.power).at(images)
         largest = max(self.sizes)
-        grown = fit_growth(self.sizes, self.memory).at(images)
+        held = max(self.held, default=0.0)
+        added = [max(peak - before, _UNKNOWN) for peak, before in zip(self.memory, self.held, strict=True)]
+        grown = held + fit_growth(self.sizes, added).at(images)
+        if self.squared:
+            grown = max(grown, held + fit_growth(self.sizes, self.squared, 2).at(images))
         least = max(self.memory) + row_bytes * (images - largest)
         return Stage(self.name, times * seconds, min(max(grown, least), most_memory), disk)

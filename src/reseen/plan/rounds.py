@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reseen.audit import MOST_SILHOUETTES, measure
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
 from reseen.engine.allocation import kept_memory
@@ -91,13 +91,32 @@ def rehearse_rounds(
                     train_round(training, plan, 1, silent)
         with costs.clustering.at(count):
             plan = method.begin_round(found, 1)
+        if (hierarchy := _by_shared_neighbors(training.recipe)) is not None:
+            costs.clustering.squared.append(shared_bytes(count, encoder.dimension, hierarchy))
         with costs.auditing.at(count):
             measure(Features(unit(found.vectors)), plan.clustering.labels, training.crops.cameras, None)
         progress(1)
     return costs
 
 
+def shared_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
+    """Memory of the pairs that linkage over shared neighbors holds, of features before training."""
+    features = mixture(count, dimension, untrained=True)
+    return float(PAIR_BYTES * count_shared_pairs(features, settings.jaccard))
+
+
+def _by_shared_neighbors(recipe: Recipe) -> HierarchySettings | None:
+    hierarchy = _hierarchy(recipe)
+    return hierarchy if hierarchy is not None and hierarchy.metric == "jaccard" else None
+
+
 def _approximate(recipe: Recipe, images: int) -> bool:
+    hierarchy = _hierarchy(recipe)
+    return hierarchy is not None and hierarchy.approximates(images)
+
+
+def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
+    """The hierarchical clustering of a recipe, where it is used."""
     hierarchy = getattr(recipe.method, "hierarchy", None)
     used = getattr(recipe.method, "clustering", "hierarchy") == "hierarchy"
-    return used and isinstance(hierarchy, HierarchySettings) and hierarchy.approximates(images)
+    return hierarchy if used and isinstance(hierarchy, HierarchySettings) else None

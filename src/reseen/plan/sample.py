@@ -15,6 +15,8 @@ from reseen.records import Features
 _SEED = 0
 _DIRECTIONS, _APART, _GRAIN = 24, 0.8, 0.3
 """In how many directions made-up people differ, how far crops of one lie apart in them, and in all others."""
+_APART_UNTRAINED = 1.1
+"""How far crops of a person lie apart before training."""
 _CAMERAS = 6
 _SIZE = (128, 64)
 """Height and width of made-up crops, in pixels."""
@@ -46,18 +48,21 @@ def repeated(crops: Crops, count: int) -> Crops:
     return crops.select(np.arange(count) % len(crops))
 
 
-def mixture(count: int, dimension: int, raw: bool = False) -> Features:
+def mixture(count: int, dimension: int, raw: bool = False, *, untrained: bool = False) -> Features:
     """Vectors in groups of 20 on average, some much larger, which overlap as those of people do.
 
     What clustering by shared neighbors takes grows with the pairs that share any. Of 2,967 crops of Market-1501 a crop
-    shares one with 1,650 others before training and with 551 after it; here with 940.
+    shares one with 1,650 others before training and with 551 after it; here with 670, and with 1,680 of `untrained`
+    features.
     """
     generator = torch.Generator().manual_seed(_SEED)
     people = max(count // 20, 2)
     often = torch.empty(people).exponential_(generator=generator)
     who = torch.multinomial(often, count, replacement=True, generator=generator)
     places = torch.randn(people, _DIRECTIONS, generator=generator)[who]
-    places += _APART * torch.randn(count, _DIRECTIONS, generator=generator)
+    places += (_APART_UNTRAINED if untrained else _APART) * torch.randn(
+        count, _DIRECTIONS, generator=generator
+    )
     vectors = places @ (torch.randn(_DIRECTIONS, dimension, generator=generator) / _DIRECTIONS**0.5)
     vectors += _GRAIN * torch.randn(count, dimension, generator=generator)
     return Features(unit(vectors), raw=raw)

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.room import require_room
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.shared import shared_similarity
+from reseen.cluster.hierarchy.shared import shared_distances
 
 
 class DensePairs:
@@ -35,7 +35,9 @@ class DensePairs:
         needs = settings.needs_all_pairs or settings.linkage == "single"
         self._plain = np.sqrt(self._squared) if needs else None
         if settings.metric == "jaccard":
-            self._plain = 1 - shared_similarity(vectors, settings.jaccard).toarray()
+            near = shared_distances(vectors, settings.jaccard).tocoo()
+            self._plain = np.ones((len(rows), len(rows)))
+            self._plain[near.row, near.col] = 1 - (1 - near.data.astype(np.float64))  # rounds as sums do
         self.merge(start)
 
     def cheapest(self, wanted: int) -> Pairs:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
+from scipy.sparse import csr_array
 
 from reseen.neighbors.kernels import compiled
 
@@ -17,7 +18,8 @@ def fold_pairs(
 ) -> Folded:
     """Name every pair anew, drop those within one name, and sum the values of equals, or take the largest.
 
-    The smaller name of a pair comes first; equals are added in the order in which they stood.
+    The smaller name of a pair comes first; equals are added in the order in which they stood. Stands in memory beside
+    the pairs: 16 bytes for each that is left or folded away, and as many again where less than half are left.
     """
     begins = np.zeros(len(target) + 1, np.int64)
     _count(first, second, target, begins)
@@ -26,7 +28,46 @@ def fold_pairs(
     _deal(first, second, values, target, begins[:-1].copy(), others, sorted_values)
     names = np.empty(begins[-1], np.int32)
     kept = _fold(begins, others, sorted_values, np.full(len(target), -1, np.int64), largest, names)
-    return names[:kept].copy(), others[:kept].copy(), sorted_values[:kept].copy()
+    found = names[:kept], others[:kept], sorted_values[:kept]
+    return found if 2 * kept > len(names) else (found[0].copy(), found[1].copy(), found[2].copy())
+
+
+def similar_pairs(distances: csr_array) -> Folded:
+    """Each pair of a symmetric matrix of distances once, the smaller row first, with 1 less the distance."""
+    start, columns, values = distances.indptr.astype(np.int64), distances.indices, distances.data
+    count = _above_diagonal(start, columns)
+    first, second, similarity = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count)
+    _pick(start, columns, values, first, second, similarity)
+    return first, second, similarity
+
+
+@compiled()
+def _above_diagonal(start: np.ndarray, columns: np.ndarray) -> int:
+    """Entries to the right of the diagonal."""
+    count = 0
+    for row in range(len(start) - 1):
+        for place in range(start[row], start[row + 1]):
+            count += columns[place] > row
+    return count
+
+
+@compiled()
+def _pick(
+    start: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    similarity: np.ndarray,
+) -> None:
+    """Write those entries, row by row."""
+    kept = 0
+    for row in range(len(start) - 1):
+        for place in range(start[row], start[row + 1]):
+            if columns[place] > row:
+                first[kept], second[kept] = row, columns[place]
+                similarity[kept] = 1 - np.float64(values[place])
+                kept += 1
 
 
 @compiled()

@@ -7,14 +7,17 @@ Clusters that share no neighbor stand at distance 1 and never merge, so merging 
 Reference: the distance of Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", CVPR 2017.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int32, Int64
 from scipy.sparse import csr_array
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.cost import MergeCost
-from reseen.cluster.hierarchy.folding import fold_pairs
+from reseen.cluster.hierarchy.folding import fold_pairs, similar_pairs
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
@@ -23,14 +26,25 @@ from reseen.records import Features
 _FARTHEST = 1 - 1e-6
 """A distance above this is 1: nothing is shared."""
 
+PAIR_BYTES = 32
+"""Memory that merging takes at most for each pair of rows that share a neighbor."""
 
-def shared_similarity(rows: Float32[np.ndarray, "n d"], settings: JaccardSettings) -> csr_array:
-    """One less the Jaccard distance of every pair of unit rows that share a neighbor, (n, n), symmetric."""
+_AT_ONCE = 1 << 20
+"""Pairs whose costs are counted at once."""
+
+Names = Int32[np.ndarray, " p"]
+
+
+def shared_distances(rows: Float32[np.ndarray, "n d"], settings: JaccardSettings) -> csr_array:
+    """The Jaccard distance of every pair of unit rows that share a neighbor, (n, n), symmetric."""
     features = Features(torch.from_numpy(rows))
-    distances = jaccard_distance(features, nearest(features, settings.columns), settings, _FARTHEST)
-    return csr_array(
-        (1 - distances.data.astype(np.float64), distances.indices, distances.indptr), distances.shape
-    )
+    return jaccard_distance(features, nearest(features, settings.columns), settings, _FARTHEST)
+
+
+def count_shared_pairs(features: Features, settings: JaccardSettings) -> int:
+    """How many pairs of rows share a neighbor."""
+    distances = shared_distances(features.numpy, settings)
+    return (distances.nnz - len(features)) // 2
 
 
 class SharedPairs:
@@ -45,12 +59,7 @@ class SharedPairs:
         self._regularizer = MergeCost(
             settings.model_copy(update={"linkage": "none", "metric": "sqeuclidean"})
         )
-        similarity = shared_similarity(rows, settings.jaccard).tocoo()
-        once = similarity.row < similarity.col
-        self._first, self._second = (
-            names[once].astype(np.int32) for names in (similarity.row, similarity.col)
-        )
-        self._similarity: Float64[np.ndarray, " p"] = similarity.data[once]
+        self._first, self._second, self._similarity = similar_pairs(shared_distances(rows, settings.jaccard))
         self.merge(start)
 
     @property
@@ -73,24 +82,29 @@ class SharedPairs:
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
         """Join clusters: see `Partition.merge`."""
         self._partition.merge(target)
-        self._first, self._second, self._similarity = fold_pairs(
-            self._first, self._second, self._similarity, target, self._largest
-        )
+        if not np.array_equal(target, np.arange(len(target))):
+            self._first, self._second, self._similarity = fold_pairs(
+                self._first, self._second, self._similarity, target, self._largest
+            )
         self._cost: Float64[np.ndarray, " p"] | None = None
 
     def _costs(self) -> Float64[np.ndarray, " p"]:
         """What merging each pair costs."""
-        similarity = self._similarity
-        if self._mean:
-            counts = self._partition.counts
-            similarity = similarity / (counts[self._first] * counts[self._second])
-        return 1 - similarity + self._penalties()
+        cost, penalties = np.empty(len(self._similarity)), self._penalties()
+        for begin in range(0, len(cost), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            first, second, similarity = self._first[part], self._second[part], self._similarity[part]
+            if self._mean:
+                counts = self._partition.counts
+                similarity = similarity / (counts[first] * counts[second])
+            cost[part] = 1 - similarity + penalties(first, second)
+        return cost
 
-    def _penalties(self) -> Float64[np.ndarray, " p"]:
-        """The weighted regularizer of each pair."""
+    def _penalties(self) -> Callable[[Names, Names], Float64[np.ndarray, " p"]]:
+        """The weighted regularizer of pairs."""
         if self._regularizer.joint:
-            return self._regularizer.of_pairs(self._partition, self._first, self._second)
+            return partial(self._regularizer.of_pairs, self._partition)
         alive = self._partition.alive
         own = np.zeros(len(self._partition.counts))
         own[alive] = self._regularizer.penalties(self._partition, alive)
-        return own[self._first] + own[self._second]
+        return lambda first, second: own[first] + own[second]
