@@ -2,9 +2,9 @@
 
 python benchmarks/plan.py --work train --work embed --work cluster --work index --work vectors
 
-Crops are made up, the encoder is untrained; `vectors` are 256 numbers each, clustered without crops; every plan and
-every work is a process of its own. Writes
-benchmarks/results/plan.json; a size that is there is not done again. `--table` prints what is there.
+The encoder is untrained. Crops are drawn people where they are clustered (24 of each), which share neighbors as people
+do, and noise elsewhere; `vectors` are 256 numbers each, clustered without crops. Every plan and every work is a process
+of its own. Writes benchmarks/results/plan.json; a size that is there is not done again. `--table` prints what is there.
 """
 
 import argparse
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.accuracy import commit
 
+from reseen.data.toy import draw_crowd
 from reseen.engine.environment import hardware, versions
 from reseen.engine.memory import own_bytes
 from reseen.files import write_text
@@ -42,6 +43,7 @@ RECIPE = [
     "--method.hierarchy.metric", "jaccard", "--method.smallest-cluster", "1",
 ]  # fmt: skip
 DIMENSION = 256
+CAMERAS, IMAGES_PER_CAMERA = 6, 4
 OTHERS = 300
 """Crops that the run is made from which embeds, indexes and clusters."""
 CLUSTERING = ["--hierarchy.stop", "steps"]
@@ -95,7 +97,10 @@ def compare_crops(work: str, images: int) -> dict:
     with tempfile.TemporaryDirectory(prefix="reseen-bench-") as place:
         folder = Path(place)
         (folder / "crops").mkdir()
-        sample_table(folder / "crops", None, images)
+        if work in ("train", "cluster"):
+            draw_people(folder / "crops", images)
+        else:
+            sample_table(folder / "crops", None, images)
         data = ["--data", str(folder / "crops")]
         cache = ["--data.cache-dir", str(folder / "cache")]
         run = str(folder / "run")
@@ -130,6 +135,19 @@ def compare_crops(work: str, images: int) -> dict:
         }[work]
         seconds, memory = reseen(*done, "--quiet")
         return row(work, images, planned_in, planned, seconds, memory, on_disk(folder) - before, place, done)
+
+
+def draw_people(folder: Path, images: int) -> None:
+    """A crowd whose training set has so many crops, and hardly anything else."""
+    people = images // (CAMERAS * IMAGES_PER_CAMERA)
+    draw_crowd(
+        folder,
+        people + 2,
+        CAMERAS,
+        images_per_camera=IMAGES_PER_CAMERA,
+        share_train=people / (people + 2),
+        progress=False,
+    )
 
 
 def row(
