@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reseen.engine import allocation
-from reseen.engine.allocation import kept_memory
+from reseen.engine.allocation import kept_memory, return_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
 
@@ -59,3 +59,11 @@ def test_whoever_set_the_allocator_has_chosen():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.strip() == "None"
+
+
+def test_freed_memory_below_what_is_in_use_is_returned():
+    parts = [bytearray(100_000) for _ in range(2000)]
+    del parts[:-1]  # the last keeps the end of the heap where it is
+    before = resident()
+    return_memory()
+    assert resident() < before - 100_000_000

@@ -52,6 +52,13 @@ def kept_memory() -> Iterator[None]:
             libc.malloc_trim(0)
 
 
+def return_memory() -> None:
+    """Give freed memory back to the system, so that what is taken next is seen as taken; needs glibc, too."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
 @cache
 def _glibc() -> ctypes.CDLL | None:
     if platform.libc_ver()[0] != "glibc":

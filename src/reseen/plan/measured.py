@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from reseen.engine.allocation import return_memory
 from reseen.engine.memory import MemoryWatch, own_bytes
 from reseen.plan.estimate import Stage
 from reseen.plan.growth import fit_growth
@@ -32,6 +33,7 @@ class Measured:
     @contextmanager
     def at(self, images: int, times: int = 1) -> Iterator[None]:
         """Time a block, which does the stage at so many crops `times` times over."""
+        return_memory()
         held = own_bytes()
         with MemoryWatch() as watch:
             yield
