@@ -31,6 +31,16 @@ def test_only_what_a_stage_adds_grows():
     assert measured.stage(10_000).memory == pytest.approx(5_110_000)
 
 
+def test_the_first_time_takes_longer_once():
+    measured = Measured("stage")
+    measured.add(1000, 5.0, 9)
+    measured.add(1000, 1.0, 7)
+    measured.add(2000, 2.0, 8)
+    assert measured.sizes == [1000, 2000]
+    assert measured.memory == [7.0, 8.0]
+    assert measured.stage(10_000, 3).seconds == pytest.approx(34)
+
+
 def test_memory_that_is_known_to_grow_with_the_square():
     measured = Measured("stage")
     for images in (1000, 2000, 4000):

@@ -70,7 +70,7 @@ def plan_clustering(
     sizes = sizes_up_to(images, _MOST_APPROXIMATE if approximate else _MOST)
     read, clustered, pages = Measured("reading vectors"), Measured("clustering", power=2), Measured("pages")
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 3 + len(sizes))
+        progress = view.phase("rehearsing", 4 + len(sizes))
         folder = Path(place)
         table = sample_table(folder, data, min(SAMPLE, images))
         stages = [starting_stage("reseen.engine.cluster", "timm")]
@@ -88,7 +88,7 @@ def plan_clustering(
                 looking_stage(looked, dimension, images),
             ]
         progress(2)
-        for count in sizes:
+        for count in (sizes[0], *sizes):  # the first time, everything is loaded
             file, features = folder / "clusters.csv", mixture(count, dimension)
             if isinstance(source, int):
                 written = _write(folder / "vectors.parquet", features)
@@ -98,7 +98,7 @@ def plan_clustering(
             with RunView(0, quiet=True) as silent:
                 with clustered.at(count):
                     outcome = cluster_material(material, settings, 1, silent)
-                if settings.metric == "jaccard":
+                if settings.metric == "jaccard" and len(clustered.squared) < len(clustered.sizes):
                     clustered.squared.append(shared_bytes(count, dimension, settings))
                 with pages.at(count):
                     file.write_text(as_csv(outcome))

@@ -29,6 +29,8 @@ class Measured:
     """Of the memory, what the process held before the stage."""
     squared: list[float] = field(default_factory=list)
     """Memory of the stage that is known to grow with up to the square, where there is such."""
+    warming: float = 0.0
+    """Seconds that the first time took longer than the second, where one size was measured twice in a row."""
 
     @contextmanager
     def at(self, images: int, times: int = 1) -> Iterator[None]:
@@ -42,7 +44,14 @@ class Measured:
         self.add(images, found.seconds / times, found.peak_bytes, held)
 
     def add(self, images: int, seconds: float, peak_bytes: int | None, held: int | None = None) -> None:
-        """Note what the stage took at so many crops, and what of the memory was there before."""
+        """Note what the stage took at so many crops, and what of the memory was there before.
+
+        The same size again replaces the last one, which had to load and compile.
+        """
+        if self.sizes and self.sizes[-1] == images:
+            self.warming = max(0.0, self.seconds.pop() - seconds)
+            for noted in (self.sizes, self.memory, self.held):
+                noted.pop()
         self.sizes.append(images)
         self.seconds.append(max(seconds, _LEAST_SECONDS))
         self.memory.append(float(peak_bytes or _UNKNOWN))
@@ -73,4 +82,4 @@ class Measured:
         if self.squared:
             grown = max(grown, held + fit_growth(self.sizes, self.squared, 2).at(images))
         least = max(self.memory) + row_bytes * (images - largest)
-        return Stage(self.name, times * seconds, min(max(grown, least), most_memory), disk)
+        return Stage(self.name, self.warming + times * seconds, min(max(grown, least), most_memory), disk)
