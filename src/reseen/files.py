@@ -145,6 +145,12 @@ def is_alive(process: int) -> bool:
     return True
 
 
+def is_temporary_of(path: Path, file: Path) -> bool:
+    """Whether a file is what a process writes, or left when it was killed, before it becomes `path`."""
+    name = file.name
+    return file.parent == path.parent and name.startswith(f".{path.name}.") and name.endswith(".part")
+
+
 def _sweep(path: Path) -> None:
     for left in path.parent.glob(f".{glob_escape(path.name)}.{glob_escape(host_name())}-*.part"):
         process = left.name.removesuffix(".part").rpartition("-")[2]

@@ -74,10 +74,15 @@ def test_a_folder_of_other_things_is_no_gallery(tmp_path, model):
 def test_a_gallery_that_was_begun_and_never_made_is_made(quick_folder, model):
     place = quick_folder / "gallery"
     (place / "data" / "segments").mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        ended.wait()
+    killed_at_the_card = place / f".gallery.json.{files.host_name()}-{ended.pid}.part"
+    killed_at_the_card.write_text("{")
     with pytest.raises(GalleryError, match="begun here and never made"):
         EdgeStore(place, model)
     with EdgeStore(place, model, create=True) as store:
         assert store.describe().count == 0
+    assert not killed_at_the_card.exists()
 
 
 @pytest.mark.parametrize(

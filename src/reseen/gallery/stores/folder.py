@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from reseen.errors import GalleryError, StorageError
-from reseen.files import hold, make_folder, write_text
+from reseen.files import hold, is_temporary_of, make_folder, write_text
 from reseen.gallery.identity import ModelIdentity
 
 _CARD = "gallery.json"
@@ -103,7 +103,8 @@ class GalleryFolder:
             return
         if not self.path.is_dir():
             raise GalleryError(f"{self.path}: this is a file, and a gallery is a folder; give another place")
-        names = {entry.name for entry in self.path.iterdir()}
+        card = self.path / _CARD
+        names = {entry.name for entry in self.path.iterdir() if not is_temporary_of(card, entry)}
         if not names <= {_LOCK, _DATA}:
             raise GalleryError(
                 f"{self.path}: this folder holds other files ({min(names - {_LOCK, _DATA})}, ...) and is no gallery; "
