@@ -42,7 +42,7 @@ def extract(
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    for rows, images, done in _batches(crops, plain, device, ranks, change):
+    for rows, images, done in batches(crops, plain, device, ranks, change):
         features = encoder(images)
         if mirrored:
             features = (features + encoder(images.flip(3))) / 2
@@ -65,7 +65,7 @@ def extract_frames(
     """The neck's vectors with their lengths, in row order, to be averaged over tracklets before any normalization."""
     encoder.eval()
     vectors = torch.empty(len(crops), encoder.dimension)
-    for rows, images, done in _batches(crops, encoder, device, ranks):
+    for rows, images, done in batches(crops, encoder, device, ranks):
         features = encoder.frames(images)
         if mirrored:
             features = (features + encoder.frames(images.flip(3))) / 2
@@ -93,7 +93,7 @@ def settle_neck(
     plain.eval()
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
-    for _rows, images, done in _batches(crops, plain, device, ranks):
+    for _rows, images, done in batches(crops, plain, device, ranks):
         for norm, given in plain.unsettled(images):
             numbers = given.double().cpu()
             sums[norm] += torch.stack([numbers.sum(dim=0), numbers.square().sum(dim=0)])
@@ -115,7 +115,7 @@ def unwrap(encoder: nn.Module) -> Encoder:
     return inner
 
 
-def _batches(
+def batches(
     crops: Crops,
     encoder: Encoder,
     device: torch.device,

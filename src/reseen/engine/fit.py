@@ -27,6 +27,7 @@ from reseen.engine.log import RoundRecord, RunLog, describe_round
 from reseen.engine.optim import learning_rate, set_learning_rate
 from reseen.engine.ranks import ALONE, Ranks, apart_and_alike
 from reseen.engine.recipe import Recipe
+from reseen.engine.statistics import renew_statistics
 from reseen.errors import TrainingError
 from reseen.geometry import unit
 from reseen.losses import spread
@@ -96,6 +97,7 @@ def fit(
         clustered = time.perf_counter()
         with kept_memory():
             losses, images = train_round(training, plan, number, view)
+        _renew(training, number, view)
         trained = time.perf_counter()
         ranks.check_in_step(training.generator)
         if log is not None:  # the first process writes for all
@@ -113,6 +115,13 @@ def fit(
         ranks.meet()  # what is written is whole before anyone goes on
     if log is not None:
         log.close()
+
+
+def _renew(training: Training, number: int, view: RunView) -> None:
+    """Statistics of plain crops for all encoders that features come from, where the recipe wants them."""
+    for encoder in training.method.encoders() if training.recipe.train.renew_statistics else []:
+        progress = view.phase(f"round {number}: statistics", len(training.crops))
+        renew_statistics(encoder, training.crops, training.fabric.device, progress, training.ranks)
 
 
 def _no_longer_better(log: RunLog | None, patience: int) -> bool:

@@ -20,6 +20,10 @@ class TrainSettings(Settings):
     """Cluster the mean of each crop's vector and its mirror image's: fewer people split or fused, for twice the
     time of extraction. Scores never use it."""
 
+    renew_statistics: bool = False
+    """After each round give batch norms the statistics of plain crops, for clusters and scores: a pass over all crops
+    more. It counts where training sees other things than plain crops, as masked maps, and for momentum teachers."""
+
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """`sgd` has momentum 0.9."""
 

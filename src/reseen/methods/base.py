@@ -152,6 +152,10 @@ class AbstractMethod(ABC):
         """The encoder whose features are clustered."""
         return self._around.encoder
 
+    def encoders(self) -> list[Encoder]:
+        """All encoders whose features are clustered, scored or embedded."""
+        return [self._around.encoder]
+
     def state(self) -> dict[str, Tensor]:
         """What must outlive a stop beside weights and random numbers; called between rounds."""
         return {}

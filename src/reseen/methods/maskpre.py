@@ -73,6 +73,10 @@ class MaskPre(CentroidContrast):
         """Student or teacher."""
         return self._teacher.encoder if self._settings.cluster_with == "teacher" else self._around.encoder
 
+    def encoders(self) -> list[Encoder]:
+        """Student and teacher."""
+        return [self._around.encoder, self._teacher.encoder]
+
     def cluster(self, features: Features) -> Clustering:
         """As in cluster contrast, or as in sphere contrast."""
         settings, around = self._settings, self._around

@@ -35,6 +35,8 @@ class RoundCosts:
     clustering: Measured = field(default_factory=lambda: Measured("clustering", power=2))
     auditing: Measured = field(default_factory=lambda: Measured("measuring clusters"))
     training: Measured = field(default_factory=lambda: Measured("training"))
+    encoders: int = 1
+    """Networks whose features are clustered or scored."""
 
     def audit_stage(self, images: int, rounds: int) -> Stage:
         """Measuring clusters compares every crop with at most `MOST_SILHOUETTES` others."""
@@ -78,6 +80,7 @@ def rehearse_rounds(
     costs, silent = RoundCosts(), RunView(0, quiet=True)
     for count in sizes:
         training = training_on(count)
+        costs.encoders = len(training.method.encoders())
         method, encoder = training.method, unwrap(training.encoder)
         found = mixture(count, encoder.dimension, encoder.raw)
         plan = method.begin_round(found, 1)

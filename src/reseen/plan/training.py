@@ -66,6 +66,7 @@ def plan_training(
         Stage("settling the neck", settled.seconds, settled.memory),
         looking_stage(looked, dimension, images, train.rounds),
         found.clustering.stage(images, train.rounds, 8.0 * dimension),
+        *_renewing(settled, recipe, found.encoders),
         found.audit_stage(images, train.rounds),
         found.training.stage(images, train.rounds * train.iterations, 8.0 * dimension),
         Stage("checkpoints", saved * (train.rounds + 1), 0.0, file),
@@ -79,6 +80,13 @@ def plan_training(
             f"rehearsed: {BATCHES} batches, and clusters of up to {sizes[-1]:,} crops",
         ),
     )
+
+
+def _renewing(once: Stage, recipe: Recipe, encoders: int) -> list[Stage]:
+    """Passes for the statistics of batch norms; `once` is one without mirror images."""
+    if not recipe.train.renew_statistics:
+        return []
+    return [Stage("renewing statistics", once.seconds * recipe.train.rounds * encoders, once.memory)]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:
