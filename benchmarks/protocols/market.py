@@ -94,6 +94,8 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
         flags = (_REGULARIZER[0], regularizer, _REGULARIZER[1], weight)
         text = f"sphere contrast, regularizer {regularizer}"
         arms.append(Arm(f"sphere-contrast-{regularizer}", text, flags, contrast))
+    renewed = ("--train.renew-statistics", "true")
+    arms.append(Arm("cluster-contrast-renewed", "batch norms get the statistics of plain crops", renewed))
     arms.extend((*_mask_arms(), *_patch_arms()))
     return tuple(arms)
 
@@ -108,6 +110,15 @@ def _mask_arms() -> tuple[Arm, ...]:
         "visual": ("and visual consistency", off[2:]),
         "temporal": ("two masked views and temporal consistency", off[:2]),
         "no-head": ("without the prediction head", ("--method.predictor-hidden", "0")),
+        "random-head": ("the prediction head starts at random", ("--method.predictor-start", "random")),
+        "slow-teacher": (
+            "the teacher averages a sixth of the training",
+            ("--method.teacher.momentum", "0.98"),
+        ),
+        "old-statistics": (
+            "batch norms keep the statistics of masked maps",
+            ("--train.renew-statistics", "false"),
+        ),
         "no-stop": ("targets follow the gradient", ("--method.stop-gradient", "false")),
         "strip": ("masks as wide as the map", ("--method.mask.kind", "strip")),
         "dropout": ("numbers dropped by themselves", ("--method.mask.kind", "dropout")),
