@@ -115,10 +115,7 @@ def _mask_arms() -> tuple[Arm, ...]:
             "the teacher averages a sixth of the training",
             ("--method.teacher.momentum", "0.98"),
         ),
-        "old-statistics": (
-            "batch norms keep the statistics of masked maps",
-            ("--train.renew-statistics", "false"),
-        ),
+        "renewed": ("batch norms get the statistics of plain crops", ("--train.renew-statistics", "true")),
         "no-stop": ("targets follow the gradient", ("--method.stop-gradient", "false")),
         "strip": ("masks as wide as the map", ("--method.mask.kind", "strip")),
         "dropout": ("numbers dropped by themselves", ("--method.mask.kind", "dropout")),

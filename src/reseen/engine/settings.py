@@ -22,7 +22,7 @@ class TrainSettings(Settings):
 
     renew_statistics: bool = False
     """After each round give batch norms the statistics of plain crops, for clusters and scores: a pass over all crops
-    more. It counts where training sees other things than plain crops, as masked maps, and for momentum teachers."""
+    more. Meant for where training sees other things than plain crops, as masked maps, and for momentum teachers."""
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """`sgd` has momentum 0.9."""
