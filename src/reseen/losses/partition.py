@@ -1,19 +1,23 @@
 r"""Sums of exponentials over a whole memory, in chunks, with the gradient computed on the way.
 
-Instance losses compare a batch with every row of a memory: $\log \sum_j \exp(a q \cdot m_j + b_j)$. The matrix of a
-large memory's logits does not fit, and automatic differentiation would keep it twice. Here chunks of rows pass by once,
-with a running maximum; the gradient $a \sum_j p_j m_j$ is summed along and rescaled like the sum itself, as in
-streaming softmax. So memory is a chunk of logits, and the cost two matrix products.
+Instance losses compare a batch with every row of a memory: $\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$. The matrix
+of a large memory's logits does not fit, and automatic differentiation would keep it twice. Here chunks of rows pass by
+once, with a running maximum; the gradient $a \sum_j p_j m_j$ is summed along and rescaled like the sum itself, as in
+streaming softmax. So memory is a chunk of logits, and the cost two matrix products. On a CPU a chunk is so small that
+its rows are still in the cache for the second product.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-CELLS = 1 << 24
-"""Logits held at once: 64 MiB of float32."""
+_CACHED = 2 << 20
+"""Bytes of rows in a chunk on a CPU: 512 rows of 1,024 numbers."""
+_LOGITS = 1 << 24
+"""Logits in a chunk on a GPU: 64 MiB of float32."""
 
 
 class _LogPartition(torch.autograd.Function):
@@ -23,9 +27,9 @@ class _LogPartition(torch.autograd.Function):
         queries: Tensor,
         memory: Tensor,
         scale: float,
-        bias: Tensor | None,
+        lengths: float,
         hidden: Tensor | None,
-        cells: int,
+        chunk: int | None,
         count: int,
     ) -> tuple[Tensor, Tensor]:
         wanted = ctx.needs_input_grad[0]
@@ -33,14 +37,7 @@ class _LogPartition(torch.autograd.Function):
         total = torch.zeros_like(highest)
         pulled = torch.zeros_like(queries) if wanted else None
         best = Highest(len(queries), count, queries.device)
-        step = max(1, cells // len(queries))
-        for begin in range(0, len(memory), step):
-            rows = memory[begin : begin + step].to(queries)
-            logits = (queries * scale) @ rows.T
-            if bias is not None:
-                logits += bias[begin : begin + step].to(logits)
-            if hidden is not None:
-                _hide(logits, hidden, begin)
+        for begin, rows, logits in _chunks(queries, memory, scale, lengths, hidden, chunk):
             best.take(logits, begin)
             top = torch.maximum(highest, logits.amax(dim=1))
             safe = top.masked_fill(top.isinf(), 0)
@@ -80,20 +77,51 @@ class Highest:
         self._values = merged.values
 
 
+def _chunks(
+    queries: Float[Tensor, "b d"],
+    memory: Float[Tensor, "n d"],
+    scale: float,
+    lengths: float,
+    hidden: Int64[Tensor, "b h"] | None,
+    chunk: int | None,
+) -> Iterator[tuple[int, Float[Tensor, "c d"], Float[Tensor, "b c"]]]:
+    """Row number of the first, rows, and their logits, which may be overwritten."""
+    scaled = queries * scale
+    step = chunk or _rows_at_once(queries)
+    for begin in range(0, len(memory), step):
+        rows = memory[begin : begin + step].to(queries)
+        if lengths:
+            logits = torch.addmm(
+                torch.linalg.vector_norm(rows, dim=1).square_().mul_(-lengths), scaled, rows.T
+            )
+        else:
+            logits = scaled @ rows.T
+        if hidden is not None:
+            _hide(logits, hidden, begin)
+        yield begin, rows, logits
+
+
+def _rows_at_once(queries: Float[Tensor, "b d"]) -> int:
+    if queries.device.type == "cpu":
+        return max(1, _CACHED // max(1, queries.shape[1] * queries.element_size()))
+    return max(1, _LOGITS // max(1, len(queries)))
+
+
 def log_partition(
     queries: Float[Tensor, "b d"],
     memory: Float[Tensor, "n d"],
     scale: float,
-    bias: Float[Tensor, " n"] | None = None,
+    lengths: float = 0.0,
     hidden: Int64[Tensor, "b h"] | None = None,
-    cells: int = CELLS,
+    chunk: int | None = None,
 ) -> Float[Tensor, " b"]:
-    r"""$\log \sum_j \exp(a q \cdot m_j + b_j)$ over the rows j of `memory` that are not `hidden` from the query.
+    r"""$\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$ over the rows j of `memory` that are not `hidden` from q.
 
-    The gradient reaches `queries` alone. `hidden`: row numbers per query, -1 for none. Minus infinity where all rows
-    are hidden. `memory` may lie in host memory. At most `cells` logits are held at once.
+    The gradient reaches `queries` alone. `scale`: a; `lengths`: c, where c = a / 2 compares by distances. `hidden`: row
+    numbers per query, -1 for none. Minus infinity where all rows are hidden. `memory` may lie in host memory. `chunk`:
+    rows at once; None: what suits the device.
     """
-    return log_partition_and_highest(queries, memory, 0, scale, bias, hidden, cells)[0]
+    return log_partition_and_highest(queries, memory, 0, scale, lengths, hidden, chunk)[0]
 
 
 def log_partition_and_highest(
@@ -101,12 +129,12 @@ def log_partition_and_highest(
     memory: Float[Tensor, "n d"],
     count: int,
     scale: float,
-    bias: Float[Tensor, " n"] | None = None,
+    lengths: float = 0.0,
     hidden: Int64[Tensor, "b h"] | None = None,
-    cells: int = CELLS,
+    chunk: int | None = None,
 ) -> tuple[Float[Tensor, " b"], Int64[Tensor, "b k"]]:
     """`log_partition` and `highest_logits` of `count` rows, in one pass over the memory."""
-    return _LogPartition.apply(queries, memory, scale, bias, hidden, cells, count)  # type: ignore[return-value]
+    return _LogPartition.apply(queries, memory, scale, lengths, hidden, chunk, count)  # type: ignore[return-value]
 
 
 def _hide(logits: Float[Tensor, "b c"], hidden: Int64[Tensor, "b h"], begin: int) -> None:
@@ -122,19 +150,12 @@ def highest_logits(
     memory: Float[Tensor, "n d"],
     count: int,
     scale: float,
-    bias: Float[Tensor, " n"] | None = None,
+    lengths: float = 0.0,
     hidden: Int64[Tensor, "b h"] | None = None,
-    cells: int = CELLS,
+    chunk: int | None = None,
 ) -> Int64[Tensor, "b k"]:
     """Rows of the `count` highest logits that are not hidden, highest first; -1 where there are fewer."""
     best = Highest(len(queries), count, queries.device)
-    step = max(count, cells // len(queries))
-    for begin in range(0, len(memory), step):
-        rows = memory[begin : begin + step].to(queries)
-        logits = (queries * scale) @ rows.T
-        if bias is not None:
-            logits += bias[begin : begin + step].to(logits)
-        if hidden is not None:
-            _hide(logits, hidden, begin)
+    for begin, _, logits in _chunks(queries, memory, scale, lengths, hidden, chunk):
         best.take(logits, begin)
     return best.rows

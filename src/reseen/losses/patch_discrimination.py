@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from reseen.losses.partition import CELLS, log_partition_and_highest
+from reseen.losses.partition import log_partition_and_highest
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def patch_discrimination(
     memory: PatchMemory,
     count: int,
     scale: float,
-    cells: int = CELLS,
+    chunk: int | None = None,
 ) -> Float[Tensor, ""]:
     r"""The loss of one patch, mean over the batch; no gradient reaches the memory.
 
@@ -41,13 +41,14 @@ def patch_discrimination(
     $\ln((n - 1) / k)$ where all are equally far.
     """
     # -s |x - w|^2 = 2 s x.w - s |w|^2 - s |x|^2, and the last is the same above and below
-    bias = -scale * memory.rows.square().sum(dim=1)
     changed = memory.changed.to(features.device)
     away = changed[None].expand(len(features), -1)
-    elsewhere, nearest = log_partition_and_highest(features, memory.rows, count, 2 * scale, bias, away, cells)
+    elsewhere, nearest = log_partition_and_highest(
+        features, memory.rows, count, 2 * scale, scale, away, chunk
+    )
     there = nearest.clamp_min(0).to(memory.rows.device)
     rows = memory.rows[there].to(features)
-    logits = 2 * scale * torch.einsum("be,bke->bk", features, rows) + bias[there].to(features)
+    logits = 2 * scale * torch.einsum("be,bke->bk", features, rows) - scale * rows.square().sum(dim=2)
     logits = logits.masked_fill(nearest < 0, -torch.inf)
     fresh = memory.fresh.to(features)
     close = 2 * scale * features @ fresh.T - scale * fresh.square().sum(dim=1)

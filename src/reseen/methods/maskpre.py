@@ -94,6 +94,9 @@ class MaskPre(CentroidContrast):
     def losses(self, batch: Batch) -> Step:
         """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
         settings, encoder = self._settings, self._around.encoder
+        # first, while the student's maps do not fill the cache yet, unless its frozen stages are waited for
+        alone = settings.temporal_weight and not self._shares_stages
+        taught = self._teacher_maps(batch.images, []) if alone else None
         with remember_frozen(unwrapped(encoder)) as frozen:
             maps = self._views(encoder.maps(batch.images))
         masks = self._masks(encoder, maps)
@@ -106,7 +109,8 @@ class MaskPre(CentroidContrast):
             apart = _crossed(predictions, vectors, settings.stop_gradient)
             terms["visual"] = settings.visual_weight * apart
         if settings.temporal_weight:
-            apart = _crossed(predictions, self._taught(batch, masks, frozen), True)
+            taught = self._teacher_maps(batch.images, frozen) if taught is None else taught
+            apart = _crossed(predictions, self._taught(taught, masks), True)
             terms["temporal"] = settings.temporal_weight * apart
         if self._region is not None and masks[0] is not None:
             terms["region"] = settings.region_weight * self._regions(encoder, maps, masks)
@@ -167,15 +171,17 @@ class MaskPre(CentroidContrast):
         return [draw_masks(view, settings.mask, rate, generator) for view in cells]
 
     @torch.no_grad()
-    def _taught(
-        self, batch: Batch, masks: list[Mask | None], frozen: list[Tensor]
-    ) -> list[Float[Tensor, "b d"]]:
-        """The teacher's vectors of the same views, or of whole maps; frozen stages are computed once for both."""
+    def _teacher_maps(self, images: Tensor, frozen: list[Tensor]) -> Tensor:
+        """The teacher's maps; what frozen stages made of the images for the student is not computed again."""
         teacher = self._teacher.encoder
         shared = self._shares_stages and len(frozen) == 1
-        maps = maps_from(teacher, batch.images, frozen[0]) if shared else teacher.maps(batch.images)
+        return maps_from(teacher, images, frozen[0]) if shared else teacher.maps(images)
+
+    @torch.no_grad()
+    def _taught(self, maps: Tensor, masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
+        """The teacher's vectors of the same views, or of whole maps."""
         seen = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
-        return _vectors(teacher, self._views(maps), seen)
+        return _vectors(self._teacher.encoder, self._views(maps), seen)
 
     def _regions(self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> Float[Tensor, ""]:
         """How far the hidden cells are from what the region head makes of the others."""
