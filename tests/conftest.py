@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# Loops that are compiled in the first example, and busy machines, are no faults.
+settings.register_profile("reseen", deadline=None)
+settings.load_profile("reseen")
 
 _PROJECT = Path(__file__).resolve().parents[1]
 

@@ -135,7 +135,7 @@ trees = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(trees, trees)
 def test_merge_takes_the_top_where_both_speak(base, top):
     merged = merge(base, top)

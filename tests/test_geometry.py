@@ -13,7 +13,7 @@ def test_unit_keeps_directions_and_zeros():
     assert unit(torch.ones(2, 3, 4)).norm(dim=-1).allclose(torch.ones(2, 3))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(1, 6), st.integers(1, 6), st.integers(1, 8))
 def test_distances_agree_with_the_plain_sum_of_squares(seed, rows, columns, dimension):
     generator = torch.Generator().manual_seed(seed)

@@ -58,7 +58,7 @@ def test_pseudo_labels():
         PseudoLabels(np.zeros((2, 2), np.int64))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-3, 9), max_size=30))
 def test_contiguous_keeps_who_is_with_whom(values):
     result = contiguous(np.array(values, dtype=np.int64)).labels.tolist()

@@ -23,7 +23,7 @@ def calibrated(**changes):
     return calibrate(evidence(**changes), np.random.default_rng(1))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(0.05, 0.95))
 def test_probability_never_falls_and_stays_between_0_and_1(seed, share):
     found = calibrated(seed=seed, share=share)

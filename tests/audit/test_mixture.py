@@ -15,7 +15,7 @@ def drawn(share, seed, count=2000):
     return np.where(high, generator.normal(0.7, 0.1, count), generator.normal(0.1, 0.15, count))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(0.2, 0.8), st.integers(0, 1000))
 def test_it_is_the_fit_of_scikit_learn(share, seed):
     values = drawn(share, seed)

@@ -30,7 +30,7 @@ def partition(labels):
     return {frozenset(np.flatnonzero(labels == label)) for label in set(labels.tolist()) - {-1}}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     n=st.integers(1, 80),
     seed=st.integers(0, 999),
@@ -52,7 +52,7 @@ def test_equals_scikit_learn_but_for_contested_border_rows(n, seed, eps, least):
         assert ours[row] == ours[nearest_core]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 80), seed=st.integers(0, 999), least=st.integers(1, 6))
 def test_the_order_of_rows_does_not_matter(n, seed, least):
     dense = random_points(n, seed)

@@ -14,7 +14,7 @@ def crops(count=5, height=32, width=16):
 
 
 @given(share=st.floats(0.05, 0.9), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_rectangle_of_one_color_covers_the_share(share, seed):
     images, paths = crops(height=64, width=32)
     hidden = Occlusion(share, seed=seed).hide(images, paths)

@@ -43,7 +43,7 @@ def test_pixels_are_pillows_in_both_modes(table, tmp_path, size):
     assert torch.equal(direct.images(ALL), cached.images(ALL))
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.integers(0, 11), max_size=20))
 def test_any_rows_in_any_order(table, rows):
     store = open_pixels(table, 64, 32)

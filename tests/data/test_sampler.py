@@ -19,7 +19,7 @@ def sampler(labels, p, k, cameras=None, seed=0):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8), noise=st.integers(0, 5), p=st.integers(2, 5),
        k=st.integers(1, 6), seed=st.integers(0, 99), with_cameras=st.booleans())  # fmt: skip
 def test_invariants(sizes, noise, p, k, seed, with_cameras):

@@ -18,7 +18,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(PLAIN)
 def test_words_and_numbers_come_back(value):
     assert unpack(pack(value)) == value

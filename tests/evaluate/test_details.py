@@ -25,7 +25,7 @@ def counted(task, rates, block):
     return counter.true_positive_rates()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tasks(), st.sampled_from([1, 3, 100]))
 def test_verification_equals_the_curve_over_all_pairs(task, block):
     pairs = [(q, g) for q in range(len(task.query)) for g in range(len(task.gallery)) if relation(task, q, g)]
@@ -40,7 +40,7 @@ def test_verification_equals_the_curve_over_all_pairs(task, block):
         assert found[rate] == pytest.approx(true_rates[false_rates <= rate + 1e-12].max(), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tasks())
 def test_camera_pairs_equal_a_gallery_of_one_camera(task):
     if not task.positive_counts.any():
@@ -66,7 +66,7 @@ def test_camera_pairs_equal_a_gallery_of_one_camera(task):
             assert pairs.rank_1[row, column] == pytest.approx(np.mean([right[0] for right in lists]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(tasks())
 def test_details_change_no_score(task):
     if not task.positive_counts.any():

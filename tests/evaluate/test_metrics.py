@@ -65,7 +65,7 @@ def scored(query, gallery, *labels):
     return market(features(query), features(gallery), *labels)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(crowds())
 def test_equals_the_definition(crowd):
     expected = slow_reference(*crowd)
@@ -86,7 +86,7 @@ def test_equals_the_definition(crowd):
     assert result.gallery == int((crowd[4] != JUNK).sum())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(crowds(), st.integers(0, 2**32 - 1))
 def test_order_of_files_changes_nothing(crowd, seed):
     query, gallery, query_people, query_cameras, gallery_people, gallery_cameras = crowd

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 from tests.evaluate.crowds import at_degrees
@@ -31,14 +31,12 @@ def walked(right, rule):
     return total
 
 
-@settings(deadline=None)
 @given(LISTS)
 def test_both_rules_equal_a_walk_down_the_list(right):
     for rule in ("step", "trapezoid"):
         assert average_precisions(ranks_of(right), rule)[0] == pytest.approx(walked(right, rule), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(LISTS)
 def test_both_rules_equal_scikit_learn(right):
     similarities = -np.arange(len(right), dtype=float)

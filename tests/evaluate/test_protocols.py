@@ -39,7 +39,7 @@ def members(task, q):
     return groups
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(tasks())
 def test_single_shot_is_the_mean_over_every_possible_gallery(task):
     """Few images per person, so that all draws can be listed; 3,000 random ones come near."""
@@ -154,7 +154,7 @@ def test_vehicle_id_takes_one_file_given_twice_once():
         score_by(RetrievalTask(rows, rows, people, unknown, people[::-1].copy(), unknown), options)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 999), st.integers(1, 40))
 def test_pooling_equals_a_loop(seed, frames):
     generator = np.random.default_rng(seed)
@@ -207,7 +207,7 @@ def test_video_with_and_without_queries_in_the_gallery():
     assert both.protocol == "video"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tasks(lowest=1))
 def test_added_queries_equal_a_larger_gallery(task):
     if (task.query_cameras < 0).any():

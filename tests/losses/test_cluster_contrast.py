@@ -23,7 +23,7 @@ def slow(features, labels, centroids, temperature):
     return total / len(labels)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(batch=st.integers(1, 6), clusters=st.integers(1, 5), seed=st.integers(0, 1000))
 def test_equals_a_slow_loop(batch, clusters, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reseen.losses.partition import highest_logits, log_partition, log_partition_and_highest
@@ -22,7 +22,6 @@ def _case(seed, queries, rows, hidden):
     return q, m, away, logits.masked_fill(mask, -torch.inf)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 6), st.integers(4, 30), st.integers(0, 3), st.integers(1, 40))
 def test_value_and_gradient_equal_the_plain_sum_whatever_the_chunk(seed, queries, rows, hidden, chunk):
     q, m, away, logits = _case(seed, queries, rows, hidden)

@@ -26,7 +26,7 @@ def slow(features, labels, margin):
     return sum(terms) / len(terms) if terms else 0.0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     batch=st.integers(1, 9),
     people=st.integers(1, 4),

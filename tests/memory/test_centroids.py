@@ -31,7 +31,7 @@ def sequential(vectors, features, labels, momentum, update):
     return vectors
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     batch=st.integers(1, 40), clusters=st.integers(1, 6), seed=st.integers(0, 1000),
     momentum=st.sampled_from([0.0, 0.1, 0.5, 0.9]), update=st.sampled_from(["instance", "hard"]),

@@ -31,7 +31,7 @@ def test_the_first_sample_becomes_the_row_and_the_same_again_leaves_it():
 
 
 @given(batch=st.integers(1, 12), clusters=st.integers(1, 5), seed=st.integers(0, 999), raw=st.booleans())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_rows_follow_the_batch_sample_by_sample(batch, clusters, seed, raw):
     generator = torch.Generator().manual_seed(seed)
     table = LookupTable(clusters, 6, 0.5, CPU, raw)

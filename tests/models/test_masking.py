@@ -35,7 +35,7 @@ def covered_by_blocks(dropped, tall, wide):
     rate=st.floats(0.01, 0.6),
     seed=st.integers(0, 99),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_dropped_cells_are_blocks_wholly_inside_and_something_is_always_kept(
     height, width, block, kind, seeds, rate, seed
 ):

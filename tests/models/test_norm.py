@@ -50,7 +50,7 @@ def test_one_group_is_plain_batch_norm_to_the_bit():
     assert torch.equal(plain.eval()(images), grouped.eval()(images))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(groups=st.integers(1, 4), size=st.integers(2, 5), seed=st.integers(0, 1000))
 def test_groups_equal_plain_batch_norm_on_each_part(groups, size, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -84,7 +84,7 @@ def learn(model, images, wanted, share=None):
     return output.detach(), images.grad, gradients, [buffer.double() for buffer in model.buffers()]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 17), st.integers(1, 4), st.one_of(st.none(), st.integers(2, 9)))
 def test_one_result_however_the_batch_is_cut(images, size, group):
     size = min(size, images)

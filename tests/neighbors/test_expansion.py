@@ -26,7 +26,7 @@ def slowly(query, gallery, count, power):
     return np.stack(rows)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     queries=st.integers(1, 12),
     gallery=st.integers(1, 30),

@@ -70,7 +70,7 @@ def assert_same(sparse, dense, threshold):
     assert sparse.has_sorted_indices
 
 
-@settings(deadline=None, max_examples=35)
+@settings(max_examples=35)
 @given(
     n=st.integers(1, 70),
     k1=st.integers(1, 32),

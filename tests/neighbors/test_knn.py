@@ -22,7 +22,7 @@ def slow_distances(features):
     return ((a[:, None] - a[None]) ** 2).sum(-1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 60), d=st.integers(2, 20), k=st.integers(1, 40), seed=st.integers(0, 999))
 def test_equals_a_full_sort(n, d, k, seed):
     features = random_features(n, d, seed)
@@ -35,7 +35,7 @@ def test_equals_a_full_sort(n, d, k, seed):
     np.testing.assert_allclose(found.distances, np.take_along_axis(dense, found.indices, 1), atol=2e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     n=st.integers(1, 60),
     d=st.integers(8, 20),

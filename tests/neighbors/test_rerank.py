@@ -73,7 +73,7 @@ def reranked(vectors, queries, **changes):
     return -out.numpy()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     queries=st.integers(1, 20),
     gallery=st.integers(1, 50),

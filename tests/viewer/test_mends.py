@@ -312,7 +312,7 @@ def edit(same=(), different=()):
 pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(pairs, max_size=14))
 def test_statements_never_contradict_each_other_and_the_later_one_holds(said):
     edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]

@@ -66,7 +66,7 @@ def test_same_seed_same_bits_whatever_the_threads():
     assert (neighbor_layout(rows, seed=4) != one).any()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(n=st.integers(3, 30), strangers=st.integers(1, 6), seed=st.integers(0, 999))
 def test_a_step_equals_a_slow_one(n, strangers, seed):
     generator = np.random.default_rng(seed)

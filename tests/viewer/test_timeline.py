@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reseen.gallery.entries import Entry
@@ -59,7 +59,6 @@ def test_seconds_of_an_own_origin_are_no_dates():
     assert "origin" in line.caption
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 4e9), min_size=1, max_size=20))
 def test_everything_is_drawn_inside_and_in_order(times):
     line = timeline([match(str(number), time, str(number % 3)) for number, time in enumerate(times)])

@@ -78,7 +78,7 @@ def test_a_search_finds_most_of_the_cheapest_partners(crowd):
     linkage=st.sampled_from(["average", "centroid", "energy"]),
     copies=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_merging_ends_at_one_cluster_however_little_a_search_sees(rows, people, seed, share, linkage, copies):
     vectors = mixture(rows, people, 5, seed=seed)
     if copies:

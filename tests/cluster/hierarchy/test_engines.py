@@ -137,7 +137,7 @@ def test_the_engines_give_the_same_labels_after_every_step(case, merge):
     copies=st.booleans(),
     linkage=st.sampled_from(LINKAGES),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_engines_agree_down_to_one_cluster(rows, people, seed, share, merge, weight, copies, linkage):
     vectors = mixture(rows, people, 5, seed=seed)
     if copies:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -22,7 +22,6 @@ NAMES = 12
     target=st.lists(st.integers(0, NAMES - 1), min_size=NAMES, max_size=NAMES),
     largest=st.booleans(),
 )
-@settings(deadline=None)  # the loops are compiled in the first
 def test_pairs_are_folded(pairs, target, largest):
     expected = {}
     for (one, other), value in pairs.items():
@@ -46,7 +45,6 @@ def test_pairs_are_folded(pairs, target, largest):
         max_size=40,
     )
 )
-@settings(deadline=None)
 def test_each_pair_of_a_matrix_once(distances):
     expected = {pair: 1 - apart for pair, apart in distances.items() if pair[0] < pair[1]}
     sides = list(zip(*sorted(distances), strict=True)) or [[], []]

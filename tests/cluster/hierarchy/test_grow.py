@@ -150,7 +150,7 @@ def test_merging_stops_at_a_distance_on_either_side_of_it():
 
 
 @given(st.integers(0, 99), st.integers(2, 30), st.integers(2, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_sums_of_squares_are_those_of_the_identities(seed, rows, clusters):
     generator = np.random.default_rng(seed)
     vectors = unit(generator.normal(size=(rows, 5)))

@@ -18,7 +18,7 @@ def small_blocks(monkeypatch):
     k=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_row_looked_up_finds_its_largest_products(count, share, k, seed):
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(count + 5, 6)).astype(np.float32)

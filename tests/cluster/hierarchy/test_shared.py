@@ -48,7 +48,7 @@ def test_costs_are_those_of_the_distances_of_all_pairs(linkage):
 
 
 @given(wanted=st.integers(1, 80), seed=st.integers(0, 99), copies=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_cheapest_are_the_first_of_all(wanted, seed, copies):
     rows = unit_rows(40, people=3, dimension=4, seed=seed)
     if copies:  # equal costs
@@ -82,7 +82,7 @@ def test_the_dense_engine_gives_the_same_merges(linkage, regularizer, merge):
     share=st.sampled_from([0.05, 0.3]),
     linkage=st.sampled_from(["average", "single"]),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_order_of_rows_makes_no_difference(seed, share, linkage):
     rows = mixture(60, 4, 6, seed=seed)
     order = np.random.default_rng(seed).permutation(60)

@@ -25,7 +25,7 @@ def mixture(rows, people, seed, copies=1):
     case=st.sampled_from([AVERAGE, WARD, {**AVERAGE, "metric": "cosine"}, {**WARD, "feature": "raw"}]),
     copies=st.sampled_from([1, 3]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_merging_in_rounds_is_merging_one_by_one(rows, people, seed, case, copies):
     vectors = mixture(rows, people, seed, copies)
     slow = grow_hierarchy(vectors, HierarchySettings(**case, **WHOLE, engine="dense"))

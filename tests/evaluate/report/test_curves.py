@@ -15,7 +15,7 @@ from reseen.evaluate.report.scale import percent, short, ticks, whole_ticks
 sizes = st.floats(-1e9, 1e9, allow_nan=False).map(lambda value: 0.0 if abs(value) < 1e-6 else value)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(sizes, sizes)
 def test_ticks_cover_and_are_few(a, b):
     low, high = sorted((a, b))

@@ -46,7 +46,7 @@ def test_a_bar_is_as_high_as_its_count():
     assert floor - float(first[2]) == pytest.approx(2 * (floor - float(second[2])), abs=0.2)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=1, max_size=60), st.booleans())
 def test_every_value_is_counted_once(values, whole):
     values = [round(value) if whole else 0.0 if value < 1e-6 else value for value in values]

@@ -25,7 +25,7 @@ def reference_weights(size, target):
     return np.array(rows)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 90), st.integers(1, 40))
 def test_weights_are_the_kernel_over_the_pixels_that_exist(size, target):
     weights = bicubic_weights(size, target).numpy()

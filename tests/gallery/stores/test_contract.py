@@ -110,7 +110,6 @@ def test_it_gives_back_what_was_added(kept):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )

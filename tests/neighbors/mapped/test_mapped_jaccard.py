@@ -50,7 +50,7 @@ def test_mapped_arrays_give_the_same_bits(tmp_path, variant):
     assert sum(done) == PASSES * 150
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(n=st.integers(1, 40), k2=st.integers(1, 6), seed=st.integers(0, 99))
 def test_means_of_rows_are_those_of_the_dense_matrix(n, k2, seed):
     matrix, rows = random_rows(n, seed)
@@ -62,7 +62,7 @@ def test_means_of_rows_are_those_of_the_dense_matrix(n, k2, seed):
     assert all((np.diff(columns[a:b]) > 0).all() for a, b in pairwise(start))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
 def test_by_column_is_the_transpose(n, seed):
     matrix, rows = random_rows(n, seed)

@@ -33,7 +33,7 @@ def small(monkeypatch):
     monkeypatch.setattr(search, "LEAST_QUERIES", 8)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(n=st.integers(1, 70), d=st.integers(2, 20), k=st.integers(1, 20), seed=st.integers(0, 999))
 def test_shard_by_shard_equals_one_exact_search(tmp_path_factory, n, d, k, seed):
     features = random_features(n, d, seed)
