@@ -16,15 +16,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, stdev
 
 from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
 
 from benchmarks.agreement import noted, watcher
+from benchmarks.arm_table import print_table
 from benchmarks.ceiling import knowing_people
 from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
@@ -57,7 +56,7 @@ def main() -> None:
         for seed in [int(seed) for seed in arguments.seeds.split(",")]:
             for arm in arms:
                 run_arm(protocol, arm, seed, arguments)
-    print_table(protocol, arguments.results)
+    print_table(protocol, arms, arguments.results, arguments.markdown)
 
 
 def parse() -> argparse.Namespace:
@@ -74,6 +73,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--recipe", type=Path, help="another recipe than the protocol's, for tuning")
     parser.add_argument("--table", action="store_true", help="only print the table")
+    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.table:
         parser.error("--data is needed to run arms")
@@ -197,38 +197,6 @@ def commit() -> str:
         check=False,
     )
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
-
-
-def print_table(protocol: Protocol, results: Path) -> None:
-    """Mean and spread over seeds of every arm that has results."""
-    table = Table(
-        title=f"{protocol.name}: percent, mean ± standard deviation over seeds", title_justify="left"
-    )
-    for name in ("arm", "seeds", "mAP", "Rank-1", "Rank-5", "mINP", "clusters", "ARI", "minutes"):
-        table.add_column(name, justify="left" if name == "arm" else "right")
-    for arm in protocol.arms:
-        files = sorted(results.glob(f"{protocol.name}--{arm.name}--seed*.json"))
-        records = [json.loads(file.read_text()) for file in files]
-        if records:
-            table.add_row(arm.name, str(len(records)), *summary(records))
-    Console(width=120).print(table)
-
-
-def summary(records: list[dict]) -> list[str]:
-    """Cells of an arm."""
-
-    def spread(values: list[float], scale: float = 100) -> str:
-        deviation = f" ± {scale * stdev(values):.1f}" if len(values) > 1 else ""
-        return f"{scale * mean(values):.1f}{deviation}"
-
-    scores = [record["score"] for record in records]
-    cells = [spread([s["mAP"] for s in scores])]
-    cells += [spread([s["cmc"][k] for s in scores]) for k in ("1", "5")]
-    cells.append(spread([s["mINP"] for s in scores]))
-    clusters = [record["clusters"] for record in records if record["clusters"]]
-    cells.append(spread([c["clusters"] for c in clusters], 1) if clusters else "")
-    cells.append(spread([c["adjusted_rand_index"] for c in clusters]) if clusters else "")
-    return [*cells, spread([record["seconds"]["training"] / 60 for record in records], 1)]
 
 
 if __name__ == "__main__":
