@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from reseen.errors import SettingsError
 from reseen.geometry import unit
-from reseen.neighbors import CredibleSettings, credible_groups, credible_neighbors
+from reseen.neighbors import (
+    CredibleSettings,
+    JaccardSettings,
+    credible_groups,
+    credible_neighbors,
+    jaccard_distance,
+    nearest,
+)
 from reseen.records import Features
 
 
@@ -59,6 +66,39 @@ def test_clusters_decide_in_place_of_threshold_and_mutuality():
     )
     for row, near in enumerate(found):
         assert set(near[near >= 0].tolist()) == set(range(row % 2, 12, 2)) - {row}
+
+
+@given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.01, 0.9), st.booleans())
+def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, mutual):
+    features, jaccard = _features(seed, rows), JaccardSettings(k1=6, k2=2)
+    settings = CredibleSettings(
+        count=count, threshold=threshold, mutual=mutual, source="shared", jaccard=jaccard
+    )
+    distances = np.ones((rows, rows))
+    near = nearest(features, jaccard.columns)
+    entries = jaccard_distance(features, near, jaccard, 0.9999).tocoo()
+    distances[entries.row, entries.col] = entries.data
+    np.fill_diagonal(distances, 2)
+    similar = 1 - distances
+    lists = [
+        {int(j) for j in np.argsort(-row, kind="stable")[:count] if row[j] >= threshold} for row in similar
+    ]
+    found = credible_neighbors(features, settings)
+    for row, near in enumerate(found):
+        expected = {j for j in lists[row] if not mutual or row in lists[j]}
+        assert set(near[near >= 0].tolist()) == expected
+        told = similar[row, near[near >= 0]]
+        assert np.all(np.diff(told) <= 0)  # most first
+
+
+def test_sharing_nothing_is_not_credible_at_any_threshold():
+    two = Features(unit(torch.eye(2).repeat_interleave(8, dim=0) + 0.01 * torch.randn(16, 2)))
+    settings = CredibleSettings(
+        count=15, threshold=-1, source="shared", jaccard=JaccardSettings(k1=4, k2=1), mutual=False
+    )
+    found = credible_neighbors(two, settings)
+    for row, near in enumerate(found):
+        assert np.all(near[near >= 0] // 8 == row // 8)
 
 
 def test_fewer_images_than_neighbors_are_refused():

@@ -106,7 +106,10 @@ def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieva
     if len(vectors) <= method.credible.count or vectors.shape[1] < channels:
         return None
     features = Features(unit(vectors[:, :channels]))
-    found = credible_neighbors(features, method.credible.model_copy(update={"source": "neighbors"}))
+    settings = method.credible  # clusters are not grown again for a picture
+    if settings.source == "clusters":
+        settings = settings.model_copy(update={"source": "neighbors"})
+    found = credible_neighbors(features, settings)
     counts = (found >= 0).sum(axis=1)
     known = retrieval.task.gallery_identities > 0
     having = np.flatnonzero((counts > 0) & known)

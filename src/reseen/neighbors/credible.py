@@ -3,15 +3,19 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from reseen.config import Settings
 from reseen.errors import SettingsError
+from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
 from reseen.neighbors.knn import nearest
 from reseen.records import Features
+
+_ROUNDING = 1e-6
+"""Pairs as much nearer to the threshold, or to sharing nothing, than rounding could tell."""
 
 
 class CredibleSettings(Settings):
@@ -21,13 +25,18 @@ class CredibleSettings(Settings):
     """k: neighbors looked at, the image itself not counted."""
 
     threshold: Annotated[float, Field(ge=-1, le=1)] = 0.6
-    """Least cosine similarity."""
+    """Least cosine similarity; where the source is `shared`, least share of common neighbors, 0 to 1."""
 
     mutual: bool = True
     """Both must be among each other's nearest."""
 
-    source: Literal["neighbors", "clusters"] = "neighbors"
-    """`clusters`: neighbors must stand in the same hierarchical cluster, in place of threshold and mutuality."""
+    source: Literal["neighbors", "shared", "clusters"] = "neighbors"
+    """`neighbors`: nearest by cosine. `shared`: those with whom most neighbors are shared, which tells people apart
+    better, most of all across cameras. `clusters`: nearest by cosine that stand in the same hierarchical cluster, in
+    place of threshold and mutuality."""
+
+    jaccard: JaccardSettings = JaccardSettings()
+    """How common neighbors are counted, where the source is `shared`."""
 
 
 def credible_neighbors(
@@ -49,16 +58,41 @@ def credible_neighbors(
             f"method.credible.count: {count} neighbors besides the image itself need more than {count} images, "
             f"found {len(features)}; lower it, or add images"
         )
-    found = nearest(features, count + 1, device)
-    indices = found.indices[:, 1:]
+    if settings.source == "shared":
+        indices, similarity = _sharing(features, settings, device)
+    else:
+        found = nearest(features, count + 1, device)
+        indices, similarity = found.indices[:, 1:], 1 - found.distances[:, 1:] / 2
     if clusters is not None:
         kept = clusters[indices] == clusters[:, None]
     else:
-        kept = 1 - found.distances[:, 1:] / 2 >= settings.threshold
+        kept = (similarity >= settings.threshold) & (indices >= 0)
         if settings.mutual:
             kept &= _mutual(indices)
     order = np.argsort(~kept, axis=1, kind="stable")
     return np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(indices, order, 1), -1)
+
+
+def _sharing(
+    features: Features, settings: CredibleSettings, device: str
+) -> tuple[Int64[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
+    """Of each row the others that share most neighbors with it, then -1, and how many they share, 0 to 1."""
+    jaccard = settings.jaccard
+    near = nearest(features, min(jaccard.columns, len(features)), device)
+    farthest = min(1 - settings.threshold + _ROUNDING, 1 - _ROUNDING)
+    distances = jaccard_distance(features, near, jaccard, farthest, device)
+    found = distances.tocoo()
+    others = found.row != found.col
+    row, column, distance = found.row[others], found.col[others], found.data[others]
+    order = np.lexsort((column, distance, row))
+    row, column, distance = row[order], column[order], distance[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    taken = place < settings.count
+    indices = np.full((len(features), settings.count), -1, dtype=np.int64)
+    similarity = np.zeros(indices.shape)
+    indices[row[taken], place[taken]] = column[taken]
+    similarity[row[taken], place[taken]] = 1 - distance[taken].astype(np.float64)
+    return indices, similarity
 
 
 def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
