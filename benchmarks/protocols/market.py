@@ -134,7 +134,9 @@ def _mask_arms() -> tuple[Arm, ...]:
 def _patch_arms() -> tuple[Arm, ...]:
     """Both branches of `global-patch`, their forms, and what is put in their place."""
     recipe = _HERE / "market-mini-global-patch.yaml"
-    no_patches = ("--method.discrimination.weight", "0", "--method.image-patches.weight", "0")
+    # without surrogate views, twice the crops a batch: as many pass the network
+    one_view = ("--method.image-patches.weight", "0", "--method.sampler.clusters-per-batch", "128")
+    no_patches = ("--method.discrimination.weight", "0", *one_view)
     no_global = ("--method.global-weight", "0")
     clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4")
     clusters += ("--method.clusters.memory.update", "hard", "--method.clusters.memory.momentum", "0.2")
@@ -162,7 +164,7 @@ def _patch_arms() -> tuple[Arm, ...]:
             (*no_patches, "--method.warmup", "1"),
         ),
         "patch": ("patches alone", no_global),
-        "discrimination": ("the patch-based loss alone", (*no_global, *no_patches[2:])),
+        "discrimination": ("the patch-based loss alone", (*no_global, *one_view)),
         "image-patches": ("the image-level loss alone", (*no_global, *no_patches[:2])),
         "uniform": ("all, neighbors weigh alike", ("--method.loss.weights", "uniform")),
         "learned": ("all, patches that learn where to look", ("--model.patches.generator", "learned")),
