@@ -1,0 +1,117 @@
+"""What hiding a part does to a vector: a mask over the feature map, beside a cover over the crop itself.
+
+python benchmarks/mask_gap.py --protocol market-mini --data DIR --runs DIR,DIR
+
+For every run folder, over crops of the unlabelled pool: the mean cosine of the vector of the whole crop with that of a
+masked map, of a covered crop, of half a body, of the mirror image and of another crop. Where masked maps lie close to
+the whole and covered crops do not, predicting what masks hide does not teach what covers do.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.accuracy import RESULTS, commit
+from benchmarks.protocols import PROTOCOLS
+
+from reseen.data.occlusion import Occlusion
+from reseen.engine.crops import Crops, open_crops
+from reseen.engine.environment import hardware, versions
+from reseen.engine.extract import batches
+from reseen.engine.ranks import ALONE
+from reseen.engine.run import Run, open_run
+from reseen.files import write_text
+from reseen.geometry import unit
+from reseen.models import Encoder
+from reseen.models.masking import MaskSettings, draw_masks
+
+_DEVICE = torch.device("cpu")
+_CROPS = 1000
+_SHARES = (0.1, 0.3, 0.5)
+_COVERS = (Occlusion(share=0.1), Occlusion(share=0.3), Occlusion(share=0.5), Occlusion(half="upper"))
+
+
+def main() -> None:
+    """Measure every run, print a table and write one JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", required=True, help="run folders, comma-separated")
+    parser.add_argument("--out", type=Path, default=RESULTS / "mask-gap.json")
+    arguments = parser.parse_args()
+    pool = PROTOCOLS[arguments.protocol].training(arguments.data)
+    chosen = np.sort(np.random.default_rng(0).choice(len(pool), min(_CROPS, len(pool)), replace=False))
+    table = Table(title="cosine with the vector of the whole crop, means", title_justify="left")
+    table.add_column("run")
+    found: dict[str, dict[str, float]] = {}
+    for folder in map(Path, arguments.runs.split(",")):
+        found[folder.name] = gaps(open_run(folder), pool.select(chosen))
+    for name in next(iter(found.values())):
+        table.add_column(name, justify="right")
+    for run, values in found.items():
+        table.add_row(run, *(f"{value:.2f}" for value in values.values()))
+    Console(width=170).print(table)
+    record: dict[str, Any] = {
+        "protocol": arguments.protocol,
+        "crops": len(chosen),
+        "cosines": {
+            run: {name: round(value, 4) for name, value in values.items()} for run, values in found.items()
+        },
+        "command": f"python benchmarks/mask_gap.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+
+
+def gaps(run: Run, table: Any) -> dict[str, float]:
+    """Mean cosines of a run's encoder."""
+    encoder = run.encoder()
+    crops = open_crops(table, run.recipe.data, encoder.height, encoder.width, progress=False)
+    whole = vectors(encoder, crops, lambda images: encoder(images))
+    changed = {
+        f"map masked {share:.0%}": vectors(encoder, crops, _masked(encoder, share)) for share in _SHARES
+    }
+    for cover in _COVERS:
+        changed[f"crop {cover.name}"] = vectors(
+            encoder, replace(crops, occlusion=cover), lambda images: encoder(images)
+        )
+    changed["mirror image"] = vectors(encoder, crops, lambda images: encoder(images.flip(3)))
+    changed["another crop"] = whole.roll(1, dims=0)
+    return {name: mean((whole * other).sum(dim=1).tolist()) for name, other in changed.items()}
+
+
+def _masked(encoder: Encoder, share: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    settings, generator = MaskSettings(), torch.Generator().manual_seed(0)
+
+    def look(images: torch.Tensor) -> torch.Tensor:
+        maps = encoder.maps(images)
+        return encoder.embed(maps, draw_masks(encoder.cells(maps), settings, share, generator))
+
+    return look
+
+
+@torch.no_grad()
+def vectors(encoder: Encoder, crops: Crops, look: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Unit vectors of all crops, looked at in some way."""
+    encoder.eval()
+    return unit(torch.cat([look(images) for _, images, _ in batches(crops, encoder, _DEVICE, ALONE)]))
+
+
+if __name__ == "__main__":
+    main()
