@@ -4,10 +4,13 @@ import torch
 
 import reseen
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.engine.extract import extract
 from reseen.engine.fit import make_batch
 from reseen.engine.prepare import prepare
 from reseen.errors import SettingsError
 from reseen.losses import cluster_contrast, consistency
+from reseen.methods.maskpre_settings import MaskPreSettings
+from reseen.models.frozen_stages import frozen_output
 from reseen.records import to_index_tensor
 
 NAME = "maskpre"
@@ -36,7 +39,7 @@ def test_a_head_that_starts_as_the_identity_predicts_the_views_themselves(begin)
 def test_both_views_carry_the_label_of_their_crop_and_the_terms_are_the_means_of_both(begin):
     training, batch, step = a_step(begin)
     method, encoder = training.method, training.encoder
-    maps = method._views(encoder.maps(batch.images))
+    maps = method._views(encoder, batch.images, None, [])
     masks = method._masks(encoder, maps)
     assert not torch.equal(*masks)
     vectors = [encoder.neck(encoder.pooling(view, kept)) for view, kept in zip(maps, masks, strict=True)]
@@ -100,13 +103,71 @@ def test_two_augmentations_double_the_batch_and_not_the_labels(begin):
 def test_the_rate_rises_from_no_mask_at_all(begin):
     training, batch, _ = a_step(begin, mask={"block": 2, "ramp": 0.5})
     method, encoder = training.method, training.encoder
-    maps = method._views(encoder.maps(batch.images))
+    maps = method._views(encoder, batch.images, None, [])
     assert method._masks(encoder, maps) == [None, None]
     kept = []
     for steps in (1, method._around.steps):
         method._steps = steps
         kept.append(float(torch.cat(method._masks(encoder, maps)).float().mean()))
     assert 1 > kept[0] > kept[1]
+
+
+def deep(recipe, **mask):
+    """The recipe with one frozen stage, whose output is masked."""
+    model = recipe.model.model_copy(update={"frozen_stages": 1})
+    method = recipe.method.model_copy(
+        update={"mask": recipe.method.mask.model_copy(update={"place": "frozen", **mask})}
+    )
+    return recipe.model_copy(update={"model": model, "method": method})
+
+
+def test_masks_of_frozen_stages_give_two_maps_and_equal_masking_by_hand(recipe_of, crowd, tmp_path):
+    recipe = deep(recipe_of(NAME), block=2, ramp=0)
+    training = prepare(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
+    features = extract(training.encoder, training.crops, torch.device("cpu"))
+    plan = training.method.begin_round(features, 2)
+    training.encoder.train()
+    method, encoder = training.method, training.encoder
+    batch = make_batch(training, next(iter(plan.batches)), to_index_tensor(plan.clustering.labels.labels))
+    output = frozen_output(encoder, batch.images)
+    masks = method._deep_masks(encoder, output)
+    assert not torch.equal(*masks)
+    encoder.eval()
+    found = method._views(encoder, batch.images, output, masks)
+    for view, kept in zip(found, masks, strict=True):
+        stage = encoder.trunk.get_submodule(encoder.frozen[-1])
+        seen = kept / kept.float().mean(dim=(1, 2, 3), keepdim=True)
+        handle = stage.register_forward_hook(lambda _module, _given, given, seen=seen: given * seen)
+        torch.testing.assert_close(view, encoder.maps(batch.images), rtol=1e-4, atol=1e-4)
+        handle.remove()
+    encoder.train()
+    step = method.losses(batch)
+    assert set(step.terms) == {"clusters", "visual", "temporal"}
+    assert len(step.features) == len(batch.images)
+    sum(step.terms.values()).backward()
+    method._settings = method._settings.model_copy(
+        update={"mask": recipe.method.mask.model_copy(update={"ramp": 0.5})}
+    )
+    assert method._deep_masks(encoder, output) == []  # the rate is 0 in the first step
+
+
+def test_masks_of_frozen_stages_train_to_the_end(recipe_of, crowd, tmp_path):
+    recipe = deep(recipe_of(NAME, teacher_mask="none"), block=(2, 3), seeds="active")
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    assert np.isfinite(run.log[-1]["loss"])
+
+
+def test_masks_of_frozen_stages_need_frozen_stages_and_one_augmentation(recipe_of, crowd, tmp_path):
+    recipe = recipe_of(NAME, mask={"place": "frozen", "block": 2})
+    with pytest.raises(SettingsError, match=r"set model\.frozen_stages above 0, or take 'map'"):
+        prepare(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
+    for values in (
+        {"augmentations": 2},
+        {"region_weight": 1.0},
+        {"mask": {"place": "frozen", "kind": "dropout"}},
+    ):
+        with pytest.raises(ValueError, match="masks of frozen stages"):
+            MaskPreSettings(**({"mask": {"place": "frozen"}} | values))
 
 
 def test_the_teacher_is_scored_and_the_student_at_hand(recipe_of, crowd, tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from reseen.models import Encoder, ModelSettings
 from reseen.models.ema import MomentumTeacher, TeacherSettings
-from reseen.models.frozen_stages import can_share, maps_from, remember_frozen
+from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
 
 
 def make(backbone, stages):
@@ -32,27 +32,40 @@ def test_the_teacher_gives_the_same_maps(backbone, stages):
             if not any(name.startswith(f"trunk.{stage}.") for stage in student.frozen):
                 parameter.mul_(1.1)
     images = torch.rand(6, 3, 64, 32)
-    assert can_share(teacher)
-    with remember_frozen(student) as outputs:
-        student.maps(images)
-    assert len(outputs) == 1
-    assert not outputs[0].requires_grad
-    torch.testing.assert_close(
-        maps_from(teacher, images, outputs[0]), teacher.maps(images), rtol=1e-4, atol=1e-4
-    )
-    with remember_frozen(student) as outputs:
-        teacher.maps(images)  # hooks are gone, and the teacher's are its own
-    assert not outputs
+    assert frozen_grid(teacher) == frozen_grid(student) is not None
+    output = frozen_output(student, images)
+    assert not output.requires_grad
+    assert output.shape[2:] == frozen_grid(student)
+    before = output.clone()
+    torch.testing.assert_close(maps_from(teacher, images, output), teacher.maps(images), rtol=1e-4, atol=1e-4)
+    assert torch.equal(output, before)  # later stages change a copy
+    torch.testing.assert_close(teacher.maps(images), teacher.maps(images))  # hooks are gone
 
 
 def test_without_frozen_stages_there_is_nothing_to_share():
     encoder = make("mobilenetv2_035", 0)
-    assert not can_share(encoder)
-    images = torch.rand(2, 3, 64, 32)
-    with remember_frozen(encoder.eval()) as outputs:
-        whole = encoder.maps(images)
-    assert outputs == []
-    torch.testing.assert_close(maps_from(encoder, images, torch.empty(0)), whole)
+    assert frozen_grid(encoder) is None
+    with pytest.raises(ValueError, match=r"no frozen stages; set model\.frozen_stages above 0"):
+        frozen_output(encoder, torch.rand(2, 3, 64, 32))
+
+
+def test_gradients_of_a_hidden_view_reach_what_learns_alone():
+    student = make("mobilenetv2_035", 4).train()
+    images = torch.rand(4, 3, 64, 32)
+    kept = torch.rand(4, 1, *frozen_grid(student)) > 0.3
+    maps_from(student, images, hidden(frozen_output(student, images), kept)).sum().backward()
+    for name, parameter in student.trunk.named_parameters():
+        frozen = any(name.startswith(f"{stage}.") for stage in student.frozen)
+        assert (parameter.grad is None) == frozen, name
+
+
+def test_what_is_left_is_scaled_up_to_what_was_there():
+    output = torch.ones(2, 3, 4, 2)
+    kept = torch.ones(2, 1, 4, 2, dtype=torch.bool)
+    kept[0, 0, :2] = False
+    found = hidden(output, kept)
+    assert torch.equal(found[0, :, :2], torch.zeros(3, 2, 2))
+    torch.testing.assert_close(found.sum(dim=(1, 2, 3)), output.sum(dim=(1, 2, 3)))
 
 
 def test_a_trunk_whose_later_stages_look_further_back_is_not_shared():
@@ -70,4 +83,4 @@ def test_a_trunk_whose_later_stages_look_further_back_is_not_shared():
 
     encoder.frozen = tuple(f"inner.{name}" for name in encoder.frozen)
     encoder.trunk = LooksBack(encoder.trunk)
-    assert not can_share(encoder)
+    assert frozen_grid(encoder) is None

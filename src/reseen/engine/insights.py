@@ -20,6 +20,7 @@ from reseen.geometry import unit
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
+from reseen.models.frozen_stages import frozen_grid
 from reseen.models.masking import draw_masks
 from reseen.models.patches import window_weights
 from reseen.neighbors import credible_neighbors
@@ -59,7 +60,9 @@ def _masks(run: Run, method: MaskPreSettings) -> Insight:
     before = starting_encoder(run)
     cells = encoder.cells(encoder.maps(images)).detach()
     generator = Generator().manual_seed(_SEED)
-    views = [draw_masks(cells, method.mask, method.mask.share, generator) for _ in range(2)]
+    deep = frozen_grid(encoder) if method.mask.place == "frozen" else None
+    masked = cells if deep is None else cells.new_ones(len(cells), 1, *deep)
+    views = [draw_masks(masked, method.mask, method.mask.share, generator) for _ in range(2)]
     maps = {
         name: _similarity(model, images) for name, model in (("before", before), ("after", encoder)) if model
     }

@@ -28,7 +28,7 @@ from reseen.methods.contrasting import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
 from reseen.models.ema import Added, MomentumTeacher, predictor, unwrapped
-from reseen.models.frozen_stages import can_share, maps_from, remember_frozen
+from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
 from reseen.models.masking import check_map, draw_masks
 from reseen.models.norm import fix_norm_groups
 from reseen.models.pooling import TokenPooling
@@ -48,10 +48,12 @@ class MaskPre(CentroidContrast):
         self.views = settings.augmentations
         self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
         encoder, device = surroundings.encoder, surroundings.device
-        if settings.masked_views == 2 and settings.mask.share:
-            check_map(settings.mask, *_grid(encoder))
         self._teacher = MomentumTeacher(encoder, settings.teacher)
-        self._shares_stages = can_share(self._teacher.encoder)
+        frozen = frozen_grid(unwrapped(encoder))
+        self._shares_stages = frozen is not None
+        if settings.masked_views == 2 and settings.mask.share:
+            deep = settings.mask.place == "frozen"
+            check_map(settings.mask, *(_frozen(frozen) if deep else _grid(encoder)))
         dimension = encoder.channels
         hidden = settings.predictor_hidden
         head = predictor(dimension, hidden) if hidden else nn.Identity()
@@ -94,11 +96,11 @@ class MaskPre(CentroidContrast):
     def losses(self, batch: Batch) -> Step:
         """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
         settings, encoder = self._settings, self._around.encoder
-        # first, while the student's maps do not fill the cache yet, unless its frozen stages are waited for
-        alone = settings.temporal_weight and not self._shares_stages
-        taught = self._teacher_maps(batch.images, []) if alone else None
-        with remember_frozen(unwrapped(encoder)) as frozen:
-            maps = self._views(encoder.maps(batch.images))
+        frozen = frozen_output(encoder, batch.images) if self._shares_stages else None
+        deep = self._deep_masks(encoder, frozen) if frozen is not None else []
+        # the teacher goes first, while the student's maps do not fill the cache yet
+        taught = self._teacher_views(batch.images, frozen, deep) if settings.temporal_weight else []
+        maps = self._views(encoder, batch.images, frozen, deep)
         masks = self._masks(encoder, maps)
         vectors = _vectors(encoder, maps, masks)
         labels = batch.labels[: len(vectors[0])]
@@ -109,7 +111,6 @@ class MaskPre(CentroidContrast):
             apart = _crossed(predictions, vectors, settings.stop_gradient)
             terms["visual"] = settings.visual_weight * apart
         if settings.temporal_weight:
-            taught = self._teacher_maps(batch.images, frozen) if taught is None else taught
             apart = _crossed(predictions, self._taught(taught, masks), True)
             terms["temporal"] = settings.temporal_weight * apart
         if self._region is not None and masks[0] is not None:
@@ -155,33 +156,52 @@ class MaskPre(CentroidContrast):
             loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
         return loss
 
-    def _views(self, maps: Tensor) -> list[Tensor]:
-        """The map of each view, before masks: the same twice, or two augmentations'."""
+    def _views(
+        self, encoder: Encoder, images: Tensor, frozen: Tensor | None, deep: list[Mask]
+    ) -> list[Tensor]:
+        """The map of each view: the same twice, two augmentations', or what comes of two masks of frozen stages."""
         settings = self._settings
+        if frozen is not None and deep:
+            cut = encoder.share.cut
+            own = slice(None) if cut is None else cut.own
+            return [maps_from(encoder, images, hidden(frozen, kept[own])) for kept in deep]
+        maps = encoder.maps(images) if frozen is None else maps_from(encoder, images, frozen)
         return list(maps.chunk(2)) if settings.augmentations == 2 else [maps] * settings.masked_views
 
     def _masks(self, encoder: Encoder, maps: list[Tensor]) -> list[Mask | None]:
-        """A mask for each view; none where there is one view, or the rate is still 0."""
-        settings = self._settings
-        rate = settings.mask.rate(self._steps / self._around.steps)
-        if settings.masked_views == 1 or rate == 0:
+        """A mask for each view's map; none where there is one view, the rate is still 0, or masks lie deeper."""
+        if self._settings.mask.place == "frozen" or not self._rate():
             return [None] * len(maps)
+        return [*self._drawn([encoder.cells(view) for view in maps])]
+
+    def _deep_masks(self, encoder: Encoder, frozen: Tensor) -> list[Mask]:
+        """Two masks of what the frozen stages give, for the whole batch where processes share it."""
+        if self._settings.mask.place != "frozen" or not self._rate():
+            return []
+        response = encoder.share.gather(frozen.abs().mean(dim=1, keepdim=True))
+        return self._drawn([response, response])
+
+    def _rate(self) -> float:
+        """The rate of this step's masks; 0 where there is one view."""
+        settings = self._settings
+        return settings.mask.rate(self._steps / self._around.steps) if settings.masked_views == 2 else 0.0
+
+    def _drawn(self, cells: list[Tensor]) -> list[Mask]:
+        """This step's masks."""
         generator = Generator().manual_seed(self._around.generator.initial_seed() * _SEEDS + self._steps)
-        cells = [encoder.cells(view) for view in maps]
-        return [draw_masks(view, settings.mask, rate, generator) for view in cells]
+        return [draw_masks(view, self._settings.mask, self._rate(), generator) for view in cells]
 
     @torch.no_grad()
-    def _teacher_maps(self, images: Tensor, frozen: list[Tensor]) -> Tensor:
-        """The teacher's maps; what frozen stages made of the images for the student is not computed again."""
-        teacher = self._teacher.encoder
-        shared = self._shares_stages and len(frozen) == 1
-        return maps_from(teacher, images, frozen[0]) if shared else teacher.maps(images)
+    def _teacher_views(self, images: Tensor, frozen: Tensor | None, deep: list[Mask]) -> list[Tensor]:
+        """The teacher's map of each view; what frozen stages made of the images is not computed again."""
+        seen = deep if self._settings.teacher_mask == "same" else []
+        return self._views(self._teacher.encoder, images, frozen, seen)
 
     @torch.no_grad()
-    def _taught(self, maps: Tensor, masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
+    def _taught(self, maps: list[Tensor], masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
         """The teacher's vectors of the same views, or of whole maps."""
         seen = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
-        return _vectors(self._teacher.encoder, self._views(maps), seen)
+        return _vectors(self._teacher.encoder, maps, seen)
 
     def _regions(self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> Float[Tensor, ""]:
         """How far the hidden cells are from what the region head makes of the others."""
@@ -204,6 +224,16 @@ def _grid(encoder: Encoder) -> tuple[int, int]:
             "model.backbone: the patches of this transformer are no grid that could be masked; take another"
         )
     return encoder.grid
+
+
+def _frozen(grid: tuple[int, int] | None) -> tuple[int, int]:
+    """Rows and columns of what frozen stages give; an error says why there are none."""
+    if grid is None:
+        raise SettingsError(
+            "method.mask.place: 'frozen' masks what frozen stages give, and this trunk has no such stages that the "
+            "others follow from; set model.frozen_stages above 0, or take 'map'"
+        )
+    return grid
 
 
 def _vectors(encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:

@@ -92,6 +92,12 @@ class MaskPreSettings(ContrastSettings):
     def _fits_together(self) -> "MaskPreSettings":
         if self.masked_views == 1 and (self.augmentations == 2 or self.region_weight):
             raise ValueError("two augmentations and the masked cells need two views; take masked_views 2")
+        if self.mask.place == "frozen" and (self.augmentations == 2 or self.region_weight):
+            raise ValueError(
+                "masks of frozen stages go with one augmentation and without region_weight; take mask.place 'map'"
+            )
+        if self.mask.place == "frozen" and self.mask.kind == "dropout":
+            raise ValueError("masks of frozen stages hide places, not numbers; take mask.kind block or strip")
         if self.mask.kind == "dropout" and self.region_weight:
             raise ValueError("dropout hides no cells that could be predicted; take another mask.kind")
         return self

@@ -31,6 +31,10 @@ class MaskSettings(Settings):
     """`block`: square blocks of cells; `strip`: blocks as wide as the map; `dropout`: every number by itself, to
     compare."""
 
+    place: Literal["map", "frozen"] = "map"
+    """Where masks lie. `map`: on the map that is pooled, so that one pass of the trunk serves both views. `frozen`: on
+    what the last frozen stage gives, so that all that learns sees masks; the other stages run once per view."""
+
     block: Side | Annotated[tuple[Side, ...], Field(min_length=1)] = 3
     """Side of a block, or height of a strip, in cells; of several, such as [3, 5, 7], each image and view draws one."""
 
