@@ -1,10 +1,10 @@
-"""What hiding a part does to a vector: a mask over the feature map, beside a cover over the crop itself.
+"""What hiding a part does to a vector: a mask over a feature map, beside a cover over the crop itself.
 
 python benchmarks/mask_gap.py --protocol market-mini --data DIR --runs DIR,DIR
 
 For every run folder, over crops of the unlabelled pool: the mean cosine of the vector of the whole crop with that of a
-masked map, of a covered crop, of half a body, of the mirror image and of another crop. Where masked maps lie close to
-the whole and covered crops do not, predicting what masks hide does not teach what covers do.
+masked map, of masked frozen stages, of a covered crop, of half a body, of the mirror image and of another crop. Where
+masked maps lie close to the whole and covered crops do not, predicting what masks hide does not teach what covers do.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from reseen.engine.run import Run, open_run
 from reseen.files import write_text
 from reseen.geometry import unit
 from reseen.models import Encoder
+from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
 from reseen.models.masking import MaskSettings, draw_masks
 
 _DEVICE = torch.device("cpu")
@@ -56,15 +57,15 @@ def main() -> None:
     pool = PROTOCOLS[arguments.protocol].training(arguments.data)
     chosen = np.sort(np.random.default_rng(0).choice(len(pool), min(_CROPS, len(pool)), replace=False))
     table = Table(title="cosine with the vector of the whole crop, means", title_justify="left")
-    table.add_column("run")
+    table.add_column("what is hidden")
     found: dict[str, dict[str, float]] = {}
     for folder in map(Path, arguments.runs.split(",")):
         found[folder.name] = gaps(open_run(folder), pool.select(chosen))
+    for run in found:
+        table.add_column(run, justify="right")
     for name in next(iter(found.values())):
-        table.add_column(name, justify="right")
-    for run, values in found.items():
-        table.add_row(run, *(f"{value:.2f}" for value in values.values()))
-    Console(width=170).print(table)
+        table.add_row(name, *(f"{values[name]:.2f}" if name in values else "" for values in found.values()))
+    Console(width=max(100, Console().width)).print(table)
     record: dict[str, Any] = {
         "protocol": arguments.protocol,
         "crops": len(chosen),
@@ -87,6 +88,11 @@ def gaps(run: Run, table: Any) -> dict[str, float]:
     changed = {
         f"map masked {share:.0%}": vectors(encoder, crops, _masked(encoder, share)) for share in _SHARES
     }
+    if (grid := frozen_grid(encoder)) is not None:
+        for share in _SHARES:
+            changed[f"frozen masked {share:.0%}"] = vectors(
+                encoder, crops, _masked_early(encoder, grid, share)
+            )
     for cover in _COVERS:
         changed[f"crop {cover.name}"] = vectors(
             encoder, replace(crops, occlusion=cover), lambda images: encoder(images)
@@ -102,6 +108,18 @@ def _masked(encoder: Encoder, share: float) -> Callable[[torch.Tensor], torch.Te
     def look(images: torch.Tensor) -> torch.Tensor:
         maps = encoder.maps(images)
         return encoder.embed(maps, draw_masks(encoder.cells(maps), settings, share, generator))
+
+    return look
+
+
+def _masked_early(
+    encoder: Encoder, grid: tuple[int, int], share: float
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    settings, generator = MaskSettings(block=(3, 5)), torch.Generator().manual_seed(0)
+
+    def look(images: torch.Tensor) -> torch.Tensor:
+        kept = draw_masks(images.new_ones(len(images), 1, *grid), settings, share, generator)
+        return encoder.embed(maps_from(encoder, images, hidden(frozen_output(encoder, images), kept)))
 
     return look
 

@@ -119,6 +119,10 @@ def _mask_arms() -> tuple[Arm, ...]:
         "no-stop": ("targets follow the gradient", ("--method.stop-gradient", "false")),
         "strip": ("masks as wide as the map", ("--method.mask.kind", "strip")),
         "dropout": ("numbers dropped by themselves", ("--method.mask.kind", "dropout")),
+        "frozen": (
+            "masks on what frozen stages give",
+            ("--method.mask.place", "frozen", "--method.mask.block", "[3,5]"),
+        ),
         "active": ("masks where the map responds", ("--method.mask.seeds", "active")),
         "fixed": ("the rate fixed from the start", ("--method.mask.ramp", "0")),
         "whole-teacher": ("the teacher sees whole maps", ("--method.teacher-mask", "none")),
