@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reseen.errors import SettingsError
@@ -69,6 +69,7 @@ def test_clusters_decide_in_place_of_threshold_and_mutuality():
 
 
 @given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.01, 0.9), st.booleans())
+@example(26, 25, 4, 0.25, True)  # rows with fewer neighbors than are looked at
 def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, mutual):
     features, jaccard = _features(seed, rows), JaccardSettings(k1=6, k2=2)
     settings = CredibleSettings(

@@ -109,9 +109,9 @@ def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " 
 
 
 def _mutual(indices: Int64[np.ndarray, "n k"]) -> np.ndarray:
-    """Which entries are found the other way round, too."""
+    """Which entries are found the other way round, too; entries of -1 are nobody."""
     count = len(indices)
     rows = np.repeat(np.arange(count), indices.shape[1])
-    forward = rows * count + indices.ravel()
+    forward = (rows * count + indices.ravel())[indices.ravel() >= 0]
     backward = indices.ravel() * count + rows
     return np.isin(backward, forward).reshape(indices.shape)
