@@ -1,0 +1,86 @@
+"""How often credible neighbors are right, by rule: nearest by cosine, or those that share most neighbors.
+
+python benchmarks/credible_precision.py --protocol market-mini --data DIR --runs DIR,DIR
+
+For the features of every run folder over the unlabelled pool, cameras taken out. Identities of the pool are read for
+this count alone; nothing is trained or chosen here.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.accuracy import RESULTS, commit
+from benchmarks.protocols import PROTOCOLS
+
+from reseen.cluster import center_cameras
+from reseen.engine.crops import open_crops
+from reseen.engine.environment import hardware, versions
+from reseen.engine.extract import extract
+from reseen.engine.run import open_run
+from reseen.files import write_text
+from reseen.neighbors import CredibleSettings, JaccardSettings, credible_neighbors
+
+_RULES = {
+    "cosine 0.35, 8 nearest, mutual": CredibleSettings(count=8, threshold=0.35),
+    "shared 0.4, 20 nearest": CredibleSettings(
+        count=20, threshold=0.4, mutual=False, source="shared", jaccard=JaccardSettings(k1=20, k2=6)
+    ),
+}
+
+
+def main() -> None:
+    """Count for every run and rule, print a table and write one JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", required=True, help="run folders, comma-separated")
+    parser.add_argument("--out", type=Path, default=RESULTS / "credible-precision.json")
+    arguments = parser.parse_args()
+    pool = PROTOCOLS[arguments.protocol].training(arguments.data)
+    people = np.array([int(path.rpartition("/")[2].partition("_")[0]) for path in pool.paths])
+    table = Table("run", "rule", "neighbors", "right", "right, other cameras", "right ones of other cameras")
+    rows = []
+    for folder in map(Path, arguments.runs.split(",")):
+        run = open_run(folder)
+        encoder = run.encoder()
+        crops = open_crops(pool, run.recipe.data, encoder.height, encoder.width, progress=False)
+        features = center_cameras(extract(encoder, crops, torch.device("cpu")), pool.cameras)
+        for rule, settings in _RULES.items():
+            found = credible_neighbors(features, settings)
+            there = found >= 0
+            right = (people[found] == people[:, None]) & there
+            across = (pool.cameras[found] != pool.cameras[:, None]) & there
+            numbers = {
+                "neighbors": there.sum() / len(pool),
+                "right": right.sum() / there.sum(),
+                "right_other_cameras": (right & across).sum() / across.sum(),
+                "right_ones_of_other_cameras": (right & across).sum() / len(pool),
+            }
+            rows.append(
+                {"run": folder.name, "rule": rule} | {k: round(float(v), 4) for k, v in numbers.items()}
+            )
+            table.add_row(folder.name, rule, *(f"{value:.2f}" for value in numbers.values()))
+    Console(width=max(120, Console().width)).print(table)
+    record = {
+        "rows": rows,
+        "command": f"python benchmarks/credible_precision.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
