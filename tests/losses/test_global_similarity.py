@@ -33,7 +33,7 @@ def _slow(features, own, memory, neighbors, settings):
         if settings.weights == "similarity":
             w = [1.0] + [settings.neighbor_weight * s / max(sum(near), 1e-12) for s in near]
         elif settings.weights == "uniform":
-            w = [1.0] + [1 / len(members) for _ in members]
+            w = [1.0] + [settings.neighbor_weight / len(members) for _ in members]
         else:
             w = [settings.self_share] + [(1 - settings.self_share) / len(members) for _ in members]
         w = [value / sum(w) for value in w]
@@ -55,9 +55,11 @@ def _slow(features, own, memory, neighbors, settings):
 
 @pytest.mark.parametrize("kind", ["softmax", "summed", "regression"])
 @pytest.mark.parametrize("weights", ["similarity", "uniform", "self"])
-@given(seed=st.integers(0, 10_000))
-def test_it_equals_a_slow_loop(kind, weights, seed):
-    settings = GlobalSimilaritySettings(kind=kind, weights=weights, temperature=0.3, hard_share=0.3)
+@given(seed=st.integers(0, 10_000), weight=st.sampled_from([0.0, 1.0, 8.0]))
+def test_it_equals_a_slow_loop(kind, weights, seed, weight):
+    settings = GlobalSimilaritySettings(
+        kind=kind, weights=weights, temperature=0.3, hard_share=0.3, neighbor_weight=weight
+    )
     case = _case(seed)
     assert float(global_similarity(*case, settings)) == pytest.approx(_slow(*case, settings), rel=1e-6)
 

@@ -35,8 +35,35 @@ def test_it_equals_a_slow_loop_over_the_memory_as_it_becomes(seed, k, cells):
     new = old.clone()
     new[own] = 0.9 * old[own] + 0.1 * features
     changed = own.sort().values
-    found = patch_discrimination(features, own, _memory(old, changed, new[changed]), k, 2.0, cells)
+    found = patch_discrimination(features, own, _memory(old, changed, new[changed]), k, 2.0, chunk=cells)
     assert float(found) == pytest.approx(_slow(features, own, new, k, 2.0), rel=1e-6, abs=1e-9)
+
+
+@given(st.integers(0, 10_000))
+def test_given_positives_equal_a_slow_loop_over_the_memory_as_it_becomes(seed):
+    generator = torch.Generator().manual_seed(seed)
+    old = torch.randn(12, 4, generator=generator, dtype=torch.float64)
+    own = torch.randperm(12, generator=generator)[:5]
+    features = torch.randn(5, 4, generator=generator, dtype=torch.float64)
+    new = old.clone()
+    new[own] = 0.9 * old[own] + 0.1 * features
+    positives = torch.stack([torch.randperm(12, generator=generator)[:4] for _ in own])
+    positives[torch.rand(positives.shape, generator=generator) < 0.5] = -1
+    positives[positives == own[:, None]] = -1
+    each = []
+    for x, i, row in zip(features, own.tolist(), positives.tolist(), strict=True):
+        terms = {j: math.exp(-2.0 * float((x - w).square().sum())) for j, w in enumerate(new) if j != i}
+        believed = [j for j in row if j >= 0]
+        if believed:
+            each.append(-math.log(sum(terms[j] for j in believed) / sum(terms.values())))
+    expected = sum(each) / len(each) if each else 0.0
+    changed = own.sort().values
+    features.requires_grad_()
+    found = patch_discrimination(features, own, _memory(old, changed, new[changed]), 1, 2.0, positives)
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    (pulled,) = torch.autograd.grad(found, features)
+    assert bool(pulled.isfinite().all())
+    assert not bool(pulled[(positives < 0).all(dim=1)].any())
 
 
 def test_equally_far_rows_give_the_published_golden_value():

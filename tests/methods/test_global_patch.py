@@ -88,6 +88,15 @@ def test_the_patch_loss_of_one_patch_does_not_reach_the_embedding_of_another(beg
     assert not bool(encoder.patches.embedding.grad[0].any())
 
 
+def test_patches_may_be_pulled_to_credible_neighbors_once_there_are_any(begin):
+    settings = {"global_weight": 0, "image_patches": {"weight": 0}, "discrimination": {"pull_to": "credible"}}
+    credible = {"source": "shared", "threshold": 0.1, "jaccard": {"k1": 8, "k2": 3}}
+    training, plan = begin("global-patch", warmup=0, credible=credible, **settings)
+    assert float(training.method.losses(first_batch(training, plan)).terms["patches"]) > 0
+    training, plan = begin("global-patch", warmup=1, credible=credible, **settings)
+    assert float(training.method.losses(first_batch(training, plan)).terms["patches"]) == 0
+
+
 def test_refilled_memories_start_over_in_each_round(begin):
     from reseen.engine.extract import extract
 
@@ -152,3 +161,5 @@ def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
         )
     with pytest.raises(ValidationError, match="one image per row"):
         GlobalPatchSettings.model_validate({"sampler": {"images_per_cluster": 4}})
+    with pytest.raises(ValidationError, match="no credible neighbors"):
+        GlobalPatchSettings.model_validate({"branch": "clusters", "discrimination": {"pull_to": "credible"}})

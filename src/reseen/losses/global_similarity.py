@@ -31,7 +31,7 @@ class GlobalSimilaritySettings(Settings):
     """Neighbors weigh by their similarity, each 1/k, or share what `self_share` leaves; all weights sum to 1."""
 
     neighbor_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of all neighbors together where the image itself weighs 1; for `similarity`."""
+    """Weight of all neighbors together where the image itself weighs 1; for `similarity` and `uniform`."""
 
     self_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """Weight of the image itself; for `self`."""
@@ -60,7 +60,8 @@ def credible_weights(
         raw = settings.neighbor_weight * raw / raw.sum(dim=1, keepdim=True).clamp_min(1e-12)
         own = torch.ones_like(count)
     elif settings.weights == "uniform":
-        raw, own = there / count.clamp_min(1), torch.ones_like(count)
+        raw = settings.neighbor_weight * there / count.clamp_min(1)
+        own = torch.ones_like(count)
     else:
         raw = (1 - settings.self_share) * there / count.clamp_min(1)
         own = torch.full_like(count, settings.self_share)

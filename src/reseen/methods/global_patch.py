@@ -212,15 +212,22 @@ class GlobalPatch(AbstractMethod):
         settings = self._settings
         if self._centroids is not None:
             return cluster_contrast(vectors, labels, self._centroids.vectors, settings.clusters.temperature)
+        return global_similarity(
+            vectors, rows, self._banks["whole"].vectors, self._believed(rows), settings.loss
+        )
+
+    def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"]:
+        """Credible neighbors of these images; nobody's while training warms up."""
         assert self._neighbors is not None  # begin_round
         neighbors = self._neighbors[rows]
-        if self._steps < settings.warmup * self._around.steps:
-            neighbors = torch.full_like(neighbors, -1)
-        return global_similarity(vectors, rows, self._banks["whole"].vectors, neighbors, settings.loss)
+        if self._steps < self._settings.warmup * self._around.steps:
+            return torch.full_like(neighbors, -1)
+        return neighbors
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, bank = self._settings.discrimination, self._banks["patches"]
         changed, fresh = bank.preview(patches.flatten(1), rows, settings.momentum)
+        positives = self._believed(rows) if settings.pull_to == "credible" else None
         memory, fresh = bank.vectors.unflatten(1, self._shape), fresh.unflatten(1, self._shape)
         each = [
             patch_discrimination(
@@ -229,6 +236,7 @@ class GlobalPatch(AbstractMethod):
                 PatchMemory(memory[:, index], changed, fresh[:, index]),
                 settings.neighbors,
                 settings.scale,
+                positives,
             )
             for index in range(self._shape[0])
         ]

@@ -23,6 +23,10 @@ class DiscriminationSettings(Settings):
     weight: Weight = 2.0
     """Its weight; 0 for none."""
 
+    pull_to: Literal["nearest", "credible"] = "nearest"
+    """What a patch is pulled to: the nearest rows of its memory, as published, or the same patch of the credible
+    neighbors of the image."""
+
     neighbors: Annotated[int, Field(ge=1)] = 10
     """k: nearest rows of the patch's memory that it is pulled to."""
 
@@ -137,4 +141,6 @@ class GlobalPatchSettings(MethodSettings):
             raise ValueError(
                 "a bank has one image per row; take sampler.images_per_cluster 1, or branch clusters"
             )
+        if self.branch == "clusters" and self.discrimination.pull_to == "credible":
+            raise ValueError("branch clusters has no credible neighbors; take discrimination.pull_to nearest")
         return self
