@@ -35,6 +35,7 @@ _ARMS = (
 )
 _HOUR = ("--train.rounds", "8", "--train.iterations", "100")
 _REGULARIZER = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
+_WHOLE_CROPS = ("--augmentation.erasing", "0")
 _RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
 
 
@@ -96,6 +97,7 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
         arms.append(Arm(f"sphere-contrast-{regularizer}", text, flags, contrast))
     renewed = ("--train.renew-statistics", "true")
     arms.append(Arm("cluster-contrast-renewed", "batch norms get the statistics of plain crops", renewed))
+    arms.append(Arm("cluster-contrast-no-erasing", "no rectangle of a crop is erased", _WHOLE_CROPS))
     arms.extend((*_mask_arms(), *_patch_arms()))
     return tuple(arms)
 
@@ -128,6 +130,7 @@ def _mask_arms() -> tuple[Arm, ...]:
         "whole-teacher": ("the teacher sees whole maps", ("--method.teacher-mask", "none")),
         "teacher-clusters": ("the teacher's features are clustered", ("--method.cluster-with", "teacher")),
         "hierarchy": ("hierarchical clusters", ("--method.clustering", "hierarchy")),
+        "no-erasing": ("no rectangle of a crop is erased", _WHOLE_CROPS),
     }
     arms = [
         Arm(f"maskpre-{name}", f"maskpre, {text}", flags, recipe) for name, (text, flags) in choices.items()
