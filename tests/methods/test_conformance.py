@@ -187,3 +187,34 @@ def test_reclustering_gives_the_same_clusters_twice(name, begin):
     first, again = (training.method.recluster(features).labels.labels for _ in range(2))
     assert (first == again).all()
     assert len(first) == len(features)
+
+
+def test_the_trunk_computes_in_the_precision_that_is_asked_for_and_vectors_are_float32(
+    name, recipe_of, crowd, tmp_path
+):
+    recipe = recipe_of(name)
+    train = recipe.train.model_copy(update={"precision": "bf16-mixed"})
+    table = reseen.read_training(crowd)
+    training = prepare(recipe.model_copy(update={"train": train}), table, tmp_path / "run", quiet=True)
+    seen = set()
+    for encoder in training.method.encoders():
+        blocks = getattr(encoder, "module", encoder).trunk.get_submodule("blocks.0")
+        blocks.register_forward_hook(lambda _module, _given, output: seen.add(output.dtype))
+    features = extract(training.method.extractor(), training.crops, torch.device("cpu"))
+    step = training.method.losses(first_batch(training, training.method.begin_round(features, 1)))
+    step.loss.backward()
+    assert seen == {torch.bfloat16}
+    assert features.vectors.dtype == step.features.dtype == step.loss.dtype == torch.float32
+
+
+def test_the_clusters_of_an_audit_are_those_of_the_features_it_is_given(name, begin):
+    training, _ = begin(name)
+    features = extract(training.encoder, training.crops, torch.device("cpu"))
+    before = training.method.recluster(features).labels.labels
+    order = (
+        np.arange(len(before)).reshape(-1, 2)[:, ::-1].ravel()
+    )  # every other crop gets its neighbor's features
+    turned = type(features)(features.vectors[torch.from_numpy(order.copy())], raw=features.raw)
+    after = training.method.recluster(turned).labels.labels
+    if name not in {"source", "progressive"}:  # a person's labels; everyone alone at first
+        assert not np.array_equal(after, before)

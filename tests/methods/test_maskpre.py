@@ -159,7 +159,7 @@ def test_masks_of_frozen_stages_train_to_the_end(recipe_of, crowd, tmp_path):
 
 def test_masks_of_frozen_stages_need_frozen_stages_and_one_augmentation(recipe_of, crowd, tmp_path):
     recipe = recipe_of(NAME, mask={"place": "frozen", "block": 2})
-    with pytest.raises(SettingsError, match=r"set model\.frozen_stages above 0, or take 'map'"):
+    with pytest.raises(SettingsError, match=r"set model\.frozen_stages above 0 and leave"):
         prepare(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
     for values in (
         {"augmentations": 2},
@@ -203,3 +203,25 @@ def test_a_transformer_is_masked_by_patches(recipe_of, crowd, tmp_path):
         recipe.model_copy(update={"model": model, "data": data}), crowd, tmp_path / "run", quiet=True
     )
     assert np.isfinite(run.log[-1]["loss"])
+
+
+def test_the_teacher_begins_as_the_student_with_its_neck_settled(recipe_of, crowd, tmp_path):
+    recipe = recipe_of("maskpre")
+    none = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})
+    run = reseen.train(none, crowd, tmp_path / "run", quiet=True)
+    assert recipe.method.score_with == "teacher"
+    plain = reseen.train(
+        none.model_copy(update={"method": none.method.model_copy(update={"score_with": "student"})}),
+        crowd,
+        tmp_path / "plain",
+        quiet=True,
+    )
+    images = torch.rand(4, 3, 64, 32)
+    torch.testing.assert_close(run.encoder()(images), plain.encoder()(images))
+    assert float(run.encoder().neck.running_var.max()) != 1.0
+
+
+def test_a_large_seed_draws_masks_too(recipe_of, crowd, tmp_path):
+    recipe = recipe_of("maskpre").model_copy(update={"seed": 20260101123456789})
+    one = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 1, "iterations": 1})})
+    assert reseen.train(one, crowd, tmp_path / "run", quiet=True).rounds_done == 1

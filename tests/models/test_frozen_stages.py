@@ -22,6 +22,7 @@ def make(backbone, stages):
         ("mobilenetv3_small_050", 2),
         ("test_resnet", 1),
         ("test_resnet", 2),
+        ("test_mambaout", 2),  # keeps maps as (b, y, x, d)
     ],
 )
 def test_the_teacher_gives_the_same_maps(backbone, stages):

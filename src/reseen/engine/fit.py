@@ -76,6 +76,7 @@ def fit(
     else:
         progress = view.phase("settling the neck", len(training.crops))
         settle_neck(training.encoder, training.crops, device, progress, ranks)
+        training.method.begin()
         done, before = 0, None
         if ranks.first:
             save_checkpoint(checkpoint, state, done, before)

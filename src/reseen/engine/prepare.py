@@ -22,6 +22,8 @@ from reseen.models.backbone import backbone_size
 from reseen.models.share import Share
 from reseen.models.shared_trunk import share_trunk
 
+_PRECISIONS = {"32": None, "bf16-mixed": torch.bfloat16}
+
 
 def prepare(
     recipe: Recipe,
@@ -131,12 +133,13 @@ def assemble(
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
     place = [ranks.local_rank] if device == "cuda" else 1
-    fabric = Fabric(accelerator=device, devices=place, precision=settings.precision)
+    fabric = Fabric(accelerator=device, devices=place)
+    encoder.precision = _PRECISIONS[
+        settings.precision
+    ]  # not Fabric's, which sees nothing but whole forward passes
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)
-    for method in ("maps", "embed", "look_at_patches"):
-        wrapped.mark_forward_method(method)
     surroundings = Surroundings(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations, once=ranks.once,

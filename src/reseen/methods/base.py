@@ -114,6 +114,10 @@ class AbstractMethod(ABC):
         """Take settings (of the method's own kind) and surroundings; nothing is computed yet."""
         self._around = surroundings
 
+    def begin(self) -> None:
+        """The encoder is as training begins with it, its neck settled: called once, and not on resuming."""
+        return
+
     @abstractmethod
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster the features of all training rows, and choose the round's batches."""

@@ -38,6 +38,8 @@ Mask = Bool[Tensor, "b c y x"]
 
 _SEEDS = 1_000_003
 """Masks of step t are drawn from seed * this + t, so that losses change nothing and a resumed run draws the same."""
+_LARGEST = 1 << 63
+"""Seeds of a generator stay below this."""
 
 
 class MaskPre(CentroidContrast):
@@ -85,6 +87,10 @@ class MaskPre(CentroidContrast):
         if settings.clustering == "hierarchy":
             return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
         return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+
+    def begin(self) -> None:
+        """The teacher begins as the student, whose neck has settled since."""
+        self._teacher.begin(self._around.encoder)
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start centroids or classifier at the clusters' mean directions, and sample PK batches."""
@@ -188,7 +194,8 @@ class MaskPre(CentroidContrast):
 
     def _drawn(self, cells: list[Tensor]) -> list[Mask]:
         """This step's masks."""
-        generator = Generator().manual_seed(self._around.generator.initial_seed() * _SEEDS + self._steps)
+        seed = self._around.generator.initial_seed() * _SEEDS + self._steps
+        generator = Generator().manual_seed(seed % _LARGEST)
         return [draw_masks(view, self._settings.mask, self._rate(), generator) for view in cells]
 
     @torch.no_grad()
@@ -231,7 +238,7 @@ def _frozen(grid: tuple[int, int] | None) -> tuple[int, int]:
     if grid is None:
         raise SettingsError(
             "method.mask.place: 'frozen' masks what frozen stages give, and this trunk has no such stages that the "
-            "others follow from; set model.frozen_stages above 0, or take 'map'"
+            "others follow from; set model.frozen_stages above 0 and leave train.compile out, or take 'map'"
         )
     return grid
 

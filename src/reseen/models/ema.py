@@ -41,6 +41,10 @@ class MomentumTeacher:
         self.encoder.requires_grad_(False)
         self.encoder.eval()
 
+    def begin(self, student: nn.Module) -> None:
+        """Be the student as it is now, which may be wrapped by Fabric."""
+        self.encoder.load_state_dict(unwrapped(student).state_dict())
+
     @torch.no_grad()
     def follow(self, student: nn.Module) -> None:
         """Move one step towards the student."""

@@ -27,6 +27,7 @@ class Encoder(nn.Module):
     Attributes:
         channels: numbers of the vector of the whole image.
         part: what vectors are made of where there are patches: the whole image, patches, or both.
+        channels_first: whether the trunk keeps maps as (b, d, y, x); else they are (b, y, x, d).
         grid: rows and columns of the map or of a transformer's patches, None where those are no grid.
         frozen: names of the stages of the trunk that keep their starting weights, in order.
         raw: whether vectors keep their lengths.
@@ -36,6 +37,7 @@ class Encoder(nn.Module):
         mean: per-channel mean that images are normalized with, for values 0 to 1.
         std: per-channel standard deviation.
         notes: lines that say what was loaded and changed.
+        precision: in what the trunk computes during training where it is not float32; vectors always are.
         share: the part of a training batch that this process sees; all of it, unless it has been shared out.
     """
 
@@ -47,7 +49,7 @@ class Encoder(nn.Module):
         self.neck = nn.BatchNorm1d(backbone.width)
         self.neck.bias.requires_grad_(False)
         self.channels, self.grid = backbone.width, backbone.grid
-        self._channels_first, self._tokens = backbone.channels_first, backbone.tokens
+        self.channels_first, self._tokens = backbone.channels_first, backbone.tokens
         self.patches = self._patches(settings)
         self.part: Literal["both", "global", "patch"] = "both"
         norms = fix_norm_groups(self, settings.norm_group)
@@ -58,6 +60,7 @@ class Encoder(nn.Module):
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
         self.frozen = backbone.frozen
+        self.precision: torch.dtype | None = None
         self.share = Share()
         self.train()
 
@@ -79,8 +82,9 @@ class Encoder(nn.Module):
 
         Where processes share a batch, `images` are this one's part and the output is that of the whole batch.
         """
-        output = self.trunk(images)
-        return self.share.gather(output if self._tokens else as_map(output, self._channels_first))
+        with torch.autocast(images.device.type, self.precision, enabled=self.precision is not None):
+            output = self.trunk(images)
+        return self.share.gather(output if self._tokens else as_map(output, self.channels_first))
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
         """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""

@@ -23,6 +23,8 @@ class _ReachedError(Exception):
 def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:
     """What the frozen stages make of the images, without the rest of the trunk; no gradient.
 
+    A map, whatever order the trunk keeps it in; what is no map is left as it is.
+
     `encoder` may be wrapped by Fabric. Where processes share a batch, this is of this process's images.
 
     Raises:
@@ -36,7 +38,7 @@ def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float
 
     with _hooked(encoder, reached), torch.no_grad(), suppress(_ReachedError):
         _maps(encoder, images)
-    return outputs[0]
+    return _turned(encoder, outputs[0], 3, 1)
 
 
 def maps_from(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ def maps_from(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tens
     Raises:
         ValueError: no stage is frozen.
     """
-    taken = output.to(images.dtype)
+    taken = _turned(encoder, output, 1, 3).to(images.dtype)
     with _hooked(encoder, lambda _module, _given, _output: taken.clone()):
         return _maps(encoder, images[:1])
 
@@ -94,6 +96,12 @@ def _hooked(encoder: nn.Module, hook: Any) -> Iterator[None]:
         handle.remove()
 
 
+def _turned(encoder: nn.Module, output: Tensor, source: int, destination: int) -> Tensor:
+    """With channels in another place, where the trunk keeps them last and the output is a map."""
+    last = not unwrapped(encoder).channels_first and output.ndim == 4
+    return output.movedim(source, destination) if last else output
+
+
 def _maps(encoder: Any, images: Tensor) -> Tensor:
-    """By the wrapper, where there is one: it sets the precision."""
+    """By the wrapper, where there is one."""
     return encoder.maps(images)
