@@ -1,6 +1,7 @@
 """The global similarity loss against a slow loop from its formulas."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -128,3 +129,18 @@ def test_regression_is_zero_when_all_is_as_wanted_and_six_on_zeros():
     assert float(found) == pytest.approx(0, abs=1e-12)
     zeros = global_similarity(memory[:1], torch.tensor([0]), torch.zeros(9, 2).double(), nobody, settings)
     assert float(zeros) == pytest.approx(6)
+
+
+def test_hard_negatives_a_few_images_at_a_time_have_the_gradient_of_all_at_once(monkeypatch):
+    features, own, memory, neighbors = _case(3)
+    settings = GlobalSimilaritySettings(kind="regression", hard_share=0.5)
+    gradients = []
+    for gathered in (1, 1 << 24):
+        monkeypatch.setattr(sys.modules["reseen.losses.global_similarity"], "_GATHERED", gathered)
+        given = features.clone().requires_grad_()
+        loss = global_similarity(given, own, memory, neighbors, settings)
+        gradients.append(torch.autograd.grad(loss, given)[0])
+    torch.testing.assert_close(gradients[0], gradients[1])
+    step = 1e-6 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0)).double()
+    apart = [float(global_similarity(features + k * step, own, memory, neighbors, settings)) for k in (1, -1)]
+    assert (apart[0] - apart[1]) / 2 == pytest.approx(float((gradients[0] * step).sum()), rel=1e-4)

@@ -74,3 +74,13 @@ def test_the_gradient_is_finite_where_embedding_and_center_coincide():
     embeddings = torch.zeros(3, 2, requires_grad=True)
     image_patches(embeddings, torch.arange(3), centers, 2.0, 15, 1).backward()
     assert torch.isfinite(embeddings.grad).all()
+
+
+def test_a_center_of_the_same_group_is_no_negative():
+    centers = torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]])
+    which = torch.tensor([0])
+    assert true_negatives(centers[:1], which, centers, 15, 1).tolist() == [1]
+    groups = torch.tensor([7, 7, 7, 8, 8])
+    assert true_negatives(centers[:1], which, centers, 15, 1, groups).tolist() == [3]
+    alike = torch.zeros(5, dtype=torch.int64)
+    assert true_negatives(centers[:1], which, centers, 15, 1, alike).tolist() == [-1]

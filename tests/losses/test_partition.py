@@ -58,3 +58,15 @@ def test_huge_logits_do_not_overflow():
 
 def test_a_memory_of_zeros_gives_the_logarithm_of_its_rows():
     assert float(log_partition(torch.ones(1, 3), torch.zeros(50, 3), 20.0)) == pytest.approx(3.912023)
+
+
+def test_where_every_row_is_hidden_there_is_no_gradient():
+    q = torch.randn(2, 5, requires_grad=True)
+    m = torch.randn(3, 5)
+    away = torch.tensor([[0, 1, 2], [-1, 0, 1]])
+    found = log_partition(q, m, 30.0, 15.0, away)
+    assert float(found[0].detach()) == -torch.inf
+    (gradient,) = torch.autograd.grad(found[1] + torch.logaddexp(found[0], torch.tensor(0.3)), q)
+    assert not bool(gradient[0].any())
+    assert bool(gradient.isfinite().all())
+    assert bool(gradient[1].any())

@@ -88,3 +88,15 @@ def test_patches_are_unit_vectors_and_do_not_touch_each_other():
 def test_more_patches_than_rows_are_refused(grid):
     with pytest.raises(SettingsError, match=r"model\.patches\.count: 6 stripes do not fit"):
         Patches(PatchSettings(count=6), 8, grid)
+
+
+def test_a_frozen_localization_head_keeps_its_windows_while_the_rest_trains():
+    torch.manual_seed(0)
+    patches = Patches(PatchSettings(count=3, generator="frozen"), 16, (8, 4)).train()
+    torch.nn.init.normal_(patches.localization.place.weight)
+    maps = torch.randn(4, 16, 8, 4)
+    before = patches.windows(maps)
+    patches(torch.randn(4, 16, 8, 4))
+    torch.testing.assert_close(patches.windows(maps), before)
+    torch.testing.assert_close(patches.windows(maps[:1]), before[:1])  # nothing of the batch is in it
+    assert patches.norm.training

@@ -15,6 +15,7 @@ from reseen.neighbors import (
     credible_neighbors,
     jaccard_distance,
     nearest,
+    told_neighbors,
 )
 from reseen.records import Features
 
@@ -68,7 +69,7 @@ def test_clusters_decide_in_place_of_threshold_and_mutuality():
         assert set(near[near >= 0].tolist()) == set(range(row % 2, 12, 2)) - {row}
 
 
-@given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.01, 0.9), st.booleans())
+@given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.05, 0.9), st.booleans())
 @example(26, 25, 4, 0.25, True)  # rows with fewer neighbors than are looked at
 def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, mutual):
     features, jaccard = _features(seed, rows), JaccardSettings(k1=6, k2=2)
@@ -92,10 +93,10 @@ def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, m
         assert np.all(np.diff(told) <= 0)  # most first
 
 
-def test_sharing_nothing_is_not_credible_at_any_threshold():
+def test_sharing_nothing_is_not_credible_at_the_lowest_threshold():
     two = Features(unit(torch.eye(2).repeat_interleave(8, dim=0) + 0.01 * torch.randn(16, 2)))
     settings = CredibleSettings(
-        count=15, threshold=-1, source="shared", jaccard=JaccardSettings(k1=4, k2=1), mutual=False
+        count=15, threshold=0.05, source="shared", jaccard=JaccardSettings(k1=4, k2=1), mutual=False
     )
     found = credible_neighbors(two, settings)
     for row, near in enumerate(found):
@@ -112,3 +113,20 @@ def test_fewer_images_than_neighbors_are_refused():
 def test_groups_are_what_neighbors_connect():
     neighbors = np.array([[1, -1], [-1, -1], [-1, -1], [0, -1], [5, -1], [4, -1]])
     assert credible_groups(neighbors).tolist() == [0, 0, 1, 0, 2, 2]
+
+
+def test_answers_keep_every_link_and_nobody_of_another_group():
+    neighbors = np.array([[1, 2], [0, -1], [0, -1], [-1, -1], [-1, -1], [-1, -1]])
+    groups = np.array([0, 0, 1, 0, 0, 0])
+    must = np.array([[0, 1], [0, 3], [4, 0], [0, 3], [0, 5]])
+    found = told_neighbors(neighbors, groups, must)
+    sets = [{j for j in row if j >= 0} for row in found.tolist()]
+    assert sets == [{1, 3, 4, 5}, {0}, set(), {0}, {0}, {0}]
+    assert all(len(row) == len(set(row)) for row in ([j for j in row if j >= 0] for row in found.tolist()))
+    nothing = np.empty((0, 2), dtype=np.int64)
+    assert told_neighbors(neighbors, np.zeros(6, dtype=np.int64), nothing).tolist() == neighbors.tolist()
+
+
+def test_shared_neighbors_want_a_threshold_that_leaves_pairs_out():
+    with pytest.raises(ValueError, match=r"threshold of 0\.05 or more"):
+        CredibleSettings(source="shared", threshold=0.0)

@@ -10,7 +10,7 @@ References: the first in our reconstruction of a global similarity loss; with un
 2019, eq. 8; the last Wang and Zhang, CVPR 2020, eq. 7.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -19,6 +19,9 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.losses.partition import highest_logits, log_partition
+
+_GATHERED = 1 << 24
+"""Numbers of memory rows that are gathered at once: 64 MiB of float32."""
 
 
 class GlobalSimilaritySettings(Settings):
@@ -108,9 +111,34 @@ def _regression(
     pulled = settings.pull * (weights * (1 - similarity).square()).sum(dim=1)
     count = max(1, int(settings.hard_share * (len(memory) - 1)))
     hard = highest_logits(features, memory, count, 1.0, hidden=members)
-    negatives = torch.einsum("bd,bkd->bk", features, memory[hard.clamp_min(0).to(memory.device)].to(features))
-    pushed = ((1 + negatives).square() * (hard >= 0)).sum(dim=1) / (hard >= 0).sum(dim=1).clamp_min(1)
+    pushed: Tensor = _PushedAway.apply(features, memory, hard)  # type: ignore[assignment]
     return (pulled + pushed).mean()
+
+
+class _PushedAway(torch.autograd.Function):
+    r"""Mean of $(1 + s)^2$ over some rows of the memory for each image, and its gradient on the way.
+
+    A hundredth of a large memory for each image of a batch is more than the memory itself: images go a few at a time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, memory: Tensor, rows: Tensor) -> Tensor:
+        found, slopes = [], []
+        at_once = max(1, _GATHERED // max(1, rows.shape[1] * features.shape[1]))
+        for some, which in zip(features.split(at_once), rows.split(at_once), strict=True):
+            near = memory[which.clamp_min(0).to(memory.device)].to(some)
+            there = which >= 0
+            share = there / there.sum(dim=1, keepdim=True).clamp_min(1)
+            above = 1 + torch.einsum("bd,bkd->bk", some, near)
+            found.append((share * above.square()).sum(dim=1))
+            slopes.append(torch.einsum("bk,bkd->bd", 2 * share * above, near))
+        ctx.save_for_backward(torch.cat(slopes))
+        return torch.cat(found)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
+        (slopes,) = ctx.saved_tensors
+        return gradients[0][:, None] * slopes, None, None
 
 
 def _among(near: Float[Tensor, "b k1 d"]) -> Float[Tensor, "b k"]:

@@ -23,15 +23,17 @@ def image_patches(
     margin: float,
     reach: int,
     nearest: int,
+    groups: Int64[Tensor, " b"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean over embeddings; `images` says which center is whose. No gradient reaches the centers.
 
     `reach`: how many of the nearest centers are walked through; `nearest`: how many centers, the candidate's own
-    counted, a candidate must not find the image's center among.
+    counted, a candidate must not find the image's center among; `groups`: a label per center, of which equal ones are
+    no negatives of each other.
     """
     centers = centers.detach()
     own = _distance(embeddings, centers[images])
-    negatives = true_negatives(embeddings.detach(), images, centers, reach, nearest)
+    negatives = true_negatives(embeddings.detach(), images, centers, reach, nearest, groups)
     pushed = _distance(embeddings, centers[negatives.clamp_min(0)]) * (negatives >= 0)
     return (margin + own - pushed).clamp_min(0).mean()
 
@@ -43,6 +45,7 @@ def true_negatives(
     centers: Float[Tensor, "b d"],
     reach: int,
     nearest: int,
+    groups: Int64[Tensor, " b"] | None = None,
 ) -> Int64[Tensor, " m"]:
     """The first center within reach that is a true negative of each embedding, -1 where there is none."""
     count = len(centers)
@@ -50,6 +53,8 @@ def true_negatives(
     between.fill_diagonal_(-1.0)  # a center is its own nearest, whatever rounding says
     ranked = between.argsort(dim=1, stable=True)[:, : min(nearest, count)]
     close = torch.zeros(count, count, dtype=torch.bool, device=centers.device).scatter_(1, ranked, True)
+    if groups is not None:
+        close |= groups[:, None] == groups
     away = squared_euclidean(embeddings, centers).scatter(1, images[:, None], torch.inf)
     order = away.argsort(dim=1, stable=True)[:, : min(reach, count - 1)]
     true = ~close[order, images[:, None]]  # does the candidate leave the image's center out?

@@ -18,6 +18,8 @@ _CACHED = 2 << 20
 """Bytes of rows in a chunk on a CPU: 512 rows of 1,024 numbers."""
 _LOGITS = 1 << 24
 """Logits in a chunk on a GPU: 64 MiB of float32."""
+_FETCHED = 1 << 26
+"""Bytes of rows in a chunk that are fetched to a GPU from host memory."""
 
 
 class _LogPartition(torch.autograd.Function):
@@ -48,7 +50,8 @@ class _LogPartition(torch.autograd.Function):
                 pulled = torch.addmm(pulled.mul_(kept[:, None]), weights, rows)
             highest = top
         if pulled is not None:
-            ctx.save_for_backward(pulled * (scale / total.clamp_min(1e-38))[:, None])
+            # the highest row counts 1, so that a total below is one of no rows at all
+            ctx.save_for_backward(pulled * (scale / total.clamp_min(1))[:, None])
         ctx.mark_non_differentiable(best.rows)
         return highest + total.log(), best.rows
 
@@ -87,7 +90,7 @@ def _chunks(
 ) -> Iterator[tuple[int, Float[Tensor, "c d"], Float[Tensor, "b c"]]]:
     """Row number of the first, rows, and their logits, which may be overwritten."""
     scaled = queries * scale
-    step = chunk or _rows_at_once(queries)
+    step = chunk or _rows_at_once(queries, memory)
     for begin in range(0, len(memory), step):
         rows = memory[begin : begin + step].to(queries)
         if lengths:
@@ -101,10 +104,12 @@ def _chunks(
         yield begin, rows, logits
 
 
-def _rows_at_once(queries: Float[Tensor, "b d"]) -> int:
+def _rows_at_once(queries: Float[Tensor, "b d"], memory: Float[Tensor, "n d"]) -> int:
+    row = max(1, queries.shape[1] * queries.element_size())
     if queries.device.type == "cpu":
-        return max(1, _CACHED // max(1, queries.shape[1] * queries.element_size()))
-    return max(1, _LOGITS // max(1, len(queries)))
+        return max(1, _CACHED // row)
+    rows = _LOGITS // max(1, len(queries))
+    return max(1, rows if memory.device == queries.device else min(rows, _FETCHED // row))
 
 
 def log_partition(

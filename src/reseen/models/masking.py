@@ -78,10 +78,15 @@ def check_map(settings: MaskSettings, height: int, width: int) -> None:
             "(data.height, data.width), or model.last_stride 1"
         )
     largest = max(settings.sides)
-    if settings.kind == "block" and largest > min(height, width):
+    if settings.kind == "strip" and height == 1:
         raise SettingsError(
-            f"method.mask.block: a block of {largest} x {largest} does not fit a map of {height} x {width} cells; "
-            f"take at most {min(height, width)}, or larger crops (data.height, data.width)"
+            "method.mask.kind: a strip hides all of a map of one row; give larger crops (data.height), or take block"
+        )
+    fitting = min(height, width) - (height == width)
+    if settings.kind == "block" and largest > fitting:
+        raise SettingsError(
+            f"method.mask.block: a block of {largest} x {largest} does not fit a map of {height} x {width} cells, or "
+            f"leaves nothing of it; take at most {fitting}, or larger crops (data.height, data.width)"
         )
     if settings.kind == "strip" and largest >= height:
         raise SettingsError(

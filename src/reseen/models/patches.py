@@ -8,7 +8,7 @@ Reference: Yang et al., "Patch-based discriminative feature learning for unsuper
 2019, section 3.2; Jaderberg et al., "Spatial transformer networks", NeurIPS 2015, eq. 1 and 5.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
 from jaxtyping import Float
@@ -64,6 +64,7 @@ class Patches(nn.Module):
             )
         self.count, self.dimension = settings.count, settings.dimension
         self.register_buffer("start", stripes(settings.count), persistent=False)
+        self._frozen = settings.generator == "frozen"
         self.localization = None
         if settings.generator != "stripes":
             self.localization = Localization(settings, width, grid)
@@ -71,6 +72,13 @@ class Patches(nn.Module):
         self.embedding = nn.Parameter(torch.randn(settings.count, settings.dimension, width) / width**0.5)
         self.norm = nn.BatchNorm1d(settings.count * settings.dimension)
         self.norm.bias.requires_grad_(False)  # as in the neck: the sphere keeps its center
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch training mode; a frozen localization head keeps its statistics, so that windows stay."""
+        super().train(mode)
+        if self._frozen and self.localization is not None:
+            self.localization.eval()
+        return self
 
     def windows(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "#b p 2 3"]:
         """The affine window of every patch, for all images alike where they are stripes."""

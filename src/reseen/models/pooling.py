@@ -43,7 +43,10 @@ class GeneralizedMeanPooling(Pooling):
         self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
         """The root of the mean power of each channel."""
-        return _mean(lifted, kept).pow(1.0 / self.exponent)
+        mean = _mean(lifted, kept)
+        if kept is not None and kept.shape[1] > 1:  # a channel may keep no cell: the root has no slope at 0
+            mean = torch.maximum(mean, self.epsilon ** self.exponent.detach())
+        return mean.pow(1.0 / self.exponent)
 
 
 class AveragePooling(Pooling):

@@ -1,6 +1,11 @@
 """Vectors to who is near whom: nearest rows, those to believe, the sparse k-reciprocal Jaccard distance, re-ranking."""
 
-from reseen.neighbors.credible import CredibleSettings, credible_groups, credible_neighbors
+from reseen.neighbors.credible import (
+    CredibleSettings,
+    credible_groups,
+    credible_neighbors,
+    told_neighbors,
+)
 from reseen.neighbors.expansion import expand_queries
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
 from reseen.neighbors.knn import nearest
@@ -16,4 +21,5 @@ __all__ = [
     "expand_queries",
     "jaccard_distance",
     "nearest",
+    "told_neighbors",
 ]

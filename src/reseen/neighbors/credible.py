@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -15,7 +15,9 @@ from reseen.neighbors.knn import nearest
 from reseen.records import Features
 
 _ROUNDING = 1e-6
-"""Pairs as much nearer to the threshold, or to sharing nothing, than rounding could tell."""
+"""Pairs as much below the threshold count as at it, since rounding could tell no better."""
+_LEAST_SHARE = 0.05
+"""Of shared neighbors: random rows share about so much, so that lower thresholds would keep pairs of all with all."""
 
 
 class CredibleSettings(Settings):
@@ -37,6 +39,14 @@ class CredibleSettings(Settings):
 
     jaccard: JaccardSettings = JaccardSettings()
     """How common neighbors are counted, where the source is `shared`."""
+
+    @model_validator(mode="after")
+    def _shares_something(self) -> "CredibleSettings":
+        if self.source == "shared" and self.threshold < _LEAST_SHARE:
+            raise ValueError(
+                f"source shared wants a threshold of {_LEAST_SHARE} or more: below, most pairs of rows would be kept"
+            )
+        return self
 
 
 def credible_neighbors(
@@ -79,7 +89,7 @@ def _sharing(
     """Of each row the others that share most neighbors with it, then -1, and how many they share, 0 to 1."""
     jaccard = settings.jaccard
     near = nearest(features, min(jaccard.columns, len(features)), device)
-    farthest = min(1 - settings.threshold + _ROUNDING, 1 - _ROUNDING)
+    farthest = 1 - settings.threshold + _ROUNDING
     distances = jaccard_distance(features, near, jaccard, farthest, device)
     found = distances.tocoo()
     others = found.row != found.col
@@ -106,6 +116,25 @@ def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " 
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
+
+
+def told_neighbors(
+    neighbors: Int64[np.ndarray, "n k"], groups: Int64[np.ndarray, " n"], must: Int64[np.ndarray, "m 2"]
+) -> Int64[np.ndarray, "n k"]:
+    """Neighbors after the answers of a person: nobody of another group, and all who were linked, who come first.
+
+    `groups`: what is left of `credible_groups` after the answers; `must`: pairs of rows that are one person.
+    """
+    kept = np.where(groups[neighbors] == groups[:, None], neighbors, -1)
+    linked: dict[int, list[int]] = {}
+    for first, second in must.tolist():
+        for row, other in ((first, second), (second, first)):
+            if other not in kept[row] and other not in linked.setdefault(row, []):
+                linked[row].append(other)
+    more = np.full((len(kept), max(map(len, linked.values()), default=0)), -1, dtype=kept.dtype)
+    for row, others in linked.items():
+        more[row, : len(others)] = others
+    return np.concatenate([more, kept], axis=1)
 
 
 def _mutual(indices: Int64[np.ndarray, "n k"]) -> np.ndarray:
