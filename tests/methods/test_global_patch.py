@@ -92,9 +92,14 @@ def test_patches_may_be_pulled_to_credible_neighbors_once_there_are_any(begin):
     settings = {"global_weight": 0, "image_patches": {"weight": 0}, "discrimination": {"pull_to": "credible"}}
     credible = {"source": "shared", "threshold": 0.1, "jaccard": {"k1": 8, "k2": 3}}
     training, plan = begin("global-patch", warmup=0, credible=credible, **settings)
-    assert float(training.method.losses(first_batch(training, plan)).terms["patches"]) > 0
+    believed = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
     training, plan = begin("global-patch", warmup=1, credible=credible, **settings)
-    assert float(training.method.losses(first_batch(training, plan)).terms["patches"]) == 0
+    early = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
+    settings["discrimination"] = {"pull_to": "nearest"}
+    training, plan = begin("global-patch", warmup=0, credible=credible, **settings)
+    nearest = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
+    assert believed > nearest  # the nearest are nearer than the credible
+    torch.testing.assert_close(early, nearest)  # to which patches are pulled while nobody is credible yet
 
 
 def test_refilled_memories_start_over_in_each_round(begin):
@@ -163,3 +168,22 @@ def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
         GlobalPatchSettings.model_validate({"sampler": {"images_per_cluster": 4}})
     with pytest.raises(ValidationError, match="no credible neighbors"):
         GlobalPatchSettings.model_validate({"branch": "clusters", "discrimination": {"pull_to": "credible"}})
+
+
+@pytest.mark.parametrize("part", ["both", "global", "patch"])
+def test_reclustering_looks_at_the_features_it_is_given_and_at_no_memory(begin, part):
+    from reseen.records import Features
+
+    training, _ = begin("global-patch", credible={"count": 2, "threshold": 0.6})
+    method, encoder = training.method, training.encoder
+    encoder.part = getattr(encoder, "module", encoder).part = part
+    vectors = torch.nn.functional.normalize(torch.randn(12, encoder.dimension), dim=1)
+    assert len(set(method.recluster(Features(vectors)).labels.labels.tolist())) > 1
+    pairs = Features(vectors.repeat_interleave(2, dim=0))
+    labels = method.recluster(pairs).labels.labels
+    assert (labels[::2] == labels[1::2]).all()
+
+
+def test_memories_that_no_loss_reads_are_not_kept(begin):
+    training, _ = begin("global-patch", discrimination={"weight": 0}, image_patches={"weight": 0})
+    assert {key for key in training.method.state() if key.startswith("bank.")} == {"bank.whole"}

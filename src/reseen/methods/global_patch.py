@@ -13,6 +13,7 @@ before it is updated, those of patches and centers after, as in these.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -32,10 +33,11 @@ from reseen.losses import (
 from reseen.memory import CentroidMemory, InstanceBank
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
 from reseen.methods.global_patch_settings import GlobalPatchSettings
-from reseen.neighbors import credible_groups, credible_neighbors
+from reseen.neighbors import credible_groups, credible_neighbors, told_neighbors
 from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
 _BANKS = ("whole", "patches", "centers")
+"""Rows per image, and those of patches and of all patches together; kept where a loss reads them."""
 
 
 class Projection(nn.Module):
@@ -85,6 +87,7 @@ class GlobalPatch(AbstractMethod):
             self._fill(whole, parts)
         if settings.branch == "clusters":
             clustering = self._cluster(self._centered(Features(whole)))
+            clustering = replace(clustering, notes=(*clustering.notes, *self._placed()))
             labels = to_index_tensor(clustering.labels.labels)
             self._centroids = CentroidMemory(
                 whole.to(around.device), labels.to(around.device), settings.clusters.memory
@@ -95,6 +98,14 @@ class GlobalPatch(AbstractMethod):
             alone = PseudoLabels(np.arange(len(features)))
             sampler = PkSampler(alone, settings.sampler, around.generator)
         return Round(clustering, sampler.batches(iterations))
+
+    def recluster(self, features: Features) -> Clustering:
+        """Of the block of whole images, where the features have one, whatever the memories hold."""
+        encoder, vectors = self._around.encoder, features.vectors
+        whole = Features(unit(vectors if encoder.part == "patch" else vectors[:, : encoder.channels]))
+        if self._settings.branch == "clusters":
+            return self._cluster(self._centered(whole))
+        return self._look_up(whole)
 
     def losses(self, batch: Batch) -> Step:
         """Up to three terms: global, patches and images."""
@@ -117,16 +128,21 @@ class GlobalPatch(AbstractMethod):
             embeddings = self._projection(patches)
             mean = embeddings.detach().unflatten(0, (self.views, count)).mean(dim=0)
             remembered["centers"] = mean
-            terms["images"] = settings.image_patches.weight * self._images(embeddings, mean, rows)
+            groups = labels if settings.branch == "clusters" else None
+            terms["images"] = settings.image_patches.weight * self._images(embeddings, mean, rows, groups)
         return Step(terms, vectors[:count].detach(), labels, remembered)
 
     def after_step(self, step: Step) -> None:
         """Move the rows of the batch's images in every memory."""
         settings, rows = self._settings, step.remembered["rows"]
-        self._banks["whole"].update(step.features, rows, self._momentum())
-        self._banks["patches"].update(step.remembered["patches"], rows, settings.discrimination.momentum)
-        if "centers" in step.remembered:
-            self._banks["centers"].update(step.remembered["centers"], rows, settings.image_patches.momentum)
+        remembered = {"whole": step.features, **step.remembered}
+        momentum = {
+            "whole": self._momentum(),
+            "patches": settings.discrimination.momentum,
+            "centers": settings.image_patches.momentum,
+        }
+        for name, bank in self._banks.items():
+            bank.update(remembered[name], rows, momentum[name])
         if self._centroids is not None:
             self._centroids.update(step.features, step.labels)
         self._steps += 1
@@ -150,12 +166,22 @@ class GlobalPatch(AbstractMethod):
 
     @torch.no_grad()
     def _fill(self, whole: Float[Tensor, "n d"], parts: Float[Tensor, "n p e"]) -> None:
-        projected = [self._projection(part.to(self._projection.weight)) for part in parts.split(4096)]
-        found = {"whole": whole, "patches": parts.flatten(1), "centers": torch.cat(projected)}
+        settings, found = self._settings, {}
+        if settings.branch == "bank":  # even at a weight of 0: the round's groups come from it
+            found["whole"] = whole
+        if settings.discrimination.weight:
+            found["patches"] = parts.flatten(1)
+        if settings.image_patches.weight:
+            projected = [self._projection(part.to(self._projection.weight)) for part in parts.split(4096)]
+            found["centers"] = torch.cat(projected)
         self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
 
     def _bank(self, name: str, rows: Tensor) -> InstanceBank:
         return InstanceBank(rows, self._around.device, raw=name != "whole")
+
+    def _placed(self) -> tuple[str, ...]:
+        """Which memories lie where they are slow to reach."""
+        return tuple(bank.note for bank in self._banks.values() if bank.note)
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
@@ -172,13 +198,13 @@ class GlobalPatch(AbstractMethod):
     def _look_up(self, bank: Features) -> Clustering:
         """Credible neighbors of the round; the groups they connect stand in for clusters, and are not learned from."""
         settings, features = self._settings, self._centered(bank)
-        clusters = None
+        clusters, notes = None, self._placed()
         if settings.credible.source == "clusters":
             around = self._around
             grown = self.settled(
                 features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
             )
-            clusters = grown.labels.labels
+            clusters, notes = grown.labels.labels, (*notes, *grown.notes)
         device = self._around.device.type
         found = self._around.once(lambda: credible_neighbors(features, settings.credible, device, clusters))
         images = len(found)
@@ -187,24 +213,13 @@ class GlobalPatch(AbstractMethod):
             f"{having / images:.0%} of the images have credible neighbors, {(found >= 0).sum() / images:.1f} on "
             "average; 'clusters' are the groups these connect"
         )
-        notes = (*(bank.note for bank in self._banks.values() if bank.note), note)
+        notes = (*notes, note)
         groups = self.settled(features, lambda: Clustering(PseudoLabels(credible_groups(found)), notes=notes))
-        self._neighbors = torch.from_numpy(self._told(found, groups.labels.labels)).to(self._around.device)
-        return groups
-
-    def _told(
-        self, found: Int64[np.ndarray, "n k"], groups: Int64[np.ndarray, " n"]
-    ) -> Int64[np.ndarray, "n k"]:
-        """Neighbors after the answers of a person: nobody of another group, and those who were linked."""
         constraints = self._around.constraints
-        if constraints is None:
-            return found
-        found = np.where(groups[found] == groups[:, None], found, -1)
-        for first, second in constraints.must.tolist():
-            for row, other in ((first, second), (second, first)):
-                if other not in found[row]:
-                    found[row, -1] = other
-        return found
+        if constraints is not None:
+            found = told_neighbors(found, groups.labels.labels, constraints.must)
+        self._neighbors = torch.from_numpy(found).to(self._around.device)
+        return groups
 
     def _global(
         self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]
@@ -220,14 +235,16 @@ class GlobalPatch(AbstractMethod):
         """Credible neighbors of these images; nobody's while training warms up."""
         assert self._neighbors is not None  # begin_round
         neighbors = self._neighbors[rows]
-        if self._steps < self._settings.warmup * self._around.steps:
-            return torch.full_like(neighbors, -1)
-        return neighbors
+        return torch.full_like(neighbors, -1) if self._warms_up() else neighbors
+
+    def _warms_up(self) -> bool:
+        return self._steps < self._settings.warmup * self._around.steps
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, bank = self._settings.discrimination, self._banks["patches"]
         changed, fresh = bank.preview(patches.flatten(1), rows, settings.momentum)
-        positives = self._believed(rows) if settings.pull_to == "credible" else None
+        credible = settings.pull_to == "credible" and not self._warms_up()
+        positives = self._believed(rows) if credible else None
         memory, fresh = bank.vectors.unflatten(1, self._shape), fresh.unflatten(1, self._shape)
         each = [
             patch_discrimination(
@@ -243,11 +260,18 @@ class GlobalPatch(AbstractMethod):
         return torch.stack(each).mean()
 
     def _images(
-        self, embeddings: Float[Tensor, "m d"], mean: Float[Tensor, "b d"], rows: Int64[Tensor, " b"]
+        self,
+        embeddings: Float[Tensor, "m d"],
+        mean: Float[Tensor, "b d"],
+        rows: Int64[Tensor, " b"],
+        labels: Int64[Tensor, " b"] | None,
     ) -> Float[Tensor, ""]:
         settings = self._settings.image_patches
         changed, centers = self._banks["centers"].preview(mean, rows, settings.momentum)
         which = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
+        groups = (
+            None if labels is None else torch.empty_like(labels[: len(changed)]).scatter_(0, which, labels)
+        )
         return image_patches(
             embeddings,
             which.repeat(self.views),
@@ -255,6 +279,7 @@ class GlobalPatch(AbstractMethod):
             settings.margin,
             settings.reach,
             settings.nearest,
+            groups,
         )
 
     def _momentum(self) -> float:
