@@ -2,8 +2,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+from reseen.geometry import unit
 from reseen.losses.consistency import consistency, masked_cells, spread
+from reseen.models.ema import predictor
 
 
 @given(seed=st.integers(0, 99), scale=st.floats(0.1, 10))
@@ -44,3 +47,28 @@ def test_spread_is_one_for_rows_everywhere_and_zero_for_one_row():
     assert spread(rows[:1].expand(50, -1)) == pytest.approx(0, abs=1e-6)
     deviations = rows.std(dim=0, correction=0)
     assert spread(rows) == pytest.approx(float(deviations.square().mean().sqrt() * 16**0.5), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_features_collapse_without_head_and_stopped_gradient_and_stay_spread_with_both(seed):
+    def trained(head: bool) -> float:
+        torch.manual_seed(seed)
+        encoder = nn.Sequential(
+            nn.Linear(32, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 16)
+        )
+        predict = predictor(16, 8) if head else nn.Identity()
+        optimizer = torch.optim.SGD(
+            [*encoder.parameters(), *predict.parameters()], lr=0.05, momentum=0.9, weight_decay=1e-3
+        )
+        images = torch.randn(256, 32)
+        for _ in range(200):
+            batch = images[torch.randperm(256)[:64]]
+            one, other = (encoder(batch * (torch.rand_like(batch) > 0.3)) for _ in range(2))
+            loss = consistency(predict(one), other, head) + consistency(predict(other), one, head)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return spread(unit(encoder.eval()(images).detach()))
+
+    assert trained(head=True) > 0.6
+    assert trained(head=False) < 0.15

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 import reseen
 from reseen.engine.fit import make_batch
 from reseen.errors import SettingsError
+from reseen.losses import PatchMemory, patch_discrimination
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.records import to_index_tensor
 
@@ -83,9 +84,52 @@ def test_the_patch_loss_of_one_patch_does_not_reach_the_embedding_of_another(beg
     training, plan = begin("global-patch", global_weight=0, image_patches={"weight": 0})
     encoder = training.encoder
     batch = first_batch(training, plan)
-    found = encoder.look_at_patches(encoder.maps(batch.images))
-    found[:, 1].sum().backward()
-    assert not bool(encoder.patches.embedding.grad[0].any())
+    patches = encoder.look_at_patches(encoder.maps(batch.images))
+    rows = training.method.state()["bank.patches"].unflatten(1, patches.shape[1:])[:, 1]
+    changed = batch.rows.sort().values
+    memory = PatchMemory(rows, changed, rows[changed])
+    patch_discrimination(patches[:, 1], batch.rows, memory, 3, 15.0).backward()
+    gradient = encoder.patches.embedding.grad
+    assert bool(gradient[1].any())
+    assert not bool(gradient[0].any())
+
+
+def test_the_image_loss_sees_both_views_of_a_crop_as_its_own(begin):
+    training, plan = begin("global-patch")
+    method, encoder, state = training.method, training.encoder, training.method.state()
+    batch = first_batch(training, plan)
+    found = method.losses(batch).terms["images"]
+    settings = training.recipe.method.image_patches
+    patches = encoder.look_at_patches(encoder.maps(batch.images)).detach()
+    weight = torch.nn.functional.normalize(state["projection"], dim=2)
+    embeddings = torch.cat([patches[:, p] @ weight[p].T for p in range(patches.shape[1])], dim=1)
+    rows = batch.rows[:8]
+    mean = (embeddings[:8] + embeddings[8:]) / 2
+    centers = settings.momentum * state["bank.centers"][rows] + (1 - settings.momentum) * mean
+    losses = []
+    for view in range(16):
+        own = view % 8  # all first views, then all second
+        apart = [float((embeddings[view] - center).norm()) for center in centers]
+        walk = sorted((i for i in range(8) if i != own), key=lambda i: apart[i])[: settings.reach]
+        between = torch.cdist(centers, centers).fill_diagonal_(-1)
+        true = [i for i in walk if own not in between[i].argsort()[: settings.nearest].tolist()]
+        pushed = apart[true[0]] if true else 0.0
+        losses.append(max(0.0, settings.margin + apart[own] - pushed))
+    assert float(found.detach()) == pytest.approx(settings.weight * sum(losses) / 16, rel=1e-4)
+
+
+def test_a_frozen_localization_head_is_what_it_was_after_training(recipe_of, crowd, tmp_path):
+    recipe = recipe_of("global-patch")
+    patches = recipe.model.patches.model_copy(update={"generator": "frozen"})
+    model = recipe.model.model_copy(update={"patches": patches})
+    heads = []
+    for rounds in (0, 1):
+        train = recipe.train.model_copy(update={"rounds": rounds})
+        changed = recipe.model_copy(update={"model": model, "train": train})
+        run = reseen.train(changed, crowd, tmp_path / str(rounds), quiet=True)
+        heads.append(run.encoder().patches.localization.state_dict())
+    for name, value in heads[0].items():
+        assert torch.equal(value, heads[1][name]), name
 
 
 def test_patches_may_be_pulled_to_credible_neighbors_once_there_are_any(begin):
