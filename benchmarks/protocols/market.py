@@ -145,35 +145,36 @@ def _patch_arms() -> tuple[Arm, ...]:
     one_view = ("--method.image-patches.weight", "0", "--method.sampler.clusters-per-batch", "128")
     no_patches = ("--method.discrimination.weight", "0", *one_view)
     no_global = ("--method.global-weight", "0")
-    clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4")
+    nearest = ("--method.discrimination.pull-to", "nearest")
+    clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4", *nearest)
     clusters += ("--method.clusters.memory.update", "hard", "--method.clusters.memory.momentum", "0.2")
     clusters += ("--method.sampler.clusters-per-batch", "16")
+    cosine = ("--method.credible.source", "neighbors", "--method.credible.threshold", "0.35")
+    cosine += ("--method.credible.count", "8")
+    weights = "--method.loss.weights"
+    alone = {
+        "": ("", ()),
+        "-uniform": (", neighbors weigh alike", (weights, "uniform")),
+        "-self": (", softened self-weight", (weights, "self")),
+        "-summed": (", summed probability", ("--method.loss.kind", "summed")),
+        "-regression": (", regression with hard negatives", ("--method.loss.kind", "regression")),
+        "-instance": (", nobody credible but the crop", ("--method.warmup", "1")),
+        "-light": (", all neighbors weigh as the crop", ("--method.loss.neighbor-weight", "1")),
+        "-cosine": (", nearest by cosine credible", cosine),
+        "-from-clusters": (", credible by hierarchical clusters", ("--method.credible.source", "clusters")),
+    }
     choices = {
-        "global": ("the global branch alone", no_patches),
-        "global-uniform": (
-            "the global branch alone, neighbors weigh alike",
-            (*no_patches, "--method.loss.weights", "uniform"),
-        ),
-        "global-self": (
-            "the global branch alone, softened self-weight",
-            (*no_patches, "--method.loss.weights", "self"),
-        ),
-        "global-summed": (
-            "the global branch alone, summed probability",
-            (*no_patches, "--method.loss.kind", "summed"),
-        ),
-        "global-regression": (
-            "the global branch alone, regression with hard negatives",
-            (*no_patches, "--method.loss.kind", "regression"),
-        ),
-        "global-instance": (
-            "the global branch alone, nobody credible but the crop",
-            (*no_patches, "--method.warmup", "1"),
-        ),
+        f"global{name}": (f"the global branch alone{text}", (*no_patches, *flags))
+        for name, (text, flags) in alone.items()
+    }
+    choices |= {
         "patch": ("patches alone", no_global),
+        "patch-nearest": ("patches alone, pulled to what looks most like them", (*no_global, *nearest)),
         "discrimination": ("the patch-based loss alone", (*no_global, *one_view)),
         "image-patches": ("the image-level loss alone", (*no_global, *no_patches[:2])),
-        "uniform": ("all, neighbors weigh alike", ("--method.loss.weights", "uniform")),
+        "no-image-patches": ("without the image-level loss", one_view),
+        "nearest": ("all, patches pulled to what looks most like them", nearest),
+        "uniform": ("all, neighbors weigh alike", (weights, "uniform")),
         "learned": ("all, patches that learn where to look", ("--model.patches.generator", "learned")),
         "1-patch": ("all, one patch", ("--model.patches.count", "1")),
         "3-patches": ("all, three patches", ("--model.patches.count", "3")),
