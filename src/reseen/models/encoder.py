@@ -82,8 +82,11 @@ class Encoder(nn.Module):
 
         Where processes share a batch, `images` are this one's part and the output is that of the whole batch.
         """
-        with torch.autocast(images.device.type, self.precision, enabled=self.precision is not None):
+        if self.precision is None:  # not even a context that does nothing: it would go into exported graphs
             output = self.trunk(images)
+        else:
+            with torch.autocast(images.device.type, self.precision):
+                output = self.trunk(images)
         return self.share.gather(output if self._tokens else as_map(output, self.channels_first))
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
