@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from benchmarks.people import identities_of
 
 from reseen import ImageTable
 from reseen.cluster.quality import cluster_quality
@@ -35,9 +36,7 @@ def agreement(labels: PseudoLabels, people: np.ndarray) -> dict[str, float]:
 
 def watcher(folder: Path, table: ImageTable) -> Callable[[int, PseudoLabels], None]:
     """A function that notes the agreement of each round beside the run, so that a resumed run keeps its rounds."""
-    people = np.unique(
-        [path.rpartition("/")[2].partition("_")[0] for path in table.paths], return_inverse=True
-    )[1]
+    people = np.unique(identities_of(table), return_inverse=True)[1]
 
     def note(number: int, labels: PseudoLabels) -> None:
         if len(labels) != len(people):

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.accuracy import RESULTS, commit
 from benchmarks.cases.agreement_chart import draw
 from benchmarks.cases.agreement_numbers import by_round, over_rounds, over_runs
+from benchmarks.people import identities_of
 from benchmarks.protocols import PROTOCOLS
 
 from reseen import Run, open_run
@@ -65,8 +66,7 @@ def main() -> None:
     arguments = parse()
     protocol = PROTOCOLS[arguments.protocol]
     table = protocol.training(arguments.data)
-    names = [path.rpartition("/")[2].partition("_")[0] for path in table.paths]
-    people = np.unique(names, return_inverse=True)[1]
+    people = np.unique(identities_of(table), return_inverse=True)[1]
     folders = {}
     for place in arguments.runs:
         for folder in sorted(place.glob("*-seed*")):

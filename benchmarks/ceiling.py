@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from benchmarks.people import identities_of
 
 from reseen import ImageTable
 from reseen.cluster import Clustering
@@ -21,8 +22,7 @@ _NAME = "cluster-contrast"
 @contextmanager
 def knowing_people(table: ImageTable) -> Iterator[None]:
     """Within it, the clusters of cluster contrast are the people that Market-1501's file names tell."""
-    people = [path.rpartition("/")[2].partition("_")[0] for path in table.paths]
-    labels = np.unique(people, return_inverse=True)[1].astype(np.int64)
+    labels = np.unique(identities_of(table), return_inverse=True)[1].astype(np.int64)
 
     class KnowingPeople(ClusterContrast):
         """Cluster contrast without clustering."""

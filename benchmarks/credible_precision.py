@@ -6,19 +6,19 @@ For the features of every run folder over the unlabelled pool, cameras taken out
 this count alone; nothing is trained or chosen here.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import RESULTS, commit
+from benchmarks.accuracy import commit
+from benchmarks.people import identities_of
+from benchmarks.pool_runs import parse
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.cluster import center_cameras
@@ -39,19 +39,12 @@ _RULES = {
 
 def main() -> None:
     """Count for every run and rule, print a table and write one JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", required=True, help="run folders, comma-separated")
-    parser.add_argument("--out", type=Path, default=RESULTS / "credible-precision.json")
-    arguments = parser.parse_args()
+    arguments = parse(__doc__, "credible-precision.json")
     pool = PROTOCOLS[arguments.protocol].training(arguments.data)
-    people = np.array([int(path.rpartition("/")[2].partition("_")[0]) for path in pool.paths])
+    people = identities_of(pool)
     table = Table("run", "rule", "neighbors", "right", "right, other cameras", "right ones of other cameras")
     rows = []
-    for folder in map(Path, arguments.runs.split(",")):
+    for folder in arguments.runs:
         run = open_run(folder)
         encoder = run.encoder()
         crops = open_crops(pool, run.recipe.data, encoder.height, encoder.width, progress=False)

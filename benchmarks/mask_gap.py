@@ -7,7 +7,6 @@ masked map, of masked frozen stages, of a covered crop, of half a body, of the m
 masked maps lie close to the whole and covered crops do not, predicting what masks hide does not teach what covers do.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import RESULTS, commit
+from benchmarks.accuracy import commit
+from benchmarks.pool_runs import parse
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.data.occlusion import Occlusion
@@ -46,20 +46,13 @@ _COVERS = (Occlusion(share=0.1), Occlusion(share=0.3), Occlusion(share=0.5), Occ
 
 def main() -> None:
     """Measure every run, print a table and write one JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", required=True, help="run folders, comma-separated")
-    parser.add_argument("--out", type=Path, default=RESULTS / "mask-gap.json")
-    arguments = parser.parse_args()
+    arguments = parse(__doc__, "mask-gap.json")
     pool = PROTOCOLS[arguments.protocol].training(arguments.data)
     chosen = np.sort(np.random.default_rng(0).choice(len(pool), min(_CROPS, len(pool)), replace=False))
     table = Table(title="cosine with the vector of the whole crop, means", title_justify="left")
     table.add_column("what is hidden")
     found: dict[str, dict[str, float]] = {}
-    for folder in map(Path, arguments.runs.split(",")):
+    for folder in arguments.runs:
         found[folder.name] = gaps(open_run(folder), pool.select(chosen))
     for run in found:
         table.add_column(run, justify="right")

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from benchmarks.people import identities_of
 from benchmarks.protocols.protocol import Arm, Protocol
 
 from reseen import ImageTable, read_evaluation, read_training
@@ -209,7 +210,7 @@ def _whole_benchmark(root: Path) -> Benchmark:
 
 def _mini_training(root: Path) -> ImageTable:
     table = read_training(root)
-    identities = _identities(table)
+    identities = identities_of(table)
     return table.select(np.flatnonzero(np.isin(identities, np.unique(identities)[:_PEOPLE])))
 
 
@@ -226,7 +227,7 @@ def _mini_benchmark(root: Path) -> Benchmark:
 
 def _validation_benchmark(root: Path) -> Benchmark:
     table = read_training(root)
-    identities = _identities(table)
+    identities = identities_of(table)
     people = np.unique(identities)
     held_out, later = people[_PEOPLE : 2 * _PEOPLE], people[2 * _PEOPLE :]
     generator = np.random.default_rng(_DISTRACTOR_SEED)
@@ -237,11 +238,6 @@ def _validation_benchmark(root: Path) -> Benchmark:
     gallery = np.sort(np.concatenate([np.setdiff1d(order, query), distractors]))
     whole = EvaluationTable(table, identities)
     return Benchmark(_select(whole, query), _select(whole, gallery))
-
-
-def _identities(table: ImageTable) -> np.ndarray:
-    """Who is on each crop, from the file names: for choosing files and for scoring."""
-    return np.array([int(path.rpartition("/")[2].partition("_")[0]) for path in table.paths], dtype=np.int64)
 
 
 def _select(table: EvaluationTable, rows: np.ndarray) -> EvaluationTable:

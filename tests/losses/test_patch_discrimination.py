@@ -16,6 +16,16 @@ def _memory(rows, changed=None, fresh=None):
     return PatchMemory(rows, changed, rows[changed] if fresh is None else fresh)
 
 
+def _moving(generator):
+    """Five images, their rows of twelve, the memory as it is and as it becomes."""
+    old = torch.randn(12, 4, generator=generator, dtype=torch.float64)
+    own = torch.randperm(12, generator=generator)[:5]
+    features = torch.randn(5, 4, generator=generator, dtype=torch.float64)
+    new = old.clone()
+    new[own] = 0.9 * old[own] + 0.1 * features
+    return features, own, old, new
+
+
 def _slow(features, own, rows, k, s):
     total = 0.0
     for x, i in zip(features, own.tolist(), strict=True):
@@ -29,11 +39,7 @@ def _slow(features, own, rows, k, s):
 @given(st.integers(0, 10_000), st.integers(1, 14), st.integers(1, 60))
 def test_it_equals_a_slow_loop_over_the_memory_as_it_becomes(seed, k, cells):
     generator = torch.Generator().manual_seed(seed)
-    old = torch.randn(12, 4, generator=generator, dtype=torch.float64)
-    own = torch.randperm(12, generator=generator)[:5]
-    features = torch.randn(5, 4, generator=generator, dtype=torch.float64)
-    new = old.clone()
-    new[own] = 0.9 * old[own] + 0.1 * features
+    features, own, old, new = _moving(generator)
     changed = own.sort().values
     found = patch_discrimination(features, own, _memory(old, changed, new[changed]), k, 2.0, chunk=cells)
     assert float(found) == pytest.approx(_slow(features, own, new, k, 2.0), rel=1e-6, abs=1e-9)
@@ -42,11 +48,7 @@ def test_it_equals_a_slow_loop_over_the_memory_as_it_becomes(seed, k, cells):
 @given(st.integers(0, 10_000))
 def test_given_positives_equal_a_slow_loop_over_the_memory_as_it_becomes(seed):
     generator = torch.Generator().manual_seed(seed)
-    old = torch.randn(12, 4, generator=generator, dtype=torch.float64)
-    own = torch.randperm(12, generator=generator)[:5]
-    features = torch.randn(5, 4, generator=generator, dtype=torch.float64)
-    new = old.clone()
-    new[own] = 0.9 * old[own] + 0.1 * features
+    features, own, old, new = _moving(generator)
     positives = torch.stack([torch.randperm(12, generator=generator)[:4] for _ in own])
     positives[torch.rand(positives.shape, generator=generator) < 0.5] = -1
     positives[positives == own[:, None]] = -1

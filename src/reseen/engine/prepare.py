@@ -134,9 +134,8 @@ def assemble(
         encoder = encoder.to(memory_format=torch.channels_last)
     place = [ranks.local_rank] if device == "cuda" else 1
     fabric = Fabric(accelerator=device, devices=place)
-    encoder.precision = _PRECISIONS[
-        settings.precision
-    ]  # not Fabric's, which sees nothing but whole forward passes
+    # not by Fabric, which sees nothing but whole forward passes
+    encoder.precision = _PRECISIONS[settings.precision]
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)

@@ -227,24 +227,21 @@ class GlobalPatch(AbstractMethod):
         settings = self._settings
         if self._centroids is not None:
             return cluster_contrast(vectors, labels, self._centroids.vectors, settings.clusters.temperature)
-        return global_similarity(
-            vectors, rows, self._banks["whole"].vectors, self._believed(rows), settings.loss
-        )
+        neighbors = self._believed(rows)
+        if neighbors is None:
+            neighbors = rows.new_empty(len(rows), 0)
+        return global_similarity(vectors, rows, self._banks["whole"].vectors, neighbors, settings.loss)
 
-    def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"]:
-        """Credible neighbors of these images; nobody's while training warms up."""
+    def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"] | None:
+        """Credible neighbors of these images; None while training warms up."""
         assert self._neighbors is not None  # begin_round
-        neighbors = self._neighbors[rows]
-        return torch.full_like(neighbors, -1) if self._warms_up() else neighbors
-
-    def _warms_up(self) -> bool:
-        return self._steps < self._settings.warmup * self._around.steps
+        warms_up = self._steps < self._settings.warmup * self._around.steps
+        return None if warms_up else self._neighbors[rows]
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, bank = self._settings.discrimination, self._banks["patches"]
         changed, fresh = bank.preview(patches.flatten(1), rows, settings.momentum)
-        credible = settings.pull_to == "credible" and not self._warms_up()
-        positives = self._believed(rows) if credible else None
+        positives = self._believed(rows) if settings.pull_to == "credible" else None
         memory, fresh = bank.vectors.unflatten(1, self._shape), fresh.unflatten(1, self._shape)
         each = [
             patch_discrimination(

@@ -17,7 +17,7 @@ from reseen.records import Features
 _ROUNDING = 1e-6
 """Pairs as much below the threshold count as at it, since rounding could tell no better."""
 _LEAST_SHARE = 0.05
-"""Of shared neighbors: random rows share about so much, so that lower thresholds would keep pairs of all with all."""
+"""Of shared neighbors: at 0 the pairs of all rows with all would be kept, at twice this some tens a row."""
 
 
 class CredibleSettings(Settings):
