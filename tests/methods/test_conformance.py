@@ -9,6 +9,7 @@ from reseen.audit import Answer, write_answers
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.engine import fit
 from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.engine.environment import knows_bfloat16
 from reseen.engine.extract import extract
 from reseen.engine.fit import make_batch
 from reseen.engine.prepare import prepare
@@ -204,6 +205,7 @@ def test_the_trunk_computes_in_the_precision_that_is_asked_for_and_vectors_are_f
     step = training.method.losses(first_batch(training, training.method.begin_round(features, 1)))
     step.loss.backward()
     assert seen == {torch.bfloat16}
+    assert any("emulates bf16" in note for note in training.notes) != knows_bfloat16()
     assert features.vectors.dtype == step.features.dtype == step.loss.dtype == torch.float32
 
 

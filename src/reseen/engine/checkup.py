@@ -3,11 +3,10 @@
 import shutil
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from reseen.data.cache import cache_folder
-from reseen.engine.environment import memory_gigabytes, processor, usable_cores, versions
+from reseen.engine.environment import knows_bfloat16, memory_gigabytes, processor, usable_cores, versions
 
 _MEMORY_NEEDED = 4.0
 _DISK_NEEDED = 6.0
@@ -63,8 +62,7 @@ def _device() -> list[Finding]:
     ]  # fmt: skip
     capability = torch.backends.cpu.get_cpu_capability()
     findings.append(Finding("vector instructions", capability))
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    if "amx_bf16" not in flags and "avx512_bf16" not in flags:
+    if not knows_bfloat16():
         findings.append(
             Finding(
                 "bf16 on the CPU", "emulated", "slow",

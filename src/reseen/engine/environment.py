@@ -63,3 +63,10 @@ def processor() -> str:
 def command() -> str:
     """The command line of this process, without the path of the interpreter."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def knows_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16; where it does not, torch emulates that, many times slower."""
+    listed = Path("/proc/cpuinfo")
+    flags = listed.read_text() if listed.is_file() else ""
+    return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -11,6 +11,7 @@ from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
 from reseen.engine.constraints import read_constraints
 from reseen.engine.crops import Crops, open_crops
+from reseen.engine.environment import knows_bfloat16
 from reseen.engine.fit import Training
 from reseen.engine.optim import build_optimizer
 from reseen.engine.ranks import ALONE, Ranks
@@ -23,6 +24,9 @@ from reseen.models.share import Share
 from reseen.models.shared_trunk import share_trunk
 
 _PRECISIONS = {"32": None, "bf16-mixed": torch.bfloat16}
+_EMULATED = (
+    "this processor emulates bf16, many times slower than float32: stop, and set train.precision to 32"
+)
 
 
 def prepare(
@@ -143,7 +147,8 @@ def assemble(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations, once=ranks.once,
     )  # fmt: skip
-    notes: tuple[str, ...] = ()
+    emulated = encoder.precision is not None and device == "cpu" and not knows_bfloat16()
+    notes: tuple[str, ...] = (_EMULATED,) if emulated else ()
     if recipe.data.labels is not None:
         surroundings = replace(surroundings, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
     if recipe.data.constraints is not None:
