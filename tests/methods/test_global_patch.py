@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 import reseen
 from reseen.engine.fit import make_batch
-from reseen.errors import SettingsError
+from reseen.errors import DataError, SettingsError
 from reseen.losses import PatchMemory, patch_discrimination
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.records import to_index_tensor
@@ -201,6 +201,25 @@ def test_patches_and_methods_must_fit(recipe_of, crowd, tmp_path):
         SettingsError, match="sphere learns no patches; leave it out, or take global-patch, source"
     ):
         reseen.train(given, crowd, tmp_path / "b", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"credible": {"count": 36}}, "36 crops are too few for method.credible.count, which needs 37"),
+        (
+            {"discrimination": {"neighbors": 35}},
+            "36 crops are too few for method.discrimination.neighbors, which needs 37",
+        ),
+    ],
+)
+def test_fewer_crops_than_neighbors_are_refused_before_the_first_pass(
+    recipe_of, crowd, tmp_path, settings, message
+):
+    table = reseen.read_training(crowd).select(range(36))
+    with pytest.raises(DataError, match=message):
+        reseen.train(recipe_of("global-patch", **settings), table, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():

@@ -99,6 +99,12 @@ def _check_enough(crops: Crops, recipe: Recipe) -> None:
             f"{crops.table.root}: {len(crops)} crops are fewer than one batch of {needed}; add crops, or lower "
             "method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
         )
+    for setting, fewest in recipe.method.fewest_crops().items():
+        if len(crops) < fewest:
+            raise DataError(
+                f"{crops.table.root}: {len(crops)} crops are too few for method.{setting}, which needs {fewest}; "
+                "lower it, or add crops"
+            )
 
 
 def device_of(recipe: Recipe) -> str:

@@ -36,6 +36,10 @@ class MethodSettings(Settings):
 
     name: str
 
+    def fewest_crops(self) -> Mapping[str, int]:
+        """How many crops a setting cannot do without, by the setting's name below `method`."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Surroundings:

@@ -1,5 +1,6 @@
 """Settings of learning from whole images and patches together."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -130,6 +131,15 @@ class GlobalPatchSettings(MethodSettings):
 
     sampler: SamplerSettings = SamplerSettings(clusters_per_batch=64, images_per_cluster=1)
     """The batches: with one image per cluster of the `bank`'s, shuffled images, each once before any comes again."""
+
+    def fewest_crops(self) -> Mapping[str, int]:
+        """More than there are neighbors; patches also need one that they are pushed from."""
+        fewest = {}
+        if self.branch == "bank":
+            fewest["credible.count"] = self.credible.count + 1
+        if self.discrimination.weight:
+            fewest["discrimination.neighbors"] = self.discrimination.neighbors + 2
+        return fewest
 
     @model_validator(mode="after")
     def _fits_together(self) -> "GlobalPatchSettings":
