@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,19 @@ _PROJECT = Path(__file__).resolve().parents[1]
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests never write to the cache of the person who runs them."""
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path_factory.getbasetemp() / "reseen-cache"))
+
+
+@pytest.fixture
+def no_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans do not time a start of Python, which takes some seconds; `tests/plan/test_starting.py` does."""
+    from reseen.plan.estimate import Stage
+
+    def found(*modules: str) -> Stage:
+        assert all(find_spec(module) for module in modules)
+        return Stage("starting", 1.0)
+
+    for module in ("clustering", "embedding", "indexing", "training", "vectors"):
+        monkeypatch.setattr(f"reseen.plan.{module}.starting_stage", found)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 import json
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("no_starts")
 
 
 def test_a_table_says_time_memory_and_disk(reseen_says, tiny_flags, tmp_path):

@@ -12,6 +12,8 @@ from reseen.gallery.stores.edge_shard import SEGMENT
 from reseen.methods import METHODS
 from reseen.plan.model import planned_model
 
+pytestmark = pytest.mark.usefixtures("no_starts")
+
 
 @pytest.fixture
 def recipe(tiny_flags):
