@@ -147,7 +147,7 @@ def _patch_arms() -> tuple[Arm, ...]:
     no_patches = ("--method.discrimination.weight", "0", *one_view)
     no_global = ("--method.global-weight", "0")
     nearest = ("--method.discrimination.pull-to", "nearest")
-    clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4", *nearest)
+    clusters = ("--method.branch", "clusters", "--method.sampler.images-per-cluster", "4")
     clusters += ("--method.clusters.memory.update", "hard", "--method.clusters.memory.momentum", "0.2")
     clusters += ("--method.sampler.clusters-per-batch", "16")
     cosine = ("--method.credible.source", "neighbors", "--method.credible.threshold", "0.35")
@@ -180,7 +180,11 @@ def _patch_arms() -> tuple[Arm, ...]:
         "1-patch": ("all, one patch", ("--model.patches.count", "1")),
         "3-patches": ("all, three patches", ("--model.patches.count", "3")),
         "8-patches": ("all, eight patches", ("--model.patches.count", "8")),
-        "clusters": ("patches beside the loss of cluster contrast", clusters),
+        "clusters": ("patches beside the loss of cluster contrast, pulled to their clusters", clusters),
+        "clusters-nearest": (
+            "patches beside the loss of cluster contrast, pulled to what looks most like them",
+            (*clusters, *nearest),
+        ),
         "from-clusters": ("credible by hierarchical clusters", ("--method.credible.source", "clusters")),
     }
     arms = [

@@ -172,6 +172,26 @@ def test_the_two_arms_beyond_the_paper_train(begin, settings):
     training.method.after_step(step)
 
 
+def test_beside_clusters_patches_may_be_pulled_to_their_cluster(begin):
+    training, plan = begin(
+        "global-patch",
+        branch="clusters",
+        sampler={"clusters_per_batch": 2, "images_per_cluster": 4},
+        clusters={"dbscan": {"eps": "auto"}, "jaccard": {"k1": 8, "k2": 3}},
+        discrimination={"pull_to": "credible"},
+    )
+    labels = to_index_tensor(plan.clustering.labels.labels)
+    believed = training.method._believed(torch.arange(len(labels)))
+    there = believed >= 0
+    assert there.any()
+    assert (labels[believed] == labels[:, None])[there].all()
+    assert not there[labels < 0].any()
+    batch = first_batch(training, plan)
+    found = training.method.losses(batch).terms["patches"]
+    training.method._neighbors = torch.full_like(believed, -1)
+    assert abs(found - training.method.losses(batch).terms["patches"]) > 1e-4
+
+
 def test_a_part_is_scored_alone_and_the_cosine_of_both_is_their_mean(recipe_of, crowd, tmp_path):
     recipe = recipe_of("global-patch")
     run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
@@ -229,8 +249,6 @@ def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
         )
     with pytest.raises(ValidationError, match="one image per row"):
         GlobalPatchSettings.model_validate({"sampler": {"images_per_cluster": 4}})
-    with pytest.raises(ValidationError, match="no credible neighbors"):
-        GlobalPatchSettings.model_validate({"branch": "clusters", "discrimination": {"pull_to": "credible"}})
 
 
 @pytest.mark.parametrize("part", ["both", "global", "patch"])

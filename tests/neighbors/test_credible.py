@@ -69,6 +69,17 @@ def test_clusters_decide_in_place_of_threshold_and_mutuality():
         assert set(near[near >= 0].tolist()) == set(range(row % 2, 12, 2)) - {row}
 
 
+@given(st.integers(0, 1000), st.sampled_from(["neighbors", "shared", "clusters"]))
+def test_rows_in_no_cluster_have_nobody_and_are_nobodys(seed, source):
+    features, clusters = _features(seed, 24), np.arange(24) % 4 - 1
+    settings = CredibleSettings(count=20, threshold=0.05, source=source, jaccard=JaccardSettings(k1=6, k2=2))
+    found = credible_neighbors(features, settings, clusters=clusters)
+    assert (found[clusters == -1] == -1).all()
+    there = found >= 0
+    assert there.any()
+    assert (clusters[found] == clusters[:, None])[there].all()
+
+
 @given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.05, 0.9), st.booleans())
 @example(26, 25, 4, 0.25, True)  # rows with fewer neighbors than are looked at
 def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, mutual):

@@ -86,7 +86,11 @@ class GlobalPatch(AbstractMethod):
         if settings.refill or not self._banks:
             self._fill(whole, parts)
         if settings.branch == "clusters":
-            clustering = self._cluster(self._centered(Features(whole)))
+            centered = self._centered(Features(whole))
+            clustering = self._cluster(centered)
+            if settings.discrimination.weight and settings.discrimination.pull_to == "credible":
+                believed = self._credible(centered, clustering.labels.labels)
+                self._neighbors = to_index_tensor(believed).to(around.device)
             clustering = replace(clustering, notes=(*clustering.notes, *self._placed()))
             labels = to_index_tensor(clustering.labels.labels)
             self._centroids = CentroidMemory(
@@ -205,8 +209,7 @@ class GlobalPatch(AbstractMethod):
                 features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
             )
             clusters, notes = grown.labels.labels, (*notes, *grown.notes)
-        device = self._around.device.type
-        found = self._around.once(lambda: credible_neighbors(features, settings.credible, device, clusters))
+        found = self._credible(features, clusters)
         images = len(found)
         having = int((found >= 0).any(axis=1).sum())
         note = (
@@ -218,8 +221,14 @@ class GlobalPatch(AbstractMethod):
         constraints = self._around.constraints
         if constraints is not None:
             found = told_neighbors(found, groups.labels.labels, constraints.must)
-        self._neighbors = torch.from_numpy(found).to(self._around.device)
+        self._neighbors = to_index_tensor(found).to(self._around.device)
         return groups
+
+    def _credible(
+        self, features: Features, clusters: Int64[np.ndarray, " n"] | None
+    ) -> Int64[np.ndarray, "n k"]:
+        settings, device = self._settings.credible, self._around.device.type
+        return self._around.once(lambda: credible_neighbors(features, settings, device, clusters))
 
     def _global(
         self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]

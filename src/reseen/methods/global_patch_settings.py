@@ -26,7 +26,7 @@ class DiscriminationSettings(Settings):
 
     pull_to: Literal["nearest", "credible"] = "nearest"
     """What a patch is pulled to: the nearest rows of its memory, as published, or the same patch of the credible
-    neighbors of the image."""
+    neighbors of the image, which stand in its cluster where the global branch is clusters."""
 
     neighbors: Annotated[int, Field(ge=1)] = 10
     """k: nearest rows of the patch's memory that it is pulled to."""
@@ -135,7 +135,7 @@ class GlobalPatchSettings(MethodSettings):
     def fewest_crops(self) -> Mapping[str, int]:
         """More than there are neighbors; patches also need one that they are pushed from."""
         fewest = {}
-        if self.branch == "bank":
+        if self.branch == "bank" or self.discrimination.pull_to == "credible":
             fewest["credible.count"] = self.credible.count + 1
         if self.discrimination.weight:
             fewest["discrimination.neighbors"] = self.discrimination.neighbors + 2
@@ -151,6 +151,4 @@ class GlobalPatchSettings(MethodSettings):
             raise ValueError(
                 "a bank has one image per row; take sampler.images_per_cluster 1, or branch clusters"
             )
-        if self.branch == "clusters" and self.discrimination.pull_to == "credible":
-            raise ValueError("branch clusters has no credible neighbors; take discrimination.pull_to nearest")
         return self

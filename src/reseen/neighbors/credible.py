@@ -35,7 +35,7 @@ class CredibleSettings(Settings):
     source: Literal["neighbors", "shared", "clusters"] = "neighbors"
     """`neighbors`: nearest by cosine. `shared`: those with whom most neighbors are shared, which tells people apart
     better, most of all across cameras. `clusters`: nearest by cosine that stand in the same hierarchical cluster, in
-    place of threshold and mutuality."""
+    place of threshold and mutuality. Where the global branch is clusters, its own take that place with any source."""
 
     jaccard: JaccardSettings = JaccardSettings()
     """How common neighbors are counted, where the source is `shared`."""
@@ -57,7 +57,8 @@ def credible_neighbors(
 ) -> Int64[np.ndarray, "n k"]:
     """Credible neighbors of every row, nearest first, then -1; the row itself is not among them.
 
-    With `clusters`, those of the same cluster instead of those that are near and mutual.
+    With `clusters`, -1 for rows that stand in none, those of the same cluster instead of those that are near and
+    mutual.
 
     Raises:
         SettingsError: no more rows than neighbors are asked for.
@@ -74,7 +75,7 @@ def credible_neighbors(
         found = nearest(features, count + 1, device)
         indices, similarity = found.indices[:, 1:], 1 - found.distances[:, 1:] / 2
     if clusters is not None:
-        kept = clusters[indices] == clusters[:, None]
+        kept = (clusters[indices] == clusters[:, None]) & (indices >= 0) & (clusters[:, None] >= 0)
     else:
         kept = (similarity >= settings.threshold) & (indices >= 0)
         if settings.mutual:
