@@ -185,6 +185,10 @@ def _patch_arms() -> tuple[Arm, ...]:
             "patches beside the loss of cluster contrast, pulled to what looks most like them",
             (*clusters, *nearest),
         ),
+        "clusters-one-view": (
+            "the patch-based loss beside that of cluster contrast, as many crops a batch as there",
+            (*clusters[:-2], "--method.sampler.clusters-per-batch", "32", *one_view[:2]),
+        ),
         "from-clusters": ("credible by hierarchical clusters", ("--method.credible.source", "clusters")),
     }
     arms = [
