@@ -33,7 +33,7 @@ from reseen.engine.checkpoint import CHECKPOINT
 from reseen.engine.environment import hardware, versions
 from reseen.engine.recipe import Recipe, load_recipe
 from reseen.engine.run import Run, open_run
-from reseen.engine.score import Benchmark, retrieve
+from reseen.engine.score import Benchmark, Retrieval, retrieve
 from reseen.evaluate import RetrievalTask, score
 from reseen.files import write_text
 from reseen.geometry import unit
@@ -95,7 +95,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
             raise SystemExit(
                 f"{target}: was made with other settings; delete it, or write to other --results"
             )
-        if "occluded" not in record and (folder / CHECKPOINT).is_file():
+        if lacks_scores(record) and (folder / CHECKPOINT).is_file():
             complete(record, open_run(folder), protocol.benchmark(arguments.data))
             write_text(target, json.dumps(record, indent=1) + "\n")
         return
@@ -130,13 +130,19 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     Console().print(f"{protocol.name} {arm.name} seed {seed}: mAP {scores['score']['mAP']:.1%}")
 
 
+def lacks_scores(record: dict) -> bool:
+    """Whether there are ways to be scored that this record is older than."""
+    parts = record.get("parts")
+    return "occluded" not in record or bool(parts and "occluded" not in parts["global"])
+
+
 def complete(record: dict, run: Run, benchmark: Benchmark) -> None:
     """Add what was not scored when the run was made; what was scored must come out again."""
     scores = scores_of(run, benchmark)
     now, then = scores["score"]["mAP"], record["score"]["mAP"]
     if abs(now - then) > _SAME:
         raise SystemExit(f"{run.folder}: scores {now:.4f} mAP, its JSON has {then:.4f}; delete one of them")
-    record |= {name: score for name, score in scores.items() if name not in record}
+    record |= {name: score for name, score in scores.items() if name not in record or name == "parts"}
     record["completed"] = commit()
 
 
@@ -146,18 +152,23 @@ def scores_of(run: Run, benchmark: Benchmark) -> dict:
     return {
         "score": retrieval.score().to_json(),
         "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
-        "parts": parts_of(retrieval.task, run),
+        "parts": parts_of(retrieval, run),
         "student": student_of(run, benchmark),
     }
 
 
-def parts_of(task: RetrievalTask, run: Run) -> dict | None:
-    """Scores by the vectors of whole images and of patches alone, where there are both."""
+def parts_of(retrieval: Retrieval, run: Run) -> dict | None:
+    """Scores by the vectors of whole images and of patches alone, where there are both, occluded ones with them."""
     if run.recipe.model.patches is None:
         return None
     channels = run.encoder().channels
     blocks = {"global": slice(0, channels), "patch": slice(channels, None)}
-    return {name: score(_cut(task, block)).to_json() for name, block in blocks.items()}
+
+    def of(block: slice) -> dict:
+        occluded = {name: score(_cut(task, block)).to_json() for name, task in retrieval.occluded.items()}
+        return {**score(_cut(retrieval.task, block)).to_json(), "occluded": occluded}
+
+    return {name: of(block) for name, block in blocks.items()}
 
 
 def student_of(run: Run, benchmark: Benchmark) -> dict | None:

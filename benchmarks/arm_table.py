@@ -22,6 +22,8 @@ _COLUMNS: dict[str, tuple[float, Callable[[Record], Any]]] = {
     "student mAP": (100, lambda record: record["student"]["score"]["mAP"]),
     "global mAP": (100, lambda record: record["parts"]["global"]["mAP"]),
     "patch mAP": (100, lambda record: record["parts"]["patch"]["mAP"]),
+    "covered global": (100, lambda record: record["parts"]["global"]["occluded"]["30% covered"]["mAP"]),
+    "covered patch": (100, lambda record: record["parts"]["patch"]["occluded"]["30% covered"]["mAP"]),
     "clusters": (1, lambda record: record["clusters"]["clusters"]),
     "ARI": (100, lambda record: record["clusters"]["adjusted_rand_index"]),
     "purity": (100, lambda record: record["clusters"]["purity"]),
