@@ -32,7 +32,7 @@ _COLUMNS: dict[str, tuple[float, Callable[[Record], Any]]] = {
 """Factor, and where a record has the value; a column without any value is left out. `covered`: with 30 % of the query
 covered; `half`: with its upper half alone; both seed 0."""
 
-_WIDTH = 170
+_WIDTH = 200
 """Columns of characters that the table takes at least: a narrow terminal breaks lines, and no number is cut."""
 
 

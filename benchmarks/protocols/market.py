@@ -99,6 +99,8 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     renewed = ("--train.renew-statistics", "true")
     arms.append(Arm("cluster-contrast-renewed", "batch norms get the statistics of plain crops", renewed))
     arms.append(Arm("cluster-contrast-no-erasing", "no rectangle of a crop is erased", _WHOLE_CROPS))
+    jitter = ("--augmentation.jitter", "{}")
+    arms.append(Arm("cluster-contrast-jitter", "colors changed as `global-patch` changes them", jitter))
     arms.extend((*_mask_arms(), *_patch_arms()))
     return tuple(arms)
 
