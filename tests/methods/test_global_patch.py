@@ -242,6 +242,21 @@ def test_fewer_crops_than_neighbors_are_refused_before_the_first_pass(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "believes"),
+    [
+        ({}, True),
+        ({"branch": "clusters"}, False),
+        ({"branch": "clusters", "discrimination": {"pull_to": "credible"}}, True),
+        ({"branch": "clusters", "discrimination": {"pull_to": "credible", "weight": 0}}, False),
+    ],
+)
+def test_crops_are_wanted_for_neighbors_only_where_some_are_looked_up(settings, believes):
+    settings = GlobalPatchSettings.model_validate(settings)
+    assert settings.believes == believes
+    assert ("credible.count" in settings.fewest_crops()) == believes
+
+
 def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
     with pytest.raises(ValidationError, match="nothing is learned"):
         GlobalPatchSettings.model_validate(

@@ -88,7 +88,7 @@ class GlobalPatch(AbstractMethod):
         if settings.branch == "clusters":
             centered = self._centered(Features(whole))
             clustering = self._cluster(centered)
-            if settings.discrimination.weight and settings.discrimination.pull_to == "credible":
+            if settings.believes:
                 believed = self._credible(centered, clustering.labels.labels)
                 self._neighbors = to_index_tensor(believed).to(around.device)
             clustering = replace(clustering, notes=(*clustering.notes, *self._placed()))

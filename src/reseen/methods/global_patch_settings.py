@@ -132,10 +132,16 @@ class GlobalPatchSettings(MethodSettings):
     sampler: SamplerSettings = SamplerSettings(clusters_per_batch=64, images_per_cluster=1)
     """The batches: with one image per cluster of the `bank`'s, shuffled images, each once before any comes again."""
 
+    @property
+    def believes(self) -> bool:
+        """Whether credible neighbors are looked up: by the bank, or for patches beside clusters."""
+        patches = self.discrimination
+        return self.branch == "bank" or (patches.weight > 0 and patches.pull_to == "credible")
+
     def fewest_crops(self) -> Mapping[str, int]:
         """More than there are neighbors; patches also need one that they are pushed from."""
         fewest = {}
-        if self.branch == "bank" or self.discrimination.pull_to == "credible":
+        if self.believes:
             fewest["credible.count"] = self.credible.count + 1
         if self.discrimination.weight:
             fewest["discrimination.neighbors"] = self.discrimination.neighbors + 2
