@@ -33,23 +33,12 @@ from reseen.losses import (
 from reseen.memory import CentroidMemory, InstanceBank
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
 from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.models.projection import Projection
 from reseen.neighbors import credible_groups, credible_neighbors, told_neighbors
 from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
 _BANKS = ("whole", "patches", "centers")
 """Rows per image, and those of patches and of all patches together; kept where a loss reads them."""
-
-
-class Projection(nn.Module):
-    """Patches to the embedding of their image: cosines with the rows of one matrix per patch."""
-
-    def __init__(self, patches: int, width: int, dimension: int, learn: bool) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(patches, dimension, width), requires_grad=learn)
-
-    def forward(self, patches: Float[Tensor, "b p e"]) -> Float[Tensor, "b k"]:
-        """One after another."""
-        return torch.einsum("bpe,pke->bpk", patches, unit(self.weight)).flatten(1)
 
 
 class GlobalPatch(AbstractMethod):
