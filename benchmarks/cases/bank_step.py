@@ -18,7 +18,7 @@ from reseen.data.toy import draw_crowd
 from reseen.engine.prepare import prepare
 from reseen.geometry import unit
 from reseen.losses import GlobalSimilaritySettings, PatchMemory, global_similarity, patch_discrimination
-from reseen.memory import InstanceBank
+from reseen.memory import InstanceBank, PatchBank
 
 _STEPS = 4
 _CROPS, _PATCHES, _PATCH_WIDTH = 64, 6, 256
@@ -126,7 +126,7 @@ def _score_and_update(size: int, width: int) -> Callable[[], None]:
 
     place = torch.device("cpu")
     whole = InstanceBank(drawn(size, width), place)
-    parts = InstanceBank(drawn(size, _PATCHES, _PATCH_WIDTH).flatten(1), place, raw=True)
+    parts = PatchBank(drawn(size, _PATCHES, _PATCH_WIDTH), place)
     features = drawn(_CROPS, width).requires_grad_()
     patches = drawn(_CROPS, _PATCHES, _PATCH_WIDTH).requires_grad_()
     neighbors = torch.randint(0, size, (_CROPS, 8), generator=generator)
@@ -134,15 +134,14 @@ def _score_and_update(size: int, width: int) -> Callable[[], None]:
 
     def work() -> None:
         loss = global_similarity(features, rows, whole.vectors, neighbors, GlobalSimilaritySettings())
-        changed, fresh = parts.preview(patches.flatten(1), rows, 0.9)
-        memory = parts.vectors.unflatten(1, (_PATCHES, _PATCH_WIDTH))
-        fresh = fresh.unflatten(1, (_PATCHES, _PATCH_WIDTH))
-        for index in range(_PATCHES):
-            seen = PatchMemory(memory[:, index], changed, fresh[:, index])
-            loss = loss + patch_discrimination(patches[:, index], rows, seen, 10, 15.0)
+        changed, fresh = parts.preview(patches, rows, 0.9)
+        memory, squares = parts.vectors, parts.squares
+        for at in range(_PATCHES):
+            seen = PatchMemory(memory[:, at], changed, fresh[:, at], squares[:, at])
+            loss = loss + patch_discrimination(patches[:, at], rows, seen, 10, 15.0)
         loss.backward()
         whole.update(features, rows, 0.5)
-        parts.update(patches.flatten(1), rows, 0.9)
+        parts.update(patches, rows, 0.9)
 
     return work
 

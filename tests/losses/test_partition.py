@@ -34,6 +34,16 @@ def test_value_and_gradient_equal_the_plain_sum_whatever_the_chunk(seed, queries
     torch.testing.assert_close(one, other)
 
 
+@given(st.integers(0, 1000), st.integers(4, 30), st.integers(1, 40))
+def test_known_squared_lengths_change_nothing(seed, rows, chunk):
+    q, m, away, logits = _case(seed, 3, rows, 2)
+    found, best = log_partition_and_highest(q, m, 2, 3.0, 0.7, away, chunk, m.square().sum(dim=1))
+    torch.testing.assert_close(found, logits.logsumexp(dim=1))
+    assert torch.equal(best, highest_logits(q, m, 2, 3.0, 0.7, away, chunk))
+    others, _ = log_partition_and_highest(q, m, 2, 3.0, 0.7, away, chunk, torch.zeros(rows, dtype=q.dtype))
+    assert not torch.allclose(found, others)  # they are what is read
+
+
 @given(st.integers(0, 1000), st.integers(1, 5), st.integers(4, 30), st.integers(1, 12), st.integers(1, 40))
 def test_the_highest_logits_equal_a_sort(seed, queries, rows, count, chunk):
     q, m, away, logits = _case(seed, queries, rows, 2)

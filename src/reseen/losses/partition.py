@@ -30,6 +30,7 @@ class _LogPartition(torch.autograd.Function):
         memory: Tensor,
         scale: float,
         lengths: float,
+        squares: Tensor | None,
         hidden: Tensor | None,
         chunk: int | None,
         count: int,
@@ -39,7 +40,7 @@ class _LogPartition(torch.autograd.Function):
         total = torch.zeros_like(highest)
         pulled = torch.zeros_like(queries) if wanted else None
         best = Highest(len(queries), count, queries.device)
-        for begin, rows, logits in _chunks(queries, memory, scale, lengths, hidden, chunk):
+        for begin, rows, logits in _chunks(queries, memory, scale, lengths, squares, hidden, chunk):
             best.take(logits, begin)
             top = torch.maximum(highest, logits.amax(dim=1))
             safe = top.masked_fill(top.isinf(), 0)
@@ -56,9 +57,9 @@ class _LogPartition(torch.autograd.Function):
         return highest + total.log(), best.rows
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         (pulled,) = ctx.saved_tensors
-        return gradients[0][:, None] * pulled, None, None, None, None, None, None
+        return gradients[0][:, None] * pulled, *(None,) * (len(ctx.needs_input_grad) - 1)
 
 
 class Highest:
@@ -85,6 +86,7 @@ def _chunks(
     memory: Float[Tensor, "n d"],
     scale: float,
     lengths: float,
+    squares: Float[Tensor, " n"] | None,
     hidden: Int64[Tensor, "b h"] | None,
     chunk: int | None,
 ) -> Iterator[tuple[int, Float[Tensor, "c d"], Float[Tensor, "b c"]]]:
@@ -94,9 +96,12 @@ def _chunks(
     for begin in range(0, len(memory), step):
         rows = memory[begin : begin + step].to(queries)
         if lengths:
-            logits = torch.addmm(
-                torch.linalg.vector_norm(rows, dim=1).square_().mul_(-lengths), scaled, rows.T
+            here = (
+                torch.linalg.vector_norm(rows, dim=1).square_()
+                if squares is None
+                else squares[begin : begin + step].to(queries)
             )
+            logits = torch.addmm(here, scaled, rows.T, beta=-lengths)
         else:
             logits = scaled @ rows.T
         if hidden is not None:
@@ -137,9 +142,13 @@ def log_partition_and_highest(
     lengths: float = 0.0,
     hidden: Int64[Tensor, "b h"] | None = None,
     chunk: int | None = None,
+    squares: Float[Tensor, " n"] | None = None,
 ) -> tuple[Float[Tensor, " b"], Int64[Tensor, "b k"]]:
-    """`log_partition` and `highest_logits` of `count` rows, in one pass over the memory."""
-    return _LogPartition.apply(queries, memory, scale, lengths, hidden, chunk, count)  # type: ignore[return-value]
+    """`log_partition` and `highest_logits` of `count` rows, in one pass over the memory.
+
+    `squares`: the squared length of every row, where it is known already.
+    """
+    return _LogPartition.apply(queries, memory, scale, lengths, squares, hidden, chunk, count)  # type: ignore[return-value]
 
 
 def _hide(logits: Float[Tensor, "b c"], hidden: Int64[Tensor, "b h"], begin: int) -> None:
@@ -161,6 +170,6 @@ def highest_logits(
 ) -> Int64[Tensor, "b k"]:
     """Rows of the `count` highest logits that are not hidden, highest first; -1 where there are fewer."""
     best = Highest(len(queries), count, queries.device)
-    for begin, _, logits in _chunks(queries, memory, scale, lengths, hidden, chunk):
+    for begin, _, logits in _chunks(queries, memory, scale, lengths, None, hidden, chunk):
         best.take(logits, begin)
     return best.rows

@@ -27,6 +27,8 @@ class PatchMemory:
     """Row numbers that the batch changes, each once."""
     fresh: Float[Tensor, "u e"]
     """What they become; read in place of the old."""
+    squares: Float[Tensor, " n"] | None = None
+    """Squared length of every row, where it is known already."""
 
 
 def patch_discrimination(
@@ -49,7 +51,7 @@ def patch_discrimination(
     away = changed[None].expand(len(features), -1)
     looked_for = count if positives is None else 0
     elsewhere, nearest = log_partition_and_highest(
-        features, memory.rows, looked_for, 2 * scale, scale, away, chunk
+        features, memory.rows, looked_for, 2 * scale, scale, away, chunk, memory.squares
     )
     fresh = memory.fresh.to(features)
     close = 2 * scale * features @ fresh.T - scale * fresh.square().sum(dim=1)

@@ -5,3 +5,4 @@ from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings
 from reseen.memory.classifier import Classifier as Classifier
 from reseen.memory.lookup import LookupTable as LookupTable
+from reseen.memory.patch_bank import PatchBank as PatchBank

@@ -30,7 +30,7 @@ from reseen.losses import (
     image_patches,
     patch_discrimination,
 )
-from reseen.memory import CentroidMemory, InstanceBank
+from reseen.memory import CentroidMemory, InstanceBank, PatchBank
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.projection import Projection
@@ -59,7 +59,7 @@ class GlobalPatch(AbstractMethod):
         self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
             surroundings.device
         )
-        self._banks: dict[str, InstanceBank] = {}
+        self._banks: dict[str, InstanceBank | PatchBank] = {}
         self._centroids: CentroidMemory | None = None
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
@@ -114,7 +114,7 @@ class GlobalPatch(AbstractMethod):
                 vectors, rows.repeat(repeated), labels.repeat(repeated)
             )
         patches = encoder.look_at_patches(maps)
-        remembered = {"rows": rows, "patches": patches[:count].detach().flatten(1)}
+        remembered = {"rows": rows, "patches": patches[:count].detach()}
         if settings.discrimination.weight:
             terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)
         if settings.image_patches.weight:
@@ -142,7 +142,7 @@ class GlobalPatch(AbstractMethod):
 
     def state(self) -> dict[str, Tensor]:
         """Memories, projection, and the steps done."""
-        banks = {f"bank.{name}": bank.vectors for name, bank in self._banks.items()}
+        banks = {f"bank.{name}": bank.vectors.contiguous() for name, bank in self._banks.items()}
         return {**banks, "projection": self._projection.weight, "steps": torch.tensor(self._steps)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -163,14 +163,15 @@ class GlobalPatch(AbstractMethod):
         if settings.branch == "bank":  # even at a weight of 0: the round's groups come from it
             found["whole"] = whole
         if settings.discrimination.weight:
-            found["patches"] = parts.flatten(1)
+            found["patches"] = parts
         if settings.image_patches.weight:
             projected = [self._projection(part.to(self._projection.weight)) for part in parts.split(4096)]
             found["centers"] = torch.cat(projected)
         self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
 
-    def _bank(self, name: str, rows: Tensor) -> InstanceBank:
-        return InstanceBank(rows, self._around.device, raw=name != "whole")
+    def _bank(self, name: str, rows: Tensor) -> InstanceBank | PatchBank:
+        device = self._around.device
+        return PatchBank(rows, device) if name == "patches" else InstanceBank(rows, device, name != "whole")
 
     def _placed(self) -> tuple[str, ...]:
         """Which memories lie where they are slow to reach."""
@@ -238,19 +239,20 @@ class GlobalPatch(AbstractMethod):
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, bank = self._settings.discrimination, self._banks["patches"]
-        changed, fresh = bank.preview(patches.flatten(1), rows, settings.momentum)
+        assert isinstance(bank, PatchBank)
+        changed, fresh = bank.preview(patches, rows, settings.momentum)
         positives = self._believed(rows) if settings.pull_to == "credible" else None
-        memory, fresh = bank.vectors.unflatten(1, self._shape), fresh.unflatten(1, self._shape)
+        vectors, squares = bank.vectors, bank.squares
         each = [
             patch_discrimination(
-                patches[:, index],
+                patches[:, at],
                 rows,
-                PatchMemory(memory[:, index], changed, fresh[:, index]),
+                PatchMemory(vectors[:, at], changed, fresh[:, at], squares[:, at]),
                 settings.neighbors,
                 settings.scale,
                 positives,
             )
-            for index in range(self._shape[0])
+            for at in range(self._shape[0])
         ]
         return torch.stack(each).mean()
 
@@ -261,8 +263,9 @@ class GlobalPatch(AbstractMethod):
         rows: Int64[Tensor, " b"],
         labels: Int64[Tensor, " b"] | None,
     ) -> Float[Tensor, ""]:
-        settings = self._settings.image_patches
-        changed, centers = self._banks["centers"].preview(mean, rows, settings.momentum)
+        settings, bank = self._settings.image_patches, self._banks["centers"]
+        assert isinstance(bank, InstanceBank)
+        changed, centers = bank.preview(mean, rows, settings.momentum)
         which = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
         groups = (
             None if labels is None else torch.empty_like(labels[: len(changed)]).scatter_(0, which, labels)
