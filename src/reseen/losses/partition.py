@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-_CACHED = 2 << 20
-"""Bytes of rows in a chunk on a CPU: 512 rows of 1,024 numbers."""
+_CACHED = 8 << 20
+"""Bytes of rows in a chunk on a CPU: 2,048 rows of 1,024 numbers."""
 _LOGITS = 1 << 24
 """Logits in a chunk on a GPU: 64 MiB of float32."""
 _FETCHED = 1 << 26
