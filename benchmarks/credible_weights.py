@@ -42,7 +42,8 @@ def main() -> None:
     arguments = parse(__doc__, "credible-weights.json")
     pool = PROTOCOLS[arguments.protocol].training(arguments.data)
     rows = [{"run": folder.name} | weights_of(folder, pool) for folder in arguments.runs]
-    table = Table("")
+    table = Table()
+    table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(row["run"], justify="right")
     for name in (name for name in rows[0] if name != "run"):

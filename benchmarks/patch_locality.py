@@ -62,7 +62,7 @@ def main() -> None:
         run = open_run(folder)
         found[folder.name] = {**locality(run, chosen), **clear_scores(run, benchmark)}
     table = Table(title="cosines and mAP", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for run in found:
         table.add_column(run, justify="right")
     for name in (name for name, value in next(iter(found.values())).items() if isinstance(value, float)):
