@@ -6,7 +6,6 @@ For the features of every run folder over the unlabelled pool, cameras taken out
 this count alone; nothing is trained or chosen here.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,17 +15,14 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import commit
 from benchmarks.people import identities_of
-from benchmarks.pool_runs import parse
+from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.cluster import center_cameras
 from reseen.engine.crops import open_crops
-from reseen.engine.environment import hardware, versions
 from reseen.engine.extract import extract
 from reseen.engine.run import open_run
-from reseen.files import write_text
 from reseen.neighbors import CredibleSettings, JaccardSettings, credible_neighbors
 
 _RULES = {
@@ -65,14 +61,7 @@ def main() -> None:
             )
             table.add_row(folder.name, rule, *(f"{value:.2f}" for value in numbers.values()))
     Console(width=max(120, Console().width)).print(table)
-    record = {
-        "rows": rows,
-        "command": f"python benchmarks/credible_precision.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
-        "commit": commit(),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+    write(arguments, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ each has among its image's neighbors, where uniform weights are 1. Identities of
 nothing is trained or chosen here.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,15 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import commit
 from benchmarks.people import identities_of
-from benchmarks.pool_runs import parse
+from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
 from reseen import ImageTable
 from reseen.cluster import center_cameras
 from reseen.engine.crops import open_crops
-from reseen.engine.environment import hardware, versions
 from reseen.engine.extract import extract
 from reseen.engine.run import open_run
-from reseen.files import write_text
 from reseen.losses.global_similarity import GlobalSimilaritySettings, credible_weights
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.neighbors import credible_neighbors
@@ -49,14 +45,7 @@ def main() -> None:
     for name in (name for name in rows[0] if name != "run"):
         table.add_row(name, *(f"{row[name]:.2f}" for row in rows))
     Console(width=max(110, Console().width)).print(table)
-    record = {
-        "rows": rows,
-        "command": f"python benchmarks/credible_weights.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
-        "commit": commit(),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+    write(arguments, {"rows": rows})
 
 
 def weights_of(folder: Path, pool: ImageTable) -> dict[str, Any]:

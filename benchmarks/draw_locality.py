@@ -31,6 +31,8 @@ def main() -> None:
     arguments = parser.parse_args()
     found = json.loads(arguments.record.read_text())["runs"]
     names = arguments.runs.split(",")
+    if missing := [name for name in names if name not in found]:
+        raise SystemExit(f"{arguments.record} has no run {', '.join(missing)}; it has {', '.join(found)}")
     matplotlib.rcParams["svg.hashsalt"] = "reseen"
     figure, axes = pyplot.subplots(1, len(names), figsize=(4.6 * len(names), 4.4), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):

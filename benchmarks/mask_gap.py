@@ -7,7 +7,6 @@ masked map, of masked frozen stages, of a covered crop, of half a body, of the m
 masked maps lie close to the whole and covered crops do not, predicting what masks hide does not teach what covers do.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,17 +21,14 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import commit
-from benchmarks.pool_runs import parse
+from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.data.occlusion import Occlusion
 from reseen.engine.crops import Crops, open_crops
-from reseen.engine.environment import hardware, versions
 from reseen.engine.extract import batches
 from reseen.engine.ranks import ALONE
 from reseen.engine.run import Run, open_run
-from reseen.files import write_text
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
@@ -59,18 +55,17 @@ def main() -> None:
     for name in next(iter(found.values())):
         table.add_row(name, *(f"{values[name]:.2f}" if name in values else "" for values in found.values()))
     Console(width=max(100, Console().width)).print(table)
-    record: dict[str, Any] = {
-        "protocol": arguments.protocol,
-        "crops": len(chosen),
-        "cosines": {
-            run: {name: round(value, 4) for name, value in values.items()} for run, values in found.items()
+    write(
+        arguments,
+        {
+            "protocol": arguments.protocol,
+            "crops": len(chosen),
+            "cosines": {
+                run: {name: round(value, 4) for name, value in values.items()}
+                for run, values in found.items()
+            },
         },
-        "command": f"python benchmarks/mask_gap.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
-        "commit": commit(),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+    )
 
 
 def gaps(run: Run, table: Any) -> dict[str, float]:

@@ -11,7 +11,6 @@ and by those alone that are not touched. Where the rectangle lies is known here 
 it.
 """
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -26,19 +25,16 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy import commit
-from benchmarks.pool_runs import parse
+from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.data.occlusion import Occlusion
 from reseen.engine.crops import Crops, open_crops
-from reseen.engine.environment import hardware, versions
 from reseen.engine.extract import batches
 from reseen.engine.ranks import ALONE
 from reseen.engine.run import Run, open_run
 from reseen.engine.score import Benchmark, retrieve
 from reseen.evaluate import RetrievalTask, score
-from reseen.files import write_text
 from reseen.models import Encoder
 from reseen.records import Features
 
@@ -68,16 +64,14 @@ def main() -> None:
     for name in (name for name, value in next(iter(found.values())).items() if isinstance(value, float)):
         table.add_row(name, *(f"{values[name]:.3f}" for values in found.values()))
     Console(width=max(100, Console().width)).print(table)
-    record: dict[str, Any] = {
-        "protocol": arguments.protocol,
-        "crops": len(chosen),
-        "runs": found,
-        "command": f"python benchmarks/patch_locality.py --protocol {arguments.protocol} --data MARKET --runs RUNS",
-        "commit": commit(),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    write_text(arguments.out, json.dumps(record, indent=1) + "\n")
+    write(
+        arguments,
+        {
+            "protocol": arguments.protocol,
+            "crops": len(chosen),
+            "runs": found,
+        },
+    )
 
 
 @torch.no_grad()
