@@ -192,13 +192,15 @@ def test_beside_clusters_patches_may_be_pulled_to_their_cluster(begin):
     assert abs(found - training.method.losses(batch).terms["patches"]) > 1e-4
 
 
-def test_a_part_is_scored_alone_and_the_cosine_of_both_is_their_mean(recipe_of, crowd, tmp_path):
+def test_a_part_is_scored_alone_and_the_cosine_of_both_is_their_weighted_mean(recipe_of, crowd, tmp_path):
     recipe = recipe_of("global-patch")
+    patches = recipe.model.patches.model_copy(update={"weight": 4.0})
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"patches": patches})})
     run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     images = torch.rand(4, 3, 64, 32)
     vectors = {part: run.encoder(part=part)(images) for part in ("both", "global", "patch")}
     cosines = {part: found @ found.T for part, found in vectors.items()}
-    torch.testing.assert_close(cosines["both"], (cosines["global"] + cosines["patch"]) / 2)
+    torch.testing.assert_close(cosines["both"], (cosines["global"] + 4 * cosines["patch"]) / 5)
     with pytest.raises(SettingsError, match="learned no patches"):
         reseen.open_run(_plain(recipe_of, crowd, tmp_path)).encoder(part="patch")
 

@@ -80,6 +80,17 @@ def test_rows_in_no_cluster_have_nobody_and_are_nobodys(seed, source):
     assert (clusters[found] == clusters[:, None])[there].all()
 
 
+@given(st.integers(0, 1000), st.sampled_from(["neighbors", "shared", "clusters"]), st.floats(0.05, 1))
+def test_in_clusters_the_threshold_says_nothing_whatever_the_source(seed, source, threshold):
+    features, clusters = _features(seed, 24), np.arange(24) % 3
+    lowest, other = (
+        CredibleSettings(count=8, threshold=least, source=source, jaccard=JaccardSettings(k1=6, k2=2))
+        for least in (0.05, threshold)
+    )
+    found = credible_neighbors(features, lowest, clusters=clusters)
+    assert np.array_equal(found, credible_neighbors(features, other, clusters=clusters))
+
+
 @given(st.integers(0, 1000), st.integers(8, 40), st.integers(1, 6), st.floats(0.05, 0.9), st.booleans())
 @example(26, 25, 4, 0.25, True)  # rows with fewer neighbors than are looked at
 def test_those_that_share_most_equal_brute_force(seed, rows, count, threshold, mutual):

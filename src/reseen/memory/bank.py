@@ -10,23 +10,16 @@ from torch import Tensor
 
 from reseen.memory.in_turn import update_in_turn
 
-_SHARE_OF_FREE = 0.5
-"""A bank lies on the GPU where it takes at most this share of what is free there."""
-
 
 class InstanceBank:
     """`vectors` of shape (n, d), no gradients: unit rows, or running means where they are `raw`.
 
-    A bank that would fill the training device stays in host memory; losses fetch it in chunks. `note` says so.
+    They may lie elsewhere than what is learned; losses fetch them in chunks.
     """
 
-    def __init__(self, vectors: Float[Tensor, "n d"], device: torch.device, raw: bool = False) -> None:
-        """Start from a first pass over all images; the rows are copied."""
-        place = _place(vectors.nbytes, device)
+    def __init__(self, vectors: Float[Tensor, "n d"], place: torch.device, raw: bool = False) -> None:
+        """Start from a first pass over all images; the rows are copied to `place`."""
         self.vectors = vectors.detach().to(place, torch.float32, copy=True)
-        self.note = "" if place == device else (
-            f"the bank of {vectors.nbytes / 1e9:.1f} GB stays in host memory and is fetched in chunks"
-        )  # fmt: skip
         self._raw = raw
 
     def update(self, features: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], momentum: float) -> None:
@@ -48,10 +41,3 @@ class InstanceBank:
         fresh = self.vectors[changed]
         update_in_turn(fresh, features.detach().to(fresh), inverse, momentum, self._raw)
         return changed, fresh
-
-
-def _place(size: int, device: torch.device) -> torch.device:
-    if device.type != "cuda":
-        return device
-    free, _ = torch.cuda.mem_get_info(device)
-    return device if size <= _SHARE_OF_FREE * free else torch.device("cpu")

@@ -14,12 +14,11 @@ class PatchBank:
     CVPR 2019, eq. 1.
     """
 
-    def __init__(self, vectors: Float[Tensor, "n p e"], device: torch.device) -> None:
-        """Start from a first pass over all images; the rows are copied."""
+    def __init__(self, vectors: Float[Tensor, "n p e"], place: torch.device) -> None:
+        """Start from a first pass over all images; the rows are copied to `place`."""
         self._images, self._patches, width = vectors.shape
-        self._bank = InstanceBank(vectors.transpose(0, 1).reshape(-1, width), device, raw=True)
+        self._bank = InstanceBank(vectors.transpose(0, 1).reshape(-1, width), place, raw=True)
         self._squares = torch.linalg.vector_norm(self._bank.vectors, dim=1).square_()
-        self.note = self._bank.note
 
     @property
     def vectors(self) -> Float[Tensor, "n p e"]:

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from reseen.cluster import Clustering, center_cameras, cluster_features, merge_features
+from reseen.cluster import Clustering, center_cameras, cluster_features, constrain, merge_features
 from reseen.data.sampler import PkSampler
 from reseen.geometry import unit
 from reseen.losses import (
@@ -30,8 +30,9 @@ from reseen.losses import (
     image_patches,
     patch_discrimination,
 )
-from reseen.memory import CentroidMemory, InstanceBank, PatchBank
+from reseen.memory import CentroidMemory, InstanceBank, PatchBank, fit_beside_steps
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
+from reseen.methods.clusters_to_show import clusters_to_show
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.projection import Projection
 from reseen.neighbors import credible_groups, credible_neighbors, told_neighbors
@@ -39,6 +40,8 @@ from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
 _BANKS = ("whole", "patches", "centers")
 """Rows per image, and those of patches and of all patches together; kept where a loss reads them."""
+_FEW = 0.2
+"""Share of images with credible neighbors below which the log says what helps."""
 
 
 class GlobalPatch(AbstractMethod):
@@ -60,6 +63,7 @@ class GlobalPatch(AbstractMethod):
             surroundings.device
         )
         self._banks: dict[str, InstanceBank | PatchBank] = {}
+        self._placed: tuple[bool, str] | None = None
         self._centroids: CentroidMemory | None = None
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
@@ -80,25 +84,25 @@ class GlobalPatch(AbstractMethod):
             if settings.believes:
                 believed = self._credible(centered, clustering.labels.labels)
                 self._neighbors = to_index_tensor(believed).to(around.device)
-            clustering = replace(clustering, notes=(*clustering.notes, *self._placed()))
             labels = to_index_tensor(clustering.labels.labels)
             self._centroids = CentroidMemory(
                 whole.to(around.device), labels.to(around.device), settings.clusters.memory
             )
             sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         else:
-            clustering = self._look_up(Features(self._banks["whole"].vectors.cpu()))
+            clustering = self._look_up(self._centered(Features(self._banks["whole"].vectors.cpu())))
             alone = PseudoLabels(np.arange(len(features)))
             sampler = PkSampler(alone, settings.sampler, around.generator)
+        if self._placed is not None and self._placed[1]:
+            clustering = replace(clustering, notes=(*clustering.notes, self._placed[1]))
         return Round(clustering, sampler.batches(iterations))
 
     def recluster(self, features: Features) -> Clustering:
         """Of the block of whole images, where the features have one, whatever the memories hold."""
         encoder, vectors = self._around.encoder, features.vectors
         whole = Features(unit(vectors if encoder.part == "patch" else vectors[:, : encoder.channels]))
-        if self._settings.branch == "clusters":
-            return self._cluster(self._centered(whole))
-        return self._look_up(whole)
+        centered = self._centered(whole)
+        return self._cluster(centered) if self._settings.branch == "clusters" else self._shown(centered)
 
     def losses(self, batch: Batch) -> Step:
         """Up to three terms: global, patches and images."""
@@ -142,7 +146,7 @@ class GlobalPatch(AbstractMethod):
 
     def state(self) -> dict[str, Tensor]:
         """Memories, projection, and the steps done."""
-        banks = {f"bank.{name}": bank.vectors.contiguous() for name, bank in self._banks.items()}
+        banks = {f"bank.{name}": bank.vectors.cpu().contiguous() for name, bank in self._banks.items()}
         return {**banks, "projection": self._projection.weight, "steps": torch.tensor(self._steps)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -150,7 +154,7 @@ class GlobalPatch(AbstractMethod):
         self._steps = int(state["steps"])
         self._projection.load_state_dict({"weight": state["projection"]})
         found = {name: state[f"bank.{name}"] for name in _BANKS if f"bank.{name}" in state}
-        self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
+        self._keep(found)
 
     def _blocks(self, vectors: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n p e"]]:
         """Unit vectors of whole images and of patches, from what the encoder puts together."""
@@ -165,17 +169,22 @@ class GlobalPatch(AbstractMethod):
         if settings.discrimination.weight:
             found["patches"] = parts
         if settings.image_patches.weight:
-            projected = [self._projection(part.to(self._projection.weight)) for part in parts.split(4096)]
+            weight = self._projection.weight
+            projected = [self._projection(part.to(weight)).cpu() for part in parts.split(4096)]
             found["centers"] = torch.cat(projected)
-        self._banks = {name: self._bank(name, rows) for name, rows in found.items()}
+        self._keep(found)
 
-    def _bank(self, name: str, rows: Tensor) -> InstanceBank | PatchBank:
-        device = self._around.device
-        return PatchBank(rows, device) if name == "patches" else InstanceBank(rows, device, name != "whole")
-
-    def _placed(self) -> tuple[str, ...]:
-        """Which memories lie where they are slow to reach."""
-        return tuple(bank.note for bank in self._banks.values() if bank.note)
+    def _keep(self, found: Mapping[str, Tensor]) -> None:
+        """Hold these rows as memories, all in the place that was chosen when there were none."""
+        self._banks, around = {}, self._around  # the old make room
+        if self._placed is None:
+            size = sum(4 * rows.numel() for rows in found.values())
+            self._placed = around.once(lambda: fit_beside_steps(size, around.device))
+        place = around.device if self._placed[0] else torch.device("cpu")
+        self._banks = {
+            name: PatchBank(rows, place) if name == "patches" else InstanceBank(rows, place, name != "whole")
+            for name, rows in found.items()
+        }
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
@@ -189,30 +198,31 @@ class GlobalPatch(AbstractMethod):
         wanted = self._settings.center_cameras and cameras is not None
         return center_cameras(features, cameras) if wanted else features
 
-    def _look_up(self, bank: Features) -> Clustering:
-        """Credible neighbors of the round; the groups they connect stand in for clusters, and are not learned from."""
-        settings, features = self._settings, self._centered(bank)
-        clusters, notes = None, self._placed()
+    def _shown(self, features: Features) -> Clustering:
+        """Clusters of the bank's round, to look at; learned from only where credible neighbors come from them."""
+        settings, around = self._settings, self._around
         if settings.credible.source == "clusters":
-            around = self._around
-            grown = self.settled(
+            return self.settled(
                 features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
             )
-            clusters, notes = grown.labels.labels, (*notes, *grown.notes)
-        found = self._credible(features, clusters)
-        images = len(found)
-        having = int((found >= 0).any(axis=1).sum())
-        note = (
-            f"{having / images:.0%} of the images have credible neighbors, {(found >= 0).sum() / images:.1f} on "
-            "average; 'clusters' are the groups these connect"
-        )
-        notes = (*notes, note)
-        groups = self.settled(features, lambda: Clustering(PseudoLabels(credible_groups(found)), notes=notes))
-        constraints = self._around.constraints
+        return self.settled(features, lambda: clusters_to_show(features, settings, around.device.type))
+
+    def _look_up(self, features: Features) -> Clustering:
+        """Credible neighbors of the round, and clusters to look at."""
+        shown, constraints = self._shown(features), self._around.constraints
+        grown = shown.labels.labels if self._settings.credible.source == "clusters" else None
+        found = self._credible(features, grown)
+        having = float((found >= 0).any(axis=1).mean())
+        note = f"{having:.0%} of the images have credible neighbors, {(found >= 0).sum(axis=1).mean():.1f} on average"
+        if having < _FEW:
+            note += "; there is little to learn from: lower method.credible.threshold, or take source shared"
         if constraints is not None:
-            found = told_neighbors(found, groups.labels.labels, constraints.must)
+            groups = self._around.once(
+                lambda: constrain(features, PseudoLabels(credible_groups(found)), constraints)[0]
+            )
+            found = told_neighbors(found, groups.labels, constraints.must)
         self._neighbors = to_index_tensor(found).to(self._around.device)
-        return groups
+        return replace(shown, notes=(*shown.notes, note))
 
     def _credible(
         self, features: Features, clusters: Int64[np.ndarray, " n"] | None

@@ -57,8 +57,8 @@ def credible_neighbors(
 ) -> Int64[np.ndarray, "n k"]:
     """Credible neighbors of every row, nearest first, then -1; the row itself is not among them.
 
-    With `clusters`, -1 for rows that stand in none, those of the same cluster instead of those that are near and
-    mutual.
+    With `clusters`, -1 for rows that stand in none, those of the `count` nearest that stand in the same cluster, in
+    place of threshold and mutuality.
 
     Raises:
         SettingsError: no more rows than neighbors are asked for.
@@ -70,7 +70,8 @@ def credible_neighbors(
             f"found {len(features)}; lower it, or add images"
         )
     if settings.source == "shared":
-        indices, similarity = _sharing(features, settings, device)
+        least = settings.threshold if clusters is None else _LEAST_SHARE
+        indices, similarity = _sharing(features, settings, least, device)
     else:
         found = nearest(features, count + 1, device)
         indices, similarity = found.indices[:, 1:], 1 - found.distances[:, 1:] / 2
@@ -85,12 +86,12 @@ def credible_neighbors(
 
 
 def _sharing(
-    features: Features, settings: CredibleSettings, device: str
+    features: Features, settings: CredibleSettings, least: float, device: str
 ) -> tuple[Int64[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
-    """Of each row the others that share most neighbors with it, then -1, and how many they share, 0 to 1."""
+    """Of each row the others that share most neighbors with it, then -1, and how many they share, `least` to 1."""
     jaccard = settings.jaccard
     near = nearest(features, min(jaccard.columns, len(features)), device)
-    farthest = 1 - settings.threshold + _ROUNDING
+    farthest = 1 - least + _ROUNDING
     distances = jaccard_distance(features, near, jaccard, farthest, device)
     found = distances.tocoo()
     others = found.row != found.col
