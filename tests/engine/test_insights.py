@@ -5,16 +5,21 @@ import pytest
 import torch
 
 import reseen
+from reseen.cluster import center_cameras
 from reseen.engine.insights import insights, starting_encoder
 from reseen.engine.overlay import heat, hide
 from reseen.engine.score import read_benchmark, retrieve
 from reseen.evaluate.report import ReportContent, render
+from reseen.geometry import unit
+from reseen.neighbors import credible_neighbors
+from reseen.records import Features
 
 SMALL = {
     "maskpre": ["--method.mask.block", "2"],
     "global-patch": [
         "--model.patches.count", "2", "--model.patches.dimension", "8", "--method.sampler.images-per-cluster", "1",
         "--model.patches.generator", "learned", "--model.patches.reach", "1", "--method.credible.threshold", "0.1",
+        "--method.credible.count", "6", "--method.credible.jaccard.k1", "8", "--method.credible.jaccard.k2", "3",
     ],
 }  # fmt: skip
 
@@ -29,7 +34,7 @@ def shown(tiny_flags, crowd, tmp_path):
                 pair for pair in pairs if not pair[0].startswith(("--method.jaccard", "--method.dbscan"))
             ]
         recipe = reseen.load_recipe(name, [part for pair in dict(pairs).items() for part in pair])
-        run = reseen.train(recipe, crowd, tmp_path / name, quiet=True)
+        run = reseen.train(recipe, crowd, tmp_path / str(len(list(tmp_path.iterdir()))), quiet=True)
         return run, insights(run, retrieve(run, read_benchmark(crowd), quiet=True))
 
     return make
@@ -60,6 +65,45 @@ def test_patches_show_where_they_look_and_whom_they_believe(shown):
     assert marks
     page = render(ReportContent("t", insights=[windows, believed]))
     assert page.count("<li class=") == len(marks)
+
+
+def test_windows_before_training_are_those_of_the_run_it_started_from(shown):
+    earlier, _ = shown("global-patch", "--train.learning-rate", "0.01")
+    run, (windows, _) = shown("global-patch", "--model.start", str(earlier.folder), "--train.rounds", "0")
+    before, after = (strip.frames[1:] for strip in windows.strips[:2])
+    assert all(np.array_equal(one[0], other[0]) for one, other in zip(before, after, strict=True))
+    moved = starting_encoder(run).patches.localization.state_dict()
+    there = earlier.encoder().patches.localization.state_dict()
+    assert all(torch.equal(moved[name], there[name]) for name in there)
+
+
+def test_whom_it_believes_follows_the_rule_of_training(shown, crowd):
+    run, _ = shown("global-patch", "--method.center-cameras", "true")
+    retrieval = retrieve(run, read_benchmark(crowd), quiet=True)
+    task, method = retrieval.task, run.recipe.method
+    whole = Features(unit(task.gallery.vectors[:, : run.encoder().channels]))
+    found = credible_neighbors(center_cameras(whole, task.gallery_cameras), method.credible)
+    known = task.gallery_identities > 0
+    right = (task.gallery_identities[found] == task.gallery_identities[:, None]) & (found >= 0)
+    share = right[known].sum() / (found[known] >= 0).sum()
+    note = insights(run, retrieval)[1].note
+    assert f"{(found >= 0).sum(axis=1).mean():.1f} on average, of which {share:.0%} show" in note
+    alone = insights(run, retrieve(run, read_benchmark(crowd), part="global", quiet=True))[1].note
+    assert alone == note
+
+
+def test_a_page_of_patches_alone_says_why_nobody_is_believed(shown, crowd):
+    run, _ = shown("global-patch")
+    _, believed = insights(run, retrieve(run, read_benchmark(crowd), part="patch", quiet=True))
+    assert not believed.ranked
+    assert "leave out --part" in believed.note
+    assert "leave out --part" in render(ReportContent("t", insights=[believed]))
+
+
+def test_credible_by_clusters_are_those_of_the_gallery_s_clusters(shown):
+    flags = ["--method.credible.source", "clusters", "--method.hierarchy.share", "0.05"]
+    _, (_, believed) = shown("global-patch", *flags)
+    assert believed.ranked
 
 
 def test_plain_methods_have_nothing_of_their_own_to_show(shown):

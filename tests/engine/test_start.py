@@ -106,3 +106,25 @@ def test_going_on_after_a_stop_needs_the_source_no_more(source, target, tiny_fla
 
 def test_a_run_without_a_start_says_none(source):
     assert source.facts["start"] is None
+
+
+def test_windows_that_moved_by_another_reach_are_refused(recipe_of, crowd, tmp_path):
+    def made(**changes):
+        recipe = recipe_of("global-patch")
+        patches = recipe.model.patches.model_copy(
+            update={"generator": "learned", **changes.pop("patches", {})}
+        )
+        model = recipe.model.model_copy(update={"patches": patches, **changes})
+        train = recipe.train.model_copy(update={"rounds": 0})
+        return recipe.model_copy(update={"model": model, "train": train})
+
+    run = reseen.train(made(), crowd, tmp_path / "run", quiet=True)
+    start = str(run.folder)
+    for generator in ("learned", "frozen"):
+        other = made(start=start, patches={"generator": generator, "reach": 0.3})
+        with pytest.raises(
+            RunError, match=r"with a reach of 0.1, these settings have 0.3; take --model.patches.reach 0.1"
+        ):
+            reseen.train(other, crowd, tmp_path / generator, quiet=True)
+    same_reach = made(start=start, patches={"generator": "frozen"})
+    assert reseen.train(same_reach, crowd, tmp_path / "more", quiet=True).rounds_done == 0

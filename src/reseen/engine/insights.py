@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Generator, Tensor
 
+from reseen.cluster import center_cameras, merge_features
 from reseen.data.toy.shot import Shot, draw_shot
 from reseen.data.views import normalize
 from reseen.engine.crops import Crops
@@ -14,7 +15,8 @@ from reseen.engine.overlay import heat, hide
 from reseen.engine.pictures import camera_words, pictures
 from reseen.engine.run import Run
 from reseen.engine.score import Retrieval
-from reseen.errors import ReseenError
+from reseen.engine.start import build_encoder
+from reseen.errors import ReseenError, TrainingError
 from reseen.evaluate.report import Insight, RankedAnswer, RankedList, Strip
 from reseen.geometry import unit
 from reseen.methods.global_patch_settings import GlobalPatchSettings
@@ -29,17 +31,21 @@ from reseen.records import Features
 _PEOPLE = 4
 _SEED = 7
 _ASKED = 6
+_BELIEVED = "Whom does it believe to be the same person?"
 
 
 def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
-    """Pictures for the run's method; none for methods that have nothing of their own to show."""
+    """Pictures for the run's method; none for methods that have nothing of their own to show.
+
+    Credible neighbors are those of the gallery's crops by whole images, so a retrieval by patches alone has none.
+    """
     method = run.recipe.method
     if isinstance(method, MaskPreSettings):
         return [_masks(run, method)]
     if isinstance(method, GlobalPatchSettings):
         encoder = run.encoder(part="both")
-        shown = _credible(encoder, method, retrieval) if method.branch == "bank" else None
-        return [_windows(run, encoder), *([shown] if shown is not None else [])]
+        believed = [_credible(encoder, method, retrieval)] if method.branch == "bank" else []
+        return [_windows(run, encoder), *believed]
     return []
 
 
@@ -49,7 +55,8 @@ def starting_encoder(run: Run) -> Encoder | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         try:
-            return Encoder(recipe.model, run.facts["height"], run.facts["width"]).eval()
+            encoder, _ = build_encoder(recipe.model, run.facts["height"], run.facts["width"])
+            return encoder.eval()
         except ReseenError:
             return None
 
@@ -103,21 +110,34 @@ def _windows(run: Run, encoder: Encoder) -> Insight:
     )
 
 
-def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight | None:
-    """Crops of the gallery with those that count as credible neighbors, by whole images, right and wrong marked."""
-    vectors, crops, channels = retrieval.task.gallery.vectors, retrieval.gallery, encoder.channels
-    if len(vectors) <= method.credible.count or vectors.shape[1] < channels:
-        return None
-    features = Features(unit(vectors[:, :channels]))
-    settings = method.credible  # clusters are not grown again for a picture
-    if settings.source == "clusters":
-        settings = settings.model_copy(update={"source": "neighbors"})
-    found = credible_neighbors(features, settings)
+def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight:
+    """Crops of the gallery with those that are credible to them by the rule of training, right and wrong marked."""
+    task, crops = retrieval.task, retrieval.gallery
+    if len(task.gallery) <= method.credible.count:
+        return Insight(
+            _BELIEVED, f"{len(task.gallery)} crops of the gallery are too few to look for neighbors."
+        )
+    if retrieval.part == "patch":
+        return Insight(
+            _BELIEVED, "Whole images decide that, and this page is of patches alone: leave out --part."
+        )
+    features = Features(unit(task.gallery.vectors[:, : encoder.channels]))
+    if method.center_cameras:
+        features = center_cameras(features, task.gallery_cameras)
+    grown = None
+    if method.credible.source == "clusters":
+        try:
+            grown = merge_features(features, method.hierarchy).labels.labels
+        except TrainingError as error:
+            return Insight(_BELIEVED, f"The gallery has no clusters to find neighbors in: {error}.")
+    found = credible_neighbors(features, method.credible, clusters=grown)
     counts = (found >= 0).sum(axis=1)
     known = retrieval.task.gallery_identities > 0
     having = np.flatnonzero((counts > 0) & known)
     if not len(having):
-        return None
+        return Insight(
+            _BELIEVED, "No crop of the gallery has a neighbor that is credible by the rule of training."
+        )
     same = retrieval.task.gallery_identities[found] == retrieval.task.gallery_identities[:, None]
     right = float((same & (found >= 0))[known].sum() / counts[known].sum())
     picked = having[np.linspace(0, len(having) - 1, min(_ASKED, len(having))).round().astype(int)]
@@ -126,7 +146,7 @@ def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieva
         f"Gallery crops and the neighbors that are credible to them: {counts.mean():.1f} on average, of which "
         f"{right:.0%} show the same person. Training does this on the unlabelled crops."
     )
-    return Insight("Whom does it believe to be the same person?", note, ranked=lists)
+    return Insight(_BELIEVED, note, ranked=lists)
 
 
 def _list(crops: Crops, row: int, neighbors: np.ndarray, same: np.ndarray) -> RankedList:

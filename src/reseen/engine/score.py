@@ -64,6 +64,8 @@ class Retrieval:
     """The same task with queries of which a part is hidden, by the name of the occlusion."""
     options: ScoringOptions = field(default_factory=ScoringOptions)
     """How it is scored."""
+    part: Literal["both", "global", "patch"] = "both"
+    """What the vectors are of, where the method learned whole images and patches."""
 
     @property
     def unreadable(self) -> dict[str, list[str]]:
@@ -181,7 +183,7 @@ def retrieve(
         Preparation(mirrored=mirrored, tracklets=POOLING if maker.pool else "none"),
     )
     occluded = {name: replace(task, query=side.features) for name, side in hidden.items()}
-    return Retrieval(task, query.crops, gallery.crops, occluded, options)
+    return Retrieval(task, query.crops, gallery.crops, occluded, options, maker.encoder.part)
 
 
 def help_evaluate(ranks: Ranks, request: dict[str, Any]) -> None:

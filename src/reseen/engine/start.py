@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from reseen.engine.checkpoint import CHECKPOINT
-from reseen.engine.run import open_run
+from reseen.engine.run import Run, open_run
 from reseen.errors import RunError
 from reseen.models import Encoder, ModelSettings
 
@@ -18,7 +18,7 @@ def build_encoder(settings: ModelSettings, height: int, width: int) -> tuple[Enc
     teacher. Its statistics of the neck are taken too, and then settled on the new crops as for any start.
 
     Raises:
-        RunError: `settings.start` is no run, or its encoder is another model.
+        RunError: `settings.start` is no run, its encoder is another model, or its windows move by another reach.
     """
     if settings.start is None:
         return Encoder(settings, height, width), None
@@ -36,6 +36,7 @@ def build_encoder(settings: ModelSettings, height: int, width: int) -> tuple[Enc
             f"{len(wanted)} tensors differ, such as '{misfits[0]}'; its backbone is {earlier.recipe.model.backbone} at "
             f"{earlier.facts['height']} x {earlier.facts['width']}: take model and size from its recipe.yaml"
         )
+    _check_reach(settings, earlier)
     with torch.no_grad():
         encoder.load_state_dict(given)
     digest = hashlib.sha256((earlier.folder / CHECKPOINT).read_bytes()).hexdigest()
@@ -50,3 +51,15 @@ def build_encoder(settings: ModelSettings, height: int, width: int) -> tuple[Enc
         "checkpoint_sha256": digest,
     }
     return encoder, facts
+
+
+def _check_reach(settings: ModelSettings, earlier: Run) -> None:
+    """Windows that were learned with one reach would lie elsewhere with another, and no tensor would tell."""
+    wanted, given = settings.patches, earlier.recipe.model.patches
+    if wanted is None or given is None or "stripes" in (wanted.generator, given.generator):
+        return
+    if wanted.reach != given.reach:
+        raise RunError(
+            f"model.start: {earlier.folder} learned where patches look with a reach of {given.reach}, these settings "
+            f"have {wanted.reach}; take --model.patches.reach {given.reach}"
+        )
