@@ -21,7 +21,7 @@ from reseen.losses import GlobalSimilaritySettings, PatchMemory, global_similari
 from reseen.memory import InstanceBank, PatchBank
 
 _STEPS = 4
-_CROPS, _PATCHES, _PATCH_WIDTH = 64, 6, 256
+_CROPS, _NEIGHBORS, _PATCHES, _PATCH_WIDTH, _PROJECTED = 64, 30, 6, 256, 128
 _WIDTH, _FIELD_WIDTH = 1280, 2048
 """Channels of MobileNetV2, and of the field's ResNet-50."""
 _FIELD = (
@@ -105,20 +105,26 @@ def _memories(
     work()
     added = peak_bytes() - before
     seconds = timed(options.repeat, kept(work))[0]
-    numbers = width + _PATCHES * _PATCH_WIDTH
+    read = width + _PATCHES * _PATCH_WIDTH
+    numbers = read + _PATCHES * _PROJECTED  # centers are compared within the batch
+    scored = 2 * width + _PATCHES * _PATCH_WIDTH  # of whole images both views
     return row(
-        f"scoring and updating memories of {size:,} rows of {numbers:,} numbers, all losses",
+        f"scoring and updating memories of {size:,} rows of {numbers:,} numbers",
         seconds,
         against=f"the step of global-patch with two views{network}",
         against_seconds=step,
-        limit=f"{4 * _CROPS * size * numbers / 1e9:.0f} GFLOP, and {4e-9 * size * numbers:.1f} GB read once",
+        limit=f"{4 * _CROPS * size * scored / 1e9:.0f} GFLOP, and {4e-9 * size * read:.1f} GB read once",
         note=f"adds {added / 1e6:.0f} MB to memories of {4 * size * numbers / 1e6:.0f}",
         goal_met=None if options.quick else median(seconds) / median(step) <= share,
     )
 
 
 def _score_and_update(size: int, width: int) -> Callable[[], None]:
-    """The losses of a batch against memories of `size` rows, with their gradients, and the updates."""
+    """The losses of a batch against memories of `size` rows, with their gradients, and the updates.
+
+    As in the shipped recipe: whole images of both views, patches of the first, which are pulled to the same patch of
+    credible neighbors; centers of images, which are compared within the batch alone, are read and moved.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def drawn(*shape: int) -> Float[Tensor, "..."]:
@@ -127,21 +133,28 @@ def _score_and_update(size: int, width: int) -> Callable[[], None]:
     place = torch.device("cpu")
     whole = InstanceBank(drawn(size, width), place)
     parts = PatchBank(drawn(size, _PATCHES, _PATCH_WIDTH), place)
-    features = drawn(_CROPS, width).requires_grad_()
+    centers = InstanceBank(drawn(size, _PATCHES * _PROJECTED), place, raw=True)
+    features = drawn(2 * _CROPS, width).requires_grad_()
+    means = drawn(_CROPS, _PATCHES * _PROJECTED)
     patches = drawn(_CROPS, _PATCHES, _PATCH_WIDTH).requires_grad_()
-    neighbors = torch.randint(0, size, (_CROPS, 8), generator=generator)
+    neighbors = torch.randint(0, size - 1, (_CROPS, _NEIGHBORS), generator=generator)
     rows = torch.randperm(size, generator=generator)[:_CROPS]
+    neighbors += neighbors >= rows[:, None]  # nobody is a neighbor of its own
+
+    settings = GlobalSimilaritySettings(neighbor_weight=8.0)
 
     def work() -> None:
-        loss = global_similarity(features, rows, whole.vectors, neighbors, GlobalSimilaritySettings())
+        loss = global_similarity(features, rows.repeat(2), whole.vectors, neighbors.repeat(2, 1), settings)
         changed, fresh = parts.preview(patches, rows, 0.9)
         memory, squares = parts.vectors, parts.squares
         for at in range(_PATCHES):
             seen = PatchMemory(memory[:, at], changed, fresh[:, at], squares[:, at])
-            loss = loss + patch_discrimination(patches[:, at], rows, seen, 10, 15.0)
+            loss = loss + patch_discrimination(patches[:, at], rows, seen, 10, 15.0, neighbors)
+        centers.preview(means, rows, 0.9)
         loss.backward()
-        whole.update(features, rows, 0.5)
+        whole.update(features[:_CROPS], rows, 0.5)
         parts.update(patches, rows, 0.9)
+        centers.update(means, rows, 0.9)
 
     return work
 
