@@ -1,6 +1,7 @@
 """What is remembered between batches."""
 
 from reseen.memory.bank import InstanceBank as InstanceBank
+from reseen.memory.banks import Banks as Banks
 from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings
 from reseen.memory.classifier import Classifier as Classifier

@@ -30,7 +30,7 @@ from reseen.losses import (
     image_patches,
     patch_discrimination,
 )
-from reseen.memory import CentroidMemory, InstanceBank, PatchBank, fit_beside_steps
+from reseen.memory import Banks, CentroidMemory
 from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
 from reseen.methods.clusters_to_show import clusters_to_show
 from reseen.methods.global_patch_settings import GlobalPatchSettings
@@ -38,8 +38,6 @@ from reseen.models.projection import Projection
 from reseen.neighbors import credible_groups, credible_neighbors, told_neighbors
 from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
-_BANKS = ("whole", "patches", "centers")
-"""Rows per image, and those of patches and of all patches together; kept where a loss reads them."""
 _FEW = 0.2
 """Share of images with credible neighbors below which the log says what helps."""
 
@@ -62,8 +60,7 @@ class GlobalPatch(AbstractMethod):
         self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
             surroundings.device
         )
-        self._banks: dict[str, InstanceBank | PatchBank] = {}
-        self._placed: tuple[bool, str] | None = None
+        self._banks = Banks(surroundings.device, surroundings.once)
         self._centroids: CentroidMemory | None = None
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
@@ -76,7 +73,7 @@ class GlobalPatch(AbstractMethod):
         """Fill the memories, look up credible neighbors or cluster, and choose batches."""
         settings, around = self._settings, self._around
         whole, parts = self._blocks(features.vectors)
-        if settings.refill or not self._banks:
+        if settings.refill or not self._banks.by_name:
             self._fill(whole, parts)
         if settings.branch == "clusters":
             centered = self._centered(Features(whole))
@@ -90,11 +87,12 @@ class GlobalPatch(AbstractMethod):
             )
             sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         else:
-            clustering = self._look_up(self._centered(Features(self._banks["whole"].vectors.cpu())))
+            assert self._banks.whole is not None  # the bank's branch
+            clustering = self._look_up(self._centered(Features(self._banks.whole.vectors.cpu())))
             alone = PseudoLabels(np.arange(len(features)))
             sampler = PkSampler(alone, settings.sampler, around.generator)
-        if self._placed is not None and self._placed[1]:
-            clustering = replace(clustering, notes=(*clustering.notes, self._placed[1]))
+        if self._banks.note:
+            clustering = replace(clustering, notes=(*clustering.notes, self._banks.note))
         return Round(clustering, sampler.batches(iterations))
 
     def recluster(self, features: Features) -> Clustering:
@@ -138,23 +136,24 @@ class GlobalPatch(AbstractMethod):
             "patches": settings.discrimination.momentum,
             "centers": settings.image_patches.momentum,
         }
-        for name, bank in self._banks.items():
-            bank.update(remembered[name], rows, momentum[name])
+        self._banks.update(remembered, rows, momentum)
         if self._centroids is not None:
             self._centroids.update(step.features, step.labels)
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
         """Memories, projection, and the steps done."""
-        banks = {f"bank.{name}": bank.vectors.cpu().contiguous() for name, bank in self._banks.items()}
-        return {**banks, "projection": self._projection.weight, "steps": torch.tensor(self._steps)}
+        return {
+            **self._banks.state(),
+            "projection": self._projection.weight,
+            "steps": torch.tensor(self._steps),
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from memories, projection and steps."""
         self._steps = int(state["steps"])
         self._projection.load_state_dict({"weight": state["projection"]})
-        found = {name: state[f"bank.{name}"] for name in _BANKS if f"bank.{name}" in state}
-        self._keep(found)
+        self._banks.restore(state)
 
     def _blocks(self, vectors: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n p e"]]:
         """Unit vectors of whole images and of patches, from what the encoder puts together."""
@@ -172,19 +171,7 @@ class GlobalPatch(AbstractMethod):
             weight = self._projection.weight
             projected = [self._projection(part.to(weight)).cpu() for part in parts.split(4096)]
             found["centers"] = torch.cat(projected)
-        self._keep(found)
-
-    def _keep(self, found: Mapping[str, Tensor]) -> None:
-        """Hold these rows as memories, all in the place that was chosen when there were none."""
-        self._banks, around = {}, self._around  # the old make room
-        if self._placed is None:
-            size = sum(4 * rows.numel() for rows in found.values())
-            self._placed = around.once(lambda: fit_beside_steps(size, around.device))
-        place = around.device if self._placed[0] else torch.device("cpu")
-        self._banks = {
-            name: PatchBank(rows, place) if name == "patches" else InstanceBank(rows, place, name != "whole")
-            for name, rows in found.items()
-        }
+        self._banks.fill(found)
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
@@ -239,7 +226,8 @@ class GlobalPatch(AbstractMethod):
         neighbors = self._believed(rows)
         if neighbors is None:
             neighbors = rows.new_empty(len(rows), 0)
-        return global_similarity(vectors, rows, self._banks["whole"].vectors, neighbors, settings.loss)
+        assert self._banks.whole is not None  # begin_round
+        return global_similarity(vectors, rows, self._banks.whole.vectors, neighbors, settings.loss)
 
     def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"] | None:
         """Credible neighbors of these images; None while training warms up."""
@@ -248,8 +236,8 @@ class GlobalPatch(AbstractMethod):
         return None if warms_up else self._neighbors[rows]
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
-        settings, bank = self._settings.discrimination, self._banks["patches"]
-        assert isinstance(bank, PatchBank)
+        settings, bank = self._settings.discrimination, self._banks.patches
+        assert bank is not None  # begin_round
         changed, fresh = bank.preview(patches, rows, settings.momentum)
         positives = self._believed(rows) if settings.pull_to == "credible" else None
         vectors, squares = bank.vectors, bank.squares
@@ -273,8 +261,8 @@ class GlobalPatch(AbstractMethod):
         rows: Int64[Tensor, " b"],
         labels: Int64[Tensor, " b"] | None,
     ) -> Float[Tensor, ""]:
-        settings, bank = self._settings.image_patches, self._banks["centers"]
-        assert isinstance(bank, InstanceBank)
+        settings, bank = self._settings.image_patches, self._banks.centers
+        assert bank is not None  # begin_round
         changed, centers = bank.preview(mean, rows, settings.momentum)
         which = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
         groups = (
