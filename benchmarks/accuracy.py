@@ -29,15 +29,15 @@ from benchmarks.protocols import PROTOCOLS, Arm, Protocol
 
 import reseen
 from reseen.data.occlusion import Occlusion
-from reseen.engine.checkpoint import CHECKPOINT
-from reseen.engine.environment import hardware, versions
-from reseen.engine.recipe import Recipe, load_recipe
-from reseen.engine.run import Run, open_run
-from reseen.engine.score import Benchmark, Retrieval, retrieve
+from reseen.environment import hardware, versions
 from reseen.evaluate import RetrievalTask, score
 from reseen.files import write_text
 from reseen.geometry import unit
 from reseen.records import Features
+from reseen.runs.checkpoint import CHECKPOINT
+from reseen.runs.recipe import Recipe, load_recipe
+from reseen.runs.run import Run, open_run
+from reseen.tasks.evaluation.score import Benchmark, Retrieval, retrieve
 
 OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
 _SAME = 1e-4

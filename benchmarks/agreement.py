@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.people import identities_of
 
 from reseen import ImageTable
-from reseen.cluster.quality import cluster_quality
+from reseen.cluster.clustering import cluster_quality
 from reseen.records import PseudoLabels
 
 FILE = "agreement.jsonl"

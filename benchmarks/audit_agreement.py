@@ -46,15 +46,14 @@ from reseen.audit import (
     share_out,
 )
 from reseen.audit.evidence import near_pairs
+from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
-from reseen.engine.audit import other_view
-from reseen.engine.crops import Crops, open_crops
-from reseen.engine.environment import hardware, versions
-from reseen.engine.extract import extract
-from reseen.engine.recluster import reclusterer
+from reseen.environment import hardware, versions
+from reseen.features.extract import extract
 from reseen.files import write_text
 from reseen.geometry import unit
 from reseen.records import Features, PseudoLabels
+from reseen.tasks.audit.audit import other_view, recluster_with_run
 
 DEVICE = torch.device("cpu")
 SHEETS = 1000
@@ -138,7 +137,7 @@ def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dic
     encoder = run.encoder()
     crops = open_crops(table, run.reading, encoder.height, encoder.width)
     plain, view = features(run, encoder, crops, work)
-    recluster = reclusterer(run, encoder, crops, DEVICE)
+    recluster = recluster_with_run(run, encoder, crops, DEVICE)
     labels, other = recluster(plain).labels, recluster(view).labels
     directions = Features(unit(plain.vectors))
     parts = measure(directions, labels, crops.cameras, clustering_agreement(labels, other))

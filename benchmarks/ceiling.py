@@ -12,7 +12,7 @@ from benchmarks.people import identities_of
 
 from reseen import ImageTable
 from reseen.cluster import Clustering
-from reseen.methods import METHODS, Entry
+from reseen.methods import METHODS, RegisteredMethod
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
 from reseen.records import Features, PseudoLabels
 
@@ -33,7 +33,7 @@ def knowing_people(table: ImageTable) -> Iterator[None]:
             return Clustering(PseudoLabels(labels))
 
     before = METHODS[_NAME]
-    METHODS[_NAME] = Entry(KnowingPeople, ClusterContrastSettings)
+    METHODS[_NAME] = RegisteredMethod(KnowingPeople, ClusterContrastSettings)
     try:
         yield
     finally:

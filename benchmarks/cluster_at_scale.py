@@ -175,9 +175,9 @@ def _recall(folder: Path, search: dict[str, Any]) -> float | None:
     """Share of the 16 nearest others of some rows that a search by these settings finds; None where it is exact."""
     import torch
 
-    from reseen.neighbors.mapped import Scratch, SearchSettings
-    from reseen.neighbors.mapped.lists import MappedLists
-    from reseen.neighbors.mapped.tiles import search_shards
+    from reseen.neighbors.out_of_core import Scratch, SearchSettings
+    from reseen.neighbors.out_of_core.inverted_lists import InvertedListsOnDisk
+    from reseen.neighbors.out_of_core.tiles import search_shards
     from reseen.records import Features
 
     settings = SearchSettings(**search)
@@ -185,7 +185,7 @@ def _recall(folder: Path, search: dict[str, Any]) -> float | None:
     if not settings.approximates(len(rows)):
         return None
     queries = np.sort(np.random.default_rng(0).choice(len(rows), _CHECKED, replace=False))
-    lists = MappedLists(rows, Scratch(folder / "recall"), "recall")
+    lists = InvertedListsOnDisk(rows, Scratch(folder / "recall"), "recall")
     _, found = lists.search(queries, 16, settings.probes)
     _, true = search_shards(rows, queries, 16)
     return float(np.mean([np.isin(one, other).mean() for one, other in zip(true, found, strict=True)]))

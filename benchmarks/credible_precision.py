@@ -20,10 +20,10 @@ from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
 from reseen.cluster import center_cameras
-from reseen.engine.crops import open_crops
-from reseen.engine.extract import extract
-from reseen.engine.run import open_run
+from reseen.data.crops import open_crops
+from reseen.features.extract import extract
 from reseen.neighbors import CredibleSettings, JaccardSettings, credible_neighbors
+from reseen.runs.run import open_run
 
 _RULES = {
     "cosine 0.35, 8 nearest, mutual": CredibleSettings(count=8, threshold=0.35),

@@ -24,13 +24,13 @@ from benchmarks.protocols import PROTOCOLS
 
 from reseen import ImageTable
 from reseen.cluster import center_cameras
-from reseen.engine.crops import open_crops
-from reseen.engine.extract import extract
-from reseen.engine.run import open_run
+from reseen.data.crops import open_crops
+from reseen.features.extract import extract
 from reseen.losses.global_similarity import GlobalSimilaritySettings, credible_weights
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.neighbors import credible_neighbors
 from reseen.records import to_index_tensor
+from reseen.runs.run import open_run
 
 
 def main() -> None:

@@ -101,8 +101,8 @@ def table(record: dict[str, Any]) -> str:
 
 def _draw(crowd: Path, count: int) -> list[str]:
     """At least so many training crops; their paths."""
-    from reseen.data.readers import read_training
-    from reseen.data.toy import draw_crowd
+    from reseen.datasets import read_training
+    from reseen.synthetic import draw_crowd
 
     people = int(count / (CAMERAS * IMAGES_PER_CAMERA * _TRAIN_SHARE)) + 4
     draw_crowd(crowd, people, CAMERAS, images_per_camera=IMAGES_PER_CAMERA, share_train=_TRAIN_SHARE)
@@ -124,7 +124,7 @@ def _manifest(crowd: Path, paths: list[str]) -> Path:
 def _encoder(folder: Path, backbone: str) -> None:
     """A run of no rounds, on a crowd of its own: random weights embed as fast as learned ones."""
     import reseen
-    from reseen.data.toy import draw_crowd
+    from reseen.synthetic import draw_crowd
 
     draw_crowd(folder / "few", 12, 3)
     flags = [

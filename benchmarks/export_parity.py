@@ -26,18 +26,18 @@ from benchmarks.protocols import PROTOCOLS
 import reseen
 from reseen.data.decode import fit
 from reseen.data.views import normalize
-from reseen.engine.console import no_progress
-from reseen.engine.environment import hardware, versions
-from reseen.engine.run import Run
-from reseen.engine.score import Retrieval, retrieve
+from reseen.environment import hardware, versions
 from reseen.evaluate import RetrievalTask
+from reseen.export.exported import ExportedFile, open_exported
+from reseen.export.input_spec import InputSpec
+from reseen.export.openvino_file import write_openvino
+from reseen.export.parity import file_features
 from reseen.files import write_text
-from reseen.gallery.export.exported import ExportedFile, open_exported
-from reseen.gallery.export.form import InputForm
-from reseen.gallery.export.openvino_file import write_openvino
-from reseen.gallery.export.score import file_features
+from reseen.runs.console import no_progress
+from reseen.runs.run import Run
+from reseen.tasks.evaluation.score import Retrieval, retrieve
 
-FORM = InputForm()
+FORM = InputSpec()
 LARGER = ((317, 141), (231, 118), (90, 41))
 """Heights and widths that crops are enlarged or shrunk to before the file sees them."""
 

@@ -31,7 +31,7 @@ from benchmarks.faulting.fuzzer import outcomes
 from benchmarks.faulting.interruptions import Interruptions, small_disk
 from benchmarks.faulting.works import PART, WORKS
 
-from reseen.engine.environment import versions
+from reseen.environment import versions
 from reseen.files import write_text
 
 RESULTS = Path(__file__).parent / "results" / "faults.json"

@@ -27,13 +27,13 @@ from benchmarks.cases.machine import describe
 
 import reseen
 from reseen.config import merge, parse_flags
-from reseen.data.readers import read_splits
-from reseen.data.write_labels import write_labels
-from reseen.engine.recipe import Recipe
-from reseen.engine.run import Run
+from reseen.data.labels import write_labels
+from reseen.datasets import read_splits
 from reseen.files import write_text
 from reseen.methods import METHODS
 from reseen.records import PseudoLabels
+from reseen.runs.recipe import Recipe
+from reseen.runs.run import Run
 
 RESULT = Path(__file__).parent / "results" / "many-processes.json"
 PEOPLE, CAMERAS, HEIGHT, WIDTH = 40, 4, 96, 48

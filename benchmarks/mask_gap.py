@@ -24,15 +24,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
+from reseen.data.crops import Crops, open_crops
 from reseen.data.occlusion import Occlusion
-from reseen.engine.crops import Crops, open_crops
-from reseen.engine.extract import batches
-from reseen.engine.ranks import ALONE
-from reseen.engine.run import Run, open_run
+from reseen.distributed.process_group import SINGLE_PROCESS
+from reseen.features.extract import batches
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
 from reseen.models.masking import MaskSettings, draw_masks
+from reseen.runs.run import Run, open_run
 
 _DEVICE = torch.device("cpu")
 _CROPS = 1000
@@ -116,7 +116,9 @@ def _masked_early(
 def vectors(encoder: Encoder, crops: Crops, look: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
     """Unit vectors of all crops, looked at in some way."""
     encoder.eval()
-    return unit(torch.cat([look(images) for _, images, _ in batches(crops, encoder, _DEVICE, ALONE)]))
+    return unit(
+        torch.cat([look(images) for _, images, _ in batches(crops, encoder, _DEVICE, SINGLE_PROCESS)])
+    )
 
 
 if __name__ == "__main__":

@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.pool_runs import parse, write
 from benchmarks.protocols import PROTOCOLS
 
+from reseen.data.crops import Crops, open_crops
 from reseen.data.occlusion import Occlusion
-from reseen.engine.crops import Crops, open_crops
-from reseen.engine.extract import batches
-from reseen.engine.ranks import ALONE
-from reseen.engine.run import Run, open_run
-from reseen.engine.score import Benchmark, retrieve
+from reseen.distributed.process_group import SINGLE_PROCESS
 from reseen.evaluate import RetrievalTask, score
+from reseen.features.extract import batches
 from reseen.models import Encoder
 from reseen.records import Features
+from reseen.runs.run import Run, open_run
+from reseen.tasks.evaluation.score import Benchmark, retrieve
 
 _DEVICE = torch.device("cpu")
 _CROPS = 500
@@ -125,7 +125,7 @@ def _looks(encoder: Encoder, crops: Crops, painted: int | None) -> Float[Tensor,
     """Patches of all crops; images are normalized, so that 0 is the mean color."""
     assert encoder.patches is not None
     found = []
-    for _, images, _ in batches(crops, encoder, _DEVICE, ALONE):
+    for _, images, _ in batches(crops, encoder, _DEVICE, SINGLE_PROCESS):
         if painted is not None:
             step = images.shape[2] / encoder.patches.count
             images[:, :, round(painted * step) : round((painted + 1) * step)] = 0

@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.accuracy import commit
 
-from reseen.data.toy import draw_crowd
-from reseen.engine.environment import hardware, versions
-from reseen.engine.memory import own_bytes
+from reseen.environment import hardware, versions
 from reseen.files import write_text
 from reseen.plan.sample import mixture, sample_table
+from reseen.runs.process_memory import own_bytes
+from reseen.synthetic import draw_crowd
 
 RESULT = Path(__file__).parent / "results" / "plan.json"
 SIZES = {

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.accuracy import RESULTS, commit
 from benchmarks.protocols import PROTOCOLS
 
-from reseen.engine.environment import hardware, versions
+from reseen.environment import hardware, versions
 from reseen.files import write_text
 
 

@@ -103,8 +103,7 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     from reseen.viewer.access import Access
-    from reseen.viewer.serve import address_of, listen, make_server
-    from reseen.viewer.server import make_app
+    from reseen.viewer.server import address_of, listen, make_app, make_server
 
     viewer = _viewer(count, arguments.dimension)
     access = Access()
@@ -156,9 +155,9 @@ def _frames(page: Any, name: str, seconds: float) -> dict[str, float]:
 
 def _viewer(count: int, dimension: int) -> Any:
     """A viewer over a mixture on the sphere, in memory and without thumbnails."""
+    from reseen.export.fingerprint import ModelIdentity
     from reseen.gallery.entries import Entries, Entry
     from reseen.gallery.gallery import Gallery
-    from reseen.gallery.identity import ModelIdentity
     from reseen.gallery.stores.memory import MemoryStore
     from reseen.viewer.viewer import Viewer
 

@@ -11,7 +11,15 @@ from reseen.cluster import DbscanSettings, cluster_features
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.methods import METHODS, AbstractMethod, Entry, MethodSettings, Round, Step, Surroundings
+from reseen.methods import (
+    METHODS,
+    AbstractMethod,
+    MethodContext,
+    MethodSettings,
+    RegisteredMethod,
+    Round,
+    Step,
+)
 from reseen.neighbors import JaccardSettings
 from reseen.records import Batch, Features, to_index_tensor
 
@@ -37,16 +45,16 @@ class StaticCentroidsSettings(MethodSettings):
 class StaticCentroids(AbstractMethod):
     """Pull every feature to its cluster's centroid; find new centroids in the next round only."""
 
-    def __init__(self, settings: StaticCentroidsSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: StaticCentroidsSettings, context: MethodContext) -> None:
         self._settings = settings
-        self._around = surroundings
+        self._around = context
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, take the clusters' mean directions, sample PK batches."""
         settings, around = self._settings, self._around
         device = around.device.type
         # Once, where several processes train; with what a person said of pairs.
-        clustering = self.settled(
+        clustering = self.apply_constraints(
             features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
         )
         labels = to_index_tensor(clustering.labels.labels)
@@ -66,7 +74,7 @@ class StaticCentroids(AbstractMethod):
         """Nothing: the centroids stand still."""
 
 
-METHODS["static-centroids"] = Entry(StaticCentroids, StaticCentroidsSettings)
+METHODS["static-centroids"] = RegisteredMethod(StaticCentroids, StaticCentroidsSettings)
 
 if __name__ == "__main__":
     data, out = sys.argv[1:]

@@ -26,11 +26,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture
 def no_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans do not time a start of Python, which takes some seconds; `tests/plan/test_starting.py` does."""
-    from reseen.plan.estimate import Stage
+    from reseen.plan.estimate import PlanStage
 
-    def found(*modules: str) -> Stage:
+    def found(*modules: str) -> PlanStage:
         assert all(find_spec(module) for module in modules)
-        return Stage("starting", 1.0)
+        return PlanStage("starting", 1.0)
 
     for module in ("clustering", "embedding", "indexing", "training", "vectors"):
         monkeypatch.setattr(f"reseen.plan.{module}.starting_stage", found)
@@ -80,7 +80,7 @@ def _shared(inside: str) -> Path:
 @pytest.fixture(scope="session")
 def crowd(tmp_path_factory):
     """A drawn crowd of twelve people and three cameras, 64 x 32 pixels: six to learn from, six to be found."""
-    from reseen.data.toy import draw_crowd
+    from reseen.synthetic import draw_crowd
 
     folder = tmp_path_factory.mktemp("crowd") / "crowd"
     draw_crowd(folder, people=12, cameras=3, height=64, width=32, processes=1, progress=False)
@@ -102,10 +102,10 @@ def tiny_flags():
 def recipe_of(tiny_flags, crowd, tmp_path_factory):
     """A function from a method's name to a tiny recipe of it; settings that the method does not have are left out."""
     from reseen.config import merge, parse_flags
-    from reseen.data.readers import read_splits
-    from reseen.data.write_labels import write_labels
-    from reseen.engine.recipe import Recipe
+    from reseen.data.labels import write_labels
+    from reseen.datasets import read_splits
     from reseen.methods import METHODS
+    from reseen.runs.recipe import Recipe
 
     def make(name, **method_settings):
         if name == "maskpre":  # the map of tiny crops has 4 x 2 cells

@@ -14,11 +14,11 @@ import reseen
 from cases.case import Case, Options, kept, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.training_step import NETWORK, pipeline
-from reseen.data.toy import draw_crowd
-from reseen.engine.prepare import prepare
 from reseen.geometry import unit
 from reseen.losses import GlobalSimilaritySettings, PatchMemory, global_similarity, patch_discrimination
 from reseen.memory import InstanceBank, PatchBank
+from reseen.synthetic import draw_crowd
+from reseen.training.setup import set_up
 
 _STEPS = 4
 _CROPS, _NEIGHBORS, _PATCHES, _PATCH_WIDTH, _PROJECTED = 64, 30, 6, 256, 128
@@ -58,7 +58,7 @@ def _run(options: Options) -> dict[str, Any]:
             **{name: ("global-patch", [*patches, *flags]) for name, flags in _ARMS.items()},
         }.items():
             recipe = reseen.load_recipe(method, [*flags, "--train.iterations", str(iterations)])
-            training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
+            training = set_up(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
             steps[name] = pipeline(training, iterations)
             steps[name]()
             before = reset_peak()
@@ -89,7 +89,7 @@ def _run(options: Options) -> dict[str, Any]:
 def _field_step(crowd: Path, folder: Path, options: Options) -> list[float]:
     """Seconds of a step with two views of the network that the literature uses."""
     flags = [*_FIELD, *_BATCH, "--model.patches.count", str(_PATCHES), "--train.iterations", "1"]
-    training = prepare(
+    training = set_up(
         reseen.load_recipe("global-patch", flags), reseen.read_training(crowd), folder, quiet=True
     )
     return timed(options.repeat, pipeline(training, 1))[0]

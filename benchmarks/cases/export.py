@@ -11,10 +11,10 @@ import torch
 
 import reseen
 from cases.case import Case, Options, row, timed
-from reseen.data.toy import draw_crowd
 from reseen.data.views import normalize
-from reseen.engine.run import Run
-from reseen.gallery.export.exported import open_exported
+from reseen.export.exported import open_exported
+from reseen.runs.run import Run
+from reseen.synthetic import draw_crowd
 
 _BATCHES = (1, 16)
 _THREADS = (1, 2)

@@ -18,10 +18,10 @@ import numpy as np
 from cases.case import Case, Options, row
 from cases.memory import peak_bytes, reset_peak
 from cases.mixture import mixture
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import Filter
 from reseen.gallery.stores.edge import EdgeStore
-from reseen.gallery.where import Where
 
 _DIMENSION = 512
 _CAMERAS = 6
@@ -43,13 +43,13 @@ class _Crowd:
     cameras: np.ndarray
     times: np.ndarray
 
-    def where(self, number: int) -> Where:
+    def where(self, number: int) -> Filter:
         """Two cameras of six and 15 % of the day: some 5 % of all."""
         begin = (number * 0.61803399 % 1) * _DAY * (1 - _WINDOW)
         cameras = tuple(f"c{(number + step) % _CAMERAS}" for step in (0, 1))
-        return Where(cameras=cameras, after=begin, before=begin + _DAY * _WINDOW)
+        return Filter(cameras=cameras, after=begin, before=begin + _DAY * _WINDOW)
 
-    def mask(self, where: Where) -> np.ndarray:
+    def mask(self, where: Filter) -> np.ndarray:
         wanted = [int(camera[1:]) for camera in where.cameras or ()]
         window = (self.times >= where.after) & (self.times < where.before)
         return window & np.isin(self.cameras, wanted)
@@ -129,7 +129,7 @@ def _build(store: EdgeStore, crowd: _Crowd) -> float:
 def _searches(
     store: EdgeStore, crowd: _Crowd, filtered: bool, options: Options, judged: bool
 ) -> dict[str, Any]:
-    wheres = [crowd.where(number) if filtered else Where() for number in range(_QUERIES)]
+    wheres = [crowd.where(number) if filtered else Filter() for number in range(_QUERIES)]
     for query, where in zip(crowd.queries[:20], wheres[:20], strict=True):
         store.search(query, _TOP, where)
     ours, exact, recalls = [], [], []
@@ -165,7 +165,7 @@ def _clients(store: EdgeStore, crowd: _Crowd, filtered: bool) -> dict[str, float
     def ask(first: int) -> None:
         for number in range(first, _QUERIES, _CLIENTS):
             began = time.perf_counter()
-            store.search(crowd.queries[number], _TOP, crowd.where(number) if filtered else Where())
+            store.search(crowd.queries[number], _TOP, crowd.where(number) if filtered else Filter())
             spent.append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=ask, args=(first,)) for first in range(_CLIENTS)]
@@ -188,7 +188,7 @@ def _forget(store: EdgeStore) -> float:
     count = store.describe().count
     images = tuple(f"{number}.jpg" for number in range(0, count, count // 50))
     began = time.perf_counter()
-    store.delete(Where(images=images))
+    store.delete(Filter(images=images))
     return time.perf_counter() - began
 
 

@@ -12,9 +12,9 @@ import reseen
 from cases.case import Case, Options, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.training_step import NETWORK, pipeline
-from reseen.data.toy import draw_crowd
-from reseen.engine.prepare import prepare
 from reseen.models.masking import MaskSettings, draw_masks
+from reseen.synthetic import draw_crowd
+from reseen.training.setup import set_up
 
 GOAL = 1.35
 """Largest ratio of the steps."""
@@ -49,7 +49,7 @@ def _run(options: Options) -> dict[str, Any]:
             **{name: ("maskpre", flags) for name, (flags, _) in _ARMS.items()},
         }.items():
             recipe = reseen.load_recipe(method, [*NETWORK, *flags, "--train.iterations", str(iterations)])
-            training = prepare(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
+            training = set_up(recipe, reseen.read_training(crowd), Path(folder) / name, quiet=True)
             steps[name] = pipeline(training, iterations)
             steps[name]()
             before = reset_peak()

@@ -12,8 +12,8 @@ from torchvision.transforms import v2
 import reseen
 from cases.case import Case, Options, row, timed
 from reseen.data.pixels import open_pixels
-from reseen.data.toy import draw_crowd
 from reseen.data.views import AugmentationSettings, augment
+from reseen.synthetic import draw_crowd
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BATCH = 64

@@ -11,13 +11,13 @@ from torch.optim import Adam
 
 import reseen
 from cases.case import Case, Options, kept, row, timed
-from reseen.data.toy import draw_crowd
-from reseen.engine.console import RunView
-from reseen.engine.extract import extract
-from reseen.engine.fit import Training, train_round
-from reseen.engine.prepare import prepare
+from reseen.features.extract import extract
 from reseen.methods import Round
 from reseen.models import Encoder, ModelSettings
+from reseen.runs.console import RunView
+from reseen.synthetic import draw_crowd
+from reseen.training.loop import Training, train_round
+from reseen.training.setup import set_up
 
 GOAL = 0.95
 """Share of the bare network's rate that the pipeline must keep."""
@@ -38,7 +38,7 @@ def _run(options: Options) -> dict[str, Any]:
         iterations = 1 if options.quick else _STEPS
         flags = [*NETWORK, "--train.iterations", str(iterations)]
         recipe = reseen.load_recipe("cluster-contrast", flags)
-        training = prepare(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
+        training = set_up(recipe, reseen.read_training(crowd), Path(folder) / "run", quiet=True)
         whole = pipeline(training, iterations)
         bare = _bare(training, iterations)
         seconds, bare_seconds, grouped_seconds, plain_seconds, given_back_seconds = timed(

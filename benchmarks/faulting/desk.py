@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import reseen
-from reseen.data.toy import draw_crowd
+from reseen.synthetic import draw_crowd
 
 TINY = (
     "--model.backbone", "test_resnet", "--model.weights", "none", "--model.norm-group", "8",

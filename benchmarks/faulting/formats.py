@@ -11,19 +11,19 @@ from benchmarks.faulting.desk import TINY, Desk
 
 from reseen.audit import read_answers
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
+from reseen.data.image_source import Source
 from reseen.data.labels import read_labels
-from reseen.data.readers import read_evaluation, read_training
-from reseen.data.source import Source
-from reseen.engine.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
-from reseen.engine.clusters import CLUSTERS, read_clusters
-from reseen.engine.log import LOG
-from reseen.engine.prepare import prepare
-from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
-from reseen.engine.run import FACTS, RECIPE, open_run
-from reseen.engine.vectors import read_vectors
+from reseen.datasets import read_evaluation, read_training
 from reseen.evaluate.feature_files import read_features
+from reseen.features.vector_file import read_vectors
 from reseen.models.backbone import build_backbone
 from reseen.models.weights import load_backbone_weights
+from reseen.runs.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
+from reseen.runs.cluster_file import CLUSTERS, read_clusters
+from reseen.runs.log import LOG
+from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
+from reseen.runs.run import FACTS, RECIPE, open_run
+from reseen.training.setup import set_up
 
 FORMATS = (
     "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
@@ -117,7 +117,7 @@ def _weights_reader(run: Path) -> Callable[[Path], object]:
 
 def _checkpoint_reader(desk: Desk) -> Callable[[Path], object]:
     recipe = load_recipe("cluster-contrast", [*TINY, "--train.rounds", "1", "--train.iterations", "2"])
-    training = prepare(recipe, read_training(desk.crowd), desk.folder / "resumed", quiet=True)
+    training = set_up(recipe, read_training(desk.crowd), desk.folder / "resumed", quiet=True)
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     reader = _run_reader(desk, CHECKPOINT)
 

@@ -36,7 +36,7 @@ def _run(task: dict[str, Any]) -> None:
     place = Path(task["place"])
     os.environ["RESEEN_CACHE"] = str(place / "cache")
     from reseen.cli import main
-    from reseen.engine import embed
+    from reseen.features import embed
     from reseen.gallery import index
 
     embed.PART = index.PART = task["part"]

@@ -5,14 +5,14 @@ import reseen.cli.embed
 import reseen.cli.evaluate
 import reseen.cli.index
 import reseen.cli.train
-import reseen.engine.cluster
-import reseen.engine.demo
-import reseen.engine.embed
-import reseen.engine.report
-import reseen.engine.train
-import reseen.evaluate.detail_tables
 import reseen.evaluate.scoring
+import reseen.evaluate.tables
+import reseen.features.embed
 import reseen.gallery.index
 import reseen.gallery.stores.edge
+import reseen.tasks.clustering.cluster
+import reseen.tasks.demo
+import reseen.tasks.evaluation.report
+import reseen.training.train
 
 __all__ = ["reseen"]

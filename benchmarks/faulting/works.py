@@ -14,11 +14,11 @@ import torch
 from benchmarks.faulting.desk import TINY, Desk
 
 from reseen.config import read_yaml
-from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
-from reseen.engine.log import read_log
-from reseen.engine.run import open_run
 from reseen.errors import ReseenError
 from reseen.gallery.stores.edge import EdgeStore
+from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.runs.log import read_log
+from reseen.runs.run import open_run
 
 ROUNDS = 3
 PART = 8

@@ -20,7 +20,7 @@ from benchmarks.protocols.protocol import Arm, Protocol
 
 from reseen import ImageTable, read_evaluation, read_training
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.engine.score import Benchmark
+from reseen.tasks.evaluation.score import Benchmark
 
 _HERE = Path(__file__).parent
 _PEOPLE = 150

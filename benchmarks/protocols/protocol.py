@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen import ImageTable
-from reseen.engine.score import Benchmark
+from reseen.tasks.evaluation.score import Benchmark
 
 
 @dataclass(frozen=True)

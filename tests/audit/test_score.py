@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from reseen.audit import Parts, best, measure, round_scores, should_stop, silhouette
+from reseen.audit import AuditScores, best, measure, round_scores, should_stop, silhouette
 from reseen.records import PseudoLabels
 
 
 def test_it_is_the_geometric_mean_of_what_is_known():
-    assert Parts(0.8, 0.1, 0.1).score == pytest.approx(0.008 ** (1 / 3))
-    assert Parts(0.5, 0.5, None).score == pytest.approx(0.5)
-    assert Parts(None, 0.5, 0.5).score is None
-    assert Parts(0.9, -0.2, 0.9).score == 0
+    assert AuditScores(0.8, 0.1, 0.1).score == pytest.approx(0.008 ** (1 / 3))
+    assert AuditScores(0.5, 0.5, None).score == pytest.approx(0.5)
+    assert AuditScores(None, 0.5, 0.5).score is None
+    assert AuditScores(0.9, -0.2, 0.9).score == 0
 
 
 def test_noise_counts_against_compactness(people):

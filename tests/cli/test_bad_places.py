@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from reseen.engine import checkpoint
-from reseen.engine.run import open_run
+from reseen.runs import checkpoint
+from reseen.runs.run import open_run
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from reseen.cli.cache import clear, show
 from reseen.data.pixels import open_pixels
-from reseen.data.readers import read_training
+from reseen.datasets import read_training
 
 
 def test_show_and_clear(make_images, tmp_path, capsys):

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import reseen
-from reseen.engine import embed as embed_module
-from reseen.engine.recipe import load_recipe
+from reseen.features import embed as embed_module
+from reseen.runs.recipe import load_recipe
 
 
 def test_toy_check_train_evaluate_embed(reseen_says, train_flags, tmp_path):
@@ -187,7 +187,7 @@ def test_a_run_folder_can_be_moved(reseen_says, trained, crowd, tmp_path):
 
 
 def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tmp_path):
-    import reseen.engine.demo as module
+    import reseen.tasks.demo as module
     from reseen.evaluate.metrics import RetrievalScore
 
     asked = {}
@@ -199,7 +199,7 @@ def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tm
 
     monkeypatch.setattr(module, "run_demo", run_demo)
     monkeypatch.setattr(
-        "reseen.evaluate.table.score_table", lambda scores, title: f"{title}: {', '.join(scores)}"
+        "reseen.evaluate.tables.score_table", lambda scores, title: f"{title}: {', '.join(scores)}"
     )
     code, out, err = reseen_says("demo", tmp_path, "--people", "10", "--cameras", "2", "--quiet")
     assert code == 0, err

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from tests.data.readers.trees import plant
+from tests.datasets.trees import plant
 
 from reseen.cli.data_check import check
-from reseen.data.readers import Layout
+from reseen.datasets import Layout
 from reseen.errors import SettingsError, StorageError
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from reseen.cli.data_fetch import fetch
-from reseen.data.readers import DATASETS, Layout
+from reseen.datasets import DATASETS, Layout
 from reseen.errors import SettingsError
 
 

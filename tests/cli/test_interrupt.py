@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from reseen.engine.run import open_run
+from reseen.runs.run import open_run
 
 COMMAND = [sys.executable, "-c", "import sys; from reseen.cli import main; sys.exit(main())"]
 
@@ -77,7 +77,7 @@ def test_ctrl_c_leaves_a_usable_run_that_resume_completes(
 
 
 def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp_path, monkeypatch):
-    from reseen.engine import prepare as module
+    from reseen.training import setup as module
 
     def stop(*_arguments, **_options):
         raise KeyboardInterrupt
@@ -89,7 +89,7 @@ def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp
 
 
 def test_ctrl_c_elsewhere(reseen_says, monkeypatch, crowd):
-    from reseen.data import check
+    from reseen.tasks import data_check as check
 
     def stop(*_arguments, **_options):
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import torch
 from reseen.cluster import measure_among_neighbors, measure_membership
 from reseen.geometry import unit
 from reseen.neighbors import nearest
-from reseen.neighbors.mapped import Scratch
+from reseen.neighbors.out_of_core import Scratch
 from reseen.records import Features, PseudoLabels
 
 

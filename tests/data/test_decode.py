@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.source import Source
+from reseen.data.image_source import Source
 
 
 def noise(height=20, width=10, channels=3):

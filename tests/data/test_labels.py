@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.labels import read_labels
-from reseen.data.readers import read_training
-from reseen.data.write_labels import write_labels
+from reseen.data.labels import read_labels, write_labels
+from reseen.datasets import read_training
 from reseen.errors import DataError
 
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from reseen.data import pixel_cache as prepare
 from reseen.data import pixels as pixels_module
-from reseen.data import prepare
-from reseen.data.cache import PIXELS_FILE, cache_folder, entries
+from reseen.data.pixel_cache import PIXELS_FILE, cache_folder, entries
 from reseen.data.pixels import open_pixels
-from reseen.data.readers import read_training
+from reseen.datasets import read_training
 from reseen.errors import DataError, ImagesError
 
 NAMES = tuple(f"{row:03}.{'png' if row % 3 else 'jpg'}" for row in range(12))

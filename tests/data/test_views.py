@@ -3,9 +3,8 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from reseen.data import jitter
-from reseen.data.part import Part
-from reseen.data.views import AugmentationSettings, augment, normalize
-from reseen.data.warp import WarpSettings
+from reseen.data.batch_slice import BatchSlice
+from reseen.data.views import AugmentationSettings, WarpSettings, augment, normalize
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -69,7 +68,7 @@ def test_erasing_cuts_one_rectangle_of_the_right_size(images):
     plain = normalize(images, MEAN, STD) + 100  # so that only erased pixels are 0
     from reseen.data.views import _erased
 
-    erased = _erased(plain, 1.0, generator(), Part.whole(len(images)))
+    erased = _erased(plain, 1.0, generator(), BatchSlice.whole(len(images)))
     for mask in erased:
         assert mask.any()
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
@@ -77,7 +76,7 @@ def test_erasing_cuts_one_rectangle_of_the_right_size(images):
         assert int(mask.sum()) == tall * wide  # a full rectangle
         assert int(rows[-1] - rows[0]) + 1 == tall
         assert 0.01 <= tall * wide / (32 * 16) <= 0.45
-    share = _erased(plain, 0.5, generator(), Part.whole(len(images))).any(2).any(1).float().mean()
+    share = _erased(plain, 0.5, generator(), BatchSlice.whole(len(images))).any(2).any(1).float().mean()
     assert 0.3 < share < 0.7
     view = augment(images, off(erasing=1), MEAN, STD, generator())
     assert all((image == 0).all(0).any() for image in view)
@@ -111,6 +110,6 @@ def test_a_part_of_a_batch_becomes_what_it_would_in_the_whole(images, views):
     whole = augment(images, settings, MEAN, STD, drawn, views)
     for own in (slice(0, 10), slice(10, 41), slice(41, 64)):
         again = generator(4)
-        part = augment(images[own], settings, MEAN, STD, again, views, Part(len(images), own))
+        part = augment(images[own], settings, MEAN, STD, again, views, BatchSlice(len(images), own))
         assert torch.equal(part, whole[own])
         assert torch.equal(again.get_state(), drawn.get_state())

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve
 from tests.evaluate.crowds import at_degrees, features, relation, right_or_wrong, similarity, tasks
 
 from reseen.evaluate import RetrievalTask, score
-from reseen.evaluate.confidence import bootstrap
+from reseen.evaluate.bootstrap import bootstrap
 from reseen.evaluate.verification import PairCounter
 from reseen.geometry import unit
 from reseen.records import Features

@@ -21,9 +21,8 @@ from reseen.evaluate import (
     video,
 )
 from reseen.evaluate.metrics import CMC_RANKS
-from reseen.evaluate.random_gallery import draw_gallery
 from reseen.evaluate.refine import add_queries, expand, rerank
-from reseen.evaluate.single_shot import single_shot_hits
+from reseen.evaluate.sampled_protocols import draw_gallery, single_shot_hits
 from reseen.evaluate.tracklets import pool_tracklets
 from reseen.geometry import unit
 from reseen.neighbors import RerankSettings

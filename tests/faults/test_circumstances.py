@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import reseen
-from reseen.engine import fit as fit_module
-from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.errors import ImagesError, TrainingError
 from reseen.methods import METHODS
+from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.training import loop as fit_module
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_two_runs_in_one_folder(fault, reseen_says, train_flags, crowd, tmp_path
 
 
 def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_elsewhere, monkeypatch):
-    from reseen.engine import embed
+    from reseen.features import embed
 
     line = ("embed", desk.run, "--quiet", "--data", desk.crowd, "--out", tmp_path / "vectors.parquet")
 

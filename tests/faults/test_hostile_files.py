@@ -14,19 +14,19 @@ import timm
 import torch
 
 import reseen
-from reseen.data import cache
+from reseen.data import pixel_cache as cache
 from reseen.data.decode import UnreadableError, decode
 from reseen.data.pixels import open_pixels
-from reseen.data.readers.matlab import read_matrix
-from reseen.engine.checkpoint import CHECKPOINT
-from reseen.engine.vectors import read_vectors
+from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError, ExportError, GalleryError
 from reseen.evaluate.feature_files import read_features
-from reseen.gallery.export.exported import open_exported
-from reseen.gallery.export.form import input_form
-from reseen.gallery.export.graph import DeployedEncoder, trace
-from reseen.gallery.export.torch_file import write_torch
+from reseen.export.exported import open_exported
+from reseen.export.graph import DeployedEncoder, trace
+from reseen.export.input_spec import input_spec
+from reseen.export.torch_file import write_torch
+from reseen.features.vector_file import read_vectors
 from reseen.gallery.stores.journal import read_journal
+from reseen.runs.checkpoint import CHECKPOINT
 
 
 class Hostile:
@@ -161,7 +161,7 @@ def test_pictures(marker):
 def exported(desk, tmp_path_factory):
     """A `.pt2` file of the tiny run."""
     file = tmp_path_factory.mktemp("exported") / "model.pt2"
-    form = input_form("tracker")
+    form = input_spec("tracker")
     write_torch(
         trace(DeployedEncoder(reseen.open_run(desk.run).encoder(), form).eval(), form), {"format": 1}, file
     )

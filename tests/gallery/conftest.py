@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.identity import ModelIdentity
 
 
 @pytest.fixture

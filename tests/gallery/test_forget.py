@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from tests.gallery.conftest import draw
 
-from reseen.data import cache
+from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError
+from reseen.gallery.deletion_log import deletion_log_file, forgotten_keys, read_deletion_log
+from reseen.gallery.filter import Filter
 from reseen.gallery.forget import forget
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.ledger import forgotten_keys, ledger_file, read_ledger
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.gallery.where import Where
 
 
 @pytest.fixture
@@ -36,22 +36,22 @@ def cached(tmp_path):
 
 
 def test_a_dry_run_changes_nothing(gallery, cached):
-    found = forget(gallery, Where(clusters=(2,)), "cluster", dry_run=True, cache_dir=cached)
+    found = forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=True, cache_dir=cached)
     assert {entry.cluster for entry in found.entries} == {2}
     assert {folder.name for folder in found.cached} == {"ours", "below"}
     assert gallery.store.describe().count == 60
-    assert not ledger_file(gallery.address).exists()
+    assert not deletion_log_file(gallery.address).exists()
     assert len(cache.entries(cache.cache_folder(cached))) == 3
 
 
 def test_what_is_forgotten_is_gone_and_noted_without_a_picture_or_path(gallery, cached):
-    before = forget(gallery, Where(clusters=(2,)), "cluster", dry_run=True, cache_dir=cached)
-    found = forget(gallery, Where(clusters=(2,)), "cluster", dry_run=False, cache_dir=cached)
+    before = forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=True, cache_dir=cached)
+    found = forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=False, cache_dir=cached)
     assert [entry.image for entry in found.entries] == [entry.image for entry in before.entries]
     assert all(entry.thumbnail == b"" for entry in found.entries)
-    assert not list(gallery.store.scan(Where(clusters=(2,))))
+    assert not list(gallery.store.scan(Filter(clusters=(2,))))
     assert [entry.folder.name for entry in cache.entries(cache.cache_folder(cached))] == ["other"]
-    assert [line.verified for line in read_ledger(gallery.address)] == [False, True]
+    assert [line.verified for line in read_deletion_log(gallery.address)] == [False, True]
     assert forgotten_keys(gallery.address) == {entry.key for entry in before.entries}
     text = found.ledger.read_text()
     assert ".jpg" not in text
@@ -60,27 +60,27 @@ def test_what_is_forgotten_is_gone_and_noted_without_a_picture_or_path(gallery, 
 
 def test_everything_at_once_is_refused(gallery):
     with pytest.raises(GalleryError, match="delete the gallery itself"):
-        forget(gallery, Where(), "image", dry_run=False)
+        forget(gallery, Filter(), "image", dry_run=False)
 
 
 def test_nothing_found_is_no_forgetting(gallery):
-    assert forget(gallery, Where(images=("none.jpg",)), "image", dry_run=False).entries == ()
-    assert not ledger_file(gallery.address).exists()
+    assert forget(gallery, Filter(images=("none.jpg",)), "image", dry_run=False).entries == ()
+    assert not deletion_log_file(gallery.address).exists()
 
 
 def test_a_store_that_keeps_entries_is_found_out(gallery, monkeypatch, tmp_path):
     monkeypatch.setattr(MemoryStore, "delete", lambda self, where: 1)
     with pytest.raises(GalleryError, match="are still there after forgetting"):
-        forget(gallery, Where(clusters=(2,)), "cluster", dry_run=False, cache_dir=tmp_path)
-    assert [line.verified for line in read_ledger(gallery.address)] == [False]
+        forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=False, cache_dir=tmp_path)
+    assert [line.verified for line in read_deletion_log(gallery.address)] == [False]
 
 
 def test_a_damaged_ledger_is_an_error_and_a_line_cut_short_is_not(gallery, cached):
-    forget(gallery, Where(clusters=(2,)), "cluster", dry_run=False, cache_dir=cached)
-    file = ledger_file(gallery.address)
+    forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=False, cache_dir=cached)
+    file = deletion_log_file(gallery.address)
     text = file.read_text()
     file.write_text(text + '{"time": "2026')
-    assert len(read_ledger(gallery.address)) == 2
+    assert len(read_deletion_log(gallery.address)) == 2
     file.write_text("x\n" + text)
     with pytest.raises(GalleryError, match=r"line 1: damaged"):
-        read_ledger(gallery.address)
+        read_deletion_log(gallery.address)

@@ -6,10 +6,10 @@ from tests.gallery.conftest import draw
 import reseen
 from reseen.audit.calibration import Calibration
 from reseen.errors import DataError, GalleryError
+from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.gallery.where import Where
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_indexing_again_embeds_nothing_and_brings_clusters_up_to_date(run, crowd
     changed = index_run(run, crowd, "memory:", clusters=tmp_path / "c.csv", quiet=True)
     assert changed.updated > 0
     assert changed.added == 0
-    assert [hit.image for part in store[0].scan(Where(clusters=(77,))) for hit in part.entries] == [path]
+    assert [hit.image for part in store[0].scan(Filter(clusters=(77,))) for hit in part.entries] == [path]
     (tmp_path / "d.csv").write_text("path,cluster\nelsewhere.jpg,1\n")
     with pytest.raises(DataError, match="holds no crop of"):
         index_run(run, crowd, "memory:", clusters=tmp_path / "d.csv", quiet=True)

@@ -5,10 +5,10 @@ import simplejpeg
 from rich.console import Console
 from tests.gallery.conftest import draw
 
-from reseen.gallery.answers import Answers
 from reseen.gallery.entries import Entry
 from reseen.gallery.gallery import Match
-from reseen.gallery.terminal import answer_table, entry_table, thumbnail_row
+from reseen.gallery.search_results import SearchResults
+from reseen.gallery.terminal import entry_table, result_table, thumbnail_row
 
 
 def shown(renderable, **options):
@@ -19,17 +19,17 @@ def shown(renderable, **options):
 
 def test_columns_without_anything_are_left_out():
     bare = Match(Entry("/c", "a.jpg"), 0.5, None)
-    text = shown(answer_table(Answers(("q.jpg",), (b"",), [bare])))
+    text = shown(result_table(SearchResults(("q.jpg",), (b"",), [bare])))
     assert "camera" not in text
     assert "same person" not in text
     full = Match(Entry("/c", "a[b].jpg", camera="c1", time=3.0, cluster=-1), 0.5, 0.25, 4)
-    text = shown(answer_table(Answers(("q.jpg",), (b"",), [full])))
+    text = shown(result_table(SearchResults(("q.jpg",), (b"",), [full])))
     for part in ("c1", "3.0 s", "none", "25%", "a[b].jpg"):
         assert part in text
 
 
 def test_no_answer_is_said():
-    assert "Nothing in the gallery fits" in shown(answer_table(Answers(("q.jpg",), (b"",), [])))
+    assert "Nothing in the gallery fits" in shown(result_table(SearchResults(("q.jpg",), (b"",), [])))
 
 
 def test_a_long_list_is_cut_and_counted():
@@ -38,7 +38,7 @@ def test_a_long_list_is_cut_and_counted():
 
 def test_crops_are_drawn_where_there_are_colors():
     red = simplejpeg.encode_jpeg(np.full((64, 32, 3), (200, 0, 0), dtype=np.uint8), colorspace="RGB")
-    answers = Answers(("missing.jpg",), (b"",), [Match(Entry("/c", "a.jpg", red), 0.9, None)])
+    answers = SearchResults(("missing.jpg",), (b"",), [Match(Entry("/c", "a.jpg", red), 0.9, None)])
     plain = Console(file=io.StringIO(), force_terminal=False)
     assert thumbnail_row(plain, answers) is None
     colored = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)

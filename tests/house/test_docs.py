@@ -16,13 +16,13 @@ import reseen
 from reseen import errors
 from reseen.cli.app import build_app
 from reseen.config import merge, parse_flags
-from reseen.data.warp import WarpSettings
-from reseen.engine import recipe as recipe_module
-from reseen.engine.cluster_settings import hierarchy_settings, vector_settings
-from reseen.engine.log import RoundRecord
-from reseen.engine.recipe import Recipe, load_recipe, shipped_recipes
+from reseen.data.views import WarpSettings
 from reseen.methods import METHODS
 from reseen.models.patches import PatchSettings
+from reseen.runs import recipe as recipe_module
+from reseen.runs.log import RoundRecord
+from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
+from reseen.tasks.clustering.cluster_settings import hierarchy_settings, vector_settings
 
 SECTIONS = ("method", "model", "augmentation", "data", "train")
 SETTING = re.compile(rf"(?:recipe\.|--)?((?:{'|'.join(SECTIONS)})(?:\.[a-z0-9_-]+)+)(?:[ :=].*)?")

@@ -7,19 +7,19 @@ import pytest
 from tests.house.source import PACKAGE, imported_names, module_name, source_files
 
 from reseen.data.table import ImageTable
-from reseen.methods import Surroundings
+from reseen.methods import MethodContext
 from reseen.records import Batch
 
 TRAINING_PATH = ("methods", "losses", "memory", "cluster", "audit", "models", "neighbors")
 TRAINING_FILES = (
-    "engine/fit.py",
-    "engine/extract.py",
-    "engine/prepare.py",
-    "engine/train.py",
-    "engine/crops.py",
+    "training/loop.py",
+    "features/extract.py",
+    "training/setup.py",
+    "training/train.py",
+    "data/crops.py",
     "data/sampler.py",
 )
-READS_IDENTITIES = ("reseen.evaluate", "reseen.data.evaluation_table", "reseen.engine.score")
+READS_IDENTITIES = ("reseen.evaluate", "reseen.data.evaluation_table", "reseen.tasks.evaluation.score")
 
 
 def training_path():
@@ -31,7 +31,7 @@ def training_path():
     ]
 
 
-@pytest.mark.parametrize("record", [ImageTable, Batch, Surroundings])
+@pytest.mark.parametrize("record", [ImageTable, Batch, MethodContext])
 def test_what_training_sees_has_no_identities(record):
     names = {field.name for field in fields(record)} | set(dir(record))
     assert not [name for name in names if "identit" in name or "person" in name or name in {"pid", "pids"}]
@@ -50,7 +50,7 @@ def test_the_training_path_imports_nothing_that_reads_identities(path):
         if any(name == source or name.startswith(f"{source}.") for source in READS_IDENTITIES)
     ]
     assert not reached
-    assert "reseen.data.readers.read_evaluation" not in imported_names(path)
+    assert "reseen.datasets.read_evaluation" not in imported_names(path)
 
 
 @pytest.mark.parametrize("path", training_path(), ids=module_name)

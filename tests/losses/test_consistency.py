@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reseen.geometry import unit
-from reseen.losses.consistency import consistency, masked_cells, spread
+from reseen.losses.consistency import consistency, feature_std, masked_cells
 from reseen.models.ema import predictor
 
 
@@ -43,10 +43,10 @@ def test_spread_is_one_for_rows_everywhere_and_zero_for_one_row():
     rows = torch.nn.functional.normalize(
         torch.randn(2000, 16, generator=torch.Generator().manual_seed(0)), dim=1
     )
-    assert spread(rows) == pytest.approx(1, abs=0.01)
-    assert spread(rows[:1].expand(50, -1)) == pytest.approx(0, abs=1e-6)
+    assert feature_std(rows) == pytest.approx(1, abs=0.01)
+    assert feature_std(rows[:1].expand(50, -1)) == pytest.approx(0, abs=1e-6)
     deviations = rows.std(dim=0, correction=0)
-    assert spread(rows) == pytest.approx(float(deviations.square().mean().sqrt() * 16**0.5), abs=1e-5)
+    assert feature_std(rows) == pytest.approx(float(deviations.square().mean().sqrt() * 16**0.5), abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -68,7 +68,7 @@ def test_features_collapse_without_head_and_stopped_gradient_and_stay_spread_wit
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        return spread(unit(encoder.eval()(images).detach()))
+        return feature_std(unit(encoder.eval()(images).detach()))
 
     assert trained(head=True) > 0.6
     assert trained(head=False) < 0.15

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.memory.in_turn import occurrence
+from reseen.memory.sequential_ema import cumcount
 
 
 def on_circle(*degrees):
@@ -76,4 +76,4 @@ def test_no_gradient_is_kept(update):
 
 
 def test_occurrence():
-    assert occurrence(torch.tensor([3, 5, 3, 3, 5])).tolist() == [0, 0, 1, 2, 1]
+    assert cumcount(torch.tensor([3, 5, 3, 3, 5])).tolist() == [0, 0, 1, 2, 1]

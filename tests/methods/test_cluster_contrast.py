@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from reseen.engine.fit import make_batch
 from reseen.geometry import mean_direction
-from reseen.methods import Surroundings
+from reseen.methods import MethodContext
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
 from reseen.records import Features, to_index_tensor
+from reseen.training.loop import make_batch
 
 NAME = "cluster-contrast"
 
@@ -25,7 +25,7 @@ def method_on(features, encoder=None):
     settings = ClusterContrastSettings.model_validate(
         {"jaccard": {"k1": 8, "k2": 2}, "dbscan": {"eps": 0.6, "min_samples": 3}}
     )
-    around = Surroundings(encoder, None, torch.Generator().manual_seed(0), torch.device("cpu"))
+    around = MethodContext(encoder, None, torch.Generator().manual_seed(0), torch.device("cpu"))
     method = ClusterContrast(settings, around)
     return method, method.begin_round(features, 2)
 
@@ -60,7 +60,7 @@ def test_centering_joins_what_cameras_part_and_needs_their_names(known):
                 "center_cameras": center,
             }
         )
-        around = Surroundings(None, cameras if known else None, torch.Generator(), torch.device("cpu"))
+        around = MethodContext(None, cameras if known else None, torch.Generator(), torch.device("cpu"))
         return ClusterContrast(settings, around).begin_round(features, 1).clustering.labels.labels
 
     of_person = clusters(True).reshape(20, 8)
@@ -114,6 +114,6 @@ def test_every_round_starts_new_centroids():
 
 
 def test_no_centroids_before_a_round():
-    around = Surroundings(None, None, torch.Generator(), torch.device("cpu"))
+    around = MethodContext(None, None, torch.Generator(), torch.device("cpu"))
     with pytest.raises(RuntimeError, match="before begin_round"):
         _ = ClusterContrast(ClusterContrastSettings(), around).memory

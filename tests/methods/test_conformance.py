@@ -7,14 +7,14 @@ import torch
 import reseen
 from reseen.audit import Answer, write_answers
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.engine import fit
-from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
-from reseen.engine.environment import knows_bfloat16
-from reseen.engine.extract import extract
-from reseen.engine.fit import make_batch
-from reseen.engine.prepare import prepare
+from reseen.environment import knows_bfloat16
+from reseen.features.extract import extract
 from reseen.methods import METHODS
 from reseen.records import NOISE, to_index_tensor
+from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.training import loop as fit
+from reseen.training.loop import make_batch
+from reseen.training.setup import set_up
 
 FORGETFUL = {"source", "sphere"}
 """Methods that remember nothing between batches."""
@@ -173,7 +173,7 @@ def test_answers_of_a_person_are_in_the_labels_of_every_round(name, recipe_of, c
     write_answers(tmp_path / "answers.csv", said)
     recipe = recipe_of(name)
     told = recipe.data.model_copy(update={"constraints": tmp_path / "answers.csv"})
-    training = prepare(recipe.model_copy(update={"data": told}), table, tmp_path / "run", quiet=True)
+    training = set_up(recipe.model_copy(update={"data": told}), table, tmp_path / "run", quiet=True)
     features = extract(training.encoder, training.crops, torch.device("cpu"))
     plan = training.method.begin_round(features, recipe.train.iterations)
     labels = plan.clustering.labels.labels
@@ -199,7 +199,7 @@ def test_the_trunk_computes_in_the_precision_that_is_asked_for_and_vectors_are_f
     recipe = recipe_of(name)
     train = recipe.train.model_copy(update={"precision": "bf16-mixed"})
     table = reseen.read_training(crowd)
-    training = prepare(recipe.model_copy(update={"train": train}), table, tmp_path / "run", quiet=True)
+    training = set_up(recipe.model_copy(update={"train": train}), table, tmp_path / "run", quiet=True)
     seen = set()
     for encoder in training.method.encoders():
         blocks = getattr(encoder, "module", encoder).trunk.get_submodule("blocks.0")

@@ -5,11 +5,11 @@ import torch
 from pydantic import ValidationError
 
 import reseen
-from reseen.engine.fit import make_batch
 from reseen.errors import DataError, SettingsError
 from reseen.losses import PatchMemory, patch_discrimination
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.records import to_index_tensor
+from reseen.training.loop import make_batch
 
 
 def first_batch(training, plan):
@@ -147,7 +147,7 @@ def test_patches_may_be_pulled_to_credible_neighbors_once_there_are_any(begin):
 
 
 def test_refilled_memories_start_over_in_each_round(begin):
-    from reseen.engine.extract import extract
+    from reseen.features.extract import extract
 
     training, plan = begin("global-patch", refill=True)
     method = training.method

@@ -8,14 +8,14 @@ import torch
 
 import reseen
 from reseen.cluster import center_cameras, cluster_features
-from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
-from reseen.engine.extract import extract
-from reseen.engine.fit import make_batch
-from reseen.engine.prepare import prepare
+from reseen.features.extract import extract
 from reseen.geometry import unit
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.neighbors import credible_neighbors
 from reseen.records import Features, to_index_tensor
+from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.training.loop import make_batch
+from reseen.training.setup import set_up
 
 WHOLE_ALONE = {"discrimination": {"weight": 0}, "image_patches": {"weight": 0}}
 
@@ -153,7 +153,7 @@ def test_a_projection_learns_where_it_should_and_goes_on_after_a_stop(
     drawn = {}
     for learns in (True, False):
         recipe = recipe_of("global-patch", image_patches={"dimension": 4, "learn_projection": learns})
-        training = prepare(recipe, reseen.read_training(crowd), tmp_path / "none", quiet=True)
+        training = set_up(recipe, reseen.read_training(crowd), tmp_path / "none", quiet=True)
         before = training.method.state()["projection"].clone()
         run = reseen.train(recipe, crowd, tmp_path / str(learns), quiet=True)
         after = read_checkpoint(run.folder / CHECKPOINT)[0]["method.projection"]
@@ -173,7 +173,7 @@ def test_clusters_to_look_at_are_those_of_cluster_contrast(begin):
 
 def test_training_goes_on_where_there_is_no_cluster_to_look_at(begin, monkeypatch):
     from reseen.errors import TrainingError
-    from reseen.methods import clusters_to_show
+    from reseen.methods import display_clusters as clusters_to_show
 
     def none(*_arguments):
         raise TrainingError("everything is noise")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.methods.worlds import RECIPES
 
-from reseen.engine.log import read_log
 from reseen.methods import METHODS
+from reseen.runs.log import read_log
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZES = {"two": 2, "three": 3, "four": 4}

@@ -3,15 +3,15 @@ import pytest
 import torch
 
 import reseen
-from reseen.engine.checkpoint import CHECKPOINT, read_checkpoint
-from reseen.engine.extract import extract
-from reseen.engine.fit import make_batch
-from reseen.engine.prepare import prepare
 from reseen.errors import SettingsError
+from reseen.features.extract import extract
 from reseen.losses import cluster_contrast, consistency
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models.frozen_stages import frozen_output
 from reseen.records import to_index_tensor
+from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
+from reseen.training.loop import make_batch
+from reseen.training.setup import set_up
 
 NAME = "maskpre"
 
@@ -123,7 +123,7 @@ def deep(recipe, **mask):
 
 def test_masks_of_frozen_stages_give_two_maps_and_equal_masking_by_hand(recipe_of, crowd, tmp_path):
     recipe = deep(recipe_of(NAME), block=2, ramp=0)
-    training = prepare(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
+    training = set_up(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
     features = extract(training.encoder, training.crops, torch.device("cpu"))
     plan = training.method.begin_round(features, 2)
     training.encoder.train()
@@ -160,7 +160,7 @@ def test_masks_of_frozen_stages_train_to_the_end(recipe_of, crowd, tmp_path):
 def test_masks_of_frozen_stages_need_frozen_stages_and_one_augmentation(recipe_of, crowd, tmp_path):
     recipe = recipe_of(NAME, mask={"place": "frozen", "block": 2})
     with pytest.raises(SettingsError, match=r"set model\.frozen_stages above 0 and leave"):
-        prepare(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
+        set_up(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
     for values in (
         {"augmentations": 2},
         {"region_weight": 1.0},
@@ -188,11 +188,11 @@ def test_the_teacher_is_scored_and_the_student_at_hand(recipe_of, crowd, tmp_pat
 def test_masks_that_do_not_fit_are_refused_before_anything_is_written(recipe_of, crowd, tmp_path):
     table = reseen.read_training(crowd)
     with pytest.raises(SettingsError, match="does not fit a map of 4 x 2 cells"):
-        prepare(recipe_of(NAME, mask={"block": 3}), table, tmp_path / "run", quiet=True)
+        set_up(recipe_of(NAME, mask={"block": 3}), table, tmp_path / "run", quiet=True)
     transformer = recipe_of(NAME)
     model = transformer.model.model_copy(update={"backbone": "test_vit", "pooling": "auto"})
     with pytest.raises(SettingsError, match="the class token sees all; use 'average'"):
-        prepare(transformer.model_copy(update={"model": model}), table, tmp_path / "other", quiet=True)
+        set_up(transformer.model_copy(update={"model": model}), table, tmp_path / "other", quiet=True)
 
 
 def test_a_transformer_is_masked_by_patches(recipe_of, crowd, tmp_path):

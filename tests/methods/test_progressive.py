@@ -6,7 +6,7 @@ import torch
 
 from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import TrainingError
-from reseen.methods import Surroundings
+from reseen.methods import MethodContext
 from reseen.methods.progressive import Progressive, ProgressiveSettings
 from reseen.records import Batch, Features
 
@@ -21,7 +21,7 @@ def features_of(count=60, seed=0):
 
 def method_of(encoder=None, **values):
     settings = ProgressiveSettings.model_validate({"rounds_before_merging": 2, **values})
-    return Progressive(settings, Surroundings(encoder, None, torch.Generator(), torch.device("cpu")))
+    return Progressive(settings, MethodContext(encoder, None, torch.Generator(), torch.device("cpu")))
 
 
 def counts(method, rounds, features=None):

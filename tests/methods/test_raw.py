@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import reseen
-from reseen.engine.extract import extract
-from reseen.engine.prepare import prepare
 from reseen.errors import SettingsError
+from reseen.features.extract import extract
 from reseen.methods import METHODS
+from reseen.training.setup import set_up
 
 
 def raw_recipe(recipe_of, name):
@@ -22,7 +22,7 @@ def test_a_run_is_raw_from_loss_to_score(name, recipe_of, crowd, tmp_path):
     assert all(row["loss"] > 0 for row in run.log)
     score = reseen.score(run, crowd, quiet=True)
     assert score.to_json()["rules"]["similarity"].startswith("Euclidean")
-    training = prepare(recipe, reseen.read_training(crowd), tmp_path / "again", quiet=True)
+    training = set_up(recipe, reseen.read_training(crowd), tmp_path / "again", quiet=True)
     features = extract(training.encoder, training.crops, torch.device("cpu"), mirrored=True)
     assert features.raw
     lengths = features.vectors.norm(dim=1)

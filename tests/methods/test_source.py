@@ -6,11 +6,11 @@ import torch
 
 import reseen
 from reseen.config import merge
-from reseen.data.readers import read_splits
-from reseen.engine.fit import make_batch
-from reseen.engine.recipe import Recipe
+from reseen.datasets import read_splits
 from reseen.errors import SettingsError
 from reseen.records import to_index_tensor
+from reseen.runs.recipe import Recipe
+from reseen.training.loop import make_batch
 
 
 def test_the_labels_are_those_of_the_file(begin, crowd):
@@ -28,13 +28,13 @@ def test_the_labels_are_those_of_the_file(begin, crowd):
 
 
 def test_patches_have_losses_of_their_own(recipe_of, crowd, tmp_path):
-    from reseen.engine.extract import extract
-    from reseen.engine.prepare import prepare
+    from reseen.features.extract import extract
+    from reseen.training.setup import set_up
 
     values = merge(
         recipe_of("source").model_dump(mode="json"), {"model": {"patches": {"count": 2, "dimension": 8}}}
     )
-    training = prepare(Recipe.parse(values, "t"), reseen.read_training(crowd), tmp_path / "run", quiet=True)
+    training = set_up(Recipe.parse(values, "t"), reseen.read_training(crowd), tmp_path / "run", quiet=True)
     plan = training.method.begin_round(extract(training.encoder, training.crops, torch.device("cpu")), 1)
     training.encoder.train()
     batch = make_batch(training, next(iter(plan.batches)), to_index_tensor(plan.clustering.labels.labels))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from reseen.cluster import merge_features
-from reseen.engine.fit import make_batch
 from reseen.losses import batch_hard_triplet
 from reseen.records import to_index_tensor
+from reseen.training.loop import make_batch
 
 NAME = "sphere"
 
@@ -35,7 +35,7 @@ def test_lone_crops_take_part_unless_told_otherwise(begin):
 def plan_features(training):
     import torch
 
-    from reseen.engine.extract import extract
+    from reseen.features.extract import extract
 
     return extract(training.encoder, training.crops, torch.device("cpu"))
 

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from reseen.cluster import center_cameras, merge_features
-from reseen.methods import Surroundings
+from reseen.methods import MethodContext
 from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
 from reseen.records import Features
 
@@ -16,7 +16,7 @@ def features_of(count=60):
 
 def labels_under(values, cameras=None):
     settings = SphereContrastSettings.model_validate(values)
-    around = Surroundings(None, cameras, torch.Generator(), torch.device("cpu"))
+    around = MethodContext(None, cameras, torch.Generator(), torch.device("cpu"))
     method = SphereContrast(settings, around)
     return method.begin_round(features_of(), 1).clustering.labels, settings
 
@@ -39,7 +39,7 @@ def test_centering_and_every_setting_of_the_hierarchy_reach_it():
 
 
 def test_centroids_are_one_per_cluster():
-    around = Surroundings(None, None, torch.Generator(), torch.device("cpu"))
+    around = MethodContext(None, None, torch.Generator(), torch.device("cpu"))
     method = SphereContrast(SphereContrastSettings(smallest_cluster=1), around)
     plan = method.begin_round(features_of(), 1)
     assert len(method.memory.vectors) == plan.clustering.labels.cluster_count

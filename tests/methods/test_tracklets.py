@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import reseen
-from reseen.engine.extract import extract
-from reseen.engine.prepare import prepare
+from reseen.features.extract import extract
+from reseen.training.setup import set_up
 
 
 @pytest.mark.parametrize("name", ["sphere", "sphere-contrast", "progressive"])
@@ -20,7 +20,7 @@ def test_tracklets_stay_together(name, wanted, recipe_of, crowd, tmp_path):
     tracklets = np.arange(len(table)) // 2
     tracklets[-4:] = -1
     table = dataclasses.replace(table, tracklets=tracklets)
-    training = prepare(recipe, table, tmp_path / "run", quiet=True)
+    training = set_up(recipe, table, tmp_path / "run", quiet=True)
     features = extract(training.encoder, training.crops, torch.device("cpu"))
     labels = training.method.begin_round(features, 1).clustering.labels.labels
     together = labels[:-4:2] == labels[1:-4:2]

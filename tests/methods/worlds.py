@@ -13,13 +13,13 @@ import torch
 import torch.distributed as dist
 
 import reseen
-from reseen.engine import extract as extraction
-from reseen.engine.console import RunView
-from reseen.engine.fit import fit
-from reseen.engine.prepare import prepare
-from reseen.engine.ranks import ALONE
-from reseen.engine.recipe import Recipe
-from reseen.engine.together import join, leave
+from reseen.distributed.launch import join, leave
+from reseen.distributed.process_group import SINGLE_PROCESS
+from reseen.features import extract as extraction
+from reseen.runs.console import RunView
+from reseen.runs.recipe import Recipe
+from reseen.training.loop import run_loop
+from reseen.training.setup import set_up
 
 RECIPES = "recipes.json"
 WORLDS = {"four": [0, 1, 2, 3], "two": [0, 1], "one": [2], "three": [0, 1, 3]}
@@ -28,13 +28,13 @@ WORLDS = {"four": [0, 1, 2, 3], "two": [0, 1], "one": [2], "three": [0, 1, 3]}
 
 def train(ranks, recipe, table, out):
     """Train, and write down what this process has."""
-    training = prepare(recipe, table, out, quiet=True, ranks=ranks)
+    training = set_up(recipe, table, out, quiet=True, ranks=ranks)
     found = {"before": _features(training)}
 
     def note(number, labels):
         found[f"labels{number}"] = labels.labels
 
-    fit(training, RunView(0, True), False, note)
+    run_loop(training, RunView(0, True), False, note)
     found["features"] = _features(training)
     found["statistics"] = _numbers(training.encoder.buffers())
     found["weights"] = _numbers(training.encoder.parameters())
@@ -61,7 +61,7 @@ def main(folder, data, rank):
     for world, members in WORLDS.items():
         if rank not in members:
             continue
-        ranks = ALONE
+        ranks = SINGLE_PROCESS
         if len(members) > 1:
             store = dist.FileStore(str(folder / f"{world}.store"), len(members))
             ranks = join(members.index(rank), len(members), members.index(rank), "cpu", store)

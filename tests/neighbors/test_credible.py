@@ -11,11 +11,11 @@ from reseen.geometry import unit
 from reseen.neighbors import (
     CredibleSettings,
     JaccardSettings,
+    constrain_neighbors,
     credible_groups,
     credible_neighbors,
     jaccard_distance,
     nearest,
-    told_neighbors,
 )
 from reseen.records import Features
 
@@ -141,12 +141,12 @@ def test_answers_keep_every_link_and_nobody_of_another_group():
     neighbors = np.array([[1, 2], [0, -1], [0, -1], [-1, -1], [-1, -1], [-1, -1]])
     groups = np.array([0, 0, 1, 0, 0, 0])
     must = np.array([[0, 1], [0, 3], [4, 0], [0, 3], [0, 5]])
-    found = told_neighbors(neighbors, groups, must)
+    found = constrain_neighbors(neighbors, groups, must)
     sets = [{j for j in row if j >= 0} for row in found.tolist()]
     assert sets == [{1, 3, 4, 5}, {0}, set(), {0}, {0}, {0}]
     assert all(len(row) == len(set(row)) for row in ([j for j in row if j >= 0] for row in found.tolist()))
     nothing = np.empty((0, 2), dtype=np.int64)
-    assert told_neighbors(neighbors, np.zeros(6, dtype=np.int64), nothing).tolist() == neighbors.tolist()
+    assert constrain_neighbors(neighbors, np.zeros(6, dtype=np.int64), nothing).tolist() == neighbors.tolist()
 
 
 def test_shared_neighbors_want_a_threshold_that_leaves_pairs_out():

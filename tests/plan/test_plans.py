@@ -10,7 +10,7 @@ from reseen.cluster.hierarchy import HierarchySettings
 from reseen.errors import SettingsError
 from reseen.gallery.stores.edge_shard import SEGMENT
 from reseen.methods import METHODS
-from reseen.plan.model import planned_model
+from reseen.plan.benchmark import planned_model
 
 pytestmark = pytest.mark.usefixtures("no_starts")
 

@@ -17,18 +17,17 @@ import pytest
 from playwright.sync_api import Error, sync_playwright
 
 import reseen
-from reseen.data.readers import read_training
-from reseen.engine.crops import open_crops
-from reseen.engine.extract import extract
+from reseen.data.crops import open_crops
+from reseen.datasets import read_training
+from reseen.export.fingerprint import identify
+from reseen.features.extract import extract
+from reseen.gallery.deletion_log import deletion_log_file
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.identity import identify
-from reseen.gallery.ledger import ledger_file
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
 from reseen.viewer.access import Access
-from reseen.viewer.serve import address_of, listen, make_server
-from reseen.viewer.server import make_app
+from reseen.viewer.server import address_of, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
 
 _FLAGS = [
@@ -128,7 +127,7 @@ class Served:
 @pytest.fixture
 def served(gallery, tmp_path):
     """A viewer over a gallery of its own, on a free port; nobody was forgotten before."""
-    ledger_file(gallery.address).unlink(missing_ok=True)
+    deletion_log_file(gallery.address).unlink(missing_ok=True)
     viewer, access = Viewer(gallery), Access()
     listening = listen("127.0.0.1", 0)
     server = make_server(make_app(viewer, access, journal=tmp_path / "mends.jsonl"))

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from tests.viewer.conftest import Served, _opened
 
+from reseen.export.fingerprint import identify
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.identity import identify
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.viewer.access import Access
-from reseen.viewer.serve import address_of, listen, make_server
-from reseen.viewer.server import make_app
+from reseen.viewer.server import address_of, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
 
 COUNT = 100_000

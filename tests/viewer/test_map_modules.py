@@ -111,11 +111,11 @@ def test_a_table_is_read_back_and_runs_no_formula(run):
 
 
 def test_moments_are_written_as_the_server_writes_them(run):
-    from reseen.gallery.moments import format_moment
+    from reseen.gallery.filter import format_timestamp
 
     times = [None, 0, 12.34, 99_999_999, 1_777_645_800.5]
     assert run("facts.js", "return given.map(module.moment);", times) == [
-        format_moment(time) for time in times
+        format_timestamp(time) for time in times
     ]
 
 

@@ -10,7 +10,7 @@ from reseen.errors import StorageError
 from reseen.viewer import projection
 from reseen.viewer.layout_kernel import step
 from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.principal import principal
+from reseen.viewer.pca import principal
 from reseen.viewer.projection import forget_projections, project
 
 

@@ -8,8 +8,7 @@ from starlette.testclient import TestClient
 from reseen.errors import SettingsError
 from reseen.gallery.entries import Entries
 from reseen.viewer import security
-from reseen.viewer.access import Access
-from reseen.viewer.names import Names
+from reseen.viewer.access import Access, AllowedHosts
 from reseen.viewer.server import make_app
 from reseen.viewer.viewer import Viewer
 
@@ -145,15 +144,15 @@ def test_another_host_is_not_answered(guest, host):
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "localhost:9"])
 def test_this_machine_has_several_names_and_tunnels_other_ports(host):
-    assert host in Names("127.0.0.1")
+    assert host in AllowedHosts("127.0.0.1")
 
 
 def test_bound_to_everything_numbers_are_answered_and_names_of_others_are_not():
-    names = Names("0.0.0.0")
+    names = AllowedHosts("0.0.0.0")
     assert "192.168.1.5:8000" in names
     assert "[fe80::1]:80" in names
     assert "evil.example" not in names
-    assert "192.168.1.5" not in Names("127.0.0.1")
+    assert "192.168.1.5" not in AllowedHosts("127.0.0.1")
 
 
 CROSS_SITE = [

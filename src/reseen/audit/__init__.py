@@ -2,13 +2,11 @@
 
 from reseen.audit.answers import GROUP, Answer, links, read_answers, write_answers
 from reseen.audit.calibration import Calibration, Evidence, calibrate
-from reseen.audit.cameras import CameraMixing, camera_mixing
-from reseen.audit.estimate import Estimate, Tally, precision, recall, share
+from reseen.audit.cluster_metrics import CameraMixing, camera_mixing, clustering_agreement, silhouette
+from reseen.audit.estimate import ProportionEstimate, Tally, precision, recall, share
 from reseen.audit.gather import AnsweredPairs, gather_evidence
 from reseen.audit.mixture import Mixture, fit_mixture
-from reseen.audit.score import MOST_SILHOUETTES, Parts, best, measure, round_scores, should_stop
-from reseen.audit.silhouette import silhouette
-from reseen.audit.stability import clustering_agreement
+from reseen.audit.score import MOST_SILHOUETTES, AuditScores, best, measure, round_scores, should_stop
 from reseen.audit.strata import Stratum, draw_pairs, plan_strata, share_out
 
 __all__ = [
@@ -16,12 +14,12 @@ __all__ = [
     "MOST_SILHOUETTES",
     "Answer",
     "AnsweredPairs",
+    "AuditScores",
     "Calibration",
     "CameraMixing",
-    "Estimate",
     "Evidence",
     "Mixture",
-    "Parts",
+    "ProportionEstimate",
     "Stratum",
     "Tally",
     "best",

@@ -20,7 +20,7 @@ from reseen.audit.strata import Stratum
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ProportionEstimate:
     """A share with the ends of its interval, all 0 to 1."""
 
     value: float
@@ -46,41 +46,41 @@ class Tally:
         return self.same + self.different
 
 
-def share(right: int, answers: int, exact: bool = False, confidence: float = 0.95) -> Estimate:
+def share(right: int, answers: int, exact: bool = False, confidence: float = 0.95) -> ProportionEstimate:
     """A share from a simple random sample; nothing is known, 0 to 1, without an answer.
 
     Jeffreys' interval, or, where it is to be `exact`, that of Clopper and Pearson, which covers at least as often as
     it says. Both end at 0 where nothing was right and at 1 where all was.
     """
     if not answers:
-        return Estimate(0.5, 0.0, 1.0)
+        return ProportionEstimate(0.5, 0.0, 1.0)
     tail, wrong = (1 - confidence) / 2, answers - right
     below, above = (0.0, 1.0) if exact else (0.5, 0.5)
     low = float(beta.ppf(tail, right + below, wrong + above)) if right else 0.0
     high = float(beta.ppf(1 - tail, right + above, wrong + below)) if wrong else 1.0
-    return Estimate(right / answers, low, high)
+    return ProportionEstimate(right / answers, low, high)
 
 
-def precision(tallies: Sequence[Tally], confidence: float = 0.95) -> Estimate | None:
+def precision(tallies: Sequence[Tally], confidence: float = 0.95) -> ProportionEstimate | None:
     """Share of pairs of one person among those that clusters put together; None where a stratum has no answer."""
     inside = [tally for tally in tallies if tally.stratum.together]
     if not inside or any(not tally.answers for tally in inside):
         return None
     right, low, high = _pairs_of_one_person(inside, False, confidence)
     total = sum(tally.stratum.pairs for tally in inside)
-    return Estimate(right / total, low / total, high / total)
+    return ProportionEstimate(right / total, low / total, high / total)
 
 
-def recall(tallies: Sequence[Tally], confidence: float = 0.95) -> Estimate | None:
+def recall(tallies: Sequence[Tally], confidence: float = 0.95) -> ProportionEstimate | None:
     """Share of the pairs of one person, within the strata, that clusters put together; None as in `precision`."""
     if any(not tally.answers for tally in tallies) or not any(tally.stratum.together for tally in tallies):
         return None
     found = _pairs_of_one_person([tally for tally in tallies if tally.stratum.together], True, confidence)
     lost = _pairs_of_one_person([tally for tally in tallies if not tally.stratum.together], True, confidence)
     if not found[0]:
-        return Estimate(0.0, 0.0, 1.0 if not lost[0] else found[2] / (found[2] + lost[0]))
+        return ProportionEstimate(0.0, 0.0, 1.0 if not lost[0] else found[2] / (found[2] + lost[0]))
     low, high = _ratio(lost, found)
-    return Estimate(found[0] / (found[0] + lost[0]), 1 / (1 + high), 1 / (1 + low))
+    return ProportionEstimate(found[0] / (found[0] + lost[0]), 1 / (1 + high), 1 / (1 + low))
 
 
 def _pairs_of_one_person(

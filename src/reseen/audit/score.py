@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from reseen.audit.cameras import camera_mixing
-from reseen.audit.silhouette import silhouette
+from reseen.audit.cluster_metrics import camera_mixing, silhouette
 from reseen.records import Features, PseudoLabels
 
 MOST_SILHOUETTES = 20_000
@@ -28,7 +27,7 @@ PATIENCE = 3
 
 
 @dataclass(frozen=True)
-class Parts:
+class AuditScores:
     """What the score is made of; None where it is not known."""
 
     stability: float | None
@@ -50,7 +49,7 @@ class Parts:
 
 def measure(
     features: Features, labels: PseudoLabels, cameras: np.ndarray | None, stability: float | None
-) -> Parts:
+) -> AuditScores:
     """The parts of a clustering of unit features, from a stability that was measured elsewhere.
 
     Of more than 20,000 crops the silhouette is taken of as many at random, always the same.
@@ -58,7 +57,7 @@ def measure(
     asked = np.sort(np.random.default_rng(0).permutation(len(labels))[:MOST_SILHOUETTES])
     values = np.nan_to_num(silhouette(features, labels, asked))
     mixing = camera_mixing(labels, cameras)
-    return Parts(
+    return AuditScores(
         stability, float(values.mean()) if len(values) else 0.0, None if mixing is None else mixing.share
     )
 
@@ -66,7 +65,7 @@ def measure(
 def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
     """The score of every row of a run's log; None in the first round and in logs that are older than the score."""
     return [
-        Parts(row.get("agreement"), row.get("compactness", 0.0), row.get("camera_mixing")).score
+        AuditScores(row.get("agreement"), row.get("compactness", 0.0), row.get("camera_mixing")).score
         for row in rounds
     ]
 

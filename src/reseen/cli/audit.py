@@ -45,8 +45,8 @@ def audit(
     """
     from rich.console import Console
 
-    from reseen.engine.audit import AUDIT, audit_run
-    from reseen.engine.audit_table import audit_table, sentences
+    from reseen.tasks.audit.audit import AUDIT, audit_run
+    from reseen.tasks.audit.audit_table import audit_table, sentences
 
     done = audit_run(
         run,

@@ -15,7 +15,7 @@ def show(*, cache_dir: Path | None = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from reseen.data.cache import cache_folder, entries
+    from reseen.data.pixel_cache import cache_folder, entries
 
     console = Console(highlight=False)
     folder = cache_folder(cache_dir)
@@ -57,8 +57,8 @@ def clear(*, cache_dir: Path | None = None) -> None:
     """
     from rich.console import Console
 
-    from reseen.data.cache import cache_folder
-    from reseen.data.cache import clear as clear_folder
+    from reseen.data.pixel_cache import cache_folder
+    from reseen.data.pixel_cache import clear as clear_folder
 
     folder = cache_folder(cache_dir)
     freed = clear_folder(folder)

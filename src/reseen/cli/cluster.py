@@ -54,8 +54,8 @@ def cluster(
     if data is None:
         _alone(source, out, settings, memory, smallest, dendrogram, camera_pattern, quiet)
         return
-    from reseen.engine.cluster import cluster_crops
     from reseen.errors import SettingsError
+    from reseen.tasks.clustering.cluster import cluster_crops
 
     if memory is not None:
         raise SettingsError(
@@ -90,9 +90,9 @@ def _alone(
     quiet: bool,
 ) -> None:
     """Vectors without crops."""
-    from reseen.engine.cluster_vectors import cluster_vectors
-    from reseen.engine.memory import show_memory
     from reseen.errors import SettingsError
+    from reseen.runs.process_memory import show_memory
+    from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 
     for name, given in (("--dendrogram", dendrogram), ("--camera-pattern", camera_pattern)):
         if given is not None:

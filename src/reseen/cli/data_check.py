@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reseen.data.check import DataReport, SplitReport
+    from reseen.tasks.data_check import DataReport, SplitReport
 
 _SHOWN = 5
 _SHOWN_SIZES = 3
@@ -46,8 +46,8 @@ def check(
 
     from rich.console import Console
 
-    from reseen.data.check import inspect_data
     from reseen.files import write_text
+    from reseen.tasks.data_check import inspect_data
 
     inspection = inspect_data(directory, layout, camera_pattern, variant=variant)
     report = inspection.report
@@ -64,7 +64,7 @@ def check(
         write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
     if html is not None:
-        from reseen.engine.check_sheet import write_check_sheet
+        from reseen.tasks.data_check.page import write_check_sheet
 
         write_check_sheet(html, inspection)
         console.print(f"\nPage written to {html}", markup=False, soft_wrap=True)
@@ -75,7 +75,7 @@ def _table(report: "DataReport") -> object:
     from rich import box
     from rich.table import Table
 
-    from reseen.data.check.report import QUANTITIES
+    from reseen.tasks.data_check.report import QUANTITIES
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")

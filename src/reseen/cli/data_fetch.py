@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reseen.data.readers.dataset import Dataset
+    from reseen.datasets.dataset import Dataset
 
 _ACCESS = {
     "page": "from the page of its owners",
@@ -28,7 +28,7 @@ def fetch(name: str | None = None) -> None:
     """
     from rich.console import Console
 
-    from reseen.data.readers import DATASETS
+    from reseen.datasets import DATASETS
 
     console = Console(highlight=False, soft_wrap=True)
     if name is not None:
@@ -45,7 +45,7 @@ def fetch(name: str | None = None) -> None:
 
 def _find(name: str) -> "Dataset":
     from reseen.config import suggestion
-    from reseen.data.readers import DATASETS, Layout
+    from reseen.datasets import DATASETS, Layout
     from reseen.errors import SettingsError
 
     known = [str(layout) for layout in DATASETS]

@@ -19,8 +19,8 @@ def labels(directory: Path, *, out: Path, layout: str | None = None, variant: st
     """
     from rich.console import Console
 
-    from reseen.data.readers import read_splits
-    from reseen.data.write_labels import write_labels
+    from reseen.data.labels import write_labels
+    from reseen.datasets import read_splits
     from reseen.errors import DataError
 
     splits = read_splits(directory, layout, variant, ("train",))

@@ -7,10 +7,10 @@ def doctor() -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from reseen.engine.checkup import check_up
+    from reseen.tasks.doctor import diagnose
 
     marks = {"ok": "[green]ok[/]", "slow": "[yellow]slow[/]", "bad": "[red]bad[/]"}
-    findings = check_up()
+    findings = diagnose()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column("state", no_wrap=True)
     table.add_column("what", style="cyan", no_wrap=True)

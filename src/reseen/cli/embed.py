@@ -39,10 +39,10 @@ def embed(
     quiet
         Show no progress.
     """
-    from reseen.engine.embed import embed as embed_crops
-    from reseen.engine.partitions import PartitionFolder
-    from reseen.engine.together import speaks
+    from reseen.distributed.launch import is_main_process
     from reseen.errors import SettingsError
+    from reseen.features.embed import embed as embed_crops
+    from reseen.features.partitions import PartitionFolder
 
     if engine == "plain" and workers is not None:
         raise SettingsError("--workers is for --engine ray; leave it out")
@@ -65,7 +65,7 @@ def embed(
         return
     import pyarrow.parquet as pq
 
-    if not speaks():
+    if not is_main_process():
         return
     schema, rows = pq.read_schema(made), pq.read_metadata(made).num_rows
     print(f"{made}: {rows} vectors of {schema.field('vector').type.list_size} numbers")

@@ -135,9 +135,8 @@ def _evaluate_features(
 ) -> None:
     from rich.console import Console
 
-    from reseen.engine.score_features import score_features
-    from reseen.evaluate.detail_tables import detail_tables
-    from reseen.evaluate.table import score_table
+    from reseen.evaluate.tables import detail_tables, score_table
+    from reseen.tasks.evaluation.score_features import score_features
 
     score = score_features(*files, protocol=protocol, raw=raw, quiet=quiet, **common)
     console = Console(highlight=False)
@@ -163,14 +162,12 @@ def _evaluate_run(
     from rich.console import Console
 
     from reseen.data.occlusion import Occlusion
-    from reseen.engine.domain import domain, with_domain
-    from reseen.engine.report import report_run
-    from reseen.engine.run import open_run
-    from reseen.engine.score import read_benchmark, retrieve
-    from reseen.engine.together import speaks
-    from reseen.evaluate.detail_tables import detail_tables
+    from reseen.distributed.launch import is_main_process
     from reseen.evaluate.scoring import ScoringOptions
-    from reseen.evaluate.table import score_table
+    from reseen.evaluate.tables import detail_tables, score_table
+    from reseen.runs.run import open_run
+    from reseen.tasks.evaluation.report import report_run
+    from reseen.tasks.evaluation.score import domain, read_benchmark, retrieve, with_domain
 
     (data, layout, variant), (occlude, half, student, part) = place, asked
     seed = common["seed"]
@@ -190,7 +187,7 @@ def _evaluate_run(
         devices=devices,
         quiet=quiet,
     )
-    if not speaks():
+    if not is_main_process():
         return
     where = domain(opened, data)
     score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()

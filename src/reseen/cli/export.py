@@ -61,7 +61,7 @@ def export(
     quiet
         Show no progress.
     """
-    from reseen.gallery.export.export import export_run
+    from reseen.export.export import export_run
 
     made = export_run(
         run,

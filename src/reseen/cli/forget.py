@@ -47,14 +47,14 @@ def forget(
     from rich.console import Console
 
     from reseen.files import write_text
-    from reseen.gallery.chosen import chosen
     from reseen.gallery.forget import forget as forget_entries
     from reseen.gallery.gallery import open_gallery
+    from reseen.gallery.selection import select_entries
     from reseen.gallery.terminal import entry_table
 
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
-        by, where = chosen(opened, image, cluster, like, threshold)
+        by, where = select_entries(opened, image, cluster, like, threshold)
         with console.status("forgetting" if yes else "looking"):
             found = forget_entries(opened, where, by, dry_run=not yes, cache_dir=cache_dir)
     if not found.entries:

@@ -44,11 +44,9 @@ def plan(
     from rich.console import Console
 
     from reseen.cli.setting_flags import check_names
-    from reseen.data.readers import read_training
-    from reseen.engine.mapped_vectors import is_vectors, open_vector_file
-    from reseen.engine.recipe import Recipe, load_recipe
-    from reseen.engine.run import open_run
+    from reseen.datasets import read_training
     from reseen.errors import SettingsError
+    from reseen.features.mapped_vectors import is_vectors, open_vector_file
     from reseen.files import write_text
     from reseen.plan import (
         plan_clustering,
@@ -57,7 +55,9 @@ def plan(
         plan_training,
         plan_vector_clustering,
     )
-    from reseen.plan.table import plan_table
+    from reseen.plan.estimate import plan_table
+    from reseen.runs.recipe import Recipe, load_recipe
+    from reseen.runs.run import open_run
 
     check_names(settings, ("images", "data", "memory", "out", "quiet"), [*Recipe.model_fields, "algorithm"])
     table = None if data is None else read_training(data.expanduser())

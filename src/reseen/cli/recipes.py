@@ -13,7 +13,7 @@ def recipes(name: str | None = None) -> None:
     from rich.syntax import Syntax
     from rich.table import Table
 
-    from reseen.engine.recipe import load_recipe, shipped_recipes
+    from reseen.runs.recipe import load_recipe, shipped_recipes
 
     console = Console()
     if name is not None:

@@ -14,7 +14,7 @@ def report(results: Path, *, out: Path | None = None) -> None:
         The folder to write leaderboard.md and leaderboard.html to; the folder of results when not given.
     """
     from reseen.evaluate.leaderboard import build_leaderboard, read_results
-    from reseen.evaluate.report.leaderboard import write_leaderboard
+    from reseen.pages.leaderboard_page import write_leaderboard
 
     found, skipped = read_results(results)
     leaderboard = build_leaderboard(found, skipped)

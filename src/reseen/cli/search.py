@@ -60,11 +60,11 @@ def search(
     from rich.console import Console
 
     from reseen.errors import SettingsError
-    from reseen.gallery.answers import ask, write_json
-    from reseen.gallery.conditions import typed_condition
     from reseen.gallery.contact_sheet import write_sheet
+    from reseen.gallery.filter import parse_filter
     from reseen.gallery.gallery import open_gallery
-    from reseen.gallery.terminal import answer_table, thumbnail_row
+    from reseen.gallery.search_results import ask, write_json
+    from reseen.gallery.terminal import result_table, thumbnail_row
 
     if not images:
         raise SettingsError("no image to search with; name one or more image files after the gallery")
@@ -73,14 +73,14 @@ def search(
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         described = opened.store.describe()
-        where = typed_condition(camera, after, before, cluster, list(described.cameras))
+        where = parse_filter(camera, after, before, cluster, list(described.cameras))
         asked = ask(opened, images, top, where, group_tracklets=group, rerank=rerank, together=together)
         for answers in asked:
             if pictures:
                 row = thumbnail_row(console, answers)
                 if row is not None:
                     console.print(row)
-            console.print(answer_table(answers))
+            console.print(result_table(answers))
         console.print(opened.why_uncalibrated or opened.calibration_text, soft_wrap=True, style="dim")
         page = write_sheet(sheet, opened, described.count, asked)
     if json is not None:

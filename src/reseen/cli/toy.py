@@ -47,7 +47,7 @@ def toy(
     from rich.console import Console
     from rich.text import Text
 
-    from reseen.data.toy import draw_crowd
+    from reseen.synthetic import draw_crowd
 
     begun = time.perf_counter()
     counts = draw_crowd(

@@ -40,10 +40,10 @@ def train(
         Print the result alone.
     """
     from reseen.cli.setting_flags import check_names
-    from reseen.engine.recipe import Recipe, load_recipe
-    from reseen.engine.run import RECIPE
-    from reseen.engine.together import speaks
-    from reseen.engine.train import train as train_run
+    from reseen.distributed.launch import is_main_process
+    from reseen.runs.recipe import Recipe, load_recipe
+    from reseen.runs.run import RECIPE
+    from reseen.training.train import train as train_run
 
     options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
     check_names(settings, options, list(Recipe.model_fields))
@@ -52,10 +52,10 @@ def train(
     try:
         run = train_run(loaded, data, out, devices=devices, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
-        if speaks():
+        if is_main_process():
             print(f"reseen: stopped; {_what_is_left(out, loaded.train.rounds)}", file=sys.stderr)
         return 130
-    if not speaks():
+    if not is_main_process():
         return 0
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
@@ -69,8 +69,8 @@ def _is_same_file(first: Path, second: Path) -> bool:
 
 
 def _what_is_left(out: Path, rounds: int) -> str:
-    from reseen.engine.run import open_run
     from reseen.errors import RunError
+    from reseen.runs.run import open_run
 
     try:
         done = open_run(out).rounds_done

@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from scipy.sparse import csr_array
 
 from reseen.config import Settings
+from reseen.neighbors.csr import Rows
 from reseen.neighbors.jaccard import parts
-from reseen.neighbors.rows import Rows
 from reseen.records import NOISE, PseudoLabels, contiguous
 
 

@@ -14,7 +14,7 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from reseen.data.source import Source
+from reseen.data.image_source import Source
 
 DECODE_VERSION = 1
 """Raised when the same file would give other pixels, so that stale cache entries are not used."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from reseen.config import Settings
-from reseen.data.part import Part
+from reseen.data.batch_slice import BatchSlice
 
 _GRAY = (0.2989, 0.587, 0.114)
 
@@ -42,10 +42,10 @@ def jitter_color(
     images: UInt8[Tensor, "b 3 h w"],
     settings: JitterSettings,
     generator: Generator,
-    part: Part | None = None,
+    part: BatchSlice | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Change brightness, contrast, saturation and hue of each image by factors of its own."""
-    part = part or Part.whole(len(images))
+    part = part or BatchSlice.whole(len(images))
     count = part.of
 
     def factors(strength: float) -> Float[Tensor, "b 1 1 1"]:

@@ -1,4 +1,7 @@
-"""A file of labels that a person gives on purpose: the one way in which a training can be told who is who."""
+"""A file of labels that a person gives on purpose: the one way in which a training can be told who is who.
+
+The labels of a benchmark as a file, for a person who wants to train on them.
+"""
 
 import csv
 from pathlib import Path
@@ -6,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.errors import DataError
+from reseen.files import write_text
 from reseen.records import NOISE
 
 COLUMNS = ["path", "label"]
@@ -45,3 +50,23 @@ def read_labels(file: Path, table: ImageTable) -> Int64[np.ndarray, " n"]:
             "paths are relative to that folder (`reseen data labels` writes them)"
         )
     return labels
+
+
+def write_labels(file: Path, table: EvaluationTable) -> int:
+    """Write `path,label` of every crop but junk and distractors; returns their number.
+
+    Raises:
+        StorageError: `file` cannot be written.
+    """
+    rows = [
+        (path, int(label))
+        for path, label in zip(table.images.texts, table.identities, strict=True)
+        if label > 0
+    ]
+    lines = [f"{_quoted(path)},{label}" for path, label in rows]
+    write_text(file, "\n".join([",".join(COLUMNS), *lines, ""]))
+    return len(rows)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n\r') else text

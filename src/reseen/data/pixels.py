@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
-from reseen.data import cache
+from reseen.data import pixel_cache as cache
 from reseen.data.decode import quiet_pillow
 from reseen.data.parallel import in_blocks
-from reseen.data.prepare import (
+from reseen.data.pixel_cache import (
     Problems,
     cache_key,
     decode_rows,

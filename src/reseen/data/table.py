@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.data.source import Source
+from reseen.data.image_source import Source
 from reseen.records import UNKNOWN_CAMERA
 
 UNKNOWN_TRACKLET = -1

@@ -2,10 +2,9 @@
 
 from reseen.evaluate.metrics import RetrievalScore, evaluate, score
 from reseen.evaluate.protocols import market, video
-from reseen.evaluate.random_gallery import vehicle_id
 from reseen.evaluate.ranking import Ranking, rank_positives, top_ranked
+from reseen.evaluate.sampled_protocols import cuhk03_classic, vehicle_id
 from reseen.evaluate.scoring import ScoringOptions, score_by
-from reseen.evaluate.single_shot import cuhk03_classic
 from reseen.evaluate.task import RetrievalTask
 
 __all__ = [

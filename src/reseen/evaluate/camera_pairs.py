@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from reseen.evaluate.answers import find_answers
-from reseen.evaluate.precision import PrecisionRule, average_precisions
+from reseen.evaluate.average_precision import PrecisionRule, average_precisions
+from reseen.evaluate.matches import find_matches
 from reseen.evaluate.ranking import RankCounter
 from reseen.evaluate.task import RetrievalTask
 from reseen.records import UNKNOWN_CAMERA
@@ -51,7 +51,7 @@ class CameraPairCounter:
         identities = task.gallery_identities[task.kept]
         self._counters = [
             RankCounter(
-                find_answers(
+                find_matches(
                     task.query_identities, task.query_cameras, identities[columns], cameras[columns]
                 ),
                 task.query_cameras,

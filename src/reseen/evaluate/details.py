@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from reseen.evaluate.average_precision import PrecisionRule, average_precisions
+from reseen.evaluate.bootstrap import LEVEL, SAMPLES, Interval, bootstrap
 from reseen.evaluate.camera_pairs import CameraPairCounter, CameraPairs
-from reseen.evaluate.confidence import LEVEL, SAMPLES, Interval, bootstrap
-from reseen.evaluate.precision import PrecisionRule, average_precisions
 from reseen.evaluate.ranking import PositiveRanks, RankCounter
 from reseen.evaluate.task import RetrievalTask, similarity_blocks
 from reseen.evaluate.verification import PairCounter

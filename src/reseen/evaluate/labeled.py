@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Int64
 
 from reseen.errors import DataError
-from reseen.evaluate.answers import DISTRACTOR
+from reseen.evaluate.matches import DISTRACTOR
 from reseen.evaluate.protocols import tracklet_task
 from reseen.evaluate.task import RetrievalTask
 from reseen.evaluate.tracklets import pool_tracklets

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from reseen.errors import DataError
+from reseen.evaluate.average_precision import PrecisionRule, average_precisions
 from reseen.evaluate.details import ScoreDetails, scan
-from reseen.evaluate.precision import PrecisionRule, average_precisions
 from reseen.evaluate.ranking import rank_positives
 from reseen.evaluate.task import Preparation, RetrievalTask
 from reseen.records import Features

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int64
 
-from reseen.evaluate.answers import DISTRACTOR, JUNK, Answers
+from reseen.evaluate.matches import DISTRACTOR, JUNK, Matches
 from reseen.evaluate.task import RetrievalTask, similarity_blocks
 
 __all__ = [
@@ -72,16 +72,14 @@ class RankCounter:
         ranks: filled query by query.
     """
 
-    def __init__(self, answers: Answers, query_cameras: Int64[np.ndarray, " q"]) -> None:
+    def __init__(self, answers: Matches, query_cameras: Int64[np.ndarray, " q"]) -> None:
         self.answers = answers
         self.ranks = np.empty(int(answers.offsets[-1]), dtype=np.int64)
         self._cameras = np.ascontiguousarray(query_cameras, dtype=np.int64)
 
     def add(self, pool: ThreadPoolExecutor, first: int, block: Float32[np.ndarray, "b g"]) -> None:
         """Count one block, whose first row is query `first`, on as many threads as torch uses."""
-        from reseen.evaluate.counting import (
-            write_ranks,
-        )  # the compiler starts only when something is evaluated
+        from reseen.evaluate.rank_kernel import write_ranks
 
         found = self.answers
         shared = (found.starts, found.stops, found.order, found.cameras, found.offsets, self.ranks)

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from reseen.errors import DataError, SettingsError
+from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.metrics import RetrievalScore, check_answerable, score
-from reseen.evaluate.precision import PrecisionRule
-from reseen.evaluate.random_gallery import DRAWS, vehicle_id
 from reseen.evaluate.refine import add_queries, expand, rerank
-from reseen.evaluate.single_shot import cuhk03_classic
+from reseen.evaluate.sampled_protocols import DRAWS, cuhk03_classic, vehicle_id
 from reseen.evaluate.task import RetrievalTask
 from reseen.neighbors import RerankSettings
 from reseen.records import Features

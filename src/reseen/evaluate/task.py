@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from reseen.errors import DataError
-from reseen.evaluate.answers import DISTRACTOR, JUNK, Answers, find_answers
+from reseen.evaluate.matches import DISTRACTOR, JUNK, Matches, find_matches
 from reseen.records import UNKNOWN_CAMERA, Features
 
 _BLOCK_ROWS = 256
@@ -111,9 +111,9 @@ class RetrievalTask:
         return vectors if len(self.kept) == len(vectors) else vectors[torch.from_numpy(self.kept)]
 
     @cached_property
-    def answers(self) -> Answers:
+    def answers(self) -> Matches:
         """Where each query's right answers are among the kept rows."""
-        return find_answers(
+        return find_matches(
             self.query_identities,
             self.query_cameras,
             self.gallery_identities[self.kept],

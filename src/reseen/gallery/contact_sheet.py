@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from reseen.data.decode import decode
-from reseen.evaluate.report.answers import AnswersContent, FoundCrop, Search, write_answers_page
-from reseen.gallery.answers import Answers
+from reseen.gallery.filter import format_timestamp
 from reseen.gallery.gallery import Gallery, Match
-from reseen.gallery.moments import format_moment
+from reseen.gallery.search_results import SearchResults
 from reseen.gallery.thumbnail import HEIGHT
+from reseen.pages.search_page import FoundCrop, Search, SearchContent, write_search_page
 
 
-def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answers]) -> Path:
+def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[SearchResults]) -> Path:
     """Write searches in a gallery of `count` entries to an HTML file.
 
     Raises:
@@ -30,7 +30,7 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answer
         for answers in asked
     ]
     searched = sum(len(answers.images) for answers in asked)
-    content = AnswersContent(
+    content = SearchContent(
         "Who looks like this?",
         f"{searched} {'image' if searched == 1 else 'images'} searched for among {count:,} crops.",
         searches,
@@ -40,7 +40,7 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Answer
             "same person": gallery.why_uncalibrated or gallery.calibration_text,
         },
     )
-    write_answers_page(file.expanduser(), content)
+    write_search_page(file.expanduser(), content)
     return file.expanduser()
 
 
@@ -48,7 +48,7 @@ def _found(match: Match, threshold: float | None) -> FoundCrop:
     entry = match.entry
     known = [
         entry.camera and f"camera {entry.camera}",
-        format_moment(entry.time),
+        format_timestamp(entry.time),
         None if entry.cluster is None or entry.cluster < 0 else f"cluster {entry.cluster}",
         f"{match.frames} crops" if match.frames > 1 else "",
         entry.image.rpartition("/")[2],

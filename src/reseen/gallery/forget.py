@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from reseen.data import cache
+from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError
+from reseen.gallery.deletion_log import Deletion, note
 from reseen.gallery.entries import Entry
+from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.ledger import Forgetting, note
-from reseen.gallery.where import Where
 
 By = Literal["image", "cluster", "like"]
 
@@ -25,7 +25,7 @@ class Forgotten:
     """Folders of decoded crops that hold pixels of them, whole folders: other crops in them are decoded anew."""
     dry_run: bool
     ledger: Path | None
-    """Where it is noted; None in a dry run."""
+    """Filter it is noted; None in a dry run."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class Forgotten:
 
 
 def forget(
-    gallery: Gallery, where: Where, by: By, *, dry_run: bool, cache_dir: Path | None = None
+    gallery: Gallery, where: Filter, by: By, *, dry_run: bool, cache_dir: Path | None = None
 ) -> Forgotten:
     """Forget the entries for which `where` holds.
 
@@ -61,10 +61,10 @@ def forget(
     keys = tuple(entry.key for entry in entries)
     begun = _forgetting(by, keys, False, len(cached))
     ledger = note(gallery.address, begun)
-    gallery.store.delete(Where(keys=keys))
+    gallery.store.delete(Filter(keys=keys))
     for folder in cached:
         cache.remove(folder)
-    left = [entry for part in gallery.store.scan(Where(keys=keys)) for entry in part.entries]
+    left = [entry for part in gallery.store.scan(Filter(keys=keys)) for entry in part.entries]
     kept = [folder for folder in cached if folder.exists()]
     if left or kept:
         held = f"{len(left)} of {len(keys)} entries" if left else f"the decoded pixels in {kept[0]}"
@@ -76,8 +76,8 @@ def forget(
     return Forgotten(bare, cached, False, ledger)
 
 
-def _forgetting(by: By, keys: tuple[str, ...], verified: bool, cached: int) -> Forgetting:
-    return Forgetting(datetime.now(UTC).isoformat(timespec="seconds"), by, keys, verified, cached)
+def _forgetting(by: By, keys: tuple[str, ...], verified: bool, cached: int) -> Deletion:
+    return Deletion(datetime.now(UTC).isoformat(timespec="seconds"), by, keys, verified, cached)
 
 
 def _cached(entries: tuple[Entry, ...], cache_dir: Path | None) -> tuple[Path, ...]:

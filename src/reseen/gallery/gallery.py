@@ -1,28 +1,100 @@
-"""A gallery: a store, the model that filled it, and what the model's similarities mean."""
+"""A gallery: a store, the model that filled it, and what the model's similarities mean.
+
+From the address of a gallery to its store.
+
+The first answers of a search, ranked anew by the neighbors that they share.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
 from reseen.audit import Calibration
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.source import Source
-from reseen.engine.choose import read_calibration
-from reseen.engine.embed_image import embed_image
-from reseen.engine.run import Run, open_run
+from reseen.data.image_source import Source
 from reseen.errors import DataError, GalleryError, ReseenError
+from reseen.export.fingerprint import ModelIdentity, identify
+from reseen.features.extract import embed_image
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
-from reseen.gallery.identity import ModelIdentity, identify
-from reseen.gallery.open import open_store
-from reseen.gallery.reranking import reranked
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Store
 from reseen.gallery.stores.checks import refuse_other_model
-from reseen.gallery.where import EVERYTHING, Where
 from reseen.models import Encoder
+from reseen.neighbors.rerank import Reranked, RerankSettings
+from reseen.records import Features
+from reseen.runs.run import Run, open_run
+from reseen.tasks.audit.select_run import read_calibration
+
+
+def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
+    """The store at `address`.
+
+    | address | store |
+    |---|---|
+    | a folder | Qdrant Edge, embedded; nothing to start |
+    | `qdrant://host:6333/name` | a Qdrant server or cluster; `qdrant+https://:KEY@host:6333/name` with a key |
+    | `postgresql://user:password@host:5432/database?table=reseen` | PostgreSQL with pgvector |
+    | `memory:` | arrays, gone with the process |
+
+    With `model`, vectors of another model are refused. With `create`, an empty store is made for `model` where there
+    is none.
+
+    Raises:
+        GalleryError: there is no gallery, it is damaged or locked, or another model made it.
+        StorageError: the disk is full or the place cannot be written.
+    """
+    if create and model is None:
+        raise GalleryError("a new gallery needs the model whose vectors it will hold; give a run")
+    if address == "memory:":
+        from reseen.gallery.stores.memory import MemoryStore
+
+        if model is None or not create:
+            raise GalleryError("memory: is always a new gallery; index crops into it")
+        return MemoryStore(model)
+    scheme, separator, _ = address.partition("://")
+    if not separator:
+        from reseen.gallery.stores.edge import EdgeStore
+
+        return EdgeStore(Path(address).expanduser(), model, create)
+    if scheme in ("qdrant", "qdrant+https"):
+        from reseen.gallery.stores.qdrant_server import connect
+
+        return connect(address, model, create)
+    if scheme in ("postgresql", "postgres"):
+        from reseen.gallery.stores.postgresql import PostgresqlStore
+
+        return PostgresqlStore(address, model, create)
+    raise GalleryError(
+        f"{scheme}://...: no gallery can be kept there; give a folder, qdrant://host:6333/name or "
+        "postgresql://user:password@host:5432/database"
+    )
+
+
+def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
+    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
+
+    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
+    """
+    head, tail = hits[:count], hits[count:]
+    if len(head) < 3:
+        return hits
+    vectors: dict[str, np.ndarray] = {}
+    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
+        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
+    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
+    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
+    k1 = min(20, len(head) - 1)
+    settings = RerankSettings(k1=k1, k2=min(6, k1))
+    similarity = torch.empty(1, len(head))
+    Reranked(query, gallery, settings).fill(0, 1, similarity)
+    order = np.argsort(-similarity[0].numpy(), kind="stable")
+    return [head[place] for place in order] + tail
+
 
 _SHORTLIST = 100
 """Entries that are ranked anew."""
@@ -51,7 +123,7 @@ class Gallery(Closing):
         self.model: ModelIdentity = described.model
         """The model that made the vectors."""
         self.address = described.address
-        """Where it is kept, without a password."""
+        """Filter it is kept, without a password."""
         self._given = run, encoder
 
     @cached_property
@@ -131,7 +203,7 @@ class Gallery(Closing):
         self,
         vector: Float32[np.ndarray, " d"],
         top: int = 20,
-        where: Where = EVERYTHING,
+        where: Filter = EVERYTHING,
         *,
         group_tracklets: bool = False,
         rerank: bool = False,

@@ -1,29 +1,65 @@
-"""Fill a gallery with a folder of crops; what is there already is not embedded again."""
+"""Fill a gallery with a folder of crops; what is there already is not embedded again.
 
+Which cluster each crop of a table is in, as far as a run or a file says.
+"""
+
+import csv
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from reseen.data.crops import Crops, open_crops
 from reseen.data.decode import quiet_pillow
 from reseen.data.parallel import in_blocks
 from reseen.data.table import ImageTable
-from reseen.engine.console import RunView
-from reseen.engine.crops import Crops, open_crops
-from reseen.engine.extract import extract
-from reseen.engine.read import read_other_table
-from reseen.engine.run import Run, open_run
-from reseen.engine.score import scoring_device
+from reseen.errors import DataError, RunError
+from reseen.features.extract import extract
+from reseen.gallery.deletion_log import forgotten_keys
 from reseen.gallery.entries import Entries, Entry
+from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import open_gallery
-from reseen.gallery.known_clusters import known_clusters
-from reseen.gallery.ledger import forgotten_keys
 from reseen.gallery.store import Store
 from reseen.gallery.thumbnail import thumbnail
-from reseen.gallery.where import Where
 from reseen.models import Encoder
 from reseen.records import UNKNOWN_CAMERA
+from reseen.runs.cluster_file import CLUSTERS, read_members
+from reseen.runs.console import RunView
+from reseen.runs.load_table import load_other_table
+from reseen.runs.run import Run, open_run
+from reseen.tasks.evaluation.score import scoring_device
+
+
+def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
+    """Cluster of each path, from a CSV or Parquet file, or from the run where it learned from this very folder.
+
+    Raises:
+        DataError: the file cannot be read, or holds no crop of the table.
+    """
+    if file is None:
+        own = run.folder / CLUSTERS
+        learned = own.is_file() and os.path.realpath(run.facts.get("root", "")) == os.path.realpath(
+            table.root
+        )
+        return read_members(own) if learned else {}
+    path = Path(file).expanduser()
+    try:
+        found = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
+    except (RunError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as clusters, wanted the columns path and cluster ({error})"
+        ) from None
+    if not found.keys() & set(table.texts):
+        raise DataError(f"{path}: holds no crop of {table.root}; give the clusters of this folder")
+    return found
+
+
+def _read_csv(file: Path) -> dict[str, int]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["path"]: int(row["cluster"]) for row in csv.DictReader(lines)}
+
 
 PART = 1024
 """Crops that are added at once; an interruption loses at most these."""
@@ -80,7 +116,7 @@ def index_run(
         StorageError: the place is full or cannot be written.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    table = read_other_table(run.recipe, data, camera_pattern)
+    table = load_other_table(run.recipe, data, camera_pattern)
     known = known_clusters(run, table, clusters)
     device = scoring_device(run)
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
@@ -120,7 +156,7 @@ def _add_part(
     """Bring the store up to date with some crops; how many are new and how many have changed."""
     wanted = _entries(crops.table, clusters)
     held = {}
-    for part in store.scan(Where(keys=tuple(wanted))):
+    for part in store.scan(Filter(keys=tuple(wanted))):
         held.update({entry.key: (entry, row) for entry, row in zip(part.entries, part.vectors, strict=True)})
     changed = [key for key, (entry, _) in held.items() if _facts(entry) != _facts(wanted[key])]
     if changed:

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from reseen.errors import GalleryError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Hit
-from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.where import EVERYTHING, Where
+from reseen.gallery.filter import EVERYTHING, Filter
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Store(Protocol):
         """
         ...
 
-    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first.
 
         Raises:
@@ -55,11 +55,11 @@ class Store(Protocol):
         """
         ...
 
-    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+    def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
         """All entries for which `where` holds, with vectors, each once, in parts of at most `batch`, any order."""
         ...
 
-    def delete(self, where: Where) -> int:
+    def delete(self, where: Filter) -> int:
         """Remove entries for good and say how many: when this returns, no byte of theirs is left in the store's files.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Answers in a terminal: a table, and crops drawn with half blocks where there are colors for them."""
+"""SearchResults in a terminal: a table, and crops drawn with half blocks where there are colors for them."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow
-from reseen.gallery.answers import Answers
 from reseen.gallery.entries import Entry
-from reseen.gallery.moments import format_moment
+from reseen.gallery.filter import format_timestamp
+from reseen.gallery.search_results import SearchResults
 
 _WIDTH, _HEIGHT = 12, 24
 """Pixels of a crop; one character shows two, one above the other."""
@@ -21,7 +21,7 @@ _SHOWN = 12
 """Entries in a table of what would be forgotten."""
 
 
-def answer_table(answers: Answers) -> Group:
+def result_table(answers: SearchResults) -> Group:
     """Ranks with all that is known; columns in which nothing is known are left out."""
     matches = answers.matches
     title = Text(f"Most like {answers.title}", "bold")
@@ -33,7 +33,7 @@ def answer_table(answers: Answers) -> Group:
         ("similarity", [f"{match.similarity:.3f}" for match in matches]),
         ("same person", ["" if m.probability is None else f"{m.probability:.0%}" for m in matches]),
         ("camera", [match.entry.camera or "" for match in matches]),
-        ("time", [format_moment(match.entry.time) for match in matches]),
+        ("time", [format_timestamp(match.entry.time) for match in matches]),
         ("cluster", [_cluster(match.entry) for match in matches]),
         ("crops", [str(match.frames) if match.frames > 1 else "" for match in matches]),
         ("image", [match.entry.image for match in matches]),
@@ -53,14 +53,14 @@ def entry_table(entries: Sequence[Entry]) -> Table:
         table.add_column(name, overflow="fold")
     for entry in entries[:_SHOWN]:
         table.add_row(
-            *map(Text, (entry.image, entry.camera or "", format_moment(entry.time), _cluster(entry)))
+            *map(Text, (entry.image, entry.camera or "", format_timestamp(entry.time), _cluster(entry)))
         )
     if len(entries) > _SHOWN:
         table.caption = f"and {len(entries) - _SHOWN:,} more"
     return table
 
 
-def thumbnail_row(console: Console, answers: Answers) -> Text | None:
+def thumbnail_row(console: Console, answers: SearchResults) -> Text | None:
     """The query and its first answers side by side; None where there is no terminal, or none with enough colors."""
     if not console.is_terminal or console.color_system not in ("truecolor", "256"):
         return None

@@ -5,7 +5,7 @@ import simplejpeg
 from PIL import Image
 
 from reseen.data.decode import UnreadableError, decode, read_bytes
-from reseen.data.source import Source
+from reseen.data.image_source import Source
 
 HEIGHT = 128
 """Most pixels of height, and twice those of width."""

@@ -31,7 +31,7 @@ def masked_cells(
     return apart / (truth.square() * hidden).sum().clamp_min(1e-12)
 
 
-def spread(features: Float[Tensor, "n d"]) -> float:
+def feature_std(features: Float[Tensor, "n d"]) -> float:
     r"""Root mean square over dimensions of the standard deviation of unit rows, times $\sqrt d$.
 
     About 1 where rows point everywhere, 0 where all are one: the field's measure of collapse. Reference: Chen and He,

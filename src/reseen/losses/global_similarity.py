@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from reseen.config import Settings
-from reseen.losses.partition import highest_logits, log_partition
+from reseen.losses.streaming_logsumexp import streaming_logsumexp, top_logits
 
 _GATHERED = 1 << 24
 """Numbers of memory rows that are gathered at once: 64 MiB of float32."""
@@ -91,7 +91,7 @@ def global_similarity(
     if settings.kind == "regression":
         return _regression(features, memory, members, near, similarity, present, settings)
     logits = similarity / settings.temperature
-    whole = log_partition(features, memory, 1 / settings.temperature)
+    whole = streaming_logsumexp(features, memory, 1 / settings.temperature)
     if settings.kind == "summed":
         return (whole - logits.masked_fill(~present, -torch.inf).logsumexp(dim=1)).mean()
     weights = credible_weights(_among(near), present[:, 1:], settings)
@@ -110,7 +110,7 @@ def _regression(
     weights = credible_weights(_among(near), present[:, 1:], settings)
     pulled = settings.pull * (weights * (1 - similarity).square()).sum(dim=1)
     count = max(1, int(settings.hard_share * (len(memory) - 1)))
-    hard = highest_logits(features, memory, count, 1.0, hidden=members)
+    hard = top_logits(features, memory, count, 1.0, hidden=members)
     pushed: Tensor = _PushedAway.apply(features, memory, hard)  # type: ignore[assignment]
     return (pulled + pushed).mean()
 

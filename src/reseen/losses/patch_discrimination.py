@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from reseen.losses.partition import log_partition_and_highest
+from reseen.losses.streaming_logsumexp import streaming_logsumexp_and_top
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def patch_discrimination(
     changed = memory.changed.to(features.device)
     away = changed[None].expand(len(features), -1)
     looked_for = count if positives is None else 0
-    elsewhere, nearest = log_partition_and_highest(
+    elsewhere, nearest = streaming_logsumexp_and_top(
         features, memory.rows, looked_for, 2 * scale, scale, away, chunk, memory.squares
     )
     fresh = memory.fresh.to(features)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.geometry import unit
-from reseen.memory.in_turn import occurrence, update_in_turn
+from reseen.memory.sequential_ema import cumcount, sequential_ema
 
 
 class CentroidSettings(Settings):
@@ -48,7 +48,7 @@ class CentroidMemory:
             features, labels = self._hardest(features, labels)
         elif self._settings.update == "mean":
             features, labels = _means(features, labels)
-        update_in_turn(self.vectors, features, labels, self._settings.momentum)
+        sequential_ema(self.vectors, features, labels, self._settings.momentum)
 
     def _hardest(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
@@ -56,7 +56,7 @@ class CentroidMemory:
         """The sample of each cluster least similar to its centroid; the first of equals."""
         similarity = (features * self.vectors[labels]).sum(dim=1)
         by_similarity = torch.sort(similarity, stable=True).indices
-        hardest = by_similarity[occurrence(labels[by_similarity]) == 0]
+        hardest = by_similarity[cumcount(labels[by_similarity]) == 0]
         return features[hardest], labels[hardest]
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from reseen.methods.base import AbstractMethod as AbstractMethod
+from reseen.methods.base import MethodContext as MethodContext
 from reseen.methods.base import MethodSettings as MethodSettings
 from reseen.methods.base import Round as Round
 from reseen.methods.base import Step as Step
-from reseen.methods.base import Surroundings as Surroundings
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
 from reseen.methods.global_patch import GlobalPatch
 from reseen.methods.global_patch_settings import GlobalPatchSettings
@@ -19,20 +19,20 @@ from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSetting
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegisteredMethod:
     """A method and its settings."""
 
     method: type[AbstractMethod]
     settings: type[MethodSettings]
 
 
-METHODS: dict[str, Entry] = {
-    "cluster-contrast": Entry(ClusterContrast, ClusterContrastSettings),
-    "global-patch": Entry(GlobalPatch, GlobalPatchSettings),
-    "maskpre": Entry(MaskPre, MaskPreSettings),
-    "progressive": Entry(Progressive, ProgressiveSettings),
-    "source": Entry(Source, SourceSettings),
-    "sphere": Entry(Sphere, SphereSettings),
-    "sphere-contrast": Entry(SphereContrast, SphereContrastSettings),
+METHODS: dict[str, RegisteredMethod] = {
+    "cluster-contrast": RegisteredMethod(ClusterContrast, ClusterContrastSettings),
+    "global-patch": RegisteredMethod(GlobalPatch, GlobalPatchSettings),
+    "maskpre": RegisteredMethod(MaskPre, MaskPreSettings),
+    "progressive": RegisteredMethod(Progressive, ProgressiveSettings),
+    "source": RegisteredMethod(Source, SourceSettings),
+    "sphere": RegisteredMethod(Sphere, SphereSettings),
+    "sphere-contrast": RegisteredMethod(SphereContrast, SphereContrastSettings),
 }
 """Every method by name. A new method is one file, one line here, one recipe and one page of the docs."""

@@ -18,7 +18,7 @@ from reseen.records import Batch, Features
 Outcome = TypeVar("Outcome")
 
 
-class Once(Protocol):
+class RunOnMain(Protocol):
     """Computes something in one of the processes that train together, and gives it to all."""
 
     def __call__(self, compute: Callable[[], Outcome]) -> Outcome:
@@ -27,7 +27,7 @@ class Once(Protocol):
 
 
 def in_this_process(compute: Callable[[], Outcome]) -> Outcome:
-    """`Once` where there is one process."""
+    """`RunOnMain` where there is one process."""
     return compute()
 
 
@@ -42,7 +42,7 @@ class MethodSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class MethodContext:
     """What a method is given beside its settings. There are no identities in it.
 
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
@@ -62,7 +62,7 @@ class Surroundings:
     steps: int = 1
     constraints: Constraints | None = None
     labels: Int64[np.ndarray, " n"] | None = None
-    once: Once = in_this_process
+    once: RunOnMain = in_this_process
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class AbstractMethod(ABC):
     """Whether a step takes longer the more crops there are, as where each is compared with a memory of all."""
 
     @abstractmethod
-    def __init__(self, settings: Any, surroundings: Surroundings) -> None:
-        """Take settings (of the method's own kind) and surroundings; nothing is computed yet."""
-        self._around = surroundings
+    def __init__(self, settings: Any, context: MethodContext) -> None:
+        """Take settings (of the method's own kind) and context; nothing is computed yet."""
+        self._around = context
 
     def begin(self) -> None:
         """The encoder is as training begins with it, its neck settled: called once, and not on resuming."""
@@ -134,7 +134,7 @@ class AbstractMethod(ABC):
     def after_step(self, step: Step) -> None:
         """Update memories and teachers, after the optimizer's step."""
 
-    def settled(self, features: Features, cluster: Callable[[], Clustering]) -> Clustering:
+    def apply_constraints(self, features: Features, cluster: Callable[[], Clustering]) -> Clustering:
         """A round's clustering with the answers of a person put into it; every method's labels pass through here.
 
         Of several processes that train together one clusters, and gives the outcome to all.

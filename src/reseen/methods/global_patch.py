@@ -30,12 +30,12 @@ from reseen.losses import (
     image_patches,
     patch_discrimination,
 )
-from reseen.memory import Banks, CentroidMemory
-from reseen.methods.base import AbstractMethod, Round, Step, Surroundings
-from reseen.methods.clusters_to_show import clusters_to_show
+from reseen.memory import CentroidMemory, MemoryBanks
+from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
+from reseen.methods.display_clusters import display_clusters
 from reseen.methods.global_patch_settings import GlobalPatchSettings
-from reseen.models.projection import Projection
-from reseen.neighbors import credible_groups, credible_neighbors, told_neighbors
+from reseen.models.patches import Projection
+from reseen.neighbors import constrain_neighbors, credible_groups, credible_neighbors
 from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
 _FEW = 0.2
@@ -49,18 +49,18 @@ class GlobalPatch(AbstractMethod):
     steps_grow = True
     needs_patches = True
 
-    def __init__(self, settings: GlobalPatchSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: GlobalPatchSettings, context: MethodContext) -> None:
         self._settings = settings
-        super().__init__(settings, surroundings)
+        super().__init__(settings, context)
         image = settings.image_patches
         self.views = 2 if image.surrogate and image.weight else 1
-        patches = surroundings.encoder.patches
+        patches = context.encoder.patches
         assert patches is not None  # `needs_patches`
         self._shape = (patches.count, patches.dimension)
         self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
-            surroundings.device
+            context.device
         )
-        self._banks = Banks(surroundings.device, surroundings.once)
+        self._banks = MemoryBanks(context.device, context.once)
         self._centroids: CentroidMemory | None = None
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
@@ -176,7 +176,7 @@ class GlobalPatch(AbstractMethod):
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
         device = self._around.device.type
-        return self.settled(
+        return self.apply_constraints(
             features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
         )
 
@@ -189,10 +189,12 @@ class GlobalPatch(AbstractMethod):
         """Clusters of the bank's round, to look at; learned from only where credible neighbors come from them."""
         settings, around = self._settings, self._around
         if settings.credible.source == "clusters":
-            return self.settled(
+            return self.apply_constraints(
                 features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
             )
-        return self.settled(features, lambda: clusters_to_show(features, settings, around.device.type))
+        return self.apply_constraints(
+            features, lambda: display_clusters(features, settings, around.device.type)
+        )
 
     def _look_up(self, features: Features) -> Clustering:
         """Credible neighbors of the round, and clusters to look at."""
@@ -207,7 +209,7 @@ class GlobalPatch(AbstractMethod):
             groups = self._around.once(
                 lambda: constrain(features, PseudoLabels(credible_groups(found)), constraints)[0]
             )
-            found = told_neighbors(found, groups.labels, constraints.must)
+            found = constrain_neighbors(found, groups.labels, constraints.must)
         self._neighbors = to_index_tensor(found).to(self._around.device)
         return replace(shown, notes=(*shown.notes, note))
 

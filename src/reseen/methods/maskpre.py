@@ -23,8 +23,8 @@ from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
 from reseen.memory import Classifier
-from reseen.methods.base import Round, Step, Surroundings
-from reseen.methods.contrasting import CentroidContrast
+from reseen.methods.base import MethodContext, Round, Step
+from reseen.methods.cluster_contrast import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
 from reseen.models.ema import Added, MomentumTeacher, predictor, unwrapped
@@ -45,11 +45,11 @@ _LARGEST = 1 << 63
 class MaskPre(CentroidContrast):
     """Cluster, and predict what a mask hides."""
 
-    def __init__(self, settings: MaskPreSettings, surroundings: Surroundings) -> None:
-        super().__init__(settings, surroundings)
+    def __init__(self, settings: MaskPreSettings, context: MethodContext) -> None:
+        super().__init__(settings, context)
         self.views = settings.augmentations
         self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
-        encoder, device = surroundings.encoder, surroundings.device
+        encoder, device = context.encoder, context.device
         self._teacher = MomentumTeacher(encoder, settings.teacher)
         frozen = frozen_grid(unwrapped(encoder))
         self._shares_stages = frozen is not None

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.data.sampler import SamplerSettings
-from reseen.methods.contrasting import ContrastSettings
+from reseen.methods.cluster_contrast import ContrastSettings
 from reseen.models.ema import TeacherSettings
 from reseen.models.masking import MaskSettings
 from reseen.neighbors import JaccardSettings

@@ -24,7 +24,7 @@ from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import TrainingError
 from reseen.losses import cluster_contrast
 from reseen.memory import LookupTable
-from reseen.methods.base import AbstractMethod, MethodSettings, Round, Step, Surroundings
+from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
 from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_tensor
 
 
@@ -65,9 +65,9 @@ class Progressive(AbstractMethod):
     takes_raw = True
     steps_grow = True
 
-    def __init__(self, settings: ProgressiveSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: ProgressiveSettings, context: MethodContext) -> None:
         self._settings = settings
-        super().__init__(settings, surroundings)
+        super().__init__(settings, context)
         self._rounds = 0
         self._merged = 0
         self._labels = np.empty(0, np.int64)
@@ -89,7 +89,9 @@ class Progressive(AbstractMethod):
         elif self._rounds > self._settings.rounds_before_merging:
             note = self._merge(features)
         grown = Clustering(PseudoLabels(self._labels), notes=(note,) if note else ())
-        clustering = self.settled(features, lambda: grown)  # growth itself goes on from its own clusters
+        clustering = self.apply_constraints(
+            features, lambda: grown
+        )  # growth itself goes on from its own clusters
         labels = clustering.labels
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])

@@ -21,7 +21,7 @@ from reseen.cluster import Clustering
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import SettingsError
 from reseen.losses import batch_hard_triplet
-from reseen.methods.base import AbstractMethod, MethodSettings, Round, Step, Surroundings
+from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
 from reseen.records import Batch, Features, PseudoLabels
 
 
@@ -49,25 +49,25 @@ class Source(AbstractMethod):
     takes_patches = True
     takes_labels = True
 
-    def __init__(self, settings: SourceSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: SourceSettings, context: MethodContext) -> None:
         self._settings = settings
-        super().__init__(settings, surroundings)
-        if surroundings.labels is None:
+        super().__init__(settings, context)
+        if context.labels is None:
             raise SettingsError(
                 "data.labels: source learns from labels; give a CSV file of path and label (`reseen data labels DIR "
                 "--out labels.csv` writes that of a benchmark), or take a method that needs none"
             )
-        if surroundings.constraints is not None:
+        if context.constraints is not None:
             raise SettingsError(
                 "data.constraints: source takes the labels as they are; correct them in data.labels"
             )
-        self._labels = PseudoLabels(surroundings.labels)
-        encoder, people = surroundings.encoder, self._labels.cluster_count
+        self._labels = PseudoLabels(context.labels)
+        encoder, people = context.encoder, self._labels.cluster_count
         widths = [encoder.channels]
         if encoder.patches is not None:
             widths += [encoder.patches.dimension] * encoder.patches.count
         heads = [nn.Linear(width, people, bias=False) for width in widths]
-        self._heads = nn.ModuleList(heads).to(surroundings.device)
+        self._heads = nn.ModuleList(heads).to(context.device)
 
     def networks(self) -> list[nn.Module]:
         """The classifiers."""

@@ -17,7 +17,7 @@ from reseen.cluster import merge_features
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import batch_hard_triplet
-from reseen.methods.base import AbstractMethod, MethodSettings, Round, Step, Surroundings
+from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
 from reseen.records import Batch, Features
 
 
@@ -48,15 +48,15 @@ class Sphere(AbstractMethod):
 
     takes_raw = True
 
-    def __init__(self, settings: SphereSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: SphereSettings, context: MethodContext) -> None:
         self._settings = settings
-        super().__init__(settings, surroundings)
+        super().__init__(settings, context)
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Merge from single crops or tracklets on, and sample PK batches."""
         settings, around = self._settings, self._around
         tracklets = around.tracklets if settings.tracklets else None
-        clustering = self.settled(
+        clustering = self.apply_constraints(
             features,
             lambda: merge_features(features, settings.hierarchy, settings.smallest_cluster, tracklets),
         )

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from reseen.cluster import Clustering, merge_features
 from reseen.cluster.hierarchy import HierarchySettings
-from reseen.methods.contrasting import CentroidContrast, ContrastSettings
+from reseen.methods.cluster_contrast import CentroidContrast, ContrastSettings
 from reseen.records import Features
 
 

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.models.backbone import Backbone, as_map, build_backbone
+from reseen.models.batch_shard import BatchShard
 from reseen.models.norm import fix_norm_groups
 from reseen.models.patches import Patches
 from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
 from reseen.models.settings import ModelSettings
-from reseen.models.share import Share
 
 
 class Encoder(nn.Module):
@@ -61,7 +61,7 @@ class Encoder(nn.Module):
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
         self.frozen = backbone.frozen
         self.precision: torch.dtype | None = None
-        self.share = Share()
+        self.share = BatchShard()
         self.train()
 
     @property

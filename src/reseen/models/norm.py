@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.errors import SettingsError
-from reseen.models.share import Share
-from reseen.models.shared_norm import shared_batch_norm
+from reseen.models.batch_shard import BatchShard
+from reseen.models.sync_batch_norm import sync_batch_norm
 
 
 def group_sizes(batch: int, group: int | None) -> list[int]:
@@ -69,7 +69,7 @@ def group_batch_norm(
     return torch.cat(normalized)
 
 
-def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: Share | None) -> Tensor:
+def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: BatchShard | None) -> Tensor:
     """The forward pass of a batch-norm module with group-fixed statistics."""
     if not module.training and module.running_mean is not None:
         return F.batch_norm(
@@ -91,7 +91,7 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: Sha
     affine = (module.weight, module.bias)
     if share is not None and share.cut is not None:
         sizes = group_sizes(share.cut.total, group)
-        return shared_batch_norm(images, running, affine, sizes, momentum, module.eps, share)
+        return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, share)
     sizes = group_sizes(images.shape[0], group)
     return group_batch_norm(images, running, affine, sizes, momentum, module.eps)
 
@@ -100,7 +100,7 @@ class GroupBatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d` with group-fixed statistics."""
 
     group: int | None = None
-    share: Share | None = None
+    share: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize, in training by the statistics of each group."""
@@ -111,7 +111,7 @@ class GroupBatchNorm1d(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` with group-fixed statistics."""
 
     group: int | None = None
-    share: Share | None = None
+    share: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Normalize, in training by the statistics of each group."""
@@ -122,7 +122,7 @@ class GroupBatchNormAct2d(BatchNormAct2d):
     """timm's batch norm with activation, with group-fixed statistics."""
 
     group: int | None = None
-    share: Share | None = None
+    share: BatchShard | None = None
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize by groups, then drop and activate as timm does."""

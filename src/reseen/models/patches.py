@@ -6,6 +6,8 @@ is ever made. At the start the windows are horizontal stripes.
 
 Reference: Yang et al., "Patch-based discriminative feature learning for unsupervised person re-identification", CVPR
 2019, section 3.2; Jaderberg et al., "Spatial transformer networks", NeurIPS 2015, eq. 1 and 5.
+
+All patches of an image together: one embedding, which the image-level patch loss compares.
 """
 
 from typing import Annotated, Literal, Self
@@ -157,3 +159,15 @@ def _nearness(places: Float[Tensor, "b p s"], cells: int) -> Float[Tensor, "b p 
     """1 on a cell, falling to 0 at its neighbors."""
     apart = places[..., None] - torch.arange(cells, device=places.device)
     return (1 - apart.abs()).clamp_min(0)
+
+
+class Projection(nn.Module):
+    """Patches to the embedding of their image: cosines with the rows of one matrix per patch."""
+
+    def __init__(self, patches: int, width: int, dimension: int, learn: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(patches, dimension, width), requires_grad=learn)
+
+    def forward(self, patches: Float[Tensor, "b p e"]) -> Float[Tensor, "b k"]:
+        """One after another."""
+        return torch.einsum("bpe,pke->bpk", patches, unit(self.weight)).flatten(1)

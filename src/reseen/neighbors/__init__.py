@@ -2,9 +2,9 @@
 
 from reseen.neighbors.credible import (
     CredibleSettings,
+    constrain_neighbors,
     credible_groups,
     credible_neighbors,
-    told_neighbors,
 )
 from reseen.neighbors.expansion import expand_queries
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
@@ -16,10 +16,10 @@ __all__ = [
     "JaccardSettings",
     "RerankSettings",
     "Reranked",
+    "constrain_neighbors",
     "credible_groups",
     "credible_neighbors",
     "expand_queries",
     "jaccard_distance",
     "nearest",
-    "told_neighbors",
 ]

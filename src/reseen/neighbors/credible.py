@@ -120,7 +120,7 @@ def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " 
     return rank[inverse]
 
 
-def told_neighbors(
+def constrain_neighbors(
     neighbors: Int64[np.ndarray, "n k"], groups: Int64[np.ndarray, " n"], must: Int64[np.ndarray, "m 2"]
 ) -> Int64[np.ndarray, "n k"]:
     """Neighbors after the answers of a person: nobody of another group, and all who were linked, who come first.

@@ -15,8 +15,8 @@ from pydantic import Field
 from scipy.sparse import csc_array, csr_array
 
 from reseen.config import Settings
+from reseen.neighbors.csr import Allocate, Rows, first_columns, in_memory
 from reseen.neighbors.knn import CHUNK_CELLS, farthest
-from reseen.neighbors.rows import Allocate, Rows, first_columns, in_memory
 from reseen.records import Features, Neighbors
 
 Progress = Callable[[int], None]
@@ -133,7 +133,7 @@ def reciprocal_weights(
         ValueError: there are too few neighbors.
     """
     _check(features, neighbors, settings)
-    from reseen.neighbors import kernels
+    from reseen.neighbors import jaccard_kernels as kernels
 
     width = settings.k1 if settings.variant == "faiss" else settings.k1 + 1
     half_width = min(round(settings.k1 / 2) + 1, width)  # round half to even, as NumPy's around does
@@ -164,7 +164,7 @@ def averaged(
 
 def _overlaps(weights: Rows, threshold: float, allocate: Allocate, progress: Progress | None) -> Rows:
     """Jaccard distances of all pairs of rows that share a column, up to the threshold."""
-    from reseen.neighbors import kernels
+    from reseen.neighbors import jaccard_kernels as kernels
     from reseen.neighbors.row_kernels import sort_rows
 
     n = len(weights[0]) - 1
@@ -176,7 +176,7 @@ def _overlaps(weights: Rows, threshold: float, allocate: Allocate, progress: Pro
 
 def by_column(rows: Rows, allocate: Allocate = in_memory) -> Rows:
     """The same entries of a square matrix column by column, rows ascending."""
-    from reseen.neighbors.kernels import in_ranges
+    from reseen.neighbors.jaccard_kernels import in_ranges
     from reseen.neighbors.row_kernels import count_columns, transpose
 
     n = len(rows[0]) - 1
@@ -212,7 +212,7 @@ def _in_turn(
     kernel: Callable[..., None], rows: int, inputs: tuple[Any, ...], progress: Progress | None
 ) -> None:
     """All rows at once, or in parts where somebody waits."""
-    from reseen.neighbors.kernels import in_ranges
+    from reseen.neighbors.jaccard_kernels import in_ranges
 
     at_once = rows if progress is None else max(1, -(-rows // _REPORTS))
     for first in range(0, rows, max(at_once, 1)):

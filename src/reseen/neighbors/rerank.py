@@ -94,8 +94,8 @@ class Reranked:
 
     def fill(self, start: int, stop: int, out: Float32[Tensor, "b g"]) -> None:
         """Write the rows of queries `start` to `stop`; higher is nearer, 0 is the highest."""
-        from reseen.neighbors.blending import blend
-        from reseen.neighbors.kernels import in_ranges
+        from reseen.neighbors.jaccard_kernels import in_ranges
+        from reseen.neighbors.row_kernels import blend
 
         torch.mm(self._query[start:stop], self._gallery.T, out=out)
         in_ranges(blend, stop - start, start, self._rows, self._lists, self._scale, self._weight, out.numpy())

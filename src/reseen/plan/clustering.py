@@ -9,25 +9,30 @@ import pyarrow.parquet as pq
 from reseen.cluster.hierarchy import HierarchySettings
 from reseen.data.settings import DataSettings
 from reseen.data.table import ImageTable
-from reseen.engine.cluster import as_csv, cluster_material
-from reseen.engine.cluster_outcome import Material
-from reseen.engine.cluster_pages import write_pages
-from reseen.engine.cluster_settings import hierarchy_settings
-from reseen.engine.console import RunView
-from reseen.engine.partitions import vector_table
-from reseen.engine.recipe import Recipe
-from reseen.engine.run import Run
-from reseen.engine.vectors import read_vectors
 from reseen.errors import SettingsError
+from reseen.features.partitions import vector_table
+from reseen.features.vector_file import read_vectors
+from reseen.plan.benchmark import (
+    SAMPLE,
+    decoding,
+    decoding_stage,
+    encoder_stage,
+    planned_model,
+    starting_stage,
+    time_encoder,
+)
+from reseen.plan.cost_model import Measured, sizes_up_to
 from reseen.plan.estimate import Estimate
-from reseen.plan.growth import sizes_up_to
-from reseen.plan.measured import Measured
-from reseen.plan.model import planned_model
-from reseen.plan.rehearsal import SAMPLE, decoding, decoding_stage, looking, looking_stage
-from reseen.plan.rounds import shared_bytes
 from reseen.plan.sample import mixture, repeated, sample_table
-from reseen.plan.starting import starting_stage
+from reseen.plan.training import shared_bytes
 from reseen.records import Features
+from reseen.runs.console import RunView
+from reseen.runs.recipe import Recipe
+from reseen.runs.run import Run
+from reseen.tasks.clustering.cluster import as_csv, load_cluster_input
+from reseen.tasks.clustering.cluster_pages import write_pages
+from reseen.tasks.clustering.cluster_result import ClusterInput
+from reseen.tasks.clustering.cluster_settings import hierarchy_settings
 
 _MOST, _MOST_APPROXIMATE = 4_000, 16_000
 _MADE_UP = (128, 64)
@@ -73,7 +78,7 @@ def plan_clustering(
         progress = view.phase("rehearsing", 4 + len(sizes))
         folder = Path(place)
         table = sample_table(folder, data, min(SAMPLE, images))
-        stages = [starting_stage("reseen.engine.cluster", "timm")]
+        stages = [starting_stage("reseen.tasks.clustering.cluster", "timm")]
         progress(1)
         if isinstance(source, int):
             dimension, (height, width) = source, _MADE_UP
@@ -82,10 +87,10 @@ def plan_clustering(
             model = planned_model(source, folder / "cache")
             dimension = model.encoder.dimension
             crops, decoded = decoding(table, model.data, model.encoder.height, model.encoder.width)
-            looked = looking("features", model.encoder, crops, model.device)
+            looked = time_encoder("features", model.encoder, crops, model.device)
             stages += [
                 decoding_stage(decoded, model.data, crops, images),
-                looking_stage(looked, dimension, images),
+                encoder_stage(looked, dimension, images),
             ]
         progress(2)
         for count in (sizes[0], *sizes):  # the first time, everything is loaded
@@ -94,10 +99,10 @@ def plan_clustering(
                 written = _write(folder / "vectors.parquet", features)
                 with read.at(count):
                     read_vectors(written)
-            material = Material(repeated(crops, count), features, "")
+            material = ClusterInput(repeated(crops, count), features, "")
             with RunView(0, quiet=True) as silent:
                 with clustered.at(count):
-                    outcome = cluster_material(material, settings, 1, silent)
+                    outcome = load_cluster_input(material, settings, 1, silent)
                 if settings.metric == "jaccard" and len(clustered.squared) < len(clustered.sizes):
                     clustered.squared.append(shared_bytes(count, dimension, settings))
                 with pages.at(count):

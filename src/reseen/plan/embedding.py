@@ -8,13 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reseen.data.table import ImageTable
-from reseen.engine.console import RunView
-from reseen.engine.recipe import Recipe
-from reseen.engine.run import Run
+from reseen.plan.benchmark import embedding_stages, starting_stage
+from reseen.plan.cost_model import Measured
 from reseen.plan.estimate import Estimate
-from reseen.plan.first_look import first_look
-from reseen.plan.measured import Measured
-from reseen.plan.starting import starting_stage
+from reseen.runs.console import RunView
+from reseen.runs.recipe import Recipe
+from reseen.runs.run import Run
 
 _ROWS = 8192
 """Rows of the file that is written."""
@@ -38,11 +37,11 @@ def plan_embedding(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 4)
         folder = Path(place)
-        seen = first_look(source, images, data, folder, progress)
+        seen = embedding_stages(source, images, data, folder, progress)
         written = Measured("writing vectors")
         bytes_per_row = _write(folder / "vectors.parquet", seen.dimension, written)
         progress(1)
-        started = starting_stage("reseen.engine.embed", "timm")
+        started = starting_stage("reseen.features.embed", "timm")
         progress(1)
     stages = (started, *seen.stages, written.stage(images, 2, 0.0, bytes_per_row * images))
     return Estimate("embed", images, stages, (f"rehearsed on {len(seen.table):,} crops",))

@@ -5,21 +5,19 @@ from math import log
 from pathlib import Path
 
 from reseen.data.table import ImageTable
-from reseen.engine.console import RunView
-from reseen.engine.recipe import Recipe
-from reseen.engine.run import Run
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import Filter
 from reseen.gallery.index import PART, thumbnails_of
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.edge_shard import SEGMENT
-from reseen.gallery.where import Where
-from reseen.plan.estimate import Estimate, Stage
-from reseen.plan.first_look import first_look
-from reseen.plan.growth import fit_growth
-from reseen.plan.measured import Measured
+from reseen.plan.benchmark import embedding_stages, starting_stage
+from reseen.plan.cost_model import Measured, fit_cost_model
+from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.sample import mixture
-from reseen.plan.starting import starting_stage
+from reseen.runs.console import RunView
+from reseen.runs.recipe import Recipe
+from reseen.runs.run import Run
 
 _PARTS = 4
 _GRAPH = 4_000
@@ -44,7 +42,7 @@ def plan_indexing(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 5)
         folder = Path(place)
-        seen = first_look(source, images, data, folder, progress)
+        seen = embedding_stages(source, images, data, folder, progress)
         drawn = Measured("thumbnails")
         with drawn.at(len(seen.table)):
             thumbnails = thumbnails_of(seen.table)
@@ -54,7 +52,7 @@ def plan_indexing(
         stages = [
             starting_stage("reseen.gallery.index", "timm"),
             *seen.stages,
-            Stage(drawn.name, drawn.seconds[0] / len(seen.table) * images, drawn.memory[0]),
+            PlanStage(drawn.name, drawn.seconds[0] / len(seen.table) * images, drawn.memory[0]),
             added.stage(images, images / PART, 0.0, disk),
         ]
         if images >= SEGMENT:
@@ -70,16 +68,16 @@ def _adding(folder: Path, dimension: int, thumbnails: list[bytes], images: int) 
         for number in range(_PARTS):
             part = _part(number, dimension, thumbnails)
             with added.at((number + 1) * PART):
-                for _ in store.scan(Where(keys=tuple(entry.key for entry in part.entries))):
+                for _ in store.scan(Filter(keys=tuple(entry.key for entry in part.entries))):
                     pass
                 store.add(part)
             sizes.append(float(_on_disk(folder)))
-    grown = fit_growth(added.sizes, sizes).at(images)
+    grown = fit_cost_model(added.sizes, sizes).at(images)
     added.seconds = [sum(added.seconds) / _PARTS] * _PARTS  # adding takes as long however many are there
     return added, grown
 
 
-def _graphs(folder: Path, dimension: int, images: int) -> Stage:
+def _graphs(folder: Path, dimension: int, images: int) -> PlanStage:
     """A small graph is built; a larger one takes longer by n log n, and there is one for every 50,000 entries."""
     built = Measured("graphs")
     with EdgeStore(folder, _identity(dimension), create=True, segment=_GRAPH) as store:
@@ -94,7 +92,7 @@ def _graphs(folder: Path, dimension: int, images: int) -> Stage:
     count = images // SEGMENT
     extra = max(_on_disk(folder) - before * len(parts) / (len(parts) - 1), 0.0) / rows
     memory = built.memory[0] + 8.0 * dimension * SEGMENT
-    return Stage(built.name, count * larger * built.seconds[0], memory, extra * count * SEGMENT)
+    return PlanStage(built.name, count * larger * built.seconds[0], memory, extra * count * SEGMENT)
 
 
 def _identity(dimension: int) -> ModelIdentity:

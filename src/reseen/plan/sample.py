@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from reseen.data.readers import read_training
+from reseen.data.crops import Crops
 from reseen.data.table import ImageTable
-from reseen.engine.crops import Crops
+from reseen.datasets import read_training
 from reseen.geometry import unit
 from reseen.records import Features
 

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from reseen.engine.cluster_settings import VectorClusterSettings, vector_settings
-from reseen.engine.cluster_vectors import cluster_vectors
-from reseen.engine.console import RunView
-from reseen.engine.memory import show_memory
-from reseen.engine.memory_plan import memory_budget, plan_memory
 from reseen.errors import SettingsError
+from reseen.plan.benchmark import starting_stage
+from reseen.plan.cost_model import Measured, fit_cost_model, sizes_up_to
 from reseen.plan.estimate import Estimate
-from reseen.plan.growth import fit_growth, sizes_up_to
-from reseen.plan.measured import Measured
 from reseen.plan.sample import mixture
-from reseen.plan.starting import starting_stage
+from reseen.runs.console import RunView
+from reseen.runs.process_memory import show_memory
+from reseen.tasks.clustering.cluster_settings import VectorClusterSettings, vector_settings
+from reseen.tasks.clustering.cluster_vectors import cluster_vectors
+from reseen.tasks.clustering.memory_plan import memory_budget, plan_memory
 
 _MOST, _MOST_APPROXIMATE = 8_000, 32_000
 _EXACT, _APPROXIMATE = 2.0, 1.5
@@ -60,7 +59,7 @@ def plan_vector_clustering(
     left, meanwhile = [], []
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
         progress = view.phase("rehearsing", 1 + len(sizes))
-        started = starting_stage("reseen.engine.cluster_vectors")
+        started = starting_stage("reseen.tasks.clustering.cluster_vectors")
         progress(1)
         file, table = Path(place) / "vectors.npy", Path(place) / "clusters.csv"
         for count in sizes:
@@ -72,7 +71,7 @@ def plan_vector_clustering(
             left.append(float(table.stat().st_size))
             meanwhile.append(float(made.disk_bytes))
             progress(1)
-    disk = {"writing": fit_growth(sizes, left).at(vectors)}
+    disk = {"writing": fit_cost_model(sizes, left).at(vectors)}
     found = (
         started,
         *(
@@ -87,7 +86,7 @@ def plan_vector_clustering(
         (
             f"rehearsed up to {sizes[-1]:,} vectors; {settings.search.describe(vectors)}",
             f"--memory {show_memory(least)} would do; more makes larger blocks",
-            f"files mapped meanwhile take {show_memory(fit_growth(sizes, meanwhile).at(vectors))} beside the table",
+            f"files mapped meanwhile take {show_memory(fit_cost_model(sizes, meanwhile).at(vectors))} beside the table",
         ),
         "vectors",
     )

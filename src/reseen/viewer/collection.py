@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int64
 
-from reseen.engine.console import Progress, no_progress
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entry
 from reseen.gallery.store import Store
+from reseen.runs.console import Progress, no_progress
 
 NOISE = -1
 """The cluster of crops that clustering left out."""

@@ -16,9 +16,9 @@ from scipy.sparse import csr_array
 
 from reseen.geometry import unit
 from reseen.neighbors import nearest
-from reseen.neighbors.kernels import in_ranges
+from reseen.neighbors.jaccard_kernels import in_ranges
 from reseen.records import Features
-from reseen.viewer.principal import principal
+from reseen.viewer.pca import principal
 
 _NEIGHBORS = 15
 _STEPS = 500

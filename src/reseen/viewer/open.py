@@ -4,17 +4,15 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from reseen.engine.clusters import CLUSTERS
-from reseen.engine.console import RunView
-from reseen.engine.read import read_other_table
-from reseen.engine.run import RECIPE, open_run
 from reseen.errors import RunError
 from reseen.gallery.gallery import open_gallery
 from reseen.gallery.index import index_run
-from reseen.viewer.access import Access
-from reseen.viewer.names import is_loopback
-from reseen.viewer.serve import listen, serve
-from reseen.viewer.server import make_app
+from reseen.runs.cluster_file import CLUSTERS
+from reseen.runs.console import RunView
+from reseen.runs.load_table import load_other_table
+from reseen.runs.run import RECIPE, open_run
+from reseen.viewer.access import Access, is_loopback
+from reseen.viewer.server import listen, make_app, serve
 from reseen.viewer.viewer import Viewer
 
 GALLERY = "gallery"
@@ -77,7 +75,7 @@ def _index(folder: Path, data: Path | None, quiet: bool) -> str:
         where = f"its crops are not at {crops} any more" if crops else "it does not say where its crops are"
         raise RunError(f"{folder}: {where}; name them with --data")
     address = str(folder / GALLERY)
-    table = read_other_table(run.recipe, crops)
+    table = load_other_table(run.recipe, crops)
     # Crops that were moved are the same: their clusters are those of the run wherever they lie.
     own = folder / CLUSTERS
     same = own.is_file() and table.fingerprint == run.facts["data"]

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from reseen.errors import StorageError
 from reseen.files import write_atomically
 from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.principal import principal
+from reseen.viewer.pca import principal
 
 Layout = Literal["neighbors", "principal"]
 """`neighbors` keeps together who is near; `principal` keeps large distances, by two principal components."""

@@ -13,8 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reseen.viewer.access import Access
-from reseen.viewer.names import Names
+from reseen.viewer.access import Access, AllowedHosts
 
 MOST_BODY = 32_000_000
 """Bytes of a request."""
@@ -35,10 +34,10 @@ _HEADERS = {
 }
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, access: Access, names: Names) -> None:
+    def __init__(self, app: ASGIApp, access: Access, names: AllowedHosts) -> None:
         self._app, self._access, self._names = app, access, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,26 +1,34 @@
-"""The application: the gate around pages and the interface for programs."""
+"""The application: the gate around pages and the interface for programs.
 
+Listen, say where, open the browser, end on Ctrl-C.
+"""
+
+import socket
+import webbrowser
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from threading import Timer
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from reseen.errors import ReseenError, StorageError
-from reseen.viewer.access import Access
-from reseen.viewer.assets import router as assets
-from reseen.viewer.forgetting import Plans
+from reseen.errors import ReseenError, SettingsError, StorageError
+from reseen.viewer.access import Access, AllowedHosts
+from reseen.viewer.api import PROGRAMS
+from reseen.viewer.deletion import DeletionPlans
+from reseen.viewer.edits.editor import EditError, Editor, StaleError
+from reseen.viewer.edits.journal import Journal, edits_file
+from reseen.viewer.flash import FlashMessages
 from reseen.viewer.maps import Maps
-from reseen.viewer.mends.journal import Journal, mends_file
-from reseen.viewer.mends.mender import Mender, MendError, StaleError
-from reseen.viewer.names import Names
-from reseen.viewer.notes import Notes
-from reseen.viewer.pages import PAGES, actions, door, pictures
-from reseen.viewer.programs import PROGRAMS
-from reseen.viewer.security import Gate
-from reseen.viewer.show import show
+from reseen.viewer.pages import PAGES, actions, pictures
+from reseen.viewer.pages import login as door
+from reseen.viewer.security import AuthMiddleware
+from reseen.viewer.templating import router as assets
+from reseen.viewer.templating import show
 from reseen.viewer.viewer import Viewer
 
 
@@ -46,19 +54,19 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: P
         openapi_url=None,
     )
     app.state.viewer, app.state.access, app.state.pages = viewer, access, PAGES
-    app.state.maps, app.state.plans = Maps(viewer.address), Plans()
-    app.state.notes = Notes()
-    app.state.mender = Mender(viewer, Journal(journal or mends_file(viewer.address)))
-    viewer.after_drop.append(app.state.mender.forgotten)
+    app.state.maps, app.state.plans = Maps(viewer.address), DeletionPlans()
+    app.state.notes = FlashMessages()
+    app.state.editor = Editor(viewer, Journal(journal or edits_file(viewer.address)))
+    viewer.after_drop.append(app.state.editor.forgotten)
     for router in (assets, door.router, pictures.router, actions.router, *(page.router for page in PAGES)):
         app.include_router(router)
     for router in PROGRAMS:
         app.include_router(router, prefix="/api")
     app.add_exception_handler(ReseenError, _explain)
     app.add_exception_handler(RequestValidationError, _explain)
-    app.add_exception_handler(MendError, _explain)
+    app.add_exception_handler(EditError, _explain)
     app.add_exception_handler(HTTPException, _explain)
-    app.add_middleware(Gate, access=access, names=Names(host))
+    app.add_middleware(AuthMiddleware, access=access, names=AllowedHosts(host))
     return app
 
 
@@ -82,3 +90,67 @@ def _words(error: Exception) -> tuple[int, str]:
     if isinstance(error, StorageError):
         return 507, str(error)
     return (409 if isinstance(error, StaleError) else 422), str(error)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 is any that is free.
+
+    Raises:
+        SettingsError: the address is not of this machine, or the port is taken.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another --host or --port"
+        ) from None
+    return made
+
+
+def address_of(listening: socket.socket, host: str) -> str:
+    """Where a browser finds the server, without the token."""
+    name = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """A server that logs no request: the first one's address holds the token."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def serve(
+    app: FastAPI,
+    access: Access,
+    listening: socket.socket,
+    host: str,
+    say: Callable[[str], None],
+    browser: bool,
+) -> None:
+    """Serve until Ctrl-C."""
+    entrance = f"{address_of(listening, host)}/?token={access.entrance}"
+    say(f"Open {entrance}")
+    say(f"It works once. Programs, and browsers that come later, send the secret: {access.secret}")
+    say("Ctrl-C ends.")
+    if browser:
+        opener = Timer(0.5, webbrowser.open, [entrance])
+        opener.daemon = True
+        opener.start()
+    try:
+        make_server(app).run(sockets=[listening])
+    except KeyboardInterrupt:  # uvicorn has ended its connections and passes the signal on
+        pass
+    finally:
+        listening.close()

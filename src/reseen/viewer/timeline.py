@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from reseen.gallery.filter import format_timestamp
 from reseen.gallery.gallery import Match
-from reseen.gallery.moments import format_moment
 
 _JOINED = 0.03
 """Sightings of one camera nearer than this share of the whole belong to one visit."""
@@ -15,7 +15,7 @@ _EDGE = 2.0
 _TICKS = 4
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _ABSOLUTE = 1e8
-"""Seconds from which on a time is taken for a date, as in `format_moment`."""
+"""Seconds from which on a time is taken for a date, as in `format_timestamp`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _row(
         Sighting(
             match.entry.key,
             percent(time),
-            f"{format_moment(time)}, "
+            f"{format_timestamp(time)}, "
             + ("the crop searched for" if match is query else f"similarity {match.similarity:.3f}"),
             match is query,
         )
@@ -98,7 +98,7 @@ def _row(
             visits[-1][1] = sighting.percent
         else:
             visits.append([sighting.percent, sighting.percent])
-    begin, end = format_moment(seen[0][0]), format_moment(seen[-1][0])
+    begin, end = format_timestamp(seen[0][0]), format_timestamp(seen[-1][0])
     words = begin if begin == end else f"{begin} to {end}"
     return Row(camera, sightings, tuple((low, high) for low, high in visits), words)
 

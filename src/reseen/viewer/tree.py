@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup
 
 from reseen.cluster.hierarchy import HierarchySettings, whole_tree
-from reseen.evaluate.report.album import Picture
-from reseen.evaluate.report.dendrogram import dendrogram
+from reseen.pages.album import Picture
+from reseen.pages.dendrogram import dendrogram
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.viewer import Snapshot
 

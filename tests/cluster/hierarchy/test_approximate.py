@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy, lists
+from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.hierarchy import inverted_lists as lists
 from reseen.cluster.hierarchy import settings as settings_module
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.partition import Partition

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.cluster.hierarchy.partition import Partition
-from reseen.cluster.hierarchy.rules import Standing, choose
+from reseen.cluster.hierarchy.rules import MergePriority, choose
 from reseen.errors import ClusteringError, SettingsError
 
 ONE_BY_ONE = {"share": None, "stop": "clusters", "clusters": 1}
@@ -202,7 +202,7 @@ def test_scipy_takes_the_tree_over_groups():
 
 def test_the_larger_then_the_more_central_cluster_absorbs():
     rows = unit(np.array([[1, 0.0], [1, 0.5], [0, 1], [1, 0.4]]))
-    standing = Standing(rows, np.array([0, 0, 2, 3]))
+    standing = MergePriority(rows, np.array([0, 0, 2, 3]))
     assert standing.ranks[0] > standing.ranks[3] > standing.ranks[2]
     standing.merge(np.array([0, 1, 2, 2]))
     assert standing.ranks[2] < standing.ranks[0]  # as large now, but row 1 is the most central of all

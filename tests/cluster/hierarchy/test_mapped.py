@@ -6,7 +6,7 @@ import torch
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy, partners
 from reseen.neighbors import nearest
-from reseen.neighbors.mapped import Scratch
+from reseen.neighbors.out_of_core import Scratch
 from reseen.records import Features
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.identity import ModelIdentity
 from reseen.gallery.stores import edge, edge_shard
 
 MODEL = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/runs/a")

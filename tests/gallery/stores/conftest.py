@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from qdrant_client import QdrantClient
 
-from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.open import open_store
+from reseen.export.fingerprint import ModelIdentity
+from reseen.gallery.gallery import open_store
 from reseen.gallery.stores.qdrant_server import QdrantServerStore
 
 MODEL = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/runs/a")

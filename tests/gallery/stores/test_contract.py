@@ -11,8 +11,8 @@ from tests.gallery.stores.conftest import KINDS, MODEL, new_place
 
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entries, Entry
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.gallery.where import EVERYTHING, Where
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
@@ -35,7 +35,7 @@ seconds = st.one_of(
     st.floats(900, 1100, allow_nan=False),
 )
 wheres = st.builds(
-    Where,
+    Filter,
     keys=some([*KEYS[:8], KEYS[0].upper(), "no key", "00000000-0000-0000-0000-000000000000"]),
     sources=some(["/crops", "/other", "/nowhere", "\udcff"]),
     images=some(["c0/00000.jpg", "c1/00001.jpg", "c1/00004.jpg", "none.jpg"]),
@@ -124,19 +124,19 @@ def test_any_condition_holds_as_in_memory(kept, where, top, seed):
 @pytest.mark.parametrize(
     "where",
     [
-        Where(cameras=("c1",)),
-        Where(not_cameras=("c0", "c1")),  # the third camera and those without one
-        Where(not_cameras=()),  # leaves nothing out
-        Where(cameras=()),  # for none
-        Where(keys=()),
-        Where(after=1010.0, before=1020.0),  # from, and up to but without
-        Where(after=1010.0),  # not those of unknown time
-        Where(before=1010.0),
-        Where(before=1010.0, after=1010.0),  # an empty window
-        Where(clusters=(-1,)),
-        Where(tracklets=(0, 3)),
-        Where(keys=(KEYS[3], KEYS[4])),
-        Where(sources=("/other",), images=("c0/00003.jpg",)),
+        Filter(cameras=("c1",)),
+        Filter(not_cameras=("c0", "c1")),  # the third camera and those without one
+        Filter(not_cameras=()),  # leaves nothing out
+        Filter(cameras=()),  # for none
+        Filter(keys=()),
+        Filter(after=1010.0, before=1020.0),  # from, and up to but without
+        Filter(after=1010.0),  # not those of unknown time
+        Filter(before=1010.0),
+        Filter(before=1010.0, after=1010.0),  # an empty window
+        Filter(clusters=(-1,)),
+        Filter(tracklets=(0, 3)),
+        Filter(keys=(KEYS[3], KEYS[4])),
+        Filter(sources=("/other",), images=("c0/00003.jpg",)),
     ],
     ids=str,
 )
@@ -165,7 +165,7 @@ def test_an_entry_with_a_known_key_replaces_the_old_one(filled):
     assert store.describe() == replace(
         exact.describe(), address=store.describe().address, engine=store.describe().engine
     )
-    assert len(store.search(changed.vectors[0], 100, Where(clusters=(77,)))) == 5
+    assert len(store.search(changed.vectors[0], 100, Filter(clusters=(77,)))) == 5
 
 
 def test_of_two_entries_with_one_key_the_last_counts(store):
@@ -205,10 +205,10 @@ def test_odd_names_are_kept_and_found(store):
     store.add(Entries(entries, draw(len(ODD)).vectors))
     assert contents(store)[0] == {entry.key: entry for entry in entries}
     for name, entry in zip(ODD, entries, strict=True):
-        for where in (Where(images=(name,)), Where(cameras=(name,)), Where(sources=(f"/{name}",))):
+        for where in (Filter(images=(name,)), Filter(cameras=(name,)), Filter(sources=(f"/{name}",))):
             assert [hit.entry for hit in store.search(draw(1).vectors[0], 3, where)] == [entry]
     assert store.describe().cameras == dict.fromkeys(ODD, 1)
-    assert store.delete(Where(images=tuple(ODD[:3]))) == 3
+    assert store.delete(Filter(images=tuple(ODD[:3]))) == 3
 
 
 def test_times_are_kept_and_compared_to_the_last_bit(store):
@@ -225,9 +225,9 @@ def test_times_are_kept_and_compared_to_the_last_bit(store):
     assert contents(store)[0] == {entry.key: entry for entry in entries}
     assert (store.describe().first, store.describe().last) == (min(times), max(times))
     for entry in entries:
-        own = Where(after=entry.time, before=np.nextafter(entry.time, np.inf))
+        own = Filter(after=entry.time, before=np.nextafter(entry.time, np.inf))
         assert [hit.entry for hit in store.search(draw(1).vectors[0], 1, own)] == [entry]
-        none = Where(after=np.nextafter(entry.time, -np.inf), before=entry.time)
+        none = Filter(after=np.nextafter(entry.time, -np.inf), before=entry.time)
         assert store.search(draw(1).vectors[0], 1, none) == []
 
 
@@ -250,10 +250,10 @@ def test_nothing_is_found_where_nothing_is(store):
 def test_deleted_entries_are_gone_and_others_stay(filled):
     store, exact = filled
     for where in (
-        Where(keys=(KEYS[1],)),
-        Where(clusters=(0,), after=1003.0),
-        Where(cameras=()),
-        Where(sources=("/other",)),
+        Filter(keys=(KEYS[1],)),
+        Filter(clusters=(0,), after=1003.0),
+        Filter(cameras=()),
+        Filter(sources=("/other",)),
     ):
         assert store.delete(where) == exact.delete(where)
         same_contents(store, exact)

@@ -11,12 +11,12 @@ from tests.gallery.conftest import draw
 
 from reseen.errors import StorageError
 from reseen.gallery.entries import Entries
+from reseen.gallery.filter import Filter
 from reseen.gallery.stores import edge as edge_module
 from reseen.gallery.stores import edge_shard
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.payload import to_payload
 from reseen.gallery.stores.postgresql import PostgresqlStore
-from reseen.gallery.where import Where
 
 
 def marked(count, start=0, seed=0):
@@ -115,7 +115,7 @@ def test_no_byte_of_a_deleted_entry_is_left(gallery):
         given = marked(50, number // 50 * 50)
         gone.append((given.entries[number % 50], given.vectors[number % 50]))
     keys = tuple(entry.key for entry, _ in gone)
-    assert store.delete(Where(keys=keys)) == len(gone)
+    assert store.delete(Filter(keys=keys)) == len(gone)
     assert files_with(folder, *gone) == []
     assert not (folder / "cleaning").exists()
     assert store.describe().count == 645
@@ -132,13 +132,13 @@ def test_what_an_entry_was_before_it_was_replaced_goes_with_it(gallery, first):
     versions = [replace(other, source=old.source, image=old.image) for other in later.entries]
     for version, turned in zip(versions, later.vectors, strict=True):
         store.add(Entries([version], turned[None]))
-    assert store.delete(Where(images=(old.image,))) == 1
+    assert store.delete(Filter(images=(old.image,))) == 1
     assert files_with(folder, *zip([old, *versions], [vector, *later.vectors], strict=True)) == []
 
 
 def test_everything_can_be_deleted(gallery):
     store, folder = gallery
-    assert store.delete(Where()) == 650
+    assert store.delete(Filter()) == 650
     given = marked(50, 600)
     assert files_with(folder, *zip(given.entries, given.vectors, strict=True)) == []
     store.add(marked(5))
@@ -155,7 +155,7 @@ def test_a_deletion_that_was_cut_short_is_ended_when_the_gallery_is_opened(galle
     with monkeypatch.context() as patched:
         patched.setattr(EdgeStore, "_clean", killed)
         with pytest.raises(KeyboardInterrupt):
-            store.delete(Where(keys=(given.entries[3].key,)))
+            store.delete(Filter(keys=(given.entries[3].key,)))
     store.close()
     assert files_with(folder, (given.entries[3], given.vectors[3]))  # not yet
     with EdgeStore(folder, model) as opened:
@@ -169,9 +169,9 @@ def test_nothing_is_deleted_where_there_is_no_room_to_rewrite(gallery, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda path: usage)
         with pytest.raises(StorageError, match=r"rewriting the files.*free some space"):
-            store.delete(Where(clusters=(3,)))
+            store.delete(Filter(clusters=(3,)))
     assert store.describe().count == 650
-    assert store.delete(Where(clusters=(3,))) > 0
+    assert store.delete(Filter(clusters=(3,))) > 0
 
 
 def test_postgresql_rewrites_its_table_without_what_is_deleted(postgresql, model):
@@ -182,7 +182,7 @@ def test_postgresql_rewrites_its_table_without_what_is_deleted(postgresql, model
         store._connection.run("CHECKPOINT")
         entry, vector = given.entries[7], given.vectors[7]
         assert files_with(folder / "base", (entry, vector))
-        assert store.delete(Where(keys=(entry.key,))) == 1
+        assert store.delete(Filter(keys=(entry.key,))) == 1
         store._connection.run("CHECKPOINT")  # the server removes the old files at its next one
         assert files_with(folder / "base", (entry, vector)) == []
         assert store.describe().count == 59

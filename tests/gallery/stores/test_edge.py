@@ -16,10 +16,10 @@ from tests.gallery.stores.test_deletion import small_segments  # noqa: F401
 
 from reseen import files
 from reseen.errors import GalleryError, StorageError
-from reseen.gallery.open import open_store
+from reseen.gallery.filter import Filter
+from reseen.gallery.gallery import open_store
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.gallery.where import Where
 
 
 @pytest.fixture
@@ -179,13 +179,13 @@ def test_eight_threads_search_while_one_adds_and_deletes(quick_folder, model, sm
     exact = MemoryStore(model)
     exact.add(draw(300))
     query = draw(1, seed=8).vectors[0]
-    wanted = [hit.entry.key for hit in exact.search(query, 10, Where(sources=("/crops",)))]
+    wanted = [hit.entry.key for hit in exact.search(query, 10, Filter(sources=("/crops",)))]
     wrong, stop = [], threading.Event()
 
     def search(store):
         while not stop.is_set():
             try:
-                found = [hit.entry.key for hit in store.search(query, 10, Where(sources=("/crops",)))]
+                found = [hit.entry.key for hit in store.search(query, 10, Filter(sources=("/crops",)))]
                 if found != wanted:
                     wrong.append(found)
             except Exception as error:
@@ -198,7 +198,7 @@ def test_eight_threads_search_while_one_adds_and_deletes(quick_folder, model, sm
             thread.start()
         for start in range(0, 600, 60):
             store.add(draw(60, seed=1, start=start, source="/other"))
-        store.delete(Where(sources=("/other",), clusters=(3,)))
+        store.delete(Filter(sources=("/other",), clusters=(3,)))
         stop.set()
         for thread in searchers:
             thread.join()
@@ -211,7 +211,7 @@ def test_graphs_find_what_an_exact_search_finds(quick_folder, small_segments):  
     centers = generator.standard_normal((60, 32))
     rows = centers[generator.integers(0, 60, 3_000)] + 0.6 * generator.standard_normal((3_000, 32))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    from reseen.gallery.identity import ModelIdentity
+    from reseen.export.fingerprint import ModelIdentity
 
     model = ModelIdentity("e" * 64, 32, "sphere", "resnet18", 64, 32, "/runs/c")
     given = replace(draw(3_000), vectors=rows)
@@ -226,10 +226,10 @@ def test_graphs_find_what_an_exact_search_finds(quick_folder, small_segments):  
             store.add(part)
         assert store._shard.info().indexed_vectors_count > 2_000
         for where in (
-            Where(),
-            Where(cameras=("c0", "c1")),
-            Where(after=1500.0, before=2000.0),
-            Where(not_cameras=("c2",)),
+            Filter(),
+            Filter(cameras=("c0", "c1")),
+            Filter(after=1500.0, before=2000.0),
+            Filter(not_cameras=("c2",)),
         ):
             for query in rows[::150]:
                 found = {hit.entry.key for hit in store.search(query, 20, where)}

@@ -3,7 +3,7 @@
 from reseen.cluster.hierarchy.grow import grow_hierarchy, most_merges
 from reseen.cluster.hierarchy.history import Hierarchy
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.shared import PAIR_BYTES, count_shared_pairs
+from reseen.cluster.hierarchy.shared_neighbors import PAIR_BYTES, count_shared_pairs
 from reseen.cluster.hierarchy.whole import WholeTree, whole_tree
 
 __all__ = [

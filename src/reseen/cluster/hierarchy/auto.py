@@ -19,7 +19,7 @@ from reseen.cluster.hierarchy.candidates import Pairs
 from reseen.cluster.hierarchy.rules import Groups
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.steps import Progress, merge_steps, no_progress
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 _HALVES = 4

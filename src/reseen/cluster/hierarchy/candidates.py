@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64, Int64
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.partners import CheapestPartners
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 DECIMALS = 10

@@ -10,9 +10,9 @@ from jaxtyping import Float32, Float64, Int64
 from scipy.spatial.distance import cdist
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
-from reseen.cluster.hierarchy.room import require_room
+from reseen.cluster.hierarchy.free_memory import require_free_memory
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.shared import shared_distances
+from reseen.cluster.hierarchy.shared_neighbors import shared_distances
 
 
 class DensePairs:
@@ -26,7 +26,7 @@ class DensePairs:
         Raises:
             ClusteringError: the matrices do not fit into free memory.
         """
-        require_room(len(vectors), settings)
+        require_free_memory(len(vectors), settings)
         self._settings = settings
         rows = vectors.astype(np.float64)
         self._names = np.arange(len(rows))

@@ -11,13 +11,13 @@ from reseen.cluster.hierarchy.auto import PASSES, choose_count
 from reseen.cluster.hierarchy.candidates import DECIMALS
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.history import Hierarchy
-from reseen.cluster.hierarchy.lists import describe
+from reseen.cluster.hierarchy.inverted_lists import describe
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.steps import Pairs, Plan, Progress, merge_steps, no_progress
 from reseen.cluster.hierarchy.tree import is_reducible, reciprocal_tree
 from reseen.errors import ClusteringError
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 

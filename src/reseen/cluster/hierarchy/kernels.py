@@ -1,12 +1,12 @@
 """A compiled loop that keeps the largest inner products of each column of a block, cached on disk beside this file.
 
-Lists descend, as those of the rows in `reseen.neighbors.largest`.
+Lists descend, as those of the rows in `reseen.neighbors.row_kernels`.
 """
 
 import numpy as np
 
-from reseen.neighbors.kernels import compiled
-from reseen.neighbors.largest import insert
+from reseen.neighbors.jaccard_kernels import compiled
+from reseen.neighbors.row_kernels import insert
 
 
 @compiled()

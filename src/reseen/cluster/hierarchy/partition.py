@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 
 _ROWS_AT_ONCE = 2048
 _ALONE = -1

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 
 from reseen.cluster.hierarchy.cost import MergeCost, Terms
-from reseen.cluster.hierarchy.lists import InvertedLists, list_count, probe_count
+from reseen.cluster.hierarchy.inverted_lists import InvertedLists, list_count, probe_count
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.products import as_queries, largest_products
 from reseen.errors import ClusteringError
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 NOT_FINITE = "a merge cost is not finite; lower the weight of the regularizer, or scale the rows"

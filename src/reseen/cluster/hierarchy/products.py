@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from reseen.cluster.hierarchy.kernels import keep_largest_across
-from reseen.neighbors.kernels import in_ranges
-from reseen.neighbors.largest import keep_largest
+from reseen.neighbors.jaccard_kernels import in_ranges
+from reseen.neighbors.row_kernels import keep_largest
 
 _ROWS_AT_ONCE = 2048
 _FEWEST_FOR_THREADS = 1 << 18

@@ -41,7 +41,7 @@ class Groups:
         return parent
 
 
-class Standing:
+class MergePriority:
     """An order among clusters that no file order decides: by size, then by their most central row.
 
     Attributes:

@@ -11,12 +11,12 @@ from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.partners import NOT_FINITE
-from reseen.cluster.hierarchy.rules import Groups, Standing, choose
+from reseen.cluster.hierarchy.rules import Groups, MergePriority, choose
 from reseen.cluster.hierarchy.settings import HierarchySettings
-from reseen.cluster.hierarchy.shared import SharedPairs
+from reseen.cluster.hierarchy.shared_neighbors import SharedPairs
 from reseen.cluster.hierarchy.single import SinglePairs
 from reseen.errors import ClusteringError
-from reseen.neighbors.rows import Allocate, in_memory
+from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 Plan = Callable[[int, int], int]
@@ -46,7 +46,7 @@ def merge_steps(
     Raises:
         ClusteringError: a cost is not finite, or all pairs are needed and do not fit into memory.
     """
-    source, standing = _source(rows, start, settings, allocate, neighbors), Standing(rows, start)
+    source, standing = _source(rows, start, settings, allocate, neighbors), MergePriority(rows, start)
     merges: list[Pairs] = []
     while source.count > 1:
         wanted = min(plan(len(merges), source.count), source.count - 1)
@@ -108,7 +108,7 @@ def _source(
     )
 
 
-def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: Standing) -> Pairs:
+def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: MergePriority) -> Pairs:
     """The merges of one step."""
     total = source.count * (source.count - 1) // 2
     asked = 2 * wanted

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from reseen.errors import GalleryError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries
-from reseen.gallery.identity import ModelIdentity
-from reseen.gallery.stores.conditions import storable
+from reseen.gallery.stores.normalized_filter import storable
 
 
 def refuse_other_model(address: str, made: ModelIdentity, given: ModelIdentity | None) -> None:
@@ -33,8 +33,8 @@ def check_entries(entries: Entries, dimension: int) -> None:
                 )
 
 
-def parts(entries: Entries, size: int) -> Iterator[Entries]:
-    """Entries in parts of at most `size`, of those with the same key the last one only."""
+def in_parts(entries: Entries, size: int) -> Iterator[Entries]:
+    """Entries in in_parts of at most `size`, of those with the same key the last one only."""
     last = list({entry.key: place for place, entry in enumerate(entries.entries)}.values())
     for start in range(0, len(last), size):
         places = last[start : start + size]

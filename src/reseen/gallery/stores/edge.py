@@ -16,13 +16,12 @@ import qdrant_edge
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Description, direction_of
-from reseen.gallery.stores.arbiter import hits_that_hold, records_that_hold
-from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
-from reseen.gallery.stores.conditions import conditions
+from reseen.gallery.stores.checks import check_entries, in_parts, refuse_other_model
 from reseen.gallery.stores.edge_shard import (
     SEGMENT,
     configuration,
@@ -33,8 +32,8 @@ from reseen.gallery.stores.edge_shard import (
 )
 from reseen.gallery.stores.folder import GalleryFolder
 from reseen.gallery.stores.journal import read_journal, write_journal
+from reseen.gallery.stores.normalized_filter import matching_hits, matching_records, normalize_filter
 from reseen.gallery.stores.payload import from_payload, to_payload
-from reseen.gallery.where import EVERYTHING, Where
 
 _ENGINE = "qdrant-edge"
 _AT_ONCE = 1_000
@@ -101,15 +100,15 @@ class EdgeStore(Closing):
         payloads = sum(2 * len(entry.thumbnail) + len(entry.image) + 500 for entry in entries.entries)
         with self._changing, engine_errors(self._folder.path):
             self._folder.need_room(payloads + 2 * entries.vectors.nbytes, f"adding {len(entries):,} entries")
-            for part in parts(entries, _AT_ONCE):
+            for part in in_parts(entries, _AT_ONCE):
                 self._put(part)
             self._shard.flush()
             self._build_graphs()
 
-    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
         direction = direction_of(vector, top, self._model.dimension)
-        found = conditions(where)
+        found = normalize_filter(where)
         if found is None:
             return []
         condition = to_filter(found)
@@ -126,11 +125,11 @@ class EdgeStore(Closing):
             return [Hit(from_payload(point.payload or {}), point.score) for point in points]
 
         with engine_errors(self._folder.path):
-            return hits_that_hold(ask, top, where)
+            return matching_hits(ask, top, where)
 
-    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in parts of at most `batch`."""
-        found = conditions(where)
+    def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+        """All entries for which `where` holds, in in_parts of at most `batch`."""
+        found = normalize_filter(where)
         offset: Any = None
         while found is not None:
             with engine_errors(self._folder.path):
@@ -143,12 +142,12 @@ class EdgeStore(Closing):
                         with_vector=True,
                     )
                 )
-            if (held := records_that_hold(records, where)) is not None:
+            if (held := matching_records(records, where)) is not None:
                 yield held
             if offset is None:
                 return
 
-    def delete(self, where: Where) -> int:
+    def delete(self, where: Filter) -> int:
         """Remove entries for good and say how many: every file that holds one is rewritten without it."""
         with self._changing, engine_errors(self._folder.path):
             keys = [entry.key for part in self.scan(where) for entry in part.entries]

@@ -7,8 +7,7 @@ from pathlib import Path
 import qdrant_edge
 
 from reseen.errors import GalleryError, StorageError
-from reseen.gallery.stores.arbiter import wider
-from reseen.gallery.stores.conditions import Conditions
+from reseen.gallery.stores.normalized_filter import NormalizedFilter, wider_filter
 
 SEGMENT = 50_000
 """Entries that are searched exactly until there are so many; then they get a graph of their own."""
@@ -79,7 +78,7 @@ def create(path: Path, dimension: int, segment: int) -> qdrant_edge.EdgeShard:
     return shard
 
 
-def to_filter(found: Conditions) -> qdrant_edge.Filter | None:
+def to_filter(found: NormalizedFilter) -> qdrant_edge.Filter | None:
     """The same conditions in Qdrant Edge's words; None where there is none."""
     if found.everything:
         return None
@@ -90,7 +89,7 @@ def to_filter(found: Conditions) -> qdrant_edge.Filter | None:
     if found.keys is not None:
         must.append(qdrant_edge.HasIdCondition(set(found.keys)))
     if found.after is not None or found.before is not None:
-        after, before = wider(found.after, found.before)
+        after, before = wider_filter(found.after, found.before)
         window = qdrant_edge.RangeFloat(gte=after, lt=before)
         must.append(qdrant_edge.FieldCondition("time", range=window))
     must_not: list[qdrant_edge.ConditionType] = []

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from reseen.errors import GalleryError, StorageError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.files import hold, is_temporary_of, make_folder, write_text
-from reseen.gallery.identity import ModelIdentity
 
 _CARD = "gallery.json"
 _LOCK = "lock"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32
 
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Entry, Hit
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores.checks import check_entries
-from reseen.gallery.where import EVERYTHING, Where
 
 
 class MemoryStore(Closing):
@@ -27,26 +27,26 @@ class MemoryStore(Closing):
         for entry, vector in zip(entries.entries, entries.vectors, strict=True):
             self._entries[entry.key] = entry, vector.astype(np.float32)
 
-    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
         direction = direction_of(vector, top, self._model.dimension)
-        kept = [pair for pair in self._entries.values() if where.holds(pair[0])]
+        kept = [pair for pair in self._entries.values() if where.matches(pair[0])]
         if not kept:
             return []
         similarity = np.stack([row for _, row in kept]).astype(np.float64) @ direction
         order = np.argsort(-similarity, kind="stable")[:top]
         return [Hit(kept[place][0], float(similarity[place])) for place in order]
 
-    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+    def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
         """All entries for which `where` holds, in parts of at most `batch`."""
-        kept = [pair for pair in self._entries.values() if where.holds(pair[0])]
+        kept = [pair for pair in self._entries.values() if where.matches(pair[0])]
         for start in range(0, len(kept), batch):
             part = kept[start : start + batch]
             yield Entries([entry for entry, _ in part], np.stack([row for _, row in part]))
 
-    def delete(self, where: Where) -> int:
+    def delete(self, where: Filter) -> int:
         """Remove entries and say how many."""
-        gone = [key for key, (entry, _) in self._entries.items() if where.holds(entry)]
+        gone = [key for key, (entry, _) in self._entries.items() if where.matches(entry)]
         for key in gone:
             del self._entries[key]
         return len(gone)

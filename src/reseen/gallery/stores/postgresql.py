@@ -14,15 +14,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores import postgresql_statements as say
 from reseen.gallery.stores.address import read_address
-from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
-from reseen.gallery.stores.conditions import conditions
-from reseen.gallery.where import EVERYTHING, Where
+from reseen.gallery.stores.checks import check_entries, in_parts, refuse_other_model
+from reseen.gallery.stores.normalized_filter import normalize_filter
 
 if TYPE_CHECKING:
     from pg8000.native import Connection
@@ -113,7 +113,7 @@ class PostgresqlStore(Closing):
         check_entries(entries, self._model.dimension)
         with self._talking() as run:
             run("BEGIN")
-            for part in parts(entries, _AT_ONCE):
+            for part in in_parts(entries, _AT_ONCE):
                 rows = [
                     say.to_row(entry, vector)
                     for entry, vector in zip(part.entries, part.vectors, strict=True)
@@ -126,10 +126,10 @@ class PostgresqlStore(Closing):
                     run(statement)
                     run(f"ANALYZE {self._table}")
 
-    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
         direction = direction_of(vector, top, self._model.dimension)
-        found = conditions(where)
+        found = normalize_filter(where)
         if found is None:
             return []
         text, values = _parameters(found)
@@ -141,9 +141,9 @@ class PostgresqlStore(Closing):
             rows = run(statement, vector=say.to_text(direction.astype(np.float32)), top=top, **values)
         return [Hit(say.from_row(row), float(row[7])) for row in rows]
 
-    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in parts of at most `batch`."""
-        found = conditions(where)
+    def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+        """All entries for which `where` holds, in in_parts of at most `batch`."""
+        found = normalize_filter(where)
         if found is None:
             return
         text, values = _parameters(found)
@@ -163,12 +163,12 @@ class PostgresqlStore(Closing):
             yield part
             last = part.entries[-1].key
 
-    def delete(self, where: Where) -> int:
+    def delete(self, where: Filter) -> int:
         """Remove entries, say how many, and have the server rewrite the table's files without them.
 
         The server's log of writes keeps their bytes until it is recycled: docs/stores.md.
         """
-        found = conditions(where)
+        found = normalize_filter(where)
         if found is None:
             return 0
         text, values = _parameters(found)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.stores.conditions import Conditions
+from reseen.gallery.stores.normalized_filter import NormalizedFilter
 
 COLUMNS = "source, image, thumbnail, camera, time, tracklet, cluster"
 _WIDEST_INDEX = 4_000
@@ -70,7 +70,7 @@ def nearest(table: str, dimension: int, condition: str, graph_there: bool) -> st
     )
 
 
-def condition(found: Conditions) -> tuple[str, dict[str, Any]]:
+def condition(found: NormalizedFilter) -> tuple[str, dict[str, Any]]:
     """The same conditions in SQL, with the values of its parameters."""
     said: list[str] = []
     values: dict[str, Any] = {}

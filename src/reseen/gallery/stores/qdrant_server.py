@@ -12,16 +12,20 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
-from reseen.gallery.identity import ModelIdentity
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Description, direction_of
 from reseen.gallery.stores.address import read_address
-from reseen.gallery.stores.arbiter import hits_that_hold, records_that_hold, wider
-from reseen.gallery.stores.checks import check_entries, parts, refuse_other_model
-from reseen.gallery.stores.conditions import conditions
+from reseen.gallery.stores.checks import check_entries, in_parts, refuse_other_model
+from reseen.gallery.stores.normalized_filter import (
+    matching_hits,
+    matching_records,
+    normalize_filter,
+    wider_filter,
+)
 from reseen.gallery.stores.payload import from_payload, to_payload
-from reseen.gallery.where import EVERYTHING, Where
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -40,7 +44,7 @@ class QdrantServerStore(Closing):
     Args:
         client: A connection to the server.
         collection: The collection's name.
-        address: Where it is, as errors and descriptions show it.
+        address: Filter it is, as errors and descriptions show it.
         model: The model that must have made it.
         create: Make it for `model` where there is none.
 
@@ -86,14 +90,14 @@ class QdrantServerStore(Closing):
 
         check_entries(entries, self._model.dimension)
         with self._talking() as server:
-            for part in parts(entries, _AT_ONCE):
+            for part in in_parts(entries, _AT_ONCE):
                 points = [
                     models.PointStruct(id=entry.key, vector=vector.tolist(), payload=to_payload(entry))
                     for entry, vector in zip(part.entries, part.vectors, strict=True)
                 ]
                 server.upsert(self._collection, points, wait=True)
 
-    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Where = EVERYTHING) -> list[Hit]:
+    def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries nearest by cosine for which `where` holds, most similar first."""
         from qdrant_client import models
 
@@ -119,10 +123,10 @@ class QdrantServerStore(Closing):
                 )
             return [Hit(from_payload(point.payload or {}), point.score) for point in answer.points]
 
-        return hits_that_hold(ask, top, where)
+        return matching_hits(ask, top, where)
 
-    def scan(self, where: Where = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in parts of at most `batch`."""
+    def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
+        """All entries for which `where` holds, in in_parts of at most `batch`."""
         condition = _to_filter(where)
         offset: Any = None
         while condition is not None:
@@ -135,12 +139,12 @@ class QdrantServerStore(Closing):
                     with_payload=True,
                     with_vectors=True,
                 )
-            if (held := records_that_hold(records, where)) is not None:
+            if (held := matching_records(records, where)) is not None:
                 yield held
             if offset is None:
                 return
 
-    def delete(self, where: Where) -> int:
+    def delete(self, where: Filter) -> int:
         """Remove entries and say how many; the server rewrites its files without them in its own time.
 
         A client cannot ask for more: docs/stores.md.
@@ -214,7 +218,7 @@ def connect(address: str, model: ModelIdentity | None = None, create: bool = Fal
     Raises:
         GalleryError: as `QdrantServerStore`, and where qdrant-client is not installed.
     """
-    parts = read_address(address, FORM)
+    in_parts = read_address(address, FORM)
     try:
         from qdrant_client import QdrantClient
     except ImportError:
@@ -222,13 +226,13 @@ def connect(address: str, model: ModelIdentity | None = None, create: bool = Fal
             "a gallery on a Qdrant server needs the package qdrant-client; install it with pip install 'reseen[qdrant]'"
         ) from None
     client = QdrantClient(
-        host=parts.host,
-        port=parts.port or _PORT,
-        https=parts.scheme == "qdrant+https",
-        api_key=parts.password,
+        host=in_parts.host,
+        port=in_parts.port or _PORT,
+        https=in_parts.scheme == "qdrant+https",
+        api_key=in_parts.password,
         check_compatibility=False,
     )
-    return QdrantServerStore(client, parts.name, parts.shown(), model, create)
+    return QdrantServerStore(client, in_parts.name, in_parts.shown(), model, create)
 
 
 def _create(server: "QdrantClient", collection: str, model: ModelIdentity) -> None:
@@ -250,11 +254,11 @@ def _create(server: "QdrantClient", collection: str, model: ModelIdentity) -> No
         server.create_payload_index(collection, name, kind, wait=True)
 
 
-def _to_filter(where: Where) -> Any:
-    """The conditions in Qdrant's words; None where no entry can fulfil them."""
+def _to_filter(where: Filter) -> Any:
+    """The normalize_filter in Qdrant's words; None where no entry can fulfil them."""
     from qdrant_client import models
 
-    found = conditions(where)
+    found = normalize_filter(where)
     if found is None:
         return None
     must: list[Any] = [
@@ -264,7 +268,7 @@ def _to_filter(where: Where) -> Any:
     if found.keys is not None:
         must.append(models.HasIdCondition(has_id=list(found.keys)))
     if found.after is not None or found.before is not None:
-        after, before = wider(found.after, found.before)
+        after, before = wider_filter(found.after, found.before)
         window = models.Range(gte=after, lt=before)
         must.append(models.FieldCondition(key="time", range=window))
     must_not: list[Any] = []

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, forget, map, mend, rounds, search
+from reseen.viewer.pages import clusters, forget, map, rounds, search
+from reseen.viewer.pages import review as mend
 
 
 class Page(NamedTuple):

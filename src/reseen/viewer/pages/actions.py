@@ -8,9 +8,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.viewer.collection import NOISE
-from reseen.viewer.mends.mender import Mender, MendError
-from reseen.viewer.notes import Note
-from reseen.viewer.show import ThisMender
+from reseen.viewer.edits.editor import EditError, Editor
+from reseen.viewer.flash import FlashMessage
+from reseen.viewer.templating import ThisMender
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,7 +21,7 @@ _LOCAL = re.compile(r"/[a-z0-9][a-z0-9/-]*")
 @router.post("/mend")
 def mend(
     request: Request,
-    mender: ThisMender,
+    editor: ThisMender,
     do: Annotated[str, Form(max_length=40)],
     version: Annotated[int, Form()],
     back: Annotated[str, Form(max_length=2000)] = "/clusters",
@@ -31,56 +31,56 @@ def mend(
 ) -> Response:
     """Do what a button says: its first word, and a cluster where one follows."""
     try:
-        cluster = _act(mender, do, version, crops or [], clusters or [], to)
-    except MendError as error:
-        return _leave(request, back, Note(str(error), bad=True), None)
-    return _leave(request, back, _said(mender, do), cluster)
+        cluster = _act(editor, do, version, crops or [], clusters or [], to)
+    except EditError as error:
+        return _leave(request, back, FlashMessage(str(error), bad=True), None)
+    return _leave(request, back, _said(editor, do), cluster)
 
 
-def _said(mender: Mender, do: str) -> Note:
+def _said(editor: Editor, do: str) -> FlashMessage:
     if do == "undo":
-        return Note(f"Undone: {mender.undone[-1].words}.")
-    words = mender.done[-1].words
-    return Note(f"{words[:1].upper()}{words[1:]}.", can_undo=True)
+        return FlashMessage(f"Undone: {editor.undone[-1].words}.")
+    words = editor.done[-1].words
+    return FlashMessage(f"{words[:1].upper()}{words[1:]}.", can_undo=True)
 
 
-def _act(mender: Mender, do: str, version: int, crops: list[str], clusters: list[int], to: str) -> int | None:
+def _act(editor: Editor, do: str, version: int, crops: list[str], clusters: list[int], to: str) -> int | None:
     """Mend, and return the cluster to go to where the page's own is gone."""
     word, _, number = do.partition(" ")
     number = number or to
     match word:
         case "merge":
-            return mender.merge(version, clusters)
+            return editor.merge(version, clusters)
         case "split":
-            mender.split(version, crops)
+            editor.split(version, crops)
         case "move":
-            return mender.move(version, crops, _number(number))
+            return editor.move(version, crops, _number(number))
         case "out":
-            mender.move(version, crops, NOISE)
+            editor.move(version, crops, NOISE)
         case "same":
-            mender.same(version, crops)
+            editor.same(version, crops)
         case "different":
-            mender.different(version, crops)
+            editor.different(version, crops)
         case "apart":
-            mender.apart(version, clusters)
+            editor.apart(version, clusters)
         case "stays":
-            mender.stays(version, crops[0] if crops else "", _number(number))
+            editor.stays(version, crops[0] if crops else "", _number(number))
         case "undo":
-            mender.undo(version)
+            editor.undo(version)
         case "redo":
-            mender.redo(version)
+            editor.redo(version)
         case _:
-            raise MendError(f"there is no mend called {word}")
+            raise EditError(f"there is no mend called {word}")
     return None
 
 
 def _number(text: str) -> int:
     if not text.strip().isdecimal():
-        raise MendError("give the number of a cluster to move to")
+        raise EditError("give the number of a cluster to move to")
     return int(text)
 
 
-def _leave(request: Request, back: str, note: Note, cluster: int | None) -> Response:
+def _leave(request: Request, back: str, note: FlashMessage, cluster: int | None) -> Response:
     """To the page the button was on; where that was of a cluster that is gone, to the one that took its crops."""
     parts = urlsplit(back)
     path = parts.path if _LOCAL.fullmatch(parts.path) else "/clusters"

@@ -7,10 +7,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from reseen.viewer.collection import NOISE, UNCLUSTERED
-from reseen.viewer.left_out import nearest_of
-from reseen.viewer.paging import part_of
-from reseen.viewer.show import ThisViewer, show
+from reseen.viewer.templating import ThisViewer, page_slice, show
 from reseen.viewer.tree import tree_of
+from reseen.viewer.unclustered import nearest_of
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +30,7 @@ def one(request: Request, viewer: ThisViewer, name: str, tree: bool = False) -> 
     if not name.isdecimal() or len(name) > 18 or int(name) not in now.clusters:
         raise HTTPException(404, f"There is no cluster {name}. It may have been merged into another one.")
     cluster = now.clusters[int(name)]
-    part = part_of(request, cluster.rows.tolist(), _EACH)
+    part = page_slice(request, cluster.rows.tolist(), _EACH)
     nearest = now.clusters.nearest(cluster.center, _NEAREST, but=cluster.number)
     # A crop is doubtful where the center of one of these is more similar to it than that of its own cluster.
     similarity = dict(zip(cluster.rows.tolist(), cluster.similarities.tolist(), strict=True))
@@ -73,7 +72,7 @@ def _beside(now: Snapshot, number: int) -> tuple[int | None, int | None]:
 
 def _outside(request: Request, viewer: ThisViewer, now: Snapshot, name: str) -> Response:
     rows = np.flatnonzero(now.collection.clusters == _OUTSIDE[name])
-    part = part_of(request, rows.tolist(), _EACH)
+    part = page_slice(request, rows.tolist(), _EACH)
     shown = np.array(part.items, np.int64)
     near: dict[int, tuple[int, float]] = {}
     if len(now.clusters) and len(shown):

@@ -7,10 +7,9 @@ from fastapi.responses import Response
 
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE, UNCLUSTERED, UNKNOWN
-from reseen.viewer.left_out import left_out_nearby
 from reseen.viewer.pages import cluster
-from reseen.viewer.paging import part_of
-from reseen.viewer.show import ThisViewer, show
+from reseen.viewer.templating import ThisViewer, page_slice, show
+from reseen.viewer.unclustered import unclustered_nearby
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +40,7 @@ def clusters(
 ) -> Response:
     """Sheets of clusters, sorted and filtered."""
     now = viewer.now
-    nearby = left_out_nearby(now) if sort == "noise" else {}
+    nearby = unclustered_nearby(now) if sort == "noise" else {}
     smallest = int(least) if least.isdecimal() and len(least) < 9 else 1
     names = now.collection.camera_names
     place = names.index(camera) if camera in names else None
@@ -51,7 +50,7 @@ def clusters(
         if one.size >= smallest and (place is None or any(seen == place for seen, _ in one.cameras))
     ]
     kept.sort(key=lambda one: _rank(one, sort, nearby))
-    part = part_of(request, kept, _EACH)
+    part = page_slice(request, kept, _EACH)
     shown = {one.number: _sample(one) for one in part.items}
     viewer.thumbnails.warm(now.collection.keys[row] for rows in shown.values() for row in rows)
     return show(

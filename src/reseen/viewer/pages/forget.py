@@ -9,18 +9,18 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from reseen.errors import DataError, ReseenError, SettingsError
-from reseen.viewer.forgetting import (
-    Plan,
-    Plans,
+from reseen.viewer.deletion import (
+    DeletionPlan,
+    DeletionPlans,
     carry_out,
     plan_cluster,
     plan_crop,
     plan_like,
-    rehearse,
+    preview_deletion,
     without,
 )
 from reseen.viewer.pages.map import TheseMaps
-from reseen.viewer.show import ThisViewer, show
+from reseen.viewer.templating import ThisViewer, show
 from reseen.viewer.uploads import SentForm, sent_image
 from reseen.viewer.viewer import Snapshot, Viewer
 
@@ -30,11 +30,11 @@ _SHOWN = 400
 """Thumbnails of a plan; more are counted only."""
 
 
-def _plans(request: Request) -> Plans:
+def _plans(request: Request) -> DeletionPlans:
     return request.app.state.plans
 
 
-ThesePlans = Annotated[Plans, Depends(_plans)]
+ThesePlans = Annotated[DeletionPlans, Depends(_plans)]
 """A parameter of this type is the plans of the viewer that a request is for."""
 
 
@@ -49,7 +49,7 @@ async def look(request: Request, viewer: ThisViewer, plans: ThesePlans, form: Se
     """What would go. Nothing goes yet."""
     try:
         plan = await _plan(viewer, viewer.now, form)
-        rehearsal = await run_in_threadpool(rehearse, viewer, plan)
+        rehearsal = await run_in_threadpool(preview_deletion, viewer, plan)
     except DataError as error:
         return _choose(request, viewer, problem=f"This image cannot be used: {error}.")
     except ReseenError as error:
@@ -88,7 +88,7 @@ async def confirm(
     return show(request, "forget_done.html.j2", plan=plan, done=done)
 
 
-async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> Plan:
+async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> DeletionPlan:
     by = form.get("by")
     key = str(form.get("key") or "")
     if by == "image":

@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from reseen.viewer.maps import Maps
-from reseen.viewer.points import points_as_bytes
+from reseen.viewer.maps import Maps, points_as_bytes
 from reseen.viewer.projection import Layout
-from reseen.viewer.show import ThisViewer, show
+from reseen.viewer.templating import ThisViewer, show
 
 router = APIRouter(include_in_schema=False)
 

@@ -3,8 +3,7 @@
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.viewer.assets import asset_address
-from reseen.viewer.show import ThisViewer
+from reseen.viewer.templating import ThisViewer, asset_address
 
 router = APIRouter(include_in_schema=False)
 

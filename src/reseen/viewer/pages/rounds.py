@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from reseen.errors import ReseenError
-from reseen.evaluate.report.curves import charts
-from reseen.evaluate.report.log_table import log_table
-from reseen.viewer.show import ThisViewer, show
+from reseen.pages.line_charts import charts
+from reseen.pages.scores import log_table
+from reseen.viewer.templating import ThisViewer, show
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,10 +5,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from reseen.errors import DataError, ReseenError
-from reseen.gallery.moments import format_moment
-from reseen.viewer.answering import Answers, answer
-from reseen.viewer.asking import Asking, read_asking
-from reseen.viewer.show import ThisViewer, show
+from reseen.gallery.filter import format_timestamp
+from reseen.viewer.search_request import SearchRequest, read_search_request
+from reseen.viewer.search_service import SearchResponse, run_search
+from reseen.viewer.templating import ThisViewer, show
 from reseen.viewer.uploads import MOST_BYTES, SentForm, sent_image
 from reseen.viewer.viewer import Snapshot, Viewer
 
@@ -22,10 +22,10 @@ _SAMPLES = 24
 def page(request: Request, viewer: ThisViewer) -> Response:
     """Search for a crop of the gallery, or the empty page."""
     now = viewer.now
-    asking, found, problem = Asking(), None, ""
+    asking, found, problem = SearchRequest(), None, ""
     try:
-        asking = read_asking(request.query_params, now)
-        found = answer(viewer, now, asking) if asking.key else None
+        asking = read_search_request(request.query_params, now)
+        found = run_search(viewer, now, asking) if asking.key else None
     except ReseenError as error:
         problem = str(error)
     return _show(request, viewer, now, asking, found, problem)
@@ -33,13 +33,13 @@ def page(request: Request, viewer: ThisViewer) -> Response:
 
 @router.post("/search")
 async def by_image(request: Request, viewer: ThisViewer, form: SentForm) -> Response:
-    """Search for an image that is sent, which is forgotten with the answer."""
+    """Search for an image that is sent, which is forgotten with the run_search."""
     now = viewer.now
-    asking, found, problem = Asking(), None, ""
+    asking, found, problem = SearchRequest(), None, ""
     try:
-        asking = read_asking(form, now)
+        asking = read_search_request(form, now)
         image = await sent_image(form)
-        found = await run_in_threadpool(answer, viewer, now, asking, image)
+        found = await run_in_threadpool(run_search, viewer, now, asking, image)
     except DataError as error:
         problem = f"This image cannot be used: {error}."
     except ReseenError as error:
@@ -48,7 +48,12 @@ async def by_image(request: Request, viewer: ThisViewer, form: SentForm) -> Resp
 
 
 def _show(
-    request: Request, viewer: Viewer, now: Snapshot, asking: Asking, found: Answers | None, problem: str
+    request: Request,
+    viewer: Viewer,
+    now: Snapshot,
+    asking: SearchRequest,
+    found: SearchResponse | None,
+    problem: str,
 ) -> Response:
     times = [entry.time for entry in now.collection.entries if entry.time is not None]
     return show(
@@ -62,7 +67,7 @@ def _show(
         why_uncalibrated=viewer.gallery.why_uncalibrated,
         first=min(times, default=None),
         last=max(times, default=None),
-        moment=format_moment,
+        moment=format_timestamp,
         most_bytes=MOST_BYTES,
         samples=_samples(now) if found is None else [],
     )

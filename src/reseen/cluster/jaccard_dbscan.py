@@ -1,0 +1,172 @@
+"""One clustering of one round: features to pseudo labels, with a defined way out of every bad outcome.
+
+Flow: nearest rows -> sparse Jaccard distances -> eps -> DBSCAN. Where that gives fewer than two clusters, eps
+moves in steps (up when all is noise, down when all is one), then the same with min_samples 2, then an error.
+
+Choose eps from the distances alone, once a round.
+
+As eps grows, noise first gathers into clusters; then, within a few hundredths, chains of images fuse people:
+the number of clusters falls while the number of clustered images still rises. Their product peaks between.
+Fragments of people score high in clusters but leave images out; a giant cluster holds all but is only one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from reseen.cluster.clustering import Clustering
+from reseen.cluster.dbscan import DbscanSettings, dbscan
+from reseen.errors import TrainingError
+from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
+from reseen.neighbors.csr import Rows
+from reseen.records import Features, PseudoLabels
+
+CANDIDATES: tuple[float, ...] = tuple(round(float(eps), 2) for eps in np.arange(0.30, 0.701, 0.02))
+"""Jaccard distances that are tried; one graph up to the last serves them all."""
+
+
+@dataclass(frozen=True)
+class EpsilonChoice:
+    """The eps chosen and what it was chosen for."""
+
+    eps: float
+    """Jaccard distance, 0 to 1."""
+    clusters: int
+    """Clusters found with it."""
+    clustered_share: float
+    """Share of images that are in a cluster, 0 to 1."""
+
+    def __str__(self) -> str:
+        return (
+            f"eps auto chose {self.eps:.2f} of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f}: "
+            f"{self.clusters} clusters with {self.clustered_share:.0%} of the images"
+        )
+
+
+def choose_eps(
+    distances: csr_array | Rows, min_samples: int, candidates: tuple[float, ...] = CANDIDATES
+) -> EpsilonChoice:
+    r"""The eps with the largest $clusters \times clustered\ share$; of equal ones the largest.
+
+    `distances` must hold every pair up to the largest candidate. Where no candidate gives a cluster, the
+    largest is returned with 0 clusters.
+    """
+    choices = []
+    for eps in candidates:
+        labels = dbscan(distances, eps, min_samples)
+        choices.append(EpsilonChoice(eps, labels.cluster_count, 1 - labels.noise_share))
+    return max(choices, key=lambda choice: (choice.clusters * choice.clustered_share, choice.eps))
+
+
+_STEP = 0.05
+_LOWEST, _HIGHEST = 0.05, 0.95
+_FEWEST_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    labels: PseudoLabels
+    eps: float
+    min_samples: int
+
+
+def cluster_features(
+    features: Features, jaccard: JaccardSettings, settings: DbscanSettings, device: str = "cpu"
+) -> Clustering:
+    """Cluster one round's features; `device` is where the neighbor search runs.
+
+    Raises:
+        TrainingError: fewer than two clusters with the settings given and with every relaxed one.
+    """
+    if len(features) < _FEWEST_SAMPLES:
+        raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, found {len(features)}")
+    began = time.perf_counter()
+    neighbors = nearest(features, jaccard.columns, device)
+    searched = time.perf_counter()
+
+    def graph(threshold: float) -> csr_array:
+        return jaccard_distance(features, neighbors, jaccard, threshold, device)
+
+    distances = graph(CANDIDATES[-1] if settings.eps == "auto" else settings.eps)
+    compared = time.perf_counter()
+    notes: list[str] = []
+    outcome = _first_try(distances, settings, notes)
+    if outcome.labels.cluster_count < 2:
+        outcome = _relax(outcome, graph, distances, notes)
+    return Clustering(
+        labels=outcome.labels,
+        eps=outcome.eps,
+        notes=tuple(notes),
+        seconds={
+            "neighbors": searched - began,
+            "jaccard": compared - searched,
+            "dbscan": time.perf_counter() - compared,  # choice of eps and retries included
+        },
+    )
+
+
+def _first_try(distances: csr_array, settings: DbscanSettings, notes: list[str]) -> _Outcome:
+    if settings.eps == "auto":
+        choice = choose_eps(distances, settings.min_samples)
+        notes.append(str(choice))
+        eps = choice.eps
+    else:
+        eps = settings.eps
+    return _Outcome(dbscan(distances, eps, settings.min_samples), eps, settings.min_samples)
+
+
+def _relax(
+    first: _Outcome, graph: Callable[[float], csr_array], distances: csr_array, notes: list[str]
+) -> _Outcome:
+    """The first of the relaxed settings that gives two clusters or more; each settings tried is noted."""
+    upward = first.labels.cluster_count == 0
+    distances = graph(_HIGHEST) if upward else distances
+    last = first
+    for eps, min_samples in _attempts(first, upward):
+        notes.append(
+            f"{_found(last.labels)} with eps {last.eps:.2f}, min_samples {last.min_samples}; "
+            f"tried eps {eps:.2f}, min_samples {min_samples}"
+        )
+        last = _Outcome(dbscan(distances, eps, min_samples), eps, min_samples)
+        if last.labels.cluster_count >= 2:
+            notes.append(f"found {last.labels.cluster_count} clusters with them")
+            return last
+    raise TrainingError(_advice(first, last, upward))
+
+
+def _attempts(first: _Outcome, upward: bool) -> Iterator[tuple[float, int]]:
+    """Eps in steps towards its limit, then from the start again with the fewest samples."""
+    if upward:
+        steps = int((_HIGHEST - first.eps) / _STEP + 1e-6)
+        eps_values = [round(first.eps + _STEP * step, 4) for step in range(1, steps + 1)]
+    else:
+        steps = int((first.eps - _LOWEST) / _STEP + 1e-6)
+        eps_values = [round(first.eps - _STEP * step, 4) for step in range(1, steps + 1)]
+    yield from ((eps, first.min_samples) for eps in eps_values)
+    if first.min_samples > _FEWEST_SAMPLES:
+        yield from ((eps, _FEWEST_SAMPLES) for eps in [first.eps, *eps_values])
+
+
+def _found(labels: PseudoLabels) -> str:
+    return "one cluster" if labels.cluster_count == 1 else "no cluster"
+
+
+def _advice(first: _Outcome, last: _Outcome, upward: bool) -> str:
+    images = len(first.labels)
+    tried = (
+        f"wanted at least two clusters of {images} images, found {_found(first.labels)} with "
+        f"method.dbscan.eps {first.eps:.2f} and method.dbscan.min_samples {first.min_samples}, "
+        f"and no two clusters down to min_samples {last.min_samples} "
+        f"and {'up' if upward else 'down'} to eps {last.eps:.2f}; "
+    )
+    if upward:
+        return tried + (
+            "give more images of each person, start from pretrained weights, or lower method.jaccard.k1"
+        )
+    return tried + (
+        "check that the images show more than one person, start from pretrained weights, "
+        "or lower method.jaccard.k1 or method.dbscan.eps"
+    )

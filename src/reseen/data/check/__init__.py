@@ -1,6 +1,0 @@
-"""Look over a data set: how it is laid out, what is in it, and what is wrong with it."""
-
-from reseen.data.check.inspect import Inspection, check_data, inspect_data
-from reseen.data.check.report import DataReport, Finding, SplitReport
-
-__all__ = ["DataReport", "Finding", "Inspection", "SplitReport", "check_data", "inspect_data"]

@@ -1,0 +1,167 @@
+"""Animals, or any other beings: `metadata.csv` with `path` and `identity`, or folders that are called like them.
+
+`metadata.csv`, as collections of wildlife data sets have it: `split` says `train`, `query` (or `test`) and `gallery`
+(or `database`); where only `train` and `test` are said, the gallery is what was learned from. `camera` is read where
+it is there, other columns are passed over. Otherwise `train`, `query` and `gallery` hold a folder for each animal;
+with neither, every folder is one animal to learn from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.datasets.dataset import Dataset, Layout
+from reseen.datasets.folder import image_paths, subfolders
+from reseen.datasets.raw_rows import LabelledRows, Rows, number
+from reseen.errors import DataError
+
+SPLITS = ("train", "query", "gallery")
+_SAME = {"test": "query", "database": "gallery"}
+
+_Row = dict[str, str]
+
+
+def holds(root: Path) -> bool:
+    """True when `metadata.csv` names animals, or query and gallery hold nothing but folders with images."""
+    if (root / "metadata.csv").is_file():
+        return {"path", "identity"} <= set(_read(root)[0])
+    return all(subfolders(root / split) and not _loose(root / split) for split in ("query", "gallery"))
+
+
+def training(root: Path, _variant: str) -> Rows:
+    """Crops of the training split, all where nothing is split; who is on them is not read.
+
+    Raises:
+        DataError: there is no image, or the metadata is wrong.
+    """
+    if not (root / "metadata.csv").is_file():
+        return _folder(root, "train" if (root / "train").is_dir() else "").rows
+    rows = _read(root)
+    chosen = _of_split(root, rows, "train") if "split" in rows[0] else rows
+    return _rows(root, chosen)
+
+
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the animals on them, numbered alike.
+
+    Raises:
+        DataError: as in `training`, or there is no query or gallery, or a crop of one has no identity.
+    """
+    if (root / "metadata.csv").is_file():
+        return _listed(root, names)
+    if names is None:
+        names = [name for name in SPLITS if (root / name).is_dir()]
+    missing = [name for name in names if not (root / name).is_dir()]
+    if missing:
+        raise DataError(
+            f"{root}: no folder {missing[0]}; to score, query and gallery each hold a folder for every animal, or "
+            "metadata.csv says who is where"
+        )
+    found = {name: _folder(root, name) for name in names} if names else {"train": _folder(root, "")}
+    return _numbered(found)
+
+
+class _Named:
+    """Rows and the names of who is on them."""
+
+    def __init__(self, rows: Rows, animals: list[str]) -> None:
+        self.rows, self.animals = rows, animals
+
+
+def _numbered(found: dict[str, "_Named"]) -> dict[str, LabelledRows]:
+    """Animals counted from 1 in natural order of their names, since 0 is the identity of distractors."""
+    numbers = iter((1 + number([name for split in found.values() for name in split.animals])[0]).tolist())
+    return {
+        name: LabelledRows(split.rows, [next(numbers) for _ in split.animals])
+        for name, split in found.items()
+    }
+
+
+def _folder(root: Path, split: str) -> "_Named":
+    paths = image_paths(root / split)
+    loose = next((path for path in paths if "/" not in path), None)
+    if loose is not None:
+        raise DataError(
+            f"{root / split}: {loose} lies in no animal's folder; the folder's name is the animal's"
+        )
+    prefix = f"{split}/" if split else ""
+    return _Named(Rows(root, [prefix + path for path in paths]), [path.rpartition("/")[0] for path in paths])
+
+
+def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabelledRows]:
+    rows = _read(root)
+    if "split" not in rows[0]:
+        if names is not None:
+            raise DataError(
+                f"{root / 'metadata.csv'}: scoring needs a column 'split' that says query and gallery"
+            )
+        return _numbered({"train": _Named(_rows(root, rows), [row["identity"] for row in rows])})
+    said = {_SAME.get(row["split"], row["split"]) for row in rows}
+    names = (
+        [name for name in SPLITS if name in said or (name == "gallery" and "query" in said)]
+        if names is None
+        else names
+    )
+    found = {}
+    for name in names:
+        where = "train" if name == "gallery" and "gallery" not in said else name
+        chosen = _of_split(root, rows, where)
+        nobody = sum(not row["identity"] for row in chosen)
+        if nobody:
+            raise DataError(
+                f"{root / 'metadata.csv'}: {nobody:,} of {len(chosen):,} crops of split '{where}' have no identity"
+            )
+        found[name] = _Named(_rows(root, chosen), [row["identity"] for row in chosen])
+    return _numbered(found)
+
+
+def _of_split(root: Path, rows: list[_Row], split: str) -> list[_Row]:
+    chosen = [row for row in rows if _SAME.get(row["split"], row["split"]) == split]
+    if not chosen:
+        raise DataError(f"{root / 'metadata.csv'}: no row of split '{split}' among {len(rows):,} rows")
+    return chosen
+
+
+def _rows(root: Path, rows: list[_Row]) -> Rows:
+    missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
+    if missing:
+        raise DataError(
+            f"{root}: {len(missing):,} of {len(rows):,} files of metadata.csv do not exist, the first is {missing[0]}"
+        )
+    cameras = [row["camera"] or None for row in rows] if "camera" in rows[0] else None
+    return Rows(root, [Path(row["path"]).as_posix() for row in rows], cameras)
+
+
+def _read(root: Path) -> list[_Row]:
+    """The rows of `metadata.csv` as text."""
+    import csv
+
+    file = root / "metadata.csv"
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = [
+                {name: value or "" for name, value in row.items() if name} for row in csv.DictReader(lines)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read as a table ({error})") from None
+    if not rows or not {"path", "identity"} <= set(rows[0]):
+        found = ", ".join(rows[0]) if rows else "no row"
+        raise DataError(f"{file}: wanted the columns path and identity, found {found}")
+    return rows
+
+
+def _loose(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.iterdir() if not path.name.startswith("."))
+
+
+DATASET = Dataset(
+    layout=Layout.ANIMALS,
+    title="Animals",
+    holds=holds,
+    training=training,
+    splits=splits,
+    cameras_from="metadata.csv",
+    access="own",
+    size="as many as you have",
+    note="Where cameras are not known, nothing is taken out of a ranking.",
+    order="metadata.csv with path, identity, split; or train, query, gallery with a folder for each animal",
+)

@@ -1,0 +1,167 @@
+"""CUHK03: boxes by a `detected` detector and `labeled` by hand; the new protocol (767/700) and 20 classic splits.
+
+Two forms on disk are read. (1) The new protocol as its authors repacked it: `detected` and `labeled`, each with the
+folders of Market-1501. (2) The extracted images, `images_detected` and `images_labeled` with files `P_NNN_V_II.png`
+(camera pair, person in it, view, image), and the splits as JSON beside them: `splits_new_detected.json`,
+`splits_classic_labeled.json` and so on, lists of `{"train", "query", "gallery"}` whose items begin with a path. The
+original `cuhk-03.mat` has to be extracted first: it is a MATLAB file of all pixels.
+
+Query and gallery of a classic split are both the 100 test people; the protocol draws single shots from them.
+Reference: Li et al. 2014, "DeepReID"; Zhong et al. 2017, "Re-ranking Person Re-identification", for the protocol.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.datasets.benchmark_splits import NamedFolders
+from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
+from reseen.datasets.market1501 import FOLDERS, NAME
+from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.errors import DataError
+
+BOXES = ("detected", "labeled")
+"""How the boxes were made."""
+
+CLASSIC_SPLITS = 20
+
+_NAME = re.compile(r"(?P<pair>\d)_(?P<person>\d{3})_(?P<view>[12])_\d{2}\.\w+")
+_REPACKED = {
+    boxes: NamedFolders(
+        "CUHK03", {split: f"{boxes}/{folder}" for split, folder in FOLDERS.items()}, NAME, "PPPP_cC_N.png"
+    )
+    for boxes in BOXES
+}
+
+
+def holds(root: Path) -> bool:
+    """True for either form on disk, or for the original MATLAB file, which is then explained."""
+    extracted = any((root / f"images_{boxes}").is_dir() for boxes in BOXES)
+    return extracted or _matlab(root).is_file() or any(form.holds(root) for form in _REPACKED.values())
+
+
+def training(root: Path, variant: str) -> Rows:
+    """The training crops of a variant; people are not read.
+
+    Raises:
+        DataError: images or splits are missing or wrong.
+    """
+    boxes = _boxes(variant)
+    if variant == boxes and _REPACKED[boxes].has(root, "train"):
+        return _REPACKED[boxes].training(root)
+    return _rows(root, boxes, _split(root, variant)["train"])
+
+
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits of a variant with the people on them.
+
+    Raises:
+        DataError: as in `training`.
+    """
+    boxes = _boxes(variant)
+    if variant == boxes and _REPACKED[boxes].has(root, "train"):
+        return _REPACKED[boxes].splits(root, variant, names)
+    listed = _split(root, variant)
+    found = {}
+    for name in names or ("train", "query", "gallery"):
+        rows = _rows(root, boxes, listed[name])
+        found[name] = LabelledRows(rows, [_person(path) for path in rows.paths])
+    return found
+
+
+def _boxes(variant: str) -> str:
+    return "labeled" if "labeled" in variant else "detected"
+
+
+def _split(root: Path, variant: str) -> dict[str, list[str]]:
+    """File names by split, from a JSON file; where they lay when it was written does not matter."""
+    kind = "classic" if variant.startswith("classic") else "new"
+    place = int(variant.rpartition("-")[2]) - 1 if kind == "classic" else 0
+    file = root / f"splits_{kind}_{_boxes(variant)}.json"
+    if not file.is_file():
+        images = (root / f"images_{_boxes(variant)}").is_dir()
+        raise DataError(
+            f"{root}: no {file.name}, which says who is in the {'20 classic splits' if kind == 'classic' else 'split'}"
+            + ("" if images else f", and no images_{_boxes(variant)}")
+            + (f"; extract {_matlab(root)} first" if _matlab(root).is_file() else "")
+        )
+    try:
+        split = json.loads(file.read_text(encoding="utf-8"))[place]
+        return {
+            name: [re.split(r"[\\/]", str(item[0]))[-1] for item in split[name]]
+            for name in ("train", "query", "gallery")
+        }
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(
+            f"{file}: wanted a list of splits with train, query and gallery, each a list of [path, ...]; "
+            f"split {place + 1} is not so ({error.__class__.__name__}: {error})"
+        ) from None
+
+
+def _rows(root: Path, boxes: str, names: Sequence[str]) -> Rows:
+    folder = f"images_{boxes}"
+    strange = [name for name in names if not _NAME.fullmatch(name)]
+    if strange:
+        raise DataError(f"{root / folder}: {strange[0]} is not named like P_NNN_V_II.png")
+    missing = [name for name in names if not (root / folder / name).is_file()]
+    if missing:
+        raise DataError(
+            f"{root / folder}: {len(missing):,} of {len(names):,} listed crops do not exist, the first is {missing[0]}"
+        )
+    matches = [match for name in names if (match := _NAME.fullmatch(name))]
+    # A view counts within its pair: view 1 of two pairs is not one camera.
+    return Rows(
+        root,
+        [f"{folder}/{name}" for name in names],
+        [f"pair{match['pair']}-view{match['view']}" for match in matches],
+    )
+
+
+def _person(path: str) -> int:
+    match = _NAME.fullmatch(path.rpartition("/")[2])
+    assert match is not None, path
+    return 1_000 * int(match["pair"]) + int(match["person"])
+
+
+def _matlab(root: Path) -> Path:
+    return root / "cuhk03_release" / "cuhk-03.mat"
+
+
+def _new(train: int, query: int, gallery: int) -> Counts:
+    return {
+        "train": {"images": train, "people": 767},
+        "query": {"images": query, "people": 700},
+        "gallery": {"images": gallery, "people": 700},
+    }
+
+
+DATASET = Dataset(
+    layout=Layout.CUHK03,
+    title="CUHK03",
+    holds=holds,
+    training=training,
+    splits=splits,
+    variants=(
+        Variant("detected", "new protocol, detected boxes", published=_new(7_365, 1_400, 5_332)),
+        Variant("labeled", "new protocol, labeled boxes", published=_new(7_368, 1_400, 5_328)),
+        *(
+            Variant(
+                f"classic-{boxes}-{split}",
+                f"classic split {split} of {CLASSIC_SPLITS}, {boxes} boxes",
+                "cuhk03-classic",
+                {"query": {"people": 100}, "gallery": {"people": 100}},
+            )
+            for boxes in BOXES
+            for split in range(1, CLASSIC_SPLITS + 1)
+        ),
+    ),
+    source="Li et al. 2014, DeepReID; Zhong et al. 2017 for the new protocol",
+    page="http://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html",
+    terms="research only, on request",
+    access="request",
+    size="14,096 labeled and 14,097 detected crops of 1,467 people, 5 pairs of cameras",
+    note="Say which boxes and which protocol a score is of. Classic: the mean over 20 splits, CMC alone.",
+    order="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or images_detected/, "
+    "images_labeled/ and splits_*.json",
+)

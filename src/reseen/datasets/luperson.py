@@ -1,0 +1,48 @@
+"""LUPerson: four million crops from street videos, nobody labelled; files `COUNTRY/CITY/FFFFFFFF_OOOO.jpg`.
+
+Names tell frame and place in it, but neither video, camera nor person. The authors also pack it as LMDB, which has to
+be unpacked. Reference: Fu et al. 2021, "Unsupervised Pre-training for Person Re-identification".
+"""
+
+import re
+from pathlib import Path
+
+from reseen.datasets.dataset import Dataset, Layout, Variant
+from reseen.datasets.folder import first_image, image_paths
+from reseen.datasets.raw_rows import Rows
+
+PATH = re.compile(r"[^/]+/[^/]+/\d{8}_\d{4}\.jpg")
+"""Country, city, frame and detection."""
+
+
+def holds(root: Path) -> bool:
+    """True when the first image is named so."""
+    first = first_image(root)
+    return first is not None and PATH.fullmatch(first) is not None
+
+
+def training(root: Path, _variant: str) -> Rows:
+    """All crops.
+
+    Raises:
+        DataError: there is no image.
+    """
+    return Rows(root, image_paths(root))
+
+
+DATASET = Dataset(
+    layout=Layout.LUPERSON,
+    title="LUPerson",
+    holds=holds,
+    training=training,
+    splits=None,
+    variants=(Variant("standard", published={"train": {"images": 4_180_243}}),),
+    cameras_from="nothing: its names tell none",
+    source="Fu et al. 2021, Unsupervised Pre-training for Person Re-identification",
+    page="https://github.com/DengpanFu/LUPerson",
+    terms="research only, commercial use is forbidden; lists of videos, which you download and cut",
+    access="request",
+    size="4,180,243 crops of over 200,000 people, unlabelled",
+    note="Nobody is labelled: it can be learned from, not scored on.",
+    order="COUNTRY/CITY/FFFFFFFF_OOOO.jpg",
+)

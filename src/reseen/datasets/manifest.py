@@ -1,0 +1,184 @@
+"""A CSV or Parquet table: column `path`, and if wanted `camera`, `tracklet`, `time`, `identity`, `split`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.config import suggestion
+from reseen.datasets.dataset import Dataset, Layout
+from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people, seconds
+from reseen.errors import DataError
+
+COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
+"""The columns a manifest may have; only the first must be there."""
+
+SPLITS = ("train", "query", "gallery")
+"""What the `split` column may say."""
+
+Columns = dict[str, list[str | None]]
+
+
+SUFFIXES = (".csv", ".parquet")
+"""Kinds of manifest files."""
+
+
+def holds(manifest: Path) -> bool:
+    """True for a file that is called like a manifest."""
+    return manifest.is_file() and manifest.suffix.lower() in SUFFIXES
+
+
+def training(manifest: Path, _variant: str = "") -> Rows:
+    """The rows whose split is `train`, or all when there is no `split` column; identities are not read.
+
+    Raises:
+        DataError: the manifest cannot be read, has wrong columns or values, or lists files that do not exist.
+    """
+    columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
+    return _rows(manifest, _of_split(manifest, columns, "train"))
+
+
+def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them, numbered alike; those present when `names` is None.
+
+    Identities that are all whole numbers keep their value, others are numbered from 1.
+
+    Raises:
+        DataError: as in `training`, or there is no `split` or `identity` column.
+    """
+    columns = _columns(manifest, COLUMNS)
+    if "identity" not in columns:
+        raise DataError(f"{manifest}: evaluation needs a column 'identity', found {', '.join(columns)}")
+    if names is None:
+        present = set(columns.get("split", ["train"]))
+        names = [name for name in SPLITS if name in present]
+    elif "split" not in columns:
+        raise DataError(f"{manifest}: evaluation needs a column 'split' that says query or gallery")
+    chosen = {name: _of_split(manifest, columns, name) for name in names}
+    people = iter(_numbered([person for part in chosen.values() for person in part["identity"]], manifest))
+    return {
+        name: LabelledRows(_rows(manifest, part), [next(people) for _ in part["path"]])
+        for name, part in chosen.items()
+    }
+
+
+def has_identities(manifest: Path) -> bool:
+    """True when the manifest has an identity column."""
+    return "identity" in _columns(manifest, COLUMNS)
+
+
+def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
+    """The wanted columns that are there, as text; blank is None."""
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    try:
+        if manifest.suffix.lower() == ".parquet":
+            table = parquet.read_table(manifest)
+        else:
+            types = dict.fromkeys(COLUMNS, pyarrow.string())
+            options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+            table = csv.read_csv(manifest, convert_options=options)
+        names = (
+            table.column_names
+        )  # decoded here, as the values are below: a damaged file holds no valid text
+        _check_columns(manifest, names)
+        held = {name: table.column(name).to_pylist() for name in wanted if name in names}
+    except FileNotFoundError:
+        raise DataError(f"{manifest}: no such manifest") from None
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{manifest}: cannot be read as a manifest: {reason}") from None
+    return {name: [_text(value) for value in values] for name, values in held.items()}
+
+
+def _check_columns(manifest: Path, names: Sequence[str]) -> None:
+    if "path" not in names:
+        raise DataError(f"{manifest}: a manifest needs a column 'path', found {', '.join(names) or 'none'}")
+    for name in names:
+        if name not in COLUMNS:
+            hint = suggestion(name, COLUMNS) or f"; the columns are {', '.join(COLUMNS)}"
+            raise DataError(f"{manifest}: unknown column '{name}'{hint}")
+    if len(set(names)) < len(names):
+        raise DataError(f"{manifest}: a column is there twice: {', '.join(names)}")
+
+
+def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
+    """The rows of a split, with their paths checked."""
+    values = columns.get("split", ["train"] * len(columns["path"]))
+    for row, value in enumerate(values):
+        if value not in SPLITS:
+            found = "nothing" if value is None else f"'{value}'"
+            hint = suggestion(value or "", SPLITS) or f"; known: {', '.join(SPLITS)}"
+            raise DataError(f"{manifest}: row {row + 1}: split is {found}{hint}")
+    rows = [row for row, value in enumerate(values) if value == split]
+    if not rows:
+        raise DataError(f"{manifest}: no row of split '{split}' among {len(values):,} rows")
+    part = {name: [column[row] for row in rows] for name, column in columns.items()}
+    _check_paths(manifest, part["path"], rows)
+    return part
+
+
+def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int]) -> None:
+    seen = set()
+    for path, row in zip(paths, rows, strict=True):
+        if path is None:
+            raise DataError(f"{manifest}: row {row + 1}: no path")
+        if path in seen:
+            raise DataError(f"{manifest}: row {row + 1}: {path[:200]} is listed twice")
+        seen.add(path)
+    missing = [path for path in paths if path is not None and not _is_there(manifest.parent / path)]
+    if missing:
+        shown = ", ".join(path[:200] for path in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise DataError(
+            f"{manifest}: {len(missing):,} of {len(paths):,} files do not exist: {shown}; "
+            f"paths start from {manifest.parent}"
+        )
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name longer than any file's
+        return False
+
+
+def _rows(manifest: Path, part: Columns) -> Rows:
+    times = _times(manifest, part["time"]) if "time" in part else None
+    paths = [Path(path).as_posix() for path in part["path"] if path is not None]
+    return Rows(manifest.parent, paths, part.get("camera"), part.get("tracklet"), times)
+
+
+def _times(manifest: Path, texts: Sequence[str | None]) -> list[float]:
+    try:
+        return [seconds(text) for text in texts]
+    except ValueError as error:
+        raise DataError(
+            f"{manifest}: column 'time' holds seconds or dates like 2024-05-01T12:00:00: {error}"
+        ) from None
+
+
+def _numbered(names: Sequence[str | None], manifest: Path) -> list[int]:
+    if None in names:
+        raise DataError(
+            f"{manifest}: {names.count(None):,} rows have no identity; write {JUNK} for crops to leave out"
+        )
+    return number_people([name for name in names if name is not None])
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+DATASET = Dataset(
+    layout=Layout.MANIFEST,
+    title="Manifest",
+    holds=holds,
+    training=training,
+    splits=splits,
+    labelled=has_identities,
+    cameras_from="its camera column",
+    access="own",
+    size="as many as you have",
+    order="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
+)

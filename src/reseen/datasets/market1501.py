@@ -1,0 +1,87 @@
+"""Market-1501: three folders of files `PPPP_cCsS_FFFFFF_NN.jpg`, and if wanted 500,000 distractors in a fourth.
+
+Person -1 is junk and 0 a distractor. Reference: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark".
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.datasets.benchmark_splits import NamedFolders
+from reseen.datasets.dataset import Dataset, Layout, Variant
+from reseen.datasets.folder import image_paths
+from reseen.datasets.raw_rows import DISTRACTOR, LabelledRows, Rows
+from reseen.errors import DataError
+
+NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)(?!\d)")
+"""The beginning of a file name: person, then camera."""
+
+FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+"""Split to folder, as many later benchmarks have it too."""
+
+DISTRACTORS = "images"
+"""The folder of the 500,000 distractors."""
+
+market = NamedFolders("Market-1501", FOLDERS, NAME, "PPPP_cCsS_FFFFFF_NN.jpg")
+
+
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them; the variant `distractors` adds a folder of crops of nobody to the gallery.
+
+    Raises:
+        DataError: a folder is missing or empty, or a name shows no camera.
+    """
+    found = market.splits(root, variant, names)
+    if variant == "distractors" and "gallery" in found:
+        gallery, more = found["gallery"], _distractors(root)
+        rows = Rows(
+            root,
+            [*gallery.rows.paths, *more.paths],
+            [*(gallery.rows.cameras or ()), *(more.cameras or ())],
+        )
+        found["gallery"] = LabelledRows(rows, [*gallery.identities, *[DISTRACTOR] * len(more.paths)])
+    return found
+
+
+def _distractors(root: Path) -> Rows:
+    """Crops of nobody that is asked for, whatever their names say; cameras from the names that show one."""
+    if not (root / DISTRACTORS).is_dir():
+        raise DataError(
+            f"{root}: no folder {DISTRACTORS}, which holds the 500,000 distractors; leave data.variant out to do "
+            "without them"
+        )
+    paths = image_paths(root / DISTRACTORS)
+    matches = [NAME.match(path.rpartition("/")[2]) for path in paths]
+    cameras = [f"c{int(match['camera'])}" if match else None for match in matches]
+    return Rows(root, [f"{DISTRACTORS}/{path}" for path in paths], cameras)
+
+
+_TEST = {"images": 19_732, "people": 750, "junk": 3_819, "distractors": 2_798, "cameras": 6}
+_PUBLISHED = {
+    "train": {"images": 12_936, "people": 751, "cameras": 6},
+    "query": {"images": 3_368, "people": 750, "cameras": 6},
+    "gallery": _TEST,
+}
+_MORE = {"images": 519_732, "people": 750, "junk": 3_819, "distractors": 502_798}
+
+DATASET = Dataset(
+    layout=Layout.MARKET1501,
+    title="Market-1501",
+    holds=market.holds,
+    training=market.training,
+    splits=splits,
+    variants=(
+        Variant("standard", published=_PUBLISHED),
+        Variant(
+            "distractors",
+            "with 500,000 distractors in the gallery",
+            published=_PUBLISHED | {"gallery": _MORE},
+        ),
+    ),
+    source="Zheng et al. 2015, Scalable Person Re-identification: A Benchmark",
+    page="https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html",
+    terms="no license is stated; offered for research",
+    access="page",
+    size="32,668 crops of 1,501 people, 6 cameras; 500,000 distractors apart",
+    order="bounding_box_train, query, bounding_box_test; distractors in images",
+)

@@ -1,0 +1,161 @@
+"""MARS: `bbox_train` and `bbox_test`, files `PPPP/PPPPCcTttttFfff.jpg`, and `info` that makes the tracklets.
+
+For training, person, camera and tracklet number in a file name make a tracklet. For evaluation the `info` files say
+it: `tracks_test_info.mat` has a row (first, last, person, camera) for each tracklet, in lines of `test_name.txt`, and
+`query_IDX.mat` the rows that ask. Person -1 is junk, 0 a distractor. The authors' script also looks for a query among
+all other queries, and without that 140 queries have no right answer: hence the variants.
+Reference: Zheng et al. 2016, "MARS: A Video Benchmark for Large-Scale Person Re-identification".
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
+from reseen.datasets.folder import first_image, image_paths
+from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.split_files import read_matrix
+from reseen.errors import DataError
+
+NAME = re.compile(r"(?P<tracklet>(?P<person>\d{4}|00-1)C(?P<camera>\d)T\d{4})F\d{3,4}\.\w+")
+"""A file name: person, camera, tracklet, frame."""
+
+TOGETHER, APART = "queries-in-gallery", "queries-apart"
+
+
+def holds(root: Path) -> bool:
+    """True when `bbox_train` or `bbox_test` holds a file that is named so."""
+    firsts = [first_image(root / folder) for folder in ("bbox_train", "bbox_test")]
+    return any(first and NAME.fullmatch(first.rpartition("/")[2]) for first in firsts)
+
+
+def training(root: Path, _variant: str) -> Rows:
+    """The crops of `bbox_train` with camera and tracklet.
+
+    Raises:
+        DataError: the folder is missing or empty, or a name is not as it should be.
+    """
+    paths = [f"bbox_train/{path}" for path in image_paths(root / "bbox_train")]
+    return _rows(root, paths, [_parse(root, path)["tracklet"] for path in paths])
+
+
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them, junk included.
+
+    Raises:
+        DataError: as in `training`; or an `info` file is missing, or does not fit the crops.
+    """
+    if names is None:
+        names = [name for name in ("train",) if (root / "bbox_train").is_dir()]
+        names += ["query", "gallery"] if (root / "bbox_test").is_dir() else []
+    found = {}
+    if "train" in names:
+        rows = training(root, variant)
+        found["train"] = LabelledRows(rows, [_person(root, path) for path in rows.paths])
+    if "query" in names or "gallery" in names:
+        tracks, asking = _tracks(root)
+        asks = np.zeros(len(tracks), dtype=bool)
+        asks[asking] = True
+        sides = {"query": asks, "gallery": np.ones_like(asks) if variant == TOGETHER else ~asks}
+        lines = _lines(root)
+        found |= {name: _side(root, tracks, lines, sides[name]) for name in names if name in sides}
+    return found
+
+
+def _tracks(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (first line, last line, person, camera) from 1, and the places of those that ask, from 0."""
+    file = root / "info" / "tracks_test_info.mat"
+    if not (root / "info").is_dir():
+        raise DataError(
+            f"{root}: no folder info, without which nobody knows the tracklets and queries of MARS; it is "
+            "published beside the authors' evaluation code"
+        )
+    tracks = read_matrix(file, "track_test_info")
+    asking = read_matrix(root / "info" / "query_IDX.mat", "query_IDX").ravel() - 1
+    if tracks.shape[1] != 4:
+        raise DataError(f"{file}: wanted 4 numbers for each tracklet, found {tracks.shape[1]}")
+    if len(asking) == 0 or asking.min() < 0 or asking.max() >= len(tracks):
+        raise DataError(
+            f"{root / 'info' / 'query_IDX.mat'}: names tracklets beyond the {len(tracks):,} there are"
+        )
+    return tracks, asking
+
+
+def _lines(root: Path) -> list[str]:
+    file = root / "info" / "test_name.txt"
+    try:
+        return file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: the list of test crops cannot be read ({error})") from None
+
+
+def _side(root: Path, tracks: np.ndarray, lines: list[str], chosen: np.ndarray) -> LabelledRows:
+    paths, tracklets, identities = [], [], []
+    for place in np.flatnonzero(chosen):
+        first, last, person, camera = tracks[place].tolist()
+        if not 1 <= first <= last <= len(lines):
+            raise DataError(
+                f"{root / 'info'}: tracklet {place + 1} is lines {first} to {last} of test_name.txt, which has "
+                f"{len(lines):,}"
+            )
+        for name in lines[first - 1 : last]:
+            path = f"bbox_test/{name[:4]}/{name}"
+            found = _parse(root, path)
+            if int(found["camera"]) != camera or _person(root, path) != person:
+                raise DataError(
+                    f"{root / 'info'}: tracklet {place + 1} is of person {person} and camera {camera}, but holds "
+                    f"{name}; info and crops are of different releases"
+                )
+            paths.append(path)
+            tracklets.append(str(place + 1))
+            identities.append(person)
+    return LabelledRows(_rows(root, paths, tracklets), identities)
+
+
+def _rows(root: Path, paths: list[str], tracklets: list[str]) -> Rows:
+    return Rows(root, paths, [f"c{_parse(root, path)['camera']}" for path in paths], tracklets)
+
+
+def _person(root: Path, path: str) -> int:
+    person = _parse(root, path)["person"]
+    return -1 if person == "00-1" else int(person)
+
+
+def _parse(root: Path, path: str) -> re.Match[str]:
+    match = NAME.fullmatch(path.rpartition("/")[2])
+    if match is None:
+        raise DataError(f"{root}: {path} is not named like PPPPCcTttttFfff.jpg")
+    return match
+
+
+def _published(gallery: int) -> Counts:
+    return {
+        "train": {"people": 625, "tracklets": 8_298, "cameras": 6},
+        "query": {"people": 626, "tracklets": 1_980, "cameras": 6},
+        "gallery": {"tracklets": gallery, "cameras": 6},
+    }
+
+
+DATASET = Dataset(
+    layout=Layout.MARS,
+    title="MARS",
+    holds=holds,
+    training=training,
+    splits=splits,
+    variants=(
+        Variant(
+            TOGETHER, "queries are in the gallery too, as the authors score", "video", _published(12_180)
+        ),
+        Variant(APART, "queries are not in the gallery; 140 have no answer", "video", _published(10_200)),
+    ),
+    source="Zheng et al. 2016, MARS: A Video Benchmark for Large-Scale Person Re-identification",
+    page="https://zheng-lab.cecs.anu.edu.au/Project/project_mars.html",
+    terms="no license is stated; offered for research",
+    access="page",
+    size="20,478 tracklets of 1,261 people, 6 cameras, over a million crops",
+    note="Counts of the gallery include junk (person -1), which is dropped before scoring: 9,330 stay without the "
+    "queries. Person 0 is a distractor and stays.",
+    order="bbox_train, bbox_test, info",
+)

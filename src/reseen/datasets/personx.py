@@ -1,0 +1,70 @@
+"""PersonX: rendered people; the folders of Market-1501 below `subset1`, files `PPPP_cC...jpg`.
+
+Reference: Sun and Zheng 2019, "Dissecting Person Re-identification from the Viewpoint of Viewpoint".
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.datasets.benchmark_splits import NamedFolders
+from reseen.datasets.dataset import Dataset, Layout, Variant
+from reseen.datasets.market1501 import FOLDERS, NAME
+from reseen.datasets.raw_rows import LabelledRows, Rows
+
+plain = NamedFolders("PersonX", FOLDERS, NAME, "PPPP_cC_NN.jpg")
+below = NamedFolders(
+    "PersonX", {split: f"subset1/{folder}" for split, folder in FOLDERS.items()}, NAME, plain.like
+)
+
+
+def holds(root: Path) -> bool:
+    """True for a `subset1`, or for the folders of Market-1501 in a folder that is called PersonX."""
+    return below.holds(root) or ("personx" in root.resolve().name.lower() and plain.holds(root))
+
+
+def training(root: Path, variant: str) -> Rows:
+    """The training crops with their cameras.
+
+    Raises:
+        DataError: the folder is missing or empty, or a name shows no camera.
+    """
+    return _folders(root).training(root, variant)
+
+
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+    """Splits with the people on them.
+
+    Raises:
+        DataError: as in `training`.
+    """
+    return _folders(root).splits(root, variant, names)
+
+
+def _folders(root: Path) -> NamedFolders:
+    return below if (root / "subset1").is_dir() else plain
+
+
+DATASET = Dataset(
+    layout=Layout.PERSONX,
+    title="PersonX",
+    holds=holds,
+    training=training,
+    splits=splits,
+    variants=(
+        Variant(
+            "standard",
+            published={
+                "train": {"images": 9_840, "people": 410, "cameras": 6},
+                "query": {"images": 5_136, "people": 856, "cameras": 6},
+                "gallery": {"images": 30_816, "people": 856, "cameras": 6},
+            },
+        ),
+    ),
+    source="Sun and Zheng 2019, Dissecting Person Re-identification from the Viewpoint of Viewpoint",
+    page="https://github.com/sxzrt/Instructions-of-the-PersonX-dataset",
+    terms="no license is stated; cite the paper",
+    access="page",
+    size="45,792 rendered crops of 1,266 people, 6 cameras (the subset that benchmarks use)",
+    note="Drawn people: nobody's privacy is touched. The counts are of the six-camera subset.",
+    order="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
+)

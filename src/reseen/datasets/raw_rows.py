@@ -1,0 +1,135 @@
+"""From the names people give to the numbers a table holds.
+
+What a reader finds on disk, before it is sorted and numbered: names of cameras, tracklets, people.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Int64
+
+from reseen.data.evaluation_table import EvaluationTable
+from reseen.data.table import ImageTable
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorting key that puts `cam2` before `cam10`."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def number(
+    names: Sequence[str | None], known: Iterable[str] = ()
+) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
+    """Index names in natural order, together with those in `known`; None becomes -1."""
+    ordered = tuple(sorted({name for name in names if name is not None}.union(known), key=natural))
+    position = {name: index for index, name in enumerate(ordered)}
+    return np.array([-1 if name is None else position[name] for name in names], dtype=np.int64), ordered
+
+
+def number_tracklets(
+    names: Sequence[str | None], cameras: Int64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
+    """Index tracklets; the same name under two cameras is two tracklets."""
+    joined = [
+        None if name is None else f"{camera}\0{name}" for name, camera in zip(names, cameras, strict=True)
+    ]
+    return number(joined)[0]
+
+
+def number_people(names: Sequence[str]) -> list[int]:
+    """Numbers of people: whole numbers keep their value; other names count from 1, but `-1` stays (leave it out)."""
+    try:
+        return np.array([int(name) for name in names], dtype=np.int64).tolist()
+    except (ValueError, OverflowError):
+        people, _ = number([None if name == "-1" else name for name in names])
+        return np.where(people >= 0, people + 1, people).tolist()  # 0 is the identity of distractors
+
+
+def seconds(text: str | None) -> float:
+    """A time in seconds: a number as it is, or an ISO 8601 date and time; NaN for nothing.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    if text is None:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        return datetime.fromisoformat(text).timestamp()
+
+
+JUNK = -1
+"""The identity of crops that show nobody in particular; dropped before evaluation."""
+
+DISTRACTOR = 0
+"""The identity of gallery crops that match no query; kept."""
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Crops without identities, in any order; columns are as long as `paths`."""
+
+    root: Path
+    """The folder that paths start from."""
+    paths: Sequence[str]
+    """Relative, with forward slashes."""
+    cameras: Sequence[str | None] | None = None
+    """What each camera is called; None where nobody knows."""
+    tracklets: Sequence[str | None] | None = None
+    """What each tracklet is called; the same name under two cameras is two tracklets."""
+    times: Sequence[float] | None = None
+    """Seconds, NaN where unknown."""
+    spans: Sequence[tuple[int, int]] | None = None
+    """First byte and number of bytes of crops that lie in shards."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Crops and who is on them: `JUNK`, `DISTRACTOR`, or a number from 1 that is one person in all splits."""
+
+    rows: Rows
+    identities: Sequence[int]
+
+
+def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
+    """The table of some rows, sorted by path; cameras are numbered together with those in `known_cameras`."""
+    order = _order(rows)
+    cameras, names = number(_ordered(rows.cameras or [None] * len(order), order), known_cameras)
+    return ImageTable(
+        rows.root.resolve(),
+        tuple(_ordered(rows.paths, order)),
+        cameras,
+        names,
+        None if rows.tracklets is None else number_tracklets(_ordered(rows.tracklets, order), cameras),
+        None if rows.times is None else np.array(_ordered(rows.times, order), dtype=np.float64),
+        None if rows.spans is None else np.array(_ordered(rows.spans, order), dtype=np.int64).reshape(-1, 2),
+    )
+
+
+def evaluation_tables(splits: Mapping[str, LabelledRows]) -> dict[str, EvaluationTable]:
+    """Tables by split, sorted by path; a camera has the same number in all of them."""
+    cameras = {name for split in splits.values() for name in split.rows.cameras or () if name is not None}
+    tables = {}
+    for name, split in splits.items():
+        identities = np.array(_ordered(split.identities, _order(split.rows)), dtype=np.int64)
+        tables[name] = EvaluationTable(image_table(split.rows, cameras), identities)
+    return tables
+
+
+def _order(rows: Rows) -> list[int]:
+    return sorted(range(len(rows.paths)), key=rows.paths.__getitem__)
+
+
+def _ordered(column: Sequence[Value], order: Sequence[int]) -> list[Value]:
+    return [column[row] for row in order]

@@ -1,0 +1,102 @@
+"""WebDataset shards at an address that fsspec knows, such as `s3://bucket/shards`: where every image in them is."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from reseen.data.decode import MOST_BYTES, UnreadableError, read_bytes
+from reseen.data.image_source import Source
+from reseen.data.progress import ProgressBar
+from reseen.data.table import ImageTable
+from reseen.datasets import shards
+from reseen.errors import DataError
+from reseen.records import UNKNOWN_CAMERA
+
+
+@dataclass(frozen=True)
+class PlacedCrops:
+    """Crops by name and place, without pixels; row i of all is one crop."""
+
+    paths: tuple[str, ...]
+    cameras: tuple[str | None, ...]
+    places: tuple[str, ...]
+    """File or address that holds the bytes."""
+    spans: tuple[tuple[int, int] | None, ...]
+    """First byte and number of bytes; None for the whole file."""
+    fingerprint: str
+    """Changes when other crops are there."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def place_table(table: ImageTable) -> PlacedCrops:
+    """The crops of a table on this disk."""
+    sources = [table.source(row) for row in range(len(table))]
+    names = table.camera_names
+    return PlacedCrops(
+        table.texts,
+        tuple(None if camera == UNKNOWN_CAMERA else names[camera] for camera in table.cameras.tolist()),
+        tuple(str(source.path) for source in sources),
+        tuple(None if source.size is None else (source.start, source.size) for source in sources),
+        table.fingerprint,
+    )
+
+
+def read_remote(address: str) -> PlacedCrops:
+    """The training images of the shards at an address, or of one shard; only their headers are read.
+
+    Raises:
+        DataError: there is no shard, fsspec does not know the address, or a shard cannot be read.
+    """
+    try:
+        system, root = fsspec.core.url_to_fs(address)
+        found = [root] if system.isfile(root) else system.ls(root, detail=False)
+    except (OSError, ImportError, ValueError) as error:
+        raise DataError(f"{address}: cannot be opened ({error})") from None
+    files = sorted(str(file) for file in found if str(file).endswith(".tar"))
+    if not files:
+        raise DataError(
+            f"{address}: no shard; at an address crops must lie in WebDataset shards, which end in .tar"
+        )
+    digest, samples, places = hashlib.sha256(), [], []
+    with ProgressBar("Indexing shards", len(files), True) as bar:
+        for file in files:
+            digest.update(f"{file} {system.ukey(file)}\n".encode())
+            with system.open(file, "rb") as content:
+                inside = shards.training_samples(PurePosixPath(file), content)
+            samples += inside
+            places += [system.unstrip_protocol(file)] * len(inside)
+            bar.advance(1)
+    if not samples:
+        raise DataError(f"{address}: no image of split 'train' in {len(files):,} shards")
+    return PlacedCrops(
+        tuple(sample.path for sample in samples),
+        tuple(shards.camera(sample) for sample in samples),
+        tuple(places),
+        tuple(sample.span for sample in samples),
+        digest.hexdigest(),
+    )
+
+
+def read_place(place: str, span: tuple[int, int] | None) -> bytes:
+    """The bytes of a crop.
+
+    Raises:
+        UnreadableError: they cannot be read.
+    """
+    if "://" not in place:
+        return read_bytes(Source(Path(place), *(span or ())))
+    start, size = span or (0, None)
+    if size is not None and size > MOST_BYTES:
+        raise UnreadableError(f"file of {size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")
+    try:
+        system, path = fsspec.core.url_to_fs(place)
+        content = system.cat_file(path, start, None if size is None else start + size)
+    except OSError as error:
+        raise UnreadableError(f"cannot be opened: {error.strerror or type(error).__name__}") from None
+    if not content:
+        raise UnreadableError("empty file")
+    return content

@@ -1,0 +1,135 @@
+"""Scores side by side for the terminal, in percent, with the gain of the last over the first.
+
+Intervals, verification and pairs of cameras for the terminal, in percent.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from reseen.evaluate.bootstrap import LEVEL
+from reseen.evaluate.camera_pairs import CameraPairs
+from reseen.evaluate.metrics import RetrievalScore
+
+
+def score_table(
+    scores: Mapping[str, RetrievalScore],
+    title: str = "Retrieval",
+    change: str = "gain",
+) -> Group:
+    """One row per named score (such as before and after); with two or more, what the last differs by.
+
+    The caption says what was done to the features, and whether the data is of another domain.
+
+    Raises:
+        ValueError: no score is given.
+    """
+    if not scores:
+        raise ValueError("score_table needs at least one score")
+    shown = list(scores.values())
+    table = Table(title=title, box=box.ROUNDED, title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    for heading in ("mAP", *(f"Rank-{k}" for k in shown[0].cmc), "mINP"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, score in scores.items():
+        last = score is shown[-1]
+        cells = [f"{100 * share:.1f}" for share in shares(score)]
+        table.add_row(name, *cells, style="bold" if last and len(shown) > 1 else None, end_section=last)
+    if len(shown) > 1:
+        pairs = zip(shares(shown[0]), shares(shown[-1]), strict=True)
+        table.add_row(Text(change, style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
+    # A caption of the table would be folded to the width of the table.
+    return Group(table, Text(_caption(shown[-1]), style="dim"))
+
+
+def shares(score: RetrievalScore) -> list[float]:
+    """The reported shares, 0 to 1, in the order of the table: mAP, CMC@k, mINP."""
+    return [score.mean_average_precision, *score.cmc.values(), score.mean_inverse_negative_penalty]
+
+
+def _gain(points: float) -> Text:
+    rounded = round(points, 1)
+    style = "green" if rounded > 0 else "red" if rounded < 0 else "dim"
+    return Text(f"{rounded:+.1f}" if rounded else "0.0", style=style)
+
+
+def _caption(score: RetrievalScore) -> str:
+    skipped = score.queries - score.valid_queries
+    noun = "query" if score.valid_queries == 1 else "queries"
+    note = f" ({skipped:,} skipped: no match under another camera)" if skipped else ""
+    done = score.preparation
+    more = [
+        "cross-domain" if score.extra_rules.get("domain") == "cross-domain" else "",
+        "" if score.average_precision_rule == "step" else f"AP by the {score.average_precision_rule}",
+        "" if done.tracklets == "none" else f"tracklets: {done.tracklets}",
+        "queries in the gallery" if done.queries_in_gallery else "",
+        "mirrored features" if done.mirrored else "",
+        "" if done.query_expansion == "none" else f"query expansion: {done.query_expansion}",
+        "" if done.reranking == "none" else f"re-ranked: {done.reranking}",
+    ]
+    text = (
+        f"percent · protocol {score.protocol} · {score.valid_queries:,} {noun}{note} · "
+        f"{score.gallery:,} gallery images"
+    )
+    return " · ".join([text, *(words for words in more if words)])
+
+
+_MOST_CAMERAS = 12
+"""Columns that a terminal has room for; a file has them all."""
+
+
+def detail_tables(score: RetrievalScore, cameras: Sequence[str] = ()) -> list[Table | Text]:
+    """What there is to show; nothing for a score without details. `cameras` are names by number, where known."""
+    details = score.details
+    if details is None:
+        return []
+    names = {"mAP": "mAP", "rank_1": "Rank-1"}
+    intervals = [
+        f"{names[name]} {100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        for name, interval in details.intervals.items()
+    ]
+    shown: list[Table | Text] = [
+        Text(f"{LEVEL:.0%} intervals, bootstrap over people: {'; '.join(intervals)}", style="dim")
+    ]
+    rates = [
+        f"{_percent(share)} at {rate:g}"
+        for rate, share in details.true_positive_rates.items()
+        if not math.isnan(share)
+    ]
+    if rates:
+        shown.append(
+            Text(f"true pairs accepted at a rate of false positives: {'; '.join(rates)}", style="dim")
+        )
+    if details.camera_pairs is not None:
+        shown.append(_pairs(details.camera_pairs, cameras))
+    return shown
+
+
+def _pairs(pairs: CameraPairs, names: Sequence[str]) -> Table | Text:
+    if max(len(pairs.query_cameras), len(pairs.gallery_cameras)) > _MOST_CAMERAS:
+        return Text(
+            f"{len(pairs.gallery_cameras)} cameras: --json has the table of all pairs of them", style="dim"
+        )
+    table = Table(
+        title="mAP, and Rank-1 below it, from camera (row) to camera (column)",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("", style="dim")
+    for camera in pairs.gallery_cameras:
+        table.add_column(names[camera] if names else str(camera), justify="right", no_wrap=True)
+    for row, camera in enumerate(pairs.query_cameras):
+        cells = zip(pairs.mean_average_precision[row], pairs.rank_1[row], strict=True)
+        table.add_row(
+            names[camera] if names else str(camera),
+            *("" if math.isnan(mean) else f"{_percent(mean)}\n{_percent(hit)}" for mean, hit in cells),
+        )
+    return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -1,0 +1,95 @@
+"""What an exported file takes: pixels of any size, plain floats, or what most trackers feed."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from reseen.config import suggestion
+from reseen.errors import SettingsError
+
+Kind = Literal["pixels", "floats", "tracker"]
+Layout = Literal["nhwc", "nchw"]
+Channels = Literal["rgb", "bgr"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Per-channel mean and standard deviation, for values 0 to 1, that trackers normalize with whatever the model."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The input of an exported file, which is called `images`; the output is called `vectors`."""
+
+    kind: Kind = "pixels"
+    """`pixels`: uint8, crops of any one size; `floats`: float32 from 0 to 255 at the model's size; `tracker`: float32,
+    normalized by ImageNet's mean and deviation, at the model's size."""
+    layout: Layout = "nhwc"
+    """`nhwc`: batch, height, width, channel, as OpenCV and Pillow keep images; `nchw`: channel before height."""
+    channels: Channels = "rgb"
+    """Order of the channels; OpenCV reads `bgr`."""
+
+    @property
+    def any_size(self) -> bool:
+        """Whether crops may have another size than the model's."""
+        return self.kind == "pixels"
+
+    def text(self, height: int, width: int) -> str:
+        """In words, for a model of `height` x `width` pixels."""
+        size = ("height", "width") if self.any_size else (str(height), str(width))
+        axes = ("3", *size) if self.layout == "nchw" else (*size, "3")
+        values = {
+            "pixels": "uint8, 0 to 255",
+            "floats": "float32, 0 to 255",
+            "tracker": "float32, normalized by ImageNet's mean and standard deviation",
+        }[self.kind]
+        return f"{values}, batch x {' x '.join(axes)}, {self.channels.upper()}"
+
+    def arrange(self, crops: UInt8[Tensor, "b 3 h w"]) -> np.ndarray:
+        """RGB crops as the file takes them, by plain NumPy: what a program around the file has to do."""
+        images = crops.numpy()
+        if self.channels == "bgr":
+            images = images[:, ::-1]
+        if self.kind != "pixels":
+            images = images.astype(np.float32)
+        if self.kind == "tracker":
+            order = slice(None, None, -1) if self.channels == "bgr" else slice(None)
+            mean = np.array(IMAGENET_MEAN, dtype=np.float32)[order, None, None]
+            std = np.array(IMAGENET_STD, dtype=np.float32)[order, None, None]
+            images = (images / np.float32(255) - mean) / std
+        if self.layout == "nhwc":
+            images = images.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(images)
+
+    def sample(self, height: int, width: int) -> Tensor:
+        """Two black images of this form, to trace with; of an odd size where any size is taken."""
+        size = (height + 5, width + 3) if self.any_size else (height, width)
+        shape = (2, 3, *size) if self.layout == "nchw" else (2, *size, 3)
+        return torch.zeros(shape, dtype=torch.uint8 if self.kind == "pixels" else torch.float32)
+
+    @property
+    def size_axes(self) -> tuple[int, int]:
+        """The axes of height and width."""
+        return (2, 3) if self.layout == "nchw" else (1, 2)
+
+
+def input_spec(kind: str = "pixels", layout: str | None = None, channels: str = "rgb") -> InputSpec:
+    """The form of these names; `pixels` are laid out nhwc and floats nchw where no layout is asked for.
+
+    Raises:
+        SettingsError: an unknown name.
+    """
+    layout = layout or ("nhwc" if kind == "pixels" else "nchw")
+    for name, given, known in (
+        ("input", kind, get_args(Kind)),
+        ("layout", layout, get_args(Layout)),
+        ("channels", channels, get_args(Channels)),
+    ):
+        if given not in known:
+            raise SettingsError(
+                f"--{name}: no '{given}'{suggestion(given, known)}; known: {', '.join(known)}"
+            )
+    return InputSpec(kind, layout, channels)  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""An ONNX file: written by torch's exporter, run by onnxruntime."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from reseen.environment import versions
+from reseen.errors import ExportError
+from reseen.export.card import PREFIX, Card
+from reseen.export.graph import first_line
+from reseen.export.input_spec import InputSpec
+from reseen.optional_dependencies import require_package
+
+OPSET = 18
+
+
+def write_onnx(program: torch.export.ExportedProgram, form: InputSpec, card: Card, file: Path) -> None:
+    """Write a traced graph with its card.
+
+    Raises:
+        ExportError: the backbone has an operator that ONNX lacks, or more weights than one file holds (2 GB).
+        SettingsError: onnx is not installed.
+    """
+    for module in ("onnx", "onnxscript"):
+        require_package(module, "onnx")
+    try:
+        made = torch.onnx.export(
+            program,
+            input_names=["images"],
+            output_names=["vectors"],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+        assert made is not None
+        model = made.model_proto
+    except Exception as error:
+        raise ExportError(
+            f"ONNX cannot express this backbone ({first_line(error)}); take --format torch, or train another backbone"
+        ) from None
+    _name_axes(model, form)
+    save_with_card(model, card, file)
+
+
+def save_with_card(model: Any, card: Card, file: Path) -> None:
+    """Write an ONNX model whose metadata are the card."""
+    model.producer_name, model.producer_version = "reseen", versions()["reseen"]
+    del model.metadata_props[:]
+    for key, text in card.items():
+        model.metadata_props.add(key=key, value=text)
+    try:
+        file.write_bytes(model.SerializeToString())
+    except (ValueError, RuntimeError) as error:  # what protobuf raises above 2 GB
+        raise ExportError(f"the model does not fit into one ONNX file ({first_line(error)})") from None
+
+
+def _name_axes(model: Any, form: InputSpec) -> None:
+    """Names for people in place of the exporter's symbols; shapes inside are left for runtimes to infer."""
+    names = {0: "batch"}
+    if form.any_size:
+        names |= dict(zip(form.size_axes, ("height", "width"), strict=True))
+    shape = model.graph.input[0].type.tensor_type.shape
+    for axis, name in names.items():
+        shape.dim[axis].dim_param = name
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    del model.graph.value_info[:]
+
+
+class OnnxFile:
+    """An ONNX file, ready to run on the CPU with as many threads as torch uses."""
+
+    def __init__(self, file: Path) -> None:
+        runtime = require_package("onnxruntime", "onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        self._session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        known = self._session.get_modelmeta().custom_metadata_map
+        self.card: Card = {key: text for key, text in known.items() if key.startswith(PREFIX)}
+
+    def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
+        """The vectors of images in the form that the card names."""
+        return self._session.run(["vectors"], {"images": images})[0]

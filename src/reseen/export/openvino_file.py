@@ -1,0 +1,46 @@
+"""An OpenVINO model: a graph in `.xml`, its numbers in `.bin` beside it; made from an ONNX file."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from reseen.export.card import PREFIX, Card
+from reseen.optional_dependencies import require_package
+
+_SECTION = "reseen"
+
+
+def write_openvino(onnx_file: Path, card: Card, file: Path) -> None:
+    """Read an ONNX file and write `file` (.xml) and its numbers in full precision (.bin).
+
+    Raises:
+        SettingsError: openvino is not installed.
+    """
+    openvino = require_package("openvino", "openvino")
+    model = openvino.Core().read_model(str(onnx_file))
+    for key, text in card.items():
+        model.set_rt_info(text, [_SECTION, key.removeprefix(PREFIX)])
+    openvino.save_model(model, str(file), compress_to_fp16=False)
+
+
+class OpenvinoFile:
+    """An OpenVINO model, ready to run on the CPU in float32 (or int8) with as many threads as torch uses."""
+
+    def __init__(self, file: Path) -> None:
+        core = require_package("openvino", "openvino").Core()
+        model = core.read_model(str(file))
+        self.card: Card = {}
+        if model.has_rt_info([_SECTION]):
+            known = model.get_rt_info([_SECTION]).astype(dict)
+            self.card = {f"{PREFIX}{key}": model.get_rt_info([_SECTION, key]).astype(str) for key in known}
+        self._compiled = core.compile_model(
+            model,
+            "CPU",
+            {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"},
+        )
+
+    def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
+        """The vectors of images in the form that the card names."""
+        return np.array(self._compiled({"images": images})["vectors"])

@@ -1,0 +1,38 @@
+"""The lookup table of the exclusive loss: one row per cluster, zero until a member has been seen.
+
+Reference: Xiao et al., "Joint detection and identification feature learning for person search", CVPR 2017, section
+3.2; Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019, eq. 2, in the
+form of the authors' correction: rows start at zero in every step, so that nothing of an earlier partition, whose
+rows stood for other clusters, leaks into the next.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from reseen.geometry import unit
+from reseen.memory.sequential_ema import sequential_ema
+
+
+class LookupTable:
+    """`vectors` of shape (c, d): unit rows, or zero where no member of the cluster has been seen; no gradients.
+
+    `raw` rows are running means with lengths of their own.
+    """
+
+    def __init__(
+        self, clusters: int, dimension: int, momentum: float, device: torch.device, raw: bool = False
+    ) -> None:
+        self.vectors = torch.zeros(clusters, dimension, device=device)
+        self._momentum, self._raw = momentum, raw
+
+    def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
+        """Move rows towards the features of their clusters, sample by sample, in place."""
+        sequential_ema(self.vectors, features.detach().to(self.vectors), labels, self._momentum, self._raw)
+
+    def fill(self, features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:
+        """Put the mean of each cluster's features, or its direction on the sphere, into the rows."""
+        sums = torch.zeros(len(self.vectors), features.shape[1], dtype=torch.float64)
+        sums.index_add_(0, labels.cpu(), features.detach().cpu().double())
+        means = sums / torch.bincount(labels.cpu(), minlength=len(sums)).clamp_min(1)[:, None]
+        self.vectors.copy_(means if self._raw else unit(means))

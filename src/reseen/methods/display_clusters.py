@@ -1,0 +1,21 @@
+"""Clusters for a method that learns from none: for a person to look at, for the audit, and to be written down."""
+
+from reseen.cluster import Clustering, cluster_features
+from reseen.errors import TrainingError
+from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.neighbors import credible_groups, credible_neighbors
+from reseen.records import Features, PseudoLabels
+
+
+def display_clusters(features: Features, settings: GlobalPatchSettings, device: str) -> Clustering:
+    """As cluster contrast clusters; where that finds none, the groups that credible neighbors connect.
+
+    Such groups are no clusters to speak of: chains of neighbors connect most of the crops.
+    """
+    clusters = settings.clusters
+    try:
+        return cluster_features(features, clusters.jaccard, clusters.dbscan, device)
+    except TrainingError as error:
+        groups = credible_groups(credible_neighbors(features, settings.credible, device))
+        note = f"no clusters to look at, but groups that credible neighbors connect: {error}"
+        return Clustering(PseudoLabels(groups), notes=(note,))

@@ -1,0 +1,63 @@
+"""Make an encoder's trunk run on a part of each batch with the outcome of running on the whole of it."""
+
+from timm.layers import DropPath
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from reseen.errors import SettingsError
+from reseen.models.batch_shard import BatchShard
+from reseen.models.encoder import Encoder
+from reseen.models.norm import GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d
+
+_GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
+
+
+class ShardedDropPath(DropPath):
+    """timm's stochastic depth, drawn for the whole batch by every process, so that each drops what one would drop."""
+
+    share: BatchShard
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop the branch for some images of this process's part."""
+        cut = self.share.cut
+        if cut is None or not self.training or self.drop_prob == 0:
+            return super().forward(x)
+        part = cut.own
+        if len(x) != part.stop - part.start:
+            raise SettingsError(
+                "--devices: stochastic depth of this backbone is not drawn per image; set model.drop_path to 0, or "
+                "train on one device"
+            )
+        keep = 1 - self.drop_prob
+        kept = x.new_empty(cut.total, *([1] * (x.ndim - 1))).bernoulli_(keep)[part]
+        return x * (kept / keep if self.scale_by_keep and keep > 0 else kept)
+
+
+def shard_trunk(encoder: Encoder, share: BatchShard) -> None:
+    """Let `encoder` share training batches, in place; weights and names stay.
+
+    Raises:
+        SettingsError: something in the trunk mixes images or draws numbers in a way that depends on the split.
+    """
+    if share.size == 1:
+        return
+    encoder.share = share
+    for name, module in encoder.trunk.named_modules():
+        if isinstance(module, _GROUPED):
+            module.share = share
+        elif isinstance(module, DropPath):
+            # Same fields, another forward, as for batch norms.
+            module.__class__ = ShardedDropPath
+            module.share = share  # type: ignore[assignment]
+        else:
+            _check(name, module)
+
+
+def _check(name: str, module: nn.Module) -> None:
+    drops = isinstance(module, _DropoutNd) and module.p > 0
+    batch_statistics = any(key == "running_var" for key, _ in module.named_buffers(recurse=False))
+    if drops or batch_statistics:
+        raise SettingsError(
+            f"--devices: {type(module).__name__} in model.backbone ({name}) would depend on how a batch is split; "
+            "take another backbone, or train on one device"
+        )

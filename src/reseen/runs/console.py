@@ -1,0 +1,143 @@
+"""What a person sees of a run: a live table of rounds with the time left, or plain lines where there is no terminal."""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from reseen.runs.log import RoundRecord
+
+Progress = Callable[[int], None]
+"""Called with the number of items just done."""
+
+_ROUNDS_SHOWN = 12
+
+
+def no_progress(count: int) -> None:
+    """Show nothing."""
+
+
+class RunView:
+    """Shows phases and rounds on standard error; a context manager."""
+
+    def __init__(self, rounds: int, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        self._rounds = rounds
+        self._records: list[RoundRecord] = []
+        self._began = self._latest = time.perf_counter()
+        self._rounds_before = 0
+        self._stopped = False
+        self._bars = Bars(
+            TextColumn("{task.description}", style="cyan"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = kind is not None
+        for task in list(self._bars.task_ids):
+            self._bars.remove_task(task)
+        self._live.stop()
+
+    def say(self, *lines: str) -> None:
+        """Print lines above the table."""
+        for line in lines:
+            self._console.print(Text(line, style="dim"), soft_wrap=not self._console.is_terminal)
+
+    def resumed(self, rounds_done: int) -> None:
+        """Count time left from here."""
+        self._rounds_before = rounds_done
+        self._began = self._latest = time.perf_counter()
+
+    def phase(self, description: str, total: int) -> Progress:
+        """Start a bar in place of the last one; call the result with the items done."""
+        for task in list(self._bars.task_ids):
+            self._bars.remove_task(task)
+        bar = self._bars.add_task(description, total=total)
+        if self._console.is_terminal:
+            self._live.start()  # not before the first phase: decoding draws a bar of its own
+        return lambda count: self._bars.advance(bar, count)
+
+    def round_done(self, record: RoundRecord) -> None:
+        """Add a row."""
+        self._records.append(record)
+        self._latest = time.perf_counter()
+        if not self._console.is_terminal:
+            self._console.print(Text(f"{record.summary()} · {self._status()}"), soft_wrap=True)
+        self.say(*(f"round {record.round}: {note}" for note in _worth_saying(record.notes)))
+
+    def stopped_early(self, why: str) -> None:
+        """Say why no further round comes."""
+        self._rounds = self._rounds_before + len(self._records)
+        self.say(why)
+
+    def _status(self) -> str:
+        """The time left, by the mean of the rounds seen, counted down within a round; in the end the time taken."""
+        seen = len(self._records)
+        left = self._rounds - self._rounds_before - seen
+        if self._stopped:
+            return f"stopped after {duration(time.perf_counter() - self._began)}"
+        if not left:
+            return f"took {duration(self._latest - self._began)}"
+        if not seen:
+            return "time left: known after a round"
+        per_round = (self._latest - self._began) / seen
+        passed = time.perf_counter() - self._latest
+        return f"{duration(max(per_round * left - passed, 0))} left"
+
+    def _draw(self) -> Group:
+        if not self._rounds:  # nothing is trained: bars alone
+            return Group(self._bars)
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name in ("round", "loss", "clusters", "noise", "largest", "eps", "images/s", "seconds"):
+            table.add_column(name, justify="right")
+        for record in self._records[-_ROUNDS_SHOWN:]:
+            table.add_row(
+                f"{record.round}/{self._rounds}",
+                f"{record.loss:.3f}",
+                str(record.clusters),
+                f"{record.noise_share:.0%}",
+                str(record.largest),
+                "" if record.eps is None else f"{record.eps:.2f}",
+                f"{record.images_per_second:.0f}",
+                f"{record.seconds:.0f}",
+            )
+        done = self._rounds_before + len(self._records)
+        status = Text(f"{done} of {self._rounds} rounds · {self._status()}", style="bold")
+        return Group(*([table] if self._records else []), status, self._bars)
+
+
+def _worth_saying(notes: Sequence[str]) -> list[str]:
+    """Notes that the table does not show already; of many retries the outcome alone, the log has them all."""
+    news = [note for note in notes if not note.startswith("eps auto")]
+    skipped = len(news) - 2
+    return (
+        [f"{skipped} relaxed settings did not help (log.jsonl lists them)", *news[-2:]]
+        if skipped > 0
+        else news
+    )
+
+
+def duration(seconds: float) -> str:
+    """`1 h 05 min`, `3 min 20 s` or `12 s`."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole} s"

@@ -1,0 +1,42 @@
+"""From a recipe and a place on disk to the table that is learned from or embedded."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from reseen.data.table import ImageTable
+from reseen.datasets import describe, detect, parse, read_training
+from reseen.records import UNKNOWN_CAMERA
+from reseen.runs.recipe import Recipe
+
+
+def load_table(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTable, list[str]]:
+    """The training table, and a sentence on how it was read, if it was."""
+    if isinstance(data, ImageTable):
+        table, sentence = data, []
+    else:
+        root, layout, variant = Path(data).expanduser(), recipe.data.layout, recipe.data.variant
+        table = read_training(root, layout, recipe.data.camera_pattern, variant)
+        sentence = [describe(table, parse(layout) or detect(root), variant, root)]
+    return (table if recipe.cameras else _without_cameras(table)), sentence
+
+
+def load_other_table(
+    recipe: Recipe, data: str | Path | ImageTable, camera_pattern: str | None = None
+) -> ImageTable:
+    """The table of data that a run did not have to learn from.
+
+    The layout is found anew, since other data may lie otherwise. A bare folder names its cameras where the recipe
+    says, or where `camera_pattern` says when it is given; not at all when that is empty.
+    """
+    if isinstance(data, ImageTable):
+        return data
+    pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
+    changes = {"layout": "folder" if pattern else "auto", "variant": None, "camera_pattern": pattern}
+    reading = recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
+    return load_table(reading, data)[0]
+
+
+def _without_cameras(table: ImageTable) -> ImageTable:
+    return replace(table, cameras=np.full(len(table), UNKNOWN_CAMERA, dtype=np.int64), camera_names=())

@@ -1,0 +1,191 @@
+"""One JSON line per round, and TensorBoard events where wanted."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reseen.audit import AuditScores
+from reseen.cluster import Clustering, cluster_quality
+from reseen.errors import SettingsError
+from reseen.files import storage_error, write_text
+
+LOG = "log.jsonl"
+
+_COLLAPSED = 0.3
+"""A spread below this is told of."""
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What happened in a round. Nothing in it was computed with identities."""
+
+    round: int
+    """Counted from 1."""
+    losses: dict[str, float]
+    """Mean of each loss term over the round's batches."""
+    loss: float
+    """Mean of their sum."""
+    clusters: int
+    noise_share: float
+    """Share of images in no cluster, 0 to 1."""
+    smallest: int
+    median_size: float
+    largest: int
+    """Images in the smallest, middle and largest cluster."""
+    feature_spread: float
+    """How far the clustered features point apart: 1 everywhere, 0 where all are one (see `reseen.losses.spread`)."""
+    size_spread: float
+    """Standard deviation of cluster sizes over their mean."""
+    compactness: float
+    """Mean silhouette by cosine distance, with 0 for noise; -1 to 1."""
+    camera_mixing: float | None
+    """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
+    agreement: float | None
+    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round."""
+    audit_score: float | None
+    """Geometric mean of the three, 0 to 1 (see `reseen.audit.score`)."""
+    eps: float | None
+    """Jaccard distance used, where the clustering has one."""
+    learning_rate: float
+    """At the round's last batch."""
+    images_per_second: float
+    """Training images over the seconds of the training phase alone."""
+    seconds: float
+    """Whole round."""
+    extract_seconds: float
+    cluster_seconds: float
+    train_seconds: float
+    processes: int = 1
+    """That trained together."""
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line for a plain terminal or a log file."""
+        return (
+            f"round {self.round}: loss {self.loss:.3f}, {self.clusters} clusters, {self.noise_share:.0%} noise, "
+            f"largest {self.largest}, {self.images_per_second:.0f} images/s, {self.seconds:.0f} s"
+        )
+
+
+def describe_round(
+    number: int,
+    clustering: Clustering,
+    spread: float,
+    parts: AuditScores,
+    losses: dict[str, float],
+    rate: float,
+    images: int,
+    seconds: tuple[float, float, float],
+    processes: int = 1,
+) -> RoundRecord:
+    """Gather a round's record; `seconds` are of extraction, clustering and training."""
+    quality = cluster_quality(clustering.labels)
+    extracting, clustering_seconds, training = seconds
+    return RoundRecord(
+        round=number,
+        losses=losses,
+        loss=sum(losses.values()),
+        clusters=quality.clusters,
+        noise_share=quality.noise_share,
+        smallest=quality.smallest,
+        median_size=quality.median_size,
+        largest=quality.largest,
+        feature_spread=spread,
+        size_spread=quality.size_spread,
+        compactness=parts.compactness,
+        camera_mixing=parts.camera_mixing,
+        agreement=parts.stability,
+        audit_score=parts.score,
+        eps=clustering.eps,
+        learning_rate=rate,
+        images_per_second=images / max(training, 1e-9),
+        seconds=sum(seconds),
+        extract_seconds=extracting,
+        cluster_seconds=clustering_seconds,
+        train_seconds=training,
+        processes=processes,
+        notes=(*clustering.notes, *_collapse(spread)),
+    )
+
+
+def _collapse(spread: float) -> tuple[str, ...]:
+    if spread >= _COLLAPSED:
+        return ()
+    return (
+        f"features are collapsing: their spread is {spread:.2f}, where 1 is everywhere and 0 all alike; lower "
+        "train.learning_rate, or look at what pulls features together",
+    )
+
+
+class RunLog:
+    """The log of a run folder."""
+
+    def __init__(self, folder: Path, rounds_done: int, tensorboard: bool) -> None:
+        """Keep the first `rounds_done` lines of an earlier log: the rest is done again after resuming."""
+        self._path = folder / LOG
+        self.rows = [row for row in read_log(folder) if row["round"] <= rounds_done]
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
+        self._writer = _tensorboard_writer(folder, rounds_done) if tensorboard else None
+
+    def write(self, record: RoundRecord) -> None:
+        """Append a round."""
+        self.rows.append(asdict(record))
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(record)) + "\n")
+        except OSError as error:
+            raise storage_error(self._path, error) from None
+        if self._writer is not None:
+            for name, value in _scalars(record):
+                self._writer.add_scalar(name, value, record.round)
+
+    def close(self) -> None:
+        """Finish the TensorBoard file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The rounds in a run's log; a line cut off by a crash, or damaged, is left out."""
+    path = folder / LOG
+    rows = []
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and isinstance(row.get("round"), int):
+            rows.append(row)
+    return rows
+
+
+def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
+    yield from ((f"loss/{name}", value) for name, value in record.losses.items())
+    for name in (
+        "clusters",
+        "noise_share",
+        "size_spread",
+        "feature_spread",
+        "compactness",
+        "camera_mixing",
+        "agreement",
+        "audit_score",
+        "eps",
+        "learning_rate",
+        "images_per_second",
+    ):
+        value = getattr(record, name)
+        if value is not None:
+            yield f"round/{name}", float(value)
+
+
+def _tensorboard_writer(folder: Path, rounds_done: int) -> Any:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        raise SettingsError(
+            "train.tensorboard: TensorBoard is not installed; pip install 'reseen[tensorboard]'"
+        ) from None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=rounds_done + 1)

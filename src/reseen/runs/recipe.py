@@ -1,0 +1,147 @@
+"""A recipe: every setting of a run in one model, read from YAML and flags.
+
+Which files a recipe file may name: those beside and below it, so that a stranger's recipe reads nothing else.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SerializeAsAny, field_validator
+
+from reseen.config import Settings, merge, parse_flags, read_yaml, suggestion
+from reseen.data.settings import DataSettings
+from reseen.data.views import AugmentationSettings
+from reseen.errors import SettingsError
+from reseen.methods import METHODS, MethodSettings
+from reseen.methods.cluster_contrast import ClusterContrastSettings
+from reseen.models import ModelSettings
+from reseen.runs.train_settings import TrainSettings
+
+PATHS: dict[str, tuple[str, ...]] = {
+    "model.weights": ("hub", "none"),
+    "model.start": (),
+    "data.cache_dir": (),
+    "data.labels": (),
+    "data.constraints": (),
+}
+"""Settings that name a file or folder, and the words there that do not."""
+
+
+def resolve_paths(
+    values: Mapping[str, Any], file: Path, flags: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The settings in a recipe `file` with its relative paths made absolute: they start from the file's folder.
+
+    A path that a flag sets too is passed over, since the flag wins.
+
+    Raises:
+        SettingsError: a path leads out of the file's folder, by itself, by `..` or by a link.
+    """
+    resolved = dict(values)
+    folder = file.parent.resolve()
+    for setting, words in PATHS.items():
+        section, name = setting.split(".")
+        given = resolved.get(section)
+        value = given.get(name) if isinstance(given, Mapping) else None
+        overruled = (flags or {}).get(section)
+        if value is None or value in words or (isinstance(overruled, Mapping) and name in overruled):
+            continue
+        if not _lies_within(folder, str(value)):
+            raise SettingsError(
+                f"{file.name}: {setting}: {value} lies outside of the recipe's folder {folder}, and a recipe names "
+                f"files beside and below itself; if you want it, say so: --{setting} {value}, or --trust-recipe-paths"
+            )
+        resolved[section] = {**dict(given or {}), name: os.path.normpath(folder / str(value))}
+    return resolved
+
+
+def _lies_within(folder: Path, value: str) -> bool:
+    if value.startswith("~") or Path(value).is_absolute() or ".." in Path(value).parts:
+        return False
+    try:
+        return (folder / value).resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):  # a link to itself, a zero in the name
+        return False
+
+
+class Recipe(Settings):
+    """Everything that decides a run, beside the data itself."""
+
+    method: SerializeAsAny[MethodSettings] = ClusterContrastSettings()
+    """The method and its settings; `name` selects it."""
+
+    model: ModelSettings = ModelSettings()
+    """The encoder."""
+
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """What training crops go through."""
+
+    data: DataSettings = DataSettings()
+    """How crops are read."""
+
+    train: TrainSettings = TrainSettings()
+    """The schedule."""
+
+    cameras: bool = True
+    """Use camera names where the data has them. False removes them before anything sees them: sampler, distance
+    and loss alike."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Start of all random numbers."""
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _choose_method(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        name = value.get("name", "cluster-contrast")
+        if name not in METHODS:
+            known = list(METHODS)
+            raise ValueError(
+                f"no method '{name}'{suggestion(str(name), known)}; the methods are {', '.join(known)}"
+            )
+        return METHODS[name].settings.parse(value, "method")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    folder = Path(str(resources.files("reseen") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_recipe(
+    recipe: str | Path = "cluster-contrast", flags: Sequence[str] = (), *, trust_paths: bool = False
+) -> Recipe:
+    """A shipped recipe by name, or a YAML file, with flags (`--train.rounds`, `3`, ...) on top.
+
+    Paths in a file start from its folder and may not leave it; with `trust_paths` they are taken as if they were
+    flags, which may name any place and start from the working folder.
+
+    Raises:
+        SettingsError: no such recipe, a key or value that does not fit, or a path that leaves the recipe's folder;
+            names the file or flag.
+    """
+    path = _find(str(recipe))
+    from_file, from_flags = read_yaml(path), parse_flags(flags)
+    Recipe.parse(from_file, path.name)  # a fault of the file is reported as the file's, not the flags'
+    if not trust_paths:
+        from_file = resolve_paths(from_file, path, from_flags)
+    return Recipe.parse(merge(from_file, from_flags), "flags" if flags else path.name)
+
+
+def _find(recipe: str) -> Path:
+    shipped = shipped_recipes()
+    if recipe in shipped:
+        return shipped[recipe]
+    path = Path(recipe).expanduser()
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        if path.is_file():
+            return path
+        raise SettingsError(f"no recipe file {path}; shipped recipes: {', '.join(shipped)}")
+    raise SettingsError(
+        f"no recipe '{recipe}'{suggestion(recipe, list(shipped))}; shipped recipes: {', '.join(shipped)}; "
+        "or give the path of a .yaml file"
+    )

@@ -1,0 +1,154 @@
+"""The run folder: its recipe, where it was made, its log and its checkpoint."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from reseen.config import read_yaml
+from reseen.data.pixel_cache import cache_folder
+from reseen.data.settings import DataSettings
+from reseen.errors import RunError, SettingsError
+from reseen.files import LOCK, held, make_folder, write_text
+from reseen.models import Encoder
+from reseen.runs.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
+from reseen.runs.log import read_log
+from reseen.runs.recipe import Recipe
+
+RECIPE = "recipe.yaml"
+FACTS = "run.json"
+
+_NEEDED = {
+    "cameras": int, "command": str, "data": str, "device": str, "encoder": list, "hardware": dict, "height": int,
+    "unreadable": list, "versions": dict, "width": int,
+}  # fmt: skip
+"""Facts that are read again, and what they are."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder made by `train`, finished or stopped."""
+
+    folder: Path
+    recipe: Recipe
+    facts: dict[str, Any]
+    """Versions, hardware, command, data fingerprint, input size, notes."""
+
+    @property
+    def rounds_done(self) -> int:
+        """Whole rounds in the checkpoint."""
+        return rounds_in(self.folder / CHECKPOINT)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """One mapping per whole round."""
+        done = self.rounds_done
+        return [row for row in read_log(self.folder) if row["round"] <= done]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a score of this run should be read with: method, seed, cameras, settings, command, data."""
+        return {
+            "method": self.recipe.method.name,
+            "seed": self.recipe.seed,
+            "cameras": self.facts["cameras"] if self.recipe.cameras else 0,
+            "rounds": self.rounds_done,
+            "start": self.facts.get("start"),
+            "data": self.facts["data"],
+            "command": self.facts["command"],
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+
+    @property
+    def reading(self) -> DataSettings:
+        """How crops are decoded for this run, whose recipe may come from somebody else.
+
+        A folder for decoded crops that it names is taken where there is one already, and never made.
+        """
+        settings = self.recipe.data
+        folder = settings.cache_dir
+        if folder is None or cache_folder(folder).is_dir():
+            return settings
+        return settings.model_copy(update={"cache_dir": None})
+
+    def encoder(
+        self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
+    ) -> Encoder:
+        """The encoder after the last whole round, in evaluation mode on the CPU.
+
+        Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for. Where it
+        learned patches, vectors are of the `part` asked for, or of `model.patches.feature`.
+
+        Raises:
+            RunError: the checkpoint is missing, damaged or of another model.
+            SettingsError: a part is asked for, but the run has learned no patches.
+        """
+        patches = self.recipe.model.patches
+        if part is not None and patches is None:
+            raise SettingsError(
+                f"part '{part}': {self.recipe.method.name} learned no patches, there is nothing to choose; leave it out"
+            )
+        path = self.folder / CHECKPOINT
+        tensors, metadata = read_checkpoint(path)
+        # All weights come from the checkpoint: the starting weights need not be at hand any more.
+        model = self.recipe.model.model_copy(update={"weights": "none"})
+        encoder = Encoder(model, self.facts["height"], self.facts["width"])
+        prefix = LEARNING if student else metadata.get("scored", LEARNING)
+        load_encoder_state(path, encoder, tensors, prefix)
+        encoder.eval()
+        if patches is not None:
+            encoder.part = part or patches.feature
+        return encoder.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Make a run folder where there is none, and be the only process that trains into it.
+
+    Raises:
+        RunError: another process trains into it.
+        StorageError: the folder cannot be written.
+    """
+
+    def busy(process: str) -> RunError:
+        return RunError(
+            f"{folder}: another process (number {process}) is training into this folder; wait for it, stop it, or "
+            "choose another folder"
+        )
+
+    with held(make_folder(folder) / LOCK, busy):
+        yield
+
+
+def write_run(folder: Path, recipe: Recipe, facts: dict[str, Any]) -> Run:
+    """Write recipe and facts into a run folder."""
+    write_text(folder / RECIPE, recipe.to_yaml())
+    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    return Run(folder, recipe, facts)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        RunError: it is missing, or no run folder.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run folder")
+    missing = [name for name in (RECIPE, FACTS, CHECKPOINT) if not (folder / name).is_file()]
+    if missing:
+        raise RunError(f"{folder}: not a run of `reseen train`, it lacks {', '.join(missing)}")
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or not all(
+        isinstance(facts.get(name), kind) for name, kind in _NEEDED.items()
+    ):
+        raise RunError(f"{folder / FACTS}: damaged; restore it from a copy, or train into a new folder")
+    return Run(folder, Recipe.parse(read_yaml(folder / RECIPE), str(folder / RECIPE)), facts)

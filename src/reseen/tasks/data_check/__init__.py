@@ -1,0 +1,6 @@
+"""Look over a data set: how it is laid out, what is in it, and what is wrong with it."""
+
+from reseen.tasks.data_check.inspect import Inspection, check_data, inspect_data
+from reseen.tasks.data_check.report import DataReport, Finding, SplitReport
+
+__all__ = ["DataReport", "Finding", "Inspection", "SplitReport", "check_data", "inspect_data"]

@@ -1,0 +1,192 @@
+"""Every file of a data set, looked at once: its bytes, its size, whether it can be read.
+
+What is wrong with a data set, or may be: duplicates, people in two splits, splits that look swapped.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
+from reseen.data.image_source import Source
+from reseen.data.parallel import in_blocks
+from reseen.data.progress import ProgressBar
+from reseen.data.table import ImageTable
+from reseen.datasets.dataset import Counts
+from reseen.tasks.data_check.report import QUANTITIES, Finding, SplitReport
+
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of one file."""
+
+    digest: bytes
+    """Of its bytes; empty when they cannot be read."""
+    size: tuple[int, int] | None
+    """Width and height in pixels; None when it is no usable image."""
+    problem: str
+    """Why it is none; empty when it is fine."""
+
+
+def look_at_files(tables: Mapping[str, ImageTable], progress: bool) -> dict[str, list[FileFacts]]:
+    """Facts of each row of each table; a file that lies in two tables is read once."""
+    sources = {name: [table.source(row) for row in range(len(table))] for name, table in tables.items()}
+    distinct = list(dict.fromkeys(source for found in sources.values() for source in found))
+    facts: dict[Source, FileFacts] = {}
+    with ProgressBar("Checking files", len(distinct), progress) as bar, quiet_pillow():
+        work = in_blocks(lambda rows: [_look_at(distinct[row]) for row in rows], len(distinct), _BLOCK)
+        for rows, found in work:
+            facts |= zip((distinct[row] for row in rows), found, strict=True)
+            bar.advance(len(rows))
+    return {name: [facts[source] for source in found] for name, found in sources.items()}
+
+
+def same_bytes(
+    tables: Mapping[str, ImageTable], facts: Mapping[str, list[FileFacts]]
+) -> tuple[tuple[str, ...], ...]:
+    """Groups of different files with the same bytes, each `split: path`; one file in two splits is no group."""
+    groups: dict[bytes, dict[Source, str]] = {}
+    for name, table in tables.items():
+        for row, fact in enumerate(facts[name]):
+            if fact.digest:
+                groups.setdefault(fact.digest, {}).setdefault(
+                    table.source(row), f"{name}: {table.paths[row]}"
+                )
+    return tuple(tuple(group.values()) for group in groups.values() if len(group) > 1)
+
+
+def _look_at(source: Source) -> FileFacts:
+    digest = b""
+    try:
+        content = read_bytes(source)
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        height, width, _ = decode(content).shape
+    except UnreadableError as error:
+        return FileFacts(digest, None, str(error))
+    return FileFacts(digest, (width, height), "")
+
+
+People = Mapping[str, set[int]]
+"""Split to the people in it, junk and distractors not among them."""
+
+
+def find(
+    splits: Mapping[str, SplitReport],
+    people: People,
+    duplicates: tuple[tuple[str, ...], ...],
+    published: Counts,
+    title: str,
+) -> tuple[Finding, ...]:
+    """Everything that was looked at, the fine with the wrong."""
+    unreadable = [
+        f"{path}: {reason}" for split in splits.values() for path, reason in split.unreadable.items()
+    ]
+    files = tuple(dict.fromkeys(unreadable))
+    text = (
+        f"{len(files):,} unreadable file{'' if len(files) == 1 else 's'}" if files else "no unreadable files"
+    )
+    findings = [Finding("look" if files else "fine", text, files), _duplicates(duplicates)]
+    findings += _shared(people)
+    findings += _swapped(splits, people, published)
+    if published:
+        findings.append(_as_published(splits, published, title))
+    return tuple(findings)
+
+
+def shared_people(people: People) -> dict[str, int]:
+    """People in two splits, for each pair."""
+    names = list(people)
+    return {
+        f"{first} and {second}": len(people[first] & people[second])
+        for index, first in enumerate(names)
+        for second in names[index + 1 :]
+    }
+
+
+def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
+    if not groups:
+        return Finding("fine", "no groups of files with the same bytes")
+    splits = [{path.partition(": ")[0] for path in group} for group in groups]
+    across = sum(len(names) > 1 for names in splits)
+    leaks = sum("train" in names and len(names) > 1 for names in splits)
+    shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
+    said = f", {leaks:,} of them between training and test" if leaks else ""
+    what = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
+    return Finding(
+        "wrong" if leaks else "look",
+        f"{what}, {across:,} of them across splits{said}",
+        shown,
+    )
+
+
+def _shared(people: People) -> list[Finding]:
+    found = []
+    for pair, count in shared_people(people).items():
+        text = f"{count:,} people in both {pair}"
+        if pair == "query and gallery":
+            asked = len(people["query"])
+            if count == asked:
+                found.append(Finding("fine", f"{text} (as it should be: queries look for them)"))
+            else:
+                verdict = "look" if count else "wrong"
+                found.append(
+                    Finding(verdict, f"{text}; {asked - count:,} of {asked:,} are asked for in vain")
+                )
+        elif count:
+            found.append(
+                Finding("wrong", f"{text}: training sees people that are scored; are the splits mixed?")
+            )
+        else:
+            found.append(Finding("fine", text))
+    return found
+
+
+def _swapped(splits: Mapping[str, SplitReport], people: People, published: Counts) -> list[Finding]:
+    """Query and gallery that may have changed places, unless the benchmark is made so."""
+    if not {"query", "gallery"} <= splits.keys():
+        return []
+    by_design = published.get("query", {}).get("images", 0) > published.get("gallery", {}).get("images", 1)
+    query, gallery = splits["query"], splits["gallery"]
+    found = []
+    if query.images > gallery.images and not by_design:
+        found.append(
+            Finding(
+                "wrong",
+                f"the query has more crops ({query.images:,}) than the gallery ({gallery.images:,}): swapped?",
+            )
+        )
+    if query.distractors or (query.junk or 0) > (gallery.junk or 0):
+        count = (query.distractors or 0) + (query.junk or 0)
+        found.append(
+            Finding(
+                "wrong",
+                f"the query holds {count:,} crops of junk or distractors: was it swapped with the gallery?",
+            )
+        )
+    if "train" in people and people["query"] and people["query"] <= people["train"]:
+        found.append(
+            Finding("wrong", "everybody in the query is in the training split: was it swapped with the test?")
+        )
+    return found
+
+
+def _as_published(splits: Mapping[str, SplitReport], published: Counts, title: str) -> Finding:
+    differing = []
+    for name, counts in published.items():
+        if name not in splits:
+            differing.append(f"{name}: not here")
+            continue
+        for quantity, value in counts.items():
+            here = len(splits[name].cameras) if quantity == "cameras" else getattr(splits[name], quantity)
+            if here != value:
+                differing.append(
+                    f"{name}: {here if here is None else f'{here:,}'} {quantity}, published {value:,}"
+                )
+    assert {key for counts in published.values() for key in counts} <= {*QUANTITIES, "cameras"}
+    if differing:
+        return Finding(
+            "look", f"this is not {title} as published, or data of your own in its layout", tuple(differing)
+        )
+    return Finding("fine", f"this is {title} as published")

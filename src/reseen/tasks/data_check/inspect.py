@@ -1,0 +1,136 @@
+"""Read a data set with all its splits and every file in it, and report."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reseen.data.evaluation_table import EvaluationTable
+from reseen.data.image_source import Source
+from reseen.data.table import ImageTable
+from reseen.datasets import Choice, Layout, choose, describe, read_splits, read_training
+from reseen.datasets.raw_rows import DISTRACTOR, JUNK
+from reseen.tasks.data_check.findings import FileFacts, find, look_at_files, same_bytes, shared_people
+from reseen.tasks.data_check.report import DataReport, SplitReport
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A report, and the crops that it is about."""
+
+    report: DataReport
+    tables: dict[str, ImageTable | EvaluationTable]
+    """Each split, with the people where they are known."""
+    images: dict[str, ImageTable]
+    """Crops of each split."""
+    facts: dict[str, list[FileFacts]]
+    """What is known of each crop's file."""
+
+    @property
+    def files(self) -> dict[Source, FileFacts]:
+        """Facts of every different file."""
+        return {
+            table.source(row): fact
+            for name, table in self.images.items()
+            for row, fact in enumerate(self.facts[name])
+        }
+
+
+def check_data(
+    root: Path,
+    layout: str | None = None,
+    pattern: str | None = None,
+    progress: bool = True,
+    variant: str | None = None,
+) -> DataReport:
+    """Read every file of a data set once and report on it.
+
+    Raises:
+        DataError: there is nothing to read, or it is not of this layout.
+        SettingsError: an unknown layout or variant, or a wrong camera pattern.
+    """
+    return inspect_data(root, layout, pattern, progress, variant).report
+
+
+def inspect_data(
+    root: Path,
+    layout: str | None = None,
+    pattern: str | None = None,
+    progress: bool = True,
+    variant: str | None = None,
+) -> Inspection:
+    """As `check_data`, with the crops themselves.
+
+    Raises:
+        DataError: there is nothing to read, or it is not of this layout.
+        SettingsError: an unknown layout or variant, or a wrong camera pattern.
+    """
+    root = root.expanduser()
+    choice = choose(root, layout, variant)
+    tables = _splits(root, choice, layout, pattern, variant)
+    images = {name: _images(table) for name, table in tables.items()}
+    facts = look_at_files(images, progress)
+    splits = {name: _split_report(table, facts[name]) for name, table in tables.items()}
+    people = {
+        name: set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR}
+        for name, table in tables.items()
+        if isinstance(table, EvaluationTable)
+    }
+    duplicates = same_bytes(images, facts)
+    chosen = choice.dataset.layout if choice else Layout.FOLDER
+    published = choice.variant.published if choice else {}
+    title = choice.dataset.title if choice else "Folder of images"
+    shown = images.get("train", next(iter(images.values())))
+    report = DataReport(
+        root=str(root.resolve()),
+        layout=str(chosen),
+        title=title,
+        variant=choice.variant.name if choice else "",
+        protocol=choice.variant.protocol if choice else "",
+        sentence=describe(shown, chosen, variant, root),
+        note=choice.dataset.note if choice else "",
+        splits=splits,
+        duplicates=duplicates,
+        shared_people=shared_people(people),
+        published={name: dict(counts) for name, counts in published.items()},
+        findings=find(splits, people, duplicates, published, title),
+    )
+    return Inspection(report, tables, images, facts)
+
+
+def _splits(
+    root: Path, choice: Choice | None, layout: str | None, pattern: str | None, variant: str | None
+) -> dict[str, ImageTable | EvaluationTable]:
+    labelled = choice is not None and choice.dataset.splits is not None and choice.dataset.labelled(root)
+    if labelled and pattern is None:
+        return dict(read_splits(root, layout, variant))
+    return {"train": read_training(root, layout, pattern, variant)}
+
+
+def _images(table: ImageTable | EvaluationTable) -> ImageTable:
+    return table.images if isinstance(table, EvaluationTable) else table
+
+
+def _split_report(table: ImageTable | EvaluationTable, facts: list[FileFacts]) -> SplitReport:
+    images = _images(table)
+    names = [*images.camera_names, "unknown"]
+    cameras = Counter(names[camera] for camera in images.cameras)
+    people = junk = strangers = None
+    if isinstance(table, EvaluationTable):
+        people = len(set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR})
+        junk = int((table.identities == JUNK).sum())
+        strangers = int((table.identities == DISTRACTOR).sum())
+    sizes = Counter(f"{fact.size[0]} x {fact.size[1]}" for fact in facts if fact.size)
+    return SplitReport(
+        images=len(images),
+        tracklets=None if images.tracklets is None else len(set(images.tracklets.tolist()) - {-1}),
+        people=people,
+        junk=junk,
+        distractors=strangers,
+        cameras={name: cameras[name] for name in names if cameras[name]},
+        sizes=dict(sizes.most_common()),
+        unreadable={
+            path: fact.problem for path, fact in zip(images.paths, facts, strict=True) if fact.problem
+        },
+    )

@@ -1,0 +1,60 @@
+"""The whole way in a few minutes: draw a crowd, learn from it without labels, score before and after, show it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reseen.data.crops import open_crops
+from reseen.datasets import read_training
+from reseen.errors import RunError
+from reseen.evaluate.metrics import RetrievalScore
+from reseen.files import make_folder
+from reseen.runs.checkpoint import CHECKPOINT
+from reseen.runs.recipe import Recipe, load_recipe
+from reseen.runs.run import Run
+from reseen.synthetic import draw_crowd, is_drawn
+from reseen.tasks.evaluation.report import report_run
+from reseen.tasks.evaluation.score import read_benchmark, retrieve
+from reseen.training.train import train
+
+_TITLE = "A crowd that nobody labelled"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made."""
+
+    run: Run
+    before: RetrievalScore
+    after: RetrievalScore
+    report: Path
+
+
+def run_demo(
+    out: str | Path, recipe: Recipe | None = None, *, people: int = 60, cameras: int = 6, quiet: bool = False
+) -> Demo:
+    """Draw, train, score and report into the folder `out`.
+
+    Training and test people are different ones. Calling it again goes on where it stopped.
+
+    Raises:
+        StorageError: `out` cannot be written.
+        RunError: `out` holds a demo with other settings.
+    """
+    folder = make_folder(Path(out).expanduser())
+    recipe = load_recipe("demo") if recipe is None else recipe
+    crowd = folder / "crowd"
+    if (folder / "run" / CHECKPOINT).is_file() and not is_drawn(crowd, people, cameras, recipe.seed):
+        raise RunError(f"{folder}: holds a demo of another crowd; choose another folder")
+    draw_crowd(crowd, people=people, cameras=cameras, seed=recipe.seed, progress=not quiet)
+    untrained = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})
+    benchmark = read_benchmark(crowd)
+    start = train(untrained, crowd, folder / "before", resume=True, quiet=True)
+    before = retrieve(start, benchmark, quiet=True).score()
+    run = train(recipe, crowd, folder / "run", resume=True, quiet=quiet)
+    retrieval = retrieve(run, benchmark, quiet=quiet)
+    after = retrieval.score()
+    height, width = run.facts["height"], run.facts["width"]
+    crops = open_crops(read_training(crowd), recipe.data, height, width, progress=False)
+    report = folder / "report.html"
+    report_run(report, run, crops, retrieval, {"before": before, "after": after}, _TITLE)
+    return Demo(run, before, after, report)

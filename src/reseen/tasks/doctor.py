@@ -1,0 +1,113 @@
+"""What this machine is, and what will be slow or fail on it and why."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from typing import Literal
+
+from reseen.data.pixel_cache import cache_folder
+from reseen.environment import knows_bfloat16, memory_gigabytes, processor, usable_cores, versions
+
+_MEMORY_NEEDED = 4.0
+_DISK_NEEDED = 6.0
+_OLDEST_TORCH = (2, 9)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One line of the check-up."""
+
+    name: str
+    value: str
+    state: Literal["ok", "slow", "bad"] = "ok"
+    advice: str = ""
+
+
+def diagnose() -> list[Diagnosis]:
+    """Look at versions, device, threads, memory and disk."""
+    return [*_packages(), *_device(), *_machine(), *_disk()]
+
+
+def _packages() -> list[Diagnosis]:
+    findings = []
+    for name, version in versions().items():
+        if version == "missing":
+            findings.append(Diagnosis(name, "missing", "bad", "pip install reseen again"))
+        elif name == "torch" and tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_TORCH:
+            findings.append(Diagnosis(name, version, "bad", "reseen needs torch 2.9 or newer"))
+        else:
+            findings.append(Diagnosis(name, version))
+    try:
+        import torchvision.ops  # noqa: F401
+    except Exception as error:  # a torch and a torchvision of different builds fail in many ways
+        advice = (
+            f"torch and torchvision do not fit together ({type(error).__name__}); install both anew, together"
+        )
+        findings.append(Diagnosis("torch with torchvision", "broken", "bad", advice))
+    return findings
+
+
+def _device() -> list[Diagnosis]:
+    import torch
+
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 1e9
+        return [Diagnosis("device", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")]
+    findings = [
+        Diagnosis(
+            "device", "CPU", "slow",
+            "no usable GPU: ResNet-50 at 256 x 128 learns from about 7 crops a second and core; "
+            "use a small backbone (mobilenetv2_100) and 128 x 64 crops",
+        )
+    ]  # fmt: skip
+    capability = torch.backends.cpu.get_cpu_capability()
+    findings.append(Diagnosis("vector instructions", capability))
+    if not knows_bfloat16():
+        findings.append(
+            Diagnosis(
+                "bf16 on the CPU", "emulated", "slow",
+                "this processor has no bfloat16 arithmetic: keep train.precision at 32",
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _machine() -> list[Diagnosis]:
+    import torch
+
+    cores, threads, memory = usable_cores(), torch.get_num_threads(), memory_gigabytes()
+    fits = threads >= cores
+    return [
+        Diagnosis("processor", processor()),
+        Diagnosis(
+            "threads", f"{threads} of {cores} cores", "ok" if fits else "slow",
+            "" if fits else "torch uses fewer threads than there are cores: see OMP_NUM_THREADS",
+        ),
+        Diagnosis(
+            "memory", f"{memory:.0f} GB", "ok" if memory >= _MEMORY_NEEDED else "bad",
+            "" if memory >= _MEMORY_NEEDED else f"training needs about {_MEMORY_NEEDED:.0f} GB",
+        ),
+    ]  # fmt: skip
+
+
+def _disk() -> list[Diagnosis]:
+    cache = cache_folder()
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    enough = free >= _DISK_NEEDED
+    findings = [
+        Diagnosis(
+            "cache", f"{cache}, {free:.0f} GB free", "ok" if enough else "slow",
+            "" if enough else "decoded crops may not fit and would be decoded again in every round",
+        )
+    ]  # fmt: skip
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        findings.append(
+            Diagnosis(
+                "cache", "cannot be written", "slow", f"{error.strerror}; set RESEEN_CACHE to another folder"
+            )
+        )
+    return findings

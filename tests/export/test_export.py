@@ -1,0 +1,152 @@
+"""The whole way from a run to a file, for every method, and what cannot be exported."""
+
+import builtins
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import reseen
+from reseen import optional_dependencies as extras
+from reseen.errors import DataError, ExportError, RunError, SettingsError, StorageError
+from reseen.export import export as export_module
+from reseen.export.exported import open_exported
+from reseen.export.input_spec import input_spec
+from reseen.export.parity import Parity, measure_parity, require_parity
+from reseen.export.samples import drawn_crops
+from reseen.methods import METHODS
+
+
+def short(recipe, backbone="test_resnet"):
+    model = recipe.model.model_copy(update={"backbone": backbone})
+    train = recipe.train.model_copy(update={"rounds": 1})
+    return recipe.model_copy(update={"model": model, "train": train})
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_model_of_every_method_is_the_file(name, recipe_of, crowd, tmp_path):
+    run = reseen.train(short(recipe_of(name)), crowd, tmp_path / "run", quiet=True)
+    made = reseen.export_run(run, tmp_path / "model.pt2", quiet=True)
+    assert made.parity.minimum >= 0.99999
+    assert made.card["reseen.method"] == name
+    assert made.checked_on == "crops of the run's data"
+
+
+def test_patches_go_into_onnx_and_parts_can_be_chosen(recipe_of, crowd, tmp_path):
+    run = reseen.train(short(recipe_of("global-patch")), crowd, tmp_path / "run", quiet=True)
+    both = reseen.export_run(run, tmp_path / "both.onnx", quiet=True)
+    whole = reseen.export_run(run, tmp_path / "whole.pt2", part="global", quiet=True)
+    assert both.parity.minimum >= 0.99999
+    assert both.card["reseen.part"] == "both"
+    assert int(both.card["reseen.dimension"]) == int(whole.card["reseen.dimension"]) + 2 * 8
+    assert both.card["reseen.fingerprint"] != whole.card["reseen.fingerprint"]
+
+
+def test_tokens_go_into_onnx_as_a_tracker_feeds_them(recipe_of, crowd, tmp_path):
+    run = reseen.train(short(recipe_of("cluster-contrast"), "test_vit"), crowd, tmp_path / "run", quiet=True)
+    made = reseen.export_run(run, tmp_path / "model.onnx", input="tracker", quiet=True)
+    assert made.parity.minimum >= 0.99999
+    for count in (1, 3, 17):
+        assert open_exported(made.file)(np.zeros((count, 3, 64, 32), dtype=np.float32)).shape == (count, 64)
+
+
+def test_int8_is_near_and_small_and_scored(tiny_run, onnx_export, crowd, tmp_path):
+    made = reseen.export_run(
+        tiny_run, tmp_path / "model.onnx", int8=True, calibrate=crowd, crops=24, score=crowd, quiet=True
+    )
+    assert 0.99 < made.parity.median < 1
+    assert made.size < 0.8 * onnx_export.size
+    assert made.card["reseen.precision"] == "int8"
+    assert "24 crops, seed 0; " in made.card["reseen.calibration"]
+    assert open_exported(made.file).card == made.card
+    assert abs(made.scores.run.mean_average_precision - made.scores.file.mean_average_precision) < 0.05
+
+
+def test_raw_vectors_are_refused(tiny_run, tmp_path):
+    recipe = tiny_run.recipe.model_copy(
+        update={"model": tiny_run.recipe.model.model_copy(update={"feature": "raw"})}
+    )
+    with pytest.raises(RunError, match=r"its vectors are raw.*--model\.feature sphere"):
+        reseen.export_run(replace(tiny_run, recipe=recipe), tmp_path / "model.onnx", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"int8": True}, SettingsError, "--int8 needs a folder of crops to calibrate on: --calibrate DIR, such as"),
+        ({"calibrate": "crops"}, SettingsError, "--calibrate is for --int8"),
+        ({"int8": True, "calibrate": "empty"}, DataError, "empty"),
+        ({"int8": True, "calibrate": "nowhere"}, DataError, "nowhere"),
+        ({"int8": True, "calibrate": "few"}, DataError, "holds 1 crops; to calibrate int8 takes 16"),
+        ({"out": "model.pt2", "int8": True, "calibrate": "few"}, SettingsError, "a torch file keeps float32"),
+        ({"out": "model.pth"}, SettingsError, r"found '\.pth'"),
+        ({"out": "folder.onnx"}, StorageError, "is a folder"),
+        ({"out": "file/model.onnx"}, StorageError, "file"),
+        ({"input": "frames"}, SettingsError, "--input: no 'frames'"),
+        ({"score": "nowhere"}, DataError, "nowhere"),
+        ({"loss": 0}, SettingsError, "--loss 0: say by how much cosines may fall below 1"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_at_once(
+    options, error, message, tiny_run, make_images, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    make_images("a.jpg", folder="few")
+    for folder in ("empty", "folder.onnx"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "file").write_text("precious")
+    monkeypatch.setattr(export_module, "trace", None)  # nothing slow may have begun
+    with pytest.raises(error, match=message):
+        reseen.export_run(tiny_run, options.pop("out", "model.onnx"), **options, quiet=True)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(tiny_run, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="cannot be written"):
+        reseen.export_run(tiny_run, tmp_path / "model.pt2", quiet=True)
+    tmp_path.chmod(0o700)
+
+
+def test_a_missing_package_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(
+        extras, "import_module", lambda name: (_ for _ in ()).throw(builtins.ImportError(name))
+    )
+    with pytest.raises(SettingsError, match=r"needs onnxruntime.*pip install 'reseen\[onnx\]'"):
+        extras.need("onnxruntime.quantization", "onnx")
+
+
+def test_a_file_that_is_not_the_model_is_not_kept(tiny_run, tmp_path, monkeypatch):
+    """The old file stays when the new one fails its check."""
+    (tmp_path / "model.pt2").write_bytes(b"old")
+    monkeypatch.setattr(export_module, "measure_parity", lambda *_: Parity(0.9998, 1.0, 8))
+    with pytest.raises(
+        ExportError, match=r"smallest cosine 0\.999800 over 8 crops, wanted 0\.99999; it is not kept"
+    ):
+        reseen.export_run(tiny_run, tmp_path / "model.pt2", quiet=True)
+    assert (tmp_path / "model.pt2").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
+
+
+def test_parity_sees_a_wrong_file(onnx_export, tiny_run):
+    encoder, file = tiny_run.encoder(), open_exported(onnx_export.file)
+    crops = drawn_crops(encoder)
+    form = input_spec()
+    whole = measure_parity(file, encoder, form, crops)
+    assert whole.minimum > 0.99999
+    assert whole.crops == len(crops) + len(crops[:: max(1, len(crops) // 8)])
+    swapped = measure_parity(lambda images: file(images[..., ::-1].copy()), encoder, form, crops)
+    assert swapped.minimum < 0.9999
+    with pytest.raises(ExportError, match="of length 2"):
+        measure_parity(lambda images: 2 * file(images), encoder, form, crops)
+    with pytest.raises(ExportError, match="of shape"):
+        measure_parity(lambda images: file(images)[:, 1:], encoder, form, crops)
+    with pytest.raises(ExportError, match="median cosine nan"):
+        require_parity(Parity(float("nan"), float("nan"), 8), "int8")
+
+
+def test_without_the_data_crops_are_drawn(tiny_run, tmp_path):
+    moved = replace(tiny_run, facts=tiny_run.facts | {"root": str(tmp_path / "gone")})
+    assert reseen.export_run(moved, tmp_path / "model.pt2", quiet=True).checked_on == "drawn crops"

@@ -1,0 +1,60 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import reseen
+from reseen.data.crops import open_crops
+from reseen.errors import RunError, StorageError
+from reseen.features import embed as module
+from reseen.features.extract import extract
+
+
+@pytest.fixture
+def run(tiny_flags, crowd, tmp_path):
+    recipe = reseen.load_recipe(
+        "cluster-contrast", [*tiny_flags[:-6], "--train.rounds", "0", "--train.device", "cpu"]
+    )
+    return reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+
+
+def test_vectors_are_the_features_of_the_crops(run, crowd, tmp_path):
+    file = reseen.embed(run, crowd, tmp_path / "v.parquet", quiet=True)
+    table = reseen.read_training(crowd)
+    crops = open_crops(table, run.recipe.data, 64, 32, progress=False)
+    expected = extract(run.encoder(), crops, torch.device("cpu")).vectors.numpy()
+    found = np.array(pq.read_table(file)["vector"].to_pylist(), dtype=np.float32)
+    assert np.allclose(found, expected, atol=1e-6)
+
+
+def test_a_table_in_any_order_keeps_its_order(run, crowd, tmp_path):
+    table = reseen.read_training(crowd).select([5, 2, 9])
+    file = reseen.embed(run, table, tmp_path / "v.parquet", quiet=True)
+    assert pq.read_table(file)["path"].to_pylist() == list(table.paths)
+
+
+def test_parts_of_other_crops_are_not_mixed_in(run, crowd, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PART", 8)
+    embed_part, made = module._embed_part, []
+
+    def stop_at_the_second(*arguments):
+        if made:
+            raise KeyboardInterrupt
+        made.append(1)
+        return embed_part(*arguments)
+
+    monkeypatch.setattr(module, "_embed_part", stop_at_the_second)
+    table = reseen.read_training(crowd)
+    with pytest.raises(KeyboardInterrupt):
+        reseen.embed(run, table, tmp_path / "v.parquet", quiet=True)
+    monkeypatch.setattr(module, "_embed_part", embed_part)
+    other = table.select(range(10, 20))
+    reseen.embed(run, other, tmp_path / "v.parquet", quiet=True)
+    assert pq.read_table(tmp_path / "v.parquet")["path"].to_pylist() == list(other.paths)
+
+
+def test_what_is_wrong_is_said_before_any_work(run, crowd, tmp_path):
+    with pytest.raises(StorageError, match="is a folder; give the name of a Parquet file"):
+        reseen.embed(run, crowd, tmp_path)
+    with pytest.raises(RunError, match="no such run folder"):
+        reseen.embed(tmp_path / "none", crowd, tmp_path / "v.parquet")

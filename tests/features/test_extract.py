@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+
+import reseen
+from reseen.data.crops import open_crops
+from reseen.data.settings import DataSettings
+from reseen.data.views import normalize
+from reseen.features.extract import estimate_neck_statistics, extract
+from reseen.models import Encoder, ModelSettings
+
+
+@pytest.fixture
+def crops(crowd):
+    return open_crops(reseen.read_training(crowd), DataSettings(), 64, 32, progress=False)
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    return Encoder(ModelSettings(backbone="lcnet_050", weights="none"), 64, 32)
+
+
+CPU = torch.device("cpu")
+
+
+def test_equals_one_crop_at_a_time(crops, encoder):
+    crops = type(crops)(crops.table.select(range(6)), crops.store, crops.store_rows[:6])
+    found = extract(encoder, crops, CPU).vectors
+    encoder.eval()
+    for row in range(6):
+        image = normalize(crops.images(torch.tensor([row])), encoder.mean, encoder.std)
+        assert torch.allclose(encoder(image)[0], found[row], atol=1e-5)
+    mirrored = extract(encoder, crops, CPU, mirrored=True).vectors
+    encoder.eval()
+    image = normalize(crops.images(torch.tensor([2])), encoder.mean, encoder.std)
+    both = encoder(image) + encoder(image.flip(3))
+    assert torch.allclose(torch.nn.functional.normalize(both)[0], mirrored[2], atol=1e-5)
+
+
+def test_changes_nothing(crops, encoder):
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    assert encoder.training
+    extract(encoder, crops, CPU)
+    assert encoder.training
+    assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
+
+
+def test_a_settled_neck_gives_channels_mean_zero_and_variance_one(crops, encoder):
+    estimate_neck_statistics(encoder, crops, CPU)
+    encoder.eval()
+    images = normalize(crops.images(torch.arange(len(crops))), encoder.mean, encoder.std)
+    with torch.no_grad():
+        necked = encoder.neck(encoder.pooling(encoder.maps(images)))
+    assert float(necked.mean(dim=0).abs().max()) < 1e-2
+    live = encoder.neck.running_var > 1e-6
+    assert np.allclose(necked.var(dim=0, unbiased=False)[live].numpy(), 1, atol=0.1)
+
+
+def test_progress_counts_every_crop(crops, encoder):
+    seen = []
+    extract(encoder, crops, CPU, seen.append)
+    assert sum(seen) == len(crops)

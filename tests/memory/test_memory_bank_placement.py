@@ -1,0 +1,38 @@
+"""Where memories lie."""
+
+import pytest
+import torch
+
+from reseen.memory import fits_on_device
+
+GPU = torch.device("cuda", 0)
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """A function that pretends a GPU with bytes free outside PyTorch, kept by it, and used of these."""
+
+    def pretend(outside, kept=0, used=0):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (outside, 80 * 10**9))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: kept)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: used)
+
+    return pretend
+
+
+def test_a_cpu_has_one_place_and_nothing_is_said_of_it():
+    assert fits_on_device(10**15, torch.device("cpu")) == (True, "")
+
+
+def test_they_lie_on_the_gpu_where_all_together_leave_half_of_it_and_a_line_says_which(free):
+    free(10 * 10**9)
+    assert fits_on_device(5 * 10**9, GPU) == (True, "memories of 5.00 GB lie on the GPU")
+    fits, note = fits_on_device(5 * 10**9 + 1, GPU)
+    assert not fits
+    assert "5.00 GB lie in host memory and are fetched in chunks: of the 10.00 GB free" in note
+
+
+def test_what_earlier_steps_left_behind_counts_as_free_and_what_tensors_hold_does_not(free):
+    free(2 * 10**9, kept=10 * 10**9, used=2 * 10**9)
+    assert fits_on_device(5 * 10**9, GPU)[0]
+    assert not fits_on_device(6 * 10**9, GPU)[0]

@@ -1,0 +1,60 @@
+import gc
+import os
+
+import numpy as np
+import pytest
+
+from reseen.errors import StorageError
+from reseen.neighbors.out_of_core import Scratch
+
+
+def test_arrays_are_zeros_and_stay(tmp_path):
+    array = Scratch(tmp_path / "work").array("a", (3, 2), np.float32)
+    assert (array == 0).all()
+    array[1] = 7
+    assert Scratch(tmp_path / "work").open("a").tolist() == [[0, 0], [7, 7], [0, 0]]
+    assert type(array) is np.ndarray  # what compiled loops take without a compilation of its own
+
+
+def test_an_array_without_entries(tmp_path):
+    scratch = Scratch(tmp_path)
+    assert scratch.array("a", (0, 3), np.int32).shape == (0, 3)
+    assert scratch.unnamed((0,), np.int32).shape == (0,)
+
+
+def test_an_array_without_a_name_leaves_nothing_behind(tmp_path):
+    array = Scratch(tmp_path).unnamed((1000,), np.int64)
+    array[:] = 5
+    assert array.sum() == 5000
+    assert not any(tmp_path.iterdir())
+    del array
+    gc.collect()
+
+
+def test_a_full_disk_is_an_error_when_the_array_is_made(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    for make in (
+        lambda: Scratch(tmp_path).array("a", (9,), np.int8),
+        lambda: Scratch(tmp_path).unnamed((9,), np.int8),
+    ):
+        with pytest.raises(StorageError, match="the disk is full"):
+            make()
+    assert not any(tmp_path.iterdir())
+
+
+def test_notes(tmp_path):
+    scratch = Scratch(tmp_path)
+    assert not scratch.done("search", "k")
+    scratch.write_note("search", "k", rows=5)
+    assert scratch.note("search")["rows"] == 5
+    assert not scratch.done("search", "k")
+    scratch.write_note("search", "k", done=True)
+    assert scratch.done("search", "k")
+    assert not scratch.done("search", "other")
+    (tmp_path / "search.json").write_text("{")
+    assert scratch.note("search") == {}
+    scratch.remove()
+    assert not tmp_path.exists()

@@ -1,0 +1,50 @@
+import pytest
+
+import reseen
+from reseen.data.crops import open_crops
+from reseen.errors import StorageError
+from reseen.tasks.evaluation import report as module
+from reseen.tasks.evaluation.report import report_run
+from reseen.tasks.evaluation.score import read_benchmark, retrieve
+
+
+@pytest.fixture
+def made(tiny_flags, crowd, tmp_path):
+    recipe = reseen.load_recipe("cluster-contrast", tiny_flags)
+    run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
+    crops = open_crops(reseen.read_training(crowd), recipe.data, 64, 32, progress=False)
+    return run, crops, retrieve(run, read_benchmark(crowd), quiet=True)
+
+
+def test_one_page_with_clusters_curves_and_lists_that_needs_nothing_else(made, tmp_path):
+    run, crops, retrieval = made
+    page = tmp_path / "deep" / "report.html"
+    report_run(page, run, crops, retrieval, {"after": retrieval.score()}, "A title <&>")
+    text = page.read_text(encoding="utf-8")
+    assert "A title &lt;&amp;&gt;" in text
+    assert "cluster 0" in text
+    assert "average precision" in text
+    assert "data:image/" in text
+    for outside in ('src="http', 'href="http', "url(http", "@import"):
+        assert outside not in text
+
+
+def test_without_the_training_crops_there_are_no_sheets(made, tmp_path):
+    run, _, retrieval = made
+    report_run(tmp_path / "r.html", run, None, retrieval, {"after": retrieval.score()}, "t")
+    assert "cluster 0" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_sheets_hold_members_of_one_cluster_each_and_none_twice(made):
+    run, crops, _ = made
+    sheets = module._sheets(run, crops)
+    titles = [sheet.title for sheet in sheets]
+    assert len(titles) == len(set(titles))
+    assert all(0 < len(sheet.images) <= module._SHEET_IMAGES for sheet in sheets)
+
+
+def test_a_place_that_cannot_be_written(made, tmp_path):
+    run, _, retrieval = made
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        report_run(tmp_path / "file" / "r.html", run, None, retrieval, {"a": retrieval.score()}, "t")

@@ -1,0 +1,352 @@
+"""Mends: what they change, what they say, what survives."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reseen.audit.answers import links, read_answers
+from reseen.cluster import Constraints
+from reseen.datasets import read_training
+from reseen.errors import GalleryError, StorageError
+from reseen.gallery.filter import Filter
+from reseen.training.setup import read_constraints
+from reseen.viewer.clusters import Clusters
+from reseen.viewer.collection import NOISE, read_collection
+from reseen.viewer.edits.edit import Edit
+from reseen.viewer.edits.editor import EditError, Editor, StaleError
+from reseen.viewer.edits.journal import Journal, edits_file
+from reseen.viewer.edits.statements import statements
+from reseen.viewer.viewer import Viewer
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "mends.jsonl"
+
+
+@pytest.fixture
+def editor(gallery, file):
+    return Editor(Viewer(gallery), Journal(file))
+
+
+def labels(gallery):
+    """Cluster by image, as the store has it."""
+    return {entry.image: entry.cluster for part in gallery.store.scan() for entry in part.entries}
+
+
+def keys_of(editor, number):
+    now = editor.viewer.now
+    return [now.collection.keys[row] for row in now.clusters[number].rows]
+
+
+def version(editor):
+    return editor.viewer.now.version
+
+
+def same_state(editor):
+    """Snapshot and store say the same, and clusters are what they would be if computed anew."""
+    now, fresh = editor.viewer.now, read_collection(editor.viewer.gallery.store)
+    np.testing.assert_array_equal(now.collection.clusters, fresh.clusters)
+    anew = Clusters(fresh)
+    assert [one.number for one in now.clusters.all()] == [one.number for one in anew.all()]
+    for one, other in zip(now.clusters.all(), anew.all(), strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        assert one.squared_error == pytest.approx(other.squared_error)
+        assert one.cameras == other.cameras
+
+
+def test_spread_is_the_sum_of_squared_distances_from_the_mean(gallery):
+    collection = read_collection(gallery.store)
+    for cluster in Clusters(collection).all():
+        rows = collection.vectors[cluster.rows].astype(np.float64)
+        slow = sum(((row - rows.mean(0)) ** 2).sum() for row in rows)
+        assert cluster.squared_error == pytest.approx(slow, abs=1e-5)
+        assert cluster.size == sum(count for _, count in cluster.cameras)
+
+
+def test_merging_moves_all_crops_into_the_largest(editor, gallery):
+    members = set(keys_of(editor, 1)) | set(keys_of(editor, 2))
+    into = editor.merge(version(editor), [1, 2])
+    assert set(keys_of(editor, into)) == members
+    assert 3 - into not in editor.viewer.now.clusters
+    same_state(editor)
+    must, cannot = links(read_answers(editor.files))
+    assert (len(must), len(cannot)) == (1, 0)
+
+
+def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
+    members = keys_of(editor, 0)
+    number = editor.split(version(editor), members[:3])
+    assert set(keys_of(editor, number)) == set(members[:3])
+    assert set(keys_of(editor, 0)) == set(members[3:])
+    same_state(editor)
+    must, cannot = links(read_answers(editor.files))
+    assert len(must) == 2
+    images = {entry.image: entry.key for entry in editor.viewer.now.collection.entries}
+    assert {images[first] for first, _ in cannot} == {members[0]}
+    assert {images[second] for _, second in cannot} <= set(members[3:])
+
+
+def test_moving_says_who_it_is_and_who_it_is_not(editor):
+    moved, rest, target = keys_of(editor, 0)[:2], keys_of(editor, 0)[2:], keys_of(editor, 3)
+    editor.move(version(editor), moved, 3)
+    assert set(keys_of(editor, 3)) == {*moved, *target}
+    edit = editor.done[-1]
+    assert edit.same == ((target[0], *moved),)
+    assert edit.different == tuple((key, rest[0]) for key in moved)
+    same_state(editor)
+
+
+def test_taking_out_says_only_who_it_is_not(editor, gallery):
+    key = keys_of(editor, 0)[-1]
+    editor.move(version(editor), [key], NOISE)
+    assert next(iter(gallery.store.scan(Filter(keys=(key,))))).entries[0].cluster == -1
+    assert not editor.done[-1].same
+
+
+def test_marks_change_no_cluster(editor, gallery):
+    before, keys = labels(gallery), keys_of(editor, 0)[:3]
+    editor.same(version(editor), keys[:2])
+    editor.different(version(editor), [keys[0], keys[2]])
+    assert labels(gallery) == before
+    must, cannot = links(read_answers(editor.files))
+    assert (len(must), len(cannot)) == (1, 1)
+
+
+def test_training_reads_what_was_said(editor, filled):
+    """Mends of a cluster, over each other, become constraints on the very rows of the training table."""
+    table = read_training(filled.crowd)
+    editor.merge(version(editor), [1, 2])
+    editor.split(version(editor), keys_of(editor, 0)[:3])
+    editor.move(version(editor), keys_of(editor, 0)[:1], 3)
+    constraints, sentence = read_constraints(editor.files[0], table)
+    said = statements(editor.done, editor.viewer.now.collection.keys)
+    assert (len(constraints.must), len(constraints.cannot)) == (len(said.same), len(said.different))
+    assert "left out" not in sentence
+
+
+def test_everything_can_be_undone_and_done_again(editor, gallery):
+    states = [labels(gallery)]
+    editor.merge(version(editor), [1, 2])
+    states.append(labels(gallery))
+    editor.split(version(editor), keys_of(editor, 0)[:2])
+    states.append(labels(gallery))
+    editor.move(version(editor), keys_of(editor, 3)[:1], 4)
+    states.append(labels(gallery))
+    for wanted in states[-2::-1]:
+        editor.undo(version(editor))
+        assert labels(gallery) == wanted
+        same_state(editor)
+    with pytest.raises(EditError, match="nothing to undo"):
+        editor.undo(version(editor))
+    assert not editor.files
+    for wanted in states[1:]:
+        editor.redo(version(editor))
+        assert labels(gallery) == wanted
+    with pytest.raises(EditError, match="nothing to redo"):
+        editor.redo(version(editor))
+    editor.undo(version(editor))
+    editor.same(version(editor), keys_of(editor, 0)[:2])
+    with pytest.raises(EditError, match="nothing to redo"):
+        editor.redo(version(editor))
+
+
+def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
+    seen = version(editor)
+    editor.merge(seen, [1, 2])
+    after = labels(gallery)
+    with pytest.raises(StaleError, match="nothing was done"):
+        editor.split(seen, keys_of(editor, 0)[:1])
+    with pytest.raises(StaleError):
+        editor.undo(seen)
+    assert labels(gallery) == after
+    assert len(editor.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (lambda m: m.merge(version(m), [1]), "two clusters"),
+        (lambda m: m.merge(version(m), [1, 1]), "two clusters"),
+        (lambda m: m.merge(version(m), [1, 999]), "no cluster 999"),
+        (lambda m: m.split(version(m), []), "choose some crops"),
+        (lambda m: m.split(version(m), keys_of(m, 0)), "all crops of the cluster"),
+        (lambda m: m.split(version(m), [keys_of(m, 0)[0], keys_of(m, 3)[0]]), "several clusters"),
+        (lambda m: m.split(version(m), ["nobody"]), "not in the gallery"),
+        (lambda m: m.split(version(m), keys_of(m, 0)[:1] * 2), "named twice"),
+        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 0), "there already"),
+        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 999), "no cluster 999"),
+        (lambda m: m.same(version(m), keys_of(m, 0)[:1]), "two crops"),
+        (lambda m: m.different(version(m), keys_of(m, 0)[:1]), "2 to 12"),
+        (lambda m: m.apart(version(m), [1]), "two clusters"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(editor, gallery, what, words):
+    before = labels(gallery)
+    with pytest.raises(EditError, match=words):
+        what(editor)
+    assert labels(gallery) == before
+    assert not editor.done
+
+
+def test_a_restart_goes_on_where_it_stopped(editor, gallery, file):
+    editor.merge(version(editor), [1, 2])
+    editor.split(version(editor), keys_of(editor, 0)[:2])
+    editor.undo(version(editor))
+    after = labels(gallery)
+    again = Editor(Viewer(gallery), Journal(file))
+    assert labels(gallery) == after
+    assert [edit.kind for edit in again.done] == ["merge"]
+    again.redo(version(again))
+    again.undo(version(again))
+    again.undo(version(again))
+    assert not again.done
+
+
+def test_killed_between_journal_and_store(editor, gallery, file, monkeypatch):
+    before = labels(gallery)
+
+    def die(entries):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gallery.store, "add", die)
+        with pytest.raises(KeyboardInterrupt):
+            editor.merge(version(editor), [1, 2])
+    assert labels(gallery) == before
+    again = Editor(Viewer(gallery), Journal(file))
+    assert [edit.kind for edit in again.done] == ["merge"]
+    assert sorted(labels(gallery).values()) != sorted(before.values())
+    same_state(again)
+
+
+def test_killed_within_a_line(editor, gallery, file):
+    editor.merge(version(editor), [1, 2])
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[: len(whole) // 2])
+    again = Editor(Viewer(gallery), Journal(file))
+    assert len(again.done) == 1
+    assert file.read_bytes() == whole
+    again.undo(version(again))
+    assert not Journal(file).history.done
+
+
+def test_a_store_that_cannot_be_written_changes_nothing(editor, gallery, file, monkeypatch):
+    before = labels(gallery)
+    editor.same(version(editor), keys_of(editor, 0)[:2])
+    editor.undo(version(editor))
+
+    def full(entries):
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gallery.store, "add", full)
+        with pytest.raises(StorageError):
+            editor.merge(version(editor), [1, 2])
+    assert labels(gallery) == before
+    assert not editor.done
+    assert len(editor.undone) == 1
+    assert not Journal(file).history.done
+    editor.redo(version(editor))
+
+
+def test_indexing_the_same_run_again_loses_no_mend(editor, gallery, filled, file):
+    editor.merge(version(editor), [1, 2])
+    editor.split(version(editor), keys_of(editor, 0)[:2])
+    after = labels(gallery)
+    gallery.store.add(filled.content)  # as `index_run` does, which knows the run's own clusters alone
+    assert labels(gallery) != after
+    Editor(Viewer(gallery), Journal(file))
+    assert labels(gallery) == after
+
+
+def test_other_clusters_are_left_alone_and_what_was_said_holds(editor, gallery, filled, file):
+    from dataclasses import replace
+
+    from reseen.gallery.entries import Entries
+
+    editor.merge(version(editor), [1, 2])
+    said = [path.read_text() for path in editor.files]
+    other = [replace(entry, cluster=(entry.cluster or 0) + 50) for entry in filled.content.entries]
+    gallery.store.add(Entries(other, filled.content.vectors))
+    before = labels(gallery)
+    again = Editor(Viewer(gallery), Journal(file))
+    assert labels(gallery) == before
+    assert not again.can_undo
+    assert [path.read_text() for path in again.files] == said
+
+
+def test_a_damaged_journal_names_the_line(file):
+    file.write_text('{"undo": "x"}\n')
+    with pytest.raises(GalleryError, match="line 1: damaged"):
+        Journal(file)
+
+
+def test_forgotten_crops_are_in_no_answer_and_the_journal_names_no_file(editor, gallery, file):
+    keys = keys_of(editor, 0)[:2]
+    editor.same(version(editor), keys)
+    editor.viewer.after_drop.append(editor.forgotten)
+    written = editor.files[0]
+    gallery.store.delete(Filter(keys=(keys[0],)))
+    editor.viewer.drop([keys[0]])
+    assert not editor.files
+    assert not read_answers([written])
+    assert ".jpg" not in file.read_text()
+    editor.undo(version(editor))
+
+
+def test_the_journal_lies_in_the_gallery_or_among_the_users_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert edits_file("/some/gallery").as_posix() == "/some/gallery/mends.jsonl"
+    assert edits_file("qdrant://host/people").parent == tmp_path / "reseen"
+
+
+def edit(same=(), different=()):
+    return Edit("same", "2026-01-01T00:00:00+00:00", "", {}, {}, same, different)
+
+
+pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))))
+
+
+@settings(max_examples=200)
+@given(st.lists(pairs, max_size=14))
+def test_statements_never_contradict_each_other_and_the_later_one_holds(said):
+    edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]
+    found = statements(edits, "abcdef")
+    row = {key: place for place, key in enumerate("abcdef")}
+
+    def rows(pairs):
+        return np.array([[row[a], row[b]] for a, b in pairs], np.int64).reshape(-1, 2)
+
+    Constraints(rows(found.same), rows(found.different), 6)  # raises where they contradict
+    # The slow rule: from the last to the first, each is kept if all kept so far still can be true with it.
+    must, cannot = [], []
+    for same, pair in reversed(said):
+        trial = ([*must, pair], cannot) if same else (must, [*cannot, pair])
+        if possible(*trial):
+            must, cannot = trial
+    assert set(found.same) == set(must)
+    assert set(found.different) == set(cannot)
+
+
+def possible(must, cannot):
+    group = {key: {key} for key in "abcdef"}
+    for one, other in must:
+        joined = group[one] | group[other]
+        for key in joined:
+            group[key] = joined
+    return all(other not in group[one] for one, other in cannot)
+
+
+def test_an_edit_survives_its_journal(file):
+    journal = Journal(file)
+    one = Edit(
+        "move", "2026-01-01T00:00:00+00:00", "moved", {"k": None}, {"k": 3}, (("a", "b"),), (("a", "c"),)
+    )
+    journal.do(one)
+    assert Journal(file).history.done == [one]
+    assert json.loads(file.read_text())["edit"]["kind"] == "move"
