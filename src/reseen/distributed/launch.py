@@ -40,8 +40,8 @@ def is_main_process() -> bool:
 def launch(devices: int, device: str, work: str, request: dict[str, Any]) -> Iterator[ProcessGroup]:
     """The processes for a piece of work; they end with the block, and an error of one is an error of all.
 
-    `devices`: processes to use; under torchrun 1, or as many as it started. `device`: `cpu` or `cuda`. WorkerPool do the
-    `work` by the name it has in `helper.WORK`, with the `request`, which JSON must be able to hold.
+    `devices`: processes to use; under torchrun 1, or as many as it started. `device`: `cpu` or `cuda`.
+    Worker processes do the `work` by its name in `tasks.worker.WORK`, with the `request`, which must be valid JSON.
 
     Raises:
         SettingsError: fewer devices than asked for.

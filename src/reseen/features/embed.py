@@ -23,9 +23,9 @@ from reseen.files import make_folder, sole_writer, write_atomically
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.tasks.evaluation.score import scoring_device
 
 PART = 8192
 """Crops per part."""

@@ -24,9 +24,9 @@ from reseen.features.partitions import PartitionFolder
 from reseen.optional_dependencies import require_package
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run
-from reseen.tasks.evaluation.score import scoring_device
 
 PARTITION = 8192
 """Crops of a partition."""

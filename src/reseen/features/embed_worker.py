@@ -17,8 +17,8 @@ from reseen.features.extract import BATCH
 from reseen.features.partitions import PartitionFolder, describe_vectors, partition_name, vector_table
 from reseen.geometry import unit
 from reseen.models import Encoder
+from reseen.runs.device import scoring_device
 from reseen.runs.run import open_run
-from reseen.tasks.evaluation.score import scoring_device
 
 _BLOCK = 8
 

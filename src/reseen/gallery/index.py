@@ -27,9 +27,9 @@ from reseen.models import Encoder
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.cluster_file import CLUSTERS, read_members
 from reseen.runs.console import RunView
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.tasks.evaluation.score import scoring_device
 
 
 def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:

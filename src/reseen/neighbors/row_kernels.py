@@ -1,7 +1,7 @@
 """Compiled loops over sparse rows that work as well on arrays mapped from disk: mean, transpose, order.
 
-As those of `reseen.neighbors.jaccard_kernels` they work on a range, and none holds more than a few numbers per row besides
-what it is given. SciPy's own would copy a mapped matrix into memory.
+Like those of `reseen.neighbors.jaccard_kernels` they work on a range, and none holds more than a few numbers per row
+besides what it is given. SciPy's own would copy a mapped matrix into memory.
 
 A compiled loop that keeps the largest inner products of each row, cached on disk beside this file.
 

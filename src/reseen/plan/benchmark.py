@@ -26,9 +26,9 @@ from reseen.plan.cost_model import Measured
 from reseen.plan.estimate import PlanStage
 from reseen.plan.sample import repeated, sample_table
 from reseen.runs.console import Progress
+from reseen.runs.device import device_of
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import Run
-from reseen.training.setup import device_of
 
 _BATCHES, _PATIENCE_SECONDS = 4, 4.0
 SAMPLE = 512

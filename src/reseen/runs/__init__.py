@@ -1,1 +1,1 @@
-"""The loop and what stands around it: recipe, run folder, extraction, scoring, embedding."""
+"""The run folder and what it holds: recipe, checkpoint, log, cluster file, and the device and table of a run."""

@@ -23,6 +23,7 @@ from reseen.methods import METHODS, MethodContext
 from reseen.models.backbone import backbone_size
 from reseen.models.batch_shard import BatchShard
 from reseen.models.sharded_trunk import shard_trunk
+from reseen.runs.device import device_of
 from reseen.runs.recipe import Recipe
 from reseen.training.loop import Training
 from reseen.training.optimizer import build_optimizer
@@ -138,18 +139,6 @@ def _check_enough(crops: Crops, recipe: Recipe) -> None:
                 f"{crops.table.root}: {len(crops)} crops are too few for method.{setting}, which needs {fewest}; "
                 "lower it, or add crops"
             )
-
-
-def device_of(recipe: Recipe) -> str:
-    """`cpu` or `cuda`.
-
-    Raises:
-        SettingsError: a GPU is asked for and there is none.
-    """
-    wanted = recipe.train.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
 def assemble(

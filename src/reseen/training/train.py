@@ -15,11 +15,12 @@ from reseen.models.encoder import count_parameters
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
+from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.training.loop import Training, run_loop
-from reseen.training.setup import check_fit, check_together, device_of, set_up
+from reseen.training.setup import check_fit, check_together, set_up
 
 
 def train(

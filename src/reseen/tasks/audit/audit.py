@@ -34,10 +34,10 @@ from reseen.models import Encoder
 from reseen.records import Features
 from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.runs.console import Progress, RunView, no_progress
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.verify import Sheet, Verification, answered_pairs, verify, write_sheet
-from reseen.tasks.evaluation.score import scoring_device
 
 
 def recluster_with_run(

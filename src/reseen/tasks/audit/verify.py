@@ -95,7 +95,7 @@ class Verification:
 
 
 def verify(run: Run, sheet: Sheet, answers: Sequence[Answer]) -> Verification:
-    """ProportionEstimate from answers on this sheet or, where there is none, on the sheet of this run that has the most.
+    """Estimate from answers on this sheet or, where there is none, on the sheet of this run that has the most.
 
     Raises:
         DataError: no answer is on a sheet of this run.

@@ -20,12 +20,12 @@ from reseen.features.vector_file import match_table, read_vectors
 from reseen.files import make_folder, write_text
 from reseen.records import NOISE, PseudoLabels, to_index_tensor
 from reseen.runs.console import RunView
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput, ClusterResult, counted, number_by_size
 from reseen.tasks.clustering.cluster_settings import hierarchy_settings
-from reseen.tasks.evaluation.score import scoring_device
 
 COLUMNS = ("path", "camera", "cluster", "similarity", "other_cluster", "other_similarity")
 

@@ -9,21 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from reseen.data.crops import Crops, open_crops
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
 from reseen.data.table import ImageTable
 from reseen.datasets import choose, read_evaluation
 from reseen.distributed.launch import is_main_process, launch
-from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import ReseenError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import Preparation, RetrievalTask
 from reseen.evaluate.tracklets import POOLING
 from reseen.runs.console import RunView
+from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table, load_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.evaluation.retrieval_features import RetrievalFeatureExtractor
@@ -227,13 +226,6 @@ def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
     covered = [replace(opened["query"], occlusion=Occlusion(**given)) for given in request["occlusions"]]
     for crops in (*opened.values(), *covered):
         maker.vectors(crops)
-
-
-def scoring_device(run: Run, ranks: ProcessGroup = SINGLE_PROCESS) -> torch.device:
-    """The device a run was trained on, where it is at hand, else the CPU."""
-    if run.facts["device"] != "cuda" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", ranks.local_rank) if ranks.size > 1 else torch.device("cuda")
 
 
 def _maker(run: Run, request: dict[str, Any], ranks: ProcessGroup) -> RetrievalFeatureExtractor:

@@ -1,0 +1,1 @@
+"""Several processes that train or embed together: launched, grouped, and told apart from one process alone."""

@@ -1,0 +1,1 @@
+"""The training path: set-up, warm start, optimizer, and the loop of clustering and training rounds."""
