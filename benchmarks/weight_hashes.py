@@ -1,4 +1,4 @@
-"""Hashes of weights and scores after two rounds of every recipe on the drawn crowd: equal before and after a change that moves no number.
+"""Hashes of weights and scores after two rounds of every recipe: equal where a change moves no number.
 
 python benchmarks/weight_hashes.py --out before.json
 python benchmarks/weight_hashes.py --compare before.json
@@ -19,16 +19,16 @@ import torch
 
 import reseen
 
-SHARED = (
-    "--model.backbone test_resnet --model.weights none --model.norm-group 8 --data.height 64 --data.width 32 "
-    "--train.rounds 2 --train.iterations 3 --train.schedule constant --train.device cpu"
-).split()
-JACCARD = "--method.jaccard.k1 8 --method.jaccard.k2 3 --method.dbscan.eps auto".split()
-BATCH = "--method.sampler.clusters-per-batch 4 --method.sampler.images-per-cluster 4".split()
-PATCHES = (
-    "--model.patches.count 2 --model.patches.dimension 8 --method.sampler.clusters-per-batch 8 "
-    "--method.credible.count 4 --method.credible.threshold 0.1 --method.image-patches.dimension 4"
-).split()
+SHARED = """
+--model.backbone test_resnet --model.weights none --model.norm-group 8 --data.height 64 --data.width 32
+--train.rounds 2 --train.iterations 3 --train.schedule constant --train.device cpu
+""".split()  # noqa: SIM905
+JACCARD = "--method.jaccard.k1 8 --method.jaccard.k2 3 --method.dbscan.eps auto".split()  # noqa: SIM905
+BATCH = "--method.sampler.clusters-per-batch 4 --method.sampler.images-per-cluster 4".split()  # noqa: SIM905
+PATCHES = """
+--model.patches.count 2 --model.patches.dimension 8 --method.sampler.clusters-per-batch 8
+--method.credible.count 4 --method.credible.threshold 0.1 --method.image-patches.dimension 4
+""".split()  # noqa: SIM905
 FLAGS: dict[str, list[str]] = {
     "buc": [],
     "cluster-contrast": [*JACCARD, *BATCH],

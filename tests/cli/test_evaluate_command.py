@@ -44,6 +44,81 @@ def test_features_get_every_score_there_is(reseen_says, files, tmp_path):
     assert len(record["camera_pairs"]["mAP"]) == 3
 
 
+def test_people_from_zero_and_unknown_cameras_are_said_with_the_score(reseen_says, files, tmp_path):
+    for file in files:
+        arrays = dict(np.load(file))
+        np.savez(file, features=arrays["features"], identities=arrays["identities"] - 1)
+    out_file = tmp_path / "score.json"
+    code, out, err = reseen_says(
+        "evaluate", "--features", *files, "--json", out_file, "--quiet", "--no-details"
+    )
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert (
+        "warning: 3 of 20 queries have the identity 0, which counts as a person here; --distractors" in said
+    )
+    assert "warning: cameras are unknown: matches under the query's own camera count as right answers" in said
+    record = json.loads(out_file.read_text())
+    assert len(record["notes"]) == 2
+    assert record["valid_queries"] == 20
+    flags = ("--distractors", "zero", "--json", out_file, "--quiet", "--no-details")
+    code, out, err = reseen_says("evaluate", "--features", *files, *flags)
+    assert json.loads(out_file.read_text())["valid_queries"] == 17
+    assert "not scored; --distractors none" in " ".join(out.split())
+
+
+def sorted_folders(crowd, root, shape):
+    """The drawn crowd in folders train, query and gallery, by person and camera."""
+    for source, split in {
+        "bounding_box_train": "train",
+        "query": "query",
+        "bounding_box_test": "gallery",
+    }.items():
+        for path in (crowd / source).iterdir():
+            person, camera = path.name.split("_")[0], path.name.split("_")[1][1]
+            below = root / shape.format(split=split, person=person, camera=camera, name=path.name)
+            below.parent.mkdir(parents=True, exist_ok=True)
+            below.hardlink_to(path)
+    return root
+
+
+def test_a_benchmark_in_folders_of_people_has_the_score_of_the_benchmark(
+    reseen_says, trained, crowd, tmp_path
+):
+    records, scores = [], []
+    folders = [
+        sorted_folders(crowd, tmp_path / "people", "{split}/{person}/{name}"),
+        sorted_folders(crowd, tmp_path / "cameras", "{split}/cam{camera}/{person}/{name}"),
+    ]
+    for data in (crowd, *folders):
+        out_file = tmp_path / "score.json"
+        flags = ("--json", out_file, "--quiet", "--no-details")
+        code, out, err = reseen_says("evaluate", trained, "--data", data, *flags)
+        assert code == 0, err
+        assert "unknown" not in out
+        record = json.loads(out_file.read_text())
+        records.append([record[name] for name in ("valid_queries", "gallery", "notes")])
+        scores.append(record["mAP"])
+    assert records[0] == records[1] == records[2]
+    assert scores == pytest.approx(scores[:1] * 3, abs=0.02), "other batches round otherwise"
+
+
+def test_patterns_reach_the_score_and_unknown_cameras_its_page(reseen_says, fault, trained, crowd, tmp_path):
+    root = sorted_folders(crowd, tmp_path / "odd", "{split}/cam{camera}/{person}/x{name}")
+    line = fault("evaluate", trained, "--data", root, "--quiet")
+    assert "--identity-pattern '{*}/{identity}/{*}' --camera-pattern '{camera}/{*}'" in line
+    identity = ("--identity-pattern", "{*}/{identity}/{*}")
+    for camera, words in (("{camera}/{*}", False), ("", True)):
+        page = tmp_path / "page.html"
+        flags = (*identity, "--camera-pattern", camera, "--report", page, "--quiet", "--no-details")
+        code, out, err = reseen_says("evaluate", trained, "--data", root, *flags)
+        assert code == 0, err
+        assert ("warning: cameras are unknown" in out) == words
+        assert ("Warning: cameras are unknown" in page.read_text()) == words
+    score = reseen.score(trained, root, camera_pattern="", identity_pattern="{*}/{identity}/{*}", quiet=True)
+    assert score.notes[0].startswith("cameras are unknown")
+
+
 def test_options_reach_the_score_and_are_stated(reseen_says, files, tmp_path):
     out_file = tmp_path / "score.json"
     flags = [

@@ -36,7 +36,7 @@ def test_training_rows_are_those_of_the_split_sorted(make_images):
 def test_without_split_all_rows_train(make_images):
     table = read_training(manifest(make_images, "path,camera\nb.jpg,\na.jpg,001\n"))
     assert table.paths == ("a.jpg", "b.jpg")
-    assert (table.camera_names, table.cameras.tolist()) == (("001",), [0, -1])
+    assert (table.camera_names, table.cameras.tolist()) == (("c1",), [0, -1])
     assert table.tracklets is None
 
 
@@ -52,6 +52,7 @@ def test_evaluation_numbers_people_and_cameras_alike(make_images):
 def test_whole_numbers_stay_identities(make_images):
     text = HEADER + ROWS.replace("ann", "0017").replace("bob", "0")
     assert read_evaluation(manifest(make_images, text))[1].identities.tolist() == [17, 0]
+    assert read_evaluation(manifest(make_images, text), distractors="none")[1].identities.tolist() == [18, 1]
 
 
 def test_parquet(make_images):
@@ -118,5 +119,5 @@ def test_evaluation_needs_its_columns(make_images):
 
 
 def test_patterns_are_for_folders(make_images):
-    with pytest.raises(SettingsError, match="patterns are for bare folders"):
+    with pytest.raises(SettingsError, match="patterns are for folders of your own"):
         read_training(manifest(make_images, "path\na.jpg\n"), pattern="{camera}/{*}")

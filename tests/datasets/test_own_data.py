@@ -15,13 +15,23 @@ from reseen.errors import DataError
 from reseen.tasks.data_check import check_data
 
 
-def test_animals_by_folders(tmp_path):
-    root = plant(tmp_path, Layout.ANIMALS)
-    splits = read_splits(root)
+@pytest.mark.parametrize("layout", [None, "animals"])
+def test_animals_by_folders(make_images, layout):
+    root = make_images("train/turtle10/a.jpg", "train/turtle2/b.png", "query/0/c.jpg", "gallery/0/d.jpg")
+    make_images("gallery/turtle9/e.jpg")
+    splits = read_splits(root, layout)
     assert splits["query"].identities.tolist() == [1], "an animal that is called 0 is no distractor"
     assert splits["gallery"].identities.tolist() == [1, 3]
     assert splits["train"].identities.tolist() == [4, 2], "turtle2 comes before turtle9 and turtle10"
-    assert not read_training(root).has_cameras
+    assert not read_training(root, layout).has_cameras
+
+
+def test_animals_that_are_asked_for_lie_one_folder_deep(make_images):
+    root = make_images("query/0/c.jpg", "gallery/turtle9/deep/e.jpg")
+    with pytest.raises(DataError, match=r"turtle9/deep/e.jpg lies several folders deep"):
+        read_evaluation(root, "animals")
+    with pytest.raises(DataError, match="holds gallery, query but no train folder"):
+        read_training(root, "animals")
 
 
 def test_animals_that_are_not_split_can_be_learned_from_alone(make_images):
@@ -210,3 +220,25 @@ def test_a_run_learns_from_shards_and_embeds_them(tmp_path, crowd, tiny_flags):
         assert note == ""
         assert decode(table.source(5).read()).shape == (64, 32, 3)
     assert np.array_equal(*vectors)
+
+
+def test_shards_that_are_called_query_or_test_are_not_trained_on(tmp_path):
+    for name in ("train-0", "query-0", "gallery-0", "val_0", "test0"):
+        (tmp_path / f"{name}.tar").write_bytes(tar({f"{name}.jpg": jpeg(name)}))
+    assert read_training(tmp_path).paths == ("train-0.tar::train-0.jpg",)
+    report = check_data(tmp_path, progress=False)
+    assert {name: split.images for name, split in report.splits.items()} == dict.fromkeys(
+        ("train", "query", "gallery"), 1
+    )
+    assert len(read_training(tmp_path / "query-0.tar")) == 1, "alone it can be embedded"
+
+
+def test_a_manifest_over_train_and_query_without_a_split_is_refused(make_images):
+    root = make_images("train/a.jpg", "query/b.jpg")
+    (root / "m.csv").write_text("path\ntrain/a.jpg\nquery/b.jpg\n")
+    with pytest.raises(
+        DataError, match=r"no column 'split', and its paths lie in query and train.*add the column"
+    ):
+        read_training(root / "m.csv")
+    (root / "m.csv").write_text("path\nquery/b.jpg\n")
+    assert len(read_training(root / "m.csv")) == 1, "a list of queries alone can be embedded"

@@ -189,8 +189,23 @@ def vehicleid(tree: Tree) -> None:
 
 
 def animals(tree: Tree) -> None:
-    tree.crops("train/turtle10/a.jpg", "train/turtle2/b.png", "query/0/c.jpg")
-    tree.crops("gallery/0/d.jpg", "gallery/turtle9/deep/e.jpg")
+    names = [
+        "train/turtle10/a.jpg",
+        "train/turtle2/b.png",
+        "query/0/c.jpg",
+        "gallery/0/d.jpg",
+        "gallery/9/e.jpg",
+    ]
+    tree.crops(*names)
+    rows = [f"{name},{name.split('/')[1]},{name.split('/')[0]}" for name in names]
+    tree.text("metadata.csv", "path,identity,split", *rows)
+
+
+def split_folders(tree: Tree) -> None:
+    tree.crops(
+        "train_all/ann/a.jpg", "train_all/bob/b.png", "train/ann/a.jpg", "val/bob/b.png", "query/0/c.jpg"
+    )
+    tree.crops("gallery/0/d.jpg", "gallery/turtle9/e.jpg", "gallery/-1/f.jpg")
 
 
 def webdataset(tree: Tree) -> None:
@@ -237,6 +252,7 @@ TREES: dict[Layout, Callable[[Tree], None]] = {
     Layout.VERI776: veri776,
     Layout.VEHICLEID: vehicleid,
     Layout.ANIMALS: animals,
+    Layout.SPLIT_FOLDERS: split_folders,
     Layout.SHARDS: webdataset,
 }
 

@@ -87,15 +87,16 @@ def test_names_are_numbered_alike_on_both_sides(tmp_path):
 def test_junk_and_distractors_among_names():
     names = np.array(["ann", "-1", "0", "ann"])
     query = labeled(4, identities=names, cameras=np.array(["a", "b", "", "-1"]))
-    task = labeled_task(query, query)
+    task = labeled_task(query, query, distractors="zero")
     assert task.query_identities[1:3].tolist() == [-1, 0]
     assert task.query_identities[0] == task.query_identities[3] > 0
     assert task.query_cameras[2:].tolist() == [-1, -1]
 
 
 def test_numbers_written_as_text_are_numbers():
-    query = labeled(3, identities=np.array(["7", "-1", "0"]))
-    assert labeled_task(query, query).query_identities.tolist() == [7, -1, 0]
+    gallery = labeled(3, identities=np.array(["7.0", "-1", "0"]))
+    query = labeled(1, identities=np.array([7]))
+    assert labeled_task(query, gallery).gallery_identities.tolist() == [7, -1, 0]
 
 
 def test_parquet_without_a_camera_here_and_there(tmp_path):

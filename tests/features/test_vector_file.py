@@ -33,6 +33,13 @@ def test_rows_keep_their_order_and_cameras(make_images, tmp_path):
     assert note.endswith("without a vector: 1 crops") or note.endswith("without a vector: 1 crop")
 
 
+def test_cameras_are_named_by_the_rule_of_all_readers(tmp_path):
+    columns = {"path": list("abcd"), "vector": [[1.0, 0.0]] * 4}
+    for cameras in ([1.0, None, float("nan"), 1.0], ["1", "-1", "nan", "c01"]):
+        found = read_vectors(write(tmp_path / "v.parquet", **columns, camera=cameras))
+        assert found.cameras == ("c1", None, None, "c1")
+
+
 def test_vectors_from_elsewhere_are_brought_to_length_one(tmp_path):
     file = write(tmp_path / "v.parquet", path=["a.png", "b.png"], vector=[[3.0, 4.0], [0.0, 2.0]])
     found = read_vectors(file)

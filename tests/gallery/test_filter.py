@@ -1,23 +1,16 @@
+"""Conditions as people type them."""
+
 import pytest
 
 from reseen.errors import SettingsError
-from reseen.gallery.filter import format_timestamp, parse_timestamp
+from reseen.gallery.filter import parse_filter
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("12.5", 12.5), ("1970-01-01T00:01", 60), ("1970-01-01T01:00+01:00", 0), ("1970-01-02", 86400)],
-)
-def test_numbers_and_dates(text, seconds):
-    assert parse_timestamp(text) == seconds
-
-
-def test_another_text_is_refused():
-    with pytest.raises(SettingsError, match="give seconds"):
-        parse_timestamp("yesterday")
-
-
-def test_moments_to_read():
-    assert format_timestamp(None) == ""
-    assert format_timestamp(12.25) == "12.2 s"
-    assert format_timestamp(parse_timestamp("2026-05-01T14:30")) == "2026-05-01 14:30:00"
+def test_a_camera_may_be_typed_as_it_was_written():
+    """Readers call the camera `1` of a manifest `c1`; who wrote 1 may ask for 1."""
+    for typed in ("1", "c1", "01", "c01", "1.0"):
+        assert parse_filter([typed], None, None, None, ["c1", "gate", None]).cameras == ("c1",)
+    assert parse_filter(["gate"], None, None, None, ["c1", "gate"]).cameras == ("gate",)
+    assert parse_filter(None, None, None, None, ["c1"]).cameras is None
+    with pytest.raises(SettingsError, match="no camera 'c2' in this gallery"):
+        parse_filter(["2"], None, None, None, ["c1"])

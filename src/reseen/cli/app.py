@@ -121,7 +121,7 @@ _DATA_COMMANDS = {
         "data_check:check",
         "Say how a folder of crops is laid out and what is wrong with it.\n\n"
         "Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes, "
-        "unreadable files, exact duplicates, people in two splits and splits that look swapped.",
+        "unreadable files, exact duplicates, label errors, people in two splits and splits that look swapped.",
     ),
     "labels": (
         "data_labels:labels",

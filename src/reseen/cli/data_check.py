@@ -19,13 +19,15 @@ def check(
     layout: str = "auto",
     variant: str | None = None,
     camera_pattern: str | None = None,
+    identity_pattern: str | None = None,
     json: Path | None = None,
     html: Path | None = None,
 ) -> None:
     """Look over a data set before training on it.
 
     Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes,
-    unreadable files, exact duplicates, people in two splits and splits that look swapped.
+    unreadable files, files passed over, exact duplicates, label errors, people in two splits and splits that look
+    swapped.
 
     Parameters
     ----------
@@ -36,7 +38,10 @@ def check(
     variant
         Which split, boxes or test size, where the benchmark has several; its first when not given.
     camera_pattern
-        Where a bare folder names its cameras: '{camera}/{*}' or '{camera}_{*}.jpg'.
+        Where paths of a folder name the camera: '{camera}/{*}' or '{camera}_{*}.jpg'; below train, query and gallery,
+        where there are such folders.
+    identity_pattern
+        Where paths below query and gallery name the person: '{identity}/{*}'.
     json
         Write the report to this file too.
     html
@@ -49,7 +54,9 @@ def check(
     from reseen.files import write_text
     from reseen.tasks.data_check import inspect_data
 
-    inspection = inspect_data(directory, layout, camera_pattern, variant=variant)
+    inspection = inspect_data(
+        directory, layout, camera_pattern, variant=variant, identity_pattern=identity_pattern
+    )
     report = inspection.report
     console = Console(highlight=False)
     console.print(_clean(report.sentence), markup=False)

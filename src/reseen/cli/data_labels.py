@@ -3,7 +3,14 @@
 from pathlib import Path
 
 
-def labels(directory: Path, *, out: Path, layout: str | None = None, variant: str | None = None) -> None:
+def labels(
+    directory: Path,
+    *,
+    out: Path,
+    layout: str | None = None,
+    variant: str | None = None,
+    identity_pattern: str | None = None,
+) -> None:
     """Write who is on each training crop of a labelled benchmark to a CSV file, to train the method source on.
 
     Parameters
@@ -16,14 +23,17 @@ def labels(directory: Path, *, out: Path, layout: str | None = None, variant: st
         How the data lies on disk; looked for when not given.
     variant
         Which split, boxes or test size of a benchmark that has several.
+    identity_pattern
+        Where paths below train name the person: '{identity}/{*}'.
     """
     from rich.console import Console
 
     from reseen.data.labels import write_labels
-    from reseen.datasets import read_splits
+    from reseen.datasets import Patterns, read_splits
     from reseen.errors import DataError
 
-    splits = read_splits(directory, layout, variant, ("train",))
+    given = None if identity_pattern is None else Patterns("", identity_pattern)
+    splits = read_splits(directory, layout, variant, ("train",), patterns=given)
     if "train" not in splits or not len(splits["train"]):
         raise DataError(
             f"{directory}: no training crops with people on them here; `reseen data check` shows what is"

@@ -1,7 +1,7 @@
 """`reseen evaluate`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
 def evaluate(
@@ -10,6 +10,9 @@ def evaluate(
     data: Path | None = None,
     layout: str = "auto",
     variant: str | None = None,
+    camera_pattern: str | None = None,
+    identity_pattern: str | None = None,
+    distractors: Literal["auto", "zero", "none"] = "auto",
     features: tuple[Path, Path] | None = None,
     protocol: Literal["market", "cuhk03-new", "cuhk03-classic", "vehicleid", "video"] | None = None,
     average_precision: Literal["step", "trapezoid"] = "step",
@@ -43,6 +46,13 @@ def evaluate(
         How the data lies on disk; auto looks.
     variant
         Which split, boxes or test size, where the benchmark has several; its first when not given.
+    camera_pattern
+        Where paths below query and gallery name the camera: '{camera}/{*}'; the run's own when not given, '' for none.
+    identity_pattern
+        Where paths below query and gallery name the person: '{identity}/{*}'; the run's own when not given.
+    distractors
+        What the identity 0 is: zero, the number of distractors; none, a person; auto, as the naming of the data says,
+        and a person where it does not and a query has it.
     features
         In place of a run and data: two files, query first, .npz or Parquet, with features, identities and, where known,
         cameras and tracklets.
@@ -102,12 +112,14 @@ def evaluate(
             "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
             "--student": student, "--part": part, "--variant": variant, "--report": report,
             "--devices": devices if devices > 1 else None,
+            "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
         }  # fmt: skip
         useless = [name for name, value in given.items() if value not in (None, False)]
         if useless:
             raise SettingsError(
                 f"--features takes the place of a run and its data: leave out {', '.join(useless)}"
             )
+        common["distractors"] = distractors
         _evaluate_features(features, protocol or "market", raw, common, json, quiet)
         return
     if run is None or data is None:
@@ -118,7 +130,7 @@ def evaluate(
         raise SettingsError("--raw is for --features; a run knows whether its features are raw")
     _evaluate_run(
         run,
-        (data, layout, variant),
+        _Place(data, layout, variant, camera_pattern, identity_pattern, distractors),
         protocol,
         flip,
         common,
@@ -130,6 +142,17 @@ def evaluate(
     )
 
 
+class _Place(NamedTuple):
+    """What is scored on, and how it is read."""
+
+    data: Path
+    layout: str
+    variant: str | None
+    camera_pattern: str | None
+    identity_pattern: str | None
+    distractors: Literal["auto", "zero", "none"]
+
+
 def _evaluate_features(
     files: tuple[Path, Path], protocol: Any, raw: bool, common: dict[str, Any], json: Path | None, quiet: bool
 ) -> None:
@@ -138,7 +161,7 @@ def _evaluate_features(
     from reseen.evaluate.tables import detail_tables, score_table
     from reseen.tasks.evaluation.score_features import score_features
 
-    score = score_features(*files, protocol=protocol, raw=raw, quiet=quiet, **common)
+    score = score_features(*files, protocol=protocol, raw=raw, quiet=quiet, say_notes=False, **common)
     console = Console(highlight=False)
     console.print(score_table({files[0].stem: score}))
     for table in detail_tables(score):
@@ -149,7 +172,7 @@ def _evaluate_features(
 
 def _evaluate_run(
     run: Path,
-    place: tuple[Path, str, str | None],
+    place: "_Place",
     protocol: Any,
     flip: bool,
     common: dict[str, Any],
@@ -167,14 +190,17 @@ def _evaluate_run(
     from reseen.evaluate.tables import detail_tables, score_table
     from reseen.runs.run import open_run
     from reseen.tasks.evaluation.report import report_run
-    from reseen.tasks.evaluation.score import domain, read_benchmark, retrieve, with_domain
+    from reseen.tasks.evaluation.score import domain, patterns_of, read_benchmark, retrieve, with_domain
 
-    (data, layout, variant), (occlude, half, student, part) = place, asked
+    occlude, half, student, part = asked
     seed = common["seed"]
     opened = open_run(run)
     occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
     occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
-    benchmark = read_benchmark(data, layout, variant)
+    patterns = patterns_of(opened, place.data, place.layout, place.camera_pattern, place.identity_pattern)
+    benchmark = read_benchmark(
+        place.data, place.layout, place.variant, patterns=patterns, distractors=place.distractors
+    )
     options = ScoringOptions(protocol=protocol or benchmark.protocol, **common)
     retrieval = retrieve(
         opened,
@@ -189,7 +215,7 @@ def _evaluate_run(
     )
     if not is_main_process():
         return
-    where = domain(opened, data)
+    where = domain(opened, place.data)
     score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()
     console = Console(highlight=False)
     console.print(score_table({run.resolve().name: score, **hidden}, change="change"))

@@ -14,7 +14,7 @@ class DataSettings(Settings):
     layout: Literal[
         "auto", "market1501", "dukemtmc-reid", "occluded-duke", "msmt17", "cuhk03", "cuhk01", "viper", "prid2011",
         "ilids-vid", "mars", "dukemtmc-videoreid", "personx", "randperson", "luperson", "veri-776", "vehicleid",
-        "animals", "webdataset", "manifest", "folder",
+        "animals", "split-folders", "webdataset", "manifest", "folder",
     ] = "auto"  # fmt: skip
     """How the data lies on disk; `auto` looks."""
 
@@ -22,7 +22,12 @@ class DataSettings(Settings):
     """Which split, boxes or test size of a benchmark that has several; its first when not given."""
 
     camera_pattern: str | None = None
-    """Where a bare folder's paths name the camera: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`."""
+    """Where a folder's paths name the camera: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`; for folders train,
+    query and gallery, paths below each."""
+
+    identity_pattern: str | None = None
+    """Where paths below query and gallery name the person, such as `{identity}/{*}`; read when a run is scored, never
+    in training."""
 
     height: int | None = Field(default=None, ge=8, le=4096)
     """Height of a crop in pixels; the backbone's own when not given."""

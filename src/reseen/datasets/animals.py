@@ -3,15 +3,17 @@
 `metadata.csv`, as collections of wildlife data sets have it: `split` says `train`, `query` (or `test`) and `gallery`
 (or `database`); where only `train` and `test` are said, the gallery is what was learned from. `camera` is read where
 it is there, other columns are passed over. Otherwise `train`, `query` and `gallery` hold a folder for each animal;
-with neither, every folder is one animal to learn from.
+with neither, every folder is one animal to learn from. Folders are read so when this layout is asked for.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from reseen.datasets.dataset import Dataset, Layout
-from reseen.datasets.folder import image_paths, subfolders
-from reseen.datasets.raw_rows import LabelledRows, Rows, number
+from reseen.datasets.folder import image_paths
+from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.split_folders import numbered
+from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
 
 SPLITS = ("train", "query", "gallery")
@@ -21,10 +23,8 @@ _Row = dict[str, str]
 
 
 def holds(root: Path) -> bool:
-    """True when `metadata.csv` names animals, or query and gallery hold nothing but folders with images."""
-    if (root / "metadata.csv").is_file():
-        return {"path", "identity"} <= set(_read(root)[0])
-    return all(subfolders(root / split) and not _loose(root / split) for split in ("query", "gallery"))
+    """True when `metadata.csv` names animals."""
+    return (root / "metadata.csv").is_file() and {"path", "identity"} <= set(_read(root)[0])
 
 
 def training(root: Path, _variant: str) -> Rows:
@@ -34,7 +34,7 @@ def training(root: Path, _variant: str) -> Rows:
         DataError: there is no image, or the metadata is wrong.
     """
     if not (root / "metadata.csv").is_file():
-        return _folder(root, "train" if (root / "train").is_dir() else "").rows
+        return _training_folder(root).rows
     rows = _read(root)
     chosen = _of_split(root, rows, "train") if "split" in rows[0] else rows
     return _rows(root, chosen)
@@ -48,16 +48,19 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
     """
     if (root / "metadata.csv").is_file():
         return _listed(root, names)
+    held = part_folders(root)
     if names is None:
-        names = [name for name in SPLITS if (root / name).is_dir()]
-    missing = [name for name in names if not (root / name).is_dir()]
+        names = [name for name in SPLITS if folder_of(held, name)]
+    if not names:
+        return _numbered({"train": _training_folder(root)})
+    folders = {name: folder_of(held, name) for name in names}
+    missing = [name for name, folder in folders.items() if folder is None]
     if missing:
         raise DataError(
             f"{root}: no folder {missing[0]}; to score, query and gallery each hold a folder for every animal, or "
             "metadata.csv says who is where"
         )
-    found = {name: _folder(root, name) for name in names} if names else {"train": _folder(root, "")}
-    return _numbered(found)
+    return _numbered({name: _folder(root, folder) for name, folder in folders.items() if folder})
 
 
 class _Named:
@@ -68,23 +71,33 @@ class _Named:
 
 
 def _numbered(found: dict[str, "_Named"]) -> dict[str, LabelledRows]:
-    """Animals counted from 1 in natural order of their names, since 0 is the identity of distractors."""
-    numbers = iter((1 + number([name for split in found.values() for name in split.animals])[0]).tolist())
-    return {
-        name: LabelledRows(split.rows, [next(numbers) for _ in split.animals])
-        for name, split in found.items()
-    }
+    people = numbered({name: split.animals for name, split in found.items()})
+    return {name: LabelledRows(split.rows, people[name]) for name, split in found.items()}
+
+
+def _training_folder(root: Path) -> "_Named":
+    """The training folder, or all folders where none is called like a part of a data set."""
+    held = part_folders(root)
+    folder = folder_of(held, "train")
+    if held and folder is None:
+        raise DataError(
+            f"{root}: holds {', '.join(sorted(held))} but no train folder; give the folder that is meant, since parts "
+            "of a data set are not one pool to learn from"
+        )
+    return _folder(root, folder or "")
 
 
 def _folder(root: Path, split: str) -> "_Named":
     paths = image_paths(root / split)
-    loose = next((path for path in paths if "/" not in path), None)
-    if loose is not None:
-        raise DataError(
-            f"{root / split}: {loose} lies in no animal's folder; the folder's name is the animal's"
-        )
     prefix = f"{split}/" if split else ""
-    return _Named(Rows(root, [prefix + path for path in paths]), [path.rpartition("/")[0] for path in paths])
+    for path in paths:
+        if path.count("/") != 1:
+            where = "lies in no animal's folder" if "/" not in path else "lies several folders deep"
+            raise DataError(
+                f"{root / split}: {path} {where}; the folder's name is the animal's. Where paths name it otherwise, "
+                "leave data.layout out and give an identity pattern"
+            )
+    return _Named(Rows(root, [prefix + path for path in paths]), [path.partition("/")[0] for path in paths])
 
 
 def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabelledRows]:

@@ -34,9 +34,14 @@ class Layout(StrEnum):
     VERI776 = "veri-776"
     VEHICLEID = "vehicleid"
     ANIMALS = "animals"
+    SPLIT_FOLDERS = "split-folders"
     SHARDS = "webdataset"
     MANIFEST = "manifest"
     FOLDER = "folder"
+
+
+PATTERNED = (Layout.FOLDER, Layout.SPLIT_FOLDERS)
+"""Layouts whose cameras may be named by a pattern."""
 
 
 def parse(name: str | None) -> Layout | None:
@@ -98,6 +103,10 @@ class Dataset:
     layout knows nobody."""
     labelled: Callable[[Path], bool] = lambda _: True
     """False when a folder or file of this layout says nothing about people, which is no fault of it."""
+    parts: Callable[[Path], dict[str, Rows]] | None = None
+    """Splits without people, for data that is split and says nothing about people."""
+    zero_is_distractor: bool = False
+    """True where the naming gives the identity 0 to distractors, as Market-1501's does."""
     variants: tuple[Variant, ...] = STANDARD
     """The first is the default."""
     cameras_from: str = "the file names"

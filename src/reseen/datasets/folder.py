@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reseen.datasets.path_pattern import compile_pattern, fields
-from reseen.datasets.raw_rows import Rows, seconds
+from reseen.datasets.path_times import path_times
+from reseen.datasets.raw_rows import Rows
 from reseen.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -30,7 +31,7 @@ _MOST_CAMERAS = 64
 
 
 def training(root: Path, pattern: str | None = None) -> Rows:
-    """All images below `root`.
+    """All images below `root`; cameras by the pattern, none by an empty one, by Market-1501 names without one.
 
     Raises:
         DataError: the folder is missing, empty, or holds no image.
@@ -38,7 +39,7 @@ def training(root: Path, pattern: str | None = None) -> Rows:
     """
     paths = image_paths(root)
     if pattern is not None:
-        return _with_pattern(root, paths, pattern)
+        return rows_by_pattern(root, paths, pattern) if pattern else Rows(root, paths)
     matches = [CAMERA_IN_NAME.match(path.rpartition("/")[2]) for path in paths]
     names = [f"c{match[1]}" for match in matches if match]
     return Rows(root, paths, names if len(names) == len(paths) else None)
@@ -104,53 +105,62 @@ def suggest_pattern(paths: Sequence[str]) -> str | None:
     return "{camera}/{*}" if "" not in folders and 2 <= len(folders) <= _MOST_CAMERAS else None
 
 
-def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
+def rows_by_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
+    """Crops with the camera, tracklet and time that a pattern finds in their paths below `root`.
+
+    Raises:
+        DataError: a time that is none.
+        SettingsError: the pattern is wrong, fits no image, or would drop the clock of a time.
+    """
     found = fields(paths, pattern)
     has = set().union(*found)
-    times = []
-    for path, match in zip(paths, found, strict=True):
-        try:
-            times.append(seconds(match.get("time")))
-        except ValueError:
-            raise DataError(
-                f"{root / path}: '{match['time']}' is no time; {{time}} is a number of seconds or a date "
-                "like 2024-05-01T12:00:00"
-            ) from None
     return Rows(
         root,
         paths,
         [match.get("camera") for match in found],
         [match.get("tracklet") for match in found] if "tracklet" in has else None,
-        times if "time" in has else None,
+        path_times(root, paths, found, pattern),
     )
 
 
-def _files(root: Path) -> Iterator[str]:
-    """Relative paths of visible files; each real folder is entered once, so that link loops end."""
+def entries(root: Path) -> Iterator[tuple[str, str]]:
+    """Relative path and kind of what is visible: `file`, `broken link` or `special file`.
+
+    Each real folder is entered once, so that link loops end.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
     seen: set[tuple[int, int]] = set()
     queue = [("", root)]
     while queue:
         prefix, place = queue.pop()
         try:
             status = place.stat()
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            listed = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(f"{place}: cannot be listed ({error.strerror})") from None
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        for entry in entries:
+        for entry in listed:
             if entry.name.startswith("."):
                 continue
             kind = _kind(entry)
             if kind == "folder":
                 queue.append((f"{prefix}{entry.name}/", Path(entry.path)))
-            elif kind == "file":
-                yield prefix + entry.name
+            else:
+                yield prefix + entry.name, kind
+
+
+def _files(root: Path) -> Iterator[str]:
+    return (path for path, kind in entries(root) if kind == "file")
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
     try:
-        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+        if entry.is_dir() or entry.is_file():
+            return "folder" if entry.is_dir() else "file"
+        return "broken link" if entry.is_symlink() and not Path(entry.path).exists() else "special file"
     except OSError:  # a link that leads to itself
-        return ""
+        return "broken link"

@@ -6,6 +6,8 @@ from pathlib import Path
 from reseen.config import suggestion
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people, seconds
+from reseen.datasets.split_names import parts_of_paths
+from reseen.datasets.values import label
 from reseen.errors import DataError
 
 COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
@@ -33,7 +35,22 @@ def training(manifest: Path, _variant: str = "") -> Rows:
         DataError: the manifest cannot be read, has wrong columns or values, or lists files that do not exist.
     """
     columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
+    if "split" not in columns:
+        _check_one_pool(manifest, columns["path"])
     return _rows(manifest, _of_split(manifest, columns, "train"))
+
+
+def parts(manifest: Path) -> dict[str, Rows]:
+    """The splits that are there, without identities.
+
+    Raises:
+        DataError: as in `training`.
+    """
+    columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
+    present = set(columns.get("split", ["train"]))
+    return {
+        name: _rows(manifest, _of_split(manifest, columns, name)) for name in SPLITS if name in present
+    } or {"train": training(manifest)}
 
 
 def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
@@ -117,6 +134,16 @@ def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
     return part
 
 
+def _check_one_pool(manifest: Path, paths: Sequence[str | None]) -> None:
+    """Refuse rows of training and test that no column tells apart."""
+    parts_there = parts_of_paths([path for path in paths if path])
+    if len(parts_there) > 1:
+        raise DataError(
+            f"{manifest}: has no column 'split', and its paths lie in {' and '.join(parts_there)}, which are not one "
+            "pool to learn from; add the column, with train, query or gallery in each row"
+        )
+
+
 def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int]) -> None:
     seen = set()
     for path, row in zip(paths, rows, strict=True):
@@ -157,11 +184,12 @@ def _times(manifest: Path, texts: Sequence[str | None]) -> list[float]:
 
 
 def _numbered(names: Sequence[str | None], manifest: Path) -> list[int]:
-    if None in names:
+    labels = [label(name) for name in names]
+    if None in labels:
         raise DataError(
-            f"{manifest}: {names.count(None):,} rows have no identity; write {JUNK} for crops to leave out"
+            f"{manifest}: {labels.count(None):,} rows have no identity; write {JUNK} for crops to leave out"
         )
-    return number_people([name for name in names if name is not None])
+    return number_people([name for name in labels if name is not None])
 
 
 def _text(value: object) -> str | None:
@@ -177,6 +205,7 @@ DATASET = Dataset(
     training=training,
     splits=splits,
     labelled=has_identities,
+    parts=parts,
     cameras_from="its camera column",
     access="own",
     size="as many as you have",

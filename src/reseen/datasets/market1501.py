@@ -70,6 +70,7 @@ DATASET = Dataset(
     holds=market.holds,
     training=market.training,
     splits=splits,
+    zero_is_distractor=True,
     variants=(
         Variant("standard", published=_PUBLISHED),
         Variant(

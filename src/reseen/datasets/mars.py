@@ -144,6 +144,7 @@ DATASET = Dataset(
     holds=holds,
     training=training,
     splits=splits,
+    zero_is_distractor=True,
     variants=(
         Variant(
             TOGETHER, "queries are in the gallery too, as the authors score", "video", _published(12_180)

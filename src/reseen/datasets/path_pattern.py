@@ -1,4 +1,4 @@
-"""Patterns such as `{camera}_{*}.jpg` that say where a path names the camera, the tracklet or the time."""
+"""Patterns such as `{camera}_{*}.jpg` that say where a path names the camera, the tracklet, the time or the person."""
 
 import re
 from collections.abc import Sequence
@@ -8,16 +8,20 @@ from pathlib import PurePosixPath
 from reseen.config import suggestion
 from reseen.errors import SettingsError
 
-_FIELDS = ("camera", "tracklet", "time")
+CAMERA_FIELDS = ("camera", "tracklet", "time", "date", "clock")
+"""What a camera pattern may name."""
+
+IDENTITY_FIELDS = ("identity",)
+"""What an identity pattern names."""
 
 
 @dataclass(frozen=True)
 class PathPattern:
     """A compiled pattern.
 
-    `{camera}`, `{tracklet}` and `{time}` stand for the shortest text without a slash, `{*}` for any text. A
-    pattern with a slash is held against the path relative to the data folder, one without against the file
-    name alone. Letter case does not matter outside the fields.
+    A field such as `{camera}` stands for the shortest text without a slash, `{*}` for any text. A pattern with a
+    slash is held against the path relative to the data folder, one without against the file name alone. Letter case
+    does not matter outside the fields.
     """
 
     text: str
@@ -29,8 +33,10 @@ class PathPattern:
         return found.groupdict() if found else None
 
 
-def compile_pattern(text: str) -> PathPattern:
-    """Compile a pattern.
+def compile_pattern(
+    text: str, known: Sequence[str] = CAMERA_FIELDS, kind: str = "camera pattern"
+) -> PathPattern:
+    """Compile a pattern; `known` are the fields it may name, `kind` is what messages call it.
 
     Raises:
         SettingsError: no field at all, an unknown one, or one given twice.
@@ -42,33 +48,38 @@ def compile_pattern(text: str) -> PathPattern:
             expression += re.escape(part)
         elif name == "*":
             expression += ".*?"
-        elif name not in _FIELDS:
-            hint = suggestion(name, _FIELDS) or f"; known: {', '.join(_FIELDS)} and *"
-            raise SettingsError(f"camera pattern '{text}': no field '{{{name}}}'{hint}")
+        elif name not in known:
+            hint = suggestion(name, known) or f"; known: {', '.join(known)} and *"
+            raise SettingsError(f"{kind} '{text}': no field '{{{name}}}'{hint}")
         elif name in seen:
-            raise SettingsError(f"camera pattern '{text}': {{{name}}} is given twice")
+            raise SettingsError(f"{kind} '{text}': {{{name}}} is given twice")
         else:
             seen.add(name)
             expression += f"(?P<{name}>[^/]+?)"
     if not seen:
+        field = known[0]
         raise SettingsError(
-            f"camera pattern '{text}' names no field; write for example '{{camera}}/{{*}}' for sub-folders "
-            "or '{camera}_{*}.jpg' for file names"
+            f"{kind} '{text}' names no field; write for example '{{{field}}}/{{*}}' for sub-folders "
+            f"or '{{{field}}}_{{*}}.jpg' for file names"
         )
+    if ("date" in seen) != ("clock" in seen) or seen >= {"time", "date"}:
+        raise SettingsError(f"{kind} '{text}': a time is {{time}}, or {{date}} and {{clock}} together")
     return PathPattern(text, re.compile(expression, re.IGNORECASE | re.DOTALL))
 
 
-def fields(paths: Sequence[str], text: str) -> list[dict[str, str]]:
+def fields(
+    paths: Sequence[str], text: str, known: Sequence[str] = CAMERA_FIELDS, kind: str = "camera pattern"
+) -> list[dict[str, str]]:
     """The fields in each path; empty where a path does not fit.
 
     Raises:
         SettingsError: the pattern is wrong or fits no path.
     """
-    pattern = compile_pattern(text)
+    pattern = compile_pattern(text, known, kind)
     found = [pattern.match(path) for path in paths]
     if not any(found):
         raise SettingsError(
-            f"camera pattern '{text}' fits none of {len(paths):,} images; the first is '{paths[0]}'. "
+            f"{kind} '{text}' fits none of {len(paths):,} images; the first is '{paths[0]}'. "
             "{*} stands for any text; a pattern without / is held against the file name alone"
         )
     return [match or {} for match in found]

@@ -16,6 +16,7 @@ from jaxtyping import Int64
 
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
+from reseen.datasets.values import camera_names, tracklet_name
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -44,7 +45,10 @@ def number_tracklets(
 
 
 def number_people(names: Sequence[str]) -> list[int]:
-    """Numbers of people: whole numbers keep their value; other names count from 1, but `-1` stays (leave it out)."""
+    """Numbers of people: whole numbers keep their value; other names count from 1, but `-1` stays (leave it out).
+
+    Names are texts of `reseen.datasets.values.label`.
+    """
     try:
         return np.array([int(name) for name in names], dtype=np.int64).tolist()
     except (ValueError, OverflowError):
@@ -103,15 +107,20 @@ class LabelledRows:
 
 
 def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
-    """The table of some rows, sorted by path; cameras are numbered together with those in `known_cameras`."""
+    """The table of some rows, sorted by path; cameras are numbered together with those in `known_cameras`.
+
+    Cameras and tracklets are named by the rule of `reseen.datasets.values`, whatever reader found them.
+    """
     order = _order(rows)
-    cameras, names = number(_ordered(rows.cameras or [None] * len(order), order), known_cameras)
+    called = camera_names(rows.cameras or [None] * len(order))
+    cameras, names = number(_ordered(called, order), known_cameras)
+    tracklets = rows.tracklets and [tracklet_name(name) for name in rows.tracklets]
     return ImageTable(
         rows.root.resolve(),
         tuple(_ordered(rows.paths, order)),
         cameras,
         names,
-        None if rows.tracklets is None else number_tracklets(_ordered(rows.tracklets, order), cameras),
+        None if tracklets is None else number_tracklets(_ordered(tracklets, order), cameras),
         None if rows.times is None else np.array(_ordered(rows.times, order), dtype=np.float64),
         None if rows.spans is None else np.array(_ordered(rows.spans, order), dtype=np.int64).reshape(-1, 2),
     )
@@ -119,7 +128,8 @@ def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
 
 def evaluation_tables(splits: Mapping[str, LabelledRows]) -> dict[str, EvaluationTable]:
     """Tables by split, sorted by path; a camera has the same number in all of them."""
-    cameras = {name for split in splits.values() for name in split.rows.cameras or () if name is not None}
+    called = set(camera_names(name for split in splits.values() for name in split.rows.cameras or ()))
+    cameras = {name for name in called if name is not None}
     tables = {}
     for name, split in splits.items():
         identities = np.array(_ordered(split.identities, _order(split.rows)), dtype=np.int64)

@@ -26,11 +26,14 @@ from reseen.datasets import (
     prid2011,
     randperson,
     shards,
+    split_folders,
     vehicleid,
     veri776,
     viper,
 )
 from reseen.datasets.dataset import Dataset, Layout, Variant, parse
+from reseen.datasets.passed_over import in_words, may_be_crops, passed_over
+from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
 
 DATASETS: dict[Layout, Dataset] = {
@@ -50,11 +53,13 @@ DATASETS: dict[Layout, Dataset] = {
     Layout.DUKE_VIDEO: duke_video.DATASET,
     Layout.VERI776: veri776.DATASET,
     Layout.VEHICLEID: vehicleid.DATASET,
+    Layout.ANIMALS: animals.DATASET,
+    Layout.SPLIT_FOLDERS: split_folders.DATASET,
     Layout.RANDPERSON: randperson.DATASET,
     Layout.LUPERSON: luperson.DATASET,
-    Layout.ANIMALS: animals.DATASET,
 }
-"""Narrower layouts stand before wider ones: Occluded-Duke before DukeMTMC-reID before Market-1501."""
+"""Narrower layouts stand before wider ones: Occluded-Duke before DukeMTMC-reID before Market-1501. Folders of train
+and test come before those that are known by the name of one file, which would be mixed."""
 
 
 _SUBFOLDERS = 20
@@ -113,35 +118,75 @@ def choose(root: Path, layout: str | None = None, variant: str | None = None) ->
     return Choice(dataset, dataset.variant(variant))
 
 
-def describe(table: ImageTable, layout: Layout, variant: str | None = None, root: Path | None = None) -> str:
+def describe(
+    table: ImageTable,
+    layout: Layout,
+    variant: str | None = None,
+    root: Path | None = None,
+    split: str = "train",
+) -> str:
     """One sentence for a person: the layout and variant, the crops, and where the cameras come from.
 
-    `root` is the folder that was given, which tells the release of MSMT17.
+    `root` is the folder that was given, which tells the release of MSMT17 and what is not read; `split` is what the
+    crops of the table are.
     """
     crops = f"{len(table):,} crop{'' if len(table) == 1 else 's'}"
     count = len(table.camera_names)
     cameras = f"{count} camera{'' if count == 1 else 's'}"
+    over = _passed_over(root) if root is not None and layout not in (Layout.SHARDS, Layout.MANIFEST) else ""
     if layout is Layout.FOLDER:
-        return _describe_folder(table, crops, cameras)
+        return _describe_folder(table, crops, cameras) + over
+    meant = f"{crops} for training" if split == "train" else f"{crops} of the split {split}"
+    if layout is Layout.SPLIT_FOLDERS:
+        return _describe_split_folders(table, meant, cameras, root) + over
     dataset = DATASETS[layout]
     words = dataset.variant(variant).words
     release = dataset.release(root) if dataset.release and root else ""
     title = f"{dataset.title}{' ' + release if release else ''}{' layout' if dataset.page else ''}"
-    parts = [title, *([words] if words else []), f"{crops} for training"]
+    parts = [title, *([words] if words else []), meant]
     if table.tracklets is not None:
         parts.append(f"{len(set(table.tracklets.tolist()) - {-1}):,} tracklets")
     parts.append(f"{cameras} from {dataset.cameras_from}" if count else "no cameras")
-    return ", ".join(parts) + (f". {dataset.note}" if dataset.access == "withdrawn" else "")
+    withdrawn = f". {dataset.note}" if dataset.access == "withdrawn" else ""
+    return ", ".join(parts) + over + withdrawn
 
 
 def _describe_folder(table: ImageTable, crops: str, cameras: str) -> str:
+    mixed = parts_of_paths(table.paths)
+    mix = f", {', '.join(mixed)} mixed as one pool, since data.layout asks for it" if mixed else ""
+    return f"Folder of images, {crops}, {_cameras_of(table, cameras, table.paths)}{mix}"
+
+
+def _describe_split_folders(table: ImageTable, meant: str, cameras: str, root: Path | None) -> str:
+    read = table.paths[0].partition("/")[0]
+    held = part_folders(root) if root else {}
+    scored = {folder_of(held, part) for part in ("query", "gallery")}
+    others = [name for name in folder.subfolders(root) if name.name not in {read, *scored}] if root else []
+    unread = f"; not read: {', '.join(name.name for name in others)}" if others else ""
+    below = tuple(path.partition("/")[2] for path in table.paths)
+    return f"Split folders, {meant} from {read}, {_cameras_of(table, cameras, below)}{unread}"
+
+
+def _cameras_of(table: ImageTable, cameras: str, paths: tuple[str, ...]) -> str:
+    """Where cameras come from, or by which pattern they might."""
     if table.camera_names:
         unknown = int((table.cameras < 0).sum())
-        rest = f" ({unknown:,} crops fit no camera)" if unknown else ""
-        return f"Folder of images, {crops}, {cameras} from the paths{rest}"
-    hint = folder.suggest_pattern(table.paths)
-    said = f"; if their paths tell, try the camera pattern '{hint}'" if hint else ""
-    return f"Folder of images, {crops}, no cameras{said}"
+        return f"{cameras} from the paths" + (f" ({unknown:,} crops fit no camera)" if unknown else "")
+    named = [folder.CAMERA_IN_NAME.match(path.rpartition("/")[2]) is not None for path in paths]
+    if any(named) and not all(named):
+        strange = paths[named.index(False)]
+        return (
+            f"no cameras: {sum(named):,} names show one as in Market-1501, {len(named) - sum(named):,} do not, the "
+            f"first is {strange}"
+        )
+    hint = folder.suggest_pattern(paths)
+    return "no cameras" + (f"; if their paths tell, try the camera pattern '{hint}'" if hint else "")
+
+
+def _passed_over(root: Path) -> str:
+    """What may have been meant as crops and is none."""
+    counts = may_be_crops(passed_over(root)) if root.is_dir() else {}
+    return f"; {in_words(counts)}" if counts else ""
 
 
 def _layout(root: Path) -> Layout | None:

@@ -63,10 +63,10 @@ def read_remote(address: str) -> PlacedCrops:
         )
     digest, samples, places = hashlib.sha256(), [], []
     with ProgressBar("Indexing shards", len(files), True) as bar:
-        for file in files:
+        for file, unsaid in zip(files, shards.splits_by_name(files), strict=True):
             digest.update(f"{file} {system.ukey(file)}\n".encode())
             with system.open(file, "rb") as content:
-                inside = shards.training_samples(PurePosixPath(file), content)
+                inside = shards.training_samples(PurePosixPath(file), content, unsaid)
             samples += inside
             places += [system.unstrip_protocol(file)] * len(inside)
             bar.advance(1)

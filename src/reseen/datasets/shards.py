@@ -3,12 +3,15 @@
 One shard or a folder of them. A shard is looked through once, for the place of every image in it; pixels are later
 read straight from there, nothing is unpacked. A crop's path is `shard.tar::member`. Of the JSON, `camera`,
 `tracklet` and `time` are read, for evaluation `split` and `identity` too, as in a manifest; the rest is passed over.
+Where no split is said and shards of several parts lie together, those that are called `query-...`, `gallery-...`,
+`val-...` or `test-...` are not trained on.
 Compressed shards (`.tar.gz`) cannot be read from the middle and are refused.
 Reference: the WebDataset format, files of one sample share the name up to the first dot of the base name.
 """
 
 import json
 import os
+import re
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath
@@ -19,6 +22,8 @@ from reseen.data.progress import ProgressBar
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import IMAGE_SUFFIXES
 from reseen.datasets.raw_rows import LabelledRows, Rows, number_people, seconds
+from reseen.datasets.split_names import part_of
+from reseen.datasets.values import camera_name, label
 from reseen.errors import DataError
 
 BETWEEN = "::"
@@ -35,6 +40,8 @@ class Sample(NamedTuple):
     path: str
     span: tuple[int, int]
     said: dict[str, Any]
+    unsaid: str = "train"
+    """Its split where the JSON says none: that of the shard, which may be one that is never read."""
 
 
 def holds(root: Path) -> bool:
@@ -61,6 +68,18 @@ def training(root: Path, _variant: str) -> Rows:
     if not samples:
         raise DataError(f"{root}: no image of split 'train' in these shards")
     return _rows(root, samples)
+
+
+def parts(root: Path) -> dict[str, Rows]:
+    """The splits that are there, without identities.
+
+    Raises:
+        DataError: as in `training`.
+    """
+    samples = _samples(root)
+    chosen = {name: [sample for sample in samples if _split(sample) == name] for name in SPLITS}
+    found = {name: _rows(root, some) for name, some in chosen.items() if some}
+    return found or {"train": training(root, "")}
 
 
 def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
@@ -119,8 +138,8 @@ def _samples(root: Path) -> list[Sample]:
     shards = _some_shards(root)
     samples: list[Sample] = []
     with ProgressBar("Indexing shards", len(shards), True) as bar:
-        for shard in shards:
-            samples += _index(shard)
+        for shard, unsaid in zip(shards, splits_by_name([shard.name for shard in shards]), strict=True):
+            samples += [sample._replace(unsaid=unsaid) for sample in _index(shard)]
             bar.advance(1)
     if not samples:
         raise DataError(
@@ -129,18 +148,21 @@ def _samples(root: Path) -> list[Sample]:
     return samples
 
 
-def training_samples(shard: PurePosixPath, content: IO[bytes]) -> list[Sample]:
-    """The images of a shard that is open, from wherever it comes, whose `split` is `train` or not said.
+def training_samples(shard: PurePosixPath, content: IO[bytes], unsaid: str = "train") -> list[Sample]:
+    """The images to learn from in a shard that is open, from wherever it comes.
+
+    Those whose `split` is `train`; `unsaid` is the split of those that say none.
 
     Raises:
         DataError: as in `training`, but a shard without images is none.
     """
-    return [sample for sample in _index(shard, content) if _split(sample) == "train"]
+    found = [sample._replace(unsaid=unsaid) for sample in _index(shard, content)]
+    return [sample for sample in found if _split(sample) == "train"]
 
 
 def camera(sample: Sample) -> str | None:
-    """What the JSON beside an image says of its camera."""
-    return _text(sample, "camera")
+    """What the JSON beside an image says of its camera, by the rule of all readers."""
+    return camera_name(sample.said.get("camera"))
 
 
 def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
@@ -190,16 +212,27 @@ def _json(shard: PurePath, name: str, content: bytes) -> dict[str, Any]:
 
 
 def _split(sample: Sample) -> str:
-    split = _text(sample, "split") or "train"
+    split = _text(sample, "split")
+    if split is None:
+        return sample.unsaid
     if split not in SPLITS:
         hint = suggestion(split, SPLITS) or f"; known: {', '.join(SPLITS)}"
         raise DataError(f"{sample.path}: split is '{split}'{hint}")
     return split
 
 
+def splits_by_name(shards: Sequence[str]) -> list[str]:
+    """The split of images that say none, for each shard: by its name where shards of several parts lie together.
+
+    Shards that are called `query-0001.tar` beside others are no part of what is learned from; alone they are a pool.
+    """
+    first = [re.split(r"[^a-z]", PurePosixPath(name).name.lower(), maxsplit=1)[0] for name in shards]
+    named = [part_of(word) or "train" for word in first]
+    return named if len(set(named)) > 1 else ["train"] * len(named)
+
+
 def _text(sample: Sample, name: str) -> str | None:
-    value = sample.said.get(name)
-    return None if value is None or value == "" else str(value)
+    return label(sample.said.get(name))
 
 
 def _rows(root: Path, samples: list[Sample]) -> Rows:
@@ -234,6 +267,7 @@ DATASET = Dataset(
     training=training,
     splits=splits,
     labelled=has_identities,
+    parts=parts,
     cameras_from="the JSON beside the images",
     access="own",
     size="as many as you have",

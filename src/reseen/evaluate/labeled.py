@@ -1,26 +1,33 @@
 """Anybody's features with the truth beside them, checked, and the labels of two sides numbered alike."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
+from reseen.datasets.distractors import AS_PERSON, DistractorRule, zero_is_person, zero_note
+from reseen.datasets.values import camera_name, label, tracklet_name
 from reseen.errors import DataError
 from reseen.evaluate.matches import DISTRACTOR
 from reseen.evaluate.protocols import tracklet_task
-from reseen.evaluate.task import RetrievalTask
+from reseen.evaluate.task import ZERO, RetrievalTask
 from reseen.evaluate.tracklets import pool_tracklets
 from reseen.geometry import unit
 from reseen.records import UNKNOWN_CAMERA, Features
+
+_LONGEST = 18
+"""Digits of a camera's or tracklet's number that fit 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabeledFeatures:
     """One row per image: its features, who is on it, and where known its camera and tracklet.
 
-    Labels are whole numbers or names; in numbers, identity -1 is junk and 0 a distractor, camera and tracklet -1 are
-    unknown. A name that is empty is unknown.
+    Labels are whole numbers or names. Identity -1 is junk; identity 0 is a distractor, or a person where a query has it
+    (`labeled_task`). Cameras and tracklets that are -1, NaN or empty are unknown; `1`, `1.0`, `c1` and `c01` are one
+    camera.
 
     Raises:
         DataError: no rows of numbers, values that are not finite, labels that are missing or of another length.
@@ -57,11 +64,18 @@ class LabeledFeatures:
 
 
 def labeled_task(
-    query: LabeledFeatures, gallery: LabeledFeatures, *, raw: bool = False, pool: bool = False
+    query: LabeledFeatures,
+    gallery: LabeledFeatures,
+    *,
+    raw: bool = False,
+    pool: bool = False,
+    distractors: DistractorRule = "auto",
 ) -> RetrievalTask:
     """A task from two sides; rows are brought to length 1 unless `raw`, tracklets pooled with `pool`.
 
-    Names are numbered alike on both sides; where one side has no cameras, none are known.
+    Names are numbered alike on both sides; where one side has no cameras, none are known. The identity 0 is a person
+    where a query has it, since nobody asks for a distractor; `distractors` may say `zero` or `none` instead. Where it
+    is a person, people are numbered one higher than they were.
 
     Raises:
         DataError: sides that do not fit each other, a row without direction, or an identity that is missing.
@@ -73,10 +87,18 @@ def labeled_task(
             f"and {sizes[1]} in {gallery.source}"
         )
     people = _alike(query, gallery, "identities")
+    asked = int((people[0] == DISTRACTOR).sum())
+    as_person = zero_is_person(distractors, by_naming=False, asked=asked > 0)
+    if as_person:
+        people = (_from_one(people[0]), _from_one(people[1]))
+    notes = (
+        (zero_note(f"{asked:,} of {len(query):,} queries"),) if as_person and distractors == "auto" else ()
+    )
+    facts = {"notes": notes, "distractors": AS_PERSON if as_person else ZERO}
     cameras = _alike(query, gallery, "cameras")
     if not pool:
         sides = [_features(side, raw) for side in (query, gallery)]
-        return RetrievalTask(sides[0], sides[1], people[0], cameras[0], people[1], cameras[1])
+        return RetrievalTask(sides[0], sides[1], people[0], cameras[0], people[1], cameras[1], **facts)
     if query.tracklets is None or gallery.tracklets is None:
         side = query if query.tracklets is None else gallery
         raise DataError(f"{side.source}: the protocol video needs tracklets, this has none; add them")
@@ -85,7 +107,7 @@ def labeled_task(
         pool_tracklets(side.features, people[place], cameras[place], tracklets[place], side.source)
         for place, side in enumerate((query, gallery))
     ]
-    return tracklet_task(pooled[0], pooled[1])
+    return replace(tracklet_task(pooled[0], pooled[1]), **facts)
 
 
 def swapped(query: LabeledFeatures, gallery: LabeledFeatures) -> str:
@@ -96,6 +118,10 @@ def swapped(query: LabeledFeatures, gallery: LabeledFeatures) -> str:
         f"the query has more rows than the gallery ({len(query):,} and {len(gallery):,}): are they swapped? "
         "The query comes first"
     )
+
+
+def _from_one(people: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    return np.where(people >= DISTRACTOR, people + 1, people)
 
 
 def _features(side: LabeledFeatures, raw: bool) -> Features:
@@ -121,44 +147,70 @@ def _alike(
             np.full(len(query), UNKNOWN_CAMERA, dtype=np.int64),
             np.full(len(gallery), UNKNOWN_CAMERA, dtype=np.int64),
         )
-    whole = [_numbers(source, labels, name) for source, labels, _ in sides]
+    if name != "identities":
+        return _named_alike(sides, camera_name if name == "cameras" else tracklet_name)
+    whole = [_numbers(source, labels) for source, labels, _ in sides]
     if whole[0] is not None and whole[1] is not None:
         return whole[0], whole[1]
     if whole[0] is not None or whole[1] is not None:
         raise DataError(
             f"{name} are numbers on one side and names on the other: {sides[0][0]}, {sides[1][0]}; write both alike"
         )
-    texts = [np.asarray(labels).astype(str) for _, labels, _ in sides]
+    texts = [_labels(labels, label) for _, labels, _ in sides]
     for (source, _, _), values in zip(sides, texts, strict=True):
         empty = np.flatnonzero(values == "")
-        if len(empty) and name == "identities":
+        if len(empty):
             raise DataError(
                 f"{source}: {len(empty):,} rows have no identity, the first is row {empty[0]}; say who is on them, or "
                 "-1 for junk"
             )
     joined = np.concatenate(texts)
     numbers = 1 + np.unique(joined, return_inverse=True)[1]
-    numbers[(joined == "") | (joined == "-1")] = -1
-    if name == "identities":
-        numbers[joined == "0"] = DISTRACTOR
+    numbers[joined == "-1"] = -1
+    numbers[joined == "0"] = DISTRACTOR
     return numbers[: len(query)], numbers[len(query) :]
 
 
-def _numbers(source: str, labels: np.ndarray, name: str) -> Int64[np.ndarray, " n"] | None:
-    """Labels that are whole numbers, also when they were written as text; None when they are names."""
+def _named_alike(
+    sides: list[tuple[str, np.ndarray, int]], name_of: Callable[[object], str | None]
+) -> tuple[Int64[np.ndarray, " q"], Int64[np.ndarray, " g"]]:
+    """Cameras or tracklets of both sides in one numbering, -1 for unknown; numbers keep their value."""
+    for source, labels, _ in sides:
+        if labels.dtype.kind not in "iufUS":
+            raise DataError(f"{source}: wanted whole numbers or names, found values of type {labels.dtype}")
+    joined = np.concatenate([_labels(labels, name_of) for _, labels, _ in sides])
+    names, places = np.unique(joined, return_inverse=True)
+    bare = [name.removeprefix("c") if name_of is camera_name else name for name in names]
+    if all(name.isdecimal() and len(name) < _LONGEST for name in bare if name):
+        numbers = np.array([int(name) if name else -1 for name in bare], dtype=np.int64)
+    else:
+        numbers = np.arange(len(names)) - (1 if names[0] == "" else 0)
+    found = numbers[places] if len(names) else np.zeros(0, dtype=np.int64)
+    return found[: sides[0][2]], found[sides[0][2] :]
+
+
+def _labels(labels: np.ndarray, name_of: Callable[[object], str | None]) -> np.ndarray:
+    """Names by the rule of all readers, empty for nothing."""
+    values, places = np.unique(labels, return_inverse=True)
+    texts = values.astype(str) if values.dtype.kind == "S" else values
+    return np.array([name_of(value) or "" for value in texts.tolist()], dtype=np.str_)[places]
+
+
+def _numbers(source: str, labels: np.ndarray) -> Int64[np.ndarray, " n"] | None:
+    """Identities that are whole numbers, also when they were written as text; None when they are names."""
     if labels.dtype.kind in "iu":
         return labels.astype(np.int64)
     if labels.dtype.kind == "f":
         missing = np.flatnonzero(~np.isfinite(labels))
         if len(missing) or (labels != np.round(labels)).any():
             what = f"{len(missing):,} are missing" if len(missing) else "some are no whole numbers"
-            raise DataError(f"{source}: {name} must be whole numbers or names, {what}")
+            raise DataError(f"{source}: identities must be whole numbers or names, {what}")
         return labels.astype(np.int64)
     if labels.dtype.kind not in "US":
         raise DataError(
-            f"{source}: {name} must be whole numbers or names, found values of type {labels.dtype}"
+            f"{source}: identities must be whole numbers or names, found values of type {labels.dtype}"
         )
     try:
-        return labels.astype(str).astype(np.int64)
-    except ValueError:
+        return _labels(labels, label).astype(np.int64)
+    except (ValueError, OverflowError):
         return None

@@ -13,8 +13,10 @@ from jaxtyping import Float64, Int64
 from reseen.errors import DataError
 from reseen.evaluate.average_precision import PrecisionRule, average_precisions
 from reseen.evaluate.details import ScoreDetails, scan
+from reseen.evaluate.matches import DISTRACTOR
+from reseen.evaluate.notes import task_notes
 from reseen.evaluate.ranking import rank_positives
-from reseen.evaluate.task import Preparation, RetrievalTask
+from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.records import Features
 
 CMC_RANKS = (1, 5, 10)
@@ -51,6 +53,10 @@ class RetrievalScore:
     """Intervals, verification and pairs of cameras, where they were asked for."""
     extra_rules: Mapping[str, Any] = field(default_factory=dict)
     """What else a protocol does, such as random draws, by name."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what makes this score another one than it looks, such as unknown cameras; show them with it."""
+    distractors: str = ZERO
+    """What the identity 0 was."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; shares from 0 to 1, the rules spelt out."""
@@ -62,6 +68,7 @@ class RetrievalScore:
             "queries": self.queries,
             "valid_queries": self.valid_queries,
             "gallery": self.gallery,
+            "notes": list(self.notes),
             **(self.details.to_json() if self.details else {}),
             "rules": {
                 "similarity": self.similarity,
@@ -74,7 +81,7 @@ class RetrievalScore:
                 "same_person_same_camera": "removed per query",
                 "unknown_camera": "equals no camera",
                 "junk": "identity -1, removed",
-                "distractors": "identity 0, kept as wrong answers",
+                "distractors": self.distractors,
                 "queries_without_answer": "skipped",
                 "ties": "a wrong answer stands above a right one",
                 **self.extra_rules,
@@ -137,6 +144,8 @@ def score(
         average_precision_rule=average_precision,
         preparation=task.preparation,
         details=found,
+        notes=task_notes(task),
+        distractors=task.distractors,
     )
 
 
@@ -160,12 +169,22 @@ def _why_nothing_to_score(task: RetrievalTask) -> str:
     if not same_person.any():
         return (
             f"nothing to score: none of the {asked} queries has its person among the {kept} gallery images; "
-            "check that query and gallery number the same people alike"
+            f"check that query and gallery number the same people alike{_nobody(task)}"
         )
     cameras = np.unique(task.query_cameras[same_person])
     seen = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras"
     return (
         f"nothing to score: {int(same_person.sum())} of {asked} queries have their person in the gallery, "
         f"but every match is under the query's own camera ({seen}) and the rules take those out; "
-        "give the images their real cameras, or leave the cameras unknown to score across all images"
+        f"give the images their real cameras, or leave the cameras unknown to score across all images{_nobody(task)}"
+    )
+
+
+def _nobody(task: RetrievalTask) -> str:
+    nobody = int((task.query_identities == DISTRACTOR).sum())
+    if not nobody:
+        return ""
+    return (
+        f"; {nobody:,} queries have the identity 0, the number of distractors, who are nobody's match: "
+        "--distractors none counts 0 as a person"
     )

@@ -99,6 +99,11 @@ def _drawn_ranks(
 DRAWS = 10
 """Galleries drawn."""
 
+_NO_CAMERAS = (
+    "the protocol vehicleid knows no cameras: matches under the query's own camera count as right answers, so this "
+    "score is not comparable with one under known cameras"
+)
+
 
 def vehicle_id(
     features: Features,
@@ -181,6 +186,7 @@ def _mean(
         cmc={k: float(values.mean()) for k, values in cmc.items()},
         mean_inverse_negative_penalty=float(np.mean([one.mean_inverse_negative_penalty for one in scores])),
         per_query_average_precision=np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0),
+        notes=(_NO_CAMERAS,),
         extra_rules={
             "cameras": "none",
             "gallery_draws": f"one image per vehicle, {draws} draws, seed {seed}",

@@ -90,7 +90,7 @@ def score_by(
         SettingsError: an option does not fit the features.
     """
     if options.protocol == "vehicleid":
-        return vehicle_id(
+        found = vehicle_id(
             *_together(task),
             seed=options.seed,
             average_precision=options.average_precision,
@@ -98,6 +98,7 @@ def score_by(
             refine=options.refine,
             progress=progress,
         )
+        return replace(found, notes=(*task.notes, *found.notes), distractors=task.distractors)
     return score_refined(options.refine(task), options, progress)
 
 

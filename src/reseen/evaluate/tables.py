@@ -23,7 +23,8 @@ def score_table(
 ) -> Group:
     """One row per named score (such as before and after); with two or more, what the last differs by.
 
-    The caption says what was done to the features, and whether the data is of another domain.
+    The caption says what was done to the features, and whether the data is of another domain; the notes of the last
+    score follow.
 
     Raises:
         ValueError: no score is given.
@@ -43,7 +44,8 @@ def score_table(
         pairs = zip(shares(shown[0]), shares(shown[-1]), strict=True)
         table.add_row(Text(change, style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
     # A caption of the table would be folded to the width of the table.
-    return Group(table, Text(_caption(shown[-1]), style="dim"))
+    notes = [Text(f"warning: {note}", style="yellow") for note in shown[-1].notes]
+    return Group(table, Text(_caption(shown[-1]), style="dim"), *notes)
 
 
 def shares(score: RetrievalScore) -> list[float]:
@@ -60,7 +62,7 @@ def _gain(points: float) -> Text:
 def _caption(score: RetrievalScore) -> str:
     skipped = score.queries - score.valid_queries
     noun = "query" if score.valid_queries == 1 else "queries"
-    note = f" ({skipped:,} skipped: no match under another camera)" if skipped else ""
+    note = f" ({skipped:,} skipped: no right answer left)" if skipped else ""
     done = score.preparation
     more = [
         "cross-domain" if score.extra_rules.get("domain") == "cross-domain" else "",

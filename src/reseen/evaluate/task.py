@@ -19,6 +19,9 @@ from reseen.errors import DataError
 from reseen.evaluate.matches import DISTRACTOR, JUNK, Matches, find_matches
 from reseen.records import UNKNOWN_CAMERA, Features
 
+ZERO = "identity 0, kept as wrong answers"
+"""What a score says of distractors, where they have the identity 0."""
+
 _BLOCK_ROWS = 256
 """Queries at a time, enough for a fast product: 16 MB at Market-1501, 0.5 GB at 516 k gallery images."""
 
@@ -71,6 +74,10 @@ class RetrievalTask:
     preparation: Preparation = Preparation()
     similarities: Similarities | None = None
     """What ranks instead of products of features."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the data that a score of this task states."""
+    distractors: str = ZERO
+    """What the identity 0 was, in words."""
 
     def __post_init__(self) -> None:
         if self.query.raw != self.gallery.raw:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float32
 
+from reseen.datasets.values import camera_names
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
 from reseen.features.partitions import is_partitioned, partition_files
@@ -78,7 +79,7 @@ class VectorFile:
         for file in self.parts:
             known = "camera" in pq.read_schema(file).names
             for table in _tables(file, ["path", "camera"] if known else ["path"]):
-                cameras = table["camera"].to_pylist() if known else [None] * len(table)
+                cameras = camera_names(table["camera"].to_pylist() if known else [None] * len(table))
                 yield table["path"].to_pylist(), cameras
 
 

@@ -12,6 +12,7 @@ import torch
 
 from reseen.data.table import ImageTable
 from reseen.datasets import read_training
+from reseen.datasets.values import camera_names
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
 from reseen.features.partitions import partition_files
@@ -54,7 +55,8 @@ def read_vectors(file: Path) -> Vectors:
                 f"{file}: lacks the column {' and '.join(missing)}; give the file that `reseen embed` wrote"
             )
         paths = tuple(table["path"].cast(pa.string()).to_pylist())
-        cameras = table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
+        written = table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
+        cameras = camera_names(written)
         said = json.loads((table.schema.metadata or {}).get(b"reseen", b"{}"))
         height, width = map(int, said.get("size", _SIZE))
         if not paths:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
+from reseen.datasets.values import camera_name
 from reseen.errors import SettingsError
 from reseen.gallery.entries import Entry
 
@@ -113,7 +114,8 @@ def parse_filter(
         SettingsError: a time that is none, a window that is empty, or a camera that is not among those known.
     """
     known = sorted(name for name in known_cameras if name is not None)
-    for camera in cameras or ():
+    cameras = [name if name in known else camera_name(name) or name for name in cameras or ()]
+    for camera in cameras:
         if camera not in known:
             near = difflib.get_close_matches(camera, known, n=1, cutoff=0.5)
             said = f"did you mean {near[0]}?" if near else f"it has {', '.join(known[:20]) or 'none'}"

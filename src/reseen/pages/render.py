@@ -39,6 +39,7 @@ def render(content: ReportContent) -> str:
         score_headings=headings,
         score_rows=rows,
         protocol=scores.protocol(content.scores),
+        notes=scores.notes(content.scores),
         charts=charts(content.rounds),
         log=log_table(content.rounds),
         sheets=cluster_sheets(album, content.sheets),

@@ -59,13 +59,18 @@ def protocol(scores: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     score = list(scores.values())[-1]
     skipped = score["queries"] - score["valid_queries"]
-    skip = f", {skipped:,} without an answer under another camera skipped" if skipped else ""
+    skip = f", {skipped:,} without an answer left skipped" if skipped else ""
     rule = score.get("rules", {}).get("average_precision", "step")
     return (
         f"Protocol {score['protocol']}: {score['valid_queries']:,} queries{skip}; "
         f"{score['gallery']:,} gallery images; average precision by the {rule} rule; "
         "a wrong answer wins a tie. Higher is better."
     )
+
+
+def notes(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What must be known of the result, such as unknown cameras."""
+    return list(list(scores.values())[-1].get("notes", ())) if scores else []
 
 
 def _card(

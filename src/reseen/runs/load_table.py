@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from reseen.data.table import ImageTable
-from reseen.datasets import describe, detect, parse, read_training
+from reseen.datasets import PATTERNED, describe, detect, parse, read_training
+from reseen.datasets.split_names import part_folders
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.recipe import Recipe
 
@@ -27,15 +28,32 @@ def load_other_table(
 ) -> ImageTable:
     """The table of data that a run did not have to learn from.
 
-    The layout is found anew, since other data may lie otherwise. A bare folder names its cameras where the recipe
-    says, or where `camera_pattern` says when it is given; not at all when that is empty.
+    The layout is found anew, since other data may lie otherwise. A folder of your own names its cameras where the
+    recipe says, or where `camera_pattern` says when it is given; not at all when that is empty.
     """
     if isinstance(data, ImageTable):
         return data
-    pattern = recipe.data.camera_pattern if camera_pattern is None else camera_pattern or None
-    changes = {"layout": "folder" if pattern else "auto", "variant": None, "camera_pattern": pattern}
-    reading = recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
-    return load_table(reading, data)[0]
+    root = Path(data).expanduser()
+    given = camera_pattern_of(recipe, root, camera_pattern)
+    asked = camera_pattern is not None and given != "" and detect(root) not in PATTERNED
+    layout = "folder" if asked and root.is_dir() and not part_folders(root) else "auto"
+    table = read_training(root, layout, given)
+    return table if recipe.cameras else _without_cameras(table)
+
+
+def camera_pattern_of(
+    recipe: Recipe, root: Path, camera_pattern: str | None = None, layout: str | None = None
+) -> str | None:
+    """The pattern that was given, else the recipe's where the data may have one; None for none.
+
+    Raises:
+        DataError: nothing is there.
+        SettingsError: an unknown layout.
+    """
+    patterned = (parse(layout) or detect(root)) in PATTERNED
+    if camera_pattern is None:
+        return recipe.data.camera_pattern if patterned else None
+    return camera_pattern if camera_pattern or patterned else None
 
 
 def _without_cameras(table: ImageTable) -> ImageTable:

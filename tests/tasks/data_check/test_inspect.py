@@ -29,7 +29,10 @@ def test_market_report(make_images):
     assert (gallery.images, gallery.people, gallery.junk, gallery.distractors) == (4, 2, 1, 1)
     assert gallery.unreadable == {"bounding_box_test/0009_c3s1_1_1.jpg": "not an image"}
     same = ("train: bounding_box_train/0005_c2s1_1_1.jpg", "gallery: bounding_box_test/0001_c3s1_1_1.jpg")
-    assert report.duplicates == (same,)
+    assert (report.duplicates, report.label_conflicts) == ((), (same,)), (
+        "persons 5 and 1 cannot be on one picture"
+    )
+    assert any("label errors, 1 of them between training and test" in found.text for found in report.findings)
     assert report.shared_people == {"train and query": 1, "train and gallery": 1, "query and gallery": 1}
     assert json.loads(json.dumps(report.to_dict()))["splits"]["gallery"]["junk"] == 1
 
@@ -40,6 +43,7 @@ def verdicts(root, **options):
 
 def test_same_bytes_in_training_and_test_are_wrong_and_within_a_split_to_be_looked_at(make_images):
     root = market(make_images)
+    shutil.move(root / "bounding_box_test/0001_c3s1_1_1.jpg", root / "bounding_box_test/0005_c3s1_1_1.jpg")
     said = verdicts(root)
     assert (
         said[
@@ -47,7 +51,7 @@ def test_same_bytes_in_training_and_test_are_wrong_and_within_a_split_to_be_look
         ]
         == "wrong"
     )
-    shutil.move(root / "bounding_box_test/0001_c3s1_1_1.jpg", root / "bounding_box_train/0005_c3s1_1_1.jpg")
+    shutil.move(root / "bounding_box_test/0005_c3s1_1_1.jpg", root / "bounding_box_train/0005_c3s1_1_1.jpg")
     assert verdicts(root)["1 group of files with the same bytes, 0 of them across splits"] == "look"
 
 
@@ -120,3 +124,32 @@ def test_real_market_is_as_published(market_root):
         if name == "gallery":
             assert int((table.identities == -1).sum()) == published["junk"]
             assert int((table.identities == 0).sum()) == published["distractors"]
+
+
+def test_a_manifest_of_queries_is_not_called_training(make_images):
+    root = make_images("a.jpg", "b.jpg")
+    (root / "queries.csv").write_text("path,split,identity\na.jpg,query,ann\nb.jpg,query,bob\n")
+    report = check_data(root / "queries.csv", progress=False)
+    assert list(report.splits) == ["query"]
+    assert "2 crops of the split query" in report.sentence
+    (root / "nobody.csv").write_text("path,split\na.jpg,query\nb.jpg,gallery\n")
+    report = check_data(root / "nobody.csv", progress=False)
+    assert {name: split.images for name, split in report.splits.items()} == {"query": 1, "gallery": 1}
+    assert "for training" not in report.sentence
+
+
+def test_unknown_cameras_of_what_is_scored_are_said(make_images):
+    root = make_images("query/ann/1.jpg", "gallery/ann/2.jpg")
+    said = verdicts(root)
+    text = "the cameras of 1 of 1 query crops and 1 of 1 gallery crops are unknown"
+    assert [verdict for words, verdict in said.items() if words.startswith(text)] == ["look"]
+
+
+def test_same_bytes_under_two_identities_are_label_errors_also_within_a_split(make_images):
+    root = make_images("query/0001_c1s1_1_1.jpg", "bounding_box_test/0001_c2s1_1_1.jpg")
+    shutil.copy(root / "query/0001_c1s1_1_1.jpg", root / "bounding_box_test/0002_c1s1_1_1.jpg")
+    report = check_data(root, progress=False)
+    same = ("query: query/0001_c1s1_1_1.jpg", "gallery: bounding_box_test/0002_c1s1_1_1.jpg")
+    assert (report.duplicates, report.label_conflicts) == ((), (same,))
+    text = "1 group of files with the same bytes under different identities: label errors"
+    assert {finding.text: finding.verdict for finding in report.findings}[text] == "wrong"

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
+from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.image_source import Source
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.datasets.dataset import Counts
-from reseen.tasks.data_check.report import QUANTITIES, Finding, SplitReport
+from reseen.datasets.passed_over import in_words, may_be_crops
+from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, SplitReport
 
 _BLOCK = 64
 
@@ -43,18 +45,36 @@ def look_at_files(tables: Mapping[str, ImageTable], progress: bool) -> dict[str,
     return {name: [facts[source] for source in found] for name, found in sources.items()}
 
 
+Groups = tuple[tuple[str, ...], ...]
+"""Groups of files, each `split: path`."""
+
+
 def same_bytes(
-    tables: Mapping[str, ImageTable], facts: Mapping[str, list[FileFacts]]
-) -> tuple[tuple[str, ...], ...]:
-    """Groups of different files with the same bytes, each `split: path`; one file in two splits is no group."""
-    groups: dict[bytes, dict[Source, str]] = {}
-    for name, table in tables.items():
+    tables: Mapping[str, ImageTable | EvaluationTable],
+    images: Mapping[str, ImageTable],
+    facts: Mapping[str, list[FileFacts]],
+) -> tuple[Groups, Groups]:
+    """Groups of different files with the same bytes: of one identity or none, and of several.
+
+    One file in two splits is no group, unless it has two identities there.
+    """
+    groups: dict[bytes, dict[tuple[Source, int | None], str]] = {}
+    for name, table in images.items():
+        labelled = tables[name]
+        people = (
+            labelled.identities.tolist() if isinstance(labelled, EvaluationTable) else [None] * len(table)
+        )
         for row, fact in enumerate(facts[name]):
             if fact.digest:
-                groups.setdefault(fact.digest, {}).setdefault(
-                    table.source(row), f"{name}: {table.paths[row]}"
-                )
-    return tuple(tuple(group.values()) for group in groups.values() if len(group) > 1)
+                key = table.source(row), people[row]
+                groups.setdefault(fact.digest, {}).setdefault(key, f"{name}: {table.paths[row]}")
+    same, different = [], []
+    for group in groups.values():
+        if len({person for _, person in group} - {None}) > 1:
+            different.append(tuple(group.values()))
+        elif len({source for source, _ in group}) > 1:
+            same.append(tuple({source: path for (source, _), path in group.items()}.values()))
+    return tuple(same), tuple(different)
 
 
 def _look_at(source: Source) -> FileFacts:
@@ -72,14 +92,22 @@ People = Mapping[str, set[int]]
 """Split to the people in it, junk and distractors not among them."""
 
 
-def find(
-    splits: Mapping[str, SplitReport],
-    people: People,
-    duplicates: tuple[tuple[str, ...], ...],
-    published: Counts,
-    title: str,
-) -> tuple[Finding, ...]:
+@dataclass(frozen=True)
+class Finds:
+    """What there is to judge."""
+
+    splits: Mapping[str, SplitReport]
+    people: People
+    report: DataReport
+    """Without findings."""
+    title: str
+    notes: tuple[str, ...]
+    """What reading the data said."""
+
+
+def find(finds: Finds) -> tuple[Finding, ...]:
     """Everything that was looked at, the fine with the wrong."""
+    splits, people, published = finds.splits, finds.people, finds.report.published
     unreadable = [
         f"{path}: {reason}" for split in splits.values() for path, reason in split.unreadable.items()
     ]
@@ -87,11 +115,15 @@ def find(
     text = (
         f"{len(files):,} unreadable file{'' if len(files) == 1 else 's'}" if files else "no unreadable files"
     )
-    findings = [Finding("look" if files else "fine", text, files), _duplicates(duplicates)]
+    findings = [Finding("look" if files else "fine", text, files), _duplicates(finds.report.duplicates)]
+    findings += _conflicts(finds.report.label_conflicts, bool(people))
+    findings += _passed_over(finds.report.passed_over)
+    findings += [Finding("look", note) for note in finds.notes]
+    findings += _unknown_cameras(splits, people)
     findings += _shared(people)
     findings += _swapped(splits, people, published)
     if published:
-        findings.append(_as_published(splits, published, title))
+        findings.append(_as_published(splits, published, finds.title))
     return tuple(findings)
 
 
@@ -108,7 +140,7 @@ def shared_people(people: People) -> dict[str, int]:
 def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
     if not groups:
         return Finding("fine", "no groups of files with the same bytes")
-    splits = [{path.partition(": ")[0] for path in group} for group in groups]
+    splits = [_splits_of(group) for group in groups]
     across = sum(len(names) > 1 for names in splits)
     leaks = sum("train" in names and len(names) > 1 for names in splits)
     shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
@@ -119,6 +151,42 @@ def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
         f"{what}, {across:,} of them across splits{said}",
         shown,
     )
+
+
+def _conflicts(groups: tuple[tuple[str, ...], ...], labelled: bool) -> list[Finding]:
+    if not groups:
+        return [Finding("fine", "no file has another identity than its copies")] if labelled else []
+    what = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
+    shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
+    leaks = sum("train" in names and len(names) > 1 for names in map(_splits_of, groups))
+    said = f", {leaks:,} of them between training and test" if leaks else ""
+    return [Finding("wrong", f"{what} under different identities: label errors{said}", shown)]
+
+
+def _splits_of(group: tuple[str, ...]) -> set[str]:
+    return {path.partition(": ")[0] for path in group}
+
+
+def _passed_over(counts: Mapping[str, int]) -> list[Finding]:
+    if not counts:
+        return []
+    meant = may_be_crops(counts)
+    words = in_words(counts)
+    return [Finding("look", f"{words}; convert those that are crops") if meant else Finding("fine", words)]
+
+
+def _unknown_cameras(splits: Mapping[str, SplitReport], people: People) -> list[Finding]:
+    """Scores would count matches under the query's own camera."""
+    if not {"query", "gallery"} <= people.keys():
+        return []
+    unknown = {name: splits[name].cameras.get("unknown", 0) for name in ("query", "gallery")}
+    if not any(unknown.values()):
+        return []
+    counts = " and ".join(
+        f"{count:,} of {splits[name].images:,} {name} crops" for name, count in unknown.items()
+    )
+    text = f"the cameras of {counts} are unknown: a score counts matches under the query's own camera as right there"
+    return [Finding("look", text)]
 
 
 def _shared(people: People) -> list[Finding]:

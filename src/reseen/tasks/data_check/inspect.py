@@ -1,7 +1,8 @@
 """Read a data set with all its splits and every file in it, and report."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.image_source import Source
 from reseen.data.table import ImageTable
-from reseen.datasets import Choice, Layout, choose, describe, read_splits, read_training
+from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_splits, read_parts
+from reseen.datasets.passed_over import passed_over
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
-from reseen.tasks.data_check.findings import FileFacts, find, look_at_files, same_bytes, shared_people
+from reseen.errors import DataError
+from reseen.tasks.data_check.findings import FileFacts, Finds, find, look_at_files, same_bytes, shared_people
 from reseen.tasks.data_check.report import DataReport, SplitReport
 
 
@@ -20,7 +23,7 @@ class Inspection:
     """A report, and the crops that it is about."""
 
     report: DataReport
-    tables: dict[str, ImageTable | EvaluationTable]
+    tables: Mapping[str, ImageTable | EvaluationTable]
     """Each split, with the people where they are known."""
     images: dict[str, ImageTable]
     """Crops of each split."""
@@ -43,14 +46,17 @@ def check_data(
     pattern: str | None = None,
     progress: bool = True,
     variant: str | None = None,
+    identity_pattern: str | None = None,
 ) -> DataReport:
     """Read every file of a data set once and report on it.
 
+    `pattern` and `identity_pattern` say where paths of your own folders name camera and person.
+
     Raises:
         DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or a wrong camera pattern.
+        SettingsError: an unknown layout or variant, or a wrong pattern.
     """
-    return inspect_data(root, layout, pattern, progress, variant).report
+    return inspect_data(root, layout, pattern, progress, variant, identity_pattern).report
 
 
 def inspect_data(
@@ -59,16 +65,17 @@ def inspect_data(
     pattern: str | None = None,
     progress: bool = True,
     variant: str | None = None,
+    identity_pattern: str | None = None,
 ) -> Inspection:
     """As `check_data`, with the crops themselves.
 
     Raises:
         DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or a wrong camera pattern.
+        SettingsError: an unknown layout or variant, or a wrong pattern.
     """
     root = root.expanduser()
     choice = choose(root, layout, variant)
-    tables = _splits(root, choice, layout, pattern, variant)
+    tables, notes = _splits(root, choice, layout, variant, Patterns(pattern, identity_pattern))
     images = {name: _images(table) for name, table in tables.items()}
     facts = look_at_files(images, progress)
     splits = {name: _split_report(table, facts[name]) for name, table in tables.items()}
@@ -77,35 +84,49 @@ def inspect_data(
         for name, table in tables.items()
         if isinstance(table, EvaluationTable)
     }
-    duplicates = same_bytes(images, facts)
+    duplicates, conflicts = same_bytes(tables, images, facts)
+    whole = _is_folder(root, choice)
     chosen = choice.dataset.layout if choice else Layout.FOLDER
     published = choice.variant.published if choice else {}
     title = choice.dataset.title if choice else "Folder of images"
-    shown = images.get("train", next(iter(images.values())))
+    split = "train" if "train" in images else next(iter(images))
     report = DataReport(
         root=str(root.resolve()),
         layout=str(chosen),
         title=title,
         variant=choice.variant.name if choice else "",
         protocol=choice.variant.protocol if choice else "",
-        sentence=describe(shown, chosen, variant, root),
+        sentence=describe(images[split], chosen, variant, root, split),
         note=choice.dataset.note if choice else "",
         splits=splits,
         duplicates=duplicates,
+        label_conflicts=conflicts,
+        passed_over=passed_over(root) if whole else {},
         shared_people=shared_people(people),
         published={name: dict(counts) for name, counts in published.items()},
-        findings=find(splits, people, duplicates, published, title),
+        findings=(),
     )
-    return Inspection(report, tables, images, facts)
+    finds = Finds(splits, people, report, title, notes)
+    return Inspection(replace(report, findings=find(finds)), tables, images, facts)
+
+
+def _is_folder(root: Path, choice: Choice | None) -> bool:
+    return root.is_dir() and (choice is None or choice.dataset.layout is not Layout.SHARDS)
 
 
 def _splits(
-    root: Path, choice: Choice | None, layout: str | None, pattern: str | None, variant: str | None
-) -> dict[str, ImageTable | EvaluationTable]:
-    labelled = choice is not None and choice.dataset.splits is not None and choice.dataset.labelled(root)
-    if labelled and pattern is None:
-        return dict(read_splits(root, layout, variant))
-    return {"train": read_training(root, layout, pattern, variant)}
+    root: Path, choice: Choice | None, layout: str | None, variant: str | None, patterns: Patterns
+) -> tuple[Mapping[str, ImageTable | EvaluationTable], tuple[str, ...]]:
+    """The splits, with identities where they are known, and what should be said about them."""
+    if choice is None or choice.dataset.splits is None or not choice.dataset.labelled(root):
+        return read_parts(root, layout, variant, patterns=patterns), ()
+    try:
+        found = label_splits(root, layout, variant, patterns=patterns)
+    except DataError as error:
+        if choice.dataset.layout is not Layout.SPLIT_FOLDERS:
+            raise
+        return read_parts(root, layout, variant, patterns=patterns), (f"cannot be scored yet: {error}",)
+    return found.tables, found.notes
 
 
 def _images(table: ImageTable | EvaluationTable) -> ImageTable:

@@ -147,18 +147,20 @@ def _split_group(name: str, table: ImageTable, inspection: Inspection) -> SheetG
 
 
 def _same_bytes(inspection: Inspection) -> SheetGroup:
-    """Groups of files with the same bytes: those that cross splits first."""
+    """Groups of files with the same bytes: those under several identities first, then those that cross splits."""
     sources = {
         f"{name}: {table.paths[row]}": table.source(row)
         for name, table in inspection.images.items()
         for row in range(len(table))
     }
-    groups = sorted(
+    conflicts = inspection.report.label_conflicts
+    crossing = sorted(
         inspection.report.duplicates, key=lambda group: -len({path.partition(": ")[0] for path in group})
     )
+    groups = [*conflicts, *crossing]
     sheets = [
         _sheet(
-            f"{len(group)} files",
+            f"{len(group)} files" + (", under different identities" if group in conflicts else ""),
             " = ".join(group[:3]) + (" = ..." if len(group) > 3 else ""),
             [(sources[path], path) for path in group[:_CROPS]],
         )
@@ -166,7 +168,8 @@ def _same_bytes(inspection: Inspection) -> SheetGroup:
     ]
     return SheetGroup(
         "Same bytes",
-        f"Files that do not differ, {len(sheets)} of {len(groups):,} groups; those in two splits first.",
+        f"Files that do not differ, {len(sheets)} of {len(groups):,} groups; label errors first, then those in two "
+        "splits.",
         sheets,
     )
 

@@ -56,7 +56,13 @@ class DataReport:
     """What people should know before they use it."""
     splits: dict[str, SplitReport]
     duplicates: tuple[tuple[str, ...], ...]
-    """Groups of files with the same bytes, each path with its split in front, `train: path`."""
+    """Groups of files with the same bytes and, where it is known, the same identity; each path with its split in
+    front, `train: path`."""
+    label_conflicts: tuple[tuple[str, ...], ...]
+    """Groups of files with the same bytes and different identities."""
+    passed_over: dict[str, int]
+    """Visible files below the folder that are no image, by suffix, `broken links` and `special files`; most frequent
+    first."""
     shared_people: dict[str, int]
     """People that appear in two splits, for each pair, `train and query`."""
     published: dict[str, dict[str, int]]

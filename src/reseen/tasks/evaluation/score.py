@@ -13,17 +13,27 @@ from reseen.data.crops import Crops, open_crops
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
 from reseen.data.table import ImageTable
-from reseen.datasets import choose, read_evaluation
+from reseen.datasets import (
+    PATTERNED,
+    DistractorRule,
+    Patterns,
+    choose,
+    detect,
+    label_splits,
+    parse,
+    without_junk,
+)
+from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import ReseenError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
-from reseen.evaluate.task import Preparation, RetrievalTask
+from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.evaluate.tracklets import POOLING
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
-from reseen.runs.load_table import load_other_table, load_table
+from reseen.runs.load_table import camera_pattern_of, load_other_table, load_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.evaluation.retrieval_features import RetrievalFeatureExtractor
 
@@ -65,22 +75,56 @@ class Benchmark:
     """The data set, and the variant where it has several."""
     protocol: Protocol = "market"
     """The rules that this data is scored by, where nobody asks for others."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the data that a score states."""
+    distractors: str = ZERO
+    """What the identity 0 was, in words."""
 
 
-def read_benchmark(data: str | Path, layout: str | None = None, variant: str | None = None) -> Benchmark:
+def read_benchmark(
+    data: str | Path,
+    layout: str | None = None,
+    variant: str | None = None,
+    *,
+    patterns: Patterns | None = None,
+    distractors: DistractorRule = "auto",
+) -> Benchmark:
     """Query and gallery of a folder, shards or a manifest; the layout is found by looking when it is None.
 
+    `patterns` say where folders of your own name camera and person; `distractors` says whether the identity 0 is the
+    number of distractors (`zero`) or a person (`none`), found out when `auto`.
+
     Raises:
-        DataError: the data has none.
-        SettingsError: an unknown layout or variant.
+        DataError: the data has none, or it is not clear who is on its crops.
+        SettingsError: an unknown layout or variant, or patterns that are wrong or have no place here.
     """
     root = Path(data).expanduser()
     choice = choose(root, layout, variant)
-    query, gallery = read_evaluation(root, layout, variant)
+    found = label_splits(
+        root, layout, variant, ("query", "gallery"), patterns=patterns, distractors=distractors
+    )
+    query, gallery = (without_junk(found.tables[name]) for name in ("query", "gallery"))
+    rule = AS_PERSON if found.zero_is_person else ZERO
     if choice is None:
-        return Benchmark(query, gallery)
+        return Benchmark(query, gallery, notes=found.notes, distractors=rule)
     words = f", {choice.variant.words}" if choice.variant.words else ""
-    return Benchmark(query, gallery, f"{choice.dataset.title}{words}", choice.variant.protocol)
+    name = f"{choice.dataset.title}{words}"
+    return Benchmark(query, gallery, name, choice.variant.protocol, found.notes, rule)
+
+
+def patterns_of(
+    run: Run,
+    data: str | Path,
+    layout: str | None = None,
+    camera_pattern: str | None = None,
+    identity_pattern: str | None = None,
+) -> Patterns:
+    """The patterns that were given, else those of the run's recipe where the data may have them."""
+    root = Path(data).expanduser()
+    camera = camera_pattern_of(run.recipe, root, camera_pattern, layout)
+    if identity_pattern is None and (parse(layout) or detect(root)) in PATTERNED:
+        identity_pattern = run.recipe.data.identity_pattern
+    return Patterns(camera, identity_pattern)
 
 
 @dataclass(frozen=True)
@@ -128,6 +172,9 @@ def score(
     *,
     layout: str | None = None,
     variant: str | None = None,
+    camera_pattern: str | None = None,
+    identity_pattern: str | None = None,
+    distractors: DistractorRule = "auto",
     options: ScoringOptions | None = None,
     mirrored: bool = False,
     devices: int = 1,
@@ -139,15 +186,26 @@ def score(
     over a crop and its mirror image; this is not done unless it is asked for, and the score says so. With several
     `devices`, as many processes make the features.
 
+    Where folders train, query and gallery name camera and person, `camera_pattern` (empty for unknown cameras) and
+    `identity_pattern` say, such as `{camera}/{*}` and `{*}/{identity}/{*}`, held against the path below query or
+    gallery; those of the run's recipe when None. `distractors` says what the identity 0 is: the number of distractors
+    (`zero`), a person (`none`), or a person where queries have it and the naming of the data does not say otherwise
+    (`auto`). The score's `notes` say what makes it another one than it looks, such as unknown cameras; they are
+    printed unless `quiet`.
+
     Raises:
         RunError: `run` is no run folder.
-        DataError: `data` has no query and gallery, or no query can be scored.
-        SettingsError: an unknown layout or variant.
+        DataError: `data` has no query and gallery, it is not clear who is on the crops, or no query can be scored.
+        SettingsError: an unknown layout or variant, or a pattern that is wrong or has no place here.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    benchmark = read_benchmark(data, layout, variant)
+    patterns = patterns_of(run, data, layout, camera_pattern, identity_pattern)
+    benchmark = read_benchmark(data, layout, variant, patterns=patterns, distractors=distractors)
     retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, devices=devices, quiet=quiet)
-    return with_domain(retrieval.score(quiet), domain(run, data))
+    found = retrieval.score(quiet)
+    with RunView(0, quiet) as view:
+        view.say(*(f"warning: {note}" for note in found.notes))
+    return with_domain(found, domain(run, data))
 
 
 def before_ranking(task: RetrievalTask, options: ScoringOptions) -> list[str]:
@@ -213,6 +271,8 @@ def retrieve(
         gallery.identities,
         gallery.crops.table.cameras,
         Preparation(mirrored=mirrored, tracklets=POOLING if maker.pool else "none"),
+        notes=benchmark.notes,
+        distractors=benchmark.distractors,
     )
     occluded = {name: replace(task, query=side.features) for name, side in hidden.items()}
     return Retrieval(task, query.crops, gallery.crops, occluded, options, maker.encoder.part)

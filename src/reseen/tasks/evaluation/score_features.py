@@ -1,8 +1,10 @@
 """Score features that somebody else computed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from reseen.datasets import DistractorRule
 from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.feature_files import read_features
 from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped
@@ -24,9 +26,11 @@ def score_features(
     expansion_power: float = 0.0,
     rerank: RerankSettings | Literal["zhong", "faiss"] | None = None,
     raw: bool = False,
+    distractors: DistractorRule = "auto",
     details: bool = True,
     seed: int = 0,
     quiet: bool = False,
+    say_notes: bool = True,
 ) -> RetrievalScore:
     """Score anybody's features: files (.npz or Parquet) or `LabeledFeatures` of query and gallery.
 
@@ -41,9 +45,12 @@ def score_features(
         expansion_power: power of the similarity that weighs them, 0 to count all alike.
         rerank: a variant of k-reciprocal re-ranking, or its settings.
         raw: rank by Euclidean distance of the rows as they are, instead of their directions.
+        distractors: what the identity 0 is: `zero`, the number of distractors; `none`, a person; `auto`, a person where
+            a query has it.
         details: also intervals, verification and pairs of cameras.
         seed: draws of galleries and of bootstrap samples.
-        quiet: show neither progress nor notes.
+        quiet: show neither progress nor notes; the score has them as `notes`.
+        say_notes: print what the score has as `notes`, unless `quiet`; False where you show them yourself.
 
     Raises:
         DataError: a file or its values do not fit, or no query can be scored; the message says why.
@@ -60,11 +67,13 @@ def score_features(
         seed=seed,
     )
     sides = [side if isinstance(side, LabeledFeatures) else read_features(side) for side in (query, gallery)]
-    task = labeled_task(sides[0], sides[1], raw=raw, pool=protocol == "video")
+    task = labeled_task(sides[0], sides[1], raw=raw, pool=protocol == "video", distractors=distractors)
+    note = swapped(sides[0], sides[1])
+    if note and protocol != "vehicleid":
+        task = replace(task, notes=(note, *task.notes))
     with RunView(0, quiet) as view:
-        note = swapped(sides[0], sides[1])
-        if note and protocol != "vehicleid":
-            view.say(f"warning: {note}")
         view.say(*before_ranking(task, options))
         found = score_by(task, options, view.phase("ranking", options.asked(task)))
+        if say_notes:
+            view.say(*(f"warning: {note}" for note in found.notes))
     return with_domain(found, "features from elsewhere")

@@ -1,0 +1,23 @@
+import pytest
+
+from reseen.errors import SettingsError
+from reseen.gallery.filter import format_timestamp, parse_timestamp
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("12.5", 12.5), ("1970-01-01T00:01", 60), ("1970-01-01T01:00+01:00", 0), ("1970-01-02", 86400)],
+)
+def test_numbers_and_dates(text, seconds):
+    assert parse_timestamp(text) == seconds
+
+
+def test_another_text_is_refused():
+    with pytest.raises(SettingsError, match="give seconds"):
+        parse_timestamp("yesterday")
+
+
+def test_moments_to_read():
+    assert format_timestamp(None) == ""
+    assert format_timestamp(12.25) == "12.2 s"
+    assert format_timestamp(parse_timestamp("2026-05-01T14:30")) == "2026-05-01 14:30:00"
