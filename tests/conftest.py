@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 # Loops that are compiled in the first example, and busy machines, are no faults.
-settings.register_profile("reseen", deadline=None)
+settings.register_profile("reseen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("reseen")
 
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -106,7 +106,7 @@ def test_a_file_system_without_locks_goes_without(tmp_path, monkeypatch):
 def test_a_killed_process_holds_nothing(tmp_path):
     script = (
         "import sys, time; from pathlib import Path; from reseen.files import hold\n"
-        "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+        "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
     )
     lock = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", script, str(lock)], stdout=subprocess.PIPE) as process:

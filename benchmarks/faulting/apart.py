@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.faulting.injection import Injection
 
-HANG_SECONDS = 300.0
+HANG_SECONDS = 600.0
 """After which a process that should take seconds is taken for hanging, on a busy machine too."""
 
 _PROJECT = Path(__file__).resolve().parents[2]

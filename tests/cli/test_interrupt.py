@@ -5,13 +5,29 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from tests.limits import HANG_SECONDS
 
 from reseen.runs.run import open_run
 
-COMMAND = [sys.executable, "-c", "import sys; from reseen.cli import main; sys.exit(main())"]
+COMMAND = "import sys; from reseen.cli import main; sys.exit(main())"
+IN_ROUND_TWO = f"""
+import time
+from reseen.runs import fit
+
+train_round = fit.train_round
+
+def waiting(training, plan, number, view):
+    if number == 2:
+        print("in round 2", flush=True)
+        time.sleep(6000)
+    return train_round(training, plan, number, view)
+
+fit.train_round = waiting
+{COMMAND}
+"""
+"""The command line, which says when it is in the middle of its second round and goes no further."""
 
 
 @pytest.fixture
@@ -19,9 +35,9 @@ def start():
     """A function that starts a command line in a new process; what still runs in the end is stopped."""
     processes = []
 
-    def run(*arguments):
+    def run(*arguments, program=COMMAND):
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [*COMMAND, *(str(argument) for argument in arguments)]
+        command = [sys.executable, "-c", program, *(str(argument) for argument in arguments)]
         processes.append(
             subprocess.Popen(
                 command,
@@ -46,34 +62,22 @@ def test_ctrl_c_leaves_a_usable_run_that_resume_completes(
     devices, start, train_flags, crowd, tmp_path, reseen_says
 ):
     run = tmp_path / "run"
-    # Rounds long enough to be stopped in the middle of one, which the iterations of the fixture are not.
     flags = train_flags(crowd, run)
     flags[flags.index("--train.rounds") + 1] = "3"
-    flags[flags.index("--train.iterations") + 1] = "40"
-    process = start(*flags, *devices)
-    log = run / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while not log.is_file() or open_run(run).rounds_done < 1:  # a checkpoint is whole at any moment
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(0.15)  # into round 2
+    process = start(*flags, *devices, program=IN_ROUND_TWO)
+    assert process.stdout.readline() == "in round 2\n", process.communicate()[1]
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    stopped = open_run(run)
-    assert 1 <= stopped.rounds_done < 3
-    assert (
-        err.strip()
-        == f"reseen: stopped; {run} holds {stopped.rounds_done} of 3 rounds and can be used; --resume goes on"
-    )
+    assert open_run(run).rounds_done == 1
+    assert err.strip() == f"reseen: stopped; {run} holds 1 of 3 rounds and can be used; --resume goes on"
     code, out, err = reseen_says("evaluate", run, "--data", crowd, "--quiet")
     assert code == 0, err
     code, out, err = reseen_says(*flags, "--resume")
     assert code == 0, err
     assert "3 rounds done" in out
-    assert [json.loads(line)["round"] for line in log.read_text().splitlines()] == [1, 2, 3]
+    assert [json.loads(line)["round"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
 
 
 def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp_path, monkeypatch):
@@ -102,7 +106,7 @@ def test_ctrl_c_elsewhere(reseen_says, monkeypatch, crowd):
 
 def test_a_fault_in_a_process_of_its_own(start, tmp_path):
     process = start("data", "check", tmp_path / "nowhere")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 2
     assert out == ""
     assert err == f"reseen: {tmp_path}/nowhere: no such folder or manifest\n"

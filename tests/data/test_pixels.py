@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.limits import HANG_SECONDS
 
 from reseen.data import pixel_cache as prepare
 from reseen.data import pixels as pixels_module
@@ -194,7 +195,7 @@ def test_two_at_once_both_get_pixels(table, tmp_path):
     real = pixels_module.write_entry
 
     def together(*arguments):
-        barrier.wait(10)
+        barrier.wait(HANG_SECONDS)
         return real(*arguments)
 
     def run():

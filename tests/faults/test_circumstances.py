@@ -99,7 +99,7 @@ def test_crops_that_vanish_under_a_run_that_decoded_them_change_nothing(recipe, 
 
 HOLDER = (
     "import sys, time; from pathlib import Path; from reseen.files import hold\n"
-    "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+    "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
 )
 
 

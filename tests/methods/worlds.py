@@ -1,7 +1,7 @@
 """`python -m tests.methods.worlds FOLDER DATA RANK`: one of four processes that train together and apart.
 
-They are started once, since loading torch takes longer than all they do. The recipes are in `FOLDER/recipes.json`; a
-world leaves in `FOLDER/WORLD/NAME` a run folder and what each of its processes has in the end.
+They are started once, since loading torch takes longer than all they do. The recipes of each world are in
+`FOLDER/recipes.json`; a world leaves in `FOLDER/WORLD/NAME` a run folder and what each of its processes has in the end.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
+from tests.steady import far_apart
 
 import reseen
 from reseen.distributed.launch import join, leave
@@ -18,7 +19,7 @@ from reseen.distributed.process_group import SINGLE_PROCESS
 from reseen.features import extract as extraction
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
-from reseen.training.loop import run_loop
+from reseen.training import loop
 from reseen.training.setup import set_up
 
 RECIPES = "recipes.json"
@@ -34,12 +35,17 @@ def train(ranks, recipe, table, out):
     def note(number, labels):
         found[f"labels{number}"] = labels.labels
 
-    run_loop(training, RunView(0, True), False, note)
+    loop.fit(training, RunView(0, True), False, note)
     found["features"] = _features(training)
     found["statistics"] = _numbers(training.encoder.buffers())
     found["weights"] = _numbers(training.encoder.parameters())
     found["memory"] = _numbers(training.method.state().values())
     np.savez(out / f"rank{ranks.rank}.npz", **found)
+
+
+def _extract_far_apart(*arguments, **options):
+    """What clusters and neighbors are found in: batches are rounded by their size, which must not decide them."""
+    return far_apart(extraction.extract(*arguments, **options))
 
 
 def _features(training):
@@ -56,6 +62,7 @@ def _numbers(tensors):
 def main(folder, data, rank):
     """Take part in the worlds of this process."""
     extraction.BATCH = 20  # several batches of the few crops, and a rest
+    loop.extract = _extract_far_apart
     table = reseen.read_training(data)
     recipes = json.loads((folder / RECIPES).read_text())
     for world, members in WORLDS.items():
@@ -65,9 +72,8 @@ def main(folder, data, rank):
         if len(members) > 1:
             store = dist.FileStore(str(folder / f"{world}.store"), len(members))
             ranks = join(members.index(rank), len(members), members.index(rank), "cpu", store)
-        for name, values in recipes.items():
-            if world == "one" or (world == "three") == (name == "whole-batch"):
-                train(ranks, Recipe.parse(values, name), table, folder / world / name)
+        for name, values in recipes[world].items():
+            train(ranks, Recipe.parse(values, name), table, folder / world / name)
         leave()
 
 

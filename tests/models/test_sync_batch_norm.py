@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.limits import HANG_SECONDS
 from timm.layers import DropPath
 from torch import nn
 
@@ -38,7 +39,7 @@ class Threads(BatchShard):
 
 def run_together(size, work):
     """`work(share)` in as many threads; what each returns."""
-    barrier, table, found, faults = threading.Barrier(size, timeout=60), {}, {}, []
+    barrier, table, found, faults = threading.Barrier(size, timeout=HANG_SECONDS), {}, {}, []
 
     def go(rank):
         try:

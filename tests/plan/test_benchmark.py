@@ -1,6 +1,7 @@
 """What it takes until work begins, timed on a real start."""
 
 import subprocess
+import time
 from unittest.mock import Mock
 
 import pytest
@@ -19,9 +20,10 @@ def nothing_is_known():
 def test_another_python_is_started_and_timed(monkeypatch):
     run = Mock(wraps=subprocess.run)
     monkeypatch.setattr(starting.subprocess, "run", run)
+    began = time.perf_counter()
     stage = starting_stage("json", "reseen.errors")
     assert stage.name == "starting"
-    assert 0.01 < stage.seconds < 120
+    assert 0 < stage.seconds <= time.perf_counter() - began
     assert starting_stage("json", "reseen.errors") is stage
     assert run.call_count == 1
 

@@ -51,9 +51,10 @@ def test_memory_that_is_known_to_grow_with_the_square():
 
 def test_a_block_is_timed():
     measured = Measured("stage")
+    began = time.perf_counter()
     with measured.at(10, 2):
         time.sleep(0.1)
-    assert 0.05 <= measured.seconds[0] < 0.2
+    assert 0.05 <= measured.seconds[0] <= (time.perf_counter() - began) / 2
     assert measured.memory[0] > 0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Error, sync_playwright
+from tests.limits import HANG_MILLISECONDS, HANG_SECONDS
 
 import reseen
 from reseen.data.crops import open_crops
@@ -120,7 +121,7 @@ class Served:
             base_url=self.address,
             headers={"Authorization": f"Bearer {self.access.secret}"},
             trust_env=False,
-            timeout=60,
+            timeout=HANG_SECONDS,
         )
 
 
@@ -151,7 +152,7 @@ def browser():
         pytest.skip("no Chromium here; install one or name it in RESEEN_CHROMIUM")
     with sync_playwright() as driver:
         try:
-            started = driver.chromium.launch(executable_path=program, args=_FLAGS)
+            started = driver.chromium.launch(executable_path=program, args=_FLAGS, timeout=HANG_MILLISECONDS)
         except Error as error:
             pytest.skip(f"{program} does not start: {str(error).splitlines()[0]}")
         yield started
@@ -181,7 +182,7 @@ class _opened:  # noqa: N801
     def __enter__(self):
         options = {"viewport": {"width": 1280, "height": 800}} | self._options
         self._context = self._browser.new_context(**options)
-        self._context.set_default_timeout(60_000)  # the first search of a process loads the model
+        self._context.set_default_timeout(HANG_MILLISECONDS)
         self.complaints = []
         self._context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self._context.on(

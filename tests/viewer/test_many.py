@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.limits import HANG_MILLISECONDS
 from tests.viewer.conftest import Served, _opened
 
 from reseen.export.fingerprint import identify
@@ -50,26 +51,21 @@ def many(filled, tmp_path):
 def test_the_map_of_a_hundred_thousand_crops_can_be_used(many, browser):
     with _opened(browser, many) as page:
         page.goto(many.address + "/map?layout=principal&color=camera")
-        page.wait_for_selector("#map[data-ready]", timeout=60_000)
+        page.wait_for_selector("#map[data-ready]", timeout=HANG_MILLISECONDS)
         assert page.locator(".legend li").count() == 12
         box = page.locator("#plot").bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_selector(".tip:not([hidden])", timeout=20_000)
+        page.wait_for_selector(".tip:not([hidden])", timeout=HANG_MILLISECONDS)
         assert "camera c" in page.inner_text(".tip")
-        frames = page.evaluate(
+        page.evaluate(  # how fast this is, benchmarks/viewer_map.py says
             """async () => {
                 const wheel = { deltaY: -40, bubbles: true, cancelable: true, clientX: 600, clientY: 500 };
-                const end = performance.now() + 2000;
-                let frames = 0;
-                while (performance.now() < end) {
+                for (let frame = 0; frame < 20; frame += 1) {
                     document.getElementById("plot").dispatchEvent(new WheelEvent("wheel", wheel));
                     await new Promise(requestAnimationFrame);
-                    frames += 1;
                 }
-                return frames;
             }"""
         )
-        assert frames >= 10  # the speed itself is measured by benchmarks/viewer_map.py on an idle machine
         page.goto(f"{many.address}/search?key={many.viewer.now.collection.keys[0]}&top=100")
-        page.wait_for_selector(".match", timeout=30_000)
+        page.wait_for_selector(".match", timeout=HANG_MILLISECONDS)
         assert page.locator(".match").count() == 100

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from tests.limits import HANG_SECONDS
 
 from reseen.errors import RunError, SettingsError
 from reseen.export.fingerprint import identify
@@ -54,13 +55,15 @@ def test_the_printed_address_opens_it_and_ctrl_c_ends_it_cleanly(tmp_path):
         secret = started.stdout.readline().split()[-1]
         started.stdout.readline()
         transport = httpx.HTTPTransport(retries=20)
-        with httpx.Client(transport=transport, follow_redirects=True, trust_env=False) as client:
+        with httpx.Client(
+            transport=transport, follow_redirects=True, trust_env=False, timeout=HANG_SECONDS
+        ) as client:
             assert client.get(entrance).status_code == 200
             assert "8 clusters hold 8 of" in client.get(entrance.partition("?")[0]).text
         assert secret not in entrance
     finally:
         started.send_signal(signal.SIGINT)
-        out, err = started.communicate(timeout=30)
+        out, err = started.communicate(timeout=HANG_SECONDS)
     assert started.returncode == 0
     assert out == "ended\n"
     assert err == ""

@@ -14,8 +14,8 @@ from typing import Any, Self
 from reseen import errors
 from reseen.errors import LostProcessError
 
-_GRACE = 10.0
-"""Seconds that a helper gets to end by itself, or to say why it failed."""
+_GRACE = 120.0
+"""Seconds that a helper gets to end by itself, or to say why it failed: many, since a machine may be busy."""
 
 
 class WorkerPool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.limits import HANG_MILLISECONDS
 from tests.viewer.conftest import no_sideways_scroll
 
 from reseen.errors import GalleryError
@@ -52,7 +53,7 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
         points = client.get("/api/points", params={"most": 1000, "layout": "principal"}).json()
     assert {point["key"] for point in points} == set(served.viewer.now.collection.keys)
     tab.goto(served.address + "/map")
-    tab.wait_for_selector("#map[data-ready]", timeout=60_000)
+    tab.wait_for_selector("#map[data-ready]", timeout=HANG_MILLISECONDS)
     assert tab.get_attribute("#plot", "aria-label") == f"Map of {len(collection) - len(gone)} crops"
 
 
