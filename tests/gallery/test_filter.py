@@ -21,3 +21,20 @@ def test_moments_to_read():
     assert format_timestamp(None) == ""
     assert format_timestamp(12.25) == "12.2 s"
     assert format_timestamp(parse_timestamp("2026-05-01T14:30")) == "2026-05-01 14:30:00"
+
+
+def test_times_in_milliseconds_and_more_are_read_by_magnitude():
+    for text in ("1777645800", "1777645800000", "1777645800000000", "1777645800000000000"):
+        assert parse_timestamp(text) == 1777645800
+    for text in ("inf", "nan", "1e30"):
+        with pytest.raises(SettingsError, match="give seconds"):
+            parse_timestamp(text)
+
+
+@pytest.mark.parametrize("seconds", [1.7e12, 1.7e18, 1e300, float("inf"), float("-inf"), -1e18, 5e10])
+def test_format_never_raises(seconds):
+    assert format_timestamp(seconds)
+
+
+def test_what_is_not_a_number_is_no_moment():
+    assert format_timestamp(float("nan")) == ""

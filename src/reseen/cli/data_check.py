@@ -19,6 +19,7 @@ def check(
     layout: str = "auto",
     variant: str | None = None,
     camera_pattern: str | None = None,
+    white_level: float | None = None,
     json: Path | None = None,
     html: Path | None = None,
 ) -> None:
@@ -37,6 +38,8 @@ def check(
         Which split, boxes or test size, where the benchmark has several; its first when not given.
     camera_pattern
         Where a bare folder names its cameras: '{camera}/{*}' or '{camera}_{*}.jpg'.
+    white_level
+        Value that is white in images of more than 8 bits; when not given, 65535 for integers and 1 for floats.
     json
         Write the report to this file too.
     html
@@ -49,7 +52,7 @@ def check(
     from reseen.files import write_text
     from reseen.tasks.data_check import inspect_data
 
-    inspection = inspect_data(directory, layout, camera_pattern, variant=variant)
+    inspection = inspect_data(directory, layout, camera_pattern, variant=variant, white_level=white_level)
     report = inspection.report
     console = Console(highlight=False)
     console.print(_clean(report.sentence), markup=False)

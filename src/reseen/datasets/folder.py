@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reseen.data.times import Time, parse_time, to_seconds
 from reseen.datasets.path_pattern import compile_pattern, fields
-from reseen.datasets.raw_rows import Rows, seconds
+from reseen.datasets.raw_rows import Rows
 from reseen.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -107,10 +108,10 @@ def suggest_pattern(paths: Sequence[str]) -> str | None:
 def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
     found = fields(paths, pattern)
     has = set().union(*found)
-    times = []
+    times: list[Time] = []
     for path, match in zip(paths, found, strict=True):
         try:
-            times.append(seconds(match.get("time")))
+            times.append(parse_time(match.get("time")))
         except ValueError:
             raise DataError(
                 f"{root / path}: '{match['time']}' is no time; {{time}} is a number of seconds or a date "
@@ -121,7 +122,7 @@ def _with_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
         paths,
         [match.get("camera") for match in found],
         [match.get("tracklet") for match in found] if "tracklet" in has else None,
-        times if "time" in has else None,
+        to_seconds(times) if "time" in has else None,
     )
 
 

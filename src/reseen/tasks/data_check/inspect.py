@@ -12,6 +12,7 @@ from reseen.data.table import ImageTable
 from reseen.datasets import Choice, Layout, choose, describe, read_splits, read_training
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
 from reseen.tasks.data_check.findings import FileFacts, find, look_at_files, same_bytes, shared_people
+from reseen.tasks.data_check.pixel_findings import find_in_pixels
 from reseen.tasks.data_check.report import DataReport, SplitReport
 
 
@@ -26,6 +27,8 @@ class Inspection:
     """Crops of each split."""
     facts: dict[str, list[FileFacts]]
     """What is known of each crop's file."""
+    white_level: float | None = None
+    """What images of more than 8 bits were read with; None for the rule of their format."""
 
     @property
     def files(self) -> dict[Source, FileFacts]:
@@ -43,14 +46,17 @@ def check_data(
     pattern: str | None = None,
     progress: bool = True,
     variant: str | None = None,
+    white_level: float | None = None,
 ) -> DataReport:
     """Read every file of a data set once and report on it.
+
+    `white_level` is the value that is white in images of more than 8 bits, as in `decode`.
 
     Raises:
         DataError: there is nothing to read, or it is not of this layout.
         SettingsError: an unknown layout or variant, or a wrong camera pattern.
     """
-    return inspect_data(root, layout, pattern, progress, variant).report
+    return inspect_data(root, layout, pattern, progress, variant, white_level).report
 
 
 def inspect_data(
@@ -59,6 +65,7 @@ def inspect_data(
     pattern: str | None = None,
     progress: bool = True,
     variant: str | None = None,
+    white_level: float | None = None,
 ) -> Inspection:
     """As `check_data`, with the crops themselves.
 
@@ -70,7 +77,7 @@ def inspect_data(
     choice = choose(root, layout, variant)
     tables = _splits(root, choice, layout, pattern, variant)
     images = {name: _images(table) for name, table in tables.items()}
-    facts = look_at_files(images, progress)
+    facts = look_at_files(images, progress, white_level)
     splits = {name: _split_report(table, facts[name]) for name, table in tables.items()}
     people = {
         name: set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR}
@@ -94,9 +101,12 @@ def inspect_data(
         duplicates=duplicates,
         shared_people=shared_people(people),
         published={name: dict(counts) for name, counts in published.items()},
-        findings=find(splits, people, duplicates, published, title),
+        findings=(
+            *find(splits, people, duplicates, published, title),
+            *find_in_pixels(images, facts, white_level),
+        ),
     )
-    return Inspection(report, tables, images, facts)
+    return Inspection(report, tables, images, facts, white_level)
 
 
 def _splits(
