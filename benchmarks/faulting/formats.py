@@ -111,8 +111,9 @@ def _checkpoints(run: Path) -> list[bytes]:
 
 
 def _weights_reader(run: Path) -> Callable[[Path], object]:
-    backbone = build_backbone(open_run(run).recipe.model, 64, 32).trunk
-    return lambda file: load_backbone_weights(backbone, file)
+    settings = open_run(run).recipe.model
+    backbone = build_backbone(settings, 64, 32).trunk
+    return lambda file: load_backbone_weights(backbone, file, settings.backbone)
 
 
 def _checkpoint_reader(desk: Desk) -> Callable[[Path], object]:

@@ -51,12 +51,12 @@ def test_gray_palette_alpha_and_deep_images_become_rgb():
     three = np.stack([gray] * 3, axis=-1)
     assert np.array_equal(decode(saved(Image.fromarray(gray), "PNG")), three)
     assert np.array_equal(decode(saved(Image.fromarray(gray.astype(np.uint16) << 8), "PNG")), three)
-    assert np.array_equal(decode(saved(Image.fromarray(gray.astype(np.float32)), "TIFF")), three)
+    assert np.array_equal(decode(saved(Image.fromarray(gray.astype(np.float32)), "TIFF"), 255), three)
     assert decode(saved(Image.fromarray(gray), "JPEG")).shape == (20, 10, 3)
-    color = noise(channels=4)
+    color = noise(channels=4) | np.array([0, 0, 0, 1], np.uint8)  # nothing that is transparent altogether
     assert np.array_equal(decode(saved(Image.fromarray(color), "PNG")), color[..., :3])
     palette = Image.fromarray(noise()).convert("P", palette=Image.Palette.ADAPTIVE)
-    content = saved(palette, "PNG", transparency=bytes([0, 128]))
+    content = saved(palette, "PNG", transparency=bytes([1, 128]))
     assert np.array_equal(decode(content), np.asarray(palette.convert("RGB")))
 
 

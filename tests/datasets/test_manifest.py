@@ -87,7 +87,7 @@ def test_absolute_paths(make_images, tmp_path):
         ("path\nx.jpg\na.jpg\ny.jpg\n", r"2 of 3 files do not exist: x.jpg, y.jpg; paths start from"),
         ("path,split\na.jpg,trian\n", "row 1: split is 'trian'; did you mean 'train'"),
         ("path,split\na.jpg,query\n", "no row of split 'train' among 1 rows"),
-        ("path,time\na.jpg,noon\n", "column 'time' holds seconds or dates"),
+        ("path,time\na.jpg,noon\n", "column 'time' holds seconds, Unix times or dates"),
         ("", "cannot be read as a manifest"),
         ('path\n"a.jpg\n', "cannot be read as a manifest|do not exist"),
     ],

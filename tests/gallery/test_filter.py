@@ -3,7 +3,7 @@
 import pytest
 
 from reseen.errors import SettingsError
-from reseen.gallery.filter import parse_filter
+from reseen.gallery.filter import format_timestamp, parse_filter, parse_timestamp
 
 
 def test_a_camera_may_be_typed_as_it_was_written():
@@ -14,3 +14,39 @@ def test_a_camera_may_be_typed_as_it_was_written():
     assert parse_filter(None, None, None, None, ["c1"]).cameras is None
     with pytest.raises(SettingsError, match="no camera 'c2' in this gallery"):
         parse_filter(["2"], None, None, None, ["c1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("12.5", 12.5), ("1970-01-01T00:01", 60), ("1970-01-01T01:00+01:00", 0), ("1970-01-02", 86400)],
+)
+def test_numbers_and_dates(text, seconds):
+    assert parse_timestamp(text) == seconds
+
+
+def test_another_text_is_refused():
+    with pytest.raises(SettingsError, match="give seconds"):
+        parse_timestamp("yesterday")
+
+
+def test_moments_to_read():
+    assert format_timestamp(None) == ""
+    assert format_timestamp(12.25) == "12.2 s"
+    assert format_timestamp(parse_timestamp("2026-05-01T14:30")) == "2026-05-01 14:30:00"
+
+
+def test_times_in_milliseconds_and_more_are_read_by_magnitude():
+    for text in ("1777645800", "1777645800000", "1777645800000000", "1777645800000000000"):
+        assert parse_timestamp(text) == 1777645800
+    for text in ("inf", "nan", "1e30"):
+        with pytest.raises(SettingsError, match="give seconds"):
+            parse_timestamp(text)
+
+
+@pytest.mark.parametrize("seconds", [1.7e12, 1.7e18, 1e300, float("inf"), float("-inf"), -1e18, 5e10])
+def test_format_never_raises(seconds):
+    assert format_timestamp(seconds)
+
+
+def test_what_is_not_a_number_is_no_moment():
+    assert format_timestamp(float("nan")) == ""

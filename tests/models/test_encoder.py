@@ -5,7 +5,8 @@ from safetensors.torch import save_file
 
 from reseen.errors import SettingsError, WeightsError
 from reseen.models import Encoder, ModelSettings
-from reseen.models.backbone import backbone_size, stages_of
+from reseen.models.backbone import backbone_size
+from reseen.models.stages import stages_of
 
 
 def encoder(**settings):

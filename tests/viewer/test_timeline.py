@@ -1,3 +1,4 @@
+import math
 import re
 
 import pytest
@@ -80,3 +81,18 @@ def test_labels_are_as_fine_as_the_span(span, pattern):
     line = timeline([match("1", NOON), match("2", NOON + span)])
     assert line.ticks
     assert all(re.match(pattern, label) or span > 1e6 for _, label in line.ticks)
+
+
+def at(time):
+    return Match(Entry("crops", f"{time}.jpg", b"", "c1", time, None, None), 0.9, None)
+
+
+@pytest.mark.parametrize("times", [(1.7e12, 1.8e12), (1.7e18, 1.7e18), (10.0, 1e300), (1e8, 4e11)])
+def test_no_time_breaks_the_timeline(times):
+    drawn = timeline([at(time) for time in times])
+    assert len(drawn.rows[0].sightings) == 2
+    assert drawn.caption
+
+
+def test_infinite_times_are_undated():
+    assert timeline([at(math.inf), at(math.nan), at(5.0)]).undated == 2

@@ -76,6 +76,10 @@ _COMMANDS = {
         "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
         "person, and with --answers it tells precision and recall from what was answered.",
     ),
+    "weights": (
+        "weights:weights",
+        "Write the weights of a run's backbone, or of a converted file, with the name of the timm model.",
+    ),
     "index": (
         "index:index",
         "Keep the crops of a folder in a gallery that can be searched.\n\n"

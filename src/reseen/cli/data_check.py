@@ -20,6 +20,7 @@ def check(
     variant: str | None = None,
     camera_pattern: str | None = None,
     identity_pattern: str | None = None,
+    white_level: float | None = None,
     json: Path | None = None,
     html: Path | None = None,
 ) -> None:
@@ -42,6 +43,8 @@ def check(
         where there are such folders.
     identity_pattern
         Where paths below query and gallery name the person: '{identity}/{*}'.
+    white_level
+        Value that is white in images of more than 8 bits; when not given, 65535 for integers and 1 for floats.
     json
         Write the report to this file too.
     html
@@ -55,7 +58,12 @@ def check(
     from reseen.tasks.data_check import inspect_data
 
     inspection = inspect_data(
-        directory, layout, camera_pattern, variant=variant, identity_pattern=identity_pattern
+        directory,
+        layout,
+        camera_pattern,
+        variant=variant,
+        identity_pattern=identity_pattern,
+        white_level=white_level,
     )
     report = inspection.report
     console = Console(highlight=False)

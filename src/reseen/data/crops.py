@@ -6,10 +6,13 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from reseen.data.levels import too_dark
 from reseen.data.occlusion import Occlusion
+from reseen.data.pixel_cache import sample_levels
 from reseen.data.pixels import PixelStore, open_pixels
 from reseen.data.settings import DataSettings
 from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
+from reseen.errors import ImagesError
 from reseen.records import UNKNOWN_CAMERA, to_index_tensor
 
 
@@ -22,13 +25,15 @@ class Crops:
     store: PixelStore
     store_rows: Int64[Tensor, " n"]
     """The row of each readable crop in the store, which knows the unreadable ones too."""
+    range_note: str = ""
+    """Why the white level of images of more than 8 bits is probably another; empty where it is plausible."""
     occlusion: Occlusion | None = None
     """What is hidden of every crop, to see how well a network does then."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know: why crops are decoded on the fly, and what was left out."""
-        notes = [self.store.note] if self.store.note else []
+        """What a person should know: why crops are decoded on the fly, what would be black, and what was left out."""
+        notes = [note for note in (self.store.note, self.range_note) if note]
         unreadable = self.store.unreadable
         if unreadable:
             shown = "; ".join(unreadable[:3]) + ("; ..." if len(unreadable) > 3 else "")
@@ -63,13 +68,24 @@ class Crops:
 
 
 def open_crops(
-    table: ImageTable, settings: DataSettings, height: int, width: int, progress: bool = True
+    table: ImageTable,
+    settings: DataSettings,
+    height: int,
+    width: int,
+    progress: bool = True,
+    ask_for_white: bool = False,
 ) -> Crops:
     """Decode a table's crops (or find them decoded) and leave out the unreadable ones.
 
+    Where images of more than 8 bits would be nearly black and `settings.white_level` is not given, a note says so, or
+    with `ask_for_white` an error.
+
     Raises:
-        ImagesError: more than `settings.unreadable_share` of the crops cannot be read.
+        ImagesError: more than `settings.unreadable_share` of the crops cannot be read, or they would be nearly black.
     """
+    dark = "" if settings.white_level is not None else too_dark(sample_levels(table))
+    if dark and ask_for_white:
+        raise ImagesError(f"{table.root}: {dark}")
     store = open_pixels(
         table,
         height,
@@ -78,6 +94,7 @@ def open_crops(
         cap_gigabytes=settings.cache_gigabytes,
         unreadable_share=settings.unreadable_share,
         progress=progress,
+        white_level=settings.white_level,
     )
     rows = np.flatnonzero(store.readable)
-    return Crops(table.select(rows), store, to_index_tensor(rows))
+    return Crops(table.select(rows), store, to_index_tensor(rows), dark)

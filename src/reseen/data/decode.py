@@ -8,6 +8,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
@@ -15,8 +16,9 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from reseen.data.image_source import Source
+from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
 
-DECODE_VERSION = 1
+DECODE_VERSION = 2
 """Raised when the same file would give other pixels, so that stale cache entries are not used."""
 
 MOST_PIXELS = 50_000_000
@@ -30,6 +32,7 @@ _HEADER_BYTES = 65_536
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 """What Pillow may read. It knows dozens more; for one of them it starts another program on what the file says."""
 _ORDINARY_COLORSPACES = ("YCbCr", "Gray", "RGB")
+_WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 
 
 class UnreadableError(Exception):
@@ -63,17 +66,37 @@ def read_bytes(source: Source) -> bytes:
     return content
 
 
-def decode(content: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an image file to RGB, turned upright by its EXIF orientation.
+@dataclass(frozen=True)
+class Decoded:
+    """An image, and what is known of values that had more than 8 bits."""
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    levels: Levels | None = None
+    """None for plain images of 8 bits."""
+
+
+def decode(content: bytes, white_level: float | None = None) -> UInt8[np.ndarray, "h w 3"]:
+    """Decode an image file to RGB, turned upright by its EXIF orientation; pixels of alpha 0 are black.
+
+    `white_level` is the value that becomes 255 in images of more than 8 bits; None: 65,535 for integers, 1 for floats.
 
     Raises:
-        UnreadableError: not an image, cut short, corrupt, or more than `MOST_PIXELS` pixels.
+        UnreadableError: not an image, cut short, corrupt, more than `MOST_PIXELS` pixels, or values beyond white.
+    """
+    return decode_with_levels(content, white_level).pixels
+
+
+def decode_with_levels(content: bytes, white_level: float | None = None) -> Decoded:
+    """As `decode`, with what is known of the values of images of more than 8 bits.
+
+    Raises:
+        UnreadableError: as in `decode`.
     """
     if content.startswith(_JPEG_START) and b"Exif\0" not in content[:_HEADER_BYTES]:
         pixels = _decode_ordinary_jpeg(content)
         if pixels is not None:
-            return pixels
-    return _decode_by_pillow(content)
+            return Decoded(pixels)
+    return _decode_by_pillow(content, white_level)
 
 
 def fit(pixels: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> UInt8[np.ndarray, "y x 3"]:
@@ -93,13 +116,19 @@ def _decode_ordinary_jpeg(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
         return None
 
 
-def _decode_by_pillow(content: bytes) -> UInt8[np.ndarray, "h w 3"]:
+def _decode_by_pillow(content: bytes, white_level: float | None) -> Decoded:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.height, image.width)
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            deep_color = _has_16_bit_color(image, content)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I") or upright.mode == "F":
+                return _decode_deep(upright, white_level)
+            pixels = _to_rgb(upright)
     except (UnreadableError, MemoryError):
         raise
+    except OutOfRangeError as error:
+        raise UnreadableError(str(error)) from None
     except Image.UnidentifiedImageError:
         raise UnreadableError("not an image") from None
     except Image.DecompressionBombError:
@@ -107,6 +136,14 @@ def _decode_by_pillow(content: bytes) -> UInt8[np.ndarray, "h w 3"]:
     except Exception as error:  # a corrupt file makes Pillow's parsers raise nearly anything
         text = str(error).splitlines()[0] if str(error) else error.__class__.__name__
         raise UnreadableError(f"corrupt: {text[:100]}") from None
+    if not deep_color:
+        return Decoded(pixels)
+    if white_level not in (None, INTEGER_WHITE):
+        raise UnreadableError(
+            f"16 bits a color, of which only the upper 8 are read, and data.white_level is {white_level:g}; save it "
+            "with 8 bits a color"
+        )
+    return Decoded(pixels, Levels("16-bit color", INTEGER_WHITE, float(pixels.max(initial=0)) * 257))
 
 
 def _check_size(height: int, width: int) -> None:
@@ -116,13 +153,30 @@ def _check_size(height: int, width: int) -> None:
         raise UnreadableError("no pixels")
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):  # 32 bits a pixel: take values for 8 bits, or 16 where they are larger
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        values = values / 257 if values.max(initial=0) > 255 else values
-        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of an 8-bit image; black where it is transparent altogether."""
+    if image.mode not in _WITH_ALPHA and "transparency" not in image.info:
+        return np.asarray(image.convert("RGB"))
+    pixels = np.asarray(image.convert("RGBA"))
+    return np.where(pixels[..., 3:] == 0, np.uint8(0), pixels[..., :3])
+
+
+def _decode_deep(image: Image.Image, white_level: float | None) -> Decoded:
+    """An image of one channel of 16 or 32 bits, integer or float."""
+    kind = {"F": "float", "I": "32-bit"}.get(image.mode, "16-bit")
+    values = np.asarray(image)
+    gray, levels = to_8_bits(values, kind, white_level)
+    hidden = image.info.get("transparency")
+    if isinstance(hidden, int):
+        gray = np.where(values == hidden, np.uint8(0), gray)
+    return Decoded(np.repeat(gray[..., None], 3, axis=2), levels)
+
+
+def _has_16_bit_color(image: Image.Image, content: bytes) -> bool:
+    """Whether Pillow gives the upper 8 of 16 bits, which it does not say."""
+    if image.format == "PNG":
+        return content[24:25] == b"\x10" and not image.mode.startswith("I")
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(258, ())  # type: ignore[attr-defined]
+        return isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8
+    return False

@@ -21,8 +21,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 from reseen.data import pixel_cache as cache
-from reseen.data.decode import DECODE_VERSION, UnreadableError, decode, fit, quiet_pillow, read_bytes
+from reseen.data.decode import (
+    DECODE_VERSION,
+    UnreadableError,
+    decode,
+    decode_with_levels,
+    fit,
+    quiet_pillow,
+    read_bytes,
+)
 from reseen.data.image_source import Source
+from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
@@ -172,14 +181,16 @@ def _sync(folder: Path) -> None:
 
 
 _BLOCK = 64
+_SAMPLE = 64
 
 Problems = dict[int, str]
 """Row number to what is wrong with the file."""
 
 
-def cache_key(table: ImageTable, height: int, width: int) -> str:
-    """Name of the cache entry: hash of paths, sizes, times of change, geometry and decoder version."""
-    digest = hashlib.sha256(f"{DECODE_VERSION} {height} {width}\0".encode())
+def cache_key(table: ImageTable, height: int, width: int, white_level: float | None = None) -> str:
+    """Name of the cache entry: hash of paths, sizes, times of change, geometry, white level and decoder version."""
+    level = "" if white_level is None else f" {white_level:g}"
+    digest = hashlib.sha256(f"{DECODE_VERSION} {height} {width}{level}\0".encode())
     for row, relative in enumerate(table.paths):
         digest.update(os.fsencode(f"{relative}\0{table.source(row).stamp()}\0"))
     return digest.hexdigest()[:32]
@@ -191,20 +202,28 @@ def needed_bytes(table: ImageTable, height: int, width: int) -> int:
 
 
 def decode_rows(
-    table: ImageTable, rows: range | list[int], height: int, width: int
+    table: ImageTable, rows: range | list[int], height: int, width: int, white_level: float | None = None
 ) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
     """Decode and resize some rows; an unreadable one stays black and is named."""
     pixels = np.zeros((len(rows), height, width, 3), dtype=np.uint8)
     problems: Problems = {}
     for place, row in enumerate(rows):
         try:
-            pixels[place] = fit(decode(read_bytes(table.source(row))), height, width)
+            pixels[place] = fit(decode(read_bytes(table.source(row)), white_level), height, width)
         except UnreadableError as error:
             problems[row] = str(error)
     return pixels, problems
 
 
-def write_entry(folder: Path, key: str, table: ImageTable, height: int, width: int, progress: bool) -> Path:
+def write_entry(
+    folder: Path,
+    key: str,
+    table: ImageTable,
+    height: int,
+    width: int,
+    progress: bool,
+    white_level: float | None = None,
+) -> Path:
     """Decode the table into a new cache entry.
 
     Raises:
@@ -219,7 +238,9 @@ def write_entry(folder: Path, key: str, table: ImageTable, height: int, width: i
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             with ProgressBar("Decoding crops", len(table), progress) as bar, quiet_pillow():
-                work = in_blocks(lambda rows: decode_rows(table, rows, height, width), len(table), _BLOCK)
+                work = in_blocks(
+                    lambda rows: decode_rows(table, rows, height, width, white_level), len(table), _BLOCK
+                )
                 for rows, (pixels, found) in work:
                     file.write(pixels.data)
                     problems |= found
@@ -232,12 +253,12 @@ def write_entry(folder: Path, key: str, table: ImageTable, height: int, width: i
     return cache.make(folder, key, fill)
 
 
-def verify(table: ImageTable, progress: bool) -> Problems:
+def verify(table: ImageTable, progress: bool, white_level: float | None = None) -> Problems:
     """Decode everything, keep nothing, and say which rows are unreadable."""
     problems: Problems = {}
 
     def work(rows: range) -> Problems:
-        return {row: reason for row in rows if (reason := problem_of(table.source(row)))}
+        return {row: reason for row in rows if (reason := problem_of(table.source(row), white_level))}
 
     with ProgressBar("Checking crops", len(table), progress) as bar, quiet_pillow():
         for rows, found in in_blocks(work, len(table), _BLOCK):
@@ -246,10 +267,28 @@ def verify(table: ImageTable, progress: bool) -> Problems:
     return problems
 
 
-def problem_of(source: Source) -> str:
+def sample_levels(table: ImageTable) -> list[Levels]:
+    """Values of images of more than 8 bits among 64 crops spread over the table."""
+    if all(path.lower().endswith((".jpg", ".jpeg")) for path in table.paths):
+        return []
+    found = []
+    with quiet_pillow():
+        for row in (
+            np.unique(np.linspace(0, len(table) - 1, _SAMPLE).astype(int)).tolist() if len(table) else ()
+        ):
+            try:
+                levels = decode_with_levels(read_bytes(table.source(row))).levels
+            except UnreadableError:
+                continue
+            if levels is not None:
+                found.append(levels)
+    return found
+
+
+def problem_of(source: Source, white_level: float | None = None) -> str:
     """What is wrong with a crop; empty when it can be read."""
     try:
-        decode(read_bytes(source))
+        decode(read_bytes(source), white_level)
     except UnreadableError as error:
         return str(error)
     return ""

@@ -34,11 +34,18 @@ class PixelStore:
     """The crops of a table at one size. Made by `open_pixels`; safe to pickle, to fork and to share."""
 
     def __init__(
-        self, table: ImageTable, size: tuple[int, int], entry: Path | None, problems: Problems, note: str = ""
+        self,
+        table: ImageTable,
+        size: tuple[int, int],
+        entry: Path | None,
+        problems: Problems,
+        note: str = "",
+        white_level: float | None = None,
     ) -> None:
         self.table = table
         """The rows."""
         self.height, self.width = size
+        self._white_level = white_level
         self.note = note
         """Why crops are decoded on the fly; empty when they are cached."""
         self.readable: Bool[np.ndarray, " n"] = np.ones(len(table), dtype=bool)
@@ -75,7 +82,9 @@ class PixelStore:
         pixels = np.zeros((len(rows), self.height, self.width, 3), dtype=np.uint8)
 
         def work(places: range) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
-            return decode_rows(self.table, [rows[place] for place in places], self.height, self.width)
+            return decode_rows(
+                self.table, [rows[place] for place in places], self.height, self.width, self._white_level
+            )
 
         with quiet_pillow():
             for places, (decoded, problems) in in_blocks(work, len(rows), _ROWS_PER_TASK):
@@ -109,11 +118,14 @@ def open_pixels(
     cap_gigabytes: float = 20.0,
     unreadable_share: float = 0.01,
     progress: bool = True,
+    white_level: float | None = None,
 ) -> PixelStore:
     """Decode the crops of a table, or find them decoded, at a size in pixels.
 
     They are decoded on the fly, and `PixelStore.note` says why, when they would not fit in `cap_gigabytes`
     or on the disk, or when the cache folder cannot be written.
+
+    `white_level` is the value that is white in images of more than 8 bits, as in `decode`.
 
     Raises:
         DataError: the table has no row.
@@ -122,27 +134,36 @@ def open_pixels(
     if not len(table):
         raise DataError(f"{table.root}: no image to decode")
     folder = cache.cache_folder(cache_dir)
-    entry, note = _cached(folder, table, (height, width), cap_gigabytes, progress)
+    entry, note = _cached(folder, table, (height, width), cap_gigabytes, progress, white_level)
     store = None
     if entry:
         try:
-            store = PixelStore(table, (height, width), entry, _stored_problems(entry))
+            store = PixelStore(
+                table, (height, width), entry, _stored_problems(entry), white_level=white_level
+            )
             store._map()  # from here on the pixels stay, even when another process evicts the entry
         except (OSError, ValueError) as error:
             store, note = None, f"decoding on the fly: the cache in {folder} cannot be read ({error})"
     if store is None:
-        store = PixelStore(table, (height, width), None, verify(table, progress), note)
+        store = PixelStore(
+            table, (height, width), None, verify(table, progress, white_level), note, white_level
+        )
     _check_share(store, unreadable_share)
     return store
 
 
 def _cached(
-    folder: Path, table: ImageTable, size: tuple[int, int], cap_gigabytes: float, progress: bool
+    folder: Path,
+    table: ImageTable,
+    size: tuple[int, int],
+    cap_gigabytes: float,
+    progress: bool,
+    white_level: float | None,
 ) -> tuple[Path | None, str]:
     """The entry of these crops, made when there is none, or why there can be none."""
-    key = cache_key(table, *size)
+    key = cache_key(table, *size, white_level)
     needed = needed_bytes(table, *size)
-    if _serves(folder / key, table, size):
+    if _serves(folder / key, table, size, white_level):
         cache.touch(folder / key)
         return folder / key, ""
     what = f"{len(table):,} crops of {size[0]}x{size[1]} need {needed / _GIGABYTE:.2f} GB"
@@ -160,7 +181,7 @@ def _cached(
                 None,
                 f"decoding on the fly: {what}, the disk of {folder} has {free / _GIGABYTE:.2f} GB free",
             )
-        return write_entry(folder, key, table, *size, progress), ""
+        return write_entry(folder, key, table, *size, progress, white_level), ""
     except OSError as error:
         return (
             None,
@@ -168,14 +189,14 @@ def _cached(
         )
 
 
-def _serves(entry: Path, table: ImageTable, size: tuple[int, int]) -> bool:
+def _serves(entry: Path, table: ImageTable, size: tuple[int, int], white_level: float | None) -> bool:
     """True when an entry is whole and its unreadable files still are; any other is removed."""
     if not entry.exists():
         return False
     try:
         whole = _mapped_array(entry).shape == (len(table), *size, 3)
         with quiet_pillow():
-            if whole and all(problem_of(table.source(row)) for row in _stored_problems(entry)):
+            if whole and all(problem_of(table.source(row), white_level) for row in _stored_problems(entry)):
                 return True
     except (OSError, ValueError):
         pass

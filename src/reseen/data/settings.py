@@ -41,6 +41,10 @@ class DataSettings(Settings):
     cache_gigabytes: float = Field(default=20.0, ge=0)
     """Most that decoded crops may take on disk, in GB; the least recently used go first, 0 keeps none."""
 
+    white_level: float | None = Field(default=None, gt=0, le=2**32)
+    """Value that is white in images of more than 8 bits, such as 4095 for 12 bits kept in 16; when not given, 65535 for
+    integers and 1 for floats. Images of 8 bits are read as they are."""
+
     labels: Path | None = None
     """CSV file of path and label, for the supervised method `source` alone."""
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reseen.config import suggestion
+from reseen.data.times import parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
-from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people, seconds
+from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people
 from reseen.datasets.split_names import parts_of_paths
 from reseen.datasets.values import label
 from reseen.errors import DataError
@@ -176,10 +177,10 @@ def _rows(manifest: Path, part: Columns) -> Rows:
 
 def _times(manifest: Path, texts: Sequence[str | None]) -> list[float]:
     try:
-        return [seconds(text) for text in texts]
+        return to_seconds([parse_time(text) for text in texts])
     except ValueError as error:
         raise DataError(
-            f"{manifest}: column 'time' holds seconds or dates like 2024-05-01T12:00:00: {error}"
+            f"{manifest}: column 'time' holds seconds, Unix times or dates like 2024-05-01T12:00:00: {error}"
         ) from None
 
 

@@ -1,11 +1,10 @@
 """Times in paths, where names of files may hold no colon: `2024-05-01_12-00-00`."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reseen.datasets.raw_rows import seconds
+from reseen.data.times import Time, parse_time, to_seconds
 from reseen.errors import DataError, SettingsError
 
 _DATE = r"((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])"
@@ -29,31 +28,31 @@ def path_times(
     """
     if not any({"time", "date"} & match.keys() for match in found):
         return None
-    times = []
+    times: list[Time] = []
     for path, match in zip(paths, found, strict=True):
         if not match:
-            times.append(math.nan)
+            times.append(None)
             continue
         if "time" in match:
             _check_whole(path, match["time"], pattern)
         text = match["time"] if "time" in match else f"{match['date']}T{match['clock']}"
         try:
-            times.append(_seconds(text))
+            times.append(_parse(text))
         except ValueError:
             raise DataError(
                 f"{root / path}: '{text}' is no time; {{time}} is a number of seconds or a date "
                 "like 2024-05-01T12:00:00 or 2024-05-01_12-00-00, {date} and {clock} are its two parts"
             ) from None
-    return times
+    return to_seconds(times)
 
 
-def _seconds(text: str) -> float:
+def _parse(text: str) -> Time:
     moment = _MOMENT.fullmatch(text)
     if moment is None:
-        return seconds(text)
+        return parse_time(text)
     year, month, day, hour, minute, second, fraction = moment.groups()
     clock = f"{hour or '00'}:{minute or '00'}:{second or '00'}{(fraction or '')[:7]}"
-    return seconds(f"{year}-{month}-{day}T{clock}")
+    return parse_time(f"{year}-{month}-{day}T{clock}")
 
 
 def _check_whole(path: str, text: str, pattern: str) -> None:

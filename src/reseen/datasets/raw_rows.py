@@ -3,11 +3,9 @@
 What a reader finds on disk, before it is sorted and numbered: names of cameras, tracklets, people.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,20 +52,6 @@ def number_people(names: Sequence[str]) -> list[int]:
     except (ValueError, OverflowError):
         people, _ = number([None if name == "-1" else name for name in names])
         return np.where(people >= 0, people + 1, people).tolist()  # 0 is the identity of distractors
-
-
-def seconds(text: str | None) -> float:
-    """A time in seconds: a number as it is, or an ISO 8601 date and time; NaN for nothing.
-
-    Raises:
-        ValueError: neither of the two.
-    """
-    if text is None:
-        return math.nan
-    try:
-        return float(text)
-    except ValueError:
-        return datetime.fromisoformat(text).timestamp()
 
 
 JUNK = -1

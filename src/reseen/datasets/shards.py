@@ -19,9 +19,10 @@ from typing import IO, Any, NamedTuple
 
 from reseen.config import suggestion
 from reseen.data.progress import ProgressBar
+from reseen.data.times import Time, parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import IMAGE_SUFFIXES
-from reseen.datasets.raw_rows import LabelledRows, Rows, number_people, seconds
+from reseen.datasets.raw_rows import LabelledRows, Rows, number_people
 from reseen.datasets.split_names import part_of
 from reseen.datasets.values import camera_name, label
 from reseen.errors import DataError
@@ -242,10 +243,10 @@ def _rows(root: Path, samples: list[Sample]) -> Rows:
         for name in ("camera", "tracklet", "time")
         if sample.said.get(name) is not None
     }
-    times = []
+    times: list[Time] = []
     for sample in samples if "time" in has else ():
         try:
-            times.append(seconds(_text(sample, "time")))
+            times.append(parse_time(_text(sample, "time")))
         except ValueError:
             raise DataError(
                 f"{sample.path}: '{sample.said['time']}' is no time; a number of seconds or a date"
@@ -255,7 +256,7 @@ def _rows(root: Path, samples: list[Sample]) -> Rows:
         [sample.path for sample in samples],
         [_text(sample, "camera") for sample in samples] if "camera" in has else None,
         [_text(sample, "tracklet") for sample in samples] if "tracklet" in has else None,
-        times if "time" in has else None,
+        to_seconds(times) if "time" in has else None,
         [sample.span for sample in samples],
     )
 

@@ -74,6 +74,7 @@ class EmbedWorker:
         opened = open_run(Path(run))
         self._device = scoring_device(opened)
         self._encoder = opened.encoder().to(self._device)
+        self._white_level = opened.recipe.data.white_level
         self._folder, self._said = PartitionFolder(out), describe_vectors(opened, self._encoder)
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
@@ -113,7 +114,7 @@ class EmbedWorker:
                 row = rows[place]
                 try:
                     content = read_place(task.places[row], task.spans[row])
-                    pixels[place] = fit(decode(content), *shape[1:3])
+                    pixels[place] = fit(decode(content, self._white_level), *shape[1:3])
                 except UnreadableError as error:
                     readable[row] = False
                     found.append(f"{task.paths[row]}: {error}")

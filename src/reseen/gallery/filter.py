@@ -6,10 +6,12 @@ A condition from what somebody typed.
 """
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
+from reseen.data.times import parse_time, to_seconds
 from reseen.datasets.values import camera_name
 from reseen.errors import SettingsError
 from reseen.gallery.entries import Entry
@@ -61,22 +63,22 @@ EVERYTHING = Filter()
 
 
 def parse_timestamp(text: str) -> float:
-    """Seconds: a number as it is, a date and time in ISO 8601 as seconds since 1970; without a zone it is UTC.
+    """Seconds: a number, or since 1970 a date and time in ISO 8601, in UTC where it names no zone.
+
+    Unix times in milliseconds, microseconds or nanoseconds are known by their size, as when a data set is read.
 
     Raises:
         SettingsError: the text is neither.
     """
     try:
-        return float(text)
+        (moment,) = to_seconds([parse_time(text)])
     except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = math.nan
+    if math.isnan(moment):
         raise SettingsError(
             f"time '{text}': give seconds such as 1200.5, or a date and time such as 2026-05-01T14:30"
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return moment
 
 
 def parse_window(after: str | None, before: str | None) -> tuple[float | None, float | None]:
@@ -94,11 +96,20 @@ def parse_window(after: str | None, before: str | None) -> tuple[float | None, f
 
 def format_timestamp(seconds: float | None) -> str:
     """A date and time where the number can be one since 1973, else seconds; empty for None."""
-    if seconds is None:
+    if seconds is None or math.isnan(seconds):
         return ""
-    if seconds >= 1e8:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"{seconds:.1f} s"
+    date = date_of(seconds)
+    return f"{seconds:.1f} s" if date is None else date.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def date_of(seconds: float) -> datetime | None:
+    """The date in UTC of seconds since 1970; None for numbers that can be none since 1973 and before the year 10000."""
+    if not seconds >= 1e8:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def parse_filter(

@@ -194,7 +194,9 @@ class Gallery(Closing):
         try:
             with quiet_pillow():
                 content = image if isinstance(image, bytes) else read_bytes(Source(Path(image).expanduser()))
-                pixels = fit(decode(content), self.model.height, self.model.width)
+                pixels = fit(
+                    decode(content, self.run.recipe.data.white_level), self.model.height, self.model.width
+                )
         except UnreadableError as error:
             raise DataError(f"{name}: {error}; give an image of one person") from None
         return embed_image(self.encoder, pixels)

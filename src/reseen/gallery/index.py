@@ -129,7 +129,9 @@ def index_run(
         added = updated = 0
         for start in range(0, len(crops), PART):
             part = crops.select(np.arange(start, min(start + PART, len(crops))))
-            new, changed = _add_part(gallery.store, part, known, encoder, device, thumbnails)
+            new, changed = _add_part(
+                gallery.store, part, known, encoder, device, thumbnails, run.recipe.data.white_level
+            )
             added, updated = added + new, updated + changed
             progress(len(part))
         description = gallery.store.describe()
@@ -152,6 +154,7 @@ def _add_part(
     encoder: Encoder,
     device: torch.device,
     thumbnails: bool,
+    white_level: float | None,
 ) -> tuple[int, int]:
     """Bring the store up to date with some crops; how many are new and how many have changed."""
     wanted = _entries(crops.table, clusters)
@@ -165,7 +168,7 @@ def _add_part(
     missing = np.array([row for row, key in enumerate(wanted) if key not in held], dtype=np.int64)
     if len(missing):
         rows = crops.select(missing)
-        pictures = thumbnails_of(rows.table) if thumbnails else [b""] * len(missing)
+        pictures = thumbnails_of(rows.table, white_level) if thumbnails else [b""] * len(missing)
         keys = list(wanted)
         entries = [
             replace(wanted[keys[row]], thumbnail=picture)
@@ -206,12 +209,12 @@ def _facts(entry: Entry) -> tuple[object, ...]:
     return entry.camera, entry.time, entry.tracklet, entry.cluster
 
 
-def thumbnails_of(table: ImageTable) -> list[bytes]:
+def thumbnails_of(table: ImageTable, white_level: float | None = None) -> list[bytes]:
     """A small JPEG of every crop of a table, in row order."""
     made: list[bytes] = [b""] * len(table)
 
     def work(places: range) -> list[bytes]:
-        return [thumbnail(table.source(row)) for row in places]
+        return [thumbnail(table.source(row), white_level) for row in places]
 
     with quiet_pillow():
         for places, pictures in in_blocks(work, len(table), 64):

@@ -51,7 +51,8 @@ def ask(
     """
     vectors = [gallery.embed(image) for image in images]  # refuses what is no image
     with quiet_pillow():
-        pictures = [thumbnail(Source(Path(image).expanduser())) for image in images]
+        white = gallery.run.recipe.data.white_level
+        pictures = [thumbnail(Source(Path(image).expanduser()), white) for image in images]
     asked = [((str(image),), (picture,)) for image, picture in zip(images, pictures, strict=True)]
     if together:
         mean = np.mean(vectors, axis=0)

@@ -13,21 +13,21 @@ HEIGHT = 128
 _QUALITY = 85
 
 
-def thumbnail(source: Source) -> bytes:
+def thumbnail(source: Source, white_level: float | None = None) -> bytes:
     """A JPEG of at most 128 pixels of height and 256 of width, in the image's own shape; empty where unreadable."""
     try:
-        return shrink(read_bytes(source))
+        return shrink(read_bytes(source), white_level)
     except UnreadableError:
         return b""
 
 
-def shrink(content: bytes) -> bytes:
-    """The thumbnail of the bytes of an image.
+def shrink(content: bytes, white_level: float | None = None) -> bytes:
+    """The thumbnail of the bytes of an image; `white_level` as in `decode`.
 
     Raises:
         UnreadableError: they are no usable image.
     """
-    pixels = decode(content)
+    pixels = decode(content, white_level)
     height, width = pixels.shape[:2]
     scale = min(1.0, HEIGHT / height, 2 * HEIGHT / width)
     if scale < 1:

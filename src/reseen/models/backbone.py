@@ -5,8 +5,7 @@ Keep the last feature map twice as fine: set the stride of a backbone's last sta
 Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", 2019, section 3.5.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,12 @@ from torch import Tensor, nn
 from reseen.config import suggestion
 from reseen.errors import SettingsError, WeightsError
 from reseen.models.settings import ModelSettings
+from reseen.models.stages import loose_parameters, stages_of
+from reseen.models.trial import try_trunk
 from reseen.models.weights import load_backbone_weights
 
 _PROBE = 64
+_SHRINKING = ("stride", "kernel_size", "padding")
 
 
 @dataclass
@@ -31,23 +33,30 @@ class _Strided:
     input_height: int
 
 
-def refine_last_stage(backbone: nn.Module) -> bool:
+def refine_last_stage(backbone: nn.Module) -> Callable[[], None] | None:
     """Set stride 1 on every strided convolution and pooling of the last stage, in place.
 
-    Returns False, and changes nothing, where the backbone does not allow it: transformers, and stages that
-    shrink by a kernel without padding (ConvNeXt), whose weights would see another picture at stride 1.
+    Returns what takes the change back. Returns None, and changes nothing, where the backbone does not allow it:
+    transformers, and stages that shrink by a kernel without padding (ConvNeXt), whose weights would see another picture
+    at stride 1.
     """
     strided = _find_strided(backbone)
     if len({item.input_height for item in strided}) < 2:
-        return False
+        return None
     last = [item.module for item in strided if item.input_height == min(s.input_height for s in strided)]
     if not all(_keeps_size_at_stride_one(module) for module in last):
-        return False
+        return None
+    held = [{name: vars(module)[name] for name in _SHRINKING if name in vars(module)} for module in last]
     for module in last:
         module.stride = (1, 1) if isinstance(module, nn.Conv2d) else 1  # type: ignore[assignment]
         if isinstance(module, nn.AvgPool2d):
             module.kernel_size, module.padding = 1, 0  # a shortcut's pooling has nothing left to shrink
-    return True
+
+    def restore() -> None:
+        for module, values in zip(last, held, strict=True):
+            vars(module).update(values)
+
+    return restore
 
 
 def _find_strided(backbone: nn.Module) -> list[_Strided]:
@@ -67,7 +76,7 @@ def _find_strided(backbone: nn.Module) -> list[_Strided]:
     try:
         with torch.no_grad():
             backbone(torch.zeros(1, 3, 2 * _PROBE, _PROBE))
-    except (AssertionError, RuntimeError):  # a fixed input size: a transformer, nothing to refine
+    except Exception:  # a fixed input size: a transformer, nothing to refine
         return []
     finally:
         backbone.train(training)
@@ -90,11 +99,14 @@ def _first(size: int | tuple[int, ...]) -> int:
     return size[0] if isinstance(size, tuple) else size
 
 
-_STAGE = re.compile(r"(layer|stage|block)s?_?\d+")
-"""Children that are a stage by their name."""
-
 PERSON_SIZE = (256, 128)
 """Height and width in pixels for backbones made for square pictures: people are tall."""
+
+_UNSEEN = 1 / 32
+"""Largest share of rows or columns that may go unseen at a crop's edges: convolutions without padding lose a few."""
+
+_STEPS = (16, 32, 14, 64)
+"""Sides of patches, and products of strides, that sizes are multiples of."""
 
 
 @dataclass(frozen=True)
@@ -127,24 +139,20 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
     """Create the trunk of `settings.backbone` for crops of `height` x `width` pixels.
 
     Raises:
-        SettingsError: timm has no such model.
+        SettingsError: timm has no such model or tag, or the model cannot take crops of this size, or would not look at
+            their last rows or columns.
         WeightsError: the weights cannot be had or do not fit.
     """
     config = _pretrained_config(settings.backbone)
     trunk = _create(settings, height, width)
     notes = [_start_weights(trunk, settings)]
-    if settings.last_stride == 1 and not _is_transformer(trunk):
-        refined = refine_last_stage(trunk)
-        notes.append("last stage: stride 1" if refined else "last stage: stride kept, this backbone needs it")
+    sample, note = _refine_and_try(trunk, settings, height, width)
+    notes += note
     frozen = _freeze(trunk, settings)
     if frozen:
         notes.append(f"frozen: {', '.join(frozen)}")
-    with torch.no_grad():
-        trunk.eval()
-        sample = trunk(torch.zeros(1, 3, height, width))
-        trunk.train()
     tokens = sample.ndim == 3
-    channels_first = not tokens and getattr(trunk, "output_fmt", "NCHW") != "NHWC"
+    channels_first = not tokens and _is_channels_first(trunk, sample)
     return Backbone(
         trunk=trunk,
         width=sample.shape[1] if channels_first else sample.shape[-1],
@@ -156,6 +164,83 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
         frozen=frozen,
         notes=tuple(notes),
     )
+
+
+def _refine_and_try(
+    trunk: nn.Module, settings: ModelSettings, height: int, width: int
+) -> tuple[Tensor, list[str]]:
+    """What the trunk makes of a crop, with the last stage refined where that is wanted and possible, and notes."""
+    restore, notes = None, []
+    if settings.last_stride == 1 and not _is_transformer(trunk):
+        restore = refine_last_stage(trunk)
+        notes.append("last stage: stride 1" if restore else "last stage: stride kept, this backbone needs it")
+    try:
+        try:
+            trial = try_trunk(trunk, height, width)
+        except Exception:
+            if restore is None:
+                raise
+            restore()  # a later layer counts on the size of the map
+            notes = ["last stage: stride kept, this backbone needs it"]
+            trial = try_trunk(trunk, height, width)
+        if trial.output.ndim not in (3, 4):
+            raise TypeError("it gives one vector, where a map or tokens are needed")
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SettingsError(
+            f"model.backbone: {settings.backbone} cannot take crops of {height} x {width} pixels "
+            f"({reason}){_other_size(settings, height, width)}"
+        ) from None
+    rows, columns = trial.unseen
+    if rows > _UNSEEN * height or columns > _UNSEEN * width:
+        raise SettingsError(
+            f"model.backbone: {settings.backbone} does not look at {rows} of {height} rows and {columns} of {width} "
+            f"columns at the edges of a crop{_other_size(settings, height, width)}"
+        )
+    if rows or columns:
+        notes.append(f"not looked at, at the edges of a crop: {rows} rows and {columns} columns of pixels")
+    return trial.output, notes
+
+
+def _other_size(settings: ModelSettings, height: int, width: int) -> str:
+    """The end of a message: a size near the one that was asked for that this backbone takes, tried out."""
+    native = _pretrained_config(settings.backbone).input_size[-2:]
+    near = [(_multiple(height, step), _multiple(width, step)) for step in _STEPS]
+    for size in dict.fromkeys([*near, PERSON_SIZE, native]):
+        if size == (height, width):
+            continue
+        try:
+            trial = try_trunk(_create(settings.model_copy(update={"weights": "none"}), *size), *size)
+        except Exception:
+            continue
+        if trial.output.ndim in (3, 4) and trial.unseen == (0, 0):
+            return f"; {size[0]} x {size[1]} works: --data.height {size[0]} --data.width {size[1]}"
+    return "; take another backbone"
+
+
+def _multiple(pixels: int, step: int) -> int:
+    return max(step, round(pixels / step) * step)
+
+
+def _is_channels_first(trunk: nn.Module, sample: Tensor) -> bool:
+    width = getattr(trunk, "num_features", None)
+    if width in (sample.shape[1], sample.shape[3]) and sample.shape[1] != sample.shape[3]:
+        return width == sample.shape[1]
+    return getattr(trunk, "output_fmt", "NCHW") != "NHWC"
+
+
+def load_trunk(name: str, file: Path) -> nn.Module:
+    """The timm model `name` without its classifier, at its own size, with the weights of a safetensors file.
+
+    Raises:
+        SettingsError: timm has no such model.
+        WeightsError: the file does not hold it.
+    """
+    config = _pretrained_config(name)
+    settings = ModelSettings(backbone=name, weights="none")
+    trunk = _create(settings, *config.input_size[-2:])
+    load_backbone_weights(trunk, file, name)
+    return trunk
 
 
 def _grid(trunk: nn.Module, sample: Tensor, channels_first: bool) -> tuple[int, int] | None:
@@ -177,7 +262,15 @@ def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
         raise SettingsError(
             f"model.backbone: timm has no model '{name}'{suggestion(name, timm.list_models())}"
         )
-    config = timm.get_pretrained_cfg(name)
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        model, _, tag = name.partition(".")
+        tags = [known.partition(".")[2] for known in timm.list_models(f"{model}.*", pretrained=True)]
+        known = f"; known: {', '.join(tags)}" if tags else f"; leave it out: {model}"
+        raise SettingsError(
+            f"model.backbone: timm has no weights '{tag}' of {model}{suggestion(tag, tags)}{known}"
+        ) from None
     return config if config is not None else timm.models.PretrainedCfg()
 
 
@@ -211,7 +304,7 @@ def _start_weights(trunk: nn.Module, settings: ModelSettings) -> str:
         return f"weights: timm's own for {settings.backbone}"
     if settings.weights == "none":
         return "weights: none, random start"
-    return load_backbone_weights(trunk, Path(settings.weights).expanduser())
+    return load_backbone_weights(trunk, Path(settings.weights).expanduser(), settings.backbone)
 
 
 def _is_transformer(trunk: nn.Module) -> bool:
@@ -228,23 +321,9 @@ def _freeze(trunk: nn.Module, settings: ModelSettings) -> tuple[str, ...]:
     frozen = tuple(name for stage in stages[: settings.frozen_stages] for name in stage)
     for name in frozen:
         trunk.get_submodule(name).requires_grad_(False)
+    for parameter in loose_parameters(trunk, settings.frozen_stages):
+        parameter.requires_grad_(False)
     return frozen
-
-
-def stages_of(trunk: nn.Module) -> list[list[str]]:
-    """Names of the modules of the stem (all before the first stage), then of each stage; the rest is left out."""
-    stem: list[str] = []
-    stages: list[list[str]] = []
-    for name, child in trunk.named_children():
-        if not any(True for _ in child.parameters()):
-            continue
-        if name in {"blocks", "stages", "layers"} and isinstance(child, nn.Sequential | nn.ModuleList):
-            stages += [[f"{name}.{index}"] for index in range(len(child))]
-        elif _STAGE.fullmatch(name):
-            stages.append([name])
-        elif not stages:
-            stem.append(name)
-    return [stem, *stages] if stem else stages
 
 
 def as_map(output: Tensor, channels_first: bool) -> Tensor:

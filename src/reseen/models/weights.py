@@ -3,34 +3,68 @@
 import sys
 from pathlib import Path
 
+import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from reseen.errors import WeightsError
+from reseen.files import write_atomically
+from reseen.models.weights_origin import NAME_KEY, check_origin, read_origin
 
 _HEADS = ("classifier.", "head.fc.", "head.", "fc.", "last_linear.", "head_dist.")
 
 
-def load_backbone_weights(backbone: nn.Module, file: Path) -> str:
-    """Load a safetensors file into a timm backbone; position embeddings are resized to the model's input.
+def load_backbone_weights(backbone: nn.Module, file: Path, name: str) -> str:
+    """Load a safetensors file into the timm model `name`; position embeddings are resized to the model's input.
 
     Classifier layers in the file are left out. Returns one line that says what was loaded.
 
     Raises:
-        WeightsError: the file is missing, is not safetensors, or does not hold this model.
+        WeightsError: the file is missing, is not safetensors, does not hold this model, or says that its weights are
+            those of another that only has the same tensors.
     """
     state = read_safetensors(file)
+    if any(key.startswith("encoder.trunk.") for key in state):
+        raise WeightsError(
+            f"model.weights: {file} is the checkpoint of a run; start from it with --model.start {file.parent}, or "
+            f"write its backbone to a file with `reseen weights {file.parent} --out FILE.safetensors`"
+        )
+    known = check_origin(read_origin(file), name, file)
     # A timm model file may rename and resize (position embeddings) what a checkpoint holds.
     adapt = getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)
     if adapt is not None:
-        state = adapt(state, backbone)
+        try:
+            state = adapt(state, backbone)
+        except Exception as error:  # what it makes of a strange file is anybody's guess
+            raise WeightsError(
+                f"model.weights: {file} does not hold {name} in a form that timm can adapt ({type(error).__name__}); "
+                "check model.backbone"
+            ) from None
     wanted = backbone.state_dict()
     state = {key: value for key, value in state.items() if key in wanted or not key.startswith(_HEADS)}
     _check_fit(state, wanted, file)
     backbone.load_state_dict(state, strict=False)
-    return f"weights: {file} ({len(state)} tensors)"
+    return f"weights: {file} ({len(state)} tensors; {known})"
+
+
+def save_backbone_weights(backbone: nn.Module, file: Path, name: str) -> int:
+    """Write the weights of the timm model `name` with its name, mean and deviation; returns the number of tensors.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
+    metadata = {"format": "pt", NAME_KEY: name}
+    metadata |= {what: ",".join(f"{value:g}" for value in getattr(config, what)) for what in ("mean", "std")}
+    state = {key: value.detach().cpu().contiguous().clone() for key, value in backbone.state_dict().items()}
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(save(state, metadata))
+
+    write_atomically(file, write)
+    return len(state)
 
 
 def read_safetensors(file: Path) -> dict[str, Tensor]:

@@ -82,7 +82,7 @@ def set_up(
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
     with ranks.main_process_first():
-        crops = open_crops(table, recipe.data, height, width, progress=not quiet)
+        crops = open_crops(table, recipe.data, height, width, progress=not quiet, ask_for_white=True)
     _check_enough(crops, recipe)
     return assemble(recipe, crops, folder, (height, width), resumed, ranks)
 

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from reseen.gallery.filter import format_timestamp
+from reseen.gallery.filter import date_of, format_timestamp
 from reseen.gallery.gallery import Match
 
 _JOINED = 0.03
@@ -14,8 +13,6 @@ _EDGE = 2.0
 """Percent of the width that is left free on either side."""
 _TICKS = 4
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-_ABSOLUTE = 1e8
-"""Seconds from which on a time is taken for a date, as in `format_timestamp`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,11 @@ def timeline(matches: Sequence[Match], query: Match | None = None) -> Timeline:
     """Sightings of matches, and of the crop itself that was searched for."""
     own = [query] if query is not None else []
     everything = [*own, *matches]
-    dated = [(match, match.entry.time) for match in everything if match.entry.time is not None]
+    dated = [
+        (match, match.entry.time)
+        for match in everything
+        if match.entry.time is not None and math.isfinite(match.entry.time)
+    ]
     undated = len(everything) - len(dated)
     if not dated:
         return Timeline((), (), "", undated)
@@ -116,14 +117,15 @@ def _ticks(first: float, last: float, percent: Callable[[float], float]) -> tupl
 
 
 def _label(time: float, step: float) -> str:
-    if time < _ABSOLUTE:
+    moment = date_of(time)
+    if moment is None:
         return f"{time:g} s"
-    moment = datetime.fromtimestamp(time, UTC)
     return moment.strftime("%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%b %d")
 
 
 def _caption(first: float, last: float) -> str:
-    if first < _ABSOLUTE:
+    dates = [date_of(time) for time in (first, last)]
+    begin, end = (date.strftime("%Y-%m-%d") if date else "" for date in dates)
+    if not begin or not end:
         return "Seconds from an origin of the crops' own."
-    begin, end = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d") for time in (first, last))
     return f"{begin}, UTC." if begin == end else f"{begin} to {end}, UTC."

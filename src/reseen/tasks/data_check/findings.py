@@ -7,9 +7,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
+import numpy as np
+from jaxtyping import UInt8
+
+from reseen.data.decode import UnreadableError, decode_with_levels, quiet_pillow, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.image_source import Source
+from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
@@ -18,6 +22,8 @@ from reseen.datasets.passed_over import in_words, may_be_crops
 from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, SplitReport
 
 _BLOCK = 64
+_BLACK = 8
+"""Largest value, 0 to 255, of a pixel that is taken for black: JPEG files have no exact one."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +36,25 @@ class FileFacts:
     """Width and height in pixels; None when it is no usable image."""
     problem: str
     """Why it is none; empty when it is fine."""
+    levels: Levels | None = None
+    """Of an image of more than 8 bits."""
+    flat: bool = False
+    """Whether all its pixels are the same."""
+    border: tuple[int, int] = (0, 0)
+    """Rows and columns of pixels that are black at its edges, of an image that is not black altogether."""
 
 
-def look_at_files(tables: Mapping[str, ImageTable], progress: bool) -> dict[str, list[FileFacts]]:
+def look_at_files(
+    tables: Mapping[str, ImageTable], progress: bool, white_level: float | None = None
+) -> dict[str, list[FileFacts]]:
     """Facts of each row of each table; a file that lies in two tables is read once."""
     sources = {name: [table.source(row) for row in range(len(table))] for name, table in tables.items()}
     distinct = list(dict.fromkeys(source for found in sources.values() for source in found))
     facts: dict[Source, FileFacts] = {}
     with ProgressBar("Checking files", len(distinct), progress) as bar, quiet_pillow():
-        work = in_blocks(lambda rows: [_look_at(distinct[row]) for row in rows], len(distinct), _BLOCK)
+        work = in_blocks(
+            lambda rows: [_look_at(distinct[row], white_level) for row in rows], len(distinct), _BLOCK
+        )
         for rows, found in work:
             facts |= zip((distinct[row] for row in rows), found, strict=True)
             bar.advance(len(rows))
@@ -77,15 +93,28 @@ def same_bytes(
     return tuple(same), tuple(different)
 
 
-def _look_at(source: Source) -> FileFacts:
+def _look_at(source: Source, white_level: float | None) -> FileFacts:
     digest = b""
     try:
         content = read_bytes(source)
         digest = hashlib.blake2b(content, digest_size=16).digest()
-        height, width, _ = decode(content).shape
+        decoded = decode_with_levels(content, white_level)
     except UnreadableError as error:
         return FileFacts(digest, None, str(error))
-    return FileFacts(digest, (width, height), "")
+    pixels = decoded.pixels
+    height, width, _ = pixels.shape
+    flat = bool((pixels == pixels[0, 0]).all())
+    return FileFacts(digest, (width, height), "", decoded.levels, flat, (0, 0) if flat else _border(pixels))
+
+
+def _border(pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
+    """Rows and columns at the edges that are black; none where all of the image is."""
+    lit = np.asarray((pixels > _BLACK).any(axis=2))
+    rows, columns = np.flatnonzero(np.any(lit, axis=1)), np.flatnonzero(np.any(lit, axis=0))
+    if not rows.size:
+        return 0, 0
+    height, width = lit.shape
+    return height - int(rows[-1] - rows[0]) - 1, width - int(columns[-1] - columns[0]) - 1
 
 
 People = Mapping[str, set[int]]

@@ -15,6 +15,7 @@ from reseen.datasets.passed_over import passed_over
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
 from reseen.errors import DataError
 from reseen.tasks.data_check.findings import FileFacts, Finds, find, look_at_files, same_bytes, shared_people
+from reseen.tasks.data_check.pixel_findings import find_in_pixels
 from reseen.tasks.data_check.report import DataReport, SplitReport
 
 
@@ -29,6 +30,8 @@ class Inspection:
     """Crops of each split."""
     facts: dict[str, list[FileFacts]]
     """What is known of each crop's file."""
+    white_level: float | None = None
+    """What images of more than 8 bits were read with; None for the rule of their format."""
 
     @property
     def files(self) -> dict[Source, FileFacts]:
@@ -47,16 +50,18 @@ def check_data(
     progress: bool = True,
     variant: str | None = None,
     identity_pattern: str | None = None,
+    white_level: float | None = None,
 ) -> DataReport:
     """Read every file of a data set once and report on it.
 
-    `pattern` and `identity_pattern` say where paths of your own folders name camera and person.
+    `pattern` and `identity_pattern` say where paths of your own folders name camera and person. `white_level` is the
+    value that is white in images of more than 8 bits, as in `decode`.
 
     Raises:
         DataError: there is nothing to read, or it is not of this layout.
         SettingsError: an unknown layout or variant, or a wrong pattern.
     """
-    return inspect_data(root, layout, pattern, progress, variant, identity_pattern).report
+    return inspect_data(root, layout, pattern, progress, variant, identity_pattern, white_level).report
 
 
 def inspect_data(
@@ -66,6 +71,7 @@ def inspect_data(
     progress: bool = True,
     variant: str | None = None,
     identity_pattern: str | None = None,
+    white_level: float | None = None,
 ) -> Inspection:
     """As `check_data`, with the crops themselves.
 
@@ -77,7 +83,7 @@ def inspect_data(
     choice = choose(root, layout, variant)
     tables, notes = _splits(root, choice, layout, variant, Patterns(pattern, identity_pattern))
     images = {name: _images(table) for name, table in tables.items()}
-    facts = look_at_files(images, progress)
+    facts = look_at_files(images, progress, white_level)
     splits = {name: _split_report(table, facts[name]) for name, table in tables.items()}
     people = {
         name: set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR}
@@ -107,7 +113,8 @@ def inspect_data(
         findings=(),
     )
     finds = Finds(splits, people, report, title, notes)
-    return Inspection(replace(report, findings=find(finds)), tables, images, facts)
+    findings = (*find(finds), *find_in_pixels(images, facts, white_level))
+    return Inspection(replace(report, findings=findings), tables, images, facts, white_level)
 
 
 def _is_folder(root: Path, choice: Choice | None) -> bool:

@@ -131,7 +131,7 @@ def _remark(finding: Finding) -> Remark:
 
 def _split_group(name: str, table: ImageTable, inspection: Inspection) -> SheetGroup:
     readable = np.array([not fact.problem for fact in inspection.facts[name]], dtype=bool)
-    sheets = []
+    sheets, white = [], inspection.white_level
     numbers = [*range(len(table.camera_names)), UNKNOWN_CAMERA]
     held = [number for number in numbers if (readable & (table.cameras == number)).any()]
     for number in held[:_CAMERAS]:
@@ -139,7 +139,7 @@ def _split_group(name: str, table: ImageTable, inspection: Inspection) -> SheetG
         title = "No camera" if number == UNKNOWN_CAMERA else f"Camera {table.camera_names[number]}"
         chosen = evenly_spaced(rows, _CROPS)
         note = f"{len(rows):,} crops" + (f", {len(chosen)} shown" if len(chosen) < len(rows) else "")
-        sheets.append(_sheet(title, note, [(table.source(row), table.texts[row]) for row in chosen]))
+        sheets.append(_sheet(title, note, [(table.source(row), table.texts[row]) for row in chosen], white))
     more = f" {len(held) - _CAMERAS:,} more cameras are not shown." if len(held) > _CAMERAS else ""
     return SheetGroup(
         f"Split {name}", f"Crops of each camera, evenly over the split in order of their paths.{more}", sheets
@@ -163,6 +163,7 @@ def _same_bytes(inspection: Inspection) -> SheetGroup:
             f"{len(group)} files" + (", under different identities" if group in conflicts else ""),
             " = ".join(group[:3]) + (" = ..." if len(group) > 3 else ""),
             [(sources[path], path) for path in group[:_CROPS]],
+            inspection.white_level,
         )
         for group in groups[:_GROUPS]
     ]
@@ -174,12 +175,14 @@ def _same_bytes(inspection: Inspection) -> SheetGroup:
     )
 
 
-def _sheet(title: str, note: str, shown: Sequence[tuple[Source, str]]) -> ClusterSheet:
+def _sheet(
+    title: str, note: str, shown: Sequence[tuple[Source, str]], white_level: float | None
+) -> ClusterSheet:
     images, words = [], []
     with quiet_pillow():
         for source, text in shown:
             try:
-                pixels = decode(read_bytes(source))
+                pixels = decode(read_bytes(source), white_level)
             except UnreadableError:  # gone since it was looked at, or never an image
                 continue
             height, width = pixels.shape[:2]
