@@ -14,7 +14,7 @@ ORDER = [
     "losses | memory | cluster | evaluate | audit",
     "neighbors | models | data",
     "geometry | config | files",
-    "records | errors",
+    "records | errors | conditions",
 ]
 
 
