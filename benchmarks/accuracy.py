@@ -91,7 +91,8 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
     folder = arguments.runs / protocol.name / f"{arm.name}-seed{seed}"
     if target.is_file():
         record = json.loads(target.read_text())  # settings that came later had their defaults
-        if Recipe.parse(record["recipe"], target.name) != Recipe.parse(settings, "now"):
+        recorded, now = Recipe.parse(record["recipe"], target.name), Recipe.parse(settings, "now")
+        if recorded.effective() != now.effective():
             raise SystemExit(
                 f"{target}: was made with other settings; delete it, or write to other --results"
             )

@@ -36,6 +36,7 @@ _ARMS = (
 )
 _HOUR = ("--train.rounds", "8", "--train.iterations", "100")
 _REGULARIZER = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
+_SHARED = ("--method.hierarchy.metric", "jaccard", "--method.hierarchy.share", "0.073")
 _WHOLE_CROPS = ("--augmentation.erasing", "0")
 _RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
 
@@ -46,12 +47,12 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     for method, sse, size in (("sphere", "0.005", "0.003"), ("progressive", "0.01", "0.003")):
         recipe = _HERE / f"market-mini-{method}.yaml"
         for feature, flags in (("sphere", ()), ("raw", _RAW)):
-            for regularizer, weight in (("sse", sse), ("none", "0"), ("size", size)):
+            for regularizer, weight in (("sse", sse), ("none", ""), ("size", size)):
                 arms.append(
                     Arm(
                         f"{method}-{feature}-{regularizer}",
                         f"{method}, {feature} features, regularizer {regularizer}",
-                        (*flags, _REGULARIZER[0], regularizer, _REGULARIZER[1], weight),
+                        (*flags, *_regularized(regularizer, weight)),
                         recipe,
                     )
                 )
@@ -92,8 +93,8 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     arms.append(Arm("sphere-contrast-auto", text, ("--method.hierarchy.stop", "auto"), contrast))
     plain = ("--method.hierarchy.metric", "sqeuclidean")
     arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
-    for regularizer, weight in (("none", "0"), ("size", "0.003")):
-        flags = (_REGULARIZER[0], regularizer, _REGULARIZER[1], weight)
+    for regularizer, weight in (("none", ""), ("size", "0.003")):
+        flags = _regularized(regularizer, weight)
         text = f"sphere contrast, regularizer {regularizer}"
         arms.append(Arm(f"sphere-contrast-{regularizer}", text, flags, contrast))
     renewed = ("--train.renew-statistics", "true")
@@ -105,12 +106,17 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     return tuple(arms)
 
 
+def _regularized(regularizer: str, weight: str) -> tuple[str, ...]:
+    """Flags of a regularizer, and of its weight where there is one."""
+    return (_REGULARIZER[0], regularizer, *((_REGULARIZER[1], weight) if weight else ()))
+
+
 def _mask_arms() -> tuple[Arm, ...]:
     """The parts of `maskpre`, one by one, and its open choices."""
     recipe = _HERE / "market-mini-maskpre.yaml"
     off = ("--method.visual-weight", "0", "--method.temporal-weight", "0")
     choices = {
-        "one-view": ("the whole map, clusters alone", ("--method.masked-views", "1", *off)),
+        "one-view": ("the whole map, clusters alone", ("--method.masked-views", "1", *off[2:])),
         "two-views": ("two masked views, clusters alone", off),
         "visual": ("and visual consistency", off[2:]),
         "temporal": ("two masked views and temporal consistency", off[:2]),
@@ -132,7 +138,10 @@ def _mask_arms() -> tuple[Arm, ...]:
         "fixed": ("the rate fixed from the start", ("--method.mask.ramp", "0")),
         "whole-teacher": ("the teacher sees whole maps", ("--method.teacher-mask", "none")),
         "teacher-clusters": ("the teacher's features are clustered", ("--method.cluster-with", "teacher")),
-        "hierarchy": ("hierarchical clusters", ("--method.clustering", "hierarchy")),
+        "hierarchy": (
+            "hierarchical clusters",
+            ("--method.clustering", "hierarchy", *_SHARED, "--method.smallest-cluster", "4"),
+        ),
         "no-erasing": ("no rectangle of a crop is erased", _WHOLE_CROPS),
     }
     arms = [
@@ -154,6 +163,7 @@ def _patch_arms() -> tuple[Arm, ...]:
     clusters += ("--method.sampler.clusters-per-batch", "16")
     cosine = ("--method.credible.source", "neighbors", "--method.credible.threshold", "0.35")
     cosine += ("--method.credible.count", "8")
+    from_clusters = ("--method.credible.source", "clusters", *_SHARED)
     weights = "--method.loss.weights"
     alone = {
         "": ("", ()),
@@ -164,7 +174,7 @@ def _patch_arms() -> tuple[Arm, ...]:
         "-instance": (", nobody credible but the crop", ("--method.warmup", "1")),
         "-light": (", all neighbors weigh as the crop", ("--method.loss.neighbor-weight", "1")),
         "-cosine": (", nearest by cosine credible", cosine),
-        "-from-clusters": (", credible by hierarchical clusters", ("--method.credible.source", "clusters")),
+        "-from-clusters": (", credible by hierarchical clusters", from_clusters),
     }
     choices = {
         f"global{name}": (f"the global branch alone{text}", (*no_patches, *flags))
@@ -191,7 +201,7 @@ def _patch_arms() -> tuple[Arm, ...]:
             "the patch-based loss beside that of cluster contrast, as many crops a batch as there",
             (*clusters[:-2], "--method.sampler.clusters-per-batch", "32", *one_view[:2]),
         ),
-        "from-clusters": ("credible by hierarchical clusters", ("--method.credible.source", "clusters")),
+        "from-clusters": ("credible by hierarchical clusters", from_clusters),
     }
     arms = [
         Arm(f"global-patch-{name}", f"global-patch, {text}", flags, recipe)

@@ -6,12 +6,14 @@ a flag are the same setting. Order: default < recipe file < flag, nothing else.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
+from reseen.conditions import inactive, lies_below
 from reseen.errors import SettingsError
 
 MOST_BYTES = 1_000_000
@@ -22,6 +24,29 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, strict about keys, documented field by field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values as they were given, with what they imply: a number of clusters says that merging stops there."""
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_from_defaults(cls, values: Any) -> Any:
+        """Of a part that is given by halves, the other half is the default of this model, not of the part's own."""
+        if not isinstance(values, Mapping):
+            return values
+        values = dict(cls.implied(values))
+        for name, field in cls.model_fields.items():
+            given, default = values.get(name), field.default
+            if (
+                isinstance(default, Settings)
+                and type(default) is field.annotation
+                and isinstance(given, Mapping)
+            ):
+                with suppress(ValueError):  # which the part raises itself, in its own place
+                    values[name] = merge(default.model_dump(), type(default).implied(given))
+        return values
 
     @field_validator("*", mode="before")
     @classmethod
@@ -117,6 +142,28 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def check_effect(settings: BaseModel, given: Mapping[str, Any], source: str) -> None:
+    """Whether what was given, a nested mapping, has an effect in the settings that came of it.
+
+    Raises:
+        SettingsError: something has none; names `source`, the setting and the one that decides.
+    """
+    reasons = inactive(settings)
+    for setting in paths(given):
+        for path, reason in reasons.items():
+            if lies_below(setting, path):
+                raise SettingsError(f"{source}: {setting}: {reason}")
+
+
+def paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted paths of all values in nested mappings but null, which leaves a setting out."""
+    found: list[str] = []
+    for key, value in values.items():
+        deeper = paths(value, f"{prefix}{key}.") if isinstance(value, Mapping) else []
+        found += deeper or ([] if value is None else [f"{prefix}{key}"])
+    return found
+
+
 def suggestion(word: str, known: Sequence[str]) -> str:
     """`; did you mean 'x'?` when a known word is near, else the empty string."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
@@ -160,7 +207,8 @@ def _first_problem(model: type[BaseModel], error: ValidationError, source: str) 
         return f"{source}: {trail}no setting '{key}'{suggestion(key, known) or _listing(known)}"
     found = problem.get("input")
     shown = "" if isinstance(found, Mapping) else f" (found {found!r})"
-    return f"{source}: {trail}{key}: {problem['msg'].removeprefix('Value error, ')}{shown}"
+    place = f"{trail}{key}: " if location else ""
+    return f"{source}: {place}{problem['msg'].removeprefix('Value error, ')}{shown}"
 
 
 def _listing(known: Sequence[str]) -> str:

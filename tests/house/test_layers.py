@@ -21,7 +21,7 @@ ORDER = [
     "datasets | synthetic",
     "neighbors | models | data",
     "geometry | config | files | environment | optional_dependencies",
-    "records | errors",
+    "records | errors | conditions",
 ]
 
 

@@ -11,7 +11,8 @@ from reseen.training.setup import set_up
 
 
 def raw_recipe(recipe_of, name):
-    recipe = recipe_of(name, hierarchy={"feature": "raw", "steps": 2, "share": 0.05})
+    merging = {"rounds_before_merging": 1} if name == "progressive" else {}
+    recipe = recipe_of(name, hierarchy={"feature": "raw", "steps": 2, "share": 0.05}, **merging)
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
 
 

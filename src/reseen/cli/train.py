@@ -48,7 +48,7 @@ def train(
     options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
     check_names(settings, options, list(Recipe.model_fields))
     own = resume and _is_same_file(Path(recipe), out / RECIPE)  # what was typed when the run began
-    loaded = load_recipe(recipe, settings, trust_paths=trust_recipe_paths or own)
+    loaded = load_recipe(recipe, settings, trust_paths=trust_recipe_paths or own, of_run=own)
     try:
         run = train_run(loaded, data, out, devices=devices, resume=resume, quiet=quiet)
     except KeyboardInterrupt:

@@ -1,10 +1,11 @@
 """Settings of the images: where the cameras come from, how large crops are, where decoded pixels are kept."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reseen.conditions import Above, When
 from reseen.config import Settings
 
 
@@ -35,7 +36,7 @@ class DataSettings(Settings):
     width: int | None = Field(default=None, ge=8, le=4096)
     """Width of a crop in pixels; the backbone's own when not given."""
 
-    cache_dir: Path | None = None
+    cache_dir: Annotated[Path | None, When(cache_gigabytes=Above(0))] = None
     """Folder for decoded crops; `$RESEEN_CACHE`, else the user's cache folder, when not given."""
 
     cache_gigabytes: float = Field(default=20.0, ge=0)

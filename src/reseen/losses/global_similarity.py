@@ -17,6 +17,7 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from reseen.conditions import When
 from reseen.config import Settings
 from reseen.losses.streaming_logsumexp import streaming_logsumexp, top_logits
 
@@ -30,22 +31,28 @@ class GlobalSimilaritySettings(Settings):
     kind: Literal["softmax", "summed", "regression"] = "softmax"
     """The loss: see the method's page."""
 
-    weights: Literal["similarity", "uniform", "self"] = "similarity"
+    weights: Annotated[Literal["similarity", "uniform", "self"], When(kind=("softmax", "regression"))] = (
+        "similarity"
+    )
     """Neighbors weigh by their similarity, each 1/k, or share what `self_share` leaves; all weights sum to 1."""
 
-    neighbor_weight: Annotated[float, Field(ge=0)] = 1.0
+    neighbor_weight: Annotated[
+        float, Field(ge=0), When(kind=("softmax", "regression"), weights=("similarity", "uniform"))
+    ] = 1.0
     """Weight of all neighbors together where the image itself weighs 1; for `similarity` and `uniform`."""
 
-    self_share: Annotated[float, Field(gt=0, le=1)] = 0.6
+    self_share: Annotated[float, Field(gt=0, le=1), When(kind=("softmax", "regression"), weights="self")] = (
+        0.6
+    )
     """Weight of the image itself; for `self`."""
 
-    temperature: Annotated[float, Field(gt=0)] = 0.05
+    temperature: Annotated[float, Field(gt=0), When(kind=("softmax", "summed"))] = 0.05
     """Divides similarities before the softmax."""
 
-    pull: Annotated[float, Field(gt=0)] = 5.0
+    pull: Annotated[float, Field(gt=0), When(kind="regression")] = 5.0
     """Weight of positives against negatives; for `regression`."""
 
-    hard_share: Annotated[float, Field(gt=0, le=1)] = 0.01
+    hard_share: Annotated[float, Field(gt=0, le=1), When(kind="regression")] = 0.01
     """Share of the memory that counts as hard negatives, at least one row; for `regression`."""
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
 from reseen.cluster import Clustering, Constraints, constrain
+from reseen.conditions import When
 from reseen.config import Settings
 from reseen.models import Encoder
 from reseen.records import Batch, Features
@@ -35,6 +36,21 @@ class MethodSettings(Settings):
     """Base of the settings of a method; `name` selects the method."""
 
     name: str
+
+    def second_view(self) -> Mapping[str, Any]:
+        """What gives a batch a second view of every crop: values of settings, by path; nothing where nothing does."""
+        return {}
+
+    @property
+    def views(self) -> int:
+        """Augmented views of every crop in a batch."""
+        wanted = self.second_view()
+        return 2 if wanted and When(wanted).unmet(self, "") is None else 1
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """When settings have an effect that depend on several sections of a recipe, by paths from its root."""
+        wanted = {f"method.{path}": value for path, value in self.second_view().items()}
+        return {"augmentation.warp": When(wanted)} if wanted else {}
 
     def fewest_crops(self) -> Mapping[str, int]:
         """How many crops a setting cannot do without, by the setting's name below `method`."""

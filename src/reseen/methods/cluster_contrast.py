@@ -13,11 +13,13 @@ Reference: Dai et al., "Cluster contrast for unsupervised person re-identificati
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reseen.cluster import Clustering, DbscanSettings, center_cameras, cluster_features
+from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
@@ -41,6 +43,10 @@ class ContrastSettings(MethodSettings):
 
     temperature: Annotated[float, Field(gt=0)] = 0.05
     """Divides similarities before the softmax; smaller is harder."""
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Cameras can be centered where they are used."""
+        return {**super().recipe_conditions(), "method.center_cameras": When(cameras=True)}
 
 
 class CentroidContrast(AbstractMethod):

@@ -53,7 +53,7 @@ class GlobalPatch(AbstractMethod):
         self._settings = settings
         super().__init__(settings, context)
         image = settings.image_patches
-        self.views = 2 if image.surrogate and image.weight else 1
+        self.views = settings.views
         patches = context.encoder.patches
         assert patches is not None  # `needs_patches`
         self._shape = (patches.count, patches.dimension)

@@ -1,17 +1,19 @@
 """Settings of learning from whole images and patches together."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
+from reseen.conditions import Above, Below, When
 from reseen.config import Settings
 from reseen.data.sampler import SamplerSettings
 from reseen.losses import GlobalSimilaritySettings
 from reseen.memory import CentroidSettings
 from reseen.methods.base import MethodSettings
+from reseen.methods.raw_vectors import raw_vectors
 from reseen.neighbors import CredibleSettings, JaccardSettings
 
 Weight = Annotated[float, Field(ge=0)]
@@ -24,17 +26,17 @@ class DiscriminationSettings(Settings):
     weight: Weight = 2.0
     """Its weight; 0 for none."""
 
-    pull_to: Literal["nearest", "credible"] = "nearest"
+    pull_to: Annotated[Literal["nearest", "credible"], When(weight=Above(0))] = "nearest"
     """What a patch is pulled to: the nearest rows of its memory, as published, or the same patch of the credible
     neighbors of the image, which stand in its cluster where the global branch is clusters."""
 
-    neighbors: Annotated[int, Field(ge=1)] = 10
+    neighbors: Annotated[int, Field(ge=1), When(weight=Above(0))] = 10
     """k: nearest rows of the patch's memory that it is pulled to."""
 
-    scale: Annotated[float, Field(gt=0)] = 15.0
+    scale: Annotated[float, Field(gt=0), When(weight=Above(0))] = 15.0
     """s: multiplies squared distances, 0 to 4; larger is harder."""
 
-    momentum: Momentum = 0.9
+    momentum: Annotated[Momentum, When(weight=Above(0))] = 0.9
     """Share of an old memory row that stays with each update."""
 
 
@@ -44,25 +46,25 @@ class ImagePatchesSettings(Settings):
     weight: Weight = 1.0
     """Its weight; 0 for none."""
 
-    margin: Annotated[float, Field(ge=0)] = 2.0
+    margin: Annotated[float, Field(ge=0), When(weight=Above(0))] = 2.0
     """By how much the negative center should be farther than the own."""
 
-    reach: Annotated[int, Field(ge=1)] = 15
+    reach: Annotated[int, Field(ge=1), When(weight=Above(0))] = 15
     """r: nearest centers that are walked through for a true negative."""
 
-    nearest: Annotated[int, Field(ge=1)] = 3
+    nearest: Annotated[int, Field(ge=1), When(weight=Above(0))] = 3
     """A true negative does not have the image's center among so many of its nearest, itself counted."""
 
-    dimension: Annotated[int, Field(ge=1)] = 128
+    dimension: Annotated[int, Field(ge=1), When(weight=Above(0))] = 128
     """Numbers that each patch is projected to."""
 
-    learn_projection: bool = False
+    learn_projection: Annotated[bool, When(weight=Above(0))] = False
     """Whether the projection learns; false: it stays as it was drawn."""
 
-    momentum: Momentum = 0.9
+    momentum: Annotated[Momentum, When(weight=Above(0))] = 0.9
     """Share of an old center that stays with each update."""
 
-    surrogate: bool = True
+    surrogate: Annotated[bool, When(weight=Above(0))] = True
     """A second, augmented view of each crop, its surrogate positive; doubles the work of the trunk."""
 
 
@@ -93,25 +95,29 @@ class GlobalPatchSettings(MethodSettings):
     global_weight: Weight = 1.0
     """Weight of the global branch; 0 for patches alone."""
 
-    global_views: Literal["first", "all"] = "first"
+    global_views: Annotated[Literal["first", "all"], When(global_weight=Above(0))] = "first"
     """Which views the global branch learns from, where there are two."""
 
-    loss: GlobalSimilaritySettings = GlobalSimilaritySettings()
+    loss: Annotated[GlobalSimilaritySettings, When(branch="bank", global_weight=Above(0))] = (
+        GlobalSimilaritySettings()
+    )
     """How an image is pulled to its credible neighbors, where the branch is `bank`."""
 
     credible: CredibleSettings = CredibleSettings()
     """Which neighbors are credible, looked up at the beginning of each round."""
 
-    hierarchy: HierarchySettings = HierarchySettings()
+    hierarchy: Annotated[HierarchySettings, When({"credible.source": "clusters"}, branch="bank")] = (
+        HierarchySettings()
+    )
     """The clustering, where `credible.source` is `clusters`."""
 
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the training in which only the image itself is credible."""
 
-    momentum: Momentum = 0.5
+    momentum: Annotated[Momentum, When(branch="bank")] = 0.5
     """Share of an old row of the bank that stays with each update, at the end of the training."""
 
-    ramp: bool = True
+    ramp: Annotated[bool, When(branch="bank", momentum=Above(0))] = True
     """Whether that share rises from 0 over the training, or is the same throughout."""
 
     refill: bool = False
@@ -131,6 +137,54 @@ class GlobalPatchSettings(MethodSettings):
 
     sampler: SamplerSettings = SamplerSettings(clusters_per_batch=64, images_per_cluster=1)
     """The batches: with one image per cluster of the `bank`'s, shuffled images, each once before any comes again."""
+
+    def second_view(self) -> Mapping[str, Any]:
+        """The surrogate positive."""
+        return {"image_patches.weight": Above(0), "image_patches.surrogate": True}
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Cameras can be centered where they are used."""
+        return {
+            **super().recipe_conditions(),
+            **raw_vectors(self.hierarchy),
+            "method.center_cameras": When(cameras=True),
+        }
+
+    @property
+    def learns_from_neighbors(self) -> bool:
+        """Whether a loss looks at credible neighbors."""
+        patches = self.discrimination
+        return (self.branch == "bank" and self.global_weight > 0) or (
+            patches.weight > 0 and patches.pull_to == "credible"
+        )
+
+    def conditions(self) -> Mapping[str, When]:
+        """Of what both branches share: neighbors, clusters and memories."""
+        found = {"global_views": When(self.second_view())}
+        if self.branch == "clusters":
+            found |= {"credible.threshold": When(branch="bank"), "credible.mutual": When(branch="bank")}
+            if self.credible.source == "clusters":
+                found["credible.source"] = When(branch="bank")
+            if not self.discrimination.weight and not self.image_patches.weight:
+                found["refill"] = When(branch="bank")
+            found["clusters.temperature"] = found["clusters.memory"] = When(global_weight=Above(0))
+        else:
+            found["clusters.temperature"] = found["clusters.memory"] = When(branch="clusters")
+            if self.credible.source == "clusters":
+                shown = When({"credible.source": ("neighbors", "shared")})
+                found |= {"clusters.jaccard": shown, "clusters.dbscan": shown}
+            if not self.global_weight and self.refill:
+                found |= {"momentum": When(global_weight=Above(0)), "ramp": When(global_weight=Above(0))}
+        if not self.learns_from_neighbors:
+            path = "discrimination.pull_to" if self.discrimination.weight else "discrimination.weight"
+            wanted = When({path: "credible" if self.discrimination.weight else Above(0)})
+            found |= {"credible": wanted, "hierarchy": wanted, "warmup": wanted}
+        elif self.warmup == 1:
+            alone = When(warmup=Below(1))
+            found |= {f"loss.{name}": alone for name in ("weights", "neighbor_weight", "self_share")}
+        if self.discrimination.pull_to == "credible" and not self.warmup:
+            found["discrimination.neighbors"] = When({"discrimination.pull_to": "nearest"})
+        return found
 
     @property
     def believes(self) -> bool:

@@ -47,7 +47,7 @@ class MaskPre(CentroidContrast):
 
     def __init__(self, settings: MaskPreSettings, context: MethodContext) -> None:
         super().__init__(settings, context)
-        self.views = settings.augmentations
+        self.views = settings.views
         self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
         encoder, device = context.encoder, context.device
         self._teacher = MomentumTeacher(encoder, settings.teacher)

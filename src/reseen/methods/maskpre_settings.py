@@ -1,13 +1,16 @@
 """Settings of simultaneous clustering and mask prediction."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
+from reseen.conditions import Above, When
 from reseen.data.sampler import SamplerSettings
 from reseen.methods.cluster_contrast import ContrastSettings
+from reseen.methods.raw_vectors import raw_vectors
 from reseen.models.ema import TeacherSettings
 from reseen.models.masking import MaskSettings
 from reseen.neighbors import JaccardSettings
@@ -23,16 +26,16 @@ class MaskPreSettings(ContrastSettings):
     clustering: Literal["dbscan", "hierarchy"] = "dbscan"
     """How crops are clustered: as in `cluster-contrast`, or as in `sphere-contrast`."""
 
-    jaccard: JaccardSettings = JaccardSettings()
+    jaccard: Annotated[JaccardSettings, When(clustering="dbscan")] = JaccardSettings()
     """The distance, where the clustering is `dbscan`."""
 
-    dbscan: DbscanSettings = DbscanSettings()
+    dbscan: Annotated[DbscanSettings, When(clustering="dbscan")] = DbscanSettings()
     """The clustering, where it is `dbscan`."""
 
-    hierarchy: HierarchySettings = HierarchySettings()
+    hierarchy: Annotated[HierarchySettings, When(clustering="hierarchy")] = HierarchySettings()
     """The clustering, where it is `hierarchy`."""
 
-    smallest_cluster: Annotated[int, Field(ge=1)] = 2
+    smallest_cluster: Annotated[int, Field(ge=1), When(clustering="hierarchy")] = 2
     """Clusters of fewer crops sit the round out, where the clustering is `hierarchy`."""
 
     cluster_with: Literal["student", "teacher"] = "student"
@@ -47,32 +50,34 @@ class MaskPreSettings(ContrastSettings):
     augmentations: Literal[1, 2] = 1
     """Augmented views of each crop: one for both masks, or one for each, which doubles the work."""
 
-    mask: MaskSettings = MaskSettings()
+    mask: Annotated[MaskSettings, When(masked_views=2)] = MaskSettings()
     """What a view does not see."""
 
     teacher: TeacherSettings = TeacherSettings()
     """The moving average."""
 
-    teacher_mask: Literal["same", "none"] = "same"
+    teacher_mask: Annotated[
+        Literal["same", "none"], When({"mask.share": Above(0)}, temporal_weight=Above(0), masked_views=2)
+    ] = "same"
     """Whether the teacher sees the views as the student does, or whole maps."""
 
-    visual_weight: Weight = 1.0
+    visual_weight: Annotated[Weight, When(masked_views=2)] = 1.0
     """Weight of the consistency of the two views."""
 
     temporal_weight: Weight = 1.0
     """Weight of the consistency with the teacher."""
 
-    region_weight: Weight = 0.0
+    region_weight: Annotated[Weight, When({"mask.share": Above(0)})] = 0.0
     """Weight of predicting the masked cells themselves, by a convolution from those that are left."""
 
     predictor_hidden: Annotated[int, Field(ge=0)] = 512
     """Width of the prediction head; 0 for none, to compare."""
 
-    predictor_start: Literal["random", "identity"] = "random"
+    predictor_start: Annotated[Literal["random", "identity"], When(predictor_hidden=Above(0))] = "random"
     """`identity` adds what the head makes to its input, and starts at adding nothing; a random head sends the first
     hundreds of steps towards random directions."""
 
-    stop_gradient: bool = True
+    stop_gradient: Annotated[bool, When(visual_weight=Above(0), masked_views=2)] = True
     """Whether targets of the visual consistency hold still; false, to compare, lets features collapse."""
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
@@ -82,11 +87,35 @@ class MaskPreSettings(ContrastSettings):
     """What crops are told apart by: centroids that follow the batches, or the weights of a classifier that learns
     and starts each round at the clusters' mean directions."""
 
-    classifier_rate: Annotated[float, Field(gt=0)] = 3.5e-4
+    classifier_rate: Annotated[float, Field(gt=0), When(classes="classifier")] = 3.5e-4
     """Learning rate of the classifier (Adam, begun anew each round)."""
 
     triplet_weight: Weight = 0.0
     """Weight of a soft batch-hard triplet loss beside the contrast."""
+
+    def second_view(self) -> Mapping[str, Any]:
+        """One for each mask."""
+        return {"augmentations": 2}
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Raw vectors are clustered where the encoder gives any."""
+        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
+
+    @property
+    def predicts(self) -> bool:
+        """Whether anything is predicted: the other view, or the teacher."""
+        return self.temporal_weight > 0 or (self.visual_weight > 0 and self.masked_views == 2)
+
+    def conditions(self) -> Mapping[str, When]:
+        """Of the centroids, the prediction head and the teacher."""
+        found = {"memory": When(classes="centroids")}
+        if not self.predicts:
+            weight = "visual_weight" if self.masked_views == 2 else "temporal_weight"
+            guessing = When({weight: Above(0)})
+            found |= {"predictor_hidden": guessing, "predictor_start": guessing}
+        if self.cluster_with == "student" and not self.temporal_weight:
+            found["teacher"] = When(score_with="teacher")
+        return found
 
     @model_validator(mode="after")
     def _fits_together(self) -> "MaskPreSettings":

@@ -15,16 +15,18 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from reseen.cluster import Clustering, tracklet_groups
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.conditions import Above, When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import TrainingError
 from reseen.losses import cluster_contrast
 from reseen.memory import LookupTable
 from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_tensor
 
 
@@ -57,6 +59,20 @@ class ProgressiveSettings(MethodSettings):
 
     temperature: Annotated[float, Field(gt=0)] = 0.1
     """Divides similarities before the softmax; smaller is harder."""
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Nothing merges in a training that ends before merging begins."""
+        merging = When({"train.rounds": Above(self.rounds_before_merging)})
+        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy), "method.hierarchy": merging}
+
+    @model_validator(mode="after")
+    def _grows(self) -> "ProgressiveSettings":
+        if self.hierarchy.stop == "auto":
+            raise ValueError(
+                "progressive merges one step a round, and hierarchy.stop auto looks back from the last; take steps, "
+                "clusters or distance"
+            )
+        return self
 
 
 class Progressive(AbstractMethod):

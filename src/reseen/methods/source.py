@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from reseen.cluster import Clustering
+from reseen.conditions import Above, When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import SettingsError
 from reseen.losses import batch_hard_triplet
@@ -39,7 +40,7 @@ class SourceSettings(MethodSettings):
     triplet_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the triplet loss; 0 for none."""
 
-    margin: Annotated[float, Field(ge=0)] | Literal["soft"] = "soft"
+    margin: Annotated[Annotated[float, Field(ge=0)] | Literal["soft"], When(triplet_weight=Above(0))] = "soft"
     """By how much the hardest negative should be farther than the hardest positive; `soft`: as far as possible."""
 
 

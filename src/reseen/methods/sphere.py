@@ -9,15 +9,18 @@ re-identification", ACM TOMM 2022, in our reconstruction on the loop of Zeng et 
 hard-batch triplet loss for person re-identification", CVPR 2020.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from reseen.cluster import merge_features
 from reseen.cluster.hierarchy import HierarchySettings
+from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import batch_hard_triplet
 from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Batch, Features
 
 
@@ -41,6 +44,10 @@ class SphereSettings(MethodSettings):
     margin: Annotated[float, Field(ge=0)] | Literal["soft"] = 0.5
     """By how much the hardest negative should be farther than the hardest positive, in Euclidean distance on the
     sphere, 0 to 2; `soft`: as far as possible."""
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Raw vectors are clustered where the encoder gives any."""
+        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
 
 
 class Sphere(AbstractMethod):

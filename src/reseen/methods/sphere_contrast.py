@@ -8,13 +8,16 @@ References: the clustering after the abstract of Zheng et al., "Clustering matte
 unsupervised person re-identification", ACM TOMM 2022, in our reconstruction; the loss of Dai et al., ACCV 2022.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from reseen.cluster import Clustering, merge_features
 from reseen.cluster.hierarchy import HierarchySettings
+from reseen.conditions import When
 from reseen.methods.cluster_contrast import CentroidContrast, ContrastSettings
+from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Features
 
 
@@ -34,6 +37,10 @@ class SphereContrastSettings(ContrastSettings):
 
     drop_doubtful: bool = False
     """Crops that are nearer to another cluster's mean direction than to their own's sit the round out."""
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Raw vectors are clustered where the encoder gives any."""
+        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
 
 
 class SphereContrast(CentroidContrast):

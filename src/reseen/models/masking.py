@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
+from reseen.conditions import Above, When
 from reseen.config import Settings
 from reseen.errors import SettingsError
 
@@ -27,27 +28,29 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class MaskSettings(Settings):
     """How views are masked."""
 
-    kind: Literal["block", "strip", "dropout"] = "block"
+    kind: Annotated[Literal["block", "strip", "dropout"], When(share=Above(0))] = "block"
     """`block`: square blocks of cells; `strip`: blocks as wide as the map; `dropout`: every number by itself, to
     compare."""
 
-    place: Literal["map", "frozen"] = "map"
+    place: Annotated[Literal["map", "frozen"], When(share=Above(0))] = "map"
     """Where masks lie. `map`: on the map that is pooled, so that one pass of the trunk serves both views. `frozen`: on
     what the last frozen stage gives, so that all that learns sees masks; the other stages run once per view."""
 
-    block: Side | Annotated[tuple[Side, ...], Field(min_length=1)] = 3
+    block: Annotated[
+        Side | Annotated[tuple[Side, ...], Field(min_length=1)], When(share=Above(0), kind=("block", "strip"))
+    ] = 3
     """Side of a block, or height of a strip, in cells; of several, such as [3, 5, 7], each image and view draws one."""
 
     share: Share = 0.3
     """Rate at the end of the ramp: about the share of cells that are dropped, less what overlaps."""
 
-    ramp: Annotated[float, Field(ge=0, le=1)] = 0.5
+    ramp: Annotated[float, Field(ge=0, le=1), When(share=Above(0))] = 0.5
     """Share of the training over which the rate rises from 0; 0 keeps it fixed."""
 
-    seeds: Literal["random", "active"] = "random"
+    seeds: Annotated[Literal["random", "active"], When(share=Above(0), kind=("block", "strip"))] = "random"
     """Where blocks lie: anywhere, or more likely where the map responds strongly."""
 
-    min_blocks: Annotated[int, Field(ge=0)] = 1
+    min_blocks: Annotated[int, Field(ge=0), When(share=Above(0), kind=("block", "strip"))] = 1
     """Blocks that every image loses at least, once the rate is above 0."""
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
+from reseen.conditions import When
 from reseen.config import Settings
 from reseen.errors import SettingsError
 from reseen.geometry import unit
@@ -37,10 +38,10 @@ class PatchSettings(Settings):
     dimension: Annotated[int, Field(ge=1)] = 256
     """Numbers per patch."""
 
-    channels: Annotated[int, Field(ge=1)] = 256
+    channels: Annotated[int, Field(ge=1), When(generator=("learned", "frozen"))] = 256
     """Width of the localization head's convolution."""
 
-    reach: Annotated[float, Field(gt=0)] = 0.1
+    reach: Annotated[float, Field(gt=0), When(generator=("learned", "frozen"))] = 0.1
     """By how much of the map the localization head moves a window per unit of its output; smaller learns slower."""
 
     weight: Annotated[float, Field(gt=0)] = 1.0

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reseen.conditions import When
 from reseen.config import Settings
 from reseen.models.patches import PatchSettings
 
@@ -14,7 +15,7 @@ class ModelSettings(Settings):
     backbone: str = "resnet50"
     """Name of any timm model."""
 
-    weights: str = "hub"
+    weights: Annotated[str, When(start=None)] = "hub"
     """Where the backbone starts: `hub` (timm's own), `none` (random), or the path of a safetensors file."""
 
     start: str | None = None

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from reseen.conditions import When
 from reseen.config import Settings
 from reseen.errors import SettingsError
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
@@ -26,10 +27,10 @@ class CredibleSettings(Settings):
     count: Annotated[int, Field(ge=1)] = 8
     """k: neighbors looked at, the image itself not counted."""
 
-    threshold: Annotated[float, Field(ge=-1, le=1)] = 0.6
+    threshold: Annotated[float, Field(ge=-1, le=1), When(source=("neighbors", "shared"))] = 0.6
     """Least cosine similarity; where the source is `shared`, least share of common neighbors, 0 to 1."""
 
-    mutual: bool = True
+    mutual: Annotated[bool, When(source=("neighbors", "shared"))] = True
     """Both must be among each other's nearest."""
 
     source: Literal["neighbors", "shared", "clusters"] = "neighbors"
@@ -37,7 +38,7 @@ class CredibleSettings(Settings):
     better, most of all across cameras. `clusters`: nearest by cosine that stand in the same hierarchical cluster, in
     place of threshold and mutuality. Where the global branch is clusters, its own take that place with any source."""
 
-    jaccard: JaccardSettings = JaccardSettings()
+    jaccard: Annotated[JaccardSettings, When(source="shared")] = JaccardSettings()
     """How common neighbors are counted, where the source is `shared`."""
 
     @model_validator(mode="after")

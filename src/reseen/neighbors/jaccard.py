@@ -6,7 +6,7 @@ averaged over the k2 nearest rows -> sum of the smaller weights of two rows, s -
 Reference: Zhong et al. 2017, "Re-ranking person re-identification with k-reciprocal encoding", section 3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from pydantic import Field
 from scipy.sparse import csc_array, csr_array
 
+from reseen.conditions import AtLeast, When
 from reseen.config import Settings
 from reseen.neighbors.csr import Allocate, Rows, first_columns, in_memory
 from reseen.neighbors.knn import CHUNK_CELLS, farthest
@@ -44,6 +45,10 @@ class JaccardSettings(Settings):
     variant: Literal["zhong", "faiss"] = "faiss"
     """`zhong`: itself and k1 neighbors, squared distance divided by the row's largest (one more matrix
     product). `faiss`, as in SpCL and cluster-contrast: itself and k1 - 1 neighbors, squared distance."""
+
+    def conditions(self) -> Mapping[str, When]:
+        """No more rows can be averaged than neighbors are known."""
+        return {"k2": When(k1=AtLeast(self.k2))} if self.variant == "faiss" else {}
 
     @property
     def columns(self) -> int:

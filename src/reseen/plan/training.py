@@ -13,6 +13,7 @@ from typing import Any
 
 from reseen.audit import MOST_SILHOUETTES, measure
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
+from reseen.conditions import inactive
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
@@ -138,7 +139,7 @@ def _approximate(recipe: Recipe, images: int) -> bool:
 def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
     """The hierarchical clustering of a recipe, where it is used."""
     hierarchy = getattr(recipe.method, "hierarchy", None)
-    used = getattr(recipe.method, "clustering", "hierarchy") == "hierarchy"
+    used = "hierarchy" not in inactive(recipe.method)
     return hierarchy if used and isinstance(hierarchy, HierarchySettings) else None
 
 
@@ -156,6 +157,7 @@ def plan_training(
         DataError: `data` cannot be read.
     """
     _check_enough(recipe, images)
+    recipe.check_effect("recipe")
     check_fit(recipe)
     sizes = sizes_up_to(images, largest_benchmark(recipe, images))
     height, width = backbone_size(recipe.model.backbone)

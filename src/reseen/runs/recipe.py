@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, field_validator
 
-from reseen.config import Settings, merge, parse_flags, read_yaml, suggestion
+from reseen.cluster.hierarchy import HierarchySettings
+from reseen.conditions import When, changed, inactive, with_defaults
+from reseen.config import Settings, check_effect, merge, parse_flags, read_yaml, suggestion
 from reseen.data.settings import DataSettings
 from reseen.data.views import AugmentationSettings
 from reseen.errors import SettingsError
@@ -105,6 +107,33 @@ class Recipe(Settings):
             )
         return METHODS[name].settings.parse(value, "method")
 
+    def conditions(self) -> Mapping[str, When]:
+        """Of settings that depend on several sections."""
+        several = tuple(
+            name for name, entry in METHODS.items() if entry.settings.model_validate({}).second_view()
+        )
+        warped = {"augmentation.warp": When({"method.name": several})}
+        return {**warped, **self.method.recipe_conditions()}
+
+    def check_effect(self, source: str) -> None:
+        """Whether every setting that differs from its default has an effect.
+
+        Raises:
+            SettingsError: one has none; names `source`, the setting and the one that decides.
+        """
+        for path, reason in inactive(self).items():
+            for setting in changed(self, path):
+                raise SettingsError(f"{source}: {setting}: {reason}")
+
+    def effective(self) -> "Recipe":
+        """The same with every setting that has no effect at its default: recipes that train alike are equal."""
+        recipe, before = self, None
+        while recipe != before:  # what a setting without effect decides has none, either
+            before = recipe
+            for path in inactive(recipe):
+                recipe = with_defaults(recipe, path)
+        return recipe
+
 
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name."""
@@ -113,23 +142,50 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def load_recipe(
-    recipe: str | Path = "cluster-contrast", flags: Sequence[str] = (), *, trust_paths: bool = False
+    recipe: str | Path = "cluster-contrast",
+    flags: Sequence[str] = (),
+    *,
+    trust_paths: bool = False,
+    of_run: bool = False,
 ) -> Recipe:
     """A shipped recipe by name, or a YAML file, with flags (`--train.rounds`, `3`, ...) on top.
 
+    A setting without effect is refused, in a file where it differs from its default. What a flag takes the effect from,
+    as a regularizer from its weight, is left out.
+
     Paths in a file start from its folder and may not leave it; with `trust_paths` they are taken as if they were
-    flags, which may name any place and start from the working folder.
+    flags, which may name any place and start from the working folder. `of_run`: the recipe is that of a run to be gone
+    on with, which is taken as it is.
 
     Raises:
-        SettingsError: no such recipe, a key or value that does not fit, or a path that leaves the recipe's folder;
-            names the file or flag.
+        SettingsError: no such recipe, a key or value that does not fit, a setting without effect, or a path that
+            leaves the recipe's folder; names the file or flag.
     """
     path = _find(str(recipe))
-    from_file, from_flags = read_yaml(path), parse_flags(flags)
-    Recipe.parse(from_file, path.name)  # a fault of the file is reported as the file's, not the flags'
+    from_file, from_flags = read_yaml(path), _implied(parse_flags(flags))
+    alone = Recipe.parse(
+        from_file, path.name
+    )  # a fault of the file is reported as the file's, not the flags'
     if not trust_paths:
         from_file = resolve_paths(from_file, path, from_flags)
-    return Recipe.parse(merge(from_file, from_flags), "flags" if flags else path.name)
+    whole = Recipe.parse(merge(from_file, from_flags), "flags" if flags else path.name)
+    if of_run:
+        return whole
+    check_effect(whole, from_flags, "flags")
+    alone.check_effect(path.name)
+    return whole.effective()
+
+
+def _implied(flags: dict[str, Any]) -> dict[str, Any]:
+    """Flags with what they imply, before they win over a file: `clusters` says when merging stops."""
+    method = flags.get("method")
+    hierarchy = method.get("hierarchy") if isinstance(method, Mapping) else None
+    if not isinstance(method, Mapping) or not isinstance(hierarchy, Mapping):
+        return flags
+    try:
+        return {**flags, "method": {**method, "hierarchy": HierarchySettings.implied(hierarchy)}}
+    except ValueError as error:
+        raise SettingsError(f"flags: method: hierarchy: {error}") from None
 
 
 def _find(recipe: str) -> Path:

@@ -1,9 +1,11 @@
 """Settings of the training loop."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reseen.conditions import Above, AtLeast, When
 from reseen.config import Settings
 
 
@@ -39,8 +41,8 @@ class TrainSettings(Settings):
     schedule: Literal["step", "cosine", "constant"] = "step"
     """`step` divides the learning rate by ten every `step_rounds`; `cosine` lowers it to zero at the end."""
 
-    step_rounds: Annotated[int, Field(ge=1)] = 20
-    """Rounds between the drops of the `step` schedule."""
+    step_rounds: Annotated[Annotated[int, Field(ge=1)] | None, When(schedule="step")] = None
+    """Rounds between the drops of the `step` schedule; null: two fifths of all rounds, 20 of 50."""
 
     patience: Annotated[int, Field(ge=1)] | None = None
     """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
@@ -59,3 +61,17 @@ class TrainSettings(Settings):
 
     tensorboard: bool = False
     """Also write TensorBoard events (needs `pip install reseen[tensorboard]`)."""
+
+    @property
+    def rounds_per_step(self) -> int:
+        """Rounds between the drops of the `step` schedule."""
+        return self.step_rounds or max(1, -(-2 * self.rounds // 5))
+
+    def conditions(self) -> Mapping[str, When]:
+        """A training is longer than a step of its schedule, and than the patience with it."""
+        found = {}
+        if self.step_rounds is not None and self.rounds:
+            found["step_rounds"] = When(rounds=Above(self.step_rounds))
+        if self.patience is not None and self.rounds:
+            found["patience"] = When(rounds=AtLeast(self.patience + 2))
+        return found

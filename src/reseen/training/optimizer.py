@@ -29,7 +29,7 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
     if passed < settings.warmup_rounds:
         factor = _WARMUP_START + (1 - _WARMUP_START) * passed / settings.warmup_rounds
     elif settings.schedule == "step":
-        factor = 0.1 ** int(passed // settings.step_rounds)
+        factor = 0.1 ** int(passed // settings.rounds_per_step)
     elif settings.schedule == "cosine":
         share = (passed - settings.warmup_rounds) / max(settings.rounds - settings.warmup_rounds, 1e-9)
         factor = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))

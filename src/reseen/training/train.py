@@ -44,15 +44,17 @@ def train(
 
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
-        SettingsError: settings that do not go launch, or more processes than GPUs or images of a batch.
+        SettingsError: settings that do not go launch or have no effect, or more processes than GPUs or images of a
+            batch.
         LostProcessError: one of several processes was killed.
         RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another
             process trains into it.
         StorageError: `out` cannot be written.
     """
     folder = Path(out).expanduser()
-    if is_main_process():
-        _earlier_run(folder, recipe, resume)  # before anything is read: a folder in use costs no waiting
+    # before anything is read, since a folder in use or a setting without effect costs no waiting
+    if is_main_process() and _earlier_run(folder, recipe, resume) is None:
+        recipe.check_effect("recipe")
     request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
     with RunView(recipe.train.rounds, quiet or not is_main_process()) as view:
         table, sentence = load_table(recipe, data) if is_main_process() else (None, [])
@@ -116,12 +118,22 @@ def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
     if not begun:
         return None  # nothing to go on from: --resume may stand in a script from the first start on
     earlier = open_run(folder)
-    if earlier.recipe != recipe:
+    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe)
+    if before != now:
         raise RunError(
-            f"{folder}: was begun with other settings ({_difference(earlier.recipe, recipe)}); "
+            f"{folder}: was begun with other settings ({_difference(before, now)}); "
             f"resume with those in {folder / RECIPE}"
         )
     return earlier
+
+
+def _trains_alike(recipe: Recipe) -> Recipe:
+    """The same for all recipes that train alike: runs of before may hold settings without effect."""
+    recipe = recipe.effective()
+    if recipe.train.schedule != "step":
+        return recipe
+    steps = {"step_rounds": recipe.train.rounds_per_step}
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update=steps)})
 
 
 def _difference(old: Recipe, new: Recipe) -> str:

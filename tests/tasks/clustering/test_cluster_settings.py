@@ -31,7 +31,7 @@ def test_a_run_with_a_hierarchy_lends_it_and_one_without_does_not():
         (["--hierarchy.clusters", "9", "--hierarchy.steps", "2"], "both say when to stop; leave one out"),
         (
             ["--hierarchy.clusters", "9", "--hierarchy.stop", "auto"],
-            "is not looked at where --hierarchy.stop is auto",
+            "hierarchy.clusters: has no effect where hierarchy.stop is auto",
         ),
         (["--hierarchy.stop", "never", "--hierarchy.clusters", "9"], "hierarchy: stop: "),
         (["--hierarchy", "3"], "flags: hierarchy: "),

@@ -32,6 +32,9 @@ def shown(tiny_flags, crowd, tmp_path):
             pairs = [
                 pair for pair in pairs if not pair[0].startswith(("--method.jaccard", "--method.dbscan"))
             ]
+        if "--method.credible.source" in more:  # by clusters, whatever threshold and shared neighbors say
+            without = ("--method.credible.threshold", "--method.credible.jaccard")
+            pairs = [pair for pair in pairs if not pair[0].startswith(without)]
         recipe = reseen.load_recipe(name, [part for pair in dict(pairs).items() for part in pair])
         run = reseen.train(recipe, crowd, tmp_path / str(len(list(tmp_path.iterdir()))), quiet=True)
         return run, insights(run, retrieve(run, read_benchmark(crowd), quiet=True))

@@ -1,11 +1,16 @@
 """Settings of hierarchical clustering."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from reseen.conditions import Above, Other, When
 from reseen.config import Settings
 from reseen.neighbors import JaccardSettings
+
+ENDS = ("steps", "clusters", "distance")
+"""Settings that say when merging ends, each where `stop` has its name."""
 
 EXACT_UP_TO = 100_000
 """Clusters at the start up to which engine auto is exact: about two minutes on two cores at 256 dimensions."""
@@ -21,11 +26,13 @@ class HierarchySettings(Settings):
     """Distance of two clusters: mean over pairs of members, nearest members, between means, or twice the mean
     between less the means within; `none`: the regularizer alone."""
 
-    metric: Literal["sqeuclidean", "euclidean", "cosine", "jaccard"] = "sqeuclidean"
+    metric: Annotated[
+        Literal["sqeuclidean", "euclidean", "cosine", "jaccard"], When(linkage=Other("none"))
+    ] = "sqeuclidean"
     """Distance of two members, or of two means; `jaccard`: by the neighbors that two members share, for average and
     single linkage."""
 
-    jaccard: JaccardSettings = JaccardSettings()
+    jaccard: Annotated[JaccardSettings, When(metric="jaccard")] = JaccardSettings()
     """Which neighbors count, where the metric is `jaccard`."""
 
     regularizer: Literal["none", "size", "dispersion", "sse", "sse_union", "ward"] = "sse"
@@ -33,10 +40,10 @@ class HierarchySettings(Settings):
     pairs within A plus that within B; `sse`: sums of squares around the means, SSE(A) + SSE(B); `sse_union`:
     SSE of A and B together; `ward`: what merging adds to the SSE."""
 
-    weight: Annotated[float, Field(ge=0)] = 0.005
+    weight: Annotated[float, Field(ge=0), When(regularizer=Other("none"))] = 0.005
     """Weight of the regularizer."""
 
-    merge: Literal["chain", "absorb", "match"] = "absorb"
+    merge: Annotated[Literal["chain", "absorb", "match"], When(share=Other(None))] = "absorb"
     """Which pairs merge in a step, cheapest first. `chain`: all whose clusters are not yet joined; `absorb`: as
     long as neither has been absorbed in this step; `match`: as long as neither has merged in this step."""
 
@@ -44,22 +51,42 @@ class HierarchySettings(Settings):
     """Merges per step as a share of the images; null: one pair per step."""
 
     stop: Literal["steps", "clusters", "distance", "auto"] = "steps"
-    """When merging ends. `auto`: at the number of clusters that halves of the features agree on best; the share is
-    then that of the clusters left in each step."""
+    """When merging ends; `steps`, `clusters` or `distance` alone says it, too. `auto`: at the number of clusters that
+    halves of the features agree on best; the share is then that of the clusters left in each step."""
 
-    steps: Annotated[int, Field(ge=0)] = 13
+    steps: Annotated[int, Field(ge=0), When(stop="steps")] = 13
     """Steps, where `stop` is `steps`."""
 
-    clusters: Annotated[int, Field(ge=1)] = 1
+    clusters: Annotated[int, Field(ge=1), When(stop="clusters")] = 1
     """Clusters to end with, where `stop` is `clusters`."""
 
-    distance: Annotated[float, Field(ge=0)] = 0.5
+    distance: Annotated[float, Field(ge=0), When(stop="distance")] = 0.5
     """Largest cost that still merges, where `stop` is `distance`."""
 
     engine: Literal["auto", "search", "dense", "approximate"] = "auto"
     """`search` holds no n x n matrix and gives the labels of `dense`, which does; `approximate` looks for partners in
     the nearest parts of an index alone. `auto` takes `dense` only for the linkages that need all pairs, average and
     energy of plain Euclidean distances, and `approximate` only above 100,000 clusters, where it can."""
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One of `steps`, `clusters` and `distance` says when to stop, where `stop` itself is not given.
+
+        Raises:
+            ValueError: several of them are given, and no `stop`.
+        """
+        ends = [name for name in ENDS if name in given]
+        if "stop" in given or not ends:
+            return given
+        if len(ends) > 1:
+            raise ValueError(
+                f"{ends[0]} and {ends[1]} both say when to stop; leave one out, or say which counts with stop"
+            )
+        return {**given, "stop": ends[0]}
+
+    def conditions(self) -> Mapping[str, When]:
+        """A regularizer has an effect where its weight is above 0."""
+        return {} if self.regularizer == "none" else {"regularizer": When(weight=Above(0))}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HierarchySettings":

@@ -1,13 +1,15 @@
 """How crops are clustered when nobody trains: what a run did, a count that needs no labels, flags on top."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
 from reseen.cluster import DbscanSettings
 from reseen.cluster.hierarchy import HierarchySettings
-from reseen.config import Settings, merge, parse_flags
+from reseen.cluster.hierarchy.settings import ENDS
+from reseen.conditions import When
+from reseen.config import Settings, check_effect, merge, parse_flags
 from reseen.errors import SettingsError
 from reseen.neighbors import JaccardSettings
 from reseen.neighbors.out_of_core import SearchSettings
@@ -15,7 +17,6 @@ from reseen.runs.recipe import Recipe
 
 _MERGING_NEIGHBORS = 17
 """A row itself and as many others as merging keeps of each."""
-_ENDS = ("steps", "clusters", "distance")
 
 
 class ClusterSettings(Settings):
@@ -34,13 +35,13 @@ class VectorClusterSettings(Settings):
     search: SearchSettings = SearchSettings()
     """How neighbors are found."""
 
-    hierarchy: HierarchySettings = HierarchySettings(stop="auto")
+    hierarchy: Annotated[HierarchySettings, When(algorithm="hierarchy")] = HierarchySettings(stop="auto")
     """The clustering by `hierarchy`."""
 
-    jaccard: JaccardSettings = JaccardSettings()
+    jaccard: Annotated[JaccardSettings, When(algorithm="dbscan")] = JaccardSettings()
     """The distances of `dbscan`."""
 
-    dbscan: DbscanSettings = DbscanSettings()
+    dbscan: Annotated[DbscanSettings, When(algorithm="dbscan")] = DbscanSettings()
     """The clustering by `dbscan`."""
 
     @property
@@ -68,15 +69,8 @@ def vector_settings(flags: Sequence[str] = ()) -> VectorClusterSettings:
         SettingsError: a flag that is no setting, does not fit, or would not be looked at.
     """
     given = parse_flags(flags)
-    if isinstance(given.get("hierarchy"), dict):
-        _settle_stop(given["hierarchy"])
-    settings = VectorClusterSettings.parse(merge(VectorClusterSettings().model_dump(), given), "flags")
-    other = ("jaccard", "dbscan") if settings.algorithm == "hierarchy" else ("hierarchy",)
-    for name in other:
-        if name in given:
-            raise SettingsError(
-                f"--{name}.* is not looked at by the algorithm {settings.algorithm}; leave it out, or give --algorithm"
-            )
+    settings = VectorClusterSettings.parse(given, "flags")
+    check_effect(settings, given, "flags")
     return settings
 
 
@@ -91,24 +85,21 @@ def hierarchy_settings(recipe: Recipe | None = None, flags: Sequence[str] = ()) 
     base: HierarchySettings | None = getattr(recipe.method, "hierarchy", None) if recipe else None
     base = base or HierarchySettings()
     share = HierarchySettings().share if base.share is None else base.share
-    given = parse_flags(flags)
-    if isinstance(given.get("hierarchy"), dict):
-        _settle_stop(given["hierarchy"])
-    start = {"hierarchy": base.model_dump() | {"stop": "auto", "share": share}}
-    return ClusterSettings.parse(merge(start, given), "flags").hierarchy
+    given = _implied(parse_flags(flags))
+    lent = {name: value for name, value in base.model_dump().items() if name not in ENDS}
+    settings = ClusterSettings.parse(
+        merge({"hierarchy": lent | {"stop": "auto", "share": share}}, given), "flags"
+    )
+    check_effect(settings, given, "flags")
+    return settings.hierarchy
 
 
-def _settle_stop(given: dict[str, object]) -> None:
-    ends = [name for name in _ENDS if name in given]
-    if "stop" not in given and len(ends) == 1:
-        given["stop"] = ends[0]
-    if "stop" not in given and ends:
-        raise SettingsError(
-            f"--hierarchy.{ends[0]} and --hierarchy.{ends[1]} both say when to stop; leave one out, or say "
-            "which with --hierarchy.stop"
-        )
-    unused = [name for name in ends if name != given.get("stop")]
-    if unused and given["stop"] in (*_ENDS, "auto"):
-        raise SettingsError(
-            f"--hierarchy.{unused[0]} is not looked at where --hierarchy.stop is {given['stop']}; leave one out"
-        )
+def _implied(given: dict[str, Any]) -> dict[str, Any]:
+    """Flags with what they imply, before they win over what a run lends."""
+    hierarchy = given.get("hierarchy")
+    if not isinstance(hierarchy, dict):
+        return given
+    try:
+        return {**given, "hierarchy": HierarchySettings.implied(hierarchy)}
+    except ValueError as error:
+        raise SettingsError(f"flags: hierarchy: {error}") from None
