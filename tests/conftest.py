@@ -19,8 +19,9 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests never write to the cache of the person who runs them."""
+    """Tests never write to the cache, nor to the state, of the person who runs them."""
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path_factory.getbasetemp() / "reseen-cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 @pytest.fixture

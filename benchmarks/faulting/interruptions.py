@@ -57,7 +57,7 @@ class Interruptions:
                     ended = self._run(folder, Injection(folder, "kill", at))
                 if ended.code == -9:
                     break
-                self._empty(folder)  # it was faster this time
+                self._fresh(folder)  # it was faster this time
             self._go_on(folder, ended, counts, f"kill {number}")
 
     def fill(self, at: int, counts: Counts) -> None:
@@ -100,16 +100,17 @@ class Interruptions:
     def _folder(self) -> Iterator[Path]:
         """A fresh folder, always under the same name, since pages and files of results name their places."""
         folder = self._place / self.work.name
-        self._empty(folder)
+        self._fresh(folder)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    @staticmethod
-    def _empty(folder: Path) -> None:
+    def _fresh(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        if self.work.prepare is not None:
+            self.work.prepare(self._desk, folder)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def _run(task: dict[str, Any]) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[attr-defined]
     place = Path(task["place"])
     os.environ["RESEEN_CACHE"] = str(place / "cache")
+    os.environ["XDG_STATE_HOME"] = str(place / "state")
     from reseen.cli import main
     from reseen.features import embed
     from reseen.gallery import index

@@ -3,11 +3,13 @@
 import reseen.cli.cluster
 import reseen.cli.embed
 import reseen.cli.evaluate
+import reseen.cli.forget
 import reseen.cli.index
 import reseen.cli.train
 import reseen.evaluate.scoring
 import reseen.evaluate.tables
 import reseen.features.embed
+import reseen.gallery.forget_page
 import reseen.gallery.index
 import reseen.gallery.stores.edge
 import reseen.tasks.clustering.cluster

@@ -1,9 +1,10 @@
-"""Four kinds of work that are interrupted: training, extraction, indexing, writing of results."""
+"""Five kinds of work that are interrupted: training, extraction, indexing, writing of results, forgetting."""
 
 import csv
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,14 @@ import pyarrow.parquet as pq
 import torch
 from benchmarks.faulting.desk import TINY, Desk
 
+import reseen
+from reseen.audit.answers import Answer, write_answers
 from reseen.config import read_yaml
+from reseen.data.pixels import open_pixels
+from reseen.datasets import read_training
 from reseen.errors import ReseenError
+from reseen.gallery.copies import record_copy
+from reseen.gallery.deletion_log import read_deletion_log
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.runs.log import read_log
@@ -34,6 +41,8 @@ class Work:
     """Command lines, from the desk and the folder to write into."""
     facts: Callable[[Path], Any]
     """What must be the same in the end, to the bit, however often it was interrupted."""
+    prepare: Callable[[Desk, Path], None] | None = None
+    """Lays into the folder what must be there before the work begins."""
 
 
 def training(desk: Desk, place: Path) -> list[list[str]]:
@@ -79,6 +88,48 @@ def results(desk: Desk, place: Path) -> list[list[str]]:
     return [score, ["cluster", run, "--data", crowd, "--out", str(place / "clusters.csv")]]  # fmt: skip
 
 
+def forgetting(desk: Desk, place: Path) -> list[list[str]]:
+    """Five crops of a gallery, wherever anything of them is kept."""
+    named = [word for image in read_training(desk.crowd).paths[:5] for word in ("--image", image)]
+    return [["forget", str(place / "gallery"), *named, "--files", str(place / "files.txt"), "--yes"]]
+
+
+def lay_gallery(desk: Desk, place: Path) -> None:
+    """A gallery of the crowd, its decoded crops in a cache of the run's own, a map, and answers that name crops."""
+    made, decoded = desk.folder / "gallery", desk.folder / "decoded"
+    table = read_training(desk.crowd)
+    if not (desk.folder / "laid").is_file():
+        reseen.index_run(desk.run, desk.crowd, made, quiet=True)
+        open_pixels(table, 64, 32, cache_dir=decoded, progress=False)
+        (desk.folder / "laid").touch()
+    shutil.copytree(made, place / "gallery", ignore=shutil.ignore_patterns("copies.jsonl"))
+    shutil.copytree(decoded, place / "own")
+    (place / "gallery.map").mkdir()
+    (place / "gallery.map" / "neighbors-0.npy").write_bytes(b"places")
+    answers = place / "gallery" / "answers.csv"
+    first, sixth, seventh = table.paths[0], table.paths[5], table.paths[6]
+    write_answers(
+        answers,
+        [Answer("v", "m", "same", (first, sixth)), Answer("v", "m", "same", (sixth, seventh))],
+    )
+    record_copy(str(place / "gallery"), "answers", answers, source=str(table.root))
+    record_copy(str(place / "gallery"), "pixels", place / "own" / "pixels")
+
+
+def _forgotten_facts(place: Path) -> Any:
+    address = str(place / "gallery")
+    last = read_deletion_log(address)[-1]
+    kept = [file.relative_to(place).as_posix() for file in (place / "gallery").glob("forgetting*")]
+    pixels = [str(folder) for folder in (place / "own" / "pixels").iterdir()]
+    return [
+        _gallery_facts(place),
+        (last.by, last.keys, last.verified),
+        [kept, pixels, list((place / "gallery.map").iterdir())],
+        (place / "gallery" / "answers.csv").read_text(),
+        (place / "files.txt").read_text(),
+    ]
+
+
 def _run_facts(place: Path) -> Any:
     timing = re.compile(r"seconds$|images_per_second$")
     run = place / "run"
@@ -111,6 +162,7 @@ WORKS = (
     Work("extraction", extraction, _file_facts("vectors.parquet")),
     Work("indexing", indexing, _gallery_facts),
     Work("results", results, _file_facts("score.json", "score.html", "clusters.csv", "clusters.html")),
+    Work("forgetting", forgetting, _forgotten_facts, lay_gallery),
 )
 
 

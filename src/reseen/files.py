@@ -129,6 +129,36 @@ def hold(lock: Path) -> int | None:
     return descriptor
 
 
+def state_folder() -> Path:
+    """Where small files about what lies elsewhere are kept: `reseen` below `$XDG_STATE_HOME` or `~/.local/state`."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "reseen"
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a text file, on the disk when this returns; a last line cut short by a crash goes.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; the file is as it was.
+    """
+    make_folder(path.parent)
+    try:
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            start = file.read().rfind(b"\n") + 1
+            if start < size:
+                file.truncate(start)
+            try:
+                file.write(line.encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(start)
+                raise
+    except OSError as error:
+        raise storage_error(path, error) from None
+
+
 def host_name() -> str:
     """The name of this machine, fit for a part of a file's name."""
     return socket.gethostname().replace("-", "_").replace("/", "_")

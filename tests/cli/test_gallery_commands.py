@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 import reseen
@@ -101,14 +102,18 @@ def test_together_is_one_search(reseen_says, filled, crowd, tmp_path):
 
 def test_forgetting_needs_a_yes_and_lasts(reseen_says, filled, gallery, crowd, tmp_path):
     name = reseen.read_training(crowd).paths[0]
-    words = ("forget", gallery, "--image", name, "--cache-dir", tmp_path / "cache")
+    page = tmp_path / "look.html"
+    words = ("forget", gallery, "--image", name, "--cache-dir", tmp_path / "cache", "--page", page)
     code, out, _ = reseen_says(*words)
     assert code == 0
     assert "Would forget 1 crop" in out
     assert "add --yes" in out
+    assert name in page.read_text()
     code, out, _ = reseen_says(*words, "--files", tmp_path / "paths.txt", "--yes")
     assert code == 0
-    assert "Forgot 1 crop" in out
+    assert "Keys removed: 1 crop" in out
+    assert "yours to delete: " in out
+    assert str(page) in out
     assert (tmp_path / "paths.txt").read_text() == f"{reseen.read_training(crowd).path(0)}\n"
     assert "Nothing in this gallery fits" in reseen_says(*words, "--yes")[1]
     again = reseen_says("index", filled / "run", "--data", crowd, "--gallery", gallery, "--quiet")[1]
@@ -116,12 +121,62 @@ def test_forgetting_needs_a_yes_and_lasts(reseen_says, filled, gallery, crowd, t
     assert "1 left out, forgotten here" in again
 
 
-def test_forgetting_who_is_like_an_image(reseen_says, gallery, crop, tmp_path):
-    code, out, err = reseen_says(
-        "forget", gallery, "--like", crop, "--threshold", "0.9999", "--cache-dir", tmp_path / "cache"
+def test_retention_by_camera_and_time(reseen_says, fault, filled, gallery, crowd, tmp_path):
+    table = reseen.read_training(crowd)
+    name = table.camera_names[0]
+    count = int((table.cameras == 0).sum())
+    code, out, err = reseen_says("forget", gallery, "--camera", name, "--yes")
+    assert code == 0, err
+    assert f"Keys removed: {count} crops" in out
+    assert "Still similar" not in out, "it is not about a person"
+    out = reseen_says("forget", gallery, "--before", "2026-05-01")[1]
+    assert "Nothing in this gallery fits" in out
+    assert f"{len(table) - count} crops without a known time" in out
+    assert "no camera 'cx'" in fault("forget", gallery, "--camera", "cx")
+    words = ("index", filled / "run", "--data", crowd, "--gallery", tmp_path / "some", "--quiet")
+    out = reseen_says(*words, "--camera", name)[1]
+    assert f"{count} crops added; {len(table) - count} left out by --camera" in out
+    assert "no camera 'cx' in this folder" in fault(*words, "--camera", "cx")
+    assert "0 crops added" in reseen_says(*words, "--before", "0.5")[1]
+
+
+def test_indexing_again_does_not_decode_who_was_forgotten(
+    reseen_says, filled, gallery, crowd, monkeypatch, tmp_path
+):
+    names = reseen.read_training(crowd).paths
+    assert reseen_says("forget", gallery, "--image", names[0], "--yes")[0] == 0
+    monkeypatch.setenv("RESEEN_CACHE", str(tmp_path / "cache"))
+    assert reseen_says("index", filled / "run", "--data", crowd, "--gallery", gallery, "--quiet")[0] == 0
+    (entry,) = (tmp_path / "cache" / "pixels").iterdir()
+    assert len(np.load(entry / "pixels.npy", mmap_mode="r")) == len(names) - 1
+
+
+def test_a_file_list_that_cannot_be_written_stops_before_anything_goes(fault, gallery, crowd, tmp_path):
+    name = reseen.read_training(crowd).paths[0]
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in fault(
+        "forget", gallery, "--image", name, "--files", tmp_path / "file" / "x", "--yes"
     )
+    with reseen.open_gallery(gallery) as opened:
+        assert list(opened.store.scan(reseen.Filter(images=(name,))))
+
+
+def test_forgetting_who_is_like_an_image(reseen_says, gallery, crop, tmp_path):
+    page = tmp_path / "look.html"
+    words = ("forget", gallery, "--like", crop, "--threshold", "0.9999", "--page", page)
+    code, out, err = reseen_says(*words)
     assert code == 0, err
     assert "Would forget" in out
+    assert "Near misses" in page.read_text()
+    assert "still in the gallery" not in out
+    assert "would stay. Whether they show the person was not checked" in out
+    everybody = reseen_says(*words[:5], "0.0", "--page", page, "--rounds", "-1")[1]
+    assert "round by round" in everybody
+    assert "nothing new appears" in everybody
+    code, out, _ = reseen_says(*words, "--yes")
+    assert code == 0
+    assert "none of these keys was found" in out
+    assert "are still in the gallery" in out
 
 
 def test_faults_are_one_line_that_says_what_to_do(fault, filled, crowd, crop, tmp_path):

@@ -27,7 +27,7 @@ def test_work_goes_on_after_a_kill_and_after_a_full_disk(work, desk, apart, disk
     interruptions, counts = Interruptions(work, desk, place, apart, own), Counts()
     assert interruptions.clean.writes > 10
     interruptions.kill(0, counts)  # at a write
-    if work.name in ("training", "indexing"):
+    if work.name in ("training", "indexing", "forgetting"):
         interruptions.kill(1, counts)  # at a time
     interruptions.fill(interruptions.clean.writes // 2, counts)
     assert counts.details == []

@@ -3,7 +3,7 @@ import pytest
 from tests.gallery.conftest import draw
 
 from reseen.data import pixel_cache as cache
-from reseen.errors import GalleryError
+from reseen.errors import GalleryError, SettingsError
 from reseen.gallery.deletion_log import deletion_log_file, forgotten_keys, read_deletion_log
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import forget
@@ -70,7 +70,7 @@ def test_nothing_found_is_no_forgetting(gallery):
 
 def test_a_store_that_keeps_entries_is_found_out(gallery, monkeypatch, tmp_path):
     monkeypatch.setattr(MemoryStore, "delete", lambda self, where: 1)
-    with pytest.raises(GalleryError, match="are still there after forgetting"):
+    with pytest.raises(GalleryError, match="still there after forgetting: 5 of 5 entries"):
         forget(gallery, Filter(clusters=(2,)), "cluster", dry_run=False, cache_dir=tmp_path)
     assert [line.verified for line in read_deletion_log(gallery.address)] == [False]
 
@@ -84,3 +84,35 @@ def test_a_damaged_ledger_is_an_error_and_a_line_cut_short_is_not(gallery, cache
     file.write_text("x\n" + text)
     with pytest.raises(GalleryError, match=r"line 1: damaged"):
         read_deletion_log(gallery.address)
+
+
+def test_retention_by_camera_and_time_keeps_crops_without_a_time(gallery, cached):
+    old = Filter(cameras=("c1",), before=1030.0)
+    wanted = {entry.key for part in gallery.store.scan(old) for entry in part.entries}
+    undated = sum(entry.camera is None for part in gallery.store.scan() for entry in part.entries)
+    found = forget(gallery, old, "filter", dry_run=False, cache_dir=cached)
+    assert {entry.key for entry in found.entries} == wanted
+    assert (found.still_similar, found.undated) == (None, 0), "crops of no camera are not of c1"
+    assert not list(gallery.store.scan(old))
+    assert read_deletion_log(gallery.address)[-1].by == "filter"
+    assert forget(gallery, Filter(before=2000.0), "filter", dry_run=True).undated == undated > 0
+
+
+def test_a_date_is_refused_where_times_do_not_count_from_1970(gallery):
+    with pytest.raises(SettingsError, match="do not count from 1970"):
+        forget(gallery, Filter(before="2026-05-01"), "filter", dry_run=True)
+
+
+def test_what_is_still_similar_is_told_apart_from_what_was_removed(gallery, cached):
+    vectors = {
+        e.key: v for part in gallery.store.scan() for e, v in zip(part.entries, part.vectors, strict=True)
+    }
+    gone = [entry.key for part in gallery.store.scan(Filter(clusters=(2,))) for entry in part.entries]
+    others = np.stack([vector for key, vector in vectors.items() if key not in gone])
+    wanted = int(((others @ np.stack([vectors[key] for key in gone]).T).max(axis=1) >= 0.6).sum())
+    for dry_run in (True, False):
+        found = forget(
+            gallery, Filter(clusters=(2,)), "cluster", dry_run=dry_run, cache_dir=cached, threshold=0.6
+        )
+        assert (found.still_similar, found.threshold) == (wanted, 0.6)
+    assert wanted > 0

@@ -1,9 +1,13 @@
 """`reseen forget`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from reseen.gallery.forget import Forgotten
+    from reseen.gallery.selection import Chosen
 
 
 def forget(
@@ -11,17 +15,24 @@ def forget(
     *,
     image: Annotated[list[str] | None, Parameter(negative=())] = None,
     cluster: Annotated[list[int] | None, Parameter(negative=())] = None,
-    like: Path | None = None,
+    like: Annotated[list[Path] | None, Parameter(negative=())] = None,
     threshold: float | None = None,
+    rounds: int | None = None,
+    keep: Annotated[list[str] | None, Parameter(negative=())] = None,
+    camera: Annotated[list[str] | None, Parameter(negative=())] = None,
+    after: str | None = None,
+    before: str | None = None,
     yes: bool = False,
     run: Path | None = None,
     cache_dir: Path | None = None,
     files: Path | None = None,
+    page: Path = Path("forget.html"),
 ) -> None:
     """Forget crops: their vectors, thumbnails and decoded pixels.
 
-    Without --yes nothing is changed and you see what would go. The image files themselves are never deleted. What was
-    forgotten is noted without a picture, and is not taken in again by `reseen index`.
+    Without --yes nothing is changed, and a table and a page show what would go and what nearly would. The image files
+    themselves are never deleted. What was forgotten is noted without a picture, and is not taken in again by `reseen
+    index`. An interrupted forgetting is finished by the same command.
 
     Parameters
     ----------
@@ -32,46 +43,125 @@ def forget(
     cluster
         All crops of this cluster; may be given again.
     like
-        All crops at least as similar to this image as the threshold.
+        All crops at least as similar to this image as the threshold; give several images of the person.
     threshold
-        Cosine similarity from which on a crop is like the image; that of the run's audit when not given.
+        Cosine similarity from which on a crop is like an image; that of the run's audit when not given.
+    rounds
+        Beside --like, so many times search again with what was found; once when not given, -1 is until nothing new
+        appears, which also joins other people where the model confuses them.
+    keep
+        Beside --like, the path of a crop of somebody else, which stays; may be given again.
+    camera
+        Only crops of this camera, or all of them where nothing else is given; may be given again.
+    after
+        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+    before
+        Only before this time. Alone: everything that is older.
     yes
         Do it.
     run
         Where the model's run is now, when it has moved since the gallery was made.
     cache_dir
-        The cache of decoded crops, when it is not the usual one.
+        A cache of decoded crops beside those that are recorded.
     files
         Write the paths of the image files to this file, so that you can delete them too.
+    page
+        The page to look at before --yes.
     """
     from rich.console import Console
 
     from reseen.files import write_text
+    from reseen.gallery.filter import parse_filter
+    from reseen.gallery.forget import entries_of
     from reseen.gallery.forget import forget as forget_entries
+    from reseen.gallery.forget_page import write_forget_page
     from reseen.gallery.gallery import open_gallery
-    from reseen.gallery.selection import select_entries
+    from reseen.gallery.selection import ROUNDS, select_entries
     from reseen.gallery.terminal import entry_table
+    from reseen.gallery.thumbnail import read_thumbnails
+
+    def write_files(paths: list[str]) -> None:
+        if files is not None and paths:
+            write_text(files, "".join(f"{path}\n" for path in paths))
+            print(f"Paths of the image files written to {files}")
 
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
-        by, where = select_entries(opened, image, cluster, like, threshold)
-        with console.status("forgetting" if yes else "looking"):
-            found = forget_entries(opened, where, by, dry_run=not yes, cache_dir=cache_dir)
-    if not found.entries:
-        print("Nothing in this gallery fits; nothing was changed")
-        return
+        known = list(opened.store.describe().cameras)
+        among = parse_filter(camera, after, before, None, known)
+        for note in opened.notes:
+            print(note)
+        for removed in opened.finished:
+            write_files([f"{entry.source}/{entry.image}" for entry in entries_of(removed)])
+        limit = ROUNDS if rounds is None else None if rounds == -1 else rounds
+        choice = select_entries(
+            opened, image, cluster, like, threshold, rounds=limit, kept=keep or (), among=among
+        )
+        with console.status("looking"):
+            found = forget_entries(
+                opened, choice.where, choice.by, dry_run=True, cache_dir=cache_dir, threshold=choice.threshold
+            )
+        if not found.entries:
+            if not opened.finished:
+                print("Nothing in this gallery fits; nothing was changed")
+            _say_undated(found)
+            return
+        if yes:
+            write_files([*found.files])  # before anything goes: afterwards nobody knows the paths any more
+            with console.status("forgetting"):
+                found = forget_entries(
+                    opened,
+                    choice.where,
+                    choice.by,
+                    dry_run=False,
+                    cache_dir=cache_dir,
+                    threshold=choice.threshold,
+                )
+        else:
+            console.print(entry_table(found.entries))
+            write_files([*found.files])
+            if choice.by != "filter":
+                write_forget_page(page, opened, choice, found, read_thumbnails(like or ()))
+    _say(choice, found)
     if found.dry_run:
-        console.print(entry_table(found.entries))
-    if files is not None:
-        write_text(files, "".join(f"{file}\n" for file in found.files))
-        print(f"Paths of the image files written to {files}")
+        looked = f"; look at {page}" if choice.by != "filter" else ""
+        print(f"Nothing was changed{looked}, then add --yes to do it")
+
+
+def _say(choice: "Chosen", found: "Forgotten") -> None:
+    """What would be or was removed, and, apart from it, what is still similar."""
     count = _counted(len(found.entries), "crop")
+    if choice.alike is not None:
+        by_round = ", then ".join(f"{number:,}" for number in choice.alike.round_counts)
+        more = "nothing new appears" if choice.alike.exhausted else "another round (--rounds) may find more"
+        print(f"At a similarity of {choice.threshold:.3f} or more, round by round: {by_round}; {more}")
     cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""
     if found.dry_run:
-        print(f"Would forget {count}{cached}. Nothing was changed; add --yes to do it")
-        return
-    print(f"Forgot {count}{cached}; a search finds none of them. Noted in {found.ledger}")
-    print("The image files themselves are where they were; --files lists them")
+        print(f"Would forget {count}{cached}")
+    else:
+        print(
+            f"Keys removed: {count}{cached}; looked up again, none of these keys was found. Noted in {found.ledger}"
+        )
+    if found.still_similar is not None:
+        stay = "would stay" if found.dry_run else "are still in the gallery"
+        print(
+            f"Still similar: {_counted(found.still_similar, 'other crop')}, at {found.threshold:.3f} or more to one of "
+            f"them, {stay}. Whether they show the person was not checked, nor whether less similar ones do"
+        )
+    elif choice.by != "filter":
+        print("Still similar: not compared, as no threshold is known; make an audit with `reseen audit`")
+    _say_undated(found)
+    if found.pages and not found.dry_run:
+        print(
+            f"These files show them or name them, and are yours to delete: {', '.join(map(str, found.pages))}"
+        )
+    if not found.dry_run:
+        print("The image files themselves are where they were; --files lists them")
+
+
+def _say_undated(found: "Forgotten") -> None:
+    if found.undated:
+        print(f"{_counted(found.undated, 'crop')} without a known time: in no window of time, kept")
 
 
 def _counted(count: int, noun: str) -> str:

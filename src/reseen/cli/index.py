@@ -1,6 +1,9 @@
 """`reseen index`."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 
 def index(
@@ -11,6 +14,9 @@ def index(
     clusters: Path | None = None,
     thumbnails: bool = True,
     camera_pattern: str | None = None,
+    camera: Annotated[list[str] | None, Parameter(negative=())] = None,
+    after: str | None = None,
+    before: str | None = None,
     quiet: bool = False,
 ) -> None:
     """Keep the crops of a folder in a gallery that can be searched.
@@ -32,9 +38,16 @@ def index(
         Keep a small picture of each crop.
     camera_pattern
         Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+    camera
+        Take in only this camera; may be given again.
+    after
+        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+    before
+        Only before this time. Crops without a time lie in no window.
     quiet
         Show no progress.
     """
+    from reseen.gallery.filter import parse_filter
     from reseen.gallery.index import index_run
 
     done = index_run(
@@ -44,6 +57,7 @@ def index(
         clusters=clusters,
         thumbnails=thumbnails,
         camera_pattern=camera_pattern,
+        where=parse_filter(camera, after, before, None),
         quiet=quiet,
     )
     parts = [f"{done.added:,} crops added"]
@@ -51,6 +65,7 @@ def index(
         (done.updated, "brought up to date"),
         (done.present, "there already"),
         (done.forgotten, "left out, forgotten here"),
+        (done.passed_over, "left out by --camera, --after and --before"),
         (done.unreadable, "left out, unreadable"),
     ):
         if count:

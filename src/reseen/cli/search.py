@@ -72,6 +72,8 @@ def search(
         raise SettingsError(f"--top {top}: ask for at least 1 answer")
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
+        for note in opened.notes:
+            console.print(note, markup=False, soft_wrap=True)
         described = opened.store.describe()
         where = parse_filter(camera, after, before, cluster, list(described.cameras))
         asked = ask(opened, images, top, where, group_tracklets=group, rerank=rerank, together=together)

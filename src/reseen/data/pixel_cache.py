@@ -3,6 +3,8 @@
 Nothing is locked. Two processes that prepare the same entry both write their own temporary folder; the first
 rename wins and the other is thrown away. What a killed process leaves behind is removed by the next one.
 
+Every folder that ever held entries is recorded among the user's own files, so that `reseen forget` can look at it.
+
 Decode all crops of a table: into a cache entry, or only to learn which files are unreadable.
 """
 
@@ -12,7 +14,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +37,20 @@ from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
-from reseen.files import host_name, is_alive
+from reseen.errors import StorageError
+from reseen.files import append_line, host_name, is_alive, state_folder
 
 PIXELS_FILE = "pixels.npy"
 """The array in an entry."""
 
 DETAILS_FILE = "entry.json"
 """What the entry holds, for people and for checking."""
+
+SOURCES_FILE = "sources.json"
+"""The folders of the crops, written before any pixel, so that they are known of an unfinished entry too."""
+
+RECORD_FILE = "cache-folders"
+"""In `state_folder()`: the folders that ever held entries, one JSON object per line."""
 
 _TEMPORARY = ".tmp-"
 _STALE_SECONDS = 24 * 3600
@@ -104,8 +113,8 @@ def touch(entry: Path) -> None:
         os.utime(entry / DETAILS_FILE)
 
 
-def make(folder: Path, key: str, fill: Callable[[Path], dict]) -> Path:
-    """Make an entry: `fill` writes `PIXELS_FILE` in the folder it is given and returns the details.
+def make(folder: Path, key: str, fill: Callable[[Path], dict], sources: Sequence[str] = ()) -> Path:
+    """Make an entry of crops in the folders `sources`: `fill` writes `PIXELS_FILE` and returns the details.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
@@ -113,6 +122,9 @@ def make(folder: Path, key: str, fill: Callable[[Path], dict]) -> Path:
     temporary = folder / f"{_TEMPORARY}{key}-{host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     temporary.mkdir(parents=True)
     try:
+        record_folder(folder)
+        if sources:
+            (temporary / SOURCES_FILE).write_text(json.dumps(list(sources)), encoding="utf-8")
         details = fill(temporary)
         with (temporary / DETAILS_FILE).open("w", encoding="utf-8") as file:
             json.dump(details, file)
@@ -159,10 +171,89 @@ def clear(folder: Path) -> int:
     return sum(entry.size_bytes for entry in held if not entry.folder.exists())
 
 
+def holding(folder: Path, sources: Sequence[str] | None) -> list[Path]:
+    """Folders inside the cache folder that may hold pixels of crops below `sources`, finished, damaged or half removed.
+
+    Those of other crops are left out; where it cannot be read whose pixels a folder holds, it is among them. With None
+    for unknown sources, all are.
+    """
+    wanted = None if sources is None else [Path(os.path.realpath(source)) for source in sources]
+    found = []
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not place.is_dir():
+            continue
+        held = None if wanted is None else _sources(place)
+        if wanted is None or held is None or any(_overlap(one, other) for one in held for other in wanted):
+            found.append(place)
+    return found
+
+
+def being_written(place: Path) -> int | None:
+    """The number of the process that decodes crops into a folder of the cache right now; None where none does."""
+    if not place.name.startswith(_TEMPORARY) or (place / DETAILS_FILE).exists():
+        return None
+    host, process = _owner(place)
+    return int(process) if host == host_name() and process.isdecimal() and is_alive(int(process)) else None
+
+
+def record_folder(folder: Path) -> None:
+    """Note that a folder holds decoded crops; where that cannot be noted, nothing happens."""
+    with suppress(OSError, RuntimeError, StorageError):  # RuntimeError: a user without a home
+        place = str(folder.absolute())
+        if place not in dict(recorded_folders()):
+            device = folder.stat().st_dev
+            append_line(state_folder() / RECORD_FILE, json.dumps({"folder": place, "device": device}))
+
+
+def recorded_folders() -> list[tuple[str, int]]:
+    """Each folder that ever held entries, as far as it was noted, with the number of its device then."""
+    try:
+        lines = (state_folder() / RECORD_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, RuntimeError):
+        return []
+    found: dict[str, int] = {}
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError, RecursionError):  # a damaged line costs itself alone
+            values = json.loads(line)
+            if isinstance(values["folder"], str) and isinstance(values["device"], int):
+                found[values["folder"]] = values["device"]
+    return list(found.items())
+
+
+def is_unreachable(folder: Path, device: int) -> bool:
+    """Whether a folder is not there because its disk is not; False where it is there, or was removed from its disk."""
+    if folder.exists():
+        return False
+    above = next((place for place in folder.absolute().parents if place.exists()), None)
+    return above is None or above.stat().st_dev != device
+
+
+def _sources(place: Path) -> list[Path] | None:
+    """Where the crops of a folder in the cache lie, without links; None where it does not say."""
+    with suppress(OSError, ValueError, RecursionError):
+        given = json.loads((place / SOURCES_FILE).read_text(encoding="utf-8"))
+        if isinstance(given, list) and given and all(isinstance(source, str) for source in given):
+            return [Path(os.path.realpath(source)) for source in given]
+    with suppress(OSError, ValueError, RecursionError):
+        root = read_details(place).get("root")
+        return [Path(os.path.realpath(root))] if isinstance(root, str) and root else None
+    return None
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _owner(place: Path) -> tuple[str, str]:
+    """Machine and process number in the name of a temporary folder."""
+    host, process = ["", "", *place.name.split("-")][-3:-1]
+    return host, process
+
+
 def sweep(folder: Path) -> None:
     """Remove temporaries whose process is gone, or, made on another machine, untouched for a day."""
     for place in folder.glob(f"{_TEMPORARY}*") if folder.is_dir() else ():
-        host, process = ["", "", *place.name.split("-")][-3:-1]
+        host, process = _owner(place)
         try:
             idle = time.time() - max(item.stat().st_mtime for item in (place, *place.iterdir()))
         except OSError:
@@ -250,7 +341,19 @@ def write_entry(
         names = {"root": str(table.root), "images": len(table), "height": height, "width": width}
         return names | {"problems": {str(row): reason for row, reason in problems.items()}}
 
-    return cache.make(folder, key, fill)
+    return cache.make(folder, key, fill, source_folders(table.root, table.paths))
+
+
+def source_folders(root: str | Path, paths: Iterable[str]) -> list[str]:
+    """The absolute folders in which crops lie: the root, and those of paths that lead out of it."""
+    base = str(Path(root).absolute())
+    outside = set()
+    for path in paths:
+        if path.startswith("/") or ".." in path:
+            place = Path(os.path.normpath(Path(base) / path.partition("::")[0]))
+            if not place.is_relative_to(base):
+                outside.add(str(place.parent))
+    return [base, *sorted(outside)]
 
 
 def verify(table: ImageTable, progress: bool, white_level: float | None = None) -> Problems:

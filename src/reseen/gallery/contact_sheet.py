@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from reseen.data.decode import decode
+from reseen.gallery.copies import record_page
+from reseen.gallery.entries import Entry
 from reseen.gallery.filter import format_timestamp
 from reseen.gallery.gallery import Gallery, Match
 from reseen.gallery.search_results import SearchResults
@@ -15,7 +17,7 @@ from reseen.pages.search_page import FoundCrop, Search, SearchContent, write_sea
 
 
 def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[SearchResults]) -> Path:
-    """Write searches in a gallery of `count` entries to an HTML file.
+    """Write searches in a gallery of `count` entries to an HTML file, and record which crops it shows.
 
     Raises:
         StorageError: the place cannot be written.
@@ -24,7 +26,7 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Search
     searches = [
         Search(
             answers.title,
-            [_decoded(picture) for picture in answers.pictures],
+            [decoded(picture) for picture in answers.pictures],
             [_found(match, threshold) for match in answers.matches],
         )
         for answers in asked
@@ -41,28 +43,37 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Search
         },
     )
     write_search_page(file.expanduser(), content)
+    record_page(
+        gallery.address, file.expanduser(), (m.entry.key for answers in asked for m in answers.matches)
+    )
     return file.expanduser()
 
 
 def _found(match: Match, threshold: float | None) -> FoundCrop:
     entry = match.entry
-    known = [
-        entry.camera and f"camera {entry.camera}",
-        format_timestamp(entry.time),
-        None if entry.cluster is None or entry.cluster < 0 else f"cluster {entry.cluster}",
-        f"{match.frames} crops" if match.frames > 1 else "",
-        entry.image.rpartition("/")[2],
-    ]
+    frames = [f"{match.frames} crops"] if match.frames > 1 else []
+    *known, name = facts_of(entry)
     likely = "" if match.probability is None else f" · {match.probability:.0%}"
     return FoundCrop(
-        _decoded(entry.thumbnail),
+        decoded(entry.thumbnail),
         f"{match.similarity:.2f}{likely}",
-        [line for line in known if line],
+        [*known, *frames, name],
         threshold is not None and match.similarity >= threshold,
     )
 
 
-def _decoded(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:
+def facts_of(entry: Entry) -> list[str]:
+    """What is known of a crop, a few words each; its file's name is the last."""
+    known = [
+        entry.camera and f"camera {entry.camera}",
+        format_timestamp(entry.time),
+        None if entry.cluster is None or entry.cluster < 0 else f"cluster {entry.cluster}",
+        entry.image.rpartition("/")[2],
+    ]
+    return [line for line in known if line]
+
+
+def decoded(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:
     """Pixels of a thumbnail; gray where there is none."""
     if not thumbnail:
         return np.full((HEIGHT, HEIGHT // 2, 3), 160, dtype=np.uint8)

@@ -4,15 +4,14 @@ It is kept beside the entries of a gallery in a folder, else among the user's ow
 hash of its place, so that it is not taken in again while its file is still there.
 """
 
-import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reseen.errors import GalleryError
-from reseen.files import make_folder, storage_error
+from reseen.files import append_line
+from reseen.gallery.side_files import side_file
 
 NAME = "forgotten.jsonl"
 
@@ -24,22 +23,22 @@ class Deletion:
     time: str
     """UTC, ISO 8601."""
     by: str
-    """The condition: `image`, `cluster` or `like`."""
+    """The condition: `image`, `cluster`, `like`, or `filter` for cameras and times."""
     keys: tuple[str, ...]
     verified: bool
-    """Whether a search for the keys found nothing afterwards."""
+    """Whether the store was searched for the keys, and every recorded place read, and nothing found."""
     cached_pixels: int
     """Entries of the cache of decoded crops that were removed."""
+
+    @classmethod
+    def now(cls, by: str, keys: tuple[str, ...], verified: bool, cached_pixels: int) -> "Deletion":
+        """A line of this second."""
+        return cls(datetime.now(UTC).isoformat(timespec="seconds"), by, keys, verified, cached_pixels)
 
 
 def deletion_log_file(address: str) -> Path:
     """Where the list of the gallery at `address` is."""
-    if address == "memory:":  # gone with its process, and so is the list
-        return Path(tempfile.gettempdir()) / f"reseen-memory-{os.getpid()}" / NAME
-    if "://" not in address:
-        return Path(address).expanduser() / NAME
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{NAME}"
+    return side_file(address, NAME)
 
 
 def note(address: str, forgetting: Deletion) -> Path:
@@ -49,14 +48,7 @@ def note(address: str, forgetting: Deletion) -> Path:
         StorageError: it cannot be written.
     """
     file = deletion_log_file(address)
-    make_folder(file.parent)
-    try:
-        with file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(forgetting)) + "\n")
-            lines.flush()
-            os.fsync(lines.fileno())
-    except OSError as error:
-        raise storage_error(file, error) from None
+    append_line(file, json.dumps(asdict(forgetting)))
     return file
 
 
@@ -86,3 +78,15 @@ def read_deletion_log(address: str) -> list[Deletion]:
 def forgotten_keys(address: str) -> set[str]:
     """Keys of all entries that were forgotten."""
     return {key for forgetting in read_deletion_log(address) for key in forgetting.keys}
+
+
+def unfinished(address: str) -> list[Deletion]:
+    """Lines of forgettings that began and were never verified since, the oldest first."""
+    open_lines: list[Deletion] = []
+    for forgetting in read_deletion_log(address):
+        if forgetting.verified:
+            done = set(forgetting.keys)
+            open_lines = [line for line in open_lines if not done.issuperset(line.keys)]
+        else:
+            open_lines.append(forgetting)
+    return open_lines

@@ -1,18 +1,25 @@
-"""Remove somebody: vectors, thumbnails and decoded pixels; check that they are gone; note it without a picture."""
+"""Remove somebody: vectors, thumbnails, decoded pixels and other copies; check that they are gone; note it."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from reseen.data import pixel_cache as cache
-from reseen.errors import GalleryError
-from reseen.gallery.deletion_log import Deletion, note
+from reseen.errors import GalleryError, ReseenError, RunError, SettingsError
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
+from reseen.gallery.removal import Removal, Removed, find_places, remove
+from reseen.runs.run import open_run
+from reseen.tasks.audit.select_run import read_calibration
 
-By = Literal["image", "cluster", "like"]
+By = Literal["image", "cluster", "like", "filter"]
+"""By path, by cluster, by likeness to images, or by camera and time alone."""
+
+_YEAR_1973 = 1e8
+"""Seconds since 1970; smaller times count from an origin of their own."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +27,17 @@ class Forgotten:
     """What was removed, or, in a dry run, what would be."""
 
     entries: tuple[Entry, ...]
-    """Without their thumbnails once they are gone."""
+    """Without their thumbnails."""
     cached: tuple[Path, ...]
     """Folders of decoded crops that hold pixels of them, whole folders: other crops in them are decoded anew."""
+    pages: tuple[Path, ...]
+    """Pages of earlier commands that show some of them. They are the user's own files, and never deleted."""
+    still_similar: int | None
+    """Other crops of the gallery at least as similar to one of them as `threshold`; None where nothing was compared."""
+    threshold: float | None
+    """Cosine similarity from which on two crops are taken for one person; None where no value is known."""
+    undated: int
+    """Crops that stay because their time is unknown, where there was a window of time."""
     dry_run: bool
     ledger: Path | None
     """Filter it is noted; None in a dry run."""
@@ -34,58 +49,101 @@ class Forgotten:
 
 
 def forget(
-    gallery: Gallery, where: Filter, by: By, *, dry_run: bool, cache_dir: Path | None = None
+    gallery: Gallery,
+    where: Filter,
+    by: By,
+    *,
+    dry_run: bool,
+    cache_dir: Path | None = None,
+    threshold: float | None = None,
 ) -> Forgotten:
     """Forget the entries for which `where` holds.
 
-    First the note of what is about to go is written, then the store's entries and the decoded pixels are removed, then
-    a search makes sure. A crash between leaves the note, and the same call finishes the work.
+    First what is about to go is written down, then the store's entries, decoded pixels, map coordinates and answers
+    about them are removed, then the store and every place that was recorded when it was written are read again. What
+    a crash interrupts is finished by the next `open_gallery`.
 
     Args:
         gallery: where.
         where: which entries; no condition at all is refused.
         by: how they were chosen, for the note.
         dry_run: change nothing and say what would go.
-        cache_dir: cache of decoded crops, when it is not the usual one.
+        cache_dir: a cache of decoded crops that is neither the usual one nor recorded.
+        threshold: cosine from which on others count as still similar; that of the run's audit when not given.
 
     Raises:
-        GalleryError: `where` has no condition, or entries are still found afterwards.
+        GalleryError: `where` has no condition, or something is still there afterwards.
+        SettingsError: a window of dates, and times that do not count from 1970.
         StorageError: the place cannot be written.
     """
     if where.everything:
         raise GalleryError("forgetting needs a condition; to forget everything delete the gallery itself")
-    entries = tuple(entry for part in gallery.store.scan(where) for entry in part.entries)
-    cached = _cached(entries, cache_dir)
-    if dry_run or not entries:
-        return Forgotten(entries, cached, True, None)
+    _check_dates(gallery, where)
+    entries, vectors = _chosen(gallery, where, by != "filter")
     keys = tuple(entry.key for entry in entries)
-    begun = _forgetting(by, keys, False, len(cached))
-    ledger = note(gallery.address, begun)
-    gallery.store.delete(Filter(keys=keys))
-    for folder in cached:
-        cache.remove(folder)
-    left = [entry for part in gallery.store.scan(Filter(keys=keys)) for entry in part.entries]
-    kept = [folder for folder in cached if folder.exists()]
-    if left or kept:
-        held = f"{len(left)} of {len(keys)} entries" if left else f"the decoded pixels in {kept[0]}"
-        raise GalleryError(
-            f"{gallery.address}: {held} are still there after forgetting them; give the command again"
+    images = tuple((entry.source, entry.image) for entry in entries)
+    given = () if cache_dir is None else (str(cache.cache_folder(cache_dir)),)
+    removal = Removal(by, keys, images, given)
+    undated = _undated(gallery, where)
+    if threshold is None and len(vectors):
+        threshold = known_threshold(gallery)
+    similar = None if threshold is None or not len(vectors) else _similar(gallery, vectors, keys, threshold)
+    if dry_run or not entries:
+        places = find_places(gallery.store, gallery.address, removal)
+        cached, pages = (places.cached, places.pages) if entries else ((), ())
+        return Forgotten(entries, cached, pages, similar, threshold, undated, True, None)
+    done = remove(gallery.store, gallery.address, removal)
+    return Forgotten(entries, done.cached, done.pages, similar, threshold, undated, False, done.ledger)
+
+
+def known_threshold(gallery: Gallery) -> float | None:
+    """The threshold of the audit of the gallery's run; None without an audit, or where the run is gone."""
+    try:
+        return read_calibration(open_run(gallery.model.run)).threshold
+    except RunError:  # moved: the run that was given, if one was
+        return None if gallery.calibration is None else gallery.calibration.threshold
+    except ReseenError:
+        return None
+
+
+def entries_of(removed: Removed) -> tuple[Entry, ...]:
+    """The entries of a removal that was finished later, as far as their paths are known."""
+    return tuple(Entry(source, image) for source, image in removed.removal.images or ())
+
+
+def _chosen(gallery: Gallery, where: Filter, with_vectors: bool) -> tuple[tuple[Entry, ...], np.ndarray]:
+    entries: list[Entry] = []
+    vectors = [np.empty((0, gallery.model.dimension), np.float32)]
+    for part in gallery.store.scan(where):
+        entries += [replace(entry, thumbnail=b"") for entry in part.entries]
+        if with_vectors:
+            vectors.append(part.vectors)
+    return tuple(entries), np.concatenate(vectors)
+
+
+def _similar(gallery: Gallery, vectors: np.ndarray, keys: tuple[str, ...], threshold: float) -> int:
+    """How many other crops are at least as similar to one of the vectors."""
+    gone, count = set(keys), 0
+    for part in gallery.store.scan():
+        near = (part.vectors @ vectors.T).max(axis=1) >= threshold
+        count += sum(
+            1 for entry, is_near in zip(part.entries, near, strict=True) if is_near and entry.key not in gone
         )
-    note(gallery.address, _forgetting(by, keys, True, len(cached)))
-    bare = tuple(Entry(entry.source, entry.image) for entry in entries)
-    return Forgotten(bare, cached, False, ledger)
+    return count
 
 
-def _forgetting(by: By, keys: tuple[str, ...], verified: bool, cached: int) -> Deletion:
-    return Deletion(datetime.now(UTC).isoformat(timespec="seconds"), by, keys, verified, cached)
+def _undated(gallery: Gallery, where: Filter) -> int:
+    """Crops that would be meant but for their unknown time."""
+    if where.window == (None, None):
+        return 0
+    always = replace(where, after=None, before=None)
+    return sum(sum(entry.time is None for entry in part.entries) for part in gallery.store.scan(always))
 
 
-def _cached(entries: tuple[Entry, ...], cache_dir: Path | None) -> tuple[Path, ...]:
-    """Folders of decoded crops whose root holds, or lies in, the source of an entry."""
-    sources = {Path(entry.source) for entry in entries}
-    found = []
-    for held in cache.entries(cache.cache_folder(cache_dir)):
-        root = Path(str(held.details.get("root", "")))
-        if any(root == source or root in source.parents or source in root.parents for source in sources):
-            found.append(held.folder)
-    return tuple(found)
+def _check_dates(gallery: Gallery, where: Filter) -> None:
+    first = gallery.store.describe().first if where.by_date else None
+    if first is not None and first < _YEAR_1973:
+        raise SettingsError(
+            f"a date was given, and times in this gallery begin at {first:.1f} s: they do not count from 1970; give "
+            "seconds as in the data, or choose by camera"
+        )

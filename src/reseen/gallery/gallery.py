@@ -22,6 +22,7 @@ from reseen.features.extract import embed_image
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
+from reseen.gallery.removal import Removed, finish
 from reseen.gallery.store import Store
 from reseen.gallery.stores.checks import refuse_other_model
 from reseen.models import Encoder
@@ -125,6 +126,20 @@ class Gallery(Closing):
         self.address = described.address
         """Filter it is kept, without a password."""
         self._given = run, encoder
+        self.finished: list[Removed] = []
+        """Forgettings that a crash had interrupted and that were finished when this was opened."""
+        self.unfinished = ""
+        """Why a forgetting is not verified yet, though its entries are gone; empty where none is open."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know: forgettings that were finished, and one that is not verified yet."""
+        counts = (len(removed.removal.keys) for removed in self.finished)
+        done = tuple(
+            f"Finished an interrupted forgetting of {count:,} {'crop' if count == 1 else 'crops'}"
+            for count in counts
+        )
+        return (*done, self.unfinished) if self.unfinished else done
 
     @cached_property
     def _found(self) -> tuple[Run, Encoder]:
@@ -258,16 +273,24 @@ def open_gallery(
     """Open the gallery at an address: a folder, `qdrant://...` or `postgresql://...`.
 
     With `run`, the gallery must hold vectors of that run's model. With `create`, which needs one, an empty gallery is
-    made where there is none.
+    made where there is none. Forgettings that a crash interrupted are finished.
 
     Raises:
-        GalleryError: there is no gallery, it is damaged or in use, or another model made it.
+        GalleryError: there is no gallery, it is damaged or in use, or another model made it; entries that are to be
+            forgotten cannot be removed.
         RunError: `run` is no run folder.
     """
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
     encoder = None if opened is None else opened.encoder()
     model = None if opened is None or encoder is None else identify(opened, encoder)
-    return Gallery(open_store(str(address), model, create), opened, encoder)
+    store = open_store(str(address), model, create)
+    try:
+        gallery = Gallery(store, opened, encoder)
+        gallery.finished, gallery.unfinished = finish(store, gallery.address)
+    except BaseException:
+        store.close()
+        raise
+    return gallery
 
 
 def _group(hit: Hit) -> object:

@@ -5,6 +5,7 @@ Which cluster each crop of a table is in, as far as a run or a file says.
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +15,14 @@ import torch
 from reseen.data.crops import Crops, open_crops
 from reseen.data.decode import quiet_pillow
 from reseen.data.parallel import in_blocks
+from reseen.data.pixel_cache import cache_folder
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, RunError
 from reseen.features.extract import extract
+from reseen.gallery.copies import record_copy
 from reseen.gallery.deletion_log import forgotten_keys
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.filter import Filter
+from reseen.gallery.filter import EVERYTHING, Filter, named_cameras
 from reseen.gallery.gallery import open_gallery
 from reseen.gallery.store import Store
 from reseen.gallery.thumbnail import thumbnail
@@ -79,6 +82,8 @@ class Indexed:
     unreadable: int
     forgotten: int
     """Crops left out because they were forgotten here."""
+    passed_over: int
+    """Crops that the conditions leave out."""
     count: int
     """Entries in the gallery now."""
 
@@ -91,13 +96,14 @@ def index_run(
     clusters: str | Path | None = None,
     thumbnails: bool = True,
     camera_pattern: str | None = None,
+    where: Filter = EVERYTHING,
     quiet: bool = False,
 ) -> Indexed:
     """Embed the crops of `data` and keep them in the gallery at `address`, which is made where there is none.
 
     Crops that are there are skipped; where what is known of them has changed, that is written and nothing is embedded.
-    Crops that were forgotten are left out. So the same call after an interruption goes on, and after a new clustering
-    brings the clusters up to date.
+    Crops that were forgotten are left out, and not decoded either. So the same call after an interruption goes on, and
+    after a new clustering brings the clusters up to date.
 
     Args:
         run: the model.
@@ -107,42 +113,63 @@ def index_run(
             crops and nothing is given.
         thumbnails: keep a small picture of every crop.
         camera_pattern: where a bare folder names its cameras; the run's own when not given, none when empty.
+        where: take in only crops for which this holds, such as cameras and a window of time.
         quiet: show no progress.
 
     Raises:
         RunError: `run` is no run folder.
+        SettingsError: a camera in `where` is none of the crops'.
         DataError: the crops or the clusters cannot be read.
         GalleryError: the gallery holds vectors of another model, is damaged or in use.
         StorageError: the place is full or cannot be written.
     """
     run = run if isinstance(run, Run) else open_run(run)
     table = load_other_table(run.recipe, data, camera_pattern)
+    place = f"folder, {table.root}"
+    where = replace(
+        where,
+        cameras=where.cameras and named_cameras(where.cameras, table.camera_names, place),
+        not_cameras=where.not_cameras and named_cameras(where.not_cameras, table.camera_names, place),
+    )
     known = known_clusters(run, table, clusters)
     device = scoring_device(run)
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
         encoder = gallery.encoder.to(device)
-        crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
-        view.say(*crops.notes)
-        readable = len(crops)
-        crops = _without(crops, forgotten_keys(gallery.address))
-        progress = view.phase("indexing", len(crops))
+        view.say(*gallery.notes)
+        wanted = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
+        gone = forgotten_keys(gallery.address)
+        taken = _select(
+            wanted, [key not in gone for key in _entries(wanted, {})]
+        )  # before anything is decoded
+        crops = (
+            open_crops(taken, run.reading, encoder.height, encoder.width, progress=not quiet)
+            if len(taken)
+            else None
+        )
+        count = 0 if crops is None else len(crops)
+        if crops is not None:
+            view.say(*crops.notes)
+            if crops.store.source == "cache":
+                record_copy(gallery.address, "pixels", cache_folder(run.reading.cache_dir))
+        progress = view.phase("indexing", count)
         added = updated = 0
-        for start in range(0, len(crops), PART):
-            part = crops.select(np.arange(start, min(start + PART, len(crops))))
+        for start in range(0, count, PART):
+            assert crops is not None
+            part = crops.select(np.arange(start, min(start + PART, count)))
             new, changed = _add_part(
                 gallery.store, part, known, encoder, device, thumbnails, run.recipe.data.white_level
             )
             added, updated = added + new, updated + changed
             progress(len(part))
         description = gallery.store.describe()
-    present = len(crops) - added - updated
     return Indexed(
         description.address,
         added,
         updated,
-        present,
-        len(table) - readable,
-        readable - len(crops),
+        count - added - updated,
+        len(taken) - count,
+        len(wanted) - len(taken),
+        len(table) - len(wanted),
         description.count,
     )
 
@@ -197,12 +224,9 @@ def _entries(table: ImageTable, clusters: dict[str, int]) -> dict[str, Entry]:
     return found
 
 
-def _without(crops: Crops, gone: set[str]) -> Crops:
-    """The crops that nobody asked to forget."""
-    if not gone:
-        return crops
-    keys = list(_entries(crops.table, {}))
-    return crops.select(np.array([row for row, key in enumerate(keys) if key not in gone], dtype=np.int64))
+def _select(table: ImageTable, holds: Sequence[bool]) -> ImageTable:
+    """The rows that are taken; the table itself where all are, so that what is decoded already serves."""
+    return table if all(holds) else table.select(np.flatnonzero(holds))
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:

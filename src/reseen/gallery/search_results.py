@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from reseen.data.decode import quiet_pillow
-from reseen.data.image_source import Source
 from reseen.errors import DataError
 from reseen.files import write_text
+from reseen.gallery.copies import record_page
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.gallery import Gallery, Match
-from reseen.gallery.thumbnail import thumbnail
+from reseen.gallery.thumbnail import read_thumbnails
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ def ask(
         GalleryError: the run that made the gallery is gone.
     """
     vectors = [gallery.embed(image) for image in images]  # refuses what is no image
-    with quiet_pillow():
-        white = gallery.run.recipe.data.white_level
-        pictures = [thumbnail(Source(Path(image).expanduser()), white) for image in images]
+    pictures = read_thumbnails(images, gallery.run.recipe.data.white_level)
     asked = [((str(image),), (picture,)) for image, picture in zip(images, pictures, strict=True)]
     if together:
         mean = np.mean(vectors, axis=0)
@@ -98,4 +95,5 @@ def write_json(file: Path, gallery: Gallery, asked: Sequence[SearchResults]) -> 
         StorageError: the place cannot be written.
     """
     write_text(file, json.dumps(as_json(gallery, asked), indent=1) + "\n")
+    record_page(gallery.address, file, (match.entry.key for answers in asked for match in answers.matches))
     return file

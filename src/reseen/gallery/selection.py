@@ -1,65 +1,116 @@
 """Which entries somebody means who asks to forget."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from reseen.data.progress import ProgressBar
-from reseen.errors import GalleryError, SettingsError
-from reseen.gallery.filter import Filter
+from reseen.errors import DataError, GalleryError, SettingsError
+from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.forget import By
 from reseen.gallery.gallery import Gallery
+from reseen.gallery.likeness import Alike, find_alike
 
-_ROUNDING = 1e-6
-"""A crop is like itself whatever rounding says."""
+ROUNDS = 1
+"""Rounds of feedback unless somebody says otherwise; docs/security.md has the measurements."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A condition, and how it came about."""
+
+    by: By
+    where: Filter
+    alike: Alike | None = None
+    """What a comparison with images found; None by any other way."""
+    threshold: float | None = None
+    """The similarity of that."""
 
 
 def select_entries(
     gallery: Gallery,
-    images: Sequence[str] | None,
-    clusters: Sequence[int] | None,
-    like: str | Path | bytes | None,
+    images: Sequence[str] | None = None,
+    clusters: Sequence[int] | None = None,
+    like: Sequence[str | Path | bytes] | None = None,
     threshold: float | None = None,
-) -> tuple[By, Filter]:
-    """The condition for crops by path, by cluster, or by likeness to an image; exactly one must be given.
+    *,
+    rounds: int | None = ROUNDS,
+    kept: Sequence[str] = (),
+    among: Filter = EVERYTHING,
+) -> Chosen:
+    """The condition for crops by path, by cluster, by likeness to images, or by camera and time alone.
+
+    Args:
+        gallery: where.
+        images: paths of crops.
+        clusters: numbers of clusters.
+        like: images of one person.
+        threshold: cosine, beside `like`; that of the run's audit when not given.
+        rounds: beside `like`, rounds in which what was found is searched with; None is until nothing new appears.
+        kept: beside `like`, paths of crops of other people, which stay.
+        among: cameras and times that narrow the choice, or are the choice where nothing else is given.
 
     Raises:
-        SettingsError: none or several ways to choose, a threshold beside another way, or outside -1 to 1.
+        SettingsError: none or several ways to choose, a value out of range or beside another way.
         GalleryError: likeness without a threshold, where the run has no audit.
-        DataError: `like` is no usable image.
+        DataError: one of `like` is no usable image, or a kept crop is not in the gallery.
     """
-    if sum(bool(way) for way in (images, clusters, like)) != 1:
-        raise SettingsError("say what to forget in one way: --image, --cluster or --like")
+    ways = sum(bool(way) for way in (images, clusters, like))
+    if ways > 1 or (not ways and among.everything):
+        raise SettingsError(
+            "say what to forget in one way: --image, --cluster or --like, or by --camera, --before and --after alone"
+        )
     if threshold is not None and (not like or not -1 <= threshold <= 1):
         raise SettingsError(f"--threshold {threshold}: a cosine from -1 to 1, beside --like")
+    if kept and not like:
+        raise SettingsError("--keep names crops that are like an image and stay; give it beside --like")
+    if rounds is not None and rounds < 0:
+        raise SettingsError(
+            f"--rounds {rounds}: 0 is by the images alone, 1 and more search with what was found"
+        )
     if images:
-        return "image", Filter(images=tuple(images))
+        return Chosen("image", replace(among, images=tuple(images)))
     if clusters:
-        return "cluster", Filter(clusters=tuple(clusters))
-    assert like
-    return "like", Filter(keys=like_keys(gallery, like, threshold))
+        return Chosen("cluster", replace(among, clusters=tuple(clusters)))
+    if not like:
+        return Chosen("filter", among)
+    threshold = _threshold(gallery, threshold)
+    vectors = np.stack([gallery.embed(image) for image in like])
+    passes = f"comparing crops{'' if rounds == 0 else ', round by round'}"
+    alike = find_alike(
+        lambda: _parts(gallery, among, passes), vectors, threshold, rounds, _keys(gallery, kept)
+    )
+    return Chosen("like", Filter(keys=alike.keys), alike, threshold)
 
 
-def like_keys(gallery: Gallery, like: str | Path | bytes, threshold: float | None) -> tuple[str, ...]:
-    """Keys of all entries at least as similar to an image as a threshold; that of the audit where none is given.
+def _threshold(gallery: Gallery, given: float | None) -> float:
+    if given is not None:
+        return given
+    if gallery.calibration is None:
+        raise GalleryError(
+            f"no threshold to tell who is like the image ({gallery.why_uncalibrated}); make an audit with "
+            "`reseen audit`, or give --threshold"
+        )
+    return gallery.calibration.threshold
 
-    Every entry is compared: a search by a graph may leave out a few, and nobody may be left out here.
 
-    Raises:
-        GalleryError: no threshold is given and the run has no audit.
-        DataError: it is no usable image.
-    """
-    if threshold is None:
-        if gallery.calibration is None:
-            raise GalleryError(
-                f"no threshold to tell who is like the image ({gallery.why_uncalibrated}); make an audit with "
-                "`reseen audit`, or give --threshold"
-            )
-        threshold = gallery.calibration.threshold
-    vector = gallery.embed(like)
-    found: list[str] = []
-    with ProgressBar("comparing crops", gallery.store.describe().count, show=True) as bar:
-        for part in gallery.store.scan():
-            near = part.vectors @ vector >= threshold - _ROUNDING
-            found += [entry.key for entry, is_near in zip(part.entries, near, strict=True) if is_near]
+def _parts(gallery: Gallery, among: Filter, words: str) -> Iterator[tuple[list[str], np.ndarray]]:
+    with ProgressBar(words, gallery.store.describe().count, show=True) as bar:
+        for part in gallery.store.scan(among):
+            yield [entry.key for entry in part.entries], part.vectors
             bar.advance(len(part))
-    return tuple(found)
+
+
+def _keys(gallery: Gallery, images: Sequence[str]) -> Collection[str]:
+    """Keys of crops that somebody named by their paths."""
+    if not images:
+        return ()
+    found = [entry for part in gallery.store.scan(Filter(images=tuple(images))) for entry in part.entries]
+    missing = set(images) - {entry.image for entry in found}
+    if missing:
+        raise DataError(
+            f"{min(missing)}: no crop in this gallery has this path; give it as the page shows it"
+        )
+    return frozenset(entry.key for entry in found)

@@ -1,10 +1,13 @@
 """Small pictures to look at."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import simplejpeg
 from PIL import Image
 
-from reseen.data.decode import UnreadableError, decode, read_bytes
+from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
 from reseen.data.image_source import Source
 
 HEIGHT = 128
@@ -19,6 +22,12 @@ def thumbnail(source: Source, white_level: float | None = None) -> bytes:
         return shrink(read_bytes(source), white_level)
     except UnreadableError:
         return b""
+
+
+def read_thumbnails(images: Iterable[str | Path], white_level: float | None = None) -> list[bytes]:
+    """A thumbnail of each image file; empty where one is unreadable."""
+    with quiet_pillow():
+        return [thumbnail(Source(Path(image).expanduser()), white_level) for image in images]
 
 
 def shrink(content: bytes, white_level: float | None = None) -> bytes:

@@ -29,6 +29,12 @@ class Search(NamedTuple):
     title: str
     queries: Sequence[Crop]
     answers: Sequence[FoundCrop]
+    heading: str = ""
+    """In place of "Most like" and the title."""
+    note: str = ""
+    """What stands above the answers."""
+    empty: str = "Nothing in the gallery fits these conditions."
+    """What stands in their place where there are none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,9 @@ def write_search_page(path: Path, content: SearchContent) -> None:
     shown = [
         {
             "title": search.title,
+            "heading": search.heading or f"Most like {search.title}",
+            "note": search.note,
+            "empty": search.empty,
             "queries": [album.add(image, f"query {search.title}") for image in search.queries],
             "answers": [
                 (

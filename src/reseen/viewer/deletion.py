@@ -2,7 +2,7 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -12,10 +12,14 @@ from jaxtyping import Float32
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import By, Forgotten, forget
+from reseen.gallery.likeness import find_alike
+from reseen.gallery.selection import ROUNDS
+from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
 
 _MOST_PLANS = 16
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class DeletionPlan:
     """Of each with what they were chosen by."""
     words: str
     """How they were chosen."""
+    near: tuple[str, ...] = ()
+    """Crops right below the similarity, the most similar first."""
+    rest: tuple[str, ...] = ()
+    """The other crops of the clusters that were touched."""
+    threshold: float | None = None
+    """The similarity of the choice; None for any other way."""
 
 
 class DeletionPlans:
@@ -90,28 +100,53 @@ def plan_cluster(now: Snapshot, cluster: int) -> DeletionPlan:
 
 
 def plan_like(
-    now: Snapshot, vector: Float32[np.ndarray, " d"], similarity: float, words: str
+    now: Snapshot,
+    vectors: Float32[np.ndarray, "q d"],
+    similarity: float,
+    words: str,
+    rounds: int | None = ROUNDS,
 ) -> DeletionPlan:
-    """All crops of at least this cosine similarity with a vector; every one is compared.
+    """All crops of at least this cosine similarity with one of the vectors, then, for so many rounds, with those found.
 
     Raises:
-        SettingsError: the similarity is not within -1 to 1, or no crop reaches it.
+        SettingsError: the similarity is not within -1 to 1, the rounds are below 0, or no crop reaches the similarity.
     """
     if not -1 <= similarity <= 1:
         raise SettingsError(f"similarity {similarity:g}: give a number from -1 to 1, such as 0.8")
-    found = now.collection.vectors.astype(np.float32) @ vector.astype(np.float32)
-    # A crop is like itself whatever rounding says.
-    rows = np.flatnonzero(found >= similarity - 1e-6)
-    if not len(rows):
-        best = f"; the nearest has {found.max():.3f}" if len(found) else ""
+    if rounds is not None and rounds < 0:
+        raise SettingsError(f"rounds {rounds}: give 0 to search with the images alone, or 1 or more")
+    alike = find_alike(lambda: _parts(now), vectors, similarity, rounds)
+    if not alike.keys:
+        best = f"; the nearest has {alike.near_similarities[0]:.3f}" if alike.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")
-    rows = rows[np.argsort(-found[rows], kind="stable")]
+    by_round = ", then ".join(f"{count:,}" for count in alike.round_counts)
+    words = f"{words}, round by round {by_round}" if len(alike.round_counts) > 1 else words
+    order = sorted(range(len(alike.keys)), key=lambda place: -alike.similarities[place])
     return DeletionPlan(
         "like",
-        tuple(now.collection.keys[row] for row in rows),
-        tuple(float(found[row]) for row in rows),
+        tuple(alike.keys[place] for place in order),
+        tuple(alike.similarities[place] for place in order),
         words,
+        alike.near,
+        threshold=similarity,
     )
+
+
+def with_rest(now: Snapshot, plan: DeletionPlan) -> DeletionPlan:
+    """The plan with the other crops of its clusters, so that they can be looked at."""
+    going = set(plan.keys)
+    rows = [now.collection.rows[key] for key in plan.keys if key in now.collection.rows]
+    touched = sorted({int(cluster) for cluster in now.collection.clusters[rows]} - {NOISE, UNCLUSTERED})
+    rest = [now.collection.keys[row] for number in touched for row in now.clusters[number].rows.tolist()]
+    return replace(plan, rest=tuple(key for key in rest if key not in going))
+
+
+def with_more(plan: DeletionPlan, also: Iterable[str]) -> DeletionPlan:
+    """The plan with some of the crops that were shown beside it."""
+    shown = {*plan.near, *plan.rest} - set(plan.keys)
+    more = [key for key in dict.fromkeys(also) if key in shown]
+    similarities = None if plan.similarities is None or more else plan.similarities
+    return replace(plan, keys=(*plan.keys, *more), similarities=similarities)
 
 
 def without(plan: DeletionPlan, kept: Iterable[str]) -> DeletionPlan:
@@ -122,10 +157,16 @@ def without(plan: DeletionPlan, kept: Iterable[str]) -> DeletionPlan:
     return replace(plan, keys=tuple(plan.keys[place] for place in places), similarities=similarities)
 
 
+def _parts(now: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    for start in range(0, len(now.collection), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        yield now.collection.keys[rows], now.collection.vectors[rows]
+
+
 def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> Forgotten:
     """What carrying out a plan would remove."""
     with viewer.lock:
-        return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=True)
+        return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=True, threshold=plan.threshold)
 
 
 def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
@@ -137,7 +178,9 @@ def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
     """
     with viewer.lock:
         try:
-            return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False)
+            return forget(
+                viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold
+            )
         except ReseenError:
             left = {
                 entry.key

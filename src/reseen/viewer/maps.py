@@ -15,6 +15,9 @@ from threading import Lock, Thread
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from reseen.errors import StorageError
+from reseen.gallery.copies import record_copy
+from reseen.gallery.side_files import map_folder
 from reseen.viewer.collection import Collection
 from reseen.viewer.projection import Layout, forget_projections, project
 
@@ -35,7 +38,8 @@ class Maps:
 
     def __init__(self, address: str) -> None:
         """Take the address of the gallery; files are kept beside one in a folder."""
-        self.kept_in = None if ":" in address else Path(f"{address}.map")
+        self.kept_in = map_folder(address)
+        self._address = address
         self._works: dict[Layout, _Work] = {}
         self._lock = Lock()
 
@@ -76,13 +80,23 @@ class Maps:
                 work.thread.start()
             return work
 
+    def _recorded(self) -> Path | None:
+        """The folder that keeps places, recorded so that forgetting finds it; None where it cannot be."""
+        if self.kept_in is None:
+            return None
+        try:
+            record_copy(self._address, "map", self.kept_in)
+        except StorageError:
+            return None
+        return self.kept_in
+
     def _make(self, work: _Work, layout: Layout) -> None:
         def progress(share: float) -> None:
             work.share = share
 
         vectors = np.ascontiguousarray(work.collection.vectors, dtype=np.float32)
         try:
-            places = project(vectors, layout, self.kept_in, work.collection.keys, progress)
+            places = project(vectors, layout, self._recorded(), work.collection.keys, progress)
         except Exception as error:  # handed to whoever asks
             work.error = error
             return

@@ -56,6 +56,8 @@ def view_gallery(
             run = Path(what).expanduser()
             address = _index(run, data, quiet)
         with open_gallery(address, run) as gallery:
+            for note in gallery.notes:
+                say(note)
             with RunView(0, quiet) as view:
                 viewer = Viewer(gallery, view.phase("reading", gallery.store.describe().count))
             app = make_app(viewer, access, host)

@@ -12,6 +12,9 @@ from reseen.viewer.security import MOST_BODY
 MOST_BYTES = 16_000_000
 """Bytes of an image."""
 
+MOST_IMAGES = 12
+"""Images of one form."""
+
 
 class _InMemory(MultiPartParser):
     """Starlette's parser, which moves large parts into temporary files unless told otherwise."""
@@ -24,7 +27,9 @@ async def _read(request: Request) -> FormData:
     if not kind.startswith("multipart/form-data"):
         return await FormParser(request.headers, request.stream()).parse()
     try:
-        return await _InMemory(request.headers, request.stream(), max_files=1, max_fields=200).parse()
+        return await _InMemory(
+            request.headers, request.stream(), max_files=MOST_IMAGES, max_fields=2000
+        ).parse()
     except (MultiPartException, KeyError) as error:
         raise DataError(
             f"the form cannot be read ({getattr(error, 'message', error)}); send it again"
@@ -41,9 +46,23 @@ async def sent_image(form: FormData, name: str = "image") -> bytes | None:
     Raises:
         DataError: it is empty or larger than `MOST_BYTES`.
     """
-    file = form.get(name)
-    if not isinstance(file, UploadFile) or (not file.filename and not file.size):
-        return None
+    images = await sent_images(form, name)
+    return images[0] if images else None
+
+
+async def sent_images(form: FormData, name: str = "image") -> list[bytes]:
+    """The bytes of every file in a field; none where none was chosen.
+
+    Raises:
+        DataError: one is empty or larger than `MOST_BYTES`.
+    """
+    files = [
+        file for file in form.getlist(name) if isinstance(file, UploadFile) and (file.filename or file.size)
+    ]
+    return [await _content(file) for file in files]
+
+
+async def _content(file: UploadFile) -> bytes:
     content = await file.read(MOST_BYTES + 1)
     await file.close()
     if not content:

@@ -63,12 +63,82 @@ def test_from_a_crop_in_search_to_everybody_like_it(tab, served):
     tab.click("text=Forget …")
     tab.wait_for_selector(".given")
     similarities = np.sort(collection.vectors @ collection.vectors[0])[::-1]
-    wanted = float(similarities[4:6].mean())
-    tab.fill("input[name=similarity]", f"{wanted:.6f}")
+    place = (
+        int(np.argmax(similarities[1:-1] - similarities[2:])) + 1
+    )  # the widest gap: rounding decides nothing
+    wanted = float(similarities[place : place + 2].mean())
+    tab.fill("input[name=similarity]", f"{wanted:.9f}")
+    tab.fill("input[name=rounds]", "0")
     tab.click("form.way >> nth=2 >> button")
     tab.wait_for_selector(".doomed")
-    assert tab.locator(".doomed li").count() == int((similarities >= round(wanted, 6)).sum())
+    assert tab.locator(".doomed li").count() == place + 1
     assert tab.inner_text(".doomed .words >> nth=0") == "1.000"
+
+
+def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
+    collection = served.viewer.now.collection
+    row = int(np.flatnonzero(collection.clusters == 3)[0])
+    rest = {key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 3}
+    rest.remove(collection.keys[row])
+    tab.goto(f"{served.address}/forget?key={collection.keys[row]}")
+    tab.click("form.way >> nth=0 >> button")
+    tab.wait_for_selector(".spared")
+    shown = {box.get_attribute("value") for box in tab.query_selector_all(".spared input")}
+    assert shown == rest
+    more = tab.get_attribute(".spared input >> nth=0", "value")
+    tab.check(".spared input >> nth=0", force=True)
+    assert tab.locator(".goes >> nth=0").is_visible()
+    tab.check("input[name=sure]")
+    tab.click("button.danger")
+    tab.wait_for_selector(".files")
+    assert "2 crops are forgotten" in tab.inner_text("h1")
+    assert "not compared, as no threshold is known" in tab.inner_text(".facts")
+    assert left(served, [collection.keys[row], more]) == 0
+    assert left(served, rest) == len(rest) - 1
+
+
+def test_several_images_and_rounds_find_more(served, filled):
+    collection = served.viewer.now.collection
+    contents = [(filled.crowd / filled.content.entries[row].image).read_bytes() for row in (5, 40)]
+    files = [("image", (f"{number}.jpg", content, "image/jpeg")) for number, content in enumerate(contents)]
+
+    def count(files, rounds):
+        with served.client() as client:
+            sent = {"by": "like", "similarity": "0.9999", "rounds": rounds}
+            page = client.post("/forget", data=sent, files=files).text
+        return page.count('name="keep"')
+
+    alone = count(files[:1], "0"), count(files[1:], "0")
+    assert min(alone) >= 1
+    assert max(alone) <= count(files, "0") <= sum(alone)
+    assert count(files[:1], "9") >= alone[0]
+    with served.client() as client:
+        like = {"by": "like", "key": collection.keys[0], "similarity": 0.99}
+        counts = [
+            len(client.post("/api/forget", json=like | {"rounds": rounds}).json()["keys"])
+            for rounds in (0, 1, 9)
+        ]
+        assert counts == sorted(counts)
+        assert client.post("/api/forget", json=like | {"rounds": -1}).status_code == 422
+        told = client.post("/api/forget", json=like | {"rounds": 0}).json()
+        assert (told["threshold"], len(told["near"])) == (0.99, min(60, len(collection) - counts[0]))
+        assert told["still_similar"] >= counts[1] - counts[0]
+
+
+def test_answers_and_maps_lose_who_is_forgotten_by_a_command_too(served, tmp_path):
+    """Files that the viewer wrote are recorded, so that `forget` finds them when the viewer is closed."""
+    from reseen.gallery.copies import recorded_copies
+
+    collection = served.viewer.now.collection
+    with served.client() as client:
+        keys = [key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 4][
+            :3
+        ]
+        sent = {"version": served.viewer.now.version, "do": "same", "crops": keys}
+        done = client.post("/api/mends", json=sent)
+    assert done.status_code == 200, done.text
+    (copy,) = [copy for copy in recorded_copies("memory:") if copy.path == str(tmp_path / "answers.csv")]
+    assert (copy.kind, copy.source) == ("answers", collection.entries[0].source)
 
 
 def test_a_phone_shows_what_would_go(phone, served):
@@ -157,7 +227,7 @@ def test_a_plan_is_carried_out_once_and_only_when_confirmed(served):
 def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypatch):
     viewer, keys = served.viewer, served.viewer.now.collection.keys[:3]
 
-    def half(gallery, where, by, dry_run):
+    def half(gallery, where, by, dry_run, threshold):
         gallery.store.delete(Filter(keys=keys[:2]))
         raise GalleryError("one is still there")
 

@@ -64,7 +64,7 @@ def normalize_filter(where: Filter) -> NormalizedFilter | None:
     ):
         return None
     not_cameras = [camera for camera in where.not_cameras or () if storable(camera)]
-    return NormalizedFilter(keys, allowed_words, allowed_numbers, not_cameras, where.after, where.before)
+    return NormalizedFilter(keys, allowed_words, allowed_numbers, not_cameras, *where.window)
 
 
 def storable(word: str) -> bool:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from reseen.errors import SettingsError
+from reseen.gallery.selection import ROUNDS
 from reseen.viewer.deletion import (
     DeletionPlan,
     carry_out,
@@ -33,6 +34,8 @@ class ForgetRequest(BaseModel, extra="forbid"):
     cluster: int | None = None
     similarity: float | None = None
     """By `like`: least cosine similarity with the crop, -1 to 1."""
+    rounds: Annotated[int, Field(ge=0, le=1000)] = ROUNDS
+    """By `like`: so many times search again with what was found."""
     dry_run: bool = True
     """Change nothing, and say what would go."""
 
@@ -46,6 +49,13 @@ class ForgottenFacts(BaseModel):
     """The image files themselves, which are never deleted."""
     cached: list[str]
     """Folders of decoded crops."""
+    pages: list[str]
+    """Files that earlier commands wrote for a person, and that show or name some of these crops; never deleted."""
+    still_similar: int | None
+    """Other crops at least as similar to one of these as `threshold`; null where none is known."""
+    threshold: float | None
+    near: list[str]
+    """By `like`: keys right below the similarity, the most similar first."""
     ledger: str | None
     """Where it is noted."""
 
@@ -60,6 +70,10 @@ def forget(viewer: ThisViewer, maps: TheseMaps, wanted: ForgetRequest) -> Forgot
         keys=[entry.key for entry in done.entries],
         files=list(done.files),
         cached=[str(folder) for folder in done.cached],
+        pages=[str(page) for page in done.pages],
+        still_similar=done.still_similar,
+        threshold=done.threshold,
+        near=list(plan.near),
         ledger=None if done.ledger is None else str(done.ledger),
     )
 
@@ -74,5 +88,7 @@ def _plan(now: Snapshot, wanted: ForgetRequest) -> DeletionPlan:
     row = now.collection.rows.get(wanted.key)
     if row is None or wanted.similarity is None:
         raise SettingsError("like: give the key of a crop in this gallery, and a similarity")
-    vector = now.collection.vectors[row].astype(np.float32)
-    return plan_like(now, vector, wanted.similarity, f"Similarity {wanted.similarity:g} or more")
+    vectors = now.collection.vectors[[row]].astype(np.float32)
+    return plan_like(
+        now, vectors, wanted.similarity, f"Similarity {wanted.similarity:g} or more", wanted.rounds
+    )

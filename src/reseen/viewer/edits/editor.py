@@ -6,11 +6,12 @@ from itertools import combinations
 from pathlib import Path
 
 from reseen.errors import ReseenError
+from reseen.gallery.copies import record_copy
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.edit import Edit, Kind
 from reseen.viewer.edits.journal import Journal
-from reseen.viewer.edits.statements import save_answers
+from reseen.viewer.edits.statements import planned_answers, save_answers
 from reseen.viewer.viewer import Snapshot, Viewer
 
 _AT_RISK = 20
@@ -216,7 +217,10 @@ class Editor:
         self._save()
 
     def _save(self) -> None:
-        self.files = save_answers(self._journal.file, self.done, self.viewer.now.collection)
+        collection = self.viewer.now.collection
+        for source, file in planned_answers(self._journal.file, self.done, collection).items():
+            record_copy(self.viewer.address, "answers", file, source=source)
+        self.files = save_answers(self._journal.file, self.done, collection)
 
     def _catch_up(self) -> None:
         """Bring the store to where the journal is, unless its crops were clustered anew meanwhile."""

@@ -3,7 +3,6 @@
 The mends in force, those undone, and where their crops must be.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any
 
 from reseen.errors import GalleryError
 from reseen.files import make_folder, storage_error
+from reseen.gallery.side_files import side_file
 from reseen.viewer.edits.edit import Edit
 
 
@@ -77,10 +77,7 @@ MENDS = "mends.jsonl"
 
 def edits_file(address: str) -> Path:
     """Where the mends of the gallery at `address` are: in its folder, or among the user's own files for a server."""
-    if "://" not in address and not address.endswith(":"):
-        return Path(address).expanduser() / MENDS
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{MENDS}"
+    return side_file(address, MENDS)
 
 
 class Journal:

@@ -112,6 +112,13 @@ def save_answers(journal: Path, edits: Sequence[Edit], collection: Collection) -
     return written
 
 
+def planned_answers(journal: Path, edits: Sequence[Edit], collection: Collection) -> dict[str, Path]:
+    """The files that `save_answers` would fill, by the source of their crops."""
+    sources = sorted({entry.source for entry in collection.entries})
+    found = answers_of(edits, collection)
+    return {source: file for source, file in answers_files(journal, sources).items() if source in found}
+
+
 def answers_files(journal: Path, sources: Sequence[str]) -> dict[str, Path]:
     """The file of each source."""
     stem = journal.name.removesuffix("mends.jsonl")

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from reseen.errors import DataError, ReseenError, SettingsError
+from reseen.gallery.selection import ROUNDS
 from reseen.viewer.deletion import (
     DeletionPlan,
     DeletionPlans,
@@ -17,11 +18,13 @@ from reseen.viewer.deletion import (
     plan_crop,
     plan_like,
     preview_deletion,
+    with_more,
+    with_rest,
     without,
 )
 from reseen.viewer.pages.map import TheseMaps
 from reseen.viewer.templating import ThisViewer, show
-from reseen.viewer.uploads import SentForm, sent_image
+from reseen.viewer.uploads import SentForm, sent_images
 from reseen.viewer.viewer import Snapshot, Viewer
 
 router = APIRouter(include_in_schema=False)
@@ -48,13 +51,13 @@ def page(request: Request, viewer: ThisViewer, key: str = "", cluster: str = "")
 async def look(request: Request, viewer: ThisViewer, plans: ThesePlans, form: SentForm) -> Response:
     """What would go. Nothing goes yet."""
     try:
-        plan = await _plan(viewer, viewer.now, form)
+        plan = with_rest(viewer.now, await _plan(viewer, viewer.now, form))
         rehearsal = await run_in_threadpool(preview_deletion, viewer, plan)
     except DataError as error:
         return _choose(request, viewer, problem=f"This image cannot be used: {error}.")
     except ReseenError as error:
         return _choose(request, viewer, problem=str(error))
-    viewer.thumbnails.warm(plan.keys[:_SHOWN])
+    viewer.thumbnails.warm((*plan.keys[:_SHOWN], *plan.rest[:_SHOWN], *plan.near))
     return show(
         request,
         "forget_look.html.j2",
@@ -76,6 +79,7 @@ async def confirm(
         return _choose(
             request, viewer, problem="That was done already, or too long ago to be sure; choose again."
         )
+    plan = with_more(plan, (str(key) for key in form.getlist("also")))
     plan = without(plan, (str(key) for key in form.getlist("keep")))
     if not plan.keys or form.get("sure") != "yes":
         return _choose(
@@ -98,23 +102,28 @@ async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> DeletionPlan:
     if by != "like":
         raise SettingsError("say what to forget: a crop, a cluster, or everybody like an image")
     similarity = _number(form, "similarity")
-    image = await sent_image(form)
-    if image is not None:
-        vector = await run_in_threadpool(_embed, viewer, image)
-        return plan_like(
-            now, vector, similarity, f"Similarity {similarity:g} or more with the image that was sent"
+    rounds = ROUNDS if not str(form.get("rounds") or "").strip() else int(_number(form, "rounds"))
+    images = await sent_images(form)
+    if images:
+        vectors = await run_in_threadpool(_embed, viewer, images)
+        sent = (
+            "the image that was sent"
+            if len(images) == 1
+            else f"one of the {len(images)} images that were sent"
+        )
+        return await run_in_threadpool(
+            plan_like, now, vectors, similarity, f"Similarity {similarity:g} or more with {sent}", rounds
         )
     if key not in now.collection.rows:
         raise SettingsError("choose an image of the person")
-    vector = now.collection.vectors[now.collection.rows[key]].astype(np.float32)
-    return plan_like(
-        now, vector, similarity, f"Similarity {similarity:g} or more with the crop that was chosen"
-    )
+    vectors = now.collection.vectors[[now.collection.rows[key]]].astype(np.float32)
+    words = f"Similarity {similarity:g} or more with the crop that was chosen"
+    return await run_in_threadpool(plan_like, now, vectors, similarity, words, rounds)
 
 
-def _embed(viewer: Viewer, image: bytes) -> np.ndarray:
+def _embed(viewer: Viewer, images: list[bytes]) -> np.ndarray:
     with viewer.lock:
-        return viewer.gallery.embed(image)
+        return np.stack([viewer.gallery.embed(image) for image in images])
 
 
 def _number(form: FormData, name: str) -> float:
@@ -137,6 +146,7 @@ def _choose(
         key=key if key in now.collection.rows else "",
         cluster=cluster if cluster.isdecimal() else "",
         problem=problem,
+        rounds=ROUNDS,
         threshold=None if calibration is None else calibration.threshold,
         now=now,
     )

@@ -1,4 +1,4 @@
-"""Thumbnails, by key alone."""
+"""Thumbnails, by key alone. The gate adds `no-store`: no browser keeps a face that is forgotten here."""
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import RedirectResponse, Response
@@ -16,4 +16,4 @@ def picture(viewer: ThisViewer, key: str) -> Response:
     jpeg = viewer.thumbnails.get(key)
     if not jpeg:
         return RedirectResponse(asset_address("nobody.svg"), 302)
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    return Response(jpeg, media_type="image/jpeg")
