@@ -13,7 +13,8 @@ ORDER = [
     "methods",
     "losses | memory | cluster | evaluate | audit",
     "neighbors | models | data",
-    "geometry | config | files",
+    "locks | compiled",
+    "geometry | config | files | user_folders",
     "records | errors",
 ]
 

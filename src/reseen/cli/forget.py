@@ -44,14 +44,18 @@ def forget(
     files
         Write the paths of the image files to this file, so that you can delete them too.
     """
+    from reseen.gallery.in_use import refuse_if_in_use
+
+    refuse_if_in_use(gallery)  # before torch is imported
     from rich.console import Console
 
-    from reseen.files import write_text
+    from reseen.files import check_outputs, write_text
     from reseen.gallery.forget import forget as forget_entries
     from reseen.gallery.gallery import open_gallery
     from reseen.gallery.selection import select_entries
     from reseen.gallery.terminal import entry_table
 
+    check_outputs(files)
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         by, where = select_entries(opened, image, cluster, like, threshold)

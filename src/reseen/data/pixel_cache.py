@@ -27,6 +27,7 @@ from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.files import host_name, is_alive
+from reseen.user_folders import cache_base
 
 PIXELS_FILE = "pixels.npy"
 """The array in an entry."""
@@ -57,9 +58,15 @@ def cache_folder(chosen: Path | None = None) -> Path:
     """Where decoded crops are kept, below `chosen`, `$RESEEN_CACHE`, or `reseen` in the user's caches."""
     if chosen is not None:
         return chosen.expanduser() / "pixels"
-    own, general = os.environ.get("RESEEN_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    base = Path(own) if own else Path(general or Path.home() / ".cache") / "reseen"
-    return base.expanduser() / "pixels"
+    return cache_base() / "pixels"
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder is there and may be looked at."""
+    try:
+        return folder.is_dir()
+    except OSError:  # a folder above it may not be entered
+        return False
 
 
 def entries(folder: Path) -> list[CacheEntry]:

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reseen.errors import GalleryError
-from reseen.files import make_folder, storage_error
+from reseen.files import check_journal, make_folder, open_journal, storage_error
+from reseen.user_folders import state_base
 
 NAME = "forgotten.jsonl"
 
@@ -38,8 +39,7 @@ def deletion_log_file(address: str) -> Path:
         return Path(tempfile.gettempdir()) / f"reseen-memory-{os.getpid()}" / NAME
     if "://" not in address:
         return Path(address).expanduser() / NAME
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{NAME}"
+    return state_base() / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{NAME}"
 
 
 def note(address: str, forgetting: Deletion) -> Path:
@@ -51,8 +51,8 @@ def note(address: str, forgetting: Deletion) -> Path:
     file = deletion_log_file(address)
     make_folder(file.parent)
     try:
-        with file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(forgetting)) + "\n")
+        with open_journal(file) as lines:
+            lines.write((json.dumps(asdict(forgetting)) + "\n").encode())
             lines.flush()
             os.fsync(lines.fileno())
     except OSError as error:
@@ -65,8 +65,9 @@ def read_deletion_log(address: str) -> list[Deletion]:
 
     Raises:
         GalleryError: another line is damaged.
+        StorageError: it is a link, or no file at all.
     """
-    file = deletion_log_file(address)
+    file = check_journal(deletion_log_file(address))
     if not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()

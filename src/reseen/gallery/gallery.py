@@ -1,8 +1,8 @@
 """A gallery: a store, the model that filled it, and what the model's similarities mean.
 
-From the address of a gallery to its store.
-
 The first answers of a search, ranked anew by the neighbors that they share.
+
+From the address of a gallery to its store.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from reseen.features.extract import embed_image
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
+from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.store import Store
 from reseen.gallery.stores.checks import refuse_other_model
 from reseen.models import Encoder
@@ -29,6 +30,27 @@ from reseen.neighbors.rerank import Reranked, RerankSettings
 from reseen.records import Features
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.select_run import read_calibration
+
+
+def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
+    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
+
+    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
+    """
+    head, tail = hits[:count], hits[count:]
+    if len(head) < 3:
+        return hits
+    vectors: dict[str, np.ndarray] = {}
+    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
+        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
+    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
+    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
+    k1 = min(20, len(head) - 1)
+    settings = RerankSettings(k1=k1, k2=min(6, k1))
+    similarity = torch.empty(1, len(head))
+    Reranked(query, gallery, settings).fill(0, 1, similarity)
+    order = np.argsort(-similarity[0].numpy(), kind="stable")
+    return [head[place] for place in order] + tail
 
 
 def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
@@ -73,27 +95,6 @@ def open_store(address: str, model: ModelIdentity | None = None, create: bool = 
         f"{scheme}://...: no gallery can be kept there; give a folder, qdrant://host:6333/name or "
         "postgresql://user:password@host:5432/database"
     )
-
-
-def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
-    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
-
-    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
-    """
-    head, tail = hits[:count], hits[count:]
-    if len(head) < 3:
-        return hits
-    vectors: dict[str, np.ndarray] = {}
-    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
-        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
-    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
-    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
-    k1 = min(20, len(head) - 1)
-    settings = RerankSettings(k1=k1, k2=min(6, k1))
-    similarity = torch.empty(1, len(head))
-    Reranked(query, gallery, settings).fill(0, 1, similarity)
-    order = np.argsort(-similarity[0].numpy(), kind="stable")
-    return [head[place] for place in order] + tail
 
 
 _SHORTLIST = 100
@@ -262,6 +263,7 @@ def open_gallery(
         GalleryError: there is no gallery, it is damaged or in use, or another model made it.
         RunError: `run` is no run folder.
     """
+    refuse_if_in_use(address)  # before a model is loaded
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
     encoder = None if opened is None else opened.encoder()
     model = None if opened is None or encoder is None else identify(opened, encoder)

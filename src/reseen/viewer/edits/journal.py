@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from reseen.errors import GalleryError
-from reseen.files import make_folder, storage_error
+from reseen.files import check_journal, make_folder, open_journal, storage_error
+from reseen.user_folders import state_base
 from reseen.viewer.edits.edit import Edit
 
 
@@ -79,8 +80,7 @@ def edits_file(address: str) -> Path:
     """Where the mends of the gallery at `address` are: in its folder, or among the user's own files for a server."""
     if "://" not in address and not address.endswith(":"):
         return Path(address).expanduser() / MENDS
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "reseen" / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{MENDS}"
+    return state_base() / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{MENDS}"
 
 
 class Journal:
@@ -91,7 +91,7 @@ class Journal:
 
         Raises:
             GalleryError: a line is damaged.
-            StorageError: the file cannot be read or written.
+            StorageError: the file cannot be read or written, or is a link or no file at all.
         """
         self.file = file
         self.history = History()
@@ -99,10 +99,10 @@ class Journal:
         """Lines so far."""
         self._last, self._struck = "", list[Edit]()
         try:
-            content = file.read_bytes() if file.is_file() else b""
+            content = file.read_bytes() if check_journal(file).is_file() else b""
             whole = content[: content.rfind(b"\n") + 1]
             if len(whole) < len(content):
-                with file.open("r+b") as lines:
+                with open_journal(file) as lines:
                     lines.truncate(len(whole))
         except OSError as error:
             raise storage_error(file, error) from None
@@ -137,7 +137,7 @@ class Journal:
     def _add(self, plain: dict[str, Any]) -> None:
         make_folder(self.file.parent)
         try:
-            with self.file.open("ab") as lines:
+            with open_journal(self.file) as lines:
                 start = lines.tell()
                 try:
                     lines.write(json.dumps(plain, separators=(",", ":")).encode() + b"\n")
