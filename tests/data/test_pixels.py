@@ -1,4 +1,6 @@
+import errno
 import multiprocessing
+import os
 import pickle
 import shutil
 import threading
@@ -211,3 +213,39 @@ def test_two_at_once_both_get_pixels(table, tmp_path):
     assert [store.source for store in stores] == ["cache", "cache"]
     assert torch.equal(stores[0].images(ALL), stores[1].images(ALL))
     assert len(list(cache_folder(tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_that_may_not_be_looked_at_is_decoded_on_the_fly(table, tmp_path, monkeypatch):
+    """Above it is a folder of somebody else; root may look everywhere, so that the system's word is put in place."""
+    stat, denied = os.stat, tmp_path / "denied"
+
+    def ask(path, *arguments, **options):
+        if str(path).startswith(f"{denied}/"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    def refuse(path, *arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", ask)
+        patched.setattr(os, "mkdir", refuse)
+        store = open_pixels(table, 64, 32, cache_dir=denied / "cache")
+    assert store.source == "on the fly"
+    assert store.note.startswith("decoding on the fly: ")
+    assert "cannot be written (Permission denied)" in store.note
+    assert torch.equal(store.images(ALL), by_pillow(table, 64, 32))
+
+
+def test_an_entry_of_somebody_else_that_may_not_be_read_is_left_alone(table, tmp_path, monkeypatch):
+    open_pixels(table, 64, 32, cache_dir=tmp_path)
+    (entry,) = entries(cache_folder(tmp_path))
+
+    def denied(place):
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pixels_module, "_mapped_array", denied)
+        assert open_pixels(table, 64, 32, cache_dir=tmp_path).source == "on the fly"
+    assert open_pixels(table, 64, 32, cache_dir=tmp_path).source == "cache"
+    assert entry.folder.is_dir()

@@ -98,7 +98,7 @@ def test_crops_that_vanish_under_a_run_that_decoded_them_change_nothing(recipe, 
 
 
 HOLDER = (
-    "import sys, time; from pathlib import Path; from reseen.files import hold\n"
+    "import sys, time; from pathlib import Path; from reseen.locks import hold\n"
     "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
 )
 
@@ -146,8 +146,7 @@ def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_el
     monkeypatch.setattr(embed, "_embed_part", stop)
     assert reseen_says(*line)[0] == 130
     monkeypatch.undo()
-    (parts,) = tmp_path.glob(".vectors.parquet.*.parts")
-    process = held_elsewhere(parts / "lock")
+    process = held_elsewhere(tmp_path / ".vectors.parquet.lock")
     assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()
     process.wait()
@@ -158,7 +157,7 @@ def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_el
 def test_two_clusterings_to_one_table(fault, reseen_says, tmp_path, held_elsewhere):
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32))
     line = ("cluster", tmp_path / "v.npy", "--out", tmp_path / "c.csv", "--hierarchy.steps", "2", "--quiet")
-    process = held_elsewhere(tmp_path / ".c.csv.work" / "lock")
+    process = held_elsewhere(tmp_path / ".c.csv.lock")
     assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()
     process.wait()
@@ -213,3 +212,84 @@ def test_neighbors_are_found_in_little_memory(recipe, crowd, tmp_path, monkeypat
     assert refused
     assert [row["clusters"] for row in found.log] == [row["clusters"] for row in wanted.log]
     np.testing.assert_allclose(found.log[-1]["loss"], wanted.log[-1]["loss"], rtol=0.05)
+
+
+def test_two_clusterings_of_crops_to_one_table(fault, reseen_says, desk, tmp_path, held_elsewhere):
+    line = ("cluster", desk.run, "--quiet", "--data", desk.crowd, "--out", tmp_path / "c.csv")
+    process = held_elsewhere(tmp_path / ".c.csv.lock")
+    assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
+    process.kill()
+    process.wait()
+    assert reseen_says(*line)[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.html"]
+
+
+def test_two_exports_to_one_file(fault, desk, tmp_path, held_elsewhere):
+    process = held_elsewhere(tmp_path / ".m.onnx.lock")
+    said = fault("export", desk.run, "--out", tmp_path / "m.onnx", "--quiet")
+    assert f"another process (number {process.pid}) is writing this file; wait for it" in said
+
+
+def test_two_audits_of_one_run(fault, desk, tmp_path, held_elsewhere):
+    run = shutil.copytree(desk.run, tmp_path / "run")
+    process = held_elsewhere(run / ".audit.json.lock")
+    said = fault("audit", run, "--data", desk.crowd, "--quiet")
+    assert f"another process (number {process.pid}) is writing this file; wait for it" in said
+
+
+def test_two_drawings_of_one_crowd(fault, reseen_says, tmp_path, held_elsewhere):
+    line = ("data", "toy", "--out", tmp_path / "crowd", "--people", "4", "--cameras", "2")
+    process = held_elsewhere(tmp_path / ".crowd.lock")
+    said = fault(*line)
+    assert f"another process (number {process.pid}) is drawing a crowd into this folder; wait for it" in said
+    process.kill()
+    process.wait()
+    assert reseen_says(*line)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["crowd"]
+
+
+IN_USE = """
+import sys
+from reseen.cli import main
+code = main(sys.argv[1:])
+raise SystemExit(code if "torch" not in sys.modules else 99)
+"""
+
+
+@pytest.mark.parametrize("command", ["search", "forget", "index", "view", "view of a run"])
+def test_a_gallery_in_use_is_told_of_before_torch_is_loaded(command, tmp_path, held_elsewhere):
+    process = held_elsewhere(tmp_path / "gallery" / "lock")
+    gallery = str(tmp_path / "gallery")
+    lines = {
+        "search": ["search", gallery, "image.jpg"],
+        "forget": ["forget", gallery, "--cluster", "1", "--yes"],
+        "index": ["index", "run", "--data", "crops", "--gallery", gallery],
+        "view": ["view", gallery],
+        "view of a run": ["view", str(tmp_path)],
+    }
+    said = subprocess.run([sys.executable, "-c", IN_USE, *lines[command]], capture_output=True, text=True)
+    assert said.returncode == 2
+    assert f"another process (number {process.pid}) has this gallery open" in said.stderr
+    assert "where that is `reseen view`, search, correct and forget in its pages" in said.stderr
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root makes devices")
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("evaluate", "--json"), ("evaluate", "--report"), ("embed", "--out"), ("cluster", "--out"),
+        ("audit", "--verify"), ("data check", "--json"), ("data check", "--html"), ("plan", "--out"),
+    ],
+)  # fmt: skip
+def test_an_output_that_is_a_device_stays_one(command, option, fault, desk, tmp_path):
+    import stat
+
+    run = shutil.copytree(desk.run, tmp_path / "run")
+    device = tmp_path / "device"
+    os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+    words = {
+        "data check": ["data", "check", desk.crowd],
+        "plan": ["plan", "embed", run, "--data", desk.crowd],
+    }.get(command, [command, run, "--quiet", "--data", desk.crowd])
+    assert "cannot be written, it is a device; give the name of a file" in fault(*words, option, device)
+    assert stat.S_ISCHR(device.stat().st_mode)

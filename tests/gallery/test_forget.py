@@ -3,7 +3,7 @@ import pytest
 from tests.gallery.conftest import draw
 
 from reseen.data import pixel_cache as cache
-from reseen.errors import GalleryError, SettingsError
+from reseen.errors import GalleryError, SettingsError, StorageError
 from reseen.gallery.deletion_log import deletion_log_file, forgotten_keys, read_deletion_log
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import forget
@@ -116,3 +116,21 @@ def test_what_is_still_similar_is_told_apart_from_what_was_removed(gallery, cach
         )
         assert (found.still_similar, found.threshold) == (wanted, 0.6)
     assert wanted > 0
+
+
+def test_a_ledger_that_is_a_link_is_neither_written_nor_taken_for_none(gallery, cached, tmp_path):
+    """What was forgotten would be taken in again, or another file would grow."""
+    precious, file = tmp_path / "precious", deletion_log_file(gallery.address)
+    precious.write_text("")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    for target in (precious, tmp_path / "nowhere"):
+        file.symlink_to(target)
+        for ask in (
+            lambda: forget(gallery, Filter(clusters=(1,)), "cluster", dry_run=False),
+            lambda: read_deletion_log(gallery.address),
+        ):
+            with pytest.raises(StorageError, match="it is a link"):
+                ask()
+        file.unlink()
+    assert precious.read_text() == ""

@@ -20,7 +20,8 @@ ORDER = [
     "losses | memory | cluster | evaluate | audit",
     "datasets | synthetic",
     "neighbors | models | data",
-    "geometry | config | files | environment | optional_dependencies",
+    "locks | compiled",
+    "geometry | config | files | environment | optional_dependencies | registry | user_folders",
     "records | errors | conditions",
 ]
 

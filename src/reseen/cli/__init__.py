@@ -10,11 +10,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cyclopts import CycloptsError
 
     from reseen.cli.app import build_app, explain
+    from reseen.cli.encodings import accept_any_encoding
     from reseen.errors import ReseenError
 
     # Before torch is loaded: threads that wait asleep instead of spinning. On a machine that others use too,
     # spinning made training up to ten times slower; on an idle one it gains nothing that could be measured.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    accept_any_encoding()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         result = build_app()(tokens, result_action="return_value", exit_on_error=False, print_error=False)

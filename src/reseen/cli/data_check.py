@@ -54,9 +54,10 @@ def check(
 
     from rich.console import Console
 
-    from reseen.files import write_text
+    from reseen.files import check_outputs, write_text
     from reseen.tasks.data_check import inspect_data
 
+    check_outputs(json, html)
     inspection = inspect_data(
         directory,
         layout,

@@ -96,8 +96,10 @@ def evaluate(
         Show no progress.
     """
     from reseen.errors import SettingsError
+    from reseen.files import check_outputs
     from reseen.neighbors import RerankSettings
 
+    check_outputs(json, report)
     common: dict[str, Any] = {
         "average_precision": average_precision,
         "rerank": rerank and RerankSettings.parse({"variant": rerank, "memory": rerank_memory}, "--rerank"),

@@ -68,9 +68,12 @@ def forget(
     page
         The page to look at before --yes.
     """
+    from reseen.gallery.in_use import refuse_if_in_use
+
+    refuse_if_in_use(gallery)  # before torch is imported
     from rich.console import Console
 
-    from reseen.files import write_text
+    from reseen.files import check_outputs, write_text
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.forget import entries_of
     from reseen.gallery.forget import forget as forget_entries
@@ -85,6 +88,7 @@ def forget(
             write_text(files, "".join(f"{path}\n" for path in paths))
             print(f"Paths of the image files written to {files}")
 
+    check_outputs(files)
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         known = list(opened.store.describe().cameras)

@@ -47,6 +47,9 @@ def index(
     quiet
         Show no progress.
     """
+    from reseen.gallery.in_use import refuse_if_in_use
+
+    refuse_if_in_use(gallery)  # before torch is imported
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.index import index_run
 

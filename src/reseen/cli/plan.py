@@ -47,7 +47,7 @@ def plan(
     from reseen.datasets import read_training
     from reseen.errors import SettingsError
     from reseen.features.mapped_vectors import is_vectors, open_vector_file
-    from reseen.files import write_text
+    from reseen.files import check_outputs, write_text
     from reseen.plan import (
         plan_clustering,
         plan_embedding,
@@ -60,6 +60,7 @@ def plan(
     from reseen.runs.run import open_run
 
     check_names(settings, ("images", "data", "memory", "out", "quiet"), [*Recipe.model_fields, "algorithm"])
+    check_outputs(out)
     table = None if data is None else read_training(data.expanduser())
     place = Path(source).expanduser()
     vectors = open_vector_file(place) if work == "cluster" and is_vectors(place) else None

@@ -57,9 +57,13 @@ def search(
     pictures
         Show small pictures in the terminal.
     """
+    from reseen.gallery.in_use import refuse_if_in_use
+
+    refuse_if_in_use(gallery)  # before torch is imported
     from rich.console import Console
 
     from reseen.errors import SettingsError
+    from reseen.files import check_outputs
     from reseen.gallery.contact_sheet import write_sheet
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.gallery import open_gallery
@@ -70,6 +74,7 @@ def search(
         raise SettingsError("no image to search with; name one or more image files after the gallery")
     if top < 1:
         raise SettingsError(f"--top {top}: ask for at least 1 answer")
+    check_outputs(json, sheet)
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         for note in opened.notes:

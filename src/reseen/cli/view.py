@@ -38,6 +38,10 @@ def view(
     quiet
         Show no progress.
     """
+    from reseen.gallery.in_use import RUN_GALLERY, refuse_if_in_use
+
+    for address in (what, f"{what}/{RUN_GALLERY}") if "://" not in what else ():
+        refuse_if_in_use(address)  # before torch is imported
     import os
 
     from rich.console import Console

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from reseen.compiled import compiled
 from reseen.neighbors.csr import Rows
-from reseen.neighbors.jaccard_kernels import compiled
 
 
 @compiled()

@@ -38,7 +38,8 @@ from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.errors import StorageError
-from reseen.files import append_line, host_name, is_alive, state_folder
+from reseen.files import append_line, host_name, is_alive
+from reseen.user_folders import cache_base, state_base
 
 PIXELS_FILE = "pixels.npy"
 """The array in an entry."""
@@ -50,7 +51,7 @@ SOURCES_FILE = "sources.json"
 """The folders of the crops, written before any pixel, so that they are known of an unfinished entry too."""
 
 RECORD_FILE = "cache-folders"
-"""In `state_folder()`: the folders that ever held entries, one JSON object per line."""
+"""In `state_base()`: the folders that ever held entries, one JSON object per line."""
 
 _TEMPORARY = ".tmp-"
 _STALE_SECONDS = 24 * 3600
@@ -75,9 +76,15 @@ def cache_folder(chosen: Path | None = None) -> Path:
     """Where decoded crops are kept, below `chosen`, `$RESEEN_CACHE`, or `reseen` in the user's caches."""
     if chosen is not None:
         return chosen.expanduser() / "pixels"
-    own, general = os.environ.get("RESEEN_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    base = Path(own) if own else Path(general or Path.home() / ".cache") / "reseen"
-    return base.expanduser() / "pixels"
+    return cache_base() / "pixels"
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder is there and may be looked at."""
+    try:
+        return folder.is_dir()
+    except OSError:  # a folder above it may not be entered
+        return False
 
 
 def entries(folder: Path) -> list[CacheEntry]:
@@ -198,18 +205,18 @@ def being_written(place: Path) -> int | None:
 
 def record_folder(folder: Path) -> None:
     """Note that a folder holds decoded crops; where that cannot be noted, nothing happens."""
-    with suppress(OSError, RuntimeError, StorageError):  # RuntimeError: a user without a home
+    with suppress(OSError, StorageError):
         place = str(folder.absolute())
         if place not in dict(recorded_folders()):
             device = folder.stat().st_dev
-            append_line(state_folder() / RECORD_FILE, json.dumps({"folder": place, "device": device}))
+            append_line(state_base() / RECORD_FILE, json.dumps({"folder": place, "device": device}))
 
 
 def recorded_folders() -> list[tuple[str, int]]:
     """Each folder that ever held entries, as far as it was noted, with the number of its device then."""
     try:
-        lines = (state_folder() / RECORD_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-    except (OSError, RuntimeError):
+        lines = (state_base() / RECORD_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, StorageError):
         return []
     found: dict[str, int] = {}
     for line in lines:

@@ -163,15 +163,15 @@ def _cached(
     """The entry of these crops, made when there is none, or why there can be none."""
     key = cache_key(table, *size, white_level)
     needed = needed_bytes(table, *size)
-    if _serves(folder / key, table, size, white_level):
-        cache.touch(folder / key)
-        return folder / key, ""
     what = f"{len(table):,} crops of {size[0]}x{size[1]} need {needed / _GIGABYTE:.2f} GB"
-    if needed > cap_gigabytes * _GIGABYTE:
-        return None, (
-            f"decoding on the fly: {what}, more than the {cap_gigabytes:g} GB of data.cache_gigabytes"
-        )
     try:
+        if _serves(folder / key, table, size, white_level):
+            cache.touch(folder / key)
+            return folder / key, ""
+        if needed > cap_gigabytes * _GIGABYTE:
+            return None, (
+                f"decoding on the fly: {what}, more than the {cap_gigabytes:g} GB of data.cache_gigabytes"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         cache.sweep(folder)
         cache.evict(folder, needed, int(cap_gigabytes * _GIGABYTE))
@@ -190,7 +190,11 @@ def _cached(
 
 
 def _serves(entry: Path, table: ImageTable, size: tuple[int, int], white_level: float | None) -> bool:
-    """True when an entry is whole and its unreadable files still are; any other is removed."""
+    """True when an entry is whole and its unreadable files still are; any other is removed.
+
+    Raises:
+        OSError: the folder or the entry may not be looked at.
+    """
     if not entry.exists():
         return False
     try:
@@ -198,6 +202,8 @@ def _serves(entry: Path, table: ImageTable, size: tuple[int, int], white_level: 
         with quiet_pillow():
             if whole and all(problem_of(table.source(row), white_level) for row in _stored_problems(entry)):
                 return True
+    except PermissionError:
+        raise  # somebody else's, and maybe whole
     except (OSError, ValueError):
         pass
     cache.remove(entry)

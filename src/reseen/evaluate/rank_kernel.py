@@ -4,9 +4,10 @@ A positive's rank is its place among the positives plus the negatives at least a
 the few positives are sorted; the long row of similarities is read, compared and counted.
 """
 
-import numba
 import numpy as np
 from jaxtyping import Float32, Int64
+
+from reseen.compiled import compiled
 
 _SCAN_LIMIT = 256
 """Thresholds up to which a comparing pass for each (wide registers) beats a binary search per value."""
@@ -15,7 +16,7 @@ _STRETCH = 4096
 """Values compared with every threshold before going on: 16 kB, so that the passes read the nearest cache."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def write_ranks(
     similarities: Float32[np.ndarray, "b g"],
     row_start: int,
@@ -66,7 +67,7 @@ def write_ranks(
             ranks[offsets[query] + index] = index + 1 + negatives[count - 1 - index]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _at_least(
     values: Float32[np.ndarray, " n"], thresholds: Float32[np.ndarray, " m"]
 ) -> Int64[np.ndarray, " m"]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from reseen.errors import RunError, SettingsError, StorageError
+from reseen.errors import RunError, SettingsError
 from reseen.export.card import Card, make_card
 from reseen.export.exported import Format, file_format, open_exported
 from reseen.export.graph import DeployedEncoder, trace
@@ -19,7 +19,8 @@ from reseen.export.parity import Parity, Scores, compare_scores, measure_parity,
 from reseen.export.quantize import LOSS, quantize
 from reseen.export.samples import Pixels, calibration_crops, check_crops
 from reseen.export.torch_file import write_torch
-from reseen.files import make_folder, write_atomically
+from reseen.files import check_output, write_atomically
+from reseen.locks import sole_writer
 from reseen.models import Encoder
 from reseen.runs.console import RunView
 from reseen.runs.run import Run, open_run
@@ -73,39 +74,43 @@ def export_run(
         SettingsError: options that do not fit together, or a package that is not installed.
         DataError: no crops to calibrate on, or no query and gallery to score.
         ExportError: the format cannot hold the model, or the file does not give its vectors; nothing is written then.
-        StorageError: `out` cannot be written.
+        StorageError: `out` cannot be written, or another process is writing it.
     """
     run = run if isinstance(run, Run) else open_run(run)
     out = Path(out).expanduser()
     kind, form = file_format(out, format), input_spec(input, layout, channels)
-    _check_options(run, out, kind, int8, calibrate, crops, loss)
-    make_folder(out.parent)
-    benchmark = read_benchmark(score) if score is not None else None
-    encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
-    chosen, checked, words, calibration = None, None, "", ""
-    if int8:
-        assert calibrate is not None
-        chosen, checked = calibration_crops(run, encoder, Path(calibrate).expanduser(), crops, seed)
-        words, calibration = "crops of the folder", f"{len(chosen)} crops, seed {seed}"
-    else:
-        checked, words = check_crops(run, encoder, seed)
-    precision = "int8" if int8 else "float32"
-    card = make_card(run, encoder, form, license, precision, calibration)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / f"model{out.suffix}"
-        with RunView(0, quiet) as view:
-            _write(encoder, form, card, kind, chosen, loss, made, view)
-            file = open_exported(made)
-            progress = view.phase("checking", len(checked))
-            parity = measure_parity(file, encoder, form, checked, progress)
-        require_parity(parity, precision)
-        scores = compare_scores(run, file, form, benchmark, part, quiet) if benchmark is not None else None
-        size = _put_in_place(made, out)
-    return Export(out, kind, file.card, parity, words, size, scores)
+    _check_options(run, kind, int8, calibrate, crops, loss)
+    for target in _targets(out):
+        check_output(target)
+    with sole_writer(out):
+        benchmark = read_benchmark(score) if score is not None else None
+        encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
+        chosen, checked, words, calibration = None, None, "", ""
+        if int8:
+            assert calibrate is not None
+            chosen, checked = calibration_crops(run, encoder, Path(calibrate).expanduser(), crops, seed)
+            words, calibration = "crops of the folder", f"{len(chosen)} crops, seed {seed}"
+        else:
+            checked, words = check_crops(run, encoder, seed)
+        precision = "int8" if int8 else "float32"
+        card = make_card(run, encoder, form, license, precision, calibration)
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / f"model{out.suffix}"
+            with RunView(0, quiet) as view:
+                _write(encoder, form, card, kind, chosen, loss, made, view)
+                file = open_exported(made)
+                progress = view.phase("checking", len(checked))
+                parity = measure_parity(file, encoder, form, checked, progress)
+            require_parity(parity, precision)
+            scores = (
+                compare_scores(run, file, form, benchmark, part, quiet) if benchmark is not None else None
+            )
+            size = _put_in_place(made, out)
+        return Export(out, kind, file.card, parity, words, size, scores)
 
 
 def _check_options(
-    run: Run, out: Path, kind: Format, int8: bool, calibrate: str | Path | None, crops: int, loss: float
+    run: Run, kind: Format, int8: bool, calibrate: str | Path | None, crops: int, loss: float
 ) -> None:
     if run.recipe.model.feature == "raw":
         raise RunError(
@@ -124,8 +129,6 @@ def _check_options(
         raise SettingsError(f"--crops {crops}: take at least 16, some hundreds are better")
     if not 0 < loss < 1:
         raise SettingsError(f"--loss {loss}: say by how much cosines may fall below 1, such as {LOSS}")
-    if out.is_dir():
-        raise StorageError(f"{out}: is a folder; give the name of a file")
 
 
 def _write(
@@ -159,12 +162,15 @@ def _write(
 
 def _put_in_place(made: Path, out: Path) -> int:
     """Copy what was written beside its place and rename it; an OpenVINO model's numbers go before its graph."""
-    pairs = [(made, out)]
-    if out.suffix == ".xml":
-        pairs.insert(0, (made.with_suffix(".bin"), out.with_suffix(".bin")))
+    pairs = list(zip(_targets(made), _targets(out), strict=True))
     for source, target in pairs:
         write_atomically(target, lambda temporary, source=source: _copy(source, temporary))
     return sum(target.stat().st_size for _, target in pairs)
+
+
+def _targets(out: Path) -> list[Path]:
+    """The files of a model, in the order in which they are put in place."""
+    return [out.with_suffix(".bin"), out] if out.suffix == ".xml" else [out]
 
 
 def _copy(source: Path, target: Path) -> None:

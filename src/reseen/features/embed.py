@@ -19,7 +19,8 @@ from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import SettingsError, StorageError
 from reseen.features.extract import extract
 from reseen.features.partitions import describe_vectors, vector_table
-from reseen.files import make_folder, sole_writer, write_atomically
+from reseen.files import write_atomically
+from reseen.locks import sole_writer
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
@@ -75,11 +76,8 @@ def embed(
     request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
     parts = _parts(run, table, out)
 
-    if is_main_process():
-        make_folder(out.parent)
-        make_folder(parts)
     with (
-        sole_writer(out, parts) if is_main_process() else nullcontext(),
+        sole_writer(out) if is_main_process() else nullcontext(),
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reseen.errors import GalleryError
-from reseen.files import append_line
+from reseen.files import append_line, check_journal
 from reseen.gallery.side_files import side_file
 
 NAME = "forgotten.jsonl"
@@ -57,8 +57,9 @@ def read_deletion_log(address: str) -> list[Deletion]:
 
     Raises:
         GalleryError: another line is damaged.
+        StorageError: it is a link, or no file at all.
     """
-    file = deletion_log_file(address)
+    file = check_journal(deletion_log_file(address))
     if not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()

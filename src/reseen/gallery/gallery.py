@@ -22,6 +22,7 @@ from reseen.features.extract import embed_image
 from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
+from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.removal import Removed, finish
 from reseen.gallery.store import Store
 from reseen.gallery.stores.checks import refuse_other_model
@@ -280,6 +281,7 @@ def open_gallery(
             forgotten cannot be removed.
         RunError: `run` is no run folder.
     """
+    refuse_if_in_use(address)  # before a model is loaded
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
     encoder = None if opened is None else opened.encoder()
     model = None if opened is None or encoder is None else identify(opened, encoder)

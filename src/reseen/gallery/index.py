@@ -24,6 +24,7 @@ from reseen.gallery.deletion_log import forgotten_keys
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter, named_cameras
 from reseen.gallery.gallery import open_gallery
+from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.store import Store
 from reseen.gallery.thumbnail import thumbnail
 from reseen.models import Encoder
@@ -123,6 +124,7 @@ def index_run(
         GalleryError: the gallery holds vectors of another model, is damaged or in use.
         StorageError: the place is full or cannot be written.
     """
+    refuse_if_in_use(address)  # before crops are listed and a model is loaded
     run = run if isinstance(run, Run) else open_run(run)
     table = load_other_table(run.recipe, data, camera_pattern)
     place = f"folder, {table.root}"

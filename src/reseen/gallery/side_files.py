@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from reseen.files import state_folder
+from reseen.user_folders import state_base
 
 
 def side_file(address: str, name: str) -> Path:
@@ -16,7 +16,7 @@ def side_file(address: str, name: str) -> Path:
         return _memory_folder() / name
     if "://" not in address:
         return Path(address).expanduser() / name
-    return state_folder() / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{name}"
+    return state_base() / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}-{name}"
 
 
 @cache

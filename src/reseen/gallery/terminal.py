@@ -62,7 +62,8 @@ def entry_table(entries: Sequence[Entry]) -> Table:
 
 def thumbnail_row(console: Console, answers: SearchResults) -> Text | None:
     """The query and its first answers side by side; None where there is no terminal, or none with enough colors."""
-    if not console.is_terminal or console.color_system not in ("truecolor", "256"):
+    drawable = console.is_terminal and console.encoding.startswith("utf")
+    if not drawable or console.color_system not in ("truecolor", "256"):
         return None
     crops = [_small(answers.pictures[0]), *(_small(match.entry.thumbnail) for match in answers.matches)]
     shown = crops[: max(1, console.width // (_WIDTH + 1))]

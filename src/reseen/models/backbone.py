@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from reseen.config import suggestion
 from reseen.errors import SettingsError, WeightsError
+from reseen.models.hub import weights_at_hand
 from reseen.models.settings import ModelSettings
 from reseen.models.stages import loose_parameters, stages_of
 from reseen.models.trial import try_trunk
@@ -290,11 +291,14 @@ def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
         ) from None
     if settings.weights != "hub":
         return trunk
+    cached = weights_at_hand(settings.backbone)
+    if cached is not None:
+        options["pretrained_cfg_overlay"] = {"file": str(cached)}
     try:  # only now: what fails here is the weights, not the settings
         return timm.create_model(settings.backbone, pretrained=True, **options)
     except Exception as error:
         raise WeightsError(
-            f"model.weights: 'hub' could not be reached for '{settings.backbone}' "
+            f"model.weights: 'hub' gave no weights for '{settings.backbone}' "
             f"({error.__class__.__name__}); give the path of a safetensors file, or 'none' to start from scratch"
         ) from None
 

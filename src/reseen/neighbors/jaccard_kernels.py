@@ -1,4 +1,4 @@
-"""Compiled loops of the Jaccard distance, cached on disk beside this file; each works on a range of rows.
+"""Compiled loops of the Jaccard distance, cached on disk; each works on a range of rows.
 
 A kernel that makes sparse rows is called twice: with empty outputs it only counts the entries of each row,
 then, given outputs of the right length, it fills them. Scratch arrays belong to a range of rows, so that
@@ -9,7 +9,6 @@ parallel loops are not used: they share torch's OpenMP runtime, change its numbe
 on a machine that others use too made every later torch operation tens of times slower.
 """
 
-import inspect
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 
+from reseen.compiled import compiled
 from reseen.neighbors.csr import Rows
 
 _RANGES_PER_THREAD = 4
@@ -35,11 +34,6 @@ def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any, first: int =
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda begin, end: kernel(begin, end, *inputs), edges[:-1], edges[1:]):
             pass
-
-
-def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Numba's `njit`, cached, on the function as written: checkers of shapes may have wrapped it."""
-    return lambda function: njit(cache=True, nogil=True, **options)(inspect.unwrap(function))
 
 
 @compiled()

@@ -10,8 +10,8 @@ The compiled loop of re-ranking: shared weights of a query and every gallery row
 
 import numpy as np
 
+from reseen.compiled import compiled
 from reseen.neighbors.csr import Rows
-from reseen.neighbors.jaccard_kernels import compiled
 
 
 @compiled()

@@ -1,5 +1,6 @@
 """All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
 
+import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,18 @@ def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) 
     """Write a safetensors file by plain writes.
 
     The library's own writing raises an error without a number on a full disk, and makes files that only their
-    owner can read.
+    owner can read. Equal tensors and metadata give equal bytes: the library orders the metadata by chance, and makes
+    what is only known by a digest of its file look new.
     """
-    path.write_bytes(save(tensors, metadata))
+    content = memoryview(save(tensors))
+    start = 8 + int.from_bytes(content[:8], "little")
+    described = {"__metadata__": dict(sorted(metadata.items())), **json.loads(bytes(content[8:start]))}
+    header = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # numbers begin at a multiple of 8 bytes
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        file.write(content[start:])
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> tuple[int, PseudoLabels | None]:

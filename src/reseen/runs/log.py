@@ -9,7 +9,7 @@ from typing import Any
 from reseen.audit import AuditScores
 from reseen.cluster import Clustering, cluster_quality
 from reseen.errors import SettingsError
-from reseen.files import storage_error, write_text
+from reseen.files import open_journal, storage_error, write_text
 
 LOG = "log.jsonl"
 
@@ -133,8 +133,8 @@ class RunLog:
         """Append a round."""
         self.rows.append(asdict(record))
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(record)) + "\n")
+            with open_journal(self._path) as file:
+                file.write((json.dumps(asdict(record)) + "\n").encode())
         except OSError as error:
             raise storage_error(self._path, error) from None
         if self._writer is not None:

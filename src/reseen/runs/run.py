@@ -10,10 +10,11 @@ from typing import Any, Literal
 import torch
 
 from reseen.config import read_yaml
-from reseen.data.pixel_cache import cache_folder
+from reseen.data.pixel_cache import cache_folder, is_there
 from reseen.data.settings import DataSettings
 from reseen.errors import RunError, SettingsError
-from reseen.files import LOCK, held, make_folder, write_text
+from reseen.files import make_folder, write_text
+from reseen.locks import LOCK, held
 from reseen.models import Encoder
 from reseen.runs.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.runs.log import read_log
@@ -71,7 +72,7 @@ class Run:
         """
         settings = self.recipe.data
         folder = settings.cache_dir
-        if folder is None or cache_folder(folder).is_dir():
+        if folder is None or is_there(cache_folder(folder)):
             return settings
         return settings.model_copy(update={"cache_dir": None})
 

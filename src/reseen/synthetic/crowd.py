@@ -13,6 +13,8 @@ from pathlib import Path
 
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, SettingsError, StorageError
+from reseen.files import make_folder
+from reseen.locks import held
 from reseen.synthetic.schedule import GALLERY, QUERY, TRAIN, CrowdPlan, planned_shots
 from reseen.synthetic.shot import Subject
 from reseen.synthetic.worker import COULD_NOT_WRITE, draw_share
@@ -69,7 +71,7 @@ def draw_crowd(
     Raises:
         SettingsError: a setting outside its range.
         DataError: `out` is a file, or a folder with something else in it.
-        StorageError: `out` cannot be written, or the disk is full.
+        StorageError: `out` cannot be written, another process is drawing there, or the disk is full.
     """
     plan = CrowdPlan(people, cameras, seed, images_per_camera, height, width, share_train)
     if processes is not None and processes < 1:
@@ -80,19 +82,15 @@ def draw_crowd(
     if _holds(out, plan, counts.images):
         return counts
     share = processes if processes is not None else _processes_for(counts.images)
-    drawing = out.parent / f".{out.name}.drawing"
-    try:
-        _start_over(drawing)
-        _draw(drawing, plan, max(1, min(share, counts.images)), counts.images, progress)
-        (drawing / _MARKER).write_text(_describe(plan), encoding="utf-8")
-        _move_into_place(drawing, out)
-    except OSError as error:
-        raise StorageError(
-            f"{out}: the crowd cannot be written ({error.strerror or error}); "
-            "free some space or choose another folder"
-        ) from None
-    finally:
-        shutil.rmtree(drawing, ignore_errors=True)
+
+    def busy(process: str) -> StorageError:
+        return StorageError(
+            f"{out}: another process (number {process}) is drawing a crowd into this folder; wait for it, or choose "
+            "another folder"
+        )
+
+    with held(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
+        _draw_aside(out, plan, max(1, min(share, counts.images)), counts.images, progress)
     return counts
 
 
@@ -114,7 +112,7 @@ def _describe(plan: CrowdPlan) -> str:
 
 
 def _refuse_other_content(out: Path) -> None:
-    if out.is_file():
+    if out.exists() and not out.is_dir():
         raise DataError(f"{out}: wanted a folder for the crowd, found a file; choose another name")
     try:
         found = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
@@ -151,7 +149,26 @@ def _processes_for(images: int) -> int:
     return min(cores, 1 + images // _WORTH_A_PROCESS)
 
 
+def _draw_aside(out: Path, plan: CrowdPlan, processes: int, images: int, progress: bool) -> None:
+    """Draw into a folder beside `out` and move it there when it is whole."""
+    drawing = out.parent / f".{out.name}.drawing"
+    try:
+        _start_over(drawing)
+        _draw(drawing, plan, processes, images, progress)
+        (drawing / _MARKER).write_text(_describe(plan), encoding="utf-8")
+        _move_into_place(drawing, out)
+    except OSError as error:
+        raise StorageError(
+            f"{out}: the crowd cannot be written ({error.strerror or error}); "
+            "free some space or choose another folder"
+        ) from None
+    finally:
+        shutil.rmtree(drawing, ignore_errors=True)
+
+
 def _start_over(drawing: Path) -> None:
+    if drawing.is_symlink():  # nothing is drawn through a link
+        drawing.unlink()
     shutil.rmtree(drawing, ignore_errors=True)
     for folder in (TRAIN, QUERY, GALLERY):
         (drawing / folder).mkdir(parents=True)

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
-from reseen.data.pixel_cache import cache_folder
+from reseen.data.pixel_cache import cache_folder, is_there
 from reseen.environment import knows_bfloat16, memory_gigabytes, processor, usable_cores, versions
 
 _MEMORY_NEEDED = 4.0
@@ -25,7 +25,21 @@ class Diagnosis:
 
 def diagnose() -> list[Diagnosis]:
     """Look at versions, device, threads, memory and disk."""
-    return [*_packages(), *_device(), *_machine(), *_disk()]
+    return [*_packages(), *_device(), *_machine(), *_disk(), _loops()]
+
+
+def _loops() -> Diagnosis:
+    """Where compiled loops are kept."""
+    from reseen.compiled import cache_place
+    from reseen.evaluate.rank_kernel import write_ranks
+
+    place = cache_place(write_ranks)
+    if place is not None:
+        return Diagnosis("compiled loops", f"kept in {place}")
+    return Diagnosis(
+        "compiled loops", "not kept", "slow",
+        "every command compiles them again: set RESEEN_CACHE or NUMBA_CACHE_DIR to a folder that you alone can write",
+    )  # fmt: skip
 
 
 def _packages() -> list[Diagnosis]:
@@ -92,7 +106,7 @@ def _machine() -> list[Diagnosis]:
 
 def _disk() -> list[Diagnosis]:
     cache = cache_folder()
-    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    existing = next(folder for folder in (cache, *cache.parents) if is_there(folder))
     free = shutil.disk_usage(existing).free / 1e9
     enough = free >= _DISK_NEEDED
     findings = [

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reseen.neighbors.jaccard_kernels import compiled
+from reseen.compiled import compiled
 
 _NEAREST = np.float32(1e-3)
 """Squared distance below which two crops push each other no harder: copies lie on one place."""

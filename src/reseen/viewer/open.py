@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reseen.errors import RunError
 from reseen.gallery.gallery import open_gallery
+from reseen.gallery.in_use import RUN_GALLERY
 from reseen.gallery.index import index_run
 from reseen.runs.cluster_file import CLUSTERS
 from reseen.runs.console import RunView
@@ -14,9 +15,6 @@ from reseen.runs.run import RECIPE, open_run
 from reseen.viewer.access import Access, is_loopback
 from reseen.viewer.server import listen, make_app, serve
 from reseen.viewer.viewer import Viewer
-
-GALLERY = "gallery"
-"""The gallery in the folder of a run."""
 
 
 def view_gallery(
@@ -76,7 +74,7 @@ def _index(folder: Path, data: Path | None, quiet: bool) -> str:
     if crops is None or (data is None and not Path(crops).is_dir()):
         where = f"its crops are not at {crops} any more" if crops else "it does not say where its crops are"
         raise RunError(f"{folder}: {where}; name them with --data")
-    address = str(folder / GALLERY)
+    address = str(folder / RUN_GALLERY)
     table = load_other_table(run.recipe, crops)
     # Crops that were moved are the same: their clusters are those of the run wherever they lie.
     own = folder / CLUSTERS

@@ -2,9 +2,11 @@
 
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +21,8 @@ from reseen.errors import GalleryError, StorageError
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import open_store
 from reseen.gallery.stores.edge import EdgeStore
+from reseen.gallery.stores.edge_shard import engine_errors
+from reseen.gallery.stores.journal import write_journal
 from reseen.gallery.stores.memory import MemoryStore
 
 
@@ -59,6 +63,115 @@ def test_a_gallery_that_another_process_holds_is_refused_until_that_one_ends(fol
         holder.kill()
     with EdgeStore(folder, model) as store:
         assert store.describe().count == 30
+
+
+def test_a_lock_that_is_a_link_is_not_followed(folder, model):
+    precious = folder.parent / "precious"
+    precious.write_text("12345")
+    (folder / "lock").unlink()
+    (folder / "lock").symlink_to(precious)
+    with pytest.raises(StorageError, match="lock: cannot be written, it is a link"):
+        EdgeStore(folder, model)
+    assert precious.read_text() == "12345"
+
+
+def tree(folder):
+    """Every file with its content and time of change."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def check_search_alone(folder, model):
+    """A gallery that cannot be written is searched as any other, by several at once, and nothing else."""
+    before = tree(folder)
+    with EdgeStore(folder, model) as store, EdgeStore(folder, model) as other:
+        for opened in (store, other):
+            assert opened.describe().count == 30
+            assert str(folder) == opened.describe().address
+        query = draw(1).vectors[0]
+        wanted = MemoryStore(model)
+        wanted.add(draw(30))
+        expected = [hit.entry.key for hit in wanted.search(query, 5)]
+        assert [hit.entry.key for hit in store.search(query, 5)] == expected
+        for change in (lambda: store.add(draw(5, start=100)), lambda: store.delete(Filter(clusters=(1,)))):
+            with pytest.raises(StorageError, match="this gallery cannot be written, only searched"):
+                change()
+    with pytest.raises(StorageError, match="cannot be written"):
+        EdgeStore(folder, model, create=True)
+    assert tree(folder) == before
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder for temporary files."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def test_a_gallery_on_a_read_only_disk_is_searched(folder, model, temporary, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        place = disk / "gallery"
+        shutil.copytree(folder, place)
+        (place / "lock").unlink()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        check_search_alone(place, model)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def unwritable(folder, monkeypatch):
+    """The folder, as another user's would be: root may write everywhere."""
+    access = os.access
+    monkeypatch.setattr(
+        os,
+        "access",
+        lambda path, mode: not (mode & os.W_OK and str(path) == str(folder)) and access(path, mode),
+    )
+    return folder
+
+
+def test_a_gallery_that_cannot_be_written_is_searched(unwritable, model, temporary):
+    folder = unwritable
+    (folder / "lock").unlink()
+    check_search_alone(folder, model)
+    assert list(temporary.iterdir()) == []
+
+
+def test_entries_that_were_being_replaced_are_found_where_nothing_can_be_written(
+    unwritable, model, temporary
+):
+    folder = unwritable
+    write_journal(folder / "journal", draw(1, start=200))
+    with EdgeStore(folder, model) as store:
+        assert store.describe().count == 31
+    assert (folder / "journal").is_file()
+
+
+def test_a_copy_left_by_a_killed_process_is_removed_and_one_without_room_refused(
+    unwritable, model, temporary, monkeypatch
+):
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        ended.wait()
+    left = temporary / f"reseen-gallery-{files.host_name()}-{ended.pid}-x"
+    left.mkdir()
+    usage = shutil.disk_usage("/")._replace(free=1_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda path: usage)
+        with pytest.raises(
+            StorageError, match=r"it is searched in a copy, which needs .* MB; .* has 0 MB free"
+        ):
+            EdgeStore(unwritable, model)
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_folder_of_other_things_is_no_gallery(tmp_path, model):
@@ -236,3 +349,47 @@ def test_graphs_find_what_an_exact_search_finds(quick_folder, small_segments):  
                 wanted = {hit.entry.key for hit in exact.search(query, 20, where)}
                 recalls.append(len(found & wanted) / 20)
     assert np.mean(recalls) >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Failed to grow file: File too large (os error 27)", "the file-size limit of this process"),
+        ("IO: No space left on device (os error 28)", "the disk is full"),
+        ("IO: Disk quota exceeded (os error 122)", "the disk is full"),
+        ("File too large", "the file-size limit of this process"),
+        ("IO: Too many open files (os error 24)", "too many files are open"),
+        ("IO: Permission denied (os error 13)", "cannot be written (Permission denied)"),
+        ("IO: Read-only file system (os error 30)", "cannot be written (Read-only file system)"),
+    ],
+)
+def test_what_the_system_says_is_not_taken_for_damage(tmp_path, said, told):
+    with pytest.raises(StorageError) as error, engine_errors(tmp_path):
+        raise Exception(said)
+    assert told in str(error.value)
+
+
+def test_anything_else_is_damage(tmp_path):
+    for said in ("No such file or directory (os error 2)", "bad magic"):
+        with pytest.raises(GalleryError, match="its files are damaged"), engine_errors(tmp_path):
+            raise Exception(said)
+
+
+FULL_FILE = """
+import resource, sys
+from reseen.errors import StorageError
+from reseen.export.fingerprint import ModelIdentity
+from reseen.gallery.stores.edge import EdgeStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000))
+try:
+    EdgeStore(sys.argv[1], ModelIdentity("f" * 64, 8, "m", "b", 64, 32, "/run"), create=True)
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_limit_on_the_size_of_files_is_named(quick_folder):
+    words = [sys.executable, "-c", FULL_FILE, str(quick_folder / "gallery")]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "larger than the file-size limit of this process" in said
+    assert "ulimit -f" in said

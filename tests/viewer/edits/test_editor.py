@@ -350,3 +350,12 @@ def test_an_edit_survives_its_journal(file):
     journal.do(one)
     assert Journal(file).history.done == [one]
     assert json.loads(file.read_text())["edit"]["kind"] == "move"
+
+
+def test_a_file_of_mends_that_is_a_link_is_refused(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("half a line")
+    (tmp_path / "mends.jsonl").symlink_to(precious)
+    with pytest.raises(StorageError, match="it is a link"):
+        Journal(tmp_path / "mends.jsonl")
+    assert precious.read_text() == "half a line"

@@ -5,7 +5,7 @@ Lists descend, as those of the rows in `reseen.neighbors.row_kernels`.
 
 import numpy as np
 
-from reseen.neighbors.jaccard_kernels import compiled
+from reseen.compiled import compiled
 from reseen.neighbors.row_kernels import insert
 
 

@@ -21,8 +21,8 @@ from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
 from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
+from reseen.compiled import compiled
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
-from reseen.neighbors.jaccard_kernels import compiled
 from reseen.records import Features
 
 Folded = tuple[Int32[np.ndarray, " q"], Int32[np.ndarray, " q"], Float64[np.ndarray, " q"]]

@@ -94,6 +94,7 @@ class EdgeStore(Closing):
 
         Every 50,000 new entries a graph is built for them, which takes some seconds and twice their room.
         """
+        self._folder.refuse_read_only()
         check_entries(entries, self._model.dimension)
         if not len(entries):
             return
@@ -149,6 +150,7 @@ class EdgeStore(Closing):
 
     def delete(self, where: Filter) -> int:
         """Remove entries for good and say how many: every file that holds one is rewritten without it."""
+        self._folder.refuse_read_only()
         with self._changing, engine_errors(self._folder.path):
             keys = [entry.key for part in self.scan(where) for entry in part.entries]
             if not keys:

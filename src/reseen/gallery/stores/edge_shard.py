@@ -1,12 +1,16 @@
 """Qdrant Edge as this package sets it: what is indexed, and from how many entries on."""
 
+import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import qdrant_edge
 
-from reseen.errors import GalleryError, StorageError
+from reseen.errors import GalleryError
+from reseen.files import storage_error
 from reseen.gallery.stores.normalized_filter import NormalizedFilter, wider_filter
 
 SEGMENT = 50_000
@@ -20,6 +24,18 @@ _FILTERED_CANDIDATES = 96
 _WALK_FURTHER_BELOW = 0.9
 """Share of entries for which a condition holds, below which a graph is walked through the others too."""
 _OVERSAMPLING = 2.0
+_SAID = {
+    errno.ENOSPC: "No space left",
+    errno.EDQUOT: "Disk quota",
+    errno.EFBIG: "File too large",
+    errno.EMFILE: "Too many open files",
+}
+"""Where the engine repeats the system's words without the number."""
+_OF_THE_SYSTEM = {
+    errno.EACCES, errno.EAGAIN, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+    errno.ENOSPC, errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""Errors that say nothing of what is in the files."""
 
 
 def parameters(filtered: bool) -> qdrant_edge.SearchParams:
@@ -98,6 +114,13 @@ def to_filter(found: NormalizedFilter) -> qdrant_edge.Filter | None:
     return qdrant_edge.Filter(must=must, must_not=must_not)
 
 
+def _system_error(text: str) -> OSError | None:
+    """What the system said, where it refused to write, or to read what may well be whole; None for damaged files."""
+    number = re.search(r"\(os error (\d+)\)", text)
+    code = int(number[1]) if number else next((code for code, words in _SAID.items() if words in text), 0)
+    return OSError(code, os.strerror(code)) if code in _OF_THE_SYSTEM else None
+
+
 @contextmanager
 def engine_errors(path: Path) -> Iterator[None]:
     """Turn what the engine raises, which is a bare Exception, into an error of ours."""
@@ -110,10 +133,8 @@ def engine_errors(path: Path) -> Iterator[None]:
         text = " ".join(str(error).split())[:300]
         if "not initialized" in text:
             raise GalleryError(f"{path}: this gallery was closed; open it again") from None
-        if "No space left" in text or "os error 28" in text or "Disk quota" in text:
-            raise StorageError(
-                f"{path}: the disk is full; free some space and give the command again, nothing is lost"
-            ) from None
+        if (found := _system_error(text)) is not None:
+            raise storage_error(path, found) from None
         raise GalleryError(
             f"{path}: its files are damaged or of another version ({text}); index the crops into a new gallery"
         ) from None

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
-from reseen.files import hold, is_temporary_of, make_folder, write_text
+from reseen.files import is_temporary_of, make_folder, write_text
+from reseen.gallery.in_use import in_use
+from reseen.gallery.stores.working_copy import WorkingCopy
+from reseen.locks import LOCK, Lock, hold, hold_read_only
 
 _CARD = "gallery.json"
-_LOCK = "lock"
 _DATA = "data"
 _CLEANING = "cleaning"
 _JOURNAL = "journal"
@@ -27,30 +29,47 @@ class GalleryFolder:
         journal        entries about to replace others
         data/          the engine's files
 
+    A gallery that is there and cannot be written is opened all the same, to be searched: the engine works in a copy.
+
     Raises:
         GalleryError: there is no gallery and none is to be made; its card cannot be read; another process holds it.
-        StorageError: the folder cannot be written.
+        StorageError: the folder cannot be written, and a gallery is to be made or added to.
     """
 
     def __init__(self, path: Path, engine: str, model: ModelIdentity | None, create: bool) -> None:
         self.path = path
-        self.data = path / _DATA
-        self.journal = path / _JOURNAL
         self._engine = engine
+        self._copy: WorkingCopy | None = None
         self.new = not (path / _CARD).is_file()
         if self.new:
             self._refuse_what_is_none(create and model is not None)
+        if self.new or create:
             make_folder(path)
-        self._descriptor = self._hold()
+        self.read_only = not os.access(path, os.W_OK)
+        self._lock = self._hold()
+        self._place = path
         try:
             if self.new and model is not None:
                 shutil.rmtree(self.data, ignore_errors=True)  # of a process killed while it made the gallery
                 self.model = model
             else:
                 self.model = self._read_card()
+            if self.read_only:
+                self._copy = WorkingCopy(path, (_DATA, _JOURNAL, _CLEANING))
+                self._place = self._copy.path
         except BaseException:
             self.release()
             raise
+
+    @property
+    def data(self) -> Path:
+        """The engine's files."""
+        return self._place / _DATA
+
+    @property
+    def journal(self) -> Path:
+        """Entries about to replace others."""
+        return self._place / _JOURNAL
 
     def write_card(self) -> None:
         """Make the folder a gallery: the last step of making one."""
@@ -60,18 +79,26 @@ class GalleryFolder:
     @property
     def cleaning(self) -> bool:
         """Whether bytes of deleted entries may be left in the engine's files."""
-        return (self.path / _CLEANING).exists()
+        return (self._place / _CLEANING).exists()
 
     def begin_cleaning(self) -> None:
         """Remember, through a crash too, that bytes of deleted entries may be left."""
         write_text(
-            self.path / _CLEANING,
+            self._place / _CLEANING,
             "Deleted entries still have bytes in data/; opening the gallery removes them.\n",
         )
 
     def end_cleaning(self) -> None:
         """Forget it."""
-        (self.path / _CLEANING).unlink(missing_ok=True)
+        (self._place / _CLEANING).unlink(missing_ok=True)
+
+    def refuse_read_only(self) -> None:
+        """Raise StorageError where the gallery can only be searched."""
+        if self.read_only:
+            raise StorageError(
+                f"{self.path}: this gallery cannot be written, only searched; make its folder writable, or copy it to "
+                "another place"
+            )
 
     def need_room(self, wanted: int, purpose: str) -> None:
         """Raise StorageError where less than `wanted` bytes and a reserve are free.
@@ -92,9 +119,9 @@ class GalleryFolder:
 
     def release(self) -> None:
         """Let go of the folder; a second time does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.release()
+        if self._copy is not None:
+            self._copy.remove()
 
     def _refuse_what_is_none(self, create: bool) -> None:
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
@@ -105,9 +132,9 @@ class GalleryFolder:
             raise GalleryError(f"{self.path}: this is a file, and a gallery is a folder; give another place")
         card = self.path / _CARD
         names = {entry.name for entry in self.path.iterdir() if not is_temporary_of(card, entry)}
-        if not names <= {_LOCK, _DATA}:
+        if not names <= {LOCK, _DATA}:
             raise GalleryError(
-                f"{self.path}: this folder holds other files ({min(names - {_LOCK, _DATA})}, ...) and is no gallery; "
+                f"{self.path}: this folder holds other files ({min(names - {LOCK, _DATA})}, ...) and is no gallery; "
                 "give that of a gallery, or a new one"
             )
         if not create:
@@ -115,14 +142,11 @@ class GalleryFolder:
                 f"{self.path}: a gallery was begun here and never made; make it with `reseen index`"
             )
 
-    def _hold(self) -> int | None:
+    def _hold(self) -> Lock:
         try:
-            return hold(self.path / _LOCK)
+            return hold_read_only(self.path / LOCK) if self.read_only else hold(self.path / LOCK)
         except BlockingIOError as holder:
-            raise GalleryError(
-                f"{self.path}: another process (number {holder}) has this gallery open; close it first. For several "
-                "processes at once keep the gallery in Qdrant or PostgreSQL"
-            ) from None
+            raise in_use(self.path, str(holder)) from None
 
     def _read_card(self) -> ModelIdentity:
         path = self.path / _CARD

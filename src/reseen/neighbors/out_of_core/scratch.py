@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reseen.files import make_folder, storage_error, write_text
+from reseen.files import check_journal, create_file, make_folder, open_regular, storage_error, write_text
 
 _ZEROS = bytes(1 << 20)
 
@@ -43,7 +43,7 @@ class Scratch:
         """
         path = self.folder / f"{name}.npy"
         try:
-            with path.open("wb") as file:
+            with create_file(path) as file:
                 header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_2_0(file, header)
                 file.flush()
@@ -56,8 +56,12 @@ class Scratch:
         return self.open(name)
 
     def open(self, name: str) -> np.ndarray:
-        """An array that is there, to read and to write."""
-        path = self.folder / f"{name}.npy"
+        """An array that is there, to read and to write.
+
+        Raises:
+            StorageError: a link has its name, or it is no file at all.
+        """
+        path = check_journal(self.folder / f"{name}.npy")
         try:
             return np.asarray(np.load(path, mmap_mode="r+", allow_pickle=False))
         except ValueError:  # nothing to map in an array without entries
@@ -104,8 +108,11 @@ class Scratch:
         """
         path = self.folder / f"{name}.npy"
         try:
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+            descriptor = open_regular(path, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise storage_error(path, error) from None
 

@@ -27,8 +27,9 @@ from reseen.data.table import ImageTable
 from reseen.data.views import AugmentationSettings, shift_and_flip
 from reseen.errors import DataError, SettingsError
 from reseen.features.extract import extract
-from reseen.files import write_text
+from reseen.files import check_output, write_text
 from reseen.geometry import unit
+from reseen.locks import sole_writer
 from reseen.methods import METHODS, MethodContext
 from reseen.models import Encoder
 from reseen.records import Features
@@ -138,10 +139,26 @@ def audit_run(
         DataError: data or answers cannot be read, or no answer is on this run.
         SettingsError: a count out of range.
         TrainingError: the crops cannot be clustered as the run's method does.
-        StorageError: a file cannot be written.
+        StorageError: a file cannot be written, or another process is auditing this run.
     """
     _check(views, questions)
     run = run if isinstance(run, Run) else open_run(run)
+    page = None if verify_page is None else check_output(Path(verify_page).expanduser())
+    with sole_writer(run.folder / AUDIT):  # and of the strata of sheets, which are read and written again
+        return _audit(run, data, views, answers, page, questions, seed, camera_pattern, quiet)
+
+
+def _audit(
+    run: Run,
+    data: str | Path | ImageTable,
+    views: int,
+    answers: Sequence[str | Path],
+    page: Path | None,
+    questions: int,
+    seed: int,
+    camera_pattern: str | None,
+    quiet: bool,
+) -> Audit:
     said = read_answers(answers)
     table = load_other_table(run.recipe, data, camera_pattern)
     device = scoring_device(run)
@@ -166,9 +183,7 @@ def audit_run(
         sheet = Sheet.plan(run, crops, plain, labels)
         verification = verify(run, sheet, said) if said else None
         found, notes = _calibration(plain, crops, nearness, sheet, verification, said, seed)
-        page = None
-        if verify_page is not None:
-            page = Path(verify_page).expanduser()
+        if page is not None:
             write_sheet(page, run, sheet, said, questions, seed, view)
     done = Audit(
         run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels), parts,

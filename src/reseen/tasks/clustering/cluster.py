@@ -17,7 +17,8 @@ from reseen.errors import DataError, SettingsError, StorageError
 from reseen.features.extract import extract
 from reseen.features.partitions import is_partitioned
 from reseen.features.vector_file import match_table, read_vectors
-from reseen.files import make_folder, write_text
+from reseen.files import check_output, write_text
+from reseen.locks import sole_writer
 from reseen.records import NOISE, PseudoLabels, to_index_tensor
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -75,7 +76,7 @@ def cluster_crops(
         DataError: the vectors or the data cannot be read, or do not belong together.
         SettingsError: a flag that does not fit, or a dendrogram of a cluster that there is not.
         ClusteringError: a vector is zero or not finite.
-        StorageError: `out` cannot be written.
+        StorageError: `out` cannot be written, or another process is writing it.
     """
     out = Path(out).expanduser()
     if smallest < 1:
@@ -84,7 +85,7 @@ def cluster_crops(
     _check_place(out, opened, dendrograms)
     if not isinstance(settings, HierarchySettings):
         settings = hierarchy_settings(opened.recipe if isinstance(opened, Run) else None, settings)
-    with RunView(0, quiet) as view:
+    with sole_writer(out), RunView(0, quiet) as view:
         if isinstance(opened, Run):
             material = _by_run(opened, data, camera_pattern, view, quiet)
         else:
@@ -105,13 +106,15 @@ def cluster_crops(
 
 def _check_place(out: Path, opened: Run | Path, dendrograms: Sequence[int]) -> None:
     """Refuse a name that is taken, or that another file of the same call gets."""
-    if out.is_dir():
-        raise StorageError(f"{out}: is a folder; give the name of a CSV file")
     if isinstance(opened, Path) and out.resolve() == opened.resolve():
         raise StorageError(f"{out}: holds the vectors; give the name of a CSV file, such as clusters.csv")
     if out.suffix == ".html" or out.stem in {f"cluster-{number}" for number in dendrograms}:
         raise StorageError(f"{out}: a page gets this name; give the name of a CSV file, such as clusters.csv")
-    make_folder(out.parent)
+    for page in (
+        out.with_suffix(".html"),
+        *(out.with_name(f"cluster-{number}.html") for number in dendrograms),
+    ):
+        check_output(page)
 
 
 def _opened(source: Run | str | Path) -> Run | Path:

@@ -17,7 +17,8 @@ from reseen.cluster.hierarchy import grow_hierarchy, most_merges
 from reseen.cluster.jaccard_dbscan import CANDIDATES
 from reseen.errors import SettingsError, StorageError
 from reseen.features.mapped_vectors import VectorFile, map_vectors, open_vector_file
-from reseen.files import make_folder, sole_writer, write_atomically, write_text
+from reseen.files import check_output, write_atomically, write_text
+from reseen.locks import sole_writer
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.neighbors.out_of_core import Scratch, key_of, nearest_mapped
 from reseen.records import NOISE, Features, Neighbors, PseudoLabels
@@ -83,10 +84,10 @@ def cluster_vectors(
         raise StorageError(f"{out}: give the name of a CSV file that is to be written, such as clusters.csv")
     if not isinstance(settings, VectorClusterSettings):
         settings = vector_settings(settings)
+    check_output(out.with_suffix(".json"))
     plan = plan_memory(memory_budget(memory), file.rows, file.dimension, settings)
-    make_folder(out.parent)
-    scratch = Scratch(out.with_name(f".{out.name}.work"))
-    with sole_writer(out, scratch.folder), RunView(0, quiet) as view, MemoryWatch() as watch:
+    with sole_writer(out), RunView(0, quiet) as view, MemoryWatch() as watch:
+        scratch = Scratch(out.with_name(f".{out.name}.work"))
         features = map_vectors(file, scratch, view.phase("vectors", file.rows))
         watch.finish("vectors")
         note = settings.search.describe(file.rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reseen.errors import GalleryError
-from reseen.files import make_folder, storage_error
+from reseen.files import check_journal, make_folder, open_journal, storage_error
 from reseen.gallery.side_files import side_file
 from reseen.viewer.edits.edit import Edit
 
@@ -88,7 +88,7 @@ class Journal:
 
         Raises:
             GalleryError: a line is damaged.
-            StorageError: the file cannot be read or written.
+            StorageError: the file cannot be read or written, or is a link or no file at all.
         """
         self.file = file
         self.history = History()
@@ -96,10 +96,10 @@ class Journal:
         """Lines so far."""
         self._last, self._struck = "", list[Edit]()
         try:
-            content = file.read_bytes() if file.is_file() else b""
+            content = file.read_bytes() if check_journal(file).is_file() else b""
             whole = content[: content.rfind(b"\n") + 1]
             if len(whole) < len(content):
-                with file.open("r+b") as lines:
+                with open_journal(file) as lines:
                     lines.truncate(len(whole))
         except OSError as error:
             raise storage_error(file, error) from None
@@ -134,7 +134,7 @@ class Journal:
     def _add(self, plain: dict[str, Any]) -> None:
         make_folder(self.file.parent)
         try:
-            with self.file.open("ab") as lines:
+            with open_journal(self.file) as lines:
                 start = lines.tell()
                 try:
                     lines.write(json.dumps(plain, separators=(",", ":")).encode() + b"\n")
