@@ -14,6 +14,7 @@ ORDER = [
     "losses | memory | cluster | evaluate | audit",
     "neighbors | models | data",
     "geometry | config | files",
+    "reading | text",
     "records | errors",
 ]
 

@@ -17,6 +17,7 @@ def forget(
     run: Path | None = None,
     cache_dir: Path | None = None,
     files: Path | None = None,
+    null: Annotated[bool, Parameter(name=("--null", "-0"), negative=())] = False,
 ) -> None:
     """Forget crops: their vectors, thumbnails and decoded pixels.
 
@@ -43,10 +44,12 @@ def forget(
         The cache of decoded crops, when it is not the usual one.
     files
         Write the paths of the image files to this file, so that you can delete them too.
+    null
+        End each path in --files by a null character and not by a line break, which names may hold: for `xargs -0`.
     """
     from rich.console import Console
 
-    from reseen.files import write_text
+    from reseen.gallery.file_list import check_file_list, write_file_list
     from reseen.gallery.forget import forget as forget_entries
     from reseen.gallery.gallery import open_gallery
     from reseen.gallery.selection import select_entries
@@ -55,6 +58,10 @@ def forget(
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
         by, where = select_entries(opened, image, cluster, like, threshold)
+        if (
+            yes and files is not None
+        ):  # afterwards it would be too late to say that the list cannot be written
+            check_file_list(forget_entries(opened, where, by, dry_run=True, cache_dir=cache_dir).files, null)
         with console.status("forgetting" if yes else "looking"):
             found = forget_entries(opened, where, by, dry_run=not yes, cache_dir=cache_dir)
     if not found.entries:
@@ -63,7 +70,7 @@ def forget(
     if found.dry_run:
         console.print(entry_table(found.entries))
     if files is not None:
-        write_text(files, "".join(f"{file}\n" for file in found.files))
+        write_file_list(files, found.files, null)
         print(f"Paths of the image files written to {files}")
     count = _counted(len(found.entries), "crop")
     cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from reseen.data.image_source import Source
+from reseen.data.jpeg_scans import too_many_scans
 
 DECODE_VERSION = 1
 """Raised when the same file would give other pixels, so that stale cache entries are not used."""
@@ -88,6 +89,7 @@ def _decode_ordinary_jpeg(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
         _check_size(int(height), int(width))
+        _check_scans(content, int(height), int(width))
         return simplejpeg.decode_jpeg(content, "RGB") if colorspace in _ORDINARY_COLORSPACES else None
     except ValueError:
         return None
@@ -97,6 +99,8 @@ def _decode_by_pillow(content: bytes) -> UInt8[np.ndarray, "h w 3"]:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.height, image.width)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(content, image.height, image.width)
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except (UnreadableError, MemoryError):
         raise
@@ -114,6 +118,12 @@ def _check_size(height: int, width: int) -> None:
         raise UnreadableError(f"{width:,} x {height:,} pixels, more than {MOST_PIXELS:,}")
     if height * width == 0:
         raise UnreadableError("no pixels")
+
+
+def _check_scans(content: bytes, height: int, width: int) -> None:
+    reason = too_many_scans(content, height, width)
+    if reason:
+        raise UnreadableError(reason)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

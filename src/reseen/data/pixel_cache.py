@@ -16,9 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict, Field
 
 from reseen.data import pixel_cache as cache
 from reseen.data.decode import DECODE_VERSION, UnreadableError, decode, fit, quiet_pillow, read_bytes
@@ -27,6 +29,7 @@ from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.files import host_name, is_alive
+from reseen.reading import read_json, validate_as
 
 PIXELS_FILE = "pixels.npy"
 """The array in an entry."""
@@ -36,6 +39,18 @@ DETAILS_FILE = "entry.json"
 
 _TEMPORARY = ".tmp-"
 _STALE_SECONDS = 24 * 3600
+
+
+class _Details(BaseModel):
+    """What an entry says about itself; it may say more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    root: str
+    images: int = Field(ge=0, lt=2**62)
+    height: int = Field(ge=0, lt=2**31)
+    width: int = Field(ge=0, lt=2**31)
+    problems: dict[Annotated[str, Field(pattern=r"^[0-9]{1,15}$")], str]
 
 
 @dataclass(frozen=True)
@@ -83,10 +98,10 @@ def read_details(entry: Path) -> dict:
         OSError: it is gone.
         ValueError: the file is damaged.
     """
-    details = json.loads((entry / DETAILS_FILE).read_text(encoding="utf-8"))
-    if not isinstance(details, dict) or not isinstance(details.get("problems"), dict):
-        raise ValueError(f"{entry / DETAILS_FILE} is damaged")
-    return details
+    try:
+        return validate_as(_Details, read_json(entry / DETAILS_FILE)).model_dump()
+    except ValueError as error:
+        raise ValueError(f"{entry / DETAILS_FILE} is damaged ({error})") from None
 
 
 def touch(entry: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from reseen.config import suggestion
+from reseen.datasets.path_expression import MOST_WILDCARDS, PathExpression
 from reseen.errors import SettingsError
 
 _FIELDS = ("camera", "tracklet", "time")
@@ -21,12 +22,11 @@ class PathPattern:
     """
 
     text: str
-    expression: re.Pattern[str]
+    expression: PathExpression
 
     def match(self, path: str) -> dict[str, str] | None:
         """The fields in a relative path, or None when it does not fit."""
-        found = self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
-        return found.groupdict() if found else None
+        return self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
 
 
 def compile_pattern(text: str) -> PathPattern:
@@ -35,27 +35,29 @@ def compile_pattern(text: str) -> PathPattern:
     Raises:
         SettingsError: no field at all, an unknown one, or one given twice.
     """
-    expression, seen = "", set()
+    seen = set()
     for part in re.split(r"(\{[^{}]*\})", text):
         name = part[1:-1]
-        if not (part.startswith("{") and part.endswith("}")):
-            expression += re.escape(part)
-        elif name == "*":
-            expression += ".*?"
-        elif name not in _FIELDS:
+        if not (part.startswith("{") and part.endswith("}")) or name == "*":
+            continue
+        if name not in _FIELDS:
             hint = suggestion(name, _FIELDS) or f"; known: {', '.join(_FIELDS)} and *"
             raise SettingsError(f"camera pattern '{text}': no field '{{{name}}}'{hint}")
-        elif name in seen:
+        if name in seen:
             raise SettingsError(f"camera pattern '{text}': {{{name}}} is given twice")
-        else:
-            seen.add(name)
-            expression += f"(?P<{name}>[^/]+?)"
+        seen.add(name)
     if not seen:
         raise SettingsError(
             f"camera pattern '{text}' names no field; write for example '{{camera}}/{{*}}' for sub-folders "
             "or '{camera}_{*}.jpg' for file names"
         )
-    return PathPattern(text, re.compile(expression, re.IGNORECASE | re.DOTALL))
+    expression = PathExpression(text)
+    if expression.wildcards > MOST_WILDCARDS:
+        raise SettingsError(
+            f"camera pattern '{text[:80]}...' has {expression.wildcards:,} fields and stars, and at most "
+            f"{MOST_WILDCARDS} are taken"
+        )
+    return PathPattern(text, expression)
 
 
 def fields(paths: Sequence[str], text: str) -> list[dict[str, str]]:

@@ -1,8 +1,8 @@
 """A gallery: a store, the model that filled it, and what the model's similarities mean.
 
-From the address of a gallery to its store.
-
 The first answers of a search, ranked anew by the neighbors that they share.
+
+From the address of a gallery to its store.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,27 @@ from reseen.neighbors.rerank import Reranked, RerankSettings
 from reseen.records import Features
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.select_run import read_calibration
+
+
+def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
+    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
+
+    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
+    """
+    head, tail = hits[:count], hits[count:]
+    if len(head) < 3:
+        return hits
+    vectors: dict[str, np.ndarray] = {}
+    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
+        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
+    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
+    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
+    k1 = min(20, len(head) - 1)
+    settings = RerankSettings(k1=k1, k2=min(6, k1))
+    similarity = torch.empty(1, len(head))
+    Reranked(query, gallery, settings).fill(0, 1, similarity)
+    order = np.argsort(-similarity[0].numpy(), kind="stable")
+    return [head[place] for place in order] + tail
 
 
 def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
@@ -73,27 +94,6 @@ def open_store(address: str, model: ModelIdentity | None = None, create: bool = 
         f"{scheme}://...: no gallery can be kept there; give a folder, qdrant://host:6333/name or "
         "postgresql://user:password@host:5432/database"
     )
-
-
-def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
-    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
-
-    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
-    """
-    head, tail = hits[:count], hits[count:]
-    if len(head) < 3:
-        return hits
-    vectors: dict[str, np.ndarray] = {}
-    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
-        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
-    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
-    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
-    k1 = min(20, len(head) - 1)
-    settings = RerankSettings(k1=k1, k2=min(6, k1))
-    similarity = torch.empty(1, len(head))
-    Reranked(query, gallery, settings).fill(0, 1, similarity)
-    order = np.argsort(-similarity[0].numpy(), kind="stable")
-    return [head[place] for place in order] + tail
 
 
 _SHORTLIST = 100

@@ -8,6 +8,7 @@ from pathlib import Path
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
 from reseen.files import hold, is_temporary_of, make_folder, write_text
+from reseen.reading import read_json
 
 _CARD = "gallery.json"
 _LOCK = "lock"
@@ -127,8 +128,10 @@ class GalleryFolder:
     def _read_card(self) -> ModelIdentity:
         path = self.path / _CARD
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = read_json(path)
             found, engine, model = card["format"], card["engine"], card["model"]
+            if not isinstance(found, int) or not isinstance(engine, str) or not isinstance(model, str):
+                raise ValueError("parts of other types")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GalleryError(
                 f"{path}: cannot be read ({error}); index the crops into a new gallery"
