@@ -2,9 +2,9 @@
 
     python benchmarks/faults.py [--kind NAME ...] [--count N] [--desk DIR] [--table]
 
-Kinds: `mutated FORMAT` (1,000 files each), `killed WORK` (50 times each), `full disk WORK` (at each write). What is
-counted already is not done again; delete it from the file of results to begin anew. Full disks need the right to mount
-a file system; without it, opening files is refused in their place, and the table says so.
+Kinds: `mutated FORMAT` and `replaced values FORMAT` (1,000 files each), `killed WORK` (50 times each), `full disk WORK`
+(at each write). What is counted already is not done again; delete it from the file of results to begin anew. Full disks
+need the right to mount a file system; without it, opening files is refused in their place, and the table says so.
 """
 
 import argparse
@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from benchmarks.faulting.apart import Apart
 from benchmarks.faulting.counts import Counts
 from benchmarks.faulting.desk import lay
-from benchmarks.faulting.formats import FORMATS
+from benchmarks.faulting.formats import FORMATS, STRUCTURED
 from benchmarks.faulting.fuzzer import outcomes
 from benchmarks.faulting.interruptions import Interruptions, small_disk
 from benchmarks.faulting.works import PART, WORKS
@@ -37,9 +37,11 @@ from reseen.files import write_text
 RESULTS = Path(__file__).parent / "results" / "faults.json"
 KINDS = (
     *(f"mutated {name}" for name in FORMATS),
+    *(f"replaced values {name}" for name in STRUCTURED),
     *(f"killed {work.name}" for work in WORKS),
     *(f"full disk {work.name}" for work in WORKS),
 )
+FILES = ("mutated ", "replaced values ")
 COLUMNS = (
     ("injected", "injected"), ("survived", "survived"), ("lost_rounds", "rounds lost"),
     ("corrupt_files", "files corrupt"), ("other_bits", "other bits"), ("unexplained", "crashes without a message"),
@@ -59,7 +61,7 @@ def main() -> int:
         with Progress(console=Console(stderr=True)) as progress:
             for kind in arguments.kind or KINDS:
                 for done, wanted in _inject(kind, found.setdefault(kind, Counts()), arguments):
-                    if done == 0 or done % _EVERY == 0 or done == wanted or not kind.startswith("mutated"):
+                    if done == 0 or done % _EVERY == 0 or done == wanted or not kind.startswith(FILES):
                         _write(arguments.results, found)
                     task = next((task for task in progress.tasks if task.description == kind), None)
                     number = task.id if task else progress.add_task(kind, total=wanted)
@@ -102,9 +104,11 @@ def table(found: dict[str, Counts]) -> str:
 
 def _inject(kind: str, counts: Counts, arguments: argparse.Namespace) -> Iterator[tuple[int, int]]:
     """Inject what is missing of a kind; after each, how many there are and will be."""
-    if kind.startswith("mutated "):
+    if kind.startswith(FILES):
         wanted = arguments.count or 1000
-        for outcome, said in outcomes(arguments.desk, kind.removeprefix("mutated "), counts.injected, wanted):
+        values = kind.startswith("replaced values ")
+        name = kind.removeprefix("mutated ").removeprefix("replaced values ")
+        for outcome, said in outcomes(arguments.desk, name, counts.injected, wanted, values):
             counts.add(
                 unexplained=int(outcome == "crashed"),
                 hangs=int(outcome == "hung"),

@@ -2,12 +2,16 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from benchmarks.faulting import binary_structures, structures
 from benchmarks.faulting import desk as desks
 from benchmarks.faulting.desk import TINY, Desk
+from benchmarks.faulting.format import Format
+from benchmarks.faulting.kept_formats import KEPT, kept_formats
+from benchmarks.faulting.structures import Restructure
 
 from reseen.audit import read_answers
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
@@ -18,31 +22,31 @@ from reseen.evaluate.feature_files import read_features
 from reseen.features.vector_file import read_vectors
 from reseen.models.backbone import build_backbone
 from reseen.models.weights import load_backbone_weights
+from reseen.pages.line_charts import charts
+from reseen.pages.scores import log_table
 from reseen.runs.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
 from reseen.runs.cluster_file import CLUSTERS, read_clusters
 from reseen.runs.log import LOG
 from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
 from reseen.runs.run import FACTS, RECIPE, open_run
+from reseen.tasks.evaluation.report import run_facts
 from reseen.training.setup import set_up
 
 FORMATS = (
     "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
-    "log.jsonl", "clusters.parquet",
+    "log.jsonl", "clusters.parquet", *KEPT,
 )  # fmt: skip
 """Names of all formats."""
 
+STRUCTURED = tuple(name for name in FORMATS if name != "image")
+"""Those whose values can be replaced one by one."""
 
-@dataclass(frozen=True)
-class Format:
-    """Files of a kind."""
-
-    name: str
-    file: str
-    """What a mutated file is called."""
-    seeds: list[bytes]
-    """Good ones."""
-    readers: list[Callable[[Path], object]]
-    """What reads them; each must take a file or refuse it with an error of reseen's own."""
+_STRUCTURES: dict[str, Restructure] = {
+    "csv": structures.of_csv, "parquet": binary_structures.of_parquet, "npz": binary_structures.of_npz,
+    "recipe": structures.of_yaml, "weights": structures.of_safetensors, CHECKPOINT: structures.of_safetensors,
+    FACTS: structures.of_json, RECIPE: structures.of_yaml, LOG: structures.of_json_lines,
+    CLUSTERS: binary_structures.of_parquet,
+}  # fmt: skip
 
 
 def formats(desk: Desk) -> dict[str, Format]:
@@ -74,7 +78,8 @@ def formats(desk: Desk) -> dict[str, Format]:
         beside(LOG, times=3),
         beside(CLUSTERS),
     ]
-    return {kind.name: kind for kind in made}
+    made = [replace(kind, structure=_STRUCTURES.get(kind.name)) for kind in made]
+    return {kind.name: kind for kind in (*made, *kept_formats(desk))}
 
 
 def _image(file: Path) -> None:
@@ -139,7 +144,8 @@ def _run_reader(desk: Desk, name: str) -> Callable[[Path], object]:
     def read(file: Path) -> None:
         shutil.copy(file, folder / name)
         run = open_run(folder)
-        run.summary, run.log, run.rounds_done  # noqa: B018
+        run.summary, run.rounds_done, run_facts(run)
+        charts(run.log), log_table(run.log)
         if name != LOG:
             with torch.no_grad():
                 run.encoder()

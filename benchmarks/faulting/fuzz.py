@@ -1,12 +1,13 @@
 """What becomes of a mutated file: taken, refused with a message, or one of four failures."""
 
+import random
 import re
 import sys
 import traceback
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.faulting.formats import Format
+from benchmarks.faulting.format import Format
 from benchmarks.faulting.mutations import mutate
 
 from reseen.data.decode import UnreadableError
@@ -49,11 +50,15 @@ def _note(event: str, _arguments: tuple) -> None:
         Watch._events.append(event)
 
 
-def try_mutation(kind: Format, number: int, folder: Path) -> tuple[Outcome, str]:
-    """Mutate a seed, write it, let every reader have it; the worst outcome and what was said."""
+def try_mutation(kind: Format, number: int, folder: Path, values: bool = False) -> tuple[Outcome, str]:
+    """Mutate a seed, or replace `values` in it, let every reader have it; the worst outcome and what was said."""
     seed = kind.seeds[number % len(kind.seeds)]
     file = folder / kind.file
-    file.write_bytes(mutate(seed, kind.seeds, number))
+    if values:
+        assert kind.structure is not None
+        file.write_bytes(kind.structure(seed, random.Random(number)))
+    else:
+        file.write_bytes(mutate(seed, kind.seeds, number))
     worst: tuple[Outcome, str] = ("taken", "")
     for reader in kind.readers:
         watch = Watch()
@@ -63,8 +68,10 @@ def try_mutation(kind: Format, number: int, folder: Path) -> tuple[Outcome, str]
             if not re.search(r"\w{3}", str(error)):
                 return "crashed", f"{type(error).__name__} without a message"
             worst = ("refused", str(error)[:300])
-        except Exception:
-            return "crashed", traceback.format_exc()[-1500:]
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            return "crashed", f"number {number}: {traceback.format_exc()[-1500:]}"
         if watch.events:
             return "ran code", f"{watch.events}"
     return worst

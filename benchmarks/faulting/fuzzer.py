@@ -1,6 +1,6 @@
 """A process that tries mutated files one after another and says of each what became of it.
 
-python -m benchmarks.faulting.fuzzer DESK FORMAT FIRST END
+python -m benchmarks.faulting.fuzzer DESK FORMAT bytes|values FIRST END
 """
 
 import json
@@ -23,10 +23,19 @@ _MEMORY = 4 * 2**30
 """Bytes of address space beyond what is taken at the start: a file that asks for more is refused it."""
 
 
-def outcomes(desk: Path, name: str, first: int, end: int) -> Iterator[tuple[str, str]]:
+def outcomes(desk: Path, name: str, first: int, end: int, values: bool = False) -> Iterator[tuple[str, str]]:
     """What becomes of each mutation, in a process of its own that is started again after a death or a hang."""
     while first < end:
-        words = [sys.executable, "-m", "benchmarks.faulting.fuzzer", str(desk), name, str(first), str(end)]
+        words = [
+            sys.executable,
+            "-m",
+            "benchmarks.faulting.fuzzer",
+            str(desk),
+            name,
+            "values" if values else "bytes",
+            str(first),
+            str(end),
+        ]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             limit = _START_SECONDS
@@ -49,14 +58,14 @@ def outcomes(desk: Path, name: str, first: int, end: int) -> Iterator[tuple[str,
 
 def main() -> None:
     """Print a line of JSON for every number."""
-    desk, name, first, end = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    desk, name, first, end = Path(sys.argv[1]), sys.argv[2], int(sys.argv[4]), int(sys.argv[5])
     kind = formats(lay(desk))[name]
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY, resource.RLIM_INFINITY))
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "crops").symlink_to((desk / "crops").resolve())
         for number in range(first, end):
-            print(json.dumps(try_mutation(kind, number, Path(place))), flush=True)
+            print(json.dumps(try_mutation(kind, number, Path(place), sys.argv[3] == "values")), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from reseen.conditions import inactive, lies_below
 from reseen.errors import SettingsError
+from reseen.reading import read_regular
 
 MOST_BYTES = 1_000_000
 """Larger recipes are refused unread."""
+
+_MOST_BRACKETS = 1_000
+_MOST_LETTERS = 4_096
+"""Of one value: as many as a path may have."""
 
 
 class Settings(BaseModel):
@@ -86,18 +91,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
             values), or holds no mapping.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise SettingsError(
-                f"{path}: a recipe has at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}"
-            )
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_regular(path, MOST_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: cannot be read as a recipe ({error.__class__.__name__})") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: a recipe is smaller: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read as a recipe ({error.strerror or error})") from None
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise SettingsError(
-                f"{path}: a recipe has no aliases (*name); write the value again where it is wanted"
-            )
+        _check_text(path, text)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -108,6 +110,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: a recipe is a mapping of settings, found {type(values).__name__}")
     return values
+
+
+def _check_text(path: Path, text: str) -> None:
+    """Refuse what takes a YAML reader far longer than its size tells."""
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        raise SettingsError(f"{path}: a recipe has at most {_MOST_BRACKETS:,} brackets")
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SettingsError(
+                f"{path}: a recipe has no aliases (*name); write the value again where it is wanted"
+            )
+        if isinstance(event, yaml.ScalarEvent) and any("\ud800" <= sign <= "\udfff" for sign in event.value):
+            raise SettingsError(
+                f"{path}: a value in a recipe holds half of a surrogate pair, which is no text"
+            )
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > _MOST_LETTERS:
+            raise SettingsError(
+                f"{path}: a value in a recipe has at most {_MOST_LETTERS:,} letters, found {len(event.value):,}"
+            )
 
 
 def parse_flags(tokens: Sequence[str]) -> dict[str, Any]:
@@ -206,9 +227,17 @@ def _first_problem(model: type[BaseModel], error: ValidationError, source: str) 
         known = _fields_at(model, location[:-1])
         return f"{source}: {trail}no setting '{key}'{suggestion(key, known) or _listing(known)}"
     found = problem.get("input")
-    shown = "" if isinstance(found, Mapping) else f" (found {found!r})"
+    shown = "" if isinstance(found, Mapping) else f" (found {_shown(found)})"
     place = f"{trail}{key}: " if location else ""
     return f"{source}: {place}{problem['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _listing(known: Sequence[str]) -> str:

@@ -1,13 +1,14 @@
-"""A few mutated files of every format; `benchmarks/faults.py` tries a thousand of each."""
+"""A few mutated files of every format, and a few with other values; `benchmarks/faults.py` tries many of each."""
 
+import random
 import signal
 
 import pytest
-from benchmarks.faulting.formats import FORMATS, formats
+from benchmarks.faulting.formats import FORMATS, STRUCTURED, formats
 from benchmarks.faulting.fuzz import Watch, try_mutation
 from benchmarks.faulting.mutations import mutate
 
-NUMBERS = range(25)
+NUMBERS = range(12)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def place(desk, tmp_path):
         raise AssertionError("a reader hangs")
 
     before = signal.signal(signal.SIGALRM, hang)
-    signal.alarm(200)
+    signal.alarm(600)
     yield tmp_path
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -46,8 +47,25 @@ def test_a_mutated_file_is_taken_or_refused_with_a_message(kinds, place, name):
     ] == []
 
 
+@pytest.mark.parametrize("name", STRUCTURED)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_with_other_values_is_taken_or_refused_with_a_message(kinds, place, name):
+    outcomes = [try_mutation(kinds[name], number, place, values=True) for number in NUMBERS]
+    assert [
+        (number, *said) for number, said in enumerate(outcomes) if said[0] not in ("taken", "refused")
+    ] == []
+
+
+def test_the_same_number_gives_the_same_values(kinds):
+    kind = kinds["run.json"]
+    made = [kind.structure(kind.seeds[0], random.Random(number)) for number in range(50)]
+    assert made == [kind.structure(kind.seeds[0], random.Random(number)) for number in range(50)]
+    assert len(set(made)) > 40
+
+
 def test_the_list_of_formats_is_whole(kinds):
     assert tuple(kinds) == FORMATS
+    assert all((kinds[name].structure is not None) == (name in STRUCTURED) for name in FORMATS)
 
 
 def test_the_same_number_is_the_same_mutation():

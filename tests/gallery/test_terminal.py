@@ -47,3 +47,13 @@ def test_crops_are_drawn_where_there_are_colors():
     assert len(lines) == 12
     assert {span.style.color.name for span in text.spans} >= {"#000000"}  # the query that cannot be read
     assert any(int(span.style.color.name[1:3], 16) > 180 for span in text.spans)
+
+
+def test_names_cannot_steer_the_terminal():
+    name = "\x1b[2J\n\u202egpj.exe"
+    entry = Entry("/c", name, camera="\x1b]0;title\x07")
+    text = shown(result_table(SearchResults((name,), (b"",), [Match(entry, 0.5, None)]))) + shown(
+        entry_table([entry])
+    )
+    assert not set("\x1b\x07\u202e") & set(text)
+    assert "\\x1b[2J\\n\\u202egpj.exe" in text

@@ -22,6 +22,7 @@ ORDER = [
     "neighbors | models | data",
     "locks | compiled",
     "geometry | config | files | environment | optional_dependencies | registry | user_folders",
+    "reading | text",
     "records | errors | conditions",
 ]
 

@@ -111,3 +111,16 @@ def test_log_table_holds_every_number():
     made = log_table([{"round": 1, "losses": {"a": 1.0}, "note": "x"}, {"round": 2, "noise_share": 0.25}])
     assert made.headings == ["round", "losses: a", "noise share"]
     assert made.rows == [["1", "1", "–"], ["2", "–", "25 %"]]
+
+
+@pytest.mark.parametrize("span", [1e-14, 1e-20, 1e-300, 5e-324, 1e300])
+def test_levels_of_rounding_errors_differ_and_those_of_nothing_do_too(span):
+    levels = ticks(0, span, 16)
+    assert levels == sorted(set(levels))
+    assert len(levels) > 1
+    assert all(map(math.isfinite, levels))
+
+
+def test_numbers_that_nothing_can_draw_are_left_out():
+    line = {"round": 1, "losses": {"a": 1e308, "b": float("nan")}, "clusters": -1e308, "seconds": 3.0}
+    assert [chart.title for chart in charts([line])] == ["Seconds per round"]

@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 from reseen.errors import DataError
 from reseen.files import write_text
+from reseen.reading import read_lines
+from reseen.text import name_in_cell, spreadsheet_cell
 
 Said = Literal["same", "different", "unsure"]
 
@@ -60,7 +62,9 @@ def write_answers(file: Path, answers: Sequence[Answer]) -> None:
     writer.writerow([*_HEADS, *(_CROPS.format(place) for place in range(1, most + 1))])
     for answer in answers:
         gap = [""] * (most - len(answer.crops))
-        writer.writerow([answer.sheet, answer.stratum, answer.said, *answer.crops, *gap])
+        writer.writerow(
+            [answer.sheet, answer.stratum, answer.said, *map(spreadsheet_cell, answer.crops), *gap]
+        )
     write_text(file, text.getvalue())
 
 
@@ -81,13 +85,12 @@ def links(answers: Iterable[Answer]) -> tuple[list[tuple[str, str]], list[tuple[
 
 def _read(file: Path) -> list[Answer]:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines))
+        rows = list(csv.DictReader(read_lines(file)))
     except FileNotFoundError:
         raise DataError(
             f"{file}: no such file of answers; save it from the page of `reseen audit --verify`"
         ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read as a CSV file of answers ({error})") from None
     return [_parse(file, number, row) for number, row in enumerate(rows, start=2)]
 
@@ -102,7 +105,9 @@ def _parse(file: Path, number: int, row: dict[str, str | None]) -> Answer:
     said = row["answer"] or ""
     if said not in get_args(Said):
         raise DataError(f"{file}, line {number}: the answer is same, different or unsure, found '{said}'")
-    crops = [value for name, value in row.items() if name and name.startswith("crop_") and value]
+    crops = [
+        name_in_cell(value) for name, value in row.items() if name and name.startswith("crop_") and value
+    ]
     if len(crops) < 2 or len(set(crops)) < len(crops):
         raise DataError(
             f"{file}, line {number}: wanted two different crops or more, found {', '.join(crops) or 'none'}"

@@ -1,13 +1,16 @@
 """From a similarity to a probability that two crops show one person, and the threshold with its errors."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from reseen.errors import DataError
+from reseen.reading import parse_as
 
 Trust = Literal["high", "medium", "low"]
 
@@ -94,18 +97,22 @@ class Calibration:
             DataError: a part is missing or is no calibration.
         """
         try:
-            given = json.loads(values) if isinstance(values, str) else dict(values)
-            given |= {name: tuple(part) for name, part in given.items() if isinstance(part, list)}
-            made = cls(**given)
-            ordered = (
-                np.diff(made.similarities).min(initial=1) > 0 <= np.diff(made.probabilities).min(initial=0)
-            )
+            made = parse_as(cls, values if isinstance(values, str) else json.dumps(values))
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"not a calibration of reseen ({error}); make it again with `reseen audit`"
             ) from None
-        if not ordered or len(made.similarities) != len(made.probabilities):
-            raise DataError("not a calibration: it must ascend; make it again with `reseen audit`")
+        numbers = [*made.similarities, made.threshold, *made.false_match_interval, *made.miss_interval]
+        shares = [*made.probabilities, made.prior, made.false_match_rate, made.miss_rate]
+        ordered = all(low < high for low, high in pairwise(made.similarities)) and all(
+            low <= high for low, high in pairwise(made.probabilities)
+        )
+        fits = len(made.similarities) == len(made.probabilities) > 0 and all(map(math.isfinite, numbers))
+        if not ordered or not fits or not all(0 <= share <= 1 for share in shares):
+            raise DataError(
+                "not a calibration: it must ascend, and have as many shares from 0 to 1 as similarities; make it again "
+                "with `reseen audit`"
+            )
         return made
 
 

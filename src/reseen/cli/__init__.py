@@ -4,6 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+_MOST_LETTERS = 4_000
+"""Of a message."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for a fault that a message explains, 130 for Ctrl-C."""
@@ -41,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = 2) -> int:
+    from reseen.text import printable
+
     sys.stdout.flush()
-    print("reseen: " + " ".join(message.split()), file=sys.stderr)
+    words = printable(" ".join(message.split()))
+    if len(words) > _MOST_LETTERS:  # what a stranger's file says can be long
+        words = f"{words[:_MOST_LETTERS]}..."
+    print("reseen: " + words, file=sys.stderr)
     return code

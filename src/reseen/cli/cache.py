@@ -14,8 +14,10 @@ def show(*, cache_dir: Path | None = None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from reseen.data.pixel_cache import cache_folder, entries
+    from reseen.text import printable
 
     console = Console(highlight=False)
     folder = cache_folder(cache_dir)
@@ -36,7 +38,7 @@ def show(*, cache_dir: Path | None = None) -> None:
     for entry in reversed(held):
         details = entry.details
         table.add_row(
-            str(details["root"]).encode("utf-8", "replace").decode(),
+            Text(printable(details["root"])),
             f"{details['images']:,}",
             f"{details['height']} x {details['width']}",
             _size(entry.size_bytes),

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reseen.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -68,7 +70,7 @@ def check(
     )
     report = inspection.report
     console = Console(highlight=False)
-    console.print(_clean(report.sentence), markup=False)
+    console.print(printable(report.sentence), markup=False)
     console.print(report.root, style="dim", markup=False, soft_wrap=True)
     console.print()
     console.print(_table(report))
@@ -89,6 +91,7 @@ def check(
 def _table(report: "DataReport") -> object:
     """One column per split; counts that differ from the published ones carry those in brackets."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from reseen.tasks.data_check.report import QUANTITIES
@@ -109,7 +112,7 @@ def _table(report: "DataReport") -> object:
     table.add_section()
     for camera in dict.fromkeys(camera for split in splits.values() for camera in split.cameras):
         counts = [split.cameras.get(camera, 0) for split in splits.values()]
-        label = "no camera" if camera == "unknown" else f"camera {_clean(camera)}"
+        label = "no camera" if camera == "unknown" else f"camera {escape(printable(camera))}"
         table.add_row(
             label, *(_share(count, split) for count, split in zip(counts, splits.values(), strict=True))
         )
@@ -126,9 +129,9 @@ def _print_findings(console: "Console", report: "DataReport") -> None:
     from rich.markup import escape
 
     for finding in report.findings:
-        console.print(f"{_MARKS[finding.verdict]} {escape(_clean(finding.text))}")
+        console.print(f"{_MARKS[finding.verdict]} {escape(printable(finding.text))}")
         for item in finding.items[:_SHOWN]:
-            console.print(f"    {_clean(item)}", markup=False, soft_wrap=True)
+            console.print(f"    {printable(item)}", markup=False, soft_wrap=True)
         if len(finding.items) > _SHOWN:
             console.print(f"    and {len(finding.items) - _SHOWN:,} more (--json FILE lists all)")
 
@@ -149,10 +152,3 @@ def _size(split: "SplitReport", place: int) -> str:
         return ""
     size, count = sizes[place]
     return size if len(sizes) == 1 else f"{size} [dim]{count / split.images:4.0%}[/]"
-
-
-def _clean(text: str) -> str:
-    """Text that any terminal can print; file names may hold bytes that are no text."""
-    return "".join(
-        letter if letter.isprintable() else "?" for letter in text.encode("utf-8", "replace").decode()
-    )

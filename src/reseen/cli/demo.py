@@ -29,5 +29,7 @@ def demo(out: Path = Path("demo"), *, people: int = 60, cameras: int = 6, quiet:
     console.print(
         score_table({"before": made.before, "after": made.after}, title="People it never saw, found again")
     )
-    console.print(f"Open {made.report.resolve()} in a browser", soft_wrap=True, highlight=False)
-    console.print(f"Look around in it: reseen view {out / 'run'}", soft_wrap=True, highlight=False)
+    console.print(f"Open {made.report.resolve()} in a browser", soft_wrap=True, highlight=False, markup=False)
+    console.print(
+        f"Look around in it: reseen view {out / 'run'}", soft_wrap=True, highlight=False, markup=False
+    )

@@ -26,6 +26,7 @@ def forget(
     run: Path | None = None,
     cache_dir: Path | None = None,
     files: Path | None = None,
+    null: Annotated[bool, Parameter(name=("--null", "-0"), negative=())] = False,
     page: Path = Path("forget.html"),
 ) -> None:
     """Forget crops: their vectors, thumbnails and decoded pixels.
@@ -67,13 +68,16 @@ def forget(
         Write the paths of the image files to this file, so that you can delete them too.
     page
         The page to look at before --yes.
+    null
+        End each path in --files by a null character and not by a line break, which names may hold: for `xargs -0`.
     """
     from reseen.gallery.in_use import refuse_if_in_use
 
     refuse_if_in_use(gallery)  # before torch is imported
     from rich.console import Console
 
-    from reseen.files import check_outputs, write_text
+    from reseen.files import check_outputs
+    from reseen.gallery.file_list import write_file_list
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.forget import entries_of
     from reseen.gallery.forget import forget as forget_entries
@@ -85,7 +89,7 @@ def forget(
 
     def write_files(paths: list[str]) -> None:
         if files is not None and paths:
-            write_text(files, "".join(f"{path}\n" for path in paths))
+            write_file_list(files, paths, null)
             print(f"Paths of the image files written to {files}")
 
     check_outputs(files)

@@ -69,6 +69,7 @@ def search(
     from reseen.gallery.gallery import open_gallery
     from reseen.gallery.search_results import ask, write_json
     from reseen.gallery.terminal import result_table, thumbnail_row
+    from reseen.text import printable
 
     if not images:
         raise SettingsError("no image to search with; name one or more image files after the gallery")
@@ -88,7 +89,8 @@ def search(
                 if row is not None:
                     console.print(row)
             console.print(result_table(answers))
-        console.print(opened.why_uncalibrated or opened.calibration_text, soft_wrap=True, style="dim")
+        known = printable(opened.why_uncalibrated or opened.calibration_text)
+        console.print(known, soft_wrap=True, style="dim", markup=False)
         page = write_sheet(sheet, opened, described.count, asked)
     if json is not None:
         print(f"Answers written to {write_json(json, opened, asked)}")

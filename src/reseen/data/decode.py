@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from reseen.data.image_source import Source
+from reseen.data.jpeg_scans import too_many_scans
 from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
 
 DECODE_VERSION = 2
@@ -111,6 +112,7 @@ def _decode_ordinary_jpeg(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
         _check_size(int(height), int(width))
+        _check_scans(content, int(height), int(width))
         return simplejpeg.decode_jpeg(content, "RGB") if colorspace in _ORDINARY_COLORSPACES else None
     except ValueError:
         return None
@@ -120,6 +122,8 @@ def _decode_by_pillow(content: bytes, white_level: float | None) -> Decoded:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.height, image.width)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(content, image.height, image.width)
             deep_color = _has_16_bit_color(image, content)
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I") or upright.mode == "F":
@@ -151,6 +155,12 @@ def _check_size(height: int, width: int) -> None:
         raise UnreadableError(f"{width:,} x {height:,} pixels, more than {MOST_PIXELS:,}")
     if height * width == 0:
         raise UnreadableError("no pixels")
+
+
+def _check_scans(content: bytes, height: int, width: int) -> None:
+    reason = too_many_scans(content, height, width)
+    if reason:
+        raise UnreadableError(reason)
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

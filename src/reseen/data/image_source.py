@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from reseen.reading import open_regular
+
 
 class Source(NamedTuple):
     """A file, or `size` bytes of it from byte `start` on."""
@@ -25,11 +27,11 @@ class Source(NamedTuple):
         """The bytes of the crop.
 
         Raises:
-            OSError: the file is gone, cannot be read, or is shorter than the shard it was.
+            OSError: the file is gone, no regular file any more, cannot be read, or shorter than the shard it was.
         """
-        if self.size is None:
-            return self.path.read_bytes()
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
+            if self.size is None:
+                return file.read()
             file.seek(self.start)
             content = file.read(self.size)
         if len(content) < self.size:

@@ -13,7 +13,9 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.errors import DataError
 from reseen.files import write_text
+from reseen.reading import read_lines
 from reseen.records import NOISE
+from reseen.text import name_in_cell, spreadsheet_cell
 
 COLUMNS = ["path", "label"]
 
@@ -25,9 +27,8 @@ def read_labels(file: Path, table: ImageTable) -> Int64[np.ndarray, " n"]:
         DataError: no such file, other columns, a path twice, or no crop of the table in it.
     """
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.reader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.reader(read_lines(file)))
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read as a CSV file of labels ({error})") from None
     if not rows or rows[0] != COLUMNS:
         found = ",".join(rows[0]) if rows else "nothing"
@@ -36,9 +37,10 @@ def read_labels(file: Path, table: ImageTable) -> Int64[np.ndarray, " n"]:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 2 or not row[1].strip():
             raise DataError(f"{file}, line {number}: wanted a path and a label, found {','.join(row)!r}")
-        if row[0] in given:
-            raise DataError(f"{file}, line {number}: {row[0]} has a label already; keep one")
-        given[row[0]] = row[1].strip()
+        path = name_in_cell(row[0])
+        if path in given:
+            raise DataError(f"{file}, line {number}: {path} has a label already; keep one")
+        given[path] = row[1].strip()
     number_of: dict[str, int] = {}
     labels = np.full(len(table), NOISE)
     for place, path in enumerate(table.texts):
@@ -63,7 +65,7 @@ def write_labels(file: Path, table: EvaluationTable) -> int:
         for path, label in zip(table.images.texts, table.identities, strict=True)
         if label > 0
     ]
-    lines = [f"{_quoted(path)},{label}" for path, label in rows]
+    lines = [f"{_quoted(spreadsheet_cell(path))},{label}" for path, label in rows]
     write_text(file, "\n".join([",".join(COLUMNS), *lines, ""]))
     return len(rows)
 

@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict, Field
 
 from reseen.data import pixel_cache as cache
 from reseen.data.decode import (
@@ -39,6 +41,7 @@ from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.errors import StorageError
 from reseen.files import append_line, host_name, is_alive
+from reseen.reading import read_json, validate_as
 from reseen.user_folders import cache_base, state_base
 
 PIXELS_FILE = "pixels.npy"
@@ -55,6 +58,18 @@ RECORD_FILE = "cache-folders"
 
 _TEMPORARY = ".tmp-"
 _STALE_SECONDS = 24 * 3600
+
+
+class _Details(BaseModel):
+    """What an entry says about itself; it may say more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    root: str
+    images: int = Field(ge=0, lt=2**62)
+    height: int = Field(ge=0, lt=2**31)
+    width: int = Field(ge=0, lt=2**31)
+    problems: dict[Annotated[str, Field(pattern=r"^[0-9]{1,15}$")], str]
 
 
 @dataclass(frozen=True)
@@ -108,10 +123,10 @@ def read_details(entry: Path) -> dict:
         OSError: it is gone.
         ValueError: the file is damaged.
     """
-    details = json.loads((entry / DETAILS_FILE).read_text(encoding="utf-8"))
-    if not isinstance(details, dict) or not isinstance(details.get("problems"), dict):
-        raise ValueError(f"{entry / DETAILS_FILE} is damaged")
-    return details
+    try:
+        return validate_as(_Details, read_json(entry / DETAILS_FILE)).model_dump()
+    except ValueError as error:
+        raise ValueError(f"{entry / DETAILS_FILE} is damaged ({error})") from None
 
 
 def touch(entry: Path) -> None:

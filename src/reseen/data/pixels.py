@@ -24,6 +24,7 @@ from reseen.data.pixel_cache import (
 )
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, ImagesError
+from reseen.reading import read_array
 
 _GIGABYTE = 10**9
 _SPARE_BYTES = 200_000_000
@@ -211,10 +212,10 @@ def _serves(entry: Path, table: ImageTable, size: tuple[int, int], white_level: 
 
 
 def _mapped_array(entry: Path) -> UInt8[np.ndarray, "n h w 3"]:
-    try:
-        return np.load(entry / cache.PIXELS_FILE, mmap_mode="r", allow_pickle=False)
-    except EOFError as error:  # NumPy's word for an empty file
-        raise ValueError(f"{entry / cache.PIXELS_FILE} is damaged") from error
+    pixels = read_array(entry / cache.PIXELS_FILE, mmap_mode="r")
+    if pixels.dtype != np.uint8 or pixels.ndim != 4:
+        raise ValueError(f"{entry / cache.PIXELS_FILE} is damaged")
+    return pixels
 
 
 def _stored_problems(entry: Path) -> Problems:

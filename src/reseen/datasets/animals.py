@@ -15,6 +15,7 @@ from reseen.datasets.raw_rows import LabelledRows, Rows
 from reseen.datasets.split_folders import numbered
 from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
+from reseen.reading import read_lines
 
 SPLITS = ("train", "query", "gallery")
 _SAME = {"test": "query", "database": "gallery"}
@@ -150,11 +151,11 @@ def _read(root: Path) -> list[_Row]:
 
     file = root / "metadata.csv"
     try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = [
-                {name: value or "" for name, value in row.items() if name} for row in csv.DictReader(lines)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = [
+            {name: value or "" for name, value in row.items() if name}
+            for row in csv.DictReader(read_lines(file))
+        ]
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read as a table ({error})") from None
     if not rows or not {"path", "identity"} <= set(rows[0]):
         found = ", ".join(rows[0]) if rows else "no row"

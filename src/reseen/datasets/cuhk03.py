@@ -10,7 +10,6 @@ Query and gallery of a classic split are both the 100 test people; the protocol 
 Reference: Li et al. 2014, "DeepReID"; Zhong et al. 2017, "Re-ranking Person Re-identification", for the protocol.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS, NAME
 from reseen.datasets.raw_rows import LabelledRows, Rows
 from reseen.errors import DataError
+from reseen.reading import read_json
 
 BOXES = ("detected", "labeled")
 """How the boxes were made."""
@@ -87,7 +87,7 @@ def _split(root: Path, variant: str) -> dict[str, list[str]]:
             + (f"; extract {_matlab(root)} first" if _matlab(root).is_file() else "")
         )
     try:
-        split = json.loads(file.read_text(encoding="utf-8"))[place]
+        split = read_json(file)[place]
         return {
             name: [re.split(r"[\\/]", str(item[0]))[-1] for item in split[name]]
             for name in ("train", "query", "gallery")

@@ -10,6 +10,7 @@ from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people
 from reseen.datasets.split_names import parts_of_paths
 from reseen.datasets.values import label
 from reseen.errors import DataError
+from reseen.reading import open_regular, read_table
 
 COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
 """The columns a manifest may have; only the first must be there."""
@@ -86,15 +87,15 @@ def has_identities(manifest: Path) -> bool:
 def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
     """The wanted columns that are there, as text; blank is None."""
     import pyarrow
-    from pyarrow import csv, parquet
+    from pyarrow import csv
 
     try:
         if manifest.suffix.lower() == ".parquet":
-            table = parquet.read_table(manifest)
+            table = read_table(manifest)
         else:
             types = dict.fromkeys(COLUMNS, pyarrow.string())
             options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-            table = csv.read_csv(manifest, convert_options=options)
+            table = csv.read_csv(open_regular(manifest), convert_options=options)
         names = (
             table.column_names
         )  # decoded here, as the values are below: a damaged file holds no valid text

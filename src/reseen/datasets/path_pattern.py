@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from reseen.config import suggestion
+from reseen.datasets.path_expression import MOST_WILDCARDS, PathExpression
 from reseen.errors import SettingsError
 
 CAMERA_FIELDS = ("camera", "tracklet", "time", "date", "clock")
@@ -25,12 +26,11 @@ class PathPattern:
     """
 
     text: str
-    expression: re.Pattern[str]
+    expression: PathExpression
 
     def match(self, path: str) -> dict[str, str] | None:
         """The fields in a relative path, or None when it does not fit."""
-        found = self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
-        return found.groupdict() if found else None
+        return self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
 
 
 def compile_pattern(
@@ -41,21 +41,17 @@ def compile_pattern(
     Raises:
         SettingsError: no field at all, an unknown one, or one given twice.
     """
-    expression, seen = "", set()
+    seen = set()
     for part in re.split(r"(\{[^{}]*\})", text):
         name = part[1:-1]
-        if not (part.startswith("{") and part.endswith("}")):
-            expression += re.escape(part)
-        elif name == "*":
-            expression += ".*?"
-        elif name not in known:
+        if not (part.startswith("{") and part.endswith("}")) or name == "*":
+            continue
+        if name not in known:
             hint = suggestion(name, known) or f"; known: {', '.join(known)} and *"
             raise SettingsError(f"{kind} '{text}': no field '{{{name}}}'{hint}")
-        elif name in seen:
+        if name in seen:
             raise SettingsError(f"{kind} '{text}': {{{name}}} is given twice")
-        else:
-            seen.add(name)
-            expression += f"(?P<{name}>[^/]+?)"
+        seen.add(name)
     if not seen:
         field = known[0]
         raise SettingsError(
@@ -64,7 +60,13 @@ def compile_pattern(
         )
     if ("date" in seen) != ("clock" in seen) or seen >= {"time", "date"}:
         raise SettingsError(f"{kind} '{text}': a time is {{time}}, or {{date}} and {{clock}} together")
-    return PathPattern(text, re.compile(expression, re.IGNORECASE | re.DOTALL))
+    expression = PathExpression(text)
+    if expression.wildcards > MOST_WILDCARDS:
+        raise SettingsError(
+            f"{kind} '{text[:80]}...' has {expression.wildcards:,} fields and stars, and at most "
+            f"{MOST_WILDCARDS} are taken"
+        )
+    return PathPattern(text, expression)
 
 
 def fields(

@@ -7,7 +7,6 @@ frames in both cameras, in halves, camera a asks for camera b. The ten cuts are 
 Reference: Hirzer et al. 2011, "Person Re-Identification by Descriptive and Discriminative Classification".
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.folder import image_paths
 from reseen.datasets.raw_rows import LabelledRows, Rows
 from reseen.errors import DataError
+from reseen.reading import read_json
 
 IN_BOTH = 200
 """People with numbers up to this are seen by both cameras."""
@@ -93,7 +93,7 @@ def _listed(root: Path, split: int) -> tuple[list[str], list[str]] | None:
     if file is None:
         return None
     try:
-        cut = json.loads(file.read_text(encoding="utf-8"))[split - 1]
+        cut = read_json(file)[split - 1]
         return sorted(map(str, cut["train"])), sorted(map(str, cut["test"]))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(

@@ -9,11 +9,10 @@ Compressed shards (`.tar.gz`) cannot be read from the middle and are refused.
 Reference: the WebDataset format, files of one sample share the name up to the first dot of the base name.
 """
 
-import json
 import os
 import re
-import tarfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -24,8 +23,10 @@ from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import IMAGE_SUFFIXES
 from reseen.datasets.raw_rows import LabelledRows, Rows, number_people
 from reseen.datasets.split_names import part_of
+from reseen.datasets.tar_members import DAMAGED, members_of
 from reseen.datasets.values import camera_name, label
 from reseen.errors import DataError
+from reseen.reading import open_regular, parse_json
 
 BETWEEN = "::"
 """What stands between shard and member in a path."""
@@ -173,8 +174,8 @@ def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
     images: dict[str, tuple[str, str, tuple[int, int]]] = {}
     said: dict[str, dict[str, Any]] = {}
     try:
-        with tarfile.open(None if content else shard, "r:", content) as members:
-            for member in members:
+        with open_regular(Path(shard)) if content is None else nullcontext(content) as stream:
+            for member in members_of(stream):
                 if not member.isreg() or member.issparse():
                     continue
                 key, suffix = _key(member.name)
@@ -185,10 +186,11 @@ def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
                     if not earlier or "." in earlier[0]:  # `a.jpg` is the crop, `a.mask.png` beside it is not
                         images[key] = suffix, member.name, (member.offset_data, member.size)
                 elif suffix == "json" and member.size <= _MOST_JSON:
-                    content = members.extractfile(member)
-                    said[key] = _json(shard, member.name, content.read() if content else b"")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DataError(f"{shard}: cannot be read as a shard: {error}") from None
+                    stream.seek(member.offset_data)
+                    said[key] = _json(shard, member.name, stream.read(member.size))
+    except DAMAGED as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise DataError(f"{shard}: cannot be read as a shard: {reason}") from None
     return [
         Sample(f"{shard.name}{BETWEEN}{name}", span, said.get(key, {}))
         for key, (_, name, span) in images.items()
@@ -204,7 +206,7 @@ def _key(name: str) -> tuple[str, str]:
 
 def _json(shard: PurePath, name: str, content: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(content)
+        said = parse_json(content, _MOST_JSON)
     except ValueError as error:
         raise DataError(f"{shard}: {name} is no JSON ({error})") from None
     if not isinstance(said, dict):

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Float32
 
 from reseen.errors import DataError
 from reseen.evaluate.labeled import LabeledFeatures
+from reseen.reading import read_archive, read_table
 
 
 def read_vector_column(file: Path, table: pa.Table, name: str) -> Float32[np.ndarray, "n d"]:
@@ -78,11 +78,12 @@ def read_features(file: str | Path) -> LabeledFeatures:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {field: np.asarray(archive[name]) for field, name in _found(archive.files, path).items()}
+        names = [name for allowed in _NAMES.values() for name in allowed]
+        held = read_archive(path, names)
+        return {field: held[name] for field, name in _found(list(held), path).items()}
     except DataError:
         raise
-    except Exception as error:  # a damaged archive makes zip and header parsers raise nearly anything
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: cannot be read as plain arrays ({reason}); write it with numpy.savez and arrays of numbers or "
@@ -92,7 +93,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def _read_parquet(path: Path) -> dict[str, np.ndarray]:
     try:
-        table = pq.read_table(path)
+        table = read_table(path, [name for allowed in _NAMES.values() for name in allowed])
         arrays: dict[str, np.ndarray] = {}
         for field, name in _found(table.column_names, path).items():
             if field == "features":
@@ -100,10 +101,10 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
             else:
                 arrays[field] = _labels(table[name])
         return arrays
-    except (OSError, ValueError, MemoryError, pa.ArrowException):
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise DataError(
-            f"{path}: neither a .npz nor a Parquet file, or damaged; write one with numpy.savez(FILE, features=..., "
-            "identities=..., cameras=...)"
+            f"{path}: neither a .npz nor a Parquet file, or damaged ({str(error)[:300]}); write one with "
+            "numpy.savez(FILE, features=..., identities=..., cameras=...)"
         ) from None
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from reseen.evaluate.bootstrap import LEVEL
 from reseen.evaluate.camera_pairs import CameraPairs
 from reseen.evaluate.metrics import RetrievalScore
+from reseen.text import printable
 
 
 def score_table(
@@ -39,7 +40,9 @@ def score_table(
     for name, score in scores.items():
         last = score is shown[-1]
         cells = [f"{100 * share:.1f}" for share in shares(score)]
-        table.add_row(name, *cells, style="bold" if last and len(shown) > 1 else None, end_section=last)
+        table.add_row(
+            Text(printable(name)), *cells, style="bold" if last and len(shown) > 1 else None, end_section=last
+        )
     if len(shown) > 1:
         pairs = zip(shares(shown[0]), shares(shown[-1]), strict=True)
         table.add_row(Text(change, style="dim"), *(_gain(100 * (after - before)) for before, after in pairs))
@@ -123,11 +126,13 @@ def _pairs(pairs: CameraPairs, names: Sequence[str]) -> Table | Text:
     )
     table.add_column("", style="dim")
     for camera in pairs.gallery_cameras:
-        table.add_column(names[camera] if names else str(camera), justify="right", no_wrap=True)
+        table.add_column(
+            Text(printable(names[camera])) if names else str(camera), justify="right", no_wrap=True
+        )
     for row, camera in enumerate(pairs.query_cameras):
         cells = zip(pairs.mean_average_precision[row], pairs.rank_1[row], strict=True)
         table.add_row(
-            names[camera] if names else str(camera),
+            Text(printable(names[camera])) if names else str(camera),
             *("" if math.isnan(mean) else f"{_percent(mean)}\n{_percent(hit)}" for mean, hit in cells),
         )
     return table

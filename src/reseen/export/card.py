@@ -3,13 +3,13 @@
 import json
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reseen.environment import versions
 from reseen.errors import RunError
 from reseen.export.fingerprint import fingerprint
 from reseen.export.input_spec import InputSpec
 from reseen.models import Encoder
+from reseen.reading import read_table
 from reseen.runs.cluster_file import BROKEN_PARQUET, CLUSTERS
 from reseen.runs.run import Run
 
@@ -61,7 +61,7 @@ def camera_names(run: Run) -> list[str]:
     if not run.recipe.cameras or not file.is_file():
         return []
     try:
-        found = pq.read_table(file, columns=["camera"])["camera"].cast(pa.string()).to_pylist()
+        found = read_table(file, ["camera"])["camera"].cast(pa.string()).to_pylist()
     except BROKEN_PARQUET as error:
         raise RunError(f"{file}: damaged ({error}); restore it from a copy, or remove it") from None
     return sorted(name for name in set(found) if name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from reseen.errors import GalleryError
 from reseen.models import Encoder
+from reseen.reading import parse_as
 from reseen.runs.run import Run
 
 
@@ -42,7 +43,7 @@ class ModelIdentity:
             GalleryError: the text is no such thing.
         """
         try:
-            return cls(**json.loads(text))
+            return parse_as(cls, text)
         except (TypeError, ValueError) as error:
             raise GalleryError(
                 f"what the gallery says of its model cannot be read ({error}); index the crops into a new gallery"

@@ -20,6 +20,7 @@ from jaxtyping import Float32
 
 from reseen.errors import ExportError
 from reseen.export.card import Card
+from reseen.reading import parse_json
 
 _MEMBERS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)|extra/reseen\.json"
@@ -76,7 +77,7 @@ def _problem(archive: zipfile.ZipFile) -> str | None:
         if name == "data/sample_inputs/model.pt" and member.file_size:
             return "pickled inputs"
         if name.endswith(".json") and not name.startswith("extra/"):
-            values = json.loads(archive.read(member))
+            values = parse_json(archive.read(member))
             for key, value in _leaves(values):
                 if (key == "use_pickle" and value) or not _is_harmless(key, value):
                     return f"'{str(value)[:80]}' as '{key}'"

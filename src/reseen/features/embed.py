@@ -21,6 +21,7 @@ from reseen.features.extract import extract
 from reseen.features.partitions import describe_vectors, vector_table
 from reseen.files import write_atomically
 from reseen.locks import sole_writer
+from reseen.reading import parquet_schema, read_table
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
@@ -132,9 +133,9 @@ def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"], said: Mapping
 
 def _join(files: list[Path], out: Path) -> None:
     """One file of all parts, one part in memory at a time."""
-    with pq.ParquetWriter(out, pq.read_schema(files[0])) as writer:
+    with pq.ParquetWriter(out, parquet_schema(files[0])) as writer:
         for file in files:
-            writer.write_table(pq.read_table(file))
+            writer.write_table(read_table(file))
 
 
 def _parts(run: Run, table: ImageTable, out: Path) -> Path:

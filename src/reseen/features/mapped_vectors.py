@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float32
 
@@ -16,6 +15,7 @@ from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
 from reseen.features.partitions import is_partitioned, partition_files
 from reseen.neighbors.out_of_core import Scratch
+from reseen.reading import iterate_table, parquet_rows, parquet_schema, read_array
 from reseen.records import Features
 from reseen.runs.run import RECIPE
 
@@ -57,9 +57,13 @@ class VectorFile:
             DataError: a Parquet file holds something else.
         """
         if not self.parts:
-            array = np.load(self.place, mmap_mode="r", allow_pickle=False)
+            array = read_array(self.place, "r")
             for begin in range(0, self.rows, _BATCH):
-                yield np.asarray(array[begin : begin + _BATCH], dtype=np.float32)
+                with np.errstate(
+                    over="ignore"
+                ):  # what float32 cannot hold becomes infinite, which is told of
+                    part = np.asarray(array[begin : begin + _BATCH], dtype=np.float32)
+                yield part
         for file in self.parts:
             for table in _tables(file, ["vector"]):
                 rows = read_vector_column(file, table, "vector")
@@ -77,7 +81,7 @@ class VectorFile:
                 numbers = range(begin, min(begin + _BATCH, self.rows))
                 yield [str(number) for number in numbers], [None] * len(numbers)
         for file in self.parts:
-            known = "camera" in pq.read_schema(file).names
+            known = "camera" in _schema(file).names
             for table in _tables(file, ["path", "camera"] if known else ["path"]):
                 cameras = camera_names(table["camera"].to_pylist() if known else [None] * len(table))
                 yield table["path"].to_pylist(), cameras
@@ -107,13 +111,7 @@ def open_vector_file(place: Path) -> VectorFile:
     parts = tuple(partition_files(place)) if place.is_dir() else (place,)
     rows = 0
     for file in parts:
-        try:
-            names, count = pq.read_schema(file).names, pq.read_metadata(file).num_rows
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(
-                f"{file}: neither .npy nor Parquet such as `reseen embed` writes ({reason})"
-            ) from None
+        names, count = _schema(file).names, parquet_rows(file)
         missing = [name for name in ("path", "vector") if name not in names]
         if missing:
             raise DataError(
@@ -141,12 +139,10 @@ def map_vectors(
     if scratch.done(_STAGE, file.key):
         progress(file.rows)
         return Features(torch.from_numpy(scratch.open(_STAGE)))
-    if not file.parts and np.load(file.place, mmap_mode="r", allow_pickle=False).dtype == np.float32:
+    if not file.parts and read_array(file.place, "r").dtype == np.float32:
         if _check(file, progress):
             # Copy on write: nothing is ever written, and torch takes no array that says it cannot be.
-            return Features(
-                torch.from_numpy(np.asarray(np.load(file.place, mmap_mode="c", allow_pickle=False)))
-            )
+            return Features(torch.from_numpy(np.asarray(read_array(file.place, "c"))))
         progress(-file.rows)
     vectors, begin = scratch.array(_STAGE, (file.rows, file.dimension), np.float32), 0
     for rows in file.batches():
@@ -182,8 +178,8 @@ def _lengths(rows: Float32[np.ndarray, "b d"], begin: int, file: VectorFile) -> 
 
 def _open_array(place: Path) -> VectorFile:
     try:
-        array = np.load(place, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = read_array(place, "r")
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "empty"
         raise DataError(f"{place}: cannot be read as an array ({reason}); write it by numpy.save") from None
     if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
@@ -195,6 +191,18 @@ def _open_array(place: Path) -> VectorFile:
 
 def _tables(file: Path, columns: list[str], rows: int = _BATCH) -> Iterator[pa.Table]:
     """A Parquet file some rows at a time; pages are read as they are needed."""
-    with pq.ParquetFile(file, memory_map=True, pre_buffer=False) as parquet:
-        for batch in parquet.iter_batches(rows, columns=columns, use_threads=False):
-            yield pa.Table.from_batches([batch])
+    try:
+        yield from iterate_table(file, columns, rows)
+    except (OSError, ValueError) as error:
+        raise _damaged(file, error) from None
+
+
+def _schema(file: Path) -> pa.Schema:
+    try:
+        return parquet_schema(file)
+    except (OSError, ValueError) as error:
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file}: neither .npy nor Parquet such as `reseen embed` writes ({error})")

@@ -20,6 +20,7 @@ from jaxtyping import Float32
 from reseen.errors import DataError, StorageError
 from reseen.files import make_folder, storage_error, write_atomically, write_text
 from reseen.models import Encoder
+from reseen.reading import parse_json
 from reseen.runs.run import Run
 
 MANIFEST = "partitions.json"
@@ -141,9 +142,18 @@ class PartitionFolder:
 
     def describe(self, name: str) -> tuple[int, dict[str, Any]]:
         """Rows of a partition, and what goes with it; its footer alone is read."""
-        with self._system.open(f"{self._root}/{name}", "rb") as file:
-            found = pq.read_metadata(file)
-        return found.num_rows, json.loads((found.metadata or {}).get(b"reseen", b"{}"))
+        try:
+            with self._system.open(f"{self._root}/{name}", "rb") as file:
+                found = pq.read_metadata(file)
+            said = parse_json((found.metadata or {}).get(b"reseen", b"{}"))
+            if not isinstance(said, dict):
+                raise ValueError("no table of names and values")
+        except (OSError, ValueError, pa.ArrowException) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise DataError(
+                f"{self.place}/{name}: damaged ({reason}); remove it, and the same call makes it again"
+            ) from None
+        return found.num_rows, said
 
     def manifest(self) -> dict[str, Any]:
         """What the partitions are made from; empty where there are none.
@@ -155,7 +165,10 @@ class PartitionFolder:
         if not self._system.exists(path):
             return {}
         try:
-            return json.loads(self._system.cat_file(path))
+            found = parse_json(self._system.cat_file(path))
+            if not isinstance(found, dict) or not isinstance(found.get("partitions", 0), int):
+                raise ValueError("no table of names and values")
+            return found
         except ValueError:
             raise DataError(f"{self.place}/{MANIFEST}: damaged; embed into a new folder") from None
 

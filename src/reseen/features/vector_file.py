@@ -1,15 +1,14 @@
 """The file of vectors that `embed` writes, read again and matched with the crops it was made from."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
+from reseen.data.decode import MOST_PIXELS
 from reseen.data.table import ImageTable
 from reseen.datasets import read_training
 from reseen.datasets.values import camera_names
@@ -17,6 +16,7 @@ from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
 from reseen.features.partitions import partition_files
 from reseen.geometry import unit
+from reseen.reading import parse_json, read_table
 from reseen.records import UNKNOWN_CAMERA, Features
 
 _SIZE = (128, 64)
@@ -46,7 +46,7 @@ def read_vectors(file: Path) -> Vectors:
         ClusteringError: a vector is zero or not finite.
     """
     try:
-        parts = [pq.read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
+        parts = [read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
         table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # the first says what goes with them
         names = table.column_names
         missing = [name for name in ("path", "vector") if name not in names]
@@ -57,12 +57,22 @@ def read_vectors(file: Path) -> Vectors:
         paths = tuple(table["path"].cast(pa.string()).to_pylist())
         written = table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
         cameras = camera_names(written)
-        said = json.loads((table.schema.metadata or {}).get(b"reseen", b"{}"))
+        said = parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
         height, width = map(int, said.get("size", _SIZE))
+        if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS and height * width <= MOST_PIXELS):
+            raise ValueError(f"crops of {height} x {width} pixels")
         if not paths:
             raise DataError(f"{file}: holds no vector; embed a folder that has crops")
         features = _features(file, table, paths)
-    except (OSError, ValueError, TypeError, AttributeError, MemoryError, pa.ArrowException) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+        pa.ArrowException,
+    ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{file}: not a Parquet file such as `reseen embed` writes ({reason})") from None
     if len(set(paths)) < len(paths):

@@ -12,6 +12,7 @@ from pathlib import Path
 from reseen.errors import GalleryError
 from reseen.files import append_line, check_journal
 from reseen.gallery.side_files import side_file
+from reseen.reading import parse_as, read_regular
 
 NAME = "forgotten.jsonl"
 
@@ -62,13 +63,18 @@ def read_deletion_log(address: str) -> list[Deletion]:
     file = check_journal(deletion_log_file(address))
     if not file.is_file():
         return []
-    lines = file.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_regular(file).decode("utf-8", "replace").split("\n")
+    except (OSError, ValueError) as error:
+        raise GalleryError(
+            f"{file}: cannot be read ({error}); restore it, or what was forgotten would be taken in again"
+        ) from None
+    lines = lines[:-1] if lines[-1] == "" else lines
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            values = json.loads(line)
-            found.append(Deletion(**values | {"keys": tuple(values["keys"])}))
-        except (ValueError, TypeError, KeyError):
+            found.append(parse_as(Deletion, line))
+        except ValueError:
             if number < len(lines):
                 raise GalleryError(
                     f"{file}, line {number}: damaged; restore it, or what was forgotten would be taken in again"

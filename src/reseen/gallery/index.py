@@ -28,12 +28,14 @@ from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.store import Store
 from reseen.gallery.thumbnail import thumbnail
 from reseen.models import Encoder
+from reseen.reading import read_lines
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.cluster_file import CLUSTERS, read_members
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
+from reseen.text import name_in_cell
 
 
 def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
@@ -44,14 +46,14 @@ def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict
     """
     if file is None:
         own = run.folder / CLUSTERS
-        learned = own.is_file() and os.path.realpath(run.facts.get("root", "")) == os.path.realpath(
+        learned = own.is_file() and os.path.realpath(run.facts.get("root") or "") == os.path.realpath(
             table.root
         )
         return read_members(own) if learned else {}
     path = Path(file).expanduser()
     try:
         found = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
-    except (RunError, OSError, ValueError, KeyError, TypeError) as error:
+    except (RunError, OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(
             f"{path}: cannot be read as clusters, wanted the columns path and cluster ({error})"
         ) from None
@@ -61,8 +63,13 @@ def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict
 
 
 def _read_csv(file: Path) -> dict[str, int]:
-    with file.open(encoding="utf-8", newline="") as lines:
-        return {row["path"]: int(row["cluster"]) for row in csv.DictReader(lines)}
+    return {name_in_cell(row["path"]): _cluster(row["cluster"]) for row in csv.DictReader(read_lines(file))}
+
+
+def _cluster(text: str) -> int:
+    if len(text) > 18:
+        raise ValueError(f"{text[:30]}... is no number of a cluster")
+    return int(text)
 
 
 PART = 1024

@@ -14,6 +14,7 @@ from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import format_timestamp
 from reseen.gallery.search_results import SearchResults
+from reseen.text import printable
 
 _WIDTH, _HEIGHT = 12, 24
 """Pixels of a crop; one character shows two, one above the other."""
@@ -24,7 +25,7 @@ _SHOWN = 12
 def result_table(answers: SearchResults) -> Group:
     """Ranks with all that is known; columns in which nothing is known are left out."""
     matches = answers.matches
-    title = Text(f"Most like {answers.title}", "bold")
+    title = Text(f"Most like {printable(answers.title)}", "bold")
     if not matches:
         return Group(title, Text("Nothing in the gallery fits these conditions."))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -42,7 +43,7 @@ def result_table(answers: SearchResults) -> Group:
     for name, _ in kept:
         table.add_column(name, justify="left" if name in ("camera", "image") else "right", overflow="fold")
     for row in zip(*(values for _, values in kept), strict=True):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return Group(title, table)
 
 
@@ -52,9 +53,8 @@ def entry_table(entries: Sequence[Entry]) -> Table:
     for name in ("image", "camera", "time", "cluster"):
         table.add_column(name, overflow="fold")
     for entry in entries[:_SHOWN]:
-        table.add_row(
-            *map(Text, (entry.image, entry.camera or "", format_timestamp(entry.time), _cluster(entry)))
-        )
+        row = (entry.image, entry.camera or "", format_timestamp(entry.time), _cluster(entry))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     if len(entries) > _SHOWN:
         table.caption = f"and {len(entries) - _SHOWN:,} more"
     return table

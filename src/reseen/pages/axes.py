@@ -55,6 +55,10 @@ def drawing(words: str, parts: Sequence[Markup]) -> Markup:
     )
 
 
+_LEAST = 1e-290
+"""A span that is taken for none."""
+
+
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """About `count` round numbers that cover `low` to `high`, in steps of 1, 2 or 5 times a power of ten.
 
@@ -63,13 +67,15 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"an axis needs finite ends, got {low} to {high}")
-    if high <= low:
-        high = low + (abs(low) or 1.0)
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
+    if high - low <= _LEAST:
+        high = low + (abs(low) if abs(low) > _LEAST else 1.0)
+    rough = high / count - low / count
+    exponent = math.floor(math.log10(rough))
+    power = 10.0**exponent
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+    digits = max(12, 3 - exponent)  # numbers may be rounding errors, and their levels still differ
+    return [round(index * step, digits) for index in range(first, last + 1)]
 
 
 def whole_ticks(low: int, high: int, count: int = 6) -> list[int]:

@@ -3,7 +3,6 @@
 Colors are classes, so that the page's style sheet turns them for light and dark; lines differ by dashes too.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,8 @@ from reseen.pages.axes import (
 )
 
 _STYLES = 4
+_MOST = 1e300
+"""Numbers from here on are not drawn; nor is what is no number."""
 _SIZES = ("smallest", "median_size", "largest")
 
 
@@ -71,7 +72,7 @@ def _nested(rounds: Sequence[Mapping[str, Any]], key: str) -> list[Series]:
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
     return float(value) if usable else None
 
 

@@ -70,7 +70,9 @@ function undo() {
 }
 
 function cell(text) {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  // spreadsheets run a cell that begins like a formula; reseen takes the mark away again
+  const plain = /^'*[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
 function table() {

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from reseen.data.table import ImageTable
 from reseen.errors import RunError
 from reseen.files import write_atomically
+from reseen.reading import read_table
 from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 
 CLUSTERS = "clusters.parquet"
@@ -51,7 +52,7 @@ def read_members(path: Path) -> dict[str, int]:
         RunError: the file is damaged.
     """
     try:
-        rows = pq.read_table(path, columns=["path", "cluster"])
+        rows = read_table(path, ["path", "cluster"])
         crops, clusters = (
             rows["path"].cast(pa.string()).to_pylist(),
             rows["cluster"].cast(pa.int64()).to_pylist(),

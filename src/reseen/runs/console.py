@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reseen.runs.log import RoundRecord
+from reseen.text import printable
 
 Progress = Callable[[int], None]
 """Called with the number of items just done."""
@@ -57,7 +58,7 @@ class RunView:
     def say(self, *lines: str) -> None:
         """Print lines above the table."""
         for line in lines:
-            self._console.print(Text(line, style="dim"), soft_wrap=not self._console.is_terminal)
+            self._console.print(Text(printable(line), style="dim"), soft_wrap=not self._console.is_terminal)
 
     def resumed(self, rounds_done: int) -> None:
         """Count time left from here."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ from reseen.audit import AuditScores
 from reseen.cluster import Clustering, cluster_quality
 from reseen.errors import SettingsError
 from reseen.files import open_journal, storage_error, write_text
+from reseen.reading import parse_json, read_regular
 
 LOG = "log.jsonl"
 
+_MOST_ROUNDS = 10**9
 _COLLAPSED = 0.3
 """A spread below this is told of."""
 
@@ -67,6 +69,9 @@ class RoundRecord:
             f"round {self.round}: loss {self.loss:.3f}, {self.clusters} clusters, {self.noise_share:.0%} noise, "
             f"largest {self.largest}, {self.images_per_second:.0f} images/s, {self.seconds:.0f} s"
         )
+
+
+_NUMBERS = [field.name for field in fields(RoundRecord) if field.name not in ("round", "losses", "notes")]
 
 
 def describe_round(
@@ -151,14 +156,34 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     """The rounds in a run's log; a line cut off by a crash, or damaged, is left out."""
     path = folder / LOG
     rows = []
-    for line in path.read_bytes().splitlines() if path.is_file() else []:
+    try:
+        lines = read_regular(path).splitlines() if path.is_file() else []
+    except (OSError, ValueError):
+        lines = []
+    for line in lines:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             continue
-        if isinstance(row, dict) and isinstance(row.get("round"), int):
+        if isinstance(row, dict) and _fits(row):
             rows.append(row)
     return rows
+
+
+def _fits(row: dict[str, Any]) -> bool:
+    """Whether what a line holds is of the type that a round's record has; it may lack some, as early logs do."""
+    number = row.get("round")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < _MOST_ROUNDS:
+        return False
+    if not all(isinstance(row.get(name, 0), int | float | None) for name in _NUMBERS):
+        return False
+    losses, notes = row.get("losses", {}), row.get("notes", [])
+    return (
+        isinstance(losses, dict)
+        and all(isinstance(value, int | float) for value in losses.values())
+        and isinstance(notes, list)
+        and all(isinstance(note, str) for note in notes)
+    )
 
 
 def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:

@@ -100,10 +100,10 @@ class Recipe(Settings):
         if not isinstance(value, Mapping):
             return value
         name = value.get("name", "cluster-contrast")
-        if name not in METHODS:
+        if not isinstance(name, str) or name not in METHODS:
             known = list(METHODS)
             raise ValueError(
-                f"no method '{name}'{suggestion(str(name), known)}; the methods are {', '.join(known)}"
+                f"no method '{str(name)[:100]}'{suggestion(str(name)[:100], known)}; the methods are {', '.join(known)}"
             )
         return METHODS[name].settings.parse(value, "method")
 

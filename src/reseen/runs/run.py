@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 
 from reseen.config import read_yaml
 from reseen.data.pixel_cache import cache_folder, is_there
@@ -16,6 +17,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.files import make_folder, write_text
 from reseen.locks import LOCK, held
 from reseen.models import Encoder
+from reseen.reading import read_json, validate_as
 from reseen.runs.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
 from reseen.runs.log import read_log
 from reseen.runs.recipe import Recipe
@@ -23,11 +25,26 @@ from reseen.runs.recipe import Recipe
 RECIPE = "recipe.yaml"
 FACTS = "run.json"
 
-_NEEDED = {
-    "cameras": int, "command": str, "data": str, "device": str, "encoder": list, "hardware": dict, "height": int,
-    "unreadable": list, "versions": dict, "width": int,
-}  # fmt: skip
-"""Facts that are read again, and what they are."""
+
+class _Facts(BaseModel):
+    """Facts that are read again, and what they are; a run may hold more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cameras: int = Field(ge=0, lt=2**31)
+    command: str
+    data: str
+    device: str
+    encoder: list[str]
+    hardware: dict[str, str | int | float | None]
+    height: int = Field(ge=1, le=4096)
+    width: int = Field(ge=1, le=4096)
+    unreadable: list[str]
+    versions: dict[str, str]
+    images: int = Field(default=0, ge=0, lt=2**62)
+    parameters: int = Field(default=0, ge=0, lt=2**62)
+    root: str | None = Field(default=None, pattern=r"^[^\x00]*$")
+    start: dict[str, str | int] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,11 +162,9 @@ def open_run(folder: str | Path) -> Run:
     if missing:
         raise RunError(f"{folder}: not a run of `reseen train`, it lacks {', '.join(missing)}")
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict) or not all(
-        isinstance(facts.get(name), kind) for name, kind in _NEEDED.items()
-    ):
-        raise RunError(f"{folder / FACTS}: damaged; restore it from a copy, or train into a new folder")
+        facts = validate_as(_Facts, read_json(folder / FACTS)).model_dump(exclude_unset=True)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{folder / FACTS}: damaged ({error}); restore it from a copy, or train into a new folder"
+        ) from None
     return Run(folder, Recipe.parse(read_yaml(folder / RECIPE), str(folder / RECIPE)), facts)

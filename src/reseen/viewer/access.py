@@ -73,6 +73,8 @@ class Access:
             )
         self.secret = secret or secrets.token_urlsafe(32)
         """What programs send as `Authorization: Bearer`, and what a person may type who has lost the session."""
+        self.drawn = secret is None
+        """Whether the secret was drawn here; one of the user's own is known to them and never shown."""
         self.entrance: str | None = secrets.token_urlsafe(32)
         """The token of the printed address; None once it was used."""
         self.cookie = "reseen-" + hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:8]

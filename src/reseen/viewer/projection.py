@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from reseen.errors import StorageError
 from reseen.files import write_atomically
+from reseen.reading import read_array
 from reseen.viewer.neighbor_layout import neighbor_layout
 from reseen.viewer.pca import principal
 
@@ -82,8 +83,8 @@ def _digest(vectors: np.ndarray, keys: Sequence[str]) -> str:
 
 def _read(path: Path, count: int) -> Float32[np.ndarray, "n 2"] | None:
     try:
-        places = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        places = read_array(path)
+    except (OSError, ValueError):
         return None
     whole = places.shape == (count, 2) and places.dtype == np.float32 and bool(np.isfinite(places).all())
     return places if whole else None

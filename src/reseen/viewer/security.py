@@ -5,6 +5,7 @@ request has a session or the secret, and a change comes from a page of this serv
 scripts, frames and other sites out. A body is cut off at `MOST_BODY` bytes.
 """
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +18,9 @@ from reseen.viewer.access import Access, AllowedHosts
 
 MOST_BODY = 32_000_000
 """Bytes of a request."""
+
+BODY_SECONDS = 60.0
+"""How long a part of a request is waited for."""
 
 OPEN = ("/enter", "/welcome", "/static/style.css", "/static/icon.svg")
 """What is answered without a session: the door and what it looks like. Nothing of the gallery."""
@@ -68,7 +72,7 @@ class AuthMiddleware:
         if len(hosts) != 1 or hosts[0] not in self._names:
             return PlainTextResponse("This viewer does not answer to that name.\n", 421)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MOST_BODY:
+        if not length.isdecimal() or len(length) > 20 or int(length) > MOST_BODY:
             return _too_large()
         by_secret = self._access.knows_secret(headers.get("authorization", ""))
         if scope["method"] not in _READING and not _from_here(headers, hosts[0], by_secret):
@@ -94,7 +98,15 @@ def _from_here(headers: Headers, host: str, by_secret: bool) -> bool:
         return by_secret
     if site is not None and site != "same-origin":
         return False
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    return origin is None or _place_of(origin) == host.lower()
+
+
+def _place_of(origin: str) -> str | None:
+    """Name and port in an Origin header; None where it is no address, such as `http://[`."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _cookie(headers: Headers, name: str) -> str:
@@ -108,13 +120,19 @@ def _too_large() -> Response:
 
 
 class _Body:
-    """The request's body, counted: one that is sent in parts need not say its length."""
+    """The request's body, counted and timed: one that is sent in parts need not say its length, nor ever end."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes = receive, 0
+        self._receive, self._bytes, self._whole = receive, 0, False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        if self._whole:  # what comes now is that the browser has gone
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
+        except TimeoutError:
+            raise HTTPException(408, f"nothing of the request came for {BODY_SECONDS:.0f} seconds") from None
+        self._whole = not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
         if self._bytes > MOST_BODY:
             raise HTTPException(413, f"at most {MOST_BODY // 1_000_000} MB are taken")

@@ -26,6 +26,7 @@ from reseen.viewer.flash import FlashMessages
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, pictures
 from reseen.viewer.pages import login as door
+from reseen.viewer.patience import PatientProtocol
 from reseen.viewer.security import AuthMiddleware
 from reseen.viewer.templating import router as assets
 from reseen.viewer.templating import show
@@ -127,6 +128,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=2,
+            http=PatientProtocol,
         )
     )
 
@@ -142,7 +144,8 @@ def serve(
     """Serve until Ctrl-C."""
     entrance = f"{address_of(listening, host)}/?token={access.entrance}"
     say(f"Open {entrance}")
-    say(f"It works once. Programs, and browsers that come later, send the secret: {access.secret}")
+    secret = f"the secret: {access.secret}" if access.drawn else "the secret that you gave"
+    say(f"It works once. Programs, and browsers that come later, send {secret}")
     say("Ctrl-C ends.")
     if browser:
         opener = Timer(0.5, webbrowser.open, [entrance])

@@ -11,6 +11,7 @@ import pytest
 import reseen
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError
+from reseen.gallery.index import _read_csv
 from reseen.records import PseudoLabels
 from reseen.tasks.clustering import cluster_pages
 from reseen.tasks.clustering import cluster_pages as cluster_sheets
@@ -199,3 +200,33 @@ def test_a_dendrogram_of_no_cluster_is_said_when_the_rest_is_written(vectors, cr
 
 def test_it_is_a_public_name():
     assert reseen.cluster_crops is cluster_crops
+
+
+def test_forty_identical_crops_are_one_cluster_and_a_page(make_images, tmp_path):
+    crops = make_images(*(f"{place:02d}.png" for place in range(40)))
+    row = np.random.default_rng(0).normal(size=16)
+    rows = np.tile(row / np.linalg.norm(row), (40, 1)).astype(np.float32)
+    table = pa.table({"path": [f"{place:02d}.png" for place in range(40)], "vector": rows.tolist()})
+    pq.write_table(table, tmp_path / "v.parquet")
+    made = cluster_crops(tmp_path / "v.parquet", crops, tmp_path / "c.csv", quiet=True)
+    assert made.labels.cluster_count == 1
+    assert made.chosen == "auto: all 40 images have the same vector, so nothing tells them apart"
+    assert "agree" not in made.chosen
+    assert "1 cluster of 40 crops" in made.page.read_text()
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_marked_and_read_again(make_images, tmp_path):
+    names = ["=HYPERLINK(1).png", "a.png", "@b.png", "c.png"]
+    crops = make_images(*names)
+    rows = np.eye(2, 16, dtype=np.float32)[[0, 0, 1, 1]]
+    pq.write_table(
+        pa.table({"path": names, "camera": ["+x"] * 4, "vector": rows.tolist()}), tmp_path / "v.parquet"
+    )
+    made = cluster_crops(
+        tmp_path / "v.parquet", crops, tmp_path / "c.csv", settings=("--hierarchy.clusters", "2"), quiet=True
+    )
+    rows = list(csv.reader((tmp_path / "c.csv").open(newline="")))
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+"))]
+    assert {row[1] for row in rows[1:]} == {"'+x"}
+    found = _read_csv(tmp_path / "c.csv")
+    assert found == dict(zip(made.table.paths, made.labels.labels.tolist(), strict=True))

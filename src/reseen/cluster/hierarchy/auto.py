@@ -29,6 +29,8 @@ PASSES = 1 + _HALVES
 _SEED = 0
 _ALIKE = 0.005
 """Agreements this close are taken for equal; then the fewest clusters are chosen."""
+_SAME = 1e-6
+"""Numbers of unit rows this close are equal but for rounding."""
 _LARGEST_SHARE = 0.5
 """Of all images, in the largest cluster."""
 _SMALLEST_MEAN, _FEWEST = 2, 2
@@ -49,6 +51,12 @@ def choose_count(
     of whole rows, are as in `grow_hierarchy`.
     """
     share = settings.share or 0.0
+    if _all_alike(rows):
+        whole = merge_steps(
+            rows, start, settings, lambda _, clusters: max(1, clusters // 2) if clusters > 1 else 0, progress, allocate,
+            neighbors,
+        )  # fmt: skip
+        return whole, f"auto: all {len(rows):,} images have the same vector, so nothing tells them apart"
 
     def plan(_: int, clusters: int) -> int:
         return max(1, int(share * clusters)) if clusters > _FEWEST else 0
@@ -85,6 +93,12 @@ def choose_count(
             "; no larger number was compared, which can mean that the features do not tell people apart yet"
         )
     return whole[: step + 1], note
+
+
+def _all_alike(rows: Float32[np.ndarray, "n d"]) -> bool:
+    """Whether all rows are one but for rounding; in most clusterings the first rows say that they are not."""
+    blocks = (rows[begin : begin + _ROWS_AT_ONCE] for begin in range(0, len(rows), _ROWS_AT_ONCE))
+    return len(rows) > 1 and all(np.abs(block - rows[0]).max(initial=0) <= _SAME for block in blocks)
 
 
 def _after(costs: Float64[np.ndarray, " s"], step: int) -> str:

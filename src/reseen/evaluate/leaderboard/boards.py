@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, model_validator
 
 from reseen.errors import DataError
 from reseen.evaluate.leaderboard.literature import Published, published
+from reseen.reading import read_json, validate_as
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,12 @@ def read_results(folder: Path) -> tuple[list[Result], list[str]]:
     results, others = [], []
     for file in sorted(folder.glob("*.json")):
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = read_json(file)
         except (ValueError, OSError) as error:
             raise DataError(f"{file}: cannot be read as JSON ({error}); repair or remove it") from None
         try:
             result = _result(values) if isinstance(values, dict) else None
-        except (KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise DataError(
                 f"{file}: lacks what a result has ({error}); make it anew, or remove it"
             ) from None
@@ -81,40 +84,114 @@ def _result(values: Mapping[str, Any]) -> Result | None:
     return None
 
 
+_Figure = Annotated[float, Field(ge=0, le=100)]
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class _Score(BaseModel):
+    """The figures of a score that a page shows."""
+
+    mean_average_precision: _Figure = Field(alias="mAP")
+    mean_inverse_negative_penalty: _Figure = Field(alias="mINP")
+    cmc: dict[str, _Figure]
+
+    @model_validator(mode="after")
+    def _has_ranks(self) -> Self:
+        if not {"1", "5", "10"} <= self.cmc.keys():
+            raise ValueError("wanted the ranks 1, 5 and 10")
+        return self
+
+
+class _Recipe(BaseModel):
+    """The part of a recipe that a page shows."""
+
+    cameras: bool = False
+
+
+class _Benchmark(BaseModel):
+    """A file of `benchmarks/accuracy.py`."""
+
+    protocol: str
+    arm: str
+    text: str
+    seed: _Number
+    score: _Score
+    recipe: _Recipe
+    rounds: list[Any]
+    command: str
+    commit: str
+
+
+class _Training(BaseModel):
+    """What a score says of the run that was scored."""
+
+    method: str
+    seed: _Number
+    cameras: _Number
+    rounds: _Number
+    data: str
+    command: str
+    recipe: dict[str, Any]
+
+
+class _Rules(BaseModel):
+    """How a score was made."""
+
+    re_ranking: str
+    query_expansion: str
+    mirrored_features: bool
+    domain: str | None = None
+
+
+class _Evaluation(_Score):
+    """A file of `reseen evaluate --json`."""
+
+    protocol: str
+    queries: _Number
+    gallery: _Number
+    rules: _Rules
+    training: _Training
+
+
 def _of_benchmark(values: Mapping[str, Any]) -> Result:
-    rounds = len(values["rounds"])
+    given = validate_as(_Benchmark, values)
+    rounds = len(given.rounds)
     return Result(
-        group=values["protocol"],
-        arm=values["arm"],
-        text=values["text"],
-        seed=values["seed"],
-        score=values["score"],
-        cameras=bool(values["recipe"]["cameras"]) and rounds > 0,
+        group=given.protocol,
+        arm=given.arm,
+        text=given.text,
+        seed=given.seed,
+        score=given.score.model_dump(by_alias=True),
+        cameras=given.recipe.cameras and rounds > 0,
         rounds=rounds,
-        command=values["command"],
-        commit=values["commit"],
-        ceiling=values["arm"] == "true-people",
+        command=given.command,
+        commit=given.commit,
+        ceiling=given.arm == "true-people",
     )
 
 
 def _of_evaluation(values: Mapping[str, Any]) -> Result:
     """Runs with the same settings but for the seed, on the same data, are one arm; `rules` tell groups apart."""
-    training, rules = values["training"], values["rules"]
-    settings = json.dumps({**training["recipe"], "seed": None}, sort_keys=True) + training["data"]
-    group = f"{values['protocol']}, {values['queries']:,} queries, {values['gallery']:,} gallery images"
-    done = {name: rules[name] for name in ("re_ranking", "query_expansion") if rules[name] != "none"}
-    done |= {"mirrored": "yes"} if rules["mirrored_features"] else {}
-    done |= {"": "cross-domain"} if rules.get("domain") == "cross-domain" else {}
+    given = validate_as(_Evaluation, values)
+    training, rules = given.training, given.rules
+    settings = json.dumps({**training.recipe, "seed": None}, sort_keys=True) + training.data
+    group = f"{given.protocol}, {given.queries:,} queries, {given.gallery:,} gallery images"
+    asked = {"re_ranking": rules.re_ranking, "query_expansion": rules.query_expansion}
+    done = {name: how for name, how in asked.items() if how != "none"}
+    done |= {"mirrored": "yes"} if rules.mirrored_features else {}
+    done |= {"": "cross-domain"} if rules.domain == "cross-domain" else {}
     words = [f"{name.replace('_', ' ')} {how}".strip() for name, how in done.items()]
     return Result(
         group=group,
-        arm=" · ".join([training["method"], *words, _short(settings)]),
+        arm=" · ".join([training.method, *words, _short(settings)]),
         text=f"scored by `reseen evaluate`, settings {_short(settings)}",
-        seed=training["seed"],
-        score=values,
-        cameras=bool(training["cameras"]) and training["rounds"] > 0,
-        rounds=training["rounds"],
-        command=training["command"],
+        seed=training.seed,
+        score=given.model_dump(
+            by_alias=True, include={"mean_average_precision", "mean_inverse_negative_penalty", "cmc"}
+        ),
+        cameras=bool(training.cameras) and training.rounds > 0,
+        rounds=training.rounds,
+        command=training.command,
         commit="",
         ceiling=False,
     )

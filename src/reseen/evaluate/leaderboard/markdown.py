@@ -72,6 +72,11 @@ def _figure(value: float | None, corrected: float | None, status: str) -> str:
     return f"{value:.1f}" + ("?" if status else "")
 
 
+def _cell(text: str) -> str:
+    """Text that stays within its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)

@@ -11,6 +11,7 @@ from reseen.files import is_temporary_of, make_folder, write_text
 from reseen.gallery.in_use import in_use
 from reseen.gallery.stores.working_copy import WorkingCopy
 from reseen.locks import LOCK, Lock, hold, hold_read_only
+from reseen.reading import read_json
 
 _CARD = "gallery.json"
 _DATA = "data"
@@ -151,8 +152,10 @@ class GalleryFolder:
     def _read_card(self) -> ModelIdentity:
         path = self.path / _CARD
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = read_json(path)
             found, engine, model = card["format"], card["engine"], card["model"]
+            if not isinstance(found, int) or not isinstance(engine, str) or not isinstance(model, str):
+                raise ValueError("parts of other types")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GalleryError(
                 f"{path}: cannot be read ({error}); index the crops into a new gallery"

@@ -14,6 +14,7 @@ from reseen.errors import GalleryError
 from reseen.files import write_atomically
 from reseen.gallery.entries import Entries
 from reseen.gallery.stores.payload import from_payload, to_payload
+from reseen.reading import parse_as, read_archive
 
 
 def write_journal(path: Path, entries: Entries) -> None:
@@ -40,10 +41,10 @@ def read_journal(path: Path) -> Entries | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            payloads: list[dict[str, Any]] = json.loads(kept["entries"].tobytes().decode("utf-8"))
-            return Entries([from_payload(payload) for payload in payloads], kept["vectors"])
-    except (OSError, ValueError, KeyError) as error:
+        kept = read_archive(path)
+        payloads = parse_as(list[dict[str, Any]], kept["entries"].tobytes(), most_bytes=2**40)
+        return Entries([from_payload(payload) for payload in payloads], kept["vectors"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise GalleryError(
             f"{path}: cannot be read ({error}); remove it, and add again the crops that were being replaced"
         ) from None

@@ -1,12 +1,31 @@
 """An entry as the values beside a vector in Qdrant, and back."""
 
 import base64
-from typing import Any
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entry
+from reseen.reading import validate_as
 
 _OPTIONAL = ("camera", "time", "tracklet", "cluster")
+
+
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class _Payload(BaseModel):
+    """What `to_payload` writes."""
+
+    source: str
+    image: str
+    thumbnail: str = ""
+    camera: str | None = None
+    when: str | None = None
+    tracklet: _Number | None = None
+    cluster: _Number | None = None
 
 
 def to_payload(entry: Entry) -> dict[str, Any]:
@@ -32,18 +51,21 @@ def from_payload(payload: dict[str, Any]) -> Entry:
     Raises:
         GalleryError: the values are not those of an entry.
     """
-    when = payload.get("when")
     try:
+        given = validate_as(_Payload, payload)
+        time = None if given.when is None else float(given.when)
+        if time is not None and not math.isfinite(time):
+            raise ValueError(f"a time of {time}")
         return Entry(
-            payload["source"],
-            payload["image"],
-            base64.b64decode(payload.get("thumbnail", "")),
-            payload.get("camera"),
-            None if when is None else float(when),
-            payload.get("tracklet"),
-            payload.get("cluster"),
+            given.source,
+            given.image,
+            base64.b64decode(given.thumbnail, validate=True),
+            given.camera,
+            time,
+            given.tracklet,
+            given.cluster,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (ValueError, OverflowError) as error:
         raise GalleryError(
             f"an entry of the gallery is damaged ({error!r}); index the crops into a new gallery"
         ) from None

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from reseen.files import check_journal, create_file, make_folder, open_regular, storage_error, write_text
+from reseen.reading import read_array, read_json
 
 _ZEROS = bytes(1 << 20)
 
@@ -62,10 +63,7 @@ class Scratch:
             StorageError: a link has its name, or it is no file at all.
         """
         path = check_journal(self.folder / f"{name}.npy")
-        try:
-            return np.asarray(np.load(path, mmap_mode="r+", allow_pickle=False))
-        except ValueError:  # nothing to map in an array without entries
-            return np.load(path, allow_pickle=False)
+        return np.asarray(read_array(path, "r+"))
 
     def unnamed(self, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
         """A new array of zeros without a name: its space is free again when nobody holds it any more.
@@ -91,7 +89,7 @@ class Scratch:
     def note(self, stage: str) -> dict[str, Any]:
         """What was noted of a stage; nothing where there is none."""
         try:
-            found = json.loads((self.folder / f"{stage}.json").read_text(encoding="utf-8"))
+            found = read_json(self.folder / f"{stage}.json")
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

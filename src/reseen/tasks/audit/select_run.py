@@ -1,12 +1,12 @@
 """Read audits of several runs again: the calibration of one, and the run to take."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from reseen.audit import Calibration, best
 from reseen.errors import DataError, RunError
+from reseen.reading import read_json
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.audit import AUDIT
 
@@ -54,10 +54,24 @@ def _read(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise DataError(f"{file}: no such file; make it with `reseen audit`")
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return {name: values[name] for name in ("data", "score", "parts", "calibration")}
-    except (ValueError, KeyError, TypeError):
+        values = read_json(file)
+        held = {name: values[name] for name in ("data", "score", "parts", "calibration")}
+        if not _fits(held):
+            raise ValueError("parts of other types")
+        return held
+    except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{file}: damaged; make it again with `reseen audit`") from None
+
+
+def _fits(held: dict[str, Any]) -> bool:
+    score, parts = held["score"], held["parts"]
+    mixing = parts.get("camera_mixing", "") if isinstance(parts, dict) else ""
+    return (
+        isinstance(held["data"], str)
+        and isinstance(score, int | float | None)
+        and isinstance(mixing, int | float | None)
+        and isinstance(held["calibration"], dict | None)
+    )
 
 
 def _comparable(values: dict[str, Any]) -> tuple[str, bool]:

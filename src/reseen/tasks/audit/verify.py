@@ -30,6 +30,7 @@ from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.pages import Question, QuestionsContent, write_questions_page
 from reseen.pages.album import pictures
+from reseen.reading import read_json_as
 from reseen.records import Features, PseudoLabels
 from reseen.runs.console import RunView
 from reseen.runs.run import Run
@@ -100,7 +101,7 @@ def verify(run: Run, sheet: Sheet, answers: Sequence[Answer]) -> Verification:
     Raises:
         DataError: no answer is on a sheet of this run.
     """
-    known = _sheets(run) | {sheet.key: list(sheet.strata)}
+    known = read_sheets(run.folder) | {sheet.key: list(sheet.strata)}
     counts = {key: sum(answer.sheet == key for answer in answers) for key in known}
     key = sheet.key if counts[sheet.key] else max(counts, key=lambda name: counts[name])
     if not counts[key]:
@@ -162,7 +163,7 @@ def write_sheet(
     title = f"Same person? {len(made)} questions"
     earlier = [(one.sheet, one.stratum, one.said, list(one.crops)) for one in answers]
     write_questions_page(page, QuestionsContent(title, sheet.key, run.folder.name, made, earlier))
-    sheets = _sheets(run) | {sheet.key: list(sheet.strata)}
+    sheets = read_sheets(run.folder) | {sheet.key: list(sheet.strata)}
     plain = {key: [asdict(stratum) for stratum in strata] for key, strata in sheets.items()}
     write_text(run.folder / SHEETS, json.dumps(plain, indent=1) + "\n")
 
@@ -195,15 +196,18 @@ def _draw(
     return asked
 
 
-def _sheets(run: Run) -> dict[str, list[Stratum]]:
-    """The strata of the sheets written before."""
-    file = run.folder / SHEETS
+def read_sheets(folder: Path) -> dict[str, list[Stratum]]:
+    """The strata of the sheets written before.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    file = folder / SHEETS
     if not file.is_file():
         return {}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return {key: [Stratum(**stratum) for stratum in strata] for key, strata in values.items()}
-    except (ValueError, TypeError, AttributeError):
+        return read_json_as(dict[str, list[Stratum]], file)
+    except (OSError, ValueError):
         raise DataError(f"{file}: damaged; delete it and write a new page with --verify") from None
 
 

@@ -27,6 +27,7 @@ from reseen.runs.run import Run, open_run
 from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput, ClusterResult, counted, number_by_size
 from reseen.tasks.clustering.cluster_settings import hierarchy_settings
+from reseen.text import spreadsheet_cell
 
 COLUMNS = ("path", "camera", "cluster", "similarity", "other_cluster", "other_similarity")
 
@@ -196,8 +197,8 @@ def as_csv(outcome: ClusterResult) -> str:
         other = int(found.other[row])
         writer.writerow(
             (
-                table.texts[row],
-                outcome.camera(row),
+                spreadsheet_cell(table.texts[row]),
+                spreadsheet_cell(outcome.camera(row)),
                 int(labels[row]),
                 _cosine(found.similarity[row]),
                 "" if other == NOISE else other,

@@ -27,6 +27,7 @@ from reseen.runs.process_memory import MemoryStage, MemoryWatch
 from reseen.tasks.clustering.cluster_result import counted, number_by_size
 from reseen.tasks.clustering.cluster_settings import VectorClusterSettings, vector_settings
 from reseen.tasks.clustering.memory_plan import MemoryPlan, memory_budget, plan_memory
+from reseen.text import spreadsheet_cell
 
 COLUMNS = ("camera", "cluster", "similarity", "other_cluster", "other_similarity")
 """After `path`, or `row` where the vectors have no names."""
@@ -186,8 +187,8 @@ def _write(
         for names, cameras in file.names():
             part = slice(begin, begin + len(names))
             columns = (
-                names,
-                ["" if camera is None else camera for camera in cameras],
+                [spreadsheet_cell(name) for name in names],
+                ["" if camera is None else spreadsheet_cell(camera) for camera in cameras],
                 labels.labels[part].tolist(),
                 _cosines(found.similarity[part]),
                 ["" if other == NOISE else other for other in found.other[part].tolist()],

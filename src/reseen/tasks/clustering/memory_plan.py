@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from reseen.cluster.hierarchy.free_memory import free_bytes
 from reseen.errors import SettingsError
+from reseen.reading import free_bytes
 from reseen.runs.process_memory import own_bytes, parse_memory, show_memory
 from reseen.tasks.clustering.cluster_settings import VectorClusterSettings
 

@@ -40,7 +40,7 @@ def report_run(
         ReportContent(
             title=title,
             settings=run.recipe.to_yaml(),
-            facts=_facts(run),
+            facts=run_facts(run),
             rounds=run.log,
             scores={name: score.to_json() for name, score in scores.items()},
             sheets=[] if training is None else _sheets(run, training),
@@ -50,17 +50,20 @@ def report_run(
     )
 
 
-def _facts(run: Run) -> dict[str, str]:
+def run_facts(run: Run) -> dict[str, str]:
+    """What a page says of where and how a run was made, by its headings."""
     facts = run.facts
-    place = facts["hardware"]["gpu"] if facts["device"] == "cuda" else facts["hardware"]["processor"]
-    versions = facts["versions"]
+    hardware, versions = facts["hardware"], facts["versions"]
+    place = hardware.get("gpu" if facts["device"] == "cuda" else "processor", "unknown")
     return {
-        "crops": f"{facts['images']:,} unlabelled, {facts['height']} x {facts['width']} pixels",
+        "crops": f"{facts.get('images', 0):,} unlabelled, {facts['height']} x {facts['width']} pixels",
         "cameras": str(facts["cameras"]) if facts["cameras"] else "none used",
         "encoder": "; ".join(facts["encoder"]),
-        "learning": f"{facts['parameters'] / 1e6:.1f} M parameters",
-        "hardware": f"{place}, {facts['hardware']['torch_threads']} threads",
-        "versions": ", ".join(f"{name} {versions[name]}" for name in ("reseen", "torch", "timm", "python")),
+        "learning": f"{facts.get('parameters', 0) / 1e6:.1f} M parameters",
+        "hardware": f"{place}, {hardware.get('torch_threads', 'unknown')} threads",
+        "versions": ", ".join(
+            f"{name} {versions.get(name, 'unknown')}" for name in ("reseen", "torch", "timm", "python")
+        ),
         "command": facts["command"],
     }
 

@@ -1,8 +1,11 @@
 """One mend: which crops changed their cluster, and what it says of pairs of crops."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from reseen.reading import parse_as
 
 Kind = Literal["merge", "split", "move", "same", "different"]
 KINDS = get_args(Kind)
@@ -38,12 +41,15 @@ class Edit:
         """From JSON.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such thing.
+            ValueError: it is no such thing.
         """
-        if plain["kind"] not in KINDS or plain["before"].keys() != plain["after"].keys():
+        made = parse_as(cls, json.dumps(plain))
+        if made.before.keys() != made.after.keys():
             raise ValueError("no mend")
-        return cls(
-            plain["kind"], str(plain["time"]), str(plain["words"]), plain["before"], plain["after"],
-            tuple(tuple(group) for group in plain["same"]),
-            tuple((first, second) for first, second in plain["different"]),
-        )  # fmt: skip
+        if any(number is not None and not -1 <= number < 2**62 for number in _numbers(made)):
+            raise ValueError("a cluster without a number")
+        return made
+
+
+def _numbers(edit: Edit) -> Iterable[int | None]:
+    return (*edit.before.values(), *edit.after.values())

@@ -13,6 +13,7 @@ from typing import Any
 from reseen.errors import GalleryError
 from reseen.files import check_journal, make_folder, open_journal, storage_error
 from reseen.gallery.side_files import side_file
+from reseen.reading import parse_as, read_regular
 from reseen.viewer.edits.edit import Edit
 
 
@@ -96,17 +97,21 @@ class Journal:
         """Lines so far."""
         self._last, self._struck = "", list[Edit]()
         try:
-            content = file.read_bytes() if check_journal(file).is_file() else b""
+            content = read_regular(file) if check_journal(file).is_file() else b""
             whole = content[: content.rfind(b"\n") + 1]
             if len(whole) < len(content):
                 with open_journal(file) as lines:
                     lines.truncate(len(whole))
         except OSError as error:
             raise storage_error(file, error) from None
-        for number, line in enumerate(whole.decode("utf-8", "replace").splitlines(), start=1):
+        except ValueError as error:
+            raise GalleryError(
+                f"{file}: cannot be read ({error}); move it away to mend from the start"
+            ) from None
+        for number, line in enumerate(whole.decode("utf-8", "replace").split("\n")[:-1], start=1):
             try:
-                self._replay(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                self._replay(parse_as(dict[str, Any], line))
+            except (ValueError, IndexError):
                 raise GalleryError(
                     f"{file}, line {number}: damaged; restore it from a copy, or move it away to mend from the start"
                 ) from None
@@ -162,8 +167,10 @@ class Journal:
         elif "anew" in plain:
             self.history.begin_anew()
             self._last = "anew"
-        else:
+        elif "cancel" in plain:
             self._strike()
+        else:
+            raise ValueError("no mend")
 
     def _strike(self) -> None:
         if self._last == "edit":

@@ -30,11 +30,12 @@ def mend(
     to: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Do what a button says: its first word, and a cluster where one follows."""
+    path, query = _page_of(back)  # before anything is done
     try:
         cluster = _act(editor, do, version, crops or [], clusters or [], to)
     except EditError as error:
-        return _leave(request, back, FlashMessage(str(error), bad=True), None)
-    return _leave(request, back, _said(editor, do), cluster)
+        return _leave(request, path, query, FlashMessage(str(error), bad=True), None)
+    return _leave(request, path, query, _said(editor, do), cluster)
 
 
 def _said(editor: Editor, do: str) -> FlashMessage:
@@ -80,10 +81,18 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _leave(request: Request, back: str, note: FlashMessage, cluster: int | None) -> Response:
+def _page_of(back: str) -> tuple[str, str]:
+    """Path and query of the page that a button was on; the list of clusters for what is no page of this viewer."""
+    try:
+        parts = urlsplit(back)
+    except ValueError:  # such as //[
+        return "/clusters", ""
+    local = not parts.scheme and not parts.netloc and _LOCAL.fullmatch(parts.path)
+    return (parts.path, parts.query) if local else ("/clusters", "")
+
+
+def _leave(request: Request, path: str, before: str, note: FlashMessage, cluster: int | None) -> Response:
     """To the page the button was on; where that was of a cluster that is gone, to the one that took its crops."""
-    parts = urlsplit(back)
-    path = parts.path if _LOCAL.fullmatch(parts.path) else "/clusters"
     head, _, number = path.rpartition("/")
     if (
         head == "/clusters"
@@ -92,5 +101,5 @@ def _leave(request: Request, back: str, note: FlashMessage, cluster: int | None)
     ):
         path = "/clusters" if cluster is None else f"/clusters/{cluster}"
     name = request.app.state.notes.leave(note)
-    query = "&".join(part for part in (parts.query, f"said={name}") if part)
+    query = "&".join(part for part in (before, f"said={name}") if part)
     return RedirectResponse(urlunsplit(("", "", path, query, "")), 303)

@@ -1,0 +1,31 @@
+"""Files of strangers, read within limits: regular files alone, JSON, NumPy arrays and Parquet tables.
+
+Every reader here raises `OSError` or `ValueError` with one line that says what is wrong, whatever the bytes are. The
+caller makes an error of reseen's own of it, which names the file and what to do.
+"""
+
+from reseen.reading.arrays import read_archive, read_array
+from reseen.reading.json_text import parse_as, parse_json, read_json, read_json_as, validate_as
+from reseen.reading.memory import free_bytes, require_memory
+from reseen.reading.parquet import iterate_table, parquet_rows, parquet_schema, read_table
+from reseen.reading.regular import MOST_BYTES, open_regular, read_lines, read_regular
+
+__all__ = [
+    "MOST_BYTES",
+    "free_bytes",
+    "iterate_table",
+    "open_regular",
+    "parquet_rows",
+    "parquet_schema",
+    "parse_as",
+    "parse_json",
+    "read_archive",
+    "read_array",
+    "read_json",
+    "read_json_as",
+    "read_lines",
+    "read_regular",
+    "read_table",
+    "require_memory",
+    "validate_as",
+]
