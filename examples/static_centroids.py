@@ -1,30 +1,28 @@
-"""A method of one's own: cluster contrast whose centroids stand still within a round.
+"""A method of one's own: cluster contrast whose centroids are fixed within a round.
 
-python examples/static_centroids.py DATA RUN
+reseen train examples/static-centroids.yaml --plugin examples/static_centroids.py --data DATA --out RUN
 """
 
-import sys
 from typing import Literal
 
-import reseen
 from reseen.cluster import DbscanSettings, cluster_features
-from reseen.data.sampler import PkSampler, SamplerSettings
+from reseen.data.sampler import PkSampler
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
 from reseen.methods import (
     METHODS,
     AbstractMethod,
     MethodContext,
-    MethodSettings,
     RegisteredMethod,
     Round,
+    SampledMethodSettings,
     Step,
 )
 from reseen.neighbors import JaccardSettings
 from reseen.records import Batch, Features, to_index_tensor
 
 
-class StaticCentroidsSettings(MethodSettings):
+class StaticCentroidsSettings(SampledMethodSettings):
     """What can be set."""
 
     name: Literal["static-centroids"] = "static-centroids"
@@ -35,49 +33,42 @@ class StaticCentroidsSettings(MethodSettings):
     dbscan: DbscanSettings = DbscanSettings()
     """The clustering."""
 
-    sampler: SamplerSettings = SamplerSettings()
-    """The batches."""
-
     temperature: float = 0.05
     """Divides similarities before the softmax; smaller is harder."""
 
 
 class StaticCentroids(AbstractMethod):
-    """Pull every feature to its cluster's centroid; find new centroids in the next round only."""
+    """Pull every feature to its cluster's centroid, which changes with the next round only."""
+
+    remembers = False
 
     def __init__(self, settings: StaticCentroidsSettings, context: MethodContext) -> None:
+        super().__init__(settings, context)
         self._settings = settings
-        self._around = context
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, take the clusters' mean directions, sample PK batches."""
-        settings, around = self._settings, self._around
-        device = around.device.type
-        # Once, where several processes train; with what a person said of pairs.
+        settings, context = self._settings, self.context
+        device = context.device.type
+        # Computed in one of several processes; a person's answers are applied to the labels.
         clustering = self.apply_constraints(
             features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
         )
         labels = to_index_tensor(clustering.labels.labels)
         self._centroids = CentroidMemory(features.vectors, labels, CentroidSettings()).vectors.to(
-            around.device
+            context.device
         )
-        sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
+        sampler = PkSampler(clustering.labels, settings.sampler, context.generator, context.cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
         """One term: the contrast with the centroids."""
-        features = self._around.encoder(batch.images)
+        features = self.context.encoder(batch.images)
         contrast = cluster_contrast(features, batch.labels, self._centroids, self._settings.temperature)
         return Step({"contrast": contrast}, features.detach(), batch.labels)
 
     def after_step(self, step: Step) -> None:
-        """Nothing: the centroids stand still."""
+        """Nothing: the centroids are fixed."""
 
 
-METHODS["static-centroids"] = RegisteredMethod(StaticCentroids, StaticCentroidsSettings)
-
-if __name__ == "__main__":
-    data, out = sys.argv[1:]
-    recipe = reseen.load_recipe("cluster-contrast", ["--method.name", "static-centroids"])
-    run = reseen.train(recipe, data, out)
-    print(f"{run.log[-1]['clusters']} clusters after {run.rounds_done} rounds")
+METHODS.register("static-centroids", RegisteredMethod(StaticCentroids, StaticCentroidsSettings))

@@ -7,7 +7,7 @@ from tests.house.source import PROJECT
 
 ORDER = [
     "cli",
-    "viewer | plan",
+    "viewer | plan | testing",
     "gallery",
     "export",
     "tasks",

@@ -89,7 +89,7 @@ def test_after_a_step_each_memory_has_moved_by_its_own_momentum(begin, ramp):
         image_patches={"momentum": 0.3, "dimension": 4},
     )
     method, encoder = training.method, training.encoder
-    steps = method._around.steps
+    steps = method.context.steps
     for step in range(3):
         before, batch = banks(training), first_batch(training, plan)
         method.after_step(method.losses(batch))
@@ -138,7 +138,7 @@ def test_neighbors_are_looked_up_in_features_without_their_cameras_where_that_is
 def test_a_warmup_ends_at_its_share_of_the_training(begin):
     training, plan = begin("global-patch", warmup=0.5, **WHOLE_ALONE)
     method, rows = training.method, torch.arange(4)
-    steps, batch = method._around.steps, first_batch(training, plan)
+    steps, batch = method.context.steps, first_batch(training, plan)
     believed = []
     for _ in range(steps):
         believed.append(method._believed(rows) is not None)

@@ -106,7 +106,7 @@ def test_the_rate_rises_from_no_mask_at_all(begin):
     maps = method._views(encoder, batch.images, None, [])
     assert method._masks(encoder, maps) == [None, None]
     kept = []
-    for steps in (1, method._around.steps):
+    for steps in (1, method.context.steps):
         method._steps = steps
         kept.append(float(torch.cat(method._masks(encoder, maps)).float().mean()))
     assert 1 > kept[0] > kept[1]

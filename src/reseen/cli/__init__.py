@@ -14,6 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from reseen.cli.app import build_app, explain
     from reseen.cli.encodings import accept_any_encoding
+    from reseen.cli.plugins import load_plugins
     from reseen.errors import ReseenError
 
     # Before torch is loaded: threads that wait asleep instead of spinning. On a machine that others use too,
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accept_any_encoding()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        tokens = load_plugins(tokens)
         result = build_app()(tokens, result_action="return_value", exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _fail(explain(error, tokens))

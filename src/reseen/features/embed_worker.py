@@ -17,6 +17,7 @@ from reseen.features.extract import BATCH
 from reseen.features.partitions import PartitionFolder, describe_vectors, partition_name, vector_table
 from reseen.geometry import unit
 from reseen.models import Encoder
+from reseen.registry import load_plugins_of_environment
 from reseen.runs.device import scoring_device
 from reseen.runs.run import open_run
 
@@ -71,6 +72,7 @@ class EmbedWorker:
         """Load the encoder; `threads` are those of this process, torch's own choice when not given."""
         if threads is not None:
             torch.set_num_threads(threads)
+        load_plugins_of_environment()
         opened = open_run(Path(run))
         self._device = scoring_device(opened)
         self._encoder = opened.encoder().to(self._device)

@@ -11,8 +11,10 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
 from reseen.cluster import Clustering, Constraints, constrain
+from reseen.cluster.hierarchy import HierarchySettings
 from reseen.conditions import When
 from reseen.config import Settings
+from reseen.data.sampler import SamplerSettings
 from reseen.models import Encoder
 from reseen.records import Batch, Features
 
@@ -37,6 +39,21 @@ class MethodSettings(Settings):
 
     name: str
 
+    @property
+    def batch_size(self) -> int:
+        """Crops of a batch, its views not counted; training needs at least as many."""
+        return 2
+
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """Settings of hierarchical clustering, in use or not; None for a method that has none."""
+        return None
+
+    @property
+    def rounds_without_merging(self) -> int:
+        """First rounds in which every crop is its own cluster."""
+        return 0
+
     def second_view(self) -> Mapping[str, Any]:
         """What gives a batch a second view of every crop: values of settings, by path; nothing where nothing does."""
         return {}
@@ -55,6 +72,18 @@ class MethodSettings(Settings):
     def fewest_crops(self) -> Mapping[str, int]:
         """How many crops a setting cannot do without, by the setting's name below `method`."""
         return {}
+
+
+class SampledMethodSettings(MethodSettings):
+    """Base of the settings of methods whose batches are drawn by PK sampling."""
+
+    sampler: SamplerSettings = SamplerSettings()
+    """The batches."""
+
+    @property
+    def batch_size(self) -> int:
+        """Clusters of a batch times crops of a cluster."""
+        return self.sampler.batch_size
 
 
 @dataclass(frozen=True)
@@ -126,13 +155,24 @@ class AbstractMethod(ABC):
     takes_raw: ClassVar[bool] = False
     """Whether features may have lengths of their own (`model.feature: raw`)."""
 
+    remembers: ClassVar[bool] = True
+    """Whether `after_step` changes anything, such as a memory bank or a teacher."""
+
+    learns_outliers: ClassVar[bool] = False
+    """Whether batches may hold crops of no cluster, as where every crop is its own target."""
+
+    reclusters_features: ClassVar[bool] = True
+    """Whether `recluster` depends on the features it is given alone; not for given labels, nor where clusters grow from
+    round to round."""
+
     steps_grow: ClassVar[bool] = False
     """Whether a step takes longer the more crops there are, as where each is compared with a memory of all."""
 
     @abstractmethod
     def __init__(self, settings: Any, context: MethodContext) -> None:
         """Take settings (of the method's own kind) and context; nothing is computed yet."""
-        self._around = context
+        self.context = context
+        """What the method was given beside its settings."""
 
     def begin(self) -> None:
         """The encoder is as training begins with it, its neck settled: called once, and not on resuming."""
@@ -155,12 +195,12 @@ class AbstractMethod(ABC):
 
         Of several processes that train together one clusters, and gives the outcome to all.
         """
-        return self._around.once(lambda: self._corrected(features, cluster()))
+        return self.context.once(lambda: self._corrected(features, cluster()))
 
     def _corrected(self, features: Features, clustering: Clustering) -> Clustering:
-        if self._around.constraints is None:
+        if self.context.constraints is None:
             return clustering
-        labels, (merged, split) = constrain(features, clustering.labels, self._around.constraints)
+        labels, (merged, split) = constrain(features, clustering.labels, self.context.constraints)
         note = f"answers merged {merged} clusters and split off {split}"
         return replace(clustering, labels=labels, notes=(*clustering.notes, note))
 
@@ -174,11 +214,11 @@ class AbstractMethod(ABC):
 
     def extractor(self) -> Encoder:
         """The encoder whose features are clustered."""
-        return self._around.encoder
+        return self.context.encoder
 
     def encoders(self) -> list[Encoder]:
         """All encoders whose features are clustered, scored or embedded."""
-        return [self._around.encoder]
+        return [self.context.encoder]
 
     def state(self) -> dict[str, Tensor]:
         """What must outlive a stop beside weights and random numbers; called between rounds."""

@@ -23,12 +23,12 @@ from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
 from reseen.neighbors import JaccardSettings
 from reseen.records import Batch, Features, to_index_tensor
 
 
-class ContrastSettings(MethodSettings):
+class ContrastSettings(SampledMethodSettings):
     """Everything but the clustering; defaults of the literature."""
 
     center_cameras: bool = False
@@ -70,21 +70,21 @@ class CentroidContrast(AbstractMethod):
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
-        cameras = self._around.cameras
+        cameras = self.context.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
         clustering = self.apply_constraints(clustered, lambda: self.cluster(clustered))
         self._memory = CentroidMemory(
-            features.vectors.to(self._around.device),
-            to_index_tensor(clustering.labels.labels).to(self._around.device),
+            features.vectors.to(self.context.device),
+            to_index_tensor(clustering.labels.labels).to(self.context.device),
             self._settings.memory,
         )
-        sampler = PkSampler(clustering.labels, self._settings.sampler, self._around.generator, cameras)
+        sampler = PkSampler(clustering.labels, self._settings.sampler, self.context.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
         """One term: the contrast with the centroids."""
-        features = self._around.encoder(batch.images)
+        features = self.context.encoder(batch.images)
         contrast = cluster_contrast(features, batch.labels, self.memory.vectors, self._settings.temperature)
         return Step({"contrast": contrast}, features.detach(), batch.labels)
 
@@ -111,4 +111,4 @@ class ClusterContrast(CentroidContrast):
     def cluster(self, features: Features) -> Clustering:
         """DBSCAN on the k-reciprocal Jaccard distance; what it leaves out sits the round out."""
         settings = self._settings
-        return cluster_features(features, settings.jaccard, settings.dbscan, self._around.device.type)
+        return cluster_features(features, settings.jaccard, settings.dbscan, self.context.device.type)

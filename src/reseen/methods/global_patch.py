@@ -45,6 +45,8 @@ _FEW = 0.2
 class GlobalPatch(AbstractMethod):
     """Learn whole images and patches from memories of both."""
 
+    learns_outliers = True
+
     takes_patches = True
     steps_grow = True
     needs_patches = True
@@ -71,7 +73,7 @@ class GlobalPatch(AbstractMethod):
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Fill the memories, look up credible neighbors or cluster, and choose batches."""
-        settings, around = self._settings, self._around
+        settings, around = self._settings, self.context
         whole, parts = self._blocks(features.vectors)
         if settings.refill or not self._banks.by_name:
             self._fill(whole, parts)
@@ -97,14 +99,14 @@ class GlobalPatch(AbstractMethod):
 
     def recluster(self, features: Features) -> Clustering:
         """Of the block of whole images, where the features have one, whatever the memories hold."""
-        encoder, vectors = self._around.encoder, features.vectors
+        encoder, vectors = self.context.encoder, features.vectors
         whole = Features(unit(vectors if encoder.part == "patch" else vectors[:, : encoder.channels]))
         centered = self._centered(whole)
         return self._cluster(centered) if self._settings.branch == "clusters" else self._shown(centered)
 
     def losses(self, batch: Batch) -> Step:
         """Up to three terms: global, patches and images."""
-        settings, encoder = self._settings, self._around.encoder
+        settings, encoder = self._settings, self.context.encoder
         count = len(batch.rows) // self.views
         rows, labels = batch.rows[:count], batch.labels[:count]
         maps = encoder.maps(batch.images)
@@ -157,7 +159,7 @@ class GlobalPatch(AbstractMethod):
 
     def _blocks(self, vectors: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n p e"]]:
         """Unit vectors of whole images and of patches, from what the encoder puts together."""
-        whole, parts = vectors.split([self._around.encoder.channels, self._shape[0] * self._shape[1]], dim=1)
+        whole, parts = vectors.split([self.context.encoder.channels, self._shape[0] * self._shape[1]], dim=1)
         return unit(whole), unit(parts.unflatten(1, self._shape))
 
     @torch.no_grad()
@@ -175,19 +177,19 @@ class GlobalPatch(AbstractMethod):
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
-        device = self._around.device.type
+        device = self.context.device.type
         return self.apply_constraints(
             features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
         )
 
     def _centered(self, features: Features) -> Features:
-        cameras = self._around.cameras
+        cameras = self.context.cameras
         wanted = self._settings.center_cameras and cameras is not None
         return center_cameras(features, cameras) if wanted else features
 
     def _shown(self, features: Features) -> Clustering:
         """Clusters of the bank's round, to look at; learned from only where credible neighbors come from them."""
-        settings, around = self._settings, self._around
+        settings, around = self._settings, self.context
         if settings.credible.source == "clusters":
             return self.apply_constraints(
                 features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
@@ -198,7 +200,7 @@ class GlobalPatch(AbstractMethod):
 
     def _look_up(self, features: Features) -> Clustering:
         """Credible neighbors of the round, and clusters to look at."""
-        shown, constraints = self._shown(features), self._around.constraints
+        shown, constraints = self._shown(features), self.context.constraints
         grown = shown.labels.labels if self._settings.credible.source == "clusters" else None
         found = self._credible(features, grown)
         having = float((found >= 0).any(axis=1).mean())
@@ -206,18 +208,18 @@ class GlobalPatch(AbstractMethod):
         if having < _FEW:
             note += "; there is little to learn from: lower method.credible.threshold, or take source shared"
         if constraints is not None:
-            groups = self._around.once(
+            groups = self.context.once(
                 lambda: constrain(features, PseudoLabels(credible_groups(found)), constraints)[0]
             )
             found = constrain_neighbors(found, groups.labels, constraints.must)
-        self._neighbors = to_index_tensor(found).to(self._around.device)
+        self._neighbors = to_index_tensor(found).to(self.context.device)
         return replace(shown, notes=(*shown.notes, note))
 
     def _credible(
         self, features: Features, clusters: Int64[np.ndarray, " n"] | None
     ) -> Int64[np.ndarray, "n k"]:
-        settings, device = self._settings.credible, self._around.device.type
-        return self._around.once(lambda: credible_neighbors(features, settings, device, clusters))
+        settings, device = self._settings.credible, self.context.device.type
+        return self.context.once(lambda: credible_neighbors(features, settings, device, clusters))
 
     def _global(
         self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]
@@ -234,7 +236,7 @@ class GlobalPatch(AbstractMethod):
     def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"] | None:
         """Credible neighbors of these images; None while training warms up."""
         assert self._neighbors is not None  # begin_round
-        warms_up = self._steps < self._settings.warmup * self._around.steps
+        warms_up = self._steps < self._settings.warmup * self.context.steps
         return None if warms_up else self._neighbors[rows]
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
@@ -282,4 +284,4 @@ class GlobalPatch(AbstractMethod):
 
     def _momentum(self) -> float:
         settings = self._settings
-        return settings.momentum * (self._steps / self._around.steps if settings.ramp else 1.0)
+        return settings.momentum * (self._steps / self.context.steps if settings.ramp else 1.0)

@@ -12,7 +12,7 @@ from reseen.config import Settings
 from reseen.data.sampler import SamplerSettings
 from reseen.losses import GlobalSimilaritySettings
 from reseen.memory import CentroidSettings
-from reseen.methods.base import MethodSettings
+from reseen.methods.base import SampledMethodSettings
 from reseen.methods.raw_vectors import raw_vectors
 from reseen.neighbors import CredibleSettings, JaccardSettings
 
@@ -84,7 +84,7 @@ class ClusterBranchSettings(Settings):
     """Divides similarities before the softmax."""
 
 
-class GlobalPatchSettings(MethodSettings):
+class GlobalPatchSettings(SampledMethodSettings):
     """Every open choice of the reconstruction, with the default we hold most likely."""
 
     name: Literal["global-patch"] = "global-patch"
@@ -141,6 +141,11 @@ class GlobalPatchSettings(MethodSettings):
     def second_view(self) -> Mapping[str, Any]:
         """The surrogate positive."""
         return {"image_patches.weight": Above(0), "image_patches.surrogate": True}
+
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """The `hierarchy`."""
+        return self.hierarchy
 
     def recipe_conditions(self) -> Mapping[str, When]:
         """Cameras can be centered where they are used."""

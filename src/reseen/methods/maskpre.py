@@ -75,22 +75,22 @@ class MaskPre(CentroidContrast):
 
     def extractor(self) -> Encoder:
         """Student or teacher."""
-        return self._teacher.encoder if self._settings.cluster_with == "teacher" else self._around.encoder
+        return self._teacher.encoder if self._settings.cluster_with == "teacher" else self.context.encoder
 
     def encoders(self) -> list[Encoder]:
         """Student and teacher."""
-        return [self._around.encoder, self._teacher.encoder]
+        return [self.context.encoder, self._teacher.encoder]
 
     def cluster(self, features: Features) -> Clustering:
         """As in cluster contrast, or as in sphere contrast."""
-        settings, around = self._settings, self._around
+        settings, around = self._settings, self.context
         if settings.clustering == "hierarchy":
             return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
         return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
 
     def begin(self) -> None:
         """The teacher begins as the student, whose neck has settled since."""
-        self._teacher.begin(self._around.encoder)
+        self._teacher.begin(self.context.encoder)
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start centroids or classifier at the clusters' mean directions, and sample PK batches."""
@@ -101,7 +101,7 @@ class MaskPre(CentroidContrast):
 
     def losses(self, batch: Batch) -> Step:
         """Up to four terms: clusters, visual and temporal consistency, and the masked cells."""
-        settings, encoder = self._settings, self._around.encoder
+        settings, encoder = self._settings, self.context.encoder
         frozen = frozen_output(encoder, batch.images) if self._shares_stages else None
         deep = self._deep_masks(encoder, frozen) if frozen is not None else []
         # the teacher goes first, while the student's maps do not fill the cache yet
@@ -130,7 +130,7 @@ class MaskPre(CentroidContrast):
             self._classifier.learn()
         else:
             self.memory.update(step.features, step.labels)
-        self._teacher.follow(self._around.encoder)
+        self._teacher.follow(self.context.encoder)
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
@@ -190,11 +190,11 @@ class MaskPre(CentroidContrast):
     def _rate(self) -> float:
         """The rate of this step's masks; 0 where there is one view."""
         settings = self._settings
-        return settings.mask.rate(self._steps / self._around.steps) if settings.masked_views == 2 else 0.0
+        return settings.mask.rate(self._steps / self.context.steps) if settings.masked_views == 2 else 0.0
 
     def _drawn(self, cells: list[Tensor]) -> list[Mask]:
         """This step's masks."""
-        seed = self._around.generator.initial_seed() * _SEEDS + self._steps
+        seed = self.context.generator.initial_seed() * _SEEDS + self._steps
         generator = Generator().manual_seed(seed % _LARGEST)
         return [draw_masks(view, self._settings.mask, self._rate(), generator) for view in cells]
 

@@ -97,6 +97,11 @@ class MaskPreSettings(ContrastSettings):
         """One for each mask."""
         return {"augmentations": 2}
 
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """The `hierarchy`."""
+        return self.hierarchy
+
     def recipe_conditions(self) -> Mapping[str, When]:
         """Raw vectors are clustered where the encoder gives any."""
         return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}

@@ -25,12 +25,12 @@ from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import TrainingError
 from reseen.losses import cluster_contrast
 from reseen.memory import LookupTable
-from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
 from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_tensor
 
 
-class ProgressiveSettings(MethodSettings):
+class ProgressiveSettings(SampledMethodSettings):
     """The schedule of the published code, with sums of squares for its sizes."""
 
     name: Literal["progressive"] = "progressive"
@@ -60,6 +60,16 @@ class ProgressiveSettings(MethodSettings):
     temperature: Annotated[float, Field(gt=0)] = 0.1
     """Divides similarities before the softmax; smaller is harder."""
 
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """The `hierarchy`."""
+        return self.hierarchy
+
+    @property
+    def rounds_without_merging(self) -> int:
+        """`rounds_before_merging`."""
+        return self.rounds_before_merging
+
     def recipe_conditions(self) -> Mapping[str, When]:
         """Nothing merges in a training that ends before merging begins."""
         merging = When({"train.rounds": Above(self.rounds_before_merging)})
@@ -77,6 +87,8 @@ class ProgressiveSettings(MethodSettings):
 
 class Progressive(AbstractMethod):
     """Merge a little, train a little."""
+
+    reclusters_features = False
 
     takes_raw = True
     steps_grow = True
@@ -113,7 +125,7 @@ class Progressive(AbstractMethod):
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
             if self._settings.rows_start == "features":
                 self._table.fill(features.vectors, to_index_tensor(labels.labels))
-        sampler = PkSampler(labels, self._settings.sampler, self._around.generator, self._around.cameras)
+        sampler = PkSampler(labels, self._settings.sampler, self.context.generator, self.context.cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def recluster(self, features: Features) -> Clustering:
@@ -127,7 +139,7 @@ class Progressive(AbstractMethod):
 
     def losses(self, batch: Batch) -> Step:
         """One term: the exclusive loss, which is the contrast with the rows of the lookup table."""
-        features = self._around.encoder(batch.images)
+        features = self.context.encoder(batch.images)
         exclusive = cluster_contrast(features, batch.labels, self.table.vectors, self._settings.temperature)
         return Step({"exclusive": exclusive}, features.detach(), batch.labels)
 
@@ -153,11 +165,11 @@ class Progressive(AbstractMethod):
 
     def _start(self, crops: int) -> Int64[np.ndarray, " n"]:
         """The clusters before the first merge."""
-        groups = tracklet_groups(self._around.tracklets if self._settings.tracklets else None, crops)
+        groups = tracklet_groups(self.context.tracklets if self._settings.tracklets else None, crops)
         return contiguous(groups).labels
 
     def _empty_table(self, clusters: int, dimension: int) -> LookupTable:
-        around = self._around
+        around = self.context
         return LookupTable(clusters, dimension, self._settings.momentum, around.device, around.raw)
 
     def _merge(self, features: Features) -> str:
@@ -165,7 +177,7 @@ class Progressive(AbstractMethod):
         if settings.stop == "steps" and self._merged >= settings.steps:
             return ""
         start = self._start(len(features))
-        labels, costs = self._around.once(lambda: self._grown(features, len(np.unique(start))))
+        labels, costs = self.context.once(lambda: self._grown(features, len(np.unique(start))))
         if len(costs) == 0:
             return ""
         if labels.cluster_count < 2:

@@ -22,11 +22,11 @@ from reseen.conditions import Above, When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import SettingsError
 from reseen.losses import batch_hard_triplet
-from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
 from reseen.records import Batch, Features, PseudoLabels
 
 
-class SourceSettings(MethodSettings):
+class SourceSettings(SampledMethodSettings):
     """The common recipe of supervised training."""
 
     name: Literal["source"] = "source"
@@ -46,6 +46,9 @@ class SourceSettings(MethodSettings):
 
 class Source(AbstractMethod):
     """Tell labelled people apart."""
+
+    remembers = False
+    reclusters_features = False
 
     takes_patches = True
     takes_labels = True
@@ -76,7 +79,7 @@ class Source(AbstractMethod):
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """The labels that were given, and PK batches of them."""
-        around, labels = self._around, self._labels
+        around, labels = self.context, self._labels
         assert len(features) == len(labels)  # both are of the readable crops
         sampler = PkSampler(labels, self._settings.sampler, around.generator, around.cameras)
         note = f"supervised: {labels.cluster_count} people by the labels in data.labels"
@@ -84,7 +87,7 @@ class Source(AbstractMethod):
 
     def losses(self, batch: Batch) -> Step:
         """Identity and triplet loss of whole images, and of patches where there are any."""
-        encoder, settings = self._around.encoder, self._settings
+        encoder, settings = self.context.encoder, self._settings
         maps = encoder.maps(batch.images)
         whole = encoder.embed(maps)
         terms = {"identity": self._told_apart(whole, batch.labels, 0)}

@@ -19,12 +19,12 @@ from reseen.cluster.hierarchy import HierarchySettings
 from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import batch_hard_triplet
-from reseen.methods.base import AbstractMethod, MethodContext, MethodSettings, Round, Step
+from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
 from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Batch, Features
 
 
-class SphereSettings(MethodSettings):
+class SphereSettings(SampledMethodSettings):
     """Schedule and batches of the reconstruction."""
 
     name: Literal["sphere"] = "sphere"
@@ -45,6 +45,11 @@ class SphereSettings(MethodSettings):
     """By how much the hardest negative should be farther than the hardest positive, in Euclidean distance on the
     sphere, 0 to 2; `soft`: as far as possible."""
 
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """The `hierarchy`."""
+        return self.hierarchy
+
     def recipe_conditions(self) -> Mapping[str, When]:
         """Raw vectors are clustered where the encoder gives any."""
         return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
@@ -52,6 +57,8 @@ class SphereSettings(MethodSettings):
 
 class Sphere(AbstractMethod):
     """Hierarchical clusters as labels of a batch-hard triplet loss."""
+
+    remembers = False
 
     takes_raw = True
 
@@ -61,7 +68,7 @@ class Sphere(AbstractMethod):
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Merge from single crops or tracklets on, and sample PK batches."""
-        settings, around = self._settings, self._around
+        settings, around = self._settings, self.context
         tracklets = around.tracklets if settings.tracklets else None
         clustering = self.apply_constraints(
             features,
@@ -72,7 +79,7 @@ class Sphere(AbstractMethod):
 
     def losses(self, batch: Batch) -> Step:
         """One term: the triplet loss."""
-        features = self._around.encoder(batch.images)
+        features = self.context.encoder(batch.images)
         triplet = batch_hard_triplet(features, batch.labels, self._settings.margin)
         return Step({"triplet": triplet}, features.detach(), batch.labels)
 

@@ -38,6 +38,11 @@ class SphereContrastSettings(ContrastSettings):
     drop_doubtful: bool = False
     """Crops that are nearer to another cluster's mean direction than to their own's sit the round out."""
 
+    @property
+    def hierarchical(self) -> HierarchySettings | None:
+        """The `hierarchy`."""
+        return self.hierarchy
+
     def recipe_conditions(self) -> Mapping[str, When]:
         """Raw vectors are clustered where the encoder gives any."""
         return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
@@ -49,7 +54,7 @@ class SphereContrast(CentroidContrast):
     def cluster(self, features: Features) -> Clustering:
         """Merge from single crops or tracklets on; clusters that stay too small sit the round out."""
         settings = self._settings
-        tracklets = self._around.tracklets if settings.tracklets else None
+        tracklets = self.context.tracklets if settings.tracklets else None
         return merge_features(
             features, settings.hierarchy, settings.smallest_cluster, tracklets, settings.drop_doubtful
         )

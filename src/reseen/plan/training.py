@@ -78,7 +78,8 @@ def small_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: int, o
             csv.writer(file).writerows([COLUMNS, *((path, row // 4) for row, path in enumerate(table.texts))])
     method: dict[str, Any] = {}
     if _approximate(recipe, images):  # as it would be at that size
-        hierarchy: HierarchySettings = getattr(recipe.method, "hierarchy")  # noqa: B009
+        hierarchy = _hierarchy(recipe)
+        assert hierarchy is not None
         method["hierarchy"] = hierarchy.model_copy(update={"engine": "approximate"})
     train = {"rounds": 2, "iterations": BATCHES, "tensorboard": False}
     return recipe.model_copy(
@@ -102,7 +103,7 @@ def benchmark_rounds(
         method, encoder = training.method, unwrap(training.encoder)
         found = mixture(count, encoder.dimension, encoder.raw)
         plan = method.begin_round(found, 1)
-        for _ in range(getattr(training.recipe.method, "rounds_before_merging", 0)):  # that merge nothing yet
+        for _ in range(training.recipe.method.rounds_without_merging):
             plan = method.begin_round(found, 1)
         if count == sizes[-1] or method.steps_grow:
             with kept_memory():
@@ -138,9 +139,7 @@ def _approximate(recipe: Recipe, images: int) -> bool:
 
 def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
     """The hierarchical clustering of a recipe, where it is used."""
-    hierarchy = getattr(recipe.method, "hierarchy", None)
-    used = "hierarchy" not in inactive(recipe.method)
-    return hierarchy if used and isinstance(hierarchy, HierarchySettings) else None
+    return None if "hierarchy" in inactive(recipe.method) else recipe.method.hierarchical
 
 
 def plan_training(
@@ -213,8 +212,7 @@ def _renewing(once: PlanStage, recipe: Recipe, encoders: int) -> list[PlanStage]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:
-    sampler = getattr(recipe.method, "sampler", None)
-    needed = sampler.batch_size if sampler is not None else 2
+    needed = recipe.method.batch_size
     if images < needed:
         raise SettingsError(f"images: {images:,} are fewer than one batch of {needed}; plan for more")
 

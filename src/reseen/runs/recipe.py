@@ -100,12 +100,14 @@ class Recipe(Settings):
         if not isinstance(value, Mapping):
             return value
         name = value.get("name", "cluster-contrast")
-        if not isinstance(name, str) or name not in METHODS:
-            known = list(METHODS)
+        row = METHODS.find(name) if isinstance(name, str) else None
+        if row is None:
+            known, shown = list(METHODS), str(name)[:100]
             raise ValueError(
-                f"no method '{str(name)[:100]}'{suggestion(str(name)[:100], known)}; the methods are {', '.join(known)}"
+                f"no method '{shown}'{suggestion(shown, known)}; the methods are {', '.join(known)}; one of your own "
+                "needs its package installed, or its file given by --plugin"
             )
-        return METHODS[name].settings.parse(value, "method")
+        return row.settings.parse(value, "method")
 
     def conditions(self) -> Mapping[str, When]:
         """Of settings that depend on several sections."""

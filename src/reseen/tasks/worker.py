@@ -15,6 +15,7 @@ from reseen.distributed.launch import join, leave
 from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import ReseenError
 from reseen.features.embed import embed_in_worker
+from reseen.registry import load_plugins_of_environment
 from reseen.tasks.evaluation.score import evaluate_in_worker
 from reseen.training.train import train_in_worker
 
@@ -35,6 +36,7 @@ def main() -> int:
     torch.set_num_threads(order["threads"])
     _say(channel, "ready")
     try:
+        load_plugins_of_environment()
         store = dist.TCPStore("127.0.0.1", order["port"], order["size"], is_master=False)
         ranks = join(order["rank"], order["size"], order["rank"], order["device"], store, order["alone"])
         WORK[order["work"]](ranks, order["request"])

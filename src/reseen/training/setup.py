@@ -116,9 +116,7 @@ def check_together(recipe: Recipe, processes: int) -> None:
     Raises:
         SettingsError: they cannot.
     """
-    sampler = getattr(recipe.method, "sampler", None)
-    if sampler is not None:
-        BatchShard(0, processes).check(sampler.batch_size)
+    BatchShard(0, processes).check(recipe.method.batch_size)
     if recipe.train.compile and processes > 1:
         raise SettingsError(
             "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
@@ -126,8 +124,7 @@ def check_together(recipe: Recipe, processes: int) -> None:
 
 
 def _check_enough(crops: Crops, recipe: Recipe) -> None:
-    sampler = getattr(recipe.method, "sampler", None)
-    needed = sampler.batch_size if sampler is not None else 2
+    needed = recipe.method.batch_size
     if len(crops) < needed:
         raise DataError(
             f"{crops.table.root}: {len(crops)} crops are fewer than one batch of {needed}; add crops, or lower "

@@ -82,8 +82,7 @@ def hierarchy_settings(recipe: Recipe | None = None, flags: Sequence[str] = ()) 
     Raises:
         SettingsError: a flag that is no setting, does not fit, or would not be looked at.
     """
-    base: HierarchySettings | None = getattr(recipe.method, "hierarchy", None) if recipe else None
-    base = base or HierarchySettings()
+    base = (recipe.method.hierarchical if recipe else None) or HierarchySettings()
     share = HierarchySettings().share if base.share is None else base.share
     given = _implied(parse_flags(flags))
     lent = {name: value for name, value in base.model_dump().items() if name not in ENDS}

@@ -1,0 +1,28 @@
+"""`--plugin FILE.py`, which every command takes: a Python file that registers methods and other parts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def load_plugins(tokens: Sequence[str]) -> list[str]:
+    """Load the files of `--plugin FILE` and `--plugin=FILE`, wherever they are in a command line; returns the rest.
+
+    Raises:
+        SettingsError: a file is missing or fails, or `--plugin` has no value.
+    """
+    from reseen.errors import SettingsError
+    from reseen.registry import load_plugin
+
+    remaining: list[str] = []
+    queue = list(tokens)
+    while queue:
+        token = queue.pop(0)
+        if token == "--plugin":
+            if not queue:
+                raise SettingsError("--plugin needs a value: a Python file that registers a method")
+            load_plugin(Path(queue.pop(0)))
+        elif token.startswith("--plugin="):
+            load_plugin(Path(token.partition("=")[2]))
+        else:
+            remaining.append(token)
+    return remaining
