@@ -171,7 +171,9 @@ class MethodConformance:
                 assert len(set(rows.tolist())) == len(rows)
             else:
                 assert not np.any(labels[rows.numpy()] == NOISE)
-        assert torch.isfinite(training.method.losses(first_batch(training, plan)).loss)
+        training.encoder.train()
+        batch = make_batch(training, batches[0], to_index_tensor(labels))
+        assert torch.isfinite(training.method.losses(batch).loss)
 
     def test_same_seed_same_weights(self, recipe: Recipe, crowd: Path, tmp_path: Path) -> None:
         """Two trainings from one seed end in the same bits."""
