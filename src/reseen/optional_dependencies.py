@@ -1,4 +1,4 @@
-"""Packages that only some commands require_package."""
+"""Packages that only some commands need."""
 
 from importlib import import_module
 from types import ModuleType

@@ -14,7 +14,7 @@ from reseen.runs.run import open_run
 COMMAND = "import sys; from reseen.cli import main; sys.exit(main())"
 IN_ROUND_TWO = f"""
 import time
-from reseen.runs import fit
+from reseen.training import loop as fit
 
 train_round = fit.train_round
 

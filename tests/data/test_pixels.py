@@ -178,10 +178,10 @@ def test_full_disk_falls_back_and_leaves_nothing(table, tmp_path):
 
     real, make = None, prepare.cache.make
 
-    def make_full(folder, key, fill):
+    def make_full(folder, key, fill, *more):
         nonlocal real
         real = fill
-        return make(folder, key, full)
+        return make(folder, key, full, *more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare.cache, "make", make_full)

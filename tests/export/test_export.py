@@ -119,7 +119,7 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
         extras, "import_module", lambda name: (_ for _ in ()).throw(builtins.ImportError(name))
     )
     with pytest.raises(SettingsError, match=r"needs onnxruntime.*pip install 'reseen\[onnx\]'"):
-        extras.need("onnxruntime.quantization", "onnx")
+        extras.require_package("onnxruntime.quantization", "onnx")
 
 
 def test_a_file_that_is_not_the_model_is_not_kept(tiny_run, tmp_path, monkeypatch):

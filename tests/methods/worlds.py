@@ -35,7 +35,7 @@ def train(ranks, recipe, table, out):
     def note(number, labels):
         found[f"labels{number}"] = labels.labels
 
-    loop.fit(training, RunView(0, True), False, note)
+    loop.run_loop(training, RunView(0, True), False, note)
     found["features"] = _features(training)
     found["statistics"] = _numbers(training.encoder.buffers())
     found["weights"] = _numbers(training.encoder.parameters())

@@ -9,7 +9,7 @@ def named(findings, name):
 
 
 def test_it_names_versions_device_threads_memory_and_disk():
-    findings = checkup.check_up()
+    findings = checkup.diagnose()
     names = [finding.name for finding in findings]
     for name in ("python", "torch", "torch", "device", "processor", "threads", "memory", "cache"):
         assert name in names

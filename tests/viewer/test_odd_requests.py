@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from tests.limits import HANG_SECONDS
 from starlette.testclient import TestClient
 
 from reseen.export.fingerprint import ModelIdentity
@@ -74,7 +75,7 @@ def running(app):
         time.sleep(0.01)
     yield listening.getsockname()
     server.should_exit = True
-    thread.join(600)
+    thread.join(HANG_SECONDS)
     listening.close()
 
 
@@ -84,7 +85,7 @@ def running(app):
 )
 def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, begun):
     monkeypatch.setattr(patience, "HEADER_SECONDS", 0.1)
-    with socket.create_connection(running, timeout=600) as connection:
+    with socket.create_connection(running, timeout=HANG_SECONDS) as connection:
         connection.sendall(begun)
         while connection.recv(65_536):  # ends when the server has closed it
             pass
@@ -96,7 +97,7 @@ def test_a_body_that_never_comes_is_given_up(running, access, monkeypatch):
         "POST /enter HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 99\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\nsecret"
     )
-    with socket.create_connection(running, timeout=600) as connection:
+    with socket.create_connection(running, timeout=HANG_SECONDS) as connection:
         connection.sendall(head.encode())
         assert connection.recv(65_536).startswith(b"HTTP/1.1 408")
 

@@ -39,12 +39,12 @@ def train(
     `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU. `on_clusters`
     is called in each round with its number, from 1, and the pseudo labels of the readable crops, in table order.
 
-    `devices` processes train launch and get the result of one; this process is the first of them and starts the
+    `devices` processes train together and get the result of one; this process is the first of them and starts the
     others. Under torchrun every process calls this, and the first alone writes and calls `on_clusters`.
 
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
-        SettingsError: settings that do not go launch or have no effect, or more processes than GPUs or images of a
+        SettingsError: settings that do not go together or have no effect, or more processes than GPUs or images of a
             batch.
         LostProcessError: one of several processes was killed.
         RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another

@@ -116,7 +116,7 @@ _CLUSTERS = 8
 _CROPS = 30
 """Crops shown that are no cluster."""
 _FEWEST = 3
-"""Crops in a cluster that is shown for its evenly_spaced."""
+"""Crops in a cluster that is shown for its spread."""
 _ROW = "In each row the most central crop comes first; the pointer on a crop shows its path."
 
 
@@ -159,7 +159,7 @@ def _picks(outcome: ClusterResult) -> list[_Pick]:
     found = [
         _Pick("Largest", "Where two people were taken for one, it shows here first.", largest.tolist()),
         _Pick(
-            "Most evenly_spaced",
+            "Most spread",
             "Whose crops agree least: the highest sum of squares per crop.",
             loose.tolist(),
         ),

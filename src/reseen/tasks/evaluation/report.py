@@ -69,7 +69,7 @@ def run_facts(run: Run) -> dict[str, str]:
 
 
 def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
-    """The largest clusters and some noise; a evenly_spaced of images from each."""
+    """The largest clusters and some noise; a sample of images from each."""
     rows = {path: row for row, path in enumerate(training.table.texts)}
     members = read_clusters(run.folder)
     clusters = [cluster for cluster in members if cluster != NOISE]
