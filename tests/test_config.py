@@ -115,7 +115,7 @@ def test_yaml_round_trip(tmp_path):
         (b"", "a recipe is a mapping of settings, found NoneType"),
         (b"a: [1\n", "not valid YAML at line 2"),
         (b"\xff\xfe", "cannot be read as a recipe (UnicodeDecodeError)"),
-        (None, "cannot be read as a recipe (FileNotFoundError)"),
+        (None, "cannot be read as a recipe (No such file or directory)"),
     ],
 )
 def test_bad_yaml(tmp_path, content, message):

@@ -29,7 +29,7 @@ def cached(tmp_path):
             name,
             lambda place, root=root: (
                 np.save(place / cache.PIXELS_FILE, np.zeros(3)),
-                {"root": root, "problems": {}},
+                {"root": root, "images": 1, "height": 1, "width": 3, "problems": {}},
             )[1],
         )
     return tmp_path

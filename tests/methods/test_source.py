@@ -51,7 +51,7 @@ def test_a_run_on_labels_is_a_start_for_a_method_without(recipe_of, crowd, tmp_p
     target = merge(
         recipe_of("global-patch").model_dump(mode="json"),
         {
-            "model": {"start": str(source.folder), "patches": {"count": 2, "dimension": 8}},
+            "model": {"start": str(source.folder), "weights": "hub", "patches": {"count": 2, "dimension": 8}},
             "train": {"rounds": 1},
         },
     )

@@ -25,7 +25,8 @@ def target(tmp_path_factory):
 
 
 def recipe(tiny_flags, start, **changes):
-    made = reseen.load_recipe("cluster-contrast", [*tiny_flags, "--model.start", str(start)])
+    flags = [flag for flag in tiny_flags if flag not in {"--model.weights", "none"}]  # a start brings its own
+    made = reseen.load_recipe("cluster-contrast", [*flags, "--model.start", str(start)])
     model = made.model.model_copy(update={"backbone": changes.pop("backbone", made.model.backbone)})
     return made.model_copy(update={"model": model, "train": made.train.model_copy(update=changes)})
 
@@ -114,7 +115,8 @@ def test_windows_that_moved_by_another_reach_are_refused(recipe_of, crowd, tmp_p
         patches = recipe.model.patches.model_copy(
             update={"generator": "learned", **changes.pop("patches", {})}
         )
-        model = recipe.model.model_copy(update={"patches": patches, **changes})
+        weights = "hub" if "start" in changes else "none"  # a start brings its own
+        model = recipe.model.model_copy(update={"patches": patches, "weights": weights, **changes})
         train = recipe.train.model_copy(update={"rounds": 0})
         return recipe.model_copy(update={"model": model, "train": train})
 

@@ -218,7 +218,7 @@ def test_a_calibration_that_is_not_there_says_how_to_make_it(run):
     (run / "audit.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         reseen.read_calibration(run)
-    values = {"data": "", "score": 0.5, "parts": {}, "calibration": None}
+    values = {"data": "", "score": 0.5, "parts": {"camera_mixing": None}, "calibration": None}
     (run / "audit.json").write_text(json.dumps(values))
     with pytest.raises(DataError, match="allowed none"):
         reseen.read_calibration(run)

@@ -32,6 +32,8 @@ def shown(tiny_flags, crowd, tmp_path):
             pairs = [
                 pair for pair in pairs if not pair[0].startswith(("--method.jaccard", "--method.dbscan"))
             ]
+        if "--model.start" in more:  # which brings its own weights
+            pairs = [pair for pair in pairs if pair[0] != "--model.weights"]
         if "--method.credible.source" in more:  # by clusters, whatever threshold and shared neighbors say
             without = ("--method.credible.threshold", "--method.credible.jaccard")
             pairs = [pair for pair in pairs if not pair[0].startswith(without)]
