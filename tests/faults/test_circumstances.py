@@ -65,7 +65,7 @@ def test_a_batch_that_is_not_a_number_stops_and_keeps_the_last_round(
 
 def test_crops_that_vanish_under_a_run_that_decodes_them_stop_it(recipe, crowd, copy, tmp_path):
     """Decoded on the fly, they are missed at once; put back, the run goes on to the same bits."""
-    settings = recipe.data.model_copy(update={"cache_gigabytes": 0.0})
+    settings = recipe.data.model_copy(update={"cache_gigabytes": 1e-6, "cache_dir": tmp_path / "cache"})
     recipe = recipe.model_copy(update={"data": settings})
     whole = reseen.train(recipe, copy, tmp_path / "whole", quiet=True)
     victim = sorted((copy / "bounding_box_train").glob("*.jpg"))[3]

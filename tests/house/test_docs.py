@@ -53,8 +53,7 @@ def desk(tmp_path, monkeypatch, crowd, tiny_flags):
 @pytest.mark.parametrize("block", [block for block in blocks("python") if not block.snippets], ids=str)
 def test_python_on_a_page_runs(block, desk, capsys):
     exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
-    if arguments:
-        assert capsys.readouterr().out.strip()
+    assert capsys.readouterr().out.strip()
 
 
 @pytest.mark.parametrize("program", sorted((PROJECT / "examples").glob("*.py")), ids=lambda path: path.name)
@@ -74,7 +73,7 @@ def test_an_example_runs(program, desk, capsys, monkeypatch):
     finally:
         METHODS.clear()
         METHODS.update(before)
-    assert capsys.readouterr().out.strip()
+    assert capsys.readouterr().out.strip() or not arguments
 
 
 def test_every_example_is_shown_or_named_in_the_documentation():
@@ -84,6 +83,8 @@ def test_every_example_is_shown_or_named_in_the_documentation():
 
 @pytest.mark.parametrize(("place", "words"), command_lines("reseen"))
 def test_a_command_line_parses(place, words):
+    while "--plugin" in words:  # taken before a command is looked for
+        words = [*words[: words.index("--plugin")], *words[words.index("--plugin") + 2 :]]
     command, bound, _ = build_app().parse_args(words, print_error=False, exit_on_error=False)
     if command.__name__ == "train":
         known = bound.arguments["recipe"] in shipped_recipes()
