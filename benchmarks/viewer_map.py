@@ -103,7 +103,7 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     from reseen.viewer.access import Access
-    from reseen.viewer.server import address_of, listen, make_app, make_server
+    from reseen.viewer.server import base_url, listen, make_app, make_server
 
     viewer = _viewer(count, arguments.dimension)
     access = Access()
@@ -120,8 +120,8 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        address = address_of(listening, "127.0.0.1")
-        page.goto(f"{address}/?token={access.entrance}")
+        address = base_url(listening, "127.0.0.1")
+        page.goto(f"{address}/?token={access.login_token}")
         page.wait_for_selector("header.top")
         begun = time.perf_counter()
         page.goto(f"{address}/map?layout=neighbors")

@@ -130,7 +130,7 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
         tab.mouse.move(box["x"] + across, box["y"] + down, steps=3)
     tab.mouse.up()
     count = len(served.viewer.now.collection)
-    assert tab.inner_text("#chosen h2") == f"{count} crops in the lasso"
+    assert tab.inner_text("#chosen h2") == f"{count} crops selected"
     assert tab.locator("#chosen li").count() == min(60, count)
     with tab.expect_download() as started:
         tab.click("#save")
@@ -279,5 +279,5 @@ def test_maps_of_a_folder_are_kept_beside_it_and_forgotten(served, tmp_path):
     maps.wait(collection, "principal")
     (kept,) = (tmp_path / "gallery.map").iterdir()
     assert kept.name.startswith("principal-")
-    maps.forget()
+    maps.clear()
     assert not (tmp_path / "gallery.map").exists()

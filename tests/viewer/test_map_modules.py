@@ -114,7 +114,7 @@ def test_moments_are_written_as_the_server_writes_them(run):
     from reseen.gallery.filter import format_timestamp
 
     times = [None, 0, 12.34, 99_999_999, 1_777_645_800.5]
-    assert run("facts.js", "return given.map(module.moment);", times) == [
+    assert run("facts.js", "return given.map(module.formatTime);", times) == [
         format_timestamp(time) for time in times
     ]
 

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.viewer import patience, security
+from reseen.viewer import http_timeouts, security
 from reseen.viewer.access import Access
-from reseen.viewer.pages.actions import _page_of
+from reseen.viewer.pages.actions import _redirect_target
 from reseen.viewer.server import listen, make_app, make_server, serve
 from reseen.viewer.viewer import Viewer
 
@@ -34,14 +34,14 @@ def app(access, tmp_path):
 @pytest.fixture
 def guest(app, access):
     client = TestClient(app, base_url=HERE, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False)
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     return client
 
 
 @pytest.mark.parametrize("origin", BROKEN)
 def test_an_origin_that_is_no_address_is_refused(guest, origin):
     sent = guest.post(
-        "/mend", data={"do": "undo", "version": "1"}, headers={"Origin": origin.encode("utf-8", "replace")}
+        "/review", data={"do": "undo", "version": "1"}, headers={"Origin": origin.encode("utf-8", "replace")}
     )
     assert sent.status_code == 403
 
@@ -50,15 +50,17 @@ def test_an_origin_that_is_no_address_is_refused(guest, origin):
     "back", ["//[", "http://[", "///[x]", "//evil.example/x", "javascript:1", "/\\evil", ""]
 )
 def test_a_way_back_that_is_no_page_leads_to_the_clusters(guest, back):
-    sent = guest.post("/mend", data={"do": "nothing", "version": "1", "back": back}, headers={"Origin": HERE})
+    sent = guest.post(
+        "/edits", data={"do": "nothing", "version": "1", "back": back}, headers={"Origin": HERE}
+    )
     assert sent.status_code == 303
-    assert sent.headers["location"].startswith("/clusters?said=")
-    assert _page_of(back) == ("/clusters", "")
-    assert _page_of("/clusters/3?page=2") == ("/clusters/3", "page=2")
+    assert sent.headers["location"].startswith("/clusters?flash=")
+    assert _redirect_target(back) == ("/clusters", "")
+    assert _redirect_target("/clusters/3?page=2") == ("/clusters/3", "page=2")
 
 
 def test_a_length_of_thousands_of_digits_is_too_large(guest):
-    sent = guest.post("/mend", headers={"Origin": HERE, "Content-Length": "9" * 5000}, content=b"")
+    sent = guest.post("/edits", headers={"Origin": HERE, "Content-Length": "9" * 5000}, content=b"")
     assert sent.status_code == 413
 
 
@@ -83,7 +85,7 @@ def running(app):
     [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /enter HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
 )
 def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, begun):
-    monkeypatch.setattr(patience, "HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(http_timeouts, "HEADER_SECONDS", 0.1)
     with socket.create_connection(running, timeout=600) as connection:
         connection.sendall(begun)
         while connection.recv(65_536):  # ends when the server has closed it

@@ -7,7 +7,7 @@ from tests.viewer.conftest import no_sideways_scroll
 
 from reseen.gallery.gallery import Gallery
 
-PAGES = ("/clusters", "/clusters/0?tree=true", "/clusters/none", "/mend", "/rounds", "/api")
+PAGES = ("/clusters", "/clusters/0?tree=true", "/clusters/none", "/review", "/rounds", "/api")
 
 
 def test_the_address_opens_the_gallery_and_leaves_the_address_bar(tab, served):
@@ -76,7 +76,9 @@ def test_clusters_are_sorted_and_filtered_in_place(tab, served):
 def test_keys_lead_everywhere_and_are_explained(tab, served):
     tab.keyboard.press("?")
     listed = tab.locator("dialog#help dd").all_inner_texts()
-    assert {"Clusters", "Mend", "Rounds", "Merge the selected clusters", "From sheet to sheet"} <= set(listed)
+    assert {"Clusters", "Review", "Rounds", "Merge the selected clusters", "Move between clusters"} <= set(
+        listed
+    )
     tab.keyboard.press("Escape")
     assert tab.locator("dialog[open]").count() == 0
     tab.keyboard.press("g")

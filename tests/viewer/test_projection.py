@@ -10,8 +10,8 @@ from reseen.errors import StorageError
 from reseen.viewer import projection
 from reseen.viewer.layout_kernel import step
 from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.pca import principal
-from reseen.viewer.projection import forget_projections, project
+from reseen.viewer.pca import project_to_principal_components
+from reseen.viewer.projection import delete_projections, project
 
 
 def mixture(count, groups, dimension=32, spread=0.5, seed=0):
@@ -27,21 +27,23 @@ def mixture(count, groups, dimension=32, spread=0.5, seed=0):
 def test_principal_components_are_those_of_a_full_decomposition():
     rows, _ = mixture(300, 5)
     expected = PCA(2, svd_solver="full").fit_transform(rows.astype(np.float64))
-    found = principal(rows)
+    found = project_to_principal_components(rows)
     signs = np.sign((found * expected).sum(axis=0))
     np.testing.assert_allclose(found, expected * signs, atol=1e-5)
 
 
 def test_principal_components_of_a_sample_are_near_those_of_all():
     rows, _ = mixture(4000, 3, spread=0.2)
-    correlation = np.corrcoef(principal(rows, sample=500)[:, 0], principal(rows)[:, 0])[0, 1]
+    correlation = np.corrcoef(
+        project_to_principal_components(rows, sample=500)[:, 0], project_to_principal_components(rows)[:, 0]
+    )[0, 1]
     assert abs(correlation) > 0.99
 
 
 def test_neighbors_are_kept_better_than_by_principal_components():
     rows, label = mixture(1500, 40)
     places = neighbor_layout(rows)
-    plain = trustworthiness(rows, principal(rows), n_neighbors=10)
+    plain = trustworthiness(rows, project_to_principal_components(rows), n_neighbors=10)
     kept = trustworthiness(rows, places, n_neighbors=10)
     assert kept > 0.97
     assert kept > plain + 0.1
@@ -130,7 +132,7 @@ def test_places_are_kept_until_content_changes(tmp_path, monkeypatch):
     keys = [str(number) for number in range(60)]
     first = project(rows, "principal", tmp_path / "kept", keys)
     (file,) = (tmp_path / "kept").iterdir()
-    monkeypatch.setattr(projection, "principal", lambda rows: pytest.fail("made again"))
+    monkeypatch.setattr(projection, "project_to_principal_components", lambda rows: pytest.fail("made again"))
     np.testing.assert_array_equal(project(rows, "principal", tmp_path / "kept", keys), first)
     monkeypatch.undo()
     project(rows[1:], "principal", tmp_path / "kept", keys[1:])
@@ -157,18 +159,18 @@ def test_kept_places_can_be_forgotten(tmp_path):
     project(mixture(10, 2)[0], "principal", folder)
     project(mixture(10, 2)[0], "neighbors", folder)
     (folder / "other").write_bytes(b"")
-    forget_projections(folder)
+    delete_projections(folder)
     assert [path.name for path in folder.iterdir()] == ["other"]
     (folder / "other").unlink()
-    forget_projections(folder)
+    delete_projections(folder)
     assert not folder.exists()
-    forget_projections(folder)
+    delete_projections(folder)
 
 
 def test_kept_places_that_stay_are_told(tmp_path):
     (tmp_path / "neighbors-0.npy").mkdir()
-    with pytest.raises(StorageError, match="remove it by hand"):
-        forget_projections(tmp_path)
+    with pytest.raises(StorageError, match="delete it manually"):
+        delete_projections(tmp_path)
 
 
 def test_progress_ends_at_one():

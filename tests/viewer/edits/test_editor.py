@@ -19,7 +19,7 @@ from reseen.viewer.collection import NOISE, read_collection
 from reseen.viewer.edits.edit import Edit
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
 from reseen.viewer.edits.journal import Journal, edits_file
-from reseen.viewer.edits.statements import statements
+from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.viewer import Viewer
 
 
@@ -110,8 +110,8 @@ def test_taking_out_says_only_who_it_is_not(editor, gallery):
 
 def test_marks_change_no_cluster(editor, gallery):
     before, keys = labels(gallery), keys_of(editor, 0)[:3]
-    editor.same(version(editor), keys[:2])
-    editor.different(version(editor), [keys[0], keys[2]])
+    editor.mark_same(version(editor), keys[:2])
+    editor.mark_different(version(editor), [keys[0], keys[2]])
     assert labels(gallery) == before
     must, cannot = links(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 1)
@@ -124,7 +124,7 @@ def test_training_reads_what_was_said(editor, filled):
     editor.split(version(editor), keys_of(editor, 0)[:3])
     editor.move(version(editor), keys_of(editor, 0)[:1], 3)
     constraints, sentence = read_constraints(editor.files[0], table)
-    said = statements(editor.done, editor.viewer.now.collection.keys)
+    said = pair_constraints(editor.done, editor.viewer.now.collection.keys)
     assert (len(constraints.must), len(constraints.cannot)) == (len(said.same), len(said.different))
     assert "left out" not in sentence
 
@@ -150,7 +150,7 @@ def test_everything_can_be_undone_and_done_again(editor, gallery):
     with pytest.raises(EditError, match="nothing to redo"):
         editor.redo(version(editor))
     editor.undo(version(editor))
-    editor.same(version(editor), keys_of(editor, 0)[:2])
+    editor.mark_same(version(editor), keys_of(editor, 0)[:2])
     with pytest.raises(EditError, match="nothing to redo"):
         editor.redo(version(editor))
 
@@ -173,16 +173,16 @@ def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
         (lambda m: m.merge(version(m), [1]), "two clusters"),
         (lambda m: m.merge(version(m), [1, 1]), "two clusters"),
         (lambda m: m.merge(version(m), [1, 999]), "no cluster 999"),
-        (lambda m: m.split(version(m), []), "choose some crops"),
-        (lambda m: m.split(version(m), keys_of(m, 0)), "all crops of the cluster"),
+        (lambda m: m.split(version(m), []), "select some crops"),
+        (lambda m: m.split(version(m), keys_of(m, 0)), "all crops of a cluster"),
         (lambda m: m.split(version(m), [keys_of(m, 0)[0], keys_of(m, 3)[0]]), "several clusters"),
         (lambda m: m.split(version(m), ["nobody"]), "not in the gallery"),
-        (lambda m: m.split(version(m), keys_of(m, 0)[:1] * 2), "named twice"),
-        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 0), "there already"),
+        (lambda m: m.split(version(m), keys_of(m, 0)[:1] * 2), "listed twice"),
+        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 0), "already there"),
         (lambda m: m.move(version(m), keys_of(m, 0)[:1], 999), "no cluster 999"),
-        (lambda m: m.same(version(m), keys_of(m, 0)[:1]), "two crops"),
-        (lambda m: m.different(version(m), keys_of(m, 0)[:1]), "2 to 12"),
-        (lambda m: m.apart(version(m), [1]), "two clusters"),
+        (lambda m: m.mark_same(version(m), keys_of(m, 0)[:1]), "two crops"),
+        (lambda m: m.mark_different(version(m), keys_of(m, 0)[:1]), "2 to 12"),
+        (lambda m: m.mark_clusters_different(version(m), [1]), "two clusters"),
     ],
 )
 def test_what_makes_no_sense_is_refused(editor, gallery, what, words):
@@ -237,7 +237,7 @@ def test_killed_within_a_line(editor, gallery, file):
 
 def test_a_store_that_cannot_be_written_changes_nothing(editor, gallery, file, monkeypatch):
     before = labels(gallery)
-    editor.same(version(editor), keys_of(editor, 0)[:2])
+    editor.mark_same(version(editor), keys_of(editor, 0)[:2])
     editor.undo(version(editor))
 
     def full(entries):
@@ -288,8 +288,8 @@ def test_a_damaged_journal_names_the_line(file):
 
 def test_forgotten_crops_are_in_no_answer_and_the_journal_names_no_file(editor, gallery, file):
     keys = keys_of(editor, 0)[:2]
-    editor.same(version(editor), keys)
-    editor.viewer.after_drop.append(editor.forgotten)
+    editor.mark_same(version(editor), keys)
+    editor.viewer.on_drop.append(editor.on_deletion)
     written = editor.files[0]
     gallery.store.delete(Filter(keys=(keys[0],)))
     editor.viewer.drop([keys[0]])
@@ -316,7 +316,7 @@ pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))
 @given(st.lists(pairs, max_size=14))
 def test_statements_never_contradict_each_other_and_the_later_one_holds(said):
     edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]
-    found = statements(edits, "abcdef")
+    found = pair_constraints(edits, "abcdef")
     row = {key: place for place, key in enumerate("abcdef")}
 
     def rows(pairs):

@@ -8,7 +8,7 @@ from tests.viewer.conftest import no_sideways_scroll
 from reseen.errors import GalleryError
 from reseen.gallery.deletion_log import read_deletion_log
 from reseen.gallery.filter import Filter
-from reseen.viewer import deletion as forgetting
+from reseen.viewer import deletion
 from reseen.viewer.deletion import DeletionPlan, DeletionPlans, without
 
 
@@ -28,7 +28,7 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
     tab.click("form.way >> nth=1 >> button")
     tab.wait_for_selector(".doomed")
     assert tab.locator(".doomed li").count() == len(keys)
-    assert f"{len(keys)} crops would be forgotten" in tab.inner_text("h1")
+    assert f"{len(keys)} crops will be deleted" in tab.inner_text("h1")
     assert left(served, keys) == len(keys)
     kept = tab.get_attribute(".doomed input >> nth=0", "value")
     tab.check(".doomed input >> nth=0", force=True)
@@ -39,7 +39,7 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
     tab.click("button.danger")
     tab.wait_for_selector(".files")
     gone = set(keys) - {kept}
-    assert f"{len(gone)} crops are forgotten" in tab.inner_text("h1")
+    assert f"{len(gone)} crops deleted" in tab.inner_text("h1")
     assert left(served, keys) == 1
     assert len(tab.input_value(".files").splitlines()) == len(gone)
     assert not gone & set(served.viewer.now.collection.keys)
@@ -91,8 +91,8 @@ def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
     tab.check("input[name=sure]")
     tab.click("button.danger")
     tab.wait_for_selector(".files")
-    assert "2 crops are forgotten" in tab.inner_text("h1")
-    assert "not compared, as no threshold is known" in tab.inner_text(".facts")
+    assert "2 crops deleted" in tab.inner_text("h1")
+    assert "not compared, because there is no threshold" in tab.inner_text(".facts")
     assert left(served, [collection.keys[row], more]) == 0
     assert left(served, rest) == len(rest) - 1
 
@@ -135,7 +135,7 @@ def test_answers_and_maps_lose_who_is_forgotten_by_a_command_too(served, tmp_pat
             :3
         ]
         sent = {"version": served.viewer.now.version, "do": "same", "crops": keys}
-        done = client.post("/api/mends", json=sent)
+        done = client.post("/api/edits", json=sent)
     assert done.status_code == 200, done.text
     (copy,) = [copy for copy in recorded_copies("memory:") if copy.path == str(tmp_path / "answers.csv")]
     assert (copy.kind, copy.source) == ("answers", collection.entries[0].source)
@@ -157,9 +157,9 @@ def test_an_image_that_is_sent_chooses_who_is_like_it(served, filled):
         broken = client.post("/forget", data=sent, files={"image": ("a.jpg", b"no", "image/jpeg")})
         none = client.post("/forget", data=sent)
     assert answer.status_code == 200
-    assert "would be forgotten" in answer.text
+    assert "will be deleted" in answer.text
     assert broken.status_code == 422
-    assert "cannot be used" in broken.text
+    assert "Cannot use this image" in broken.text
     assert none.status_code == 422
     assert len(served.viewer.now.collection) == len(filled.content)
 
@@ -231,12 +231,12 @@ def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypa
         gallery.store.delete(Filter(keys=keys[:2]))
         raise GalleryError("one is still there")
 
-    monkeypatch.setattr(forgetting, "forget", half)
+    monkeypatch.setattr(deletion, "forget", half)
     with served.client() as client:
         from reseen.viewer.maps import Maps
 
         with pytest.raises(GalleryError):
-            forgetting.carry_out(viewer, Maps("memory:"), DeletionPlan("image", keys, None, ""))
+            deletion.execute_deletion(viewer, Maps("memory:"), DeletionPlan("image", keys, None, ""))
         assert client.get(f"/api/entries/{keys[0]}").status_code == 404
         assert client.get(f"/api/entries/{keys[2]}").status_code == 200
 
@@ -244,9 +244,9 @@ def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypa
 def test_old_plans_are_dropped():
     plans = DeletionPlans()
     tokens = [plans.add(DeletionPlan("image", (str(number),), None, "")) for number in range(20)]
-    assert plans.take(tokens[0]) is None
-    assert plans.take(tokens[-1]).keys == ("19",)
-    assert plans.take(tokens[-1]) is None
+    assert plans.pop(tokens[0]) is None
+    assert plans.pop(tokens[-1]).keys == ("19",)
+    assert plans.pop(tokens[-1]) is None
 
 
 def test_crops_that_stay_are_taken_out_with_their_similarities():

@@ -94,13 +94,13 @@ def test_marks_are_saved_as_answers(tab, served):
     select(tab, 0, 2)
     tab.keyboard.press("d")
     done(tab, "as different people")
-    tab.goto(f"{served.address}/mend")
+    tab.goto(f"{served.address}/review")
     file = re.search(r"--answers (\S+)", tab.locator(".past").inner_text())[1]
     assert [answer.said for answer in read_answers([file])] == ["same", "different"]
 
 
 def test_questions_are_answered_by_keys_until_none_of_them_comes_back(tab, served):
-    tab.goto(f"{served.address}/mend")
+    tab.goto(f"{served.address}/review")
     first = tab.locator(".asked form").first
     asked = first.inner_text()
     tab.keyboard.press("n")
@@ -146,7 +146,7 @@ def test_the_page_of_a_cluster_that_was_merged_away_leads_on(tab, served):
         return
     form.locator("button[value=merge]").click()
     done(tab, "Merged")
-    assert re.search(r"/clusters/\d+\?said=", tab.url)
+    assert re.search(r"/clusters/\d+\?flash=", tab.url)
     assert tab.locator("h1").inner_text() in (f"Cluster {large}", f"Cluster {small}")
 
 
@@ -162,16 +162,16 @@ def test_mending_on_a_phone(phone, served):
 def test_a_program_mends_under_the_same_rules(served):
     with served.client() as client:
         version = client.get("/api/gallery").json()["version"]
-        done = client.post("/api/mends", json={"do": "merge", "version": version, "clusters": [1, 2]})
+        done = client.post("/api/edits", json={"do": "merge", "version": version, "clusters": [1, 2]})
         assert done.status_code == 200
         assert done.json()["version"] == version + 1
-        late = client.post("/api/mends", json={"do": "undo", "version": version})
+        late = client.post("/api/edits", json={"do": "undo", "version": version})
         assert late.status_code == 409
         assert "nothing was done" in late.json()["error"]
-        assert [one["kind"] for one in client.get("/api/mends").json()["mends"]] == ["merge"]
-        unknown = client.post("/api/mends", json={"do": "explode", "version": version})
+        assert [one["kind"] for one in client.get("/api/edits").json()["mends"]] == ["merge"]
+        unknown = client.post("/api/edits", json={"do": "explode", "version": version})
         assert unknown.status_code == 422
         members = client.get(f"/api/clusters/{done.json()['cluster']}").json()
         assert client.get(f"/api/entries/{members[0]['key']}").json() == members[0]
         assert client.get("/api/clusters?most=3").json()[0]["number"] == 0
-        assert "/api/mends" in client.get("/api/openapi.json").json()["paths"]
+        assert "/api/edits" in client.get("/api/openapi.json").json()["paths"]

@@ -141,10 +141,10 @@ def test_switches_group_and_rerank(served, calibrated):
 @pytest.mark.parametrize(
     ("content", "name", "kind", "words"),
     [
-        (b"%PDF-1.4 no image", "paper.pdf", "application/pdf", "paper.pdf is no image"),
-        (b"\xff\xd8\xff\xe0 cut off", "cut.jpg", "image/jpeg", "cannot be used"),
-        (b"GIF89a", "<img src=x onerror=alert(1)>.gif", "image/gif", "cannot be used"),
-        (b"", "empty.jpg", "image/jpeg", "empty file"),
+        (b"%PDF-1.4 no image", "paper.pdf", "application/pdf", "paper.pdf is not an image"),
+        (b"\xff\xd8\xff\xe0 cut off", "cut.jpg", "image/jpeg", "Cannot use this image"),
+        (b"GIF89a", "<img src=x onerror=alert(1)>.gif", "image/gif", "Cannot use this image"),
+        (b"", "empty.jpg", "image/jpeg", "file is empty"),
     ],
 )
 def test_a_wrong_file_is_answered_on_the_page(tab, served, content, name, kind, words):
@@ -184,7 +184,7 @@ def app(gallery, tmp_path):
 @pytest.fixture
 def guest(app):
     client = TestClient(app[0], base_url=HERE, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"})
-    client.get(f"/?token={app[1].entrance}")
+    client.get(f"/?token={app[1].login_token}")
     return client
 
 
@@ -212,7 +212,7 @@ def test_what_is_no_usable_image_is_refused(guest, address, content):
 
 
 def test_too_many_bytes_are_refused(guest, monkeypatch):
-    monkeypatch.setattr(uploads, "MOST_BYTES", 1000)
+    monkeypatch.setattr(uploads, "MAX_IMAGE_BYTES", 1000)
     answer = guest.post("/api/search", files={"image": ("a.jpg", jpeg() + bytes(2000), "image/jpeg")})
     assert answer.status_code == 422
     assert "MB" in answer.json()["error"]
@@ -287,7 +287,7 @@ def hostile(filled, gallery, tmp_path, monkeypatch):
         base_url=HERE,
         headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"},
     )
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     return client, viewer
 
 

@@ -1,4 +1,4 @@
-"""What is in the gallery, for programs."""
+"""API of the gallery, its clusters and its entries."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from reseen.viewer.clusters import Cluster
-from reseen.viewer.templating import ThisViewer
+from reseen.viewer.templating import ViewerDep
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter()
@@ -23,7 +23,7 @@ class GalleryFacts(BaseModel):
     count: int
     clusters: int
     version: int
-    """Send it with a change; it is refused where something else has changed since."""
+    """Version to send with an edit, which is rejected if the clusters have changed since."""
 
 
 class ClusterFacts(BaseModel):
@@ -32,9 +32,9 @@ class ClusterFacts(BaseModel):
     number: int
     size: int
     squared_error: float
-    """n - |sum|^2 / n of its unit vectors."""
+    """Sum of squared distances to the mean: n - |sum|^2 / n of its unit vectors."""
     cameras: dict[str, int]
-    """Crops of each camera that is known."""
+    """Number of crops by camera, without unknown cameras."""
 
 
 class EntryFacts(BaseModel):
@@ -50,8 +50,8 @@ class EntryFacts(BaseModel):
 
 
 @router.get("/gallery")
-def gallery(viewer: ThisViewer) -> GalleryFacts:
-    """What is looked at."""
+def get_gallery(viewer: ViewerDep) -> GalleryFacts:
+    """The gallery and the current version of its clusters."""
     now, model = viewer.now, viewer.gallery.model
     return GalleryFacts(
         address=viewer.address,
@@ -66,36 +66,36 @@ def gallery(viewer: ThisViewer) -> GalleryFacts:
 
 
 @router.get("/clusters")
-def clusters(
-    viewer: ThisViewer,
+def list_clusters(
+    viewer: ViewerDep,
     start: Annotated[int, Query(ge=0)] = 0,
     most: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ClusterFacts]:
-    """Clusters by number."""
+    """Clusters, sorted by number."""
     now = viewer.now
     return [cluster_facts(now, cluster) for cluster in now.clusters.all()[start : start + most]]
 
 
 @router.get("/clusters/{number}")
-def members(viewer: ThisViewer, number: int) -> list[EntryFacts]:
-    """The crops of a cluster, the most central first."""
+def list_members(viewer: ViewerDep, number: int) -> list[EntryFacts]:
+    """Crops of a cluster, most central first."""
     now = viewer.now
     if number not in now.clusters:
-        raise HTTPException(404, f"no cluster has the number {number}")
+        raise HTTPException(404, f"there is no cluster {number}")
     return [entry_facts(now, row) for row in now.clusters[number].rows.tolist()]
 
 
 @router.get("/entries/{key}")
-def entry(viewer: ThisViewer, key: str) -> EntryFacts:
+def get_entry(viewer: ViewerDep, key: str) -> EntryFacts:
     """One crop."""
     now = viewer.now
     if key not in now.collection.rows:
-        raise HTTPException(404, "no entry has this key")
+        raise HTTPException(404, "there is no entry with this key")
     return entry_facts(now, now.collection.rows[key])
 
 
 def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
-    """A cluster as programs see it."""
+    """The API representation of a cluster."""
     names = now.collection.camera_names
     return ClusterFacts(
         number=cluster.number,
@@ -106,9 +106,9 @@ def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
 
 
 def entry_facts(now: Snapshot, row: int) -> EntryFacts:
-    """A crop as programs see it."""
-    one = now.collection.entries[row]
+    """The API representation of a crop."""
+    entry = now.collection.entries[row]
     return EntryFacts(
-        key=now.collection.keys[row], source=one.source, image=one.image, camera=one.camera, time=one.time,
-        tracklet=one.tracklet, cluster=one.cluster,
+        key=now.collection.keys[row], source=entry.source, image=entry.image, camera=entry.camera,
+        time=entry.time, tracklet=entry.tracklet, cluster=entry.cluster,
     )  # fmt: skip

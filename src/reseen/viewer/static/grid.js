@@ -1,9 +1,9 @@
-// Points by cells of a grid, so that the nearest one is found without looking at all of them.
+// Spatial index of points: a uniform grid for nearest-neighbor and polygon queries.
 
 const PER_CELL = 4;
 
 export class Grid {
-  // places: Float32Array of x y pairs within -1 to 1.
+  // places: Float32Array of x y pairs, each from -1 to 1.
   constructor(places) {
     this.places = places;
     const count = places.length / 2;
@@ -20,13 +20,13 @@ export class Grid {
     for (let i = 0; i < count; i += 1) this.order[next[cells[i]]++] = i;
   }
 
-  // The point nearest to a place within a reach, among those that are wanted; -1 where there is none.
-  nearest(x, y, reach, wanted = () => true) {
+  // Index of the nearest point to (x, y) within distance `reach` for which `accepts` is true; -1 if there is none.
+  nearest(x, y, reach, accepts = () => true) {
     let best = -1;
     let least = reach * reach;
     this.#inside(x - reach, x + reach, y - reach, y + reach, (i) => {
       const distance = (this.places[2 * i] - x) ** 2 + (this.places[2 * i + 1] - y) ** 2;
-      if ((distance < least || (distance === least && i < best) || (best < 0 && distance <= least)) && wanted(i)) {
+      if ((distance < least || (distance === least && i < best) || (best < 0 && distance <= least)) && accepts(i)) {
         best = i;
         least = distance;
       }
@@ -34,16 +34,16 @@ export class Grid {
     return best;
   }
 
-  // The points inside a closed line, given as [[x, y], ...], by the rule of even and odd crossings.
-  within(line, wanted = () => true) {
-    const found = [];
-    if (line.length < 3) return found;
+  // Sorted indices of the points inside a polygon [[x, y], ...], by the even-odd rule.
+  within(line, accepts = () => true) {
+    const inside = [];
+    if (line.length < 3) return inside;
     const xs = line.map(([x]) => x);
     const ys = line.map(([, y]) => y);
     this.#inside(Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys), (i) => {
-      if (wanted(i) && surrounds(line, this.places[2 * i], this.places[2 * i + 1])) found.push(i);
+      if (accepts(i) && surrounds(line, this.places[2 * i], this.places[2 * i + 1])) inside.push(i);
     });
-    return found.sort((a, b) => a - b);
+    return inside.sort((a, b) => a - b);
   }
 
   #column(value) {

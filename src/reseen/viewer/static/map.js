@@ -1,4 +1,4 @@
-// The map page: points from the server, colors, pointing, the lasso.
+// The map page: loads the points, and connects plot, colors, tooltip, lasso and legend.
 
 import { Chosen } from "./chosen.js";
 import { groupsOf, legend, paint } from "./coloring.js";
@@ -10,8 +10,8 @@ import { NoWebGl, Scatter } from "./scatter.js";
 import { Tip } from "./tip.js";
 import { View } from "./view.js";
 
-const REACH = 14;
-const FEWER = [[2000, 9], [10000, 7], [40000, 5]];
+const HOVER_RADIUS = 14;
+const POINT_SIZES = [[2000, 9], [10000, 7], [40000, 5]]; // up to so many points: diameter in pixels
 
 const map = document.getElementById("map");
 function begin() {
@@ -22,18 +22,18 @@ function begin() {
     scatter = new Scatter(map.querySelector("canvas"), view);
   } catch (error) {
     if (!(error instanceof NoWebGl)) throw error;
-    tell(stage, "This browser offers no WebGL 2, which draws the map. Turn it on, or use another browser; other pages need none.");
+    showError(stage, "The map needs WebGL 2, which this browser does not support. Enable it or use another browser; other pages do not need it.");
     if (error.message) console.error(error.message);
     return;
   }
   new MapPage(stage, view, scatter).load();
 }
 
-function tell(stage, words) {
+function showError(stage, message) {
   const wait = stage.querySelector(".wait");
   wait.hidden = false;
   wait.classList.add("failed");
-  wait.replaceChildren(Object.assign(document.createElement("p"), { textContent: words }));
+  wait.replaceChildren(Object.assign(document.createElement("p"), { textContent: message }));
 }
 
 class MapPage {
@@ -57,17 +57,17 @@ class MapPage {
   }
 
   async load() {
-    this.asked?.abort();
-    this.asked = new AbortController();
+    this.loading?.abort();
+    this.loading = new AbortController();
     const wait = this.stage.querySelector(".wait");
     const bar = wait.querySelector("progress");
     wait.hidden = false;
     try {
-      const points = await fetchPoints(this.#value("layout"), (share) => (bar.value = share), this.asked.signal);
+      const points = await fetchPoints(this.#value("layout"), (share) => (bar.value = share), this.loading.signal);
       wait.hidden = true;
       this.#take(points);
     } catch (error) {
-      if (error.name !== "AbortError") tell(this.stage, `The points did not come: ${error.message}. Is the viewer still running?`);
+      if (error.name !== "AbortError") showError(this.stage, `Cannot load the points: ${error.message}. Is the viewer still running?`);
     }
   }
 
@@ -106,15 +106,15 @@ class MapPage {
     this.stage.classList.toggle("drawing", this.#value("drag") === "lasso");
   }
 
-  #wanted = (index) => this.only === null || this.numbers[index] === this.only;
+  #isShown = (index) => this.only === null || this.numbers[index] === this.only;
 
-  // After every drawing: points grow with the zoom, the card and the lasso stay where their places are.
+  // After every frame: adapt the point size to the zoom, and move tooltip and lasso with their points.
   #follow(moving) {
     if (!this.points) return;
     if (moving) map.dataset.part = this.scatter.part.toFixed(2);
-    const few = FEWER.find(([most]) => this.points.count <= most)?.[1] ?? 3.2;
-    const room = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
-    const size = Math.min(16, few * room * Math.max(1, this.view.zoom) ** 0.35);
+    const base = POINT_SIZES.find(([count]) => this.points.count <= count)?.[1] ?? 3.2;
+    const scale = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
+    const size = Math.min(16, base * scale * Math.max(1, this.view.zoom) ** 0.35);
     if (size !== this.scatter.size) {
       this.scatter.size = size;
       this.scatter.draw(moving);
@@ -131,7 +131,7 @@ class MapPage {
   #pointAt(across, down, stays = false) {
     if (!this.points) return -1;
     const [x, y] = this.view.toPlace(across, down);
-    this.at = this.grid.nearest(x, y, (stays ? 3 : 1) * (REACH / this.view.unit), this.#wanted);
+    this.at = this.grid.nearest(x, y, (stays ? 3 : 1) * (HOVER_RADIUS / this.view.unit), this.#isShown);
     if (this.at < 0) this.tip.hide();
     else this.tip.show(keyOf(this.points, this.at), ...this.#pixelsOf(this.at), stays);
     this.stage.classList.toggle("pointing", this.at >= 0 && !stays);
@@ -163,8 +163,8 @@ class MapPage {
       },
       press: (across, down, touch) => {
         keys(false);
-        const found = this.#pointAt(across, down, touch);
-        if (found >= 0 && !touch) location.assign(searchFor(keyOf(this.points, found)));
+        const index = this.#pointAt(across, down, touch);
+        if (index >= 0 && !touch) location.assign(searchFor(keyOf(this.points, index)));
       },
       key: (event) => {
         keys(event.key !== "Escape");
@@ -203,9 +203,9 @@ class MapPage {
   }
 
   #gather() {
-    const found = this.points ? this.grid.within(this.loop, this.#wanted) : [];
-    this.chosen.show(found.map((index) => keyOf(this.points, index)));
-    if (!found.length) this.#trace([]);
+    const selected = this.points ? this.grid.within(this.loop, this.#isShown) : [];
+    this.chosen.show(selected.map((index) => keyOf(this.points, index)));
+    if (!selected.length) this.#trace([]);
   }
 }
 

@@ -1,5 +1,5 @@
-// Points on a canvas by WebGL 2, drawn only when something has changed. While they move, a slow machine draws an even
-// part of them, as large as it can draw 30 times a second; at rest it draws all.
+// Scatter plot by WebGL 2, redrawn only after a change. While the view moves, only as many points are drawn as reach about
+// 30 frames per second, evenly subsampled; at rest all points are drawn.
 
 const VERTEX = `#version 300 es
 in vec2 place;
@@ -14,7 +14,7 @@ void main() {
   tint = color;
 }`;
 
-// A disc with a soft rim of one pixel.
+// An antialiased disc.
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec4 tint;
@@ -26,8 +26,8 @@ void main() {
 }`;
 
 const REST = 150;
-const SLOW = 40; // more than two frames of a screen of 60
-const FEWEST = 4000;
+const SLOW_FRAME = 40; // milliseconds; more than two frames at 60 Hz
+const MIN_POINTS = 4000;
 
 export class NoWebGl extends Error {}
 
@@ -54,8 +54,8 @@ export class Scatter {
     });
   }
 
-  // places: x y pairs; colors: red green blue alpha, 0 to 255; order: who is drawn when, the last on top, the first
-  // `below` of them and the others each in mixed order, so that the beginning of either is an even part of it.
+  // places: x y pairs; colors: RGBA, 0 to 255; order: drawing order, last on top. Both its first `below` entries and the
+  // others are shuffled, so that a prefix of either is an even subsample.
   show(places, colors, order, below) {
     Object.assign(this, { places, colors, order, below });
     const sorted = new Float32Array(2 * order.length);
@@ -82,7 +82,7 @@ export class Scatter {
     this.draw();
   }
 
-  // Soon, and once however often it is asked for; `moving` where more of it will follow.
+  // Schedules one redraw in the next frame; `moving` if more will follow.
   draw(moving = false) {
     clearTimeout(this.rest);
     if (moving) this.rest = setTimeout(() => this.draw(), REST);
@@ -92,21 +92,21 @@ export class Scatter {
     requestAnimationFrame((now) => {
       this.waiting = false;
       this.#adapt(now);
-      this.#now();
+      this.#render();
       this.drawn(this.moving);
     });
   }
 
-  // The part that is drawn while moving, by how long the last frame took.
+  // Adapts the fraction of points drawn while moving to the duration of the last frame.
   #adapt(now) {
     const took = now - this.last;
     this.last = this.moving ? now : 0;
     if (!this.moving || took > 1000) return;
-    this.part *= took > SLOW ? Math.max(0.6, 0.95 * (SLOW / took)) : 1.04;
-    this.part = Math.min(1, Math.max(FEWEST / Math.max(1, this.order.length), this.part));
+    this.part *= took > SLOW_FRAME ? Math.max(0.6, 0.95 * (SLOW_FRAME / took)) : 1.04;
+    this.part = Math.min(1, Math.max(MIN_POINTS / Math.max(1, this.order.length), this.part));
   }
 
-  #now() {
+  #render() {
     const { gl, view } = this;
     if (gl.isContextLost()) return;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
