@@ -111,7 +111,7 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for layout in ("principal", "neighbors"):
         begun = time.perf_counter()
-        app.state.maps.wait(viewer.now.collection, layout)
+        app.state.maps.wait(viewer.snapshot.collection, layout)
         values[f"seconds to place, {layout}"] = time.perf_counter() - begun
     listening = listen("127.0.0.1", 0)
     server = make_server(app)

@@ -66,6 +66,6 @@ def test_the_map_of_a_hundred_thousand_crops_can_be_used(many, browser):
                 }
             }"""
         )
-        page.goto(f"{many.address}/search?key={many.viewer.now.collection.keys[0]}&top=100")
+        page.goto(f"{many.address}/search?key={many.viewer.snapshot.collection.keys[0]}&top=100")
         page.wait_for_selector(".match", timeout=HANG_MILLISECONDS)
         assert page.locator(".match").count() == 100

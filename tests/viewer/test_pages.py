@@ -48,7 +48,7 @@ def brightness(color):
 
 
 def test_clusters_are_sorted_and_filtered_in_place(tab, served):
-    clusters = served.viewer.now.clusters.all()
+    clusters = served.viewer.snapshot.clusters.all()
 
     def shown():
         return [int(text.removeprefix("Cluster ")) for text in tab.locator(".open").all_inner_texts()]
@@ -63,7 +63,7 @@ def test_clusters_are_sorted_and_filtered_in_place(tab, served):
         with tab.expect_response(lambda answer: "sort=" in answer.url):
             tab.select_option("select[name=sort]", sort)
         tab.wait_for_function(f"() => new URLSearchParams(location.search).get('sort') === '{sort}'")
-        ranks = [rank(served.viewer.now.clusters[number]) for number in shown()]
+        ranks = [rank(served.viewer.snapshot.clusters[number]) for number in shown()]
         assert ranks == sorted(ranks)
     tab.fill("input[name=least]", "999")
     tab.keyboard.press("Tab")

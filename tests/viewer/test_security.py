@@ -171,13 +171,13 @@ def test_a_change_that_another_site_asks_for_is_refused(app, access, headers):
     client = TestClient(app, base_url=HERE)
     client.get(f"/?token={access.login_token}")
     viewer = app.state.viewer
-    before = viewer.now
+    before = viewer.snapshot
     for path in ("/review", "/api/edits"):
         answer = client.post(
             path, data={"do": "merge", "version": before.version, "clusters": [0, 1]}, headers=headers
         )
         assert answer.status_code == 403
-    assert viewer.now is before
+    assert viewer.snapshot is before
 
 
 def test_a_change_without_a_browser_needs_the_secret(app, access):

@@ -116,9 +116,9 @@ def opened(filled, monkeypatch):
 
 def test_a_run_is_indexed_from_the_crops_it_learned_from(opened, filled):
     viewer, said = opened(str(filled.run.folder))
-    assert len(viewer.now.collection) == len(filled.content)
+    assert len(viewer.snapshot.collection) == len(filled.content)
     assert not said
-    clusters = viewer.now.collection.clusters
+    clusters = viewer.snapshot.collection.clusters
     assert clusters.min() >= -1  # those of the run itself
 
 
@@ -128,7 +128,9 @@ def test_crops_that_were_moved_keep_the_clusters_of_the_run(opened, filled, tmp_
     viewer, _ = opened(str(filled.run.folder), moved)
     rows = pq.read_table(filled.run.folder / CLUSTERS).to_pylist()
     shown = {
-        entry.image: entry.cluster for entry in viewer.now.collection.entries if entry.source == str(moved)
+        entry.image: entry.cluster
+        for entry in viewer.snapshot.collection.entries
+        if entry.source == str(moved)
     }
     assert shown == {row["path"]: row["cluster"] for row in rows}
 

@@ -24,7 +24,7 @@ from reseen.plan.benchmark import (
 from reseen.plan.cost_model import StageMeasurement, benchmark_sizes
 from reseen.plan.estimate import Estimate
 from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
-from reseen.plan.training import shared_bytes
+from reseen.plan.training import jaccard_pair_bytes
 from reseen.records import Features
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
@@ -112,7 +112,7 @@ def plan_clustering(
                 with clustering.measure(count):
                     result = load_cluster_input(cluster_input, settings, 1, silent)
                 if settings.metric == "jaccard" and len(clustering.quadratic_memory) < len(clustering.sizes):
-                    clustering.quadratic_memory.append(shared_bytes(count, dimension, settings))
+                    clustering.quadratic_memory.append(jaccard_pair_bytes(count, dimension, settings))
                 with pages.measure(count):
                     file.write_text(as_csv(result))
                     page, _ = write_pages(file, result, [], silent)

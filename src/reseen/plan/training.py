@@ -115,14 +115,14 @@ def benchmark_rounds(
         with costs.clustering.measure(count):
             plan = method.begin_round(features, 1)
         if (hierarchy := _jaccard_hierarchy(training.recipe)) is not None:
-            costs.clustering.quadratic_memory.append(shared_bytes(count, encoder.dimension, hierarchy))
+            costs.clustering.quadratic_memory.append(jaccard_pair_bytes(count, encoder.dimension, hierarchy))
         with costs.auditing.measure(count):
             measure(Features(unit(features.vectors)), plan.clustering.labels, training.crops.cameras, None)
         progress(1)
     return costs
 
 
-def shared_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
+def jaccard_pair_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
     """Bytes of the sparse pairs that linkage by Jaccard distance holds, for features of an untrained encoder."""
     features = synthetic_features(count, dimension, untrained=True)
     return float(PAIR_BYTES * count_shared_pairs(features, settings.jaccard))

@@ -63,17 +63,17 @@ class DeletionPlans:
             return self._plans.pop(token, None)
 
 
-def plan_crop(now: Snapshot, key: str, path: str = "") -> DeletionPlan:
+def plan_crop(snapshot: Snapshot, key: str, path: str = "") -> DeletionPlan:
     """Select one crop by its key, or by its path, relative to the indexed folder or absolute.
 
     Raises:
         SettingsError: no crop has this key or path.
     """
-    if key in now.collection.rows:
+    if key in snapshot.collection.rows:
         return DeletionPlan(
-            "image", (key,), None, f"Crop {now.collection.entries[now.collection.rows[key]].image}"
+            "image", (key,), None, f"Crop {snapshot.collection.entries[snapshot.collection.rows[key]].image}"
         )
-    pairs = zip(now.collection.keys, now.collection.entries, strict=True)
+    pairs = zip(snapshot.collection.keys, snapshot.collection.entries, strict=True)
     keys = tuple(
         one for one, entry in pairs if path and path in (entry.image, f"{entry.source}/{entry.image}")
     )
@@ -85,22 +85,22 @@ def plan_crop(now: Snapshot, key: str, path: str = "") -> DeletionPlan:
     return DeletionPlan("image", keys, None, f"Crop {path}")
 
 
-def plan_cluster(now: Snapshot, cluster: int) -> DeletionPlan:
+def plan_cluster(snapshot: Snapshot, cluster: int) -> DeletionPlan:
     """Select all crops of a cluster, most central first.
 
     Raises:
         SettingsError: no cluster has this number.
     """
-    if cluster not in now.clusters:
+    if cluster not in snapshot.clusters:
         raise SettingsError(f"there is no cluster {cluster}; see the Clusters page for the numbers")
-    rows = now.clusters[cluster].rows.tolist()
+    rows = snapshot.clusters[cluster].rows.tolist()
     return DeletionPlan(
-        "cluster", tuple(now.collection.keys[row] for row in rows), None, f"Cluster {cluster}"
+        "cluster", tuple(snapshot.collection.keys[row] for row in rows), None, f"Cluster {cluster}"
     )
 
 
 def plan_like(
-    now: Snapshot,
+    snapshot: Snapshot,
     vectors: Float32[np.ndarray, "q d"],
     similarity: float,
     description: str,
@@ -109,7 +109,7 @@ def plan_like(
     """Select all crops whose cosine similarity to a query vector, or transitively to a match, reaches a threshold.
 
     Args:
-        now: the snapshot to search.
+        snapshot: the snapshot to search.
         vectors: unit query vectors.
         similarity: the threshold, -1 to 1.
         description: how the query was chosen, for the preview page.
@@ -122,7 +122,7 @@ def plan_like(
         raise SettingsError(f"similarity: expected a number from -1 to 1, such as 0.8, got {similarity:g}")
     if rounds is not None and rounds < 0:
         raise SettingsError(f"rounds: expected 0 (search with the images only) or more, got {rounds}")
-    alike = find_alike(lambda: _chunks(now), vectors, similarity, rounds)
+    alike = find_alike(lambda: _chunks(snapshot), vectors, similarity, rounds)
     if not alike.keys:
         best = f"; the most similar one has {alike.near_similarities[0]:.3f}" if alike.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")
@@ -140,12 +140,14 @@ def plan_like(
     )
 
 
-def with_rest(now: Snapshot, plan: DeletionPlan) -> DeletionPlan:
+def with_rest(snapshot: Snapshot, plan: DeletionPlan) -> DeletionPlan:
     """The plan with `rest`: the other crops of the affected clusters."""
     selected = set(plan.keys)
-    rows = [now.collection.rows[key] for key in plan.keys if key in now.collection.rows]
-    touched = sorted({int(cluster) for cluster in now.collection.clusters[rows]} - {NOISE, UNCLUSTERED})
-    rest = [now.collection.keys[row] for number in touched for row in now.clusters[number].rows.tolist()]
+    rows = [snapshot.collection.rows[key] for key in plan.keys if key in snapshot.collection.rows]
+    touched = sorted({int(cluster) for cluster in snapshot.collection.clusters[rows]} - {NOISE, UNCLUSTERED})
+    rest = [
+        snapshot.collection.keys[row] for number in touched for row in snapshot.clusters[number].rows.tolist()
+    ]
     return replace(plan, rest=tuple(key for key in rest if key not in selected))
 
 
@@ -165,10 +167,10 @@ def without(plan: DeletionPlan, keys: Iterable[str]) -> DeletionPlan:
     return replace(plan, keys=tuple(plan.keys[index] for index in indices), similarities=similarities)
 
 
-def _chunks(now: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
-    for start in range(0, len(now.collection), _CHUNK):
+def _chunks(snapshot: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    for start in range(0, len(snapshot.collection), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        yield now.collection.keys[rows], now.collection.vectors[rows]
+        yield snapshot.collection.keys[rows], snapshot.collection.vectors[rows]
 
 
 def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> Forgotten:

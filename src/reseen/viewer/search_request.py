@@ -65,17 +65,17 @@ class SearchRequest:
         )
 
 
-def read_search_request(fields: Fields, now: Snapshot) -> SearchRequest:
+def read_search_request(fields: Fields, snapshot: Snapshot) -> SearchRequest:
     """Parse and validate the fields of a form or a query string.
 
     Raises:
         SettingsError: a crop or camera is not in the gallery, or a number is invalid.
     """
     key = _text(fields, "key")
-    if key and key not in now.collection.rows:
+    if key and key not in snapshot.collection.rows:
         raise SettingsError("the query crop is not in this gallery (any more); choose another one")
     cameras = tuple(dict.fromkeys(str(name) for name in fields.getlist("camera")))
-    unknown = [name for name in cameras if name not in now.collection.camera_names]
+    unknown = [name for name in cameras if name not in snapshot.collection.camera_names]
     if unknown:
         raise SettingsError(f"camera '{unknown[0][:80]}' is not in this gallery; choose one from the list")
     top = _number(fields, "top", "number of results")

@@ -37,7 +37,7 @@ class SearchResponse:
 
 
 def run_search(
-    viewer: Viewer, now: Snapshot, request: SearchRequest, image: bytes | None = None
+    viewer: Viewer, snapshot: Snapshot, request: SearchRequest, image: bytes | None = None
 ) -> SearchResponse:
     """Search for an encoded image or, without one, for the crop `request.key`.
 
@@ -48,7 +48,7 @@ def run_search(
     """
     with viewer.lock:
         gallery = viewer.gallery
-        query, vector = _query(viewer, now, request, image)
+        query, vector = _query(viewer, snapshot, request, image)
         conditions = request.to_filter(None if query is None else query.entry)
         count = request.top + (query is not None)  # the query crop is among its own results
         results = gallery.search(
@@ -63,12 +63,12 @@ def run_search(
 
 
 def _query(
-    viewer: Viewer, now: Snapshot, request: SearchRequest, image: bytes | None
+    viewer: Viewer, snapshot: Snapshot, request: SearchRequest, image: bytes | None
 ) -> tuple[Match | None, Float32[np.ndarray, " d"]]:
     if image is not None:
         return None, viewer.gallery.embed(image)
     if request.key is None:
         raise SettingsError("there is no query: choose an image or a crop of the gallery")
-    row = now.collection.rows[request.key]
-    vector = now.collection.vectors[row].astype(np.float32)
-    return Match(now.collection.entries[row], 1.0, None), vector
+    row = snapshot.collection.rows[request.key]
+    vector = snapshot.collection.vectors[row].astype(np.float32)
+    return Match(snapshot.collection.entries[row], 1.0, None), vector

@@ -30,7 +30,7 @@ class Tree:
     """Caption, or the reason."""
 
 
-def cluster_tree(now: Snapshot, cluster: Cluster) -> Tree:
+def cluster_tree(snapshot: Snapshot, cluster: Cluster) -> Tree:
     """The dendrogram of a cluster's crops by average linkage of squared Euclidean distances, cut at 60 leaves."""
     if cluster.size < 2:
         return Tree(None, "A cluster of one crop has no dendrogram.")
@@ -39,7 +39,7 @@ def cluster_tree(now: Snapshot, cluster: Cluster) -> Tree:
             None,
             f"Dendrograms are limited to {_MAX_CROPS:,} crops; this cluster has {cluster.size:,}.",
         )
-    vectors = now.collection.vectors[cluster.rows].astype(np.float32)
+    vectors = snapshot.collection.vectors[cluster.rows].astype(np.float32)
     tree = whole_tree(
         vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         HierarchySettings(regularizer="none"),
@@ -48,11 +48,11 @@ def cluster_tree(now: Snapshot, cluster: Cluster) -> Tree:
     rows = [cluster.rows[tree.leaves == leaf] for leaf in range(len(tree.matrix) + 1)]
     leaves, images = [], []
     for leaf, members in enumerate(rows):
-        entry, name = now.collection.entries[members[0]], f"leaf-{leaf}"
+        entry, name = snapshot.collection.entries[members[0]], f"leaf-{leaf}"
         leaves.append(
             (Picture(name, _WIDTH, _HEIGHT, entry.image), f"×{len(members)}" if len(members) > 1 else "")
         )
-        images.append(_IMAGE.format(name, now.collection.keys[members[0]], _WIDTH, _HEIGHT))
+        images.append(_IMAGE.format(name, snapshot.collection.keys[members[0]], _WIDTH, _HEIGHT))
     definitions = Markup('<svg class="unseen" aria-hidden="true"><defs>{}</defs></svg>').format(
         Markup("").join(images)
     )

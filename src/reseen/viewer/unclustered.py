@@ -11,30 +11,30 @@ MAX_OUTLIERS = 3000
 
 
 def nearest_clusters(
-    now: Snapshot, rows: Int64[np.ndarray, " m"]
+    snapshot: Snapshot, rows: Int64[np.ndarray, " m"]
 ) -> tuple[Int64[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
     """For each row, the number of the cluster with the most similar center, and that cosine similarity (-1 to 1).
 
     The snapshot must have at least one cluster.
     """
-    numbers = np.array([cluster.number for cluster in now.clusters.all()], np.int64)
-    similarity = now.collection.vectors[rows].astype(np.float32) @ now.clusters.centers.T
+    numbers = np.array([cluster.number for cluster in snapshot.clusters.all()], np.int64)
+    similarity = snapshot.collection.vectors[rows].astype(np.float32) @ snapshot.clusters.centers.T
     best = similarity.argmax(axis=1)
     return numbers[best], similarity[np.arange(len(rows)), best]
 
 
-def sample_unclustered(now: Snapshot) -> Int64[np.ndarray, " m"]:
+def sample_unclustered(snapshot: Snapshot) -> Int64[np.ndarray, " m"]:
     """Rows of outliers, at most `MAX_OUTLIERS`."""
-    rows = np.flatnonzero(now.collection.clusters == NOISE)
+    rows = np.flatnonzero(snapshot.collection.clusters == NOISE)
     if len(rows) <= MAX_OUTLIERS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, MAX_OUTLIERS).astype(np.int64)]
 
 
-def count_unclustered_nearby(now: Snapshot) -> dict[int, int]:
+def count_unclustered_nearby(snapshot: Snapshot) -> dict[int, int]:
     """Number of (sampled) outliers whose nearest cluster it is, by cluster number; clusters without any are absent."""
-    rows = sample_unclustered(now)
-    if not len(rows) or not len(now.clusters):
+    rows = sample_unclustered(snapshot)
+    if not len(rows) or not len(snapshot.clusters):
         return {}
-    numbers, counts = np.unique(nearest_clusters(now, rows)[0], return_counts=True)
+    numbers, counts = np.unique(nearest_clusters(snapshot, rows)[0], return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))

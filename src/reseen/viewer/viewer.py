@@ -70,7 +70,7 @@ class Snapshot:
 
 
 class Viewer:
-    """State of a running viewer. Read `now` without the lock; hold `lock` to change it or to use the store."""
+    """State of a running viewer. Read `snapshot` without the lock; hold `lock` to change it or to use the store."""
 
     def __init__(self, gallery: Gallery, progress: Progress = no_progress) -> None:
         """Read a gallery, which the caller opens and closes; `progress` is called with the number of crops read."""
@@ -81,12 +81,12 @@ class Viewer:
         self.on_drop: list[Callable[[], None]] = []
         """Callbacks for when entries were removed from the snapshot."""
         collection = read_collection(gallery.store, progress)
-        self._now = Snapshot(1, collection, Clusters(collection))
+        self._snapshot = Snapshot(1, collection, Clusters(collection))
 
     @property
-    def now(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """The current snapshot."""
-        return self._now
+        return self._snapshot
 
     def recluster(self, changes: Mapping[str, int | None]) -> None:
         """Assign new cluster numbers to entries by key, in the store and in the snapshot; unknown keys are ignored.
@@ -95,7 +95,7 @@ class Viewer:
             StorageError: the store cannot be written; the snapshot is unchanged.
         """
         with self.lock:
-            old = self._now
+            old = self._snapshot
             changed = {key: cluster for key, cluster in changes.items() if key in old.collection.rows}
             if changed:
                 self._write(changed)
@@ -103,15 +103,15 @@ class Viewer:
             touched = {collection.entries[collection.rows[key]].cluster for key in changed}
             touched |= {old.collection.entries[old.collection.rows[key]].cluster for key in changed}
             unchanged = (cluster for cluster in old.clusters.all() if cluster.number not in touched)
-            self._now = Snapshot(old.version + 1, collection, Clusters(collection, unchanged))
+            self._snapshot = Snapshot(old.version + 1, collection, Clusters(collection, unchanged))
 
     def drop(self, keys: Iterable[str]) -> None:
         """Remove entries that were deleted from the store from the snapshot and the cache, and run `on_drop`."""
         with self.lock:
             deleted = list(keys)
             self.thumbnails.drop(deleted)
-            collection = self._now.collection.without(deleted)
-            self._now = Snapshot(self._now.version + 1, collection, Clusters(collection))
+            collection = self._snapshot.collection.without(deleted)
+            self._snapshot = Snapshot(self._snapshot.version + 1, collection, Clusters(collection))
             for callback in self.on_drop:
                 callback()
 

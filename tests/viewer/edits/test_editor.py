@@ -39,21 +39,21 @@ def labels(gallery):
 
 
 def keys_of(editor, number):
-    now = editor.viewer.now
-    return [now.collection.keys[row] for row in now.clusters[number].rows]
+    snapshot = editor.viewer.snapshot
+    return [snapshot.collection.keys[row] for row in snapshot.clusters[number].rows]
 
 
 def version(editor):
-    return editor.viewer.now.version
+    return editor.viewer.snapshot.version
 
 
 def same_state(editor):
     """Snapshot and store say the same, and clusters are what they would be if computed anew."""
-    now, fresh = editor.viewer.now, read_collection(editor.viewer.gallery.store)
-    np.testing.assert_array_equal(now.collection.clusters, fresh.clusters)
+    snapshot, fresh = editor.viewer.snapshot, read_collection(editor.viewer.gallery.store)
+    np.testing.assert_array_equal(snapshot.collection.clusters, fresh.clusters)
     anew = Clusters(fresh)
-    assert [one.number for one in now.clusters.all()] == [one.number for one in anew.all()]
-    for one, other in zip(now.clusters.all(), anew.all(), strict=True):
+    assert [one.number for one in snapshot.clusters.all()] == [one.number for one in anew.all()]
+    for one, other in zip(snapshot.clusters.all(), anew.all(), strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
         assert one.squared_error == pytest.approx(other.squared_error)
         assert one.cameras == other.cameras
@@ -72,7 +72,7 @@ def test_merging_moves_all_crops_into_the_largest(editor, gallery):
     members = set(keys_of(editor, 1)) | set(keys_of(editor, 2))
     into = editor.merge(version(editor), [1, 2])
     assert set(keys_of(editor, into)) == members
-    assert 3 - into not in editor.viewer.now.clusters
+    assert 3 - into not in editor.viewer.snapshot.clusters
     same_state(editor)
     must, cannot = links(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 0)
@@ -86,7 +86,7 @@ def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
     same_state(editor)
     must, cannot = links(read_answers(editor.files))
     assert len(must) == 2
-    images = {entry.image: entry.key for entry in editor.viewer.now.collection.entries}
+    images = {entry.image: entry.key for entry in editor.viewer.snapshot.collection.entries}
     assert {images[first] for first, _ in cannot} == {members[0]}
     assert {images[second] for _, second in cannot} <= set(members[3:])
 
@@ -124,7 +124,7 @@ def test_training_reads_what_was_said(editor, filled):
     editor.split(version(editor), keys_of(editor, 0)[:3])
     editor.move(version(editor), keys_of(editor, 0)[:1], 3)
     constraints, sentence = read_constraints(editor.files[0], table)
-    said = pair_constraints(editor.done, editor.viewer.now.collection.keys)
+    said = pair_constraints(editor.done, editor.viewer.snapshot.collection.keys)
     assert (len(constraints.must), len(constraints.cannot)) == (len(said.same), len(said.different))
     assert "left out" not in sentence
 

@@ -22,7 +22,7 @@ def left(served, keys):
 
 
 def test_a_cluster_is_looked_at_and_forgotten(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     keys = [key for key, cluster in zip(collection.keys, collection.clusters, strict=True) if cluster == 3]
     tab.goto(served.address + "/forget?cluster=3")
     tab.click("form.way >> nth=1 >> button")
@@ -42,7 +42,7 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
     assert f"{len(gone)} crops deleted" in tab.inner_text("h1")
     assert left(served, keys) == 1
     assert len(tab.input_value(".files").splitlines()) == len(gone)
-    assert not gone & set(served.viewer.now.collection.keys)
+    assert not gone & set(served.viewer.snapshot.collection.keys)
     lines = read_deletion_log(served.viewer.gallery.address)
     assert [(line.by, line.verified) for line in lines] == [("cluster", False), ("cluster", True)]
     assert set(lines[-1].keys) == gone
@@ -51,14 +51,14 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
         assert client.get(f"/thumbnails/{key}.jpg").status_code == 404
         assert client.get(f"/api/entries/{key}").status_code == 404
         points = client.get("/api/points", params={"most": 1000, "layout": "principal"}).json()
-    assert {point["key"] for point in points} == set(served.viewer.now.collection.keys)
+    assert {point["key"] for point in points} == set(served.viewer.snapshot.collection.keys)
     tab.goto(served.address + "/map")
     tab.wait_for_selector("#map[data-ready]", timeout=HANG_MILLISECONDS)
     assert tab.get_attribute("#plot", "aria-label") == f"Map of {len(collection) - len(gone)} crops"
 
 
 def test_from_a_crop_in_search_to_everybody_like_it(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     tab.goto(f"{served.address}/search?key={collection.keys[0]}")
     tab.click("text=Forget …")
     tab.wait_for_selector(".given")
@@ -76,7 +76,7 @@ def test_from_a_crop_in_search_to_everybody_like_it(tab, served):
 
 
 def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     row = int(np.flatnonzero(collection.clusters == 3)[0])
     rest = {key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 3}
     rest.remove(collection.keys[row])
@@ -98,7 +98,7 @@ def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
 
 
 def test_several_images_and_rounds_find_more(served, filled):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     contents = [(filled.crowd / filled.content.entries[row].image).read_bytes() for row in (5, 40)]
     files = [("image", (f"{number}.jpg", content, "image/jpeg")) for number, content in enumerate(contents)]
 
@@ -129,12 +129,12 @@ def test_answers_and_maps_lose_who_is_forgotten_by_a_command_too(served, tmp_pat
     """Files that the viewer wrote are recorded, so that `forget` finds them when the viewer is closed."""
     from reseen.gallery.copies import recorded_copies
 
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     with served.client() as client:
         keys = [key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 4][
             :3
         ]
-        sent = {"version": served.viewer.now.version, "do": "same", "crops": keys}
+        sent = {"version": served.viewer.snapshot.version, "do": "same", "crops": keys}
         done = client.post("/api/edits", json=sent)
     assert done.status_code == 200, done.text
     (copy,) = [copy for copy in recorded_copies("memory:") if copy.path == str(tmp_path / "answers.csv")]
@@ -161,11 +161,11 @@ def test_an_image_that_is_sent_chooses_who_is_like_it(served, filled):
     assert broken.status_code == 422
     assert "Cannot use this image" in broken.text
     assert none.status_code == 422
-    assert len(served.viewer.now.collection) == len(filled.content)
+    assert len(served.viewer.snapshot.collection) == len(filled.content)
 
 
 def test_programs_get_a_dry_run_first(served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     entry = collection.entries[7]
     with served.client() as client:
         dry = client.post("/api/forget", json={"by": "image", "path": f"{entry.source}/{entry.image}"}).json()
@@ -198,12 +198,16 @@ def test_programs_get_a_dry_run_first(served):
     ],
 )
 def test_nothing_goes_by_a_request_that_does_not_fit(served, sent):
-    count = len(served.viewer.now.collection)
+    count = len(served.viewer.snapshot.collection)
     with served.client() as client:
         assert (
             client.post("/api/forget", json=sent | {"dry_run": sent.get("dry_run", False)}).status_code == 422
         )
-    assert len(served.viewer.now.collection) == count == left(served, served.viewer.now.collection.keys)
+    assert (
+        len(served.viewer.snapshot.collection)
+        == count
+        == left(served, served.viewer.snapshot.collection.keys)
+    )
 
 
 def test_a_plan_is_carried_out_once_and_only_when_confirmed(served):
@@ -213,19 +217,19 @@ def test_a_plan_is_carried_out_once_and_only_when_confirmed(served):
             page = client.post("/forget", data={"by": "cluster", "cluster": "4"}).text
             return page.split('name="plan" value="')[1].split('"')[0]
 
-        count = len(served.viewer.now.collection)
+        count = len(served.viewer.snapshot.collection)
         assert client.post("/forget/confirm", data={"plan": look()}).status_code == 422
-        assert len(served.viewer.now.collection) == count
+        assert len(served.viewer.snapshot.collection) == count
         token = look()
         assert client.post("/forget/confirm", data={"plan": token, "sure": "yes"}).status_code == 200
-        fewer = len(served.viewer.now.collection)
+        fewer = len(served.viewer.snapshot.collection)
         assert fewer < count
         assert client.post("/forget/confirm", data={"plan": token, "sure": "yes"}).status_code == 422
-        assert len(served.viewer.now.collection) == fewer
+        assert len(served.viewer.snapshot.collection) == fewer
 
 
 def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypatch):
-    viewer, keys = served.viewer, served.viewer.now.collection.keys[:3]
+    viewer, keys = served.viewer, served.viewer.snapshot.collection.keys[:3]
 
     def half(gallery, where, by, dry_run, threshold):
         gallery.store.delete(Filter(keys=keys[:2]))

@@ -24,19 +24,23 @@ def test_merge_two_sheets_and_undo(tab, served):
     tab.check("input[name=clusters][value='1']", force=True)
     assert tab.locator(".bar button[value=merge]").is_disabled()
     tab.check("input[name=clusters][value='2']", force=True)
-    sizes = [served.viewer.now.clusters[number].size for number in (1, 2)]
+    sizes = [served.viewer.snapshot.clusters[number].size for number in (1, 2)]
     tab.keyboard.press("m")
     done(tab, "Merged cluster")
-    into = served.viewer.now.clusters[1] if 1 in served.viewer.now.clusters else served.viewer.now.clusters[2]
+    into = (
+        served.viewer.snapshot.clusters[1]
+        if 1 in served.viewer.snapshot.clusters
+        else served.viewer.snapshot.clusters[2]
+    )
     assert into.size == sum(sizes)
     tab.locator("#notice button[value=undo]").click()
     done(tab, "Undone: merged")
-    assert [served.viewer.now.clusters[number].size for number in (1, 2)] == sizes
+    assert [served.viewer.snapshot.clusters[number].size for number in (1, 2)] == sizes
 
 
 def test_split_by_keys_alone(tab, served):
     tab.goto(f"{served.address}/clusters/0")
-    size = served.viewer.now.clusters[0].size
+    size = served.viewer.snapshot.clusters[0].size
     picks(tab).first.focus()
     tab.keyboard.press("Space")
     tab.keyboard.press("ArrowRight")
@@ -44,14 +48,14 @@ def test_split_by_keys_alone(tab, served):
     assert tab.locator("[data-count]").inner_text() == "2 crops"
     tab.keyboard.press("s")
     done(tab, "Split 2 crops off cluster 0")
-    assert served.viewer.now.clusters[0].size == size - 2
+    assert served.viewer.snapshot.clusters[0].size == size - 2
     assert tab.locator("[data-count]").count() == 1
     tab.keyboard.press("u")
     done(tab, "Undone")
-    assert served.viewer.now.clusters[0].size == size
+    assert served.viewer.snapshot.clusters[0].size == size
     tab.keyboard.press("r")
     done(tab, "Split 2 crops")
-    assert served.viewer.now.clusters[0].size == size - 2
+    assert served.viewer.snapshot.clusters[0].size == size - 2
 
 
 def test_move_by_number_and_to_a_neighbor(tab, served):
@@ -64,10 +68,10 @@ def test_move_by_number_and_to_a_neighbor(tab, served):
     select(tab, 0)
     button = tab.locator(".near button[value^='move ']").first
     number = int(button.get_attribute("value").split()[1])
-    size = served.viewer.now.clusters[number].size
+    size = served.viewer.snapshot.clusters[number].size
     button.click()
     done(tab, f"into cluster {number}")
-    assert served.viewer.now.clusters[number].size == size + 1
+    assert served.viewer.snapshot.clusters[number].size == size + 1
 
 
 def test_a_range_is_taken_out_and_found_among_the_left_out(tab, served):
@@ -106,10 +110,10 @@ def test_questions_are_answered_by_keys_until_none_of_them_comes_back(tab, serve
     tab.keyboard.press("n")
     done(tab, "arked")
     assert tab.locator(".asked form").first.inner_text() != asked
-    clusters = len(served.viewer.now.clusters)
+    clusters = len(served.viewer.snapshot.clusters)
     tab.locator("button[value=merge]").first.click()
     done(tab, "Merged")
-    assert len(served.viewer.now.clusters) == clusters - 1
+    assert len(served.viewer.snapshot.clusters) == clusters - 1
     assert tab.locator(".past li").count() == 2
 
 
@@ -117,7 +121,7 @@ def test_two_tabs_at_once_lose_no_mend(tab, served):
     other = tab.context.new_page()
     for page in (tab, other):
         page.goto(f"{served.address}/clusters/0")
-    size = served.viewer.now.clusters[0].size
+    size = served.viewer.snapshot.clusters[0].size
     select(tab, 0)
     select(other, 1)
     tab.keyboard.press("s")
@@ -125,16 +129,16 @@ def test_two_tabs_at_once_lose_no_mend(tab, served):
     other.bring_to_front()
     other.keyboard.press("s")
     done(other, "nothing was done")
-    assert served.viewer.now.clusters[0].size == size - 1
+    assert served.viewer.snapshot.clusters[0].size == size - 1
     assert picks(other).count() == size - 1  # the page is fresh: the same mend can be asked for again
     select(other, 0)
     other.keyboard.press("s")
     done(other, "Split 1 crop")
-    assert served.viewer.now.clusters[0].size == size - 2
+    assert served.viewer.snapshot.clusters[0].size == size - 2
 
 
 def test_the_page_of_a_cluster_that_was_merged_away_leads_on(tab, served):
-    small, large = sorted((1, 2), key=lambda number: served.viewer.now.clusters[number].size)
+    small, large = sorted((1, 2), key=lambda number: served.viewer.snapshot.clusters[number].size)
     tab.goto(f"{served.address}/clusters/{small}")
     form = tab.locator(".near", has=tab.locator(f"a[href='/clusters/{large}']"))
     if not form.count():  # not among the nearest: merge on the page of all

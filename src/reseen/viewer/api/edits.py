@@ -81,4 +81,4 @@ def apply_edit(editor: EditorDep, edit: EditRequest) -> EditResult:
             editor.undo(edit.version)
         case "redo":
             editor.redo(edit.version)
-    return EditResult(version=editor.viewer.now.version, cluster=cluster)
+    return EditResult(version=editor.viewer.snapshot.version, cluster=cluster)

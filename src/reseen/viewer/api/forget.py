@@ -64,7 +64,7 @@ class ForgottenFacts(BaseModel):
 @router.post("/forget")
 def forget(viewer: ViewerDep, maps: MapsDep, query: ForgetRequest) -> ForgottenFacts:
     """Delete a crop, a cluster, or all crops similar to a crop."""
-    plan = _plan(viewer.now, query)
+    plan = _plan(viewer.snapshot, query)
     result = preview_deletion(viewer, plan) if query.dry_run else execute_deletion(viewer, maps, plan)
     return ForgottenFacts(
         dry_run=query.dry_run,
@@ -79,17 +79,17 @@ def forget(viewer: ViewerDep, maps: MapsDep, query: ForgetRequest) -> ForgottenF
     )
 
 
-def _plan(now: Snapshot, query: ForgetRequest) -> DeletionPlan:
+def _plan(snapshot: Snapshot, query: ForgetRequest) -> DeletionPlan:
     if query.by == "image":
-        return plan_crop(now, query.key, query.path)
+        return plan_crop(snapshot, query.key, query.path)
     if query.by == "cluster":
         if query.cluster is None:
             raise SettingsError("cluster: the number is missing")
-        return plan_cluster(now, query.cluster)
-    row = now.collection.rows.get(query.key)
+        return plan_cluster(snapshot, query.cluster)
+    row = snapshot.collection.rows.get(query.key)
     if row is None or query.similarity is None:
         raise SettingsError("like: expected the key of a crop in this gallery, and a similarity")
-    vectors = now.collection.vectors[[row]].astype(np.float32)
+    vectors = snapshot.collection.vectors[[row]].astype(np.float32)
     return plan_like(
-        now, vectors, query.similarity, f"Similarity of at least {query.similarity:g}", query.rounds
+        snapshot, vectors, query.similarity, f"Similarity of at least {query.similarity:g}", query.rounds
     )

@@ -52,16 +52,16 @@ class EntryFacts(BaseModel):
 @router.get("/gallery")
 def get_gallery(viewer: ViewerDep) -> GalleryFacts:
     """The gallery and the current version of its clusters."""
-    now, model = viewer.now, viewer.gallery.model
+    snapshot, model = viewer.snapshot, viewer.gallery.model
     return GalleryFacts(
         address=viewer.address,
         engine=viewer.engine,
         method=model.method,
         backbone=model.backbone,
         dimension=model.dimension,
-        count=len(now.collection),
-        clusters=len(now.clusters),
-        version=now.version,
+        count=len(snapshot.collection),
+        clusters=len(snapshot.clusters),
+        version=snapshot.version,
     )
 
 
@@ -72,31 +72,31 @@ def list_clusters(
     most: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ClusterFacts]:
     """Clusters, sorted by number."""
-    now = viewer.now
-    return [cluster_facts(now, cluster) for cluster in now.clusters.all()[start : start + most]]
+    snapshot = viewer.snapshot
+    return [cluster_facts(snapshot, cluster) for cluster in snapshot.clusters.all()[start : start + most]]
 
 
 @router.get("/clusters/{number}")
 def list_members(viewer: ViewerDep, number: int) -> list[EntryFacts]:
     """Crops of a cluster, most central first."""
-    now = viewer.now
-    if number not in now.clusters:
+    snapshot = viewer.snapshot
+    if number not in snapshot.clusters:
         raise HTTPException(404, f"there is no cluster {number}")
-    return [entry_facts(now, row) for row in now.clusters[number].rows.tolist()]
+    return [entry_facts(snapshot, row) for row in snapshot.clusters[number].rows.tolist()]
 
 
 @router.get("/entries/{key}")
 def get_entry(viewer: ViewerDep, key: str) -> EntryFacts:
     """One crop."""
-    now = viewer.now
-    if key not in now.collection.rows:
+    snapshot = viewer.snapshot
+    if key not in snapshot.collection.rows:
         raise HTTPException(404, "there is no entry with this key")
-    return entry_facts(now, now.collection.rows[key])
+    return entry_facts(snapshot, snapshot.collection.rows[key])
 
 
-def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
+def cluster_facts(snapshot: Snapshot, cluster: Cluster) -> ClusterFacts:
     """The API representation of a cluster."""
-    names = now.collection.camera_names
+    names = snapshot.collection.camera_names
     return ClusterFacts(
         number=cluster.number,
         size=cluster.size,
@@ -105,10 +105,10 @@ def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
     )
 
 
-def entry_facts(now: Snapshot, row: int) -> EntryFacts:
+def entry_facts(snapshot: Snapshot, row: int) -> EntryFacts:
     """The API representation of a crop."""
-    entry = now.collection.entries[row]
+    entry = snapshot.collection.entries[row]
     return EntryFacts(
-        key=now.collection.keys[row], source=entry.source, image=entry.image, camera=entry.camera,
+        key=snapshot.collection.keys[row], source=entry.source, image=entry.image, camera=entry.camera,
         time=entry.time, tracklet=entry.tracklet, cluster=entry.cluster,
     )  # fmt: skip

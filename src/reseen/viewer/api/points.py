@@ -42,7 +42,7 @@ def list_points(
     most: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> list[PointFacts]:
     """Map coordinates by row. The first call for new vectors waits until they are computed."""
-    collection = viewer.now.collection
+    collection = viewer.snapshot.collection
     coordinates = maps.wait(collection, layout)
     entries = collection.entries[start : start + most]
     return [
@@ -60,6 +60,6 @@ def list_points(
 @router.post("/entries")
 def get_entries(viewer: ViewerDep, query: Keys) -> list[EntryFacts]:
     """Crops with these keys, in the same order; unknown keys are skipped."""
-    now = viewer.now
-    rows = (now.collection.rows.get(key) for key in query.keys)
-    return [entry_facts(now, row) for row in rows if row is not None]
+    snapshot = viewer.snapshot
+    rows = (snapshot.collection.rows.get(key) for key in query.keys)
+    return [entry_facts(snapshot, row) for row in rows if row is not None]

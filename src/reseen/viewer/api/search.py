@@ -98,16 +98,16 @@ class SearchFacts(BaseModel):
 @router.get("/search", openapi_extra=_QUERY)
 def search(request: Request, viewer: ViewerDep) -> SearchFacts:
     """Search by a crop of the gallery."""
-    now = viewer.now
-    return _facts(viewer, run_search(viewer, now, read_search_request(request.query_params, now)))
+    snapshot = viewer.snapshot
+    return _facts(viewer, run_search(viewer, snapshot, read_search_request(request.query_params, snapshot)))
 
 
 @router.post("/search", openapi_extra=_FORM)
 async def search_image(viewer: ViewerDep, form: FormDep) -> SearchFacts:
     """Search by an uploaded image, which is not stored."""
-    now = viewer.now
-    query, image = read_search_request(form, now), await read_uploaded_image(form)
-    return _facts(viewer, await run_in_threadpool(run_search, viewer, now, query, image))
+    snapshot = viewer.snapshot
+    query, image = read_search_request(form, snapshot), await read_uploaded_image(form)
+    return _facts(viewer, await run_in_threadpool(run_search, viewer, snapshot, query, image))
 
 
 def _facts(viewer: Viewer, response: SearchResponse) -> SearchFacts:

@@ -73,17 +73,17 @@ class Editor:
         Implies a must-link between their most central crops.
         """
         with self.viewer.lock:
-            now = self._now(version)
-            clusters = [self._cluster(now, number) for number in dict.fromkeys(numbers)]
+            snapshot = self._check_version(version)
+            clusters = [self._cluster(snapshot, number) for number in dict.fromkeys(numbers)]
             if len(clusters) < 2:
                 raise EditError("select at least two clusters to merge")
             into = max(clusters, key=lambda cluster: (cluster.size, -cluster.number))
             others = [cluster for cluster in clusters if cluster is not into]
             rows = [row for cluster in others for row in cluster.rows.tolist()]
-            centers = tuple(_central_key(now, cluster) for cluster in (into, *others))
+            centers = tuple(_central_key(snapshot, cluster) for cluster in (into, *others))
             names = " and ".join(str(cluster.number) for cluster in others)
             words = f"merged {_plural(len(others), 'cluster')} {names} into {into.number}"
-            self._apply(now, "merge", words, _keys(now, rows), into.number, (centers,), ())
+            self._apply(snapshot, "merge", words, _keys(snapshot, rows), into.number, (centers,), ())
             return into.number
 
     def split(self, version: int, keys: Sequence[str]) -> int:
@@ -93,22 +93,22 @@ class Editor:
         the cluster (the most central one and the most similar ones).
         """
         with self.viewer.lock:
-            now = self._now(version)
-            rows = self._rows(now, keys)
-            origins = set(now.collection.clusters[rows].tolist())
+            snapshot = self._check_version(version)
+            rows = self._rows(snapshot, keys)
+            origins = set(snapshot.collection.clusters[rows].tolist())
             if len(origins) > 1:
                 raise EditError("cannot split crops of several clusters at once; move them instead")
             origin = origins.pop()
-            number = now.clusters.free_number
-            remaining = self._other_rows(now, origin, rows)
+            number = snapshot.clusters.free_number
+            remaining = self._other_rows(snapshot, origin, rows)
             if origin >= 0 and not remaining:
                 raise EditError(
                     "cannot split off all crops of a cluster; deselect one, or move them to another cluster"
                 )
-            different = self._hard_negative_pairs(now, rows, remaining)
+            different = self._hard_negative_pairs(snapshot, rows, remaining)
             source = f"cluster {origin}" if origin >= 0 else "no cluster"
             words = f"split {_crops(rows)} off {source} as cluster {number}"
-            self._apply(now, "split", words, keys, number, (tuple(keys),), different)
+            self._apply(snapshot, "split", words, keys, number, (tuple(keys),), different)
             return number
 
     def move(self, version: int, keys: Sequence[str], to: int) -> int:
@@ -117,64 +117,70 @@ class Editor:
         Implies must-links with the most central crop of that cluster, and cannot-links with that of each previous one.
         """
         with self.viewer.lock:
-            now = self._now(version)
-            rows = [row for row in self._rows(now, keys) if now.collection.clusters[row] != to]
+            snapshot = self._check_version(version)
+            rows = [row for row in self._rows(snapshot, keys) if snapshot.collection.clusters[row] != to]
             if not rows:
                 raise EditError("these crops are already there")
-            moved = _keys(now, rows)
+            moved = _keys(snapshot, rows)
             same: tuple[tuple[str, ...], ...] = ()
             if to != NOISE:
-                same = ((_central_key(now, self._cluster(now, to)), *moved),)
+                same = ((_central_key(snapshot, self._cluster(snapshot, to)), *moved),)
             different: list[tuple[str, str]] = []
-            for origin in sorted({int(now.collection.clusters[row]) for row in rows}):
-                remaining = self._other_rows(now, origin, rows)
+            for origin in sorted({int(snapshot.collection.clusters[row]) for row in rows}):
+                remaining = self._other_rows(snapshot, origin, rows)
                 if origin >= 0 and remaining:
-                    moved_from = [row for row in rows if now.collection.clusters[row] == origin]
-                    center = now.collection.keys[remaining[0]]
-                    different += [(key, center) for key in _keys(now, moved_from)]
+                    moved_from = [row for row in rows if snapshot.collection.clusters[row] == origin]
+                    center = snapshot.collection.keys[remaining[0]]
+                    different += [(key, center) for key in _keys(snapshot, moved_from)]
             target = f"into cluster {to}" if to != NOISE else "out of all clusters"
-            self._apply(now, "move", f"moved {_crops(rows)} {target}", moved, to, same, tuple(different))
+            self._apply(snapshot, "move", f"moved {_crops(rows)} {target}", moved, to, same, tuple(different))
             return to
 
     def mark_same(self, version: int, keys: Sequence[str]) -> None:
         """Mark crops as one person (must-link) without changing clusters."""
         with self.viewer.lock:
-            now = self._now(version)
-            if len(rows := self._rows(now, keys)) < 2:
+            snapshot = self._check_version(version)
+            if len(rows := self._rows(snapshot, keys)) < 2:
                 raise EditError("select at least two crops of one person")
-            self._apply(now, "same", f"marked {_crops(rows)} as one person", (), None, (tuple(keys),), ())
+            self._apply(
+                snapshot, "same", f"marked {_crops(rows)} as one person", (), None, (tuple(keys),), ()
+            )
 
     def mark_different(self, version: int, keys: Sequence[str]) -> None:
         """Mark 2 to 12 crops as pairwise different people (cannot-link) without changing clusters."""
         with self.viewer.lock:
-            now = self._now(version)
-            if not 2 <= len(rows := self._rows(now, keys)) <= _MAX_MARKED:
+            snapshot = self._check_version(version)
+            if not 2 <= len(rows := self._rows(snapshot, keys)) <= _MAX_MARKED:
                 raise EditError(f"select 2 to {_MAX_MARKED} crops, each of a different person")
             pairs = tuple(combinations(keys, 2))
-            self._apply(now, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs)
+            self._apply(
+                snapshot, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs
+            )
 
     def mark_clusters_different(self, version: int, numbers: Sequence[int]) -> None:
         """Mark two clusters as different people: a cannot-link between their most central crops."""
         with self.viewer.lock:
-            now = self._now(version)
+            snapshot = self._check_version(version)
             if len(set(numbers)) != 2:
                 raise EditError("select two clusters of different people")
-            one, other = (_central_key(now, self._cluster(now, number)) for number in numbers)
+            one, other = (_central_key(snapshot, self._cluster(snapshot, number)) for number in numbers)
             words = f"marked clusters {numbers[0]} and {numbers[1]} as different people"
-            self._apply(now, "different", words, (), None, (), ((one, other),))
+            self._apply(snapshot, "different", words, (), None, (), ((one, other),))
 
     def reject_assignment(self, version: int, key: str, other: int) -> None:
         """Mark a crop as not belonging to cluster `other`: a cannot-link with its most central crop."""
         with self.viewer.lock:
-            now = self._now(version)
-            self._rows(now, [key])
-            pair = (key, _central_key(now, self._cluster(now, other)))
-            self._apply(now, "different", f"marked a crop as not in cluster {other}", (), None, (), (pair,))
+            snapshot = self._check_version(version)
+            self._rows(snapshot, [key])
+            pair = (key, _central_key(snapshot, self._cluster(snapshot, other)))
+            self._apply(
+                snapshot, "different", f"marked a crop as not in cluster {other}", (), None, (), (pair,)
+            )
 
     def undo(self, version: int) -> Edit:
         """Undo the last edit and return it."""
         with self.viewer.lock:
-            self._now(version)
+            self._check_version(version)
             if not self.can_undo:
                 raise EditError("there is nothing to undo")
             edit = self.done[-1]
@@ -184,7 +190,7 @@ class Editor:
     def redo(self, version: int) -> Edit:
         """Redo the last undone edit and return it."""
         with self.viewer.lock:
-            self._now(version)
+            self._check_version(version)
             if not self.undone:
                 raise EditError("there is nothing to redo")
             edit = self.undone[-1]
@@ -198,7 +204,7 @@ class Editor:
 
     def _apply(
         self,
-        now: Snapshot,
+        snapshot: Snapshot,
         kind: Kind,
         words: str,
         keys: Sequence[str],
@@ -206,7 +212,7 @@ class Editor:
         same: tuple[tuple[str, ...], ...],
         different: tuple[tuple[str, str], ...],
     ) -> None:
-        before = {key: now.collection.entries[now.collection.rows[key]].cluster for key in keys}
+        before = {key: snapshot.collection.entries[snapshot.collection.rows[key]].cluster for key in keys}
         after = dict.fromkeys(keys, cluster)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         same = tuple(group for group in same if len(group) > 1)
@@ -223,14 +229,14 @@ class Editor:
         self._save()
 
     def _save(self) -> None:
-        collection = self.viewer.now.collection
+        collection = self.viewer.snapshot.collection
         for source, file in planned_answers(self._journal.file, self.done, collection).items():
             record_copy(self.viewer.address, "answers", file, source=source)
         self.files = save_answers(self._journal.file, self.done, collection)
 
     def _catch_up(self) -> None:
         """Apply the journal to the store, unless its crops were reclustered since the last edit."""
-        history, collection = self._journal.history, self.viewer.now.collection
+        history, collection = self._journal.history, self.viewer.snapshot.collection
         past = history.past_clusters()
         current = {
             key: collection.entries[collection.rows[key]].cluster for key in past if key in collection.rows
@@ -243,51 +249,51 @@ class Editor:
         if missing:
             self.viewer.recluster(missing)
 
-    def _now(self, version: int) -> Snapshot:
-        now = self.viewer.now
-        if version != now.version:
+    def _check_version(self, version: int) -> Snapshot:
+        snapshot = self.viewer.snapshot
+        if version != snapshot.version:
             raise StaleError(
                 "The clusters have changed meanwhile (in another tab or through the API), so nothing was done. Check "
                 "the current clusters and try again."
             )
-        return now
+        return snapshot
 
-    def _cluster(self, now: Snapshot, number: int) -> Cluster:
-        if number not in now.clusters:
+    def _cluster(self, snapshot: Snapshot, number: int) -> Cluster:
+        if number not in snapshot.clusters:
             raise EditError(f"there is no cluster {number}")
-        return now.clusters[number]
+        return snapshot.clusters[number]
 
-    def _rows(self, now: Snapshot, keys: Sequence[str]) -> list[int]:
+    def _rows(self, snapshot: Snapshot, keys: Sequence[str]) -> list[int]:
         if not keys:
             raise EditError("select some crops first")
-        missing = [key for key in keys if key not in now.collection.rows]
+        missing = [key for key in keys if key not in snapshot.collection.rows]
         if missing or len(set(keys)) < len(keys):
             raise EditError("some of these crops are not in the gallery, or are listed twice")
-        return [now.collection.rows[key] for key in keys]
+        return [snapshot.collection.rows[key] for key in keys]
 
-    def _other_rows(self, now: Snapshot, number: int, rows: Sequence[int]) -> list[int]:
+    def _other_rows(self, snapshot: Snapshot, number: int, rows: Sequence[int]) -> list[int]:
         """Rows of a cluster other than `rows`, most central first; none for outliers."""
-        if number not in now.clusters:
+        if number not in snapshot.clusters:
             return []
         excluded = set(rows)
-        return [row for row in now.clusters[number].rows.tolist() if row not in excluded]
+        return [row for row in snapshot.clusters[number].rows.tolist() if row not in excluded]
 
     def _hard_negative_pairs(
-        self, now: Snapshot, rows: Sequence[int], others: Sequence[int]
+        self, snapshot: Snapshot, rows: Sequence[int], others: Sequence[int]
     ) -> tuple[tuple[str, str], ...]:
         """Pairs of the first of `rows` with the first of `others` and with those most similar to it."""
-        vectors = now.collection.vectors
+        vectors = snapshot.collection.vectors
         order = sorted(others, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
         negatives = dict.fromkeys([*others[:1], *order[:_HARD_NEGATIVES]])
-        return tuple((now.collection.keys[rows[0]], now.collection.keys[row]) for row in negatives)
+        return tuple((snapshot.collection.keys[rows[0]], snapshot.collection.keys[row]) for row in negatives)
 
 
-def _central_key(now: Snapshot, cluster: Cluster) -> str:
-    return now.collection.keys[int(cluster.rows[0])]
+def _central_key(snapshot: Snapshot, cluster: Cluster) -> str:
+    return snapshot.collection.keys[int(cluster.rows[0])]
 
 
-def _keys(now: Snapshot, rows: Sequence[int]) -> list[str]:
-    return [now.collection.keys[row] for row in rows]
+def _keys(snapshot: Snapshot, rows: Sequence[int]) -> list[str]:
+    return [snapshot.collection.keys[row] for row in rows]
 
 
 def _crops(rows: Sequence[int]) -> str:

@@ -121,19 +121,19 @@ class Journal:
 
     def undo(self) -> None:
         """Record that the last edit is undone."""
-        self._append({"undo": _now()})
+        self._append({"undo": _timestamp()})
 
     def redo(self) -> None:
         """Record that the last undone edit is redone."""
-        self._append({"redo": _now()})
+        self._append({"redo": _timestamp()})
 
     def cancel(self) -> None:
         """Revoke the previous record, whose change could not be applied to the store."""
-        self._append({"cancel": _now()})
+        self._append({"cancel": _timestamp()})
 
     def mark_reclustered(self) -> None:
         """Record that the crops were reclustered: no earlier edit can be undone."""
-        self._append({"anew": _now()})
+        self._append({"anew": _timestamp()})
 
     def _append(self, plain: dict[str, Any]) -> None:
         make_folder(self.file.parent)
@@ -182,5 +182,5 @@ class Journal:
         self._last_record = "cancel"
 
 
-def _now() -> str:
+def _timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

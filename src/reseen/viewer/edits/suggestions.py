@@ -51,24 +51,24 @@ class Suggestions(NamedTuple):
     """Outliers near a cluster."""
 
 
-def suggest(now: Snapshot, constraints: PairConstraints, count: int) -> Suggestions:
+def suggest(snapshot: Snapshot, constraints: PairConstraints, count: int) -> Suggestions:
     """Up to `count` suggestions of each kind, without those that contradict `constraints`."""
-    if not len(now.clusters):
+    if not len(snapshot.clusters):
         return Suggestions([], [], [])
-    rejected = _rejected(now, constraints)
+    rejected = _rejected(snapshot, constraints)
     least = float(
         np.quantile(
-            np.concatenate([one.similarities for one in now.clusters.all()]), _MIN_SIMILARITY_QUANTILE
+            np.concatenate([one.similarities for one in snapshot.clusters.all()]), _MIN_SIMILARITY_QUANTILE
         )
     )
-    merges = [one for one in _merges(now, rejected, count) if one.similarity >= least]
-    additions = [one for one in _additions(now, rejected, count) if one.similarity >= least]
-    return Suggestions(merges, _reassignments(now, rejected, count), additions)
+    merges = [one for one in _merges(snapshot, rejected, count) if one.similarity >= least]
+    additions = [one for one in _additions(snapshot, rejected, count) if one.similarity >= least]
+    return Suggestions(merges, _reassignments(snapshot, rejected, count), additions)
 
 
-def _rejected(now: Snapshot, constraints: PairConstraints) -> set[tuple[int | str, int | str]]:
+def _rejected(snapshot: Snapshot, constraints: PairConstraints) -> set[tuple[int | str, int | str]]:
     """Pairs of cluster numbers, and of a key and a cluster number, with a cannot-link between them."""
-    rows, clusters = now.collection.rows, now.collection.clusters
+    rows, clusters = snapshot.collection.rows, snapshot.collection.clusters
     rejected: set[tuple[int | str, int | str]] = set()
     for first, second in constraints.different:
         one, other = int(clusters[rows[first]]), int(clusters[rows[second]])
@@ -76,8 +76,8 @@ def _rejected(now: Snapshot, constraints: PairConstraints) -> set[tuple[int | st
     return rejected
 
 
-def _merges(now: Snapshot, rejected: set[tuple[int | str, int | str]], count: int) -> list[Merge]:
-    largest = sorted(now.clusters.all(), key=lambda cluster: -cluster.size)[:MAX_CLUSTERS]
+def _merges(snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int) -> list[Merge]:
+    largest = sorted(snapshot.clusters.all(), key=lambda cluster: -cluster.size)[:MAX_CLUSTERS]
     if len(largest) < 2:
         return []
     centers = np.stack([cluster.center for cluster in largest])
@@ -96,32 +96,34 @@ def _merges(now: Snapshot, rejected: set[tuple[int | str, int | str]], count: in
 
 
 def _reassignments(
-    now: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
+    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
 ) -> list[Reassignment]:
-    if len(now.clusters) < 2:
+    if len(snapshot.clusters) < 2:
         return []
-    rows = np.concatenate([cluster.rows for cluster in now.clusters.all()])
-    own = np.concatenate([cluster.similarities for cluster in now.clusters.all()])
+    rows = np.concatenate([cluster.rows for cluster in snapshot.clusters.all()])
+    own = np.concatenate([cluster.similarities for cluster in snapshot.clusters.all()])
     weakest = np.argsort(own, kind="stable")[:MAX_CROPS]
     rows, own = rows[weakest], own[weakest]
-    numbers, similarity = nearest_clusters(now, rows)
+    numbers, similarity = nearest_clusters(snapshot, rows)
     # A crop whose own center is the nearest one gets no suggestion.
-    margin = np.where(numbers == now.collection.clusters[rows], -np.inf, similarity - own)
+    margin = np.where(numbers == snapshot.collection.clusters[rows], -np.inf, similarity - own)
     order = [index for index in np.argsort(-margin, kind="stable").tolist() if margin[index] > 0]
-    return _collect(now, rejected, rows[order], numbers[order], similarity[order], own[order], count)
+    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], own[order], count)
 
 
-def _additions(now: Snapshot, rejected: set[tuple[int | str, int | str]], count: int) -> list[Reassignment]:
-    rows = sample_unclustered(now)
+def _additions(
+    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
+) -> list[Reassignment]:
+    rows = sample_unclustered(snapshot)
     if not len(rows):
         return []
-    numbers, similarity = nearest_clusters(now, rows)
+    numbers, similarity = nearest_clusters(snapshot, rows)
     order = np.argsort(-similarity, kind="stable")
-    return _collect(now, rejected, rows[order], numbers[order], similarity[order], None, count)
+    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], None, count)
 
 
 def _collect(
-    now: Snapshot,
+    snapshot: Snapshot,
     rejected: set[tuple[int | str, int | str]],
     rows: Int64[np.ndarray, " m"],
     numbers: Int64[np.ndarray, " m"],
@@ -131,15 +133,15 @@ def _collect(
 ) -> list[Reassignment]:
     suggestions = []
     for index, (row, number) in enumerate(zip(rows.tolist(), numbers.tolist(), strict=True)):
-        if (now.collection.keys[row], number) in rejected:
+        if (snapshot.collection.keys[row], number) in rejected:
             continue
-        current = int(now.collection.clusters[row])
+        current = int(snapshot.collection.clusters[row])
         suggestions.append(
             Reassignment(
                 row,
-                now.clusters[current] if current > NOISE else None,
+                snapshot.clusters[current] if current > NOISE else None,
                 None if own is None else float(own[index]),
-                now.clusters[number],
+                snapshot.clusters[number],
                 float(similarity[index]),
             )
         )

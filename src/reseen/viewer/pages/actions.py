@@ -101,7 +101,7 @@ def _redirect(
     if (
         head == "/clusters"
         and number.isdecimal()
-        and int(number) not in request.app.state.viewer.now.clusters
+        and int(number) not in request.app.state.viewer.snapshot.clusters
     ):
         path = "/clusters" if cluster is None else f"/clusters/{cluster}"
     message_id = request.app.state.flash.add(message)

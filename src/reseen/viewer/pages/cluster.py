@@ -26,34 +26,34 @@ _SPECIAL = {"none": NOISE, "new": UNCLUSTERED}
 @router.get("/clusters/{name}")
 def cluster_page(request: Request, viewer: ViewerDep, name: str, tree: bool = False) -> Response:
     """The page of a cluster by its number; `none` for outliers, `new` for crops that were never clustered."""
-    now = viewer.now
+    snapshot = viewer.snapshot
     if name in _SPECIAL:
-        return _unassigned_page(request, viewer, now, name)
-    if not name.isdecimal() or len(name) > 18 or int(name) not in now.clusters:
+        return _unassigned_page(request, viewer, snapshot, name)
+    if not name.isdecimal() or len(name) > 18 or int(name) not in snapshot.clusters:
         raise HTTPException(404, f"There is no cluster {name}. It may have been merged into another one.")
-    cluster = now.clusters[int(name)]
+    cluster = snapshot.clusters[int(name)]
     part = page_slice(request, cluster.rows.tolist(), _PAGE_SIZE)
-    nearest = now.clusters.nearest(cluster.center, _NEAREST, exclude=cluster.number)
+    nearest = snapshot.clusters.nearest(cluster.center, _NEAREST, exclude=cluster.number)
     similarity = dict(zip(cluster.rows.tolist(), cluster.similarities.tolist(), strict=True))
-    misfits = _misfits(now, part.items, similarity, [other.number for other, _ in nearest])
-    keys = [now.collection.keys[row] for row in part.items]
-    keys += [now.collection.keys[row] for other, _ in nearest for row in other.rows[:_STRIP]]
+    misfits = _misfits(snapshot, part.items, similarity, [other.number for other, _ in nearest])
+    keys = [snapshot.collection.keys[row] for row in part.items]
+    keys += [snapshot.collection.keys[row] for other, _ in nearest for row in other.rows[:_STRIP]]
     viewer.thumbnails.prefetch(keys)
     return render(
-        request, "cluster.html.j2", now=now, cluster=cluster, part=part, similarity=similarity, misfits=misfits,
-        nearest=nearest, shown=_STRIP, tree=cluster_tree(now, cluster) if tree else None,
-        neighbors=_adjacent_numbers(now, cluster.number),
+        request, "cluster.html.j2", snapshot=snapshot, cluster=cluster, part=part, similarity=similarity,
+        misfits=misfits, nearest=nearest, shown=_STRIP, tree=cluster_tree(snapshot, cluster) if tree else None,
+        neighbors=_adjacent_numbers(snapshot, cluster.number),
     )  # fmt: skip
 
 
 def _misfits(
-    now: Snapshot, rows: Sequence[int], similarity: dict[int, float], numbers: list[int]
+    snapshot: Snapshot, rows: Sequence[int], similarity: dict[int, float], numbers: list[int]
 ) -> dict[int, int]:
     """Crops more similar to another center than to their own, with the number of the most similar cluster."""
     if not numbers or not rows:
         return {}
-    centers = np.stack([now.clusters[number].center for number in numbers])
-    others = now.collection.vectors[rows].astype(np.float32) @ centers.T
+    centers = np.stack([snapshot.clusters[number].center for number in numbers])
+    others = snapshot.collection.vectors[rows].astype(np.float32) @ centers.T
     return {
         row: numbers[int(line.argmax())]
         for row, line in zip(rows, others, strict=True)
@@ -61,9 +61,9 @@ def _misfits(
     }
 
 
-def _adjacent_numbers(now: Snapshot, number: int) -> tuple[int | None, int | None]:
+def _adjacent_numbers(snapshot: Snapshot, number: int) -> tuple[int | None, int | None]:
     """Numbers of the previous and the next cluster; None at the ends."""
-    numbers = [cluster.number for cluster in now.clusters.all()]
+    numbers = [cluster.number for cluster in snapshot.clusters.all()]
     index = numbers.index(number)
     return (
         numbers[index - 1] if index else None,
@@ -71,13 +71,13 @@ def _adjacent_numbers(now: Snapshot, number: int) -> tuple[int | None, int | Non
     )
 
 
-def _unassigned_page(request: Request, viewer: ViewerDep, now: Snapshot, name: str) -> Response:
-    rows = np.flatnonzero(now.collection.clusters == _SPECIAL[name])
+def _unassigned_page(request: Request, viewer: ViewerDep, snapshot: Snapshot, name: str) -> Response:
+    rows = np.flatnonzero(snapshot.collection.clusters == _SPECIAL[name])
     part = page_slice(request, rows.tolist(), _PAGE_SIZE)
     shown = np.array(part.items, np.int64)
     nearest: dict[int, tuple[int, float]] = {}
-    if len(now.clusters) and len(shown):
-        numbers, similarity = nearest_clusters(now, shown)
+    if len(snapshot.clusters) and len(shown):
+        numbers, similarity = nearest_clusters(snapshot, shown)
         nearest = dict(zip(part.items, zip(numbers.tolist(), similarity.tolist(), strict=True), strict=True))
-    viewer.thumbnails.prefetch(now.collection.keys[row] for row in part.items)
-    return render(request, "unassigned.html.j2", now=now, part=part, nearest=nearest, name=name)
+    viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in part.items)
+    return render(request, "unassigned.html.j2", snapshot=snapshot, part=part, nearest=nearest, name=name)

@@ -39,24 +39,24 @@ def clusters(
     least: str = "",
 ) -> Response:
     """The page of clusters, sorted and filtered by camera and by minimum size."""
-    now = viewer.now
-    nearby = count_unclustered_nearby(now) if sort == "noise" else {}
+    snapshot = viewer.snapshot
+    nearby = count_unclustered_nearby(snapshot) if sort == "noise" else {}
     min_size = int(least) if least.isdecimal() and len(least) < 9 else 1
-    names = now.collection.camera_names
+    names = snapshot.collection.camera_names
     camera_index = names.index(camera) if camera in names else None
     selected = [
         one
-        for one in now.clusters.all()
+        for one in snapshot.clusters.all()
         if one.size >= min_size
         and (camera_index is None or any(index == camera_index for index, _ in one.cameras))
     ]
     selected.sort(key=lambda one: _sort_key(one, sort, nearby))
     part = page_slice(request, selected, _PAGE_SIZE)
     shown = {one.number: _sheet(one) for one in part.items}
-    viewer.thumbnails.prefetch(now.collection.keys[row] for rows in shown.values() for row in rows)
+    viewer.thumbnails.prefetch(snapshot.collection.keys[row] for rows in shown.values() for row in rows)
     return render(
-        request, "clusters.html.j2", now=now, part=part, shown=shown, sort=sort, sorts=SORTS, camera=camera,
-        least=least, nearby=nearby, **_totals(now),
+        request, "clusters.html.j2", snapshot=snapshot, part=part, shown=shown, sort=sort, sorts=SORTS, camera=camera,
+        least=least, nearby=nearby, **_totals(snapshot),
     )  # fmt: skip
 
 
@@ -76,8 +76,8 @@ def _sheet(one: Cluster) -> list[int]:
     return rows if len(rows) <= _CROPS else [*rows[: _CROPS - 1], rows[-1]]
 
 
-def _totals(now: Snapshot) -> dict[str, int]:
-    labels, cameras = now.collection.clusters, now.collection.cameras
+def _totals(snapshot: Snapshot) -> dict[str, int]:
+    labels, cameras = snapshot.collection.clusters, snapshot.collection.cameras
     return {
         "inside": int((labels >= 0).sum()),
         "outliers": int((labels == NOISE).sum()),

@@ -51,7 +51,7 @@ def page(request: Request, viewer: ViewerDep, key: str = "", cluster: str = "") 
 async def preview(request: Request, viewer: ViewerDep, plans: PlansDep, form: FormDep) -> Response:
     """The preview page of a selection; nothing is deleted."""
     try:
-        plan = with_rest(viewer.now, await _plan(viewer, viewer.now, form))
+        plan = with_rest(viewer.snapshot, await _plan(viewer, viewer.snapshot, form))
         dry_run = await run_in_threadpool(preview_deletion, viewer, plan)
     except DataError as error:
         return _selection_page(request, viewer, problem=f"Cannot use this image: {error}.")
@@ -65,7 +65,7 @@ async def preview(request: Request, viewer: ViewerDep, plans: PlansDep, form: Fo
         token=plans.add(plan),
         shown=_MAX_SHOWN,
         dry_run=dry_run,
-        now=viewer.now,
+        snapshot=viewer.snapshot,
     )
 
 
@@ -94,13 +94,13 @@ async def confirm(
     return render(request, "forget_done.html.j2", plan=plan, result=result)
 
 
-async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> DeletionPlan:
+async def _plan(viewer: Viewer, snapshot: Snapshot, form: FormData) -> DeletionPlan:
     by = form.get("by")
     key = str(form.get("key") or "")
     if by == "image":
-        return plan_crop(now, key, str(form.get("path") or "").strip())
+        return plan_crop(snapshot, key, str(form.get("path") or "").strip())
     if by == "cluster":
-        return plan_cluster(now, int(_number(form, "cluster")))
+        return plan_cluster(snapshot, int(_number(form, "cluster")))
     if by != "like":
         raise SettingsError("nothing is selected; choose a crop, a cluster, or similar crops")
     similarity = _number(form, "similarity")
@@ -110,13 +110,18 @@ async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> DeletionPlan:
         vectors = await run_in_threadpool(_embed, viewer, images)
         query = "the uploaded image" if len(images) == 1 else f"one of the {len(images)} uploaded images"
         return await run_in_threadpool(
-            plan_like, now, vectors, similarity, f"Similarity of at least {similarity:g} to {query}", rounds
+            plan_like,
+            snapshot,
+            vectors,
+            similarity,
+            f"Similarity of at least {similarity:g} to {query}",
+            rounds,
         )
-    if key not in now.collection.rows:
+    if key not in snapshot.collection.rows:
         raise SettingsError("choose an image of the person")
-    vectors = now.collection.vectors[[now.collection.rows[key]]].astype(np.float32)
+    vectors = snapshot.collection.vectors[[snapshot.collection.rows[key]]].astype(np.float32)
     description = f"Similarity of at least {similarity:g} to the selected crop"
-    return await run_in_threadpool(plan_like, now, vectors, similarity, description, rounds)
+    return await run_in_threadpool(plan_like, snapshot, vectors, similarity, description, rounds)
 
 
 def _embed(viewer: Viewer, images: list[bytes]) -> np.ndarray:
@@ -135,16 +140,16 @@ def _number(form: FormData, name: str) -> float:
 def _selection_page(
     request: Request, viewer: Viewer, key: str = "", cluster: str = "", problem: str = ""
 ) -> Response:
-    now = viewer.now
+    snapshot = viewer.snapshot
     calibration = viewer.gallery.calibration
     return render(
         request,
         "forget.html.j2",
         status=422 if problem else 200,
-        key=key if key in now.collection.rows else "",
+        key=key if key in snapshot.collection.rows else "",
         cluster=cluster if cluster.isdecimal() else "",
         problem=problem,
         rounds=ROUNDS,
         threshold=None if calibration is None else calibration.threshold,
-        now=now,
+        snapshot=snapshot,
     )

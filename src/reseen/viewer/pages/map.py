@@ -28,15 +28,15 @@ def page(
     color: Literal["cluster", "camera"] = "cluster",
 ) -> Response:
     """The page, which then fetches the points."""
-    now = viewer.now
-    cameras = list(now.collection.camera_names)
-    return render(request, "map.html.j2", now=now, cameras=cameras, layout=layout, color=color)
+    snapshot = viewer.snapshot
+    cameras = list(snapshot.collection.camera_names)
+    return render(request, "map.html.j2", snapshot=snapshot, cameras=cameras, layout=layout, color=color)
 
 
 @router.get("/map/points")
 def points(viewer: ViewerDep, maps: MapsDep, layout: Annotated[Layout, Query()] = "neighbors") -> Response:
     """The points in the binary format of `maps`; status 202 with the fraction done while they are computed."""
-    collection = viewer.now.collection
+    collection = viewer.snapshot.collection
     coordinates = maps.get(collection, layout)
     if isinstance(coordinates, float):
         return JSONResponse({"share": coordinates}, 202)

@@ -11,7 +11,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/thumbnails/{key}.jpg")
 def picture(viewer: ViewerDep, key: str) -> Response:
     """The JPEG of an entry, or a redirect to a placeholder if it has none."""
-    if key not in viewer.now.collection.rows:
+    if key not in viewer.snapshot.collection.rows:
         raise HTTPException(404, "there is no entry with this key")
     jpeg = viewer.thumbnails.get(key)
     if not jpeg:

@@ -21,11 +21,11 @@ _MAX_EDITS = 30
 def review(request: Request, viewer: ViewerDep, editor: EditorDep) -> Response:
     """The page."""
     with viewer.lock:
-        now, done = viewer.now, list(editor.done)
-    constraints = pair_constraints(done, now.collection.keys)
-    suggestions = suggest(now, constraints, _MAX_SUGGESTIONS)
-    viewer.thumbnails.prefetch(now.collection.keys[row] for row in shown_rows(suggestions, _CROPS))
+        snapshot, done = viewer.snapshot, list(editor.done)
+    constraints = pair_constraints(done, snapshot.collection.keys)
+    suggestions = suggest(snapshot, constraints, _MAX_SUGGESTIONS)
+    viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in shown_rows(suggestions, _CROPS))
     return render(
-        request, "review.html.j2", now=now, suggestions=suggestions, crops=_CROPS,
+        request, "review.html.j2", snapshot=snapshot, suggestions=suggestions, crops=_CROPS,
         recent=done[: -_MAX_EDITS - 1 : -1], edit_count=len(done), constraints=constraints,
     )  # fmt: skip

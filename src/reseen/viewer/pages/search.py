@@ -21,46 +21,46 @@ _SAMPLES = 24
 @router.get("/search")
 def page(request: Request, viewer: ViewerDep) -> Response:
     """Search by a crop of the gallery; without one, the page with example queries."""
-    now = viewer.now
+    snapshot = viewer.snapshot
     query, results, problem = SearchRequest(), None, ""
     try:
-        query = read_search_request(request.query_params, now)
-        results = run_search(viewer, now, query) if query.key else None
+        query = read_search_request(request.query_params, snapshot)
+        results = run_search(viewer, snapshot, query) if query.key else None
     except ReseenError as error:
         problem = str(error)
-    return _page(request, viewer, now, query, results, problem)
+    return _page(request, viewer, snapshot, query, results, problem)
 
 
 @router.post("/search")
 async def by_image(request: Request, viewer: ViewerDep, form: FormDep) -> Response:
     """Search by an uploaded image, which is not stored."""
-    now = viewer.now
+    snapshot = viewer.snapshot
     query, results, problem = SearchRequest(), None, ""
     try:
-        query = read_search_request(form, now)
+        query = read_search_request(form, snapshot)
         image = await read_uploaded_image(form)
-        results = await run_in_threadpool(run_search, viewer, now, query, image)
+        results = await run_in_threadpool(run_search, viewer, snapshot, query, image)
     except DataError as error:
         problem = f"Cannot use this image: {error}."
     except ReseenError as error:
         problem = str(error)
-    return _page(request, viewer, now, query, results, problem)
+    return _page(request, viewer, snapshot, query, results, problem)
 
 
 def _page(
     request: Request,
     viewer: Viewer,
-    now: Snapshot,
+    snapshot: Snapshot,
     query: SearchRequest,
     results: SearchResponse | None,
     problem: str,
 ) -> Response:
-    times = [entry.time for entry in now.collection.entries if entry.time is not None]
+    times = [entry.time for entry in snapshot.collection.entries if entry.time is not None]
     return render(
         request,
         "search.html.j2",
         status=422 if problem else 200,
-        now=now,
+        snapshot=snapshot,
         search=query,
         results=results,
         problem=problem,
@@ -69,14 +69,14 @@ def _page(
         last=max(times, default=None),
         format_time=format_timestamp,
         max_bytes=MAX_IMAGE_BYTES,
-        samples=_samples(now) if results is None else [],
+        samples=_samples(snapshot) if results is None else [],
     )
 
 
-def _samples(now: Snapshot) -> list[str]:
+def _samples(snapshot: Snapshot) -> list[str]:
     """Keys of example queries: the most central crops of the largest clusters, else crops evenly spaced over all."""
-    largest = sorted(now.clusters.all(), key=lambda cluster: (-cluster.size, cluster.number))[:_SAMPLES]
+    largest = sorted(snapshot.clusters.all(), key=lambda cluster: (-cluster.size, cluster.number))[:_SAMPLES]
     if largest:
-        return [now.collection.keys[int(cluster.rows[0])] for cluster in largest]
-    step = max(1, len(now.collection) // _SAMPLES)
-    return list(now.collection.keys[::step][:_SAMPLES])
+        return [snapshot.collection.keys[int(cluster.rows[0])] for cluster in largest]
+    step = max(1, len(snapshot.collection) // _SAMPLES)
+    return list(snapshot.collection.keys[::step][:_SAMPLES])
