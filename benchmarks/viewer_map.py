@@ -59,7 +59,7 @@ async (trials) => {
     const { Grid } = await import("/static/grid.js");
     const points = await fetchPoints(new URL(location.href).searchParams.get("layout"), () => {});
     const built = performance.now();
-    const grid = new Grid(points.places);
+    const grid = new Grid(points.coordinates);
     const begun = performance.now();
     let found = 0;
     for (let i = 0; i < trials; i += 1) {

@@ -25,8 +25,8 @@ def place(page, key):
             const box = canvas.getBoundingClientRect();
             view.width = box.width;
             view.height = box.height;
-            const xs = [...sent.places].filter((_, i) => i % 2 === 0);
-            const ys = [...sent.places].filter((_, i) => i % 2 === 1);
+            const xs = [...sent.coordinates].filter((_, i) => i % 2 === 0);
+            const ys = [...sent.coordinates].filter((_, i) => i % 2 === 1);
             const [left, right, bottom, top] = [xs, ys].flatMap((all) => [Math.min(...all), Math.max(...all)]);
             view.bounds = { left, right, bottom, top };
             view.reset();

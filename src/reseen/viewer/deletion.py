@@ -122,20 +122,20 @@ def plan_like(
         raise SettingsError(f"similarity: expected a number from -1 to 1, such as 0.8, got {similarity:g}")
     if rounds is not None and rounds < 0:
         raise SettingsError(f"rounds: expected 0 (search with the images only) or more, got {rounds}")
-    alike = find_alike(lambda: _chunks(snapshot), vectors, similarity, rounds)
-    if not alike.keys:
-        best = f"; the most similar one has {alike.near_similarities[0]:.3f}" if alike.near else ""
+    matches = find_alike(lambda: _chunks(snapshot), vectors, similarity, rounds)
+    if not matches.keys:
+        best = f"; the most similar one has {matches.near_similarities[0]:.3f}" if matches.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")
-    by_round = ", then ".join(f"{count:,}" for count in alike.round_counts)
-    if len(alike.round_counts) > 1:
+    by_round = ", then ".join(f"{count:,}" for count in matches.round_counts)
+    if len(matches.round_counts) > 1:
         description = f"{description}; matches per round: {by_round}"
-    order = sorted(range(len(alike.keys)), key=lambda index: -alike.similarities[index])
+    order = sorted(range(len(matches.keys)), key=lambda index: -matches.similarities[index])
     return DeletionPlan(
         "like",
-        tuple(alike.keys[index] for index in order),
-        tuple(alike.similarities[index] for index in order),
+        tuple(matches.keys[index] for index in order),
+        tuple(matches.similarities[index] for index in order),
         description,
-        alike.near,
+        matches.near,
         threshold=similarity,
     )
 

@@ -18,7 +18,7 @@ from reseen.viewer.viewer import Viewer
 
 
 def view_gallery(
-    what: str,
+    target: str,
     data: Path | None,
     run: Path | None,
     host: str,
@@ -32,7 +32,7 @@ def view_gallery(
     """Serve the viewer of a gallery or a run until Ctrl-C. A run is first indexed into a gallery in its folder.
 
     Args:
-        what: address of a gallery, or folder of a run.
+        target: address of a gallery, or folder of a run.
         data: crops of a run; its training crops if None.
         run: folder of the run that a gallery was made with, if it was moved.
         host: address to listen on.
@@ -49,9 +49,9 @@ def view_gallery(
     """
     access = Access(secret)
     with closing(listen(host, port)) as listener:
-        address = what
-        if (Path(what).expanduser() / RECIPE).is_file():
-            run = Path(what).expanduser()
+        address = target
+        if (Path(target).expanduser() / RECIPE).is_file():
+            run = Path(target).expanduser()
             address = _index(run, data, quiet)
         with open_gallery(address, run) as gallery:
             for note in gallery.notes:

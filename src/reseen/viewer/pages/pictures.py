@@ -15,5 +15,5 @@ def picture(viewer: ViewerDep, key: str) -> Response:
         raise HTTPException(404, "there is no entry with this key")
     jpeg = viewer.thumbnails.get(key)
     if not jpeg:
-        return RedirectResponse(asset_url("nobody.svg"), 302)
+        return RedirectResponse(asset_url("placeholder.svg"), 302)
     return Response(jpeg, media_type="image/jpeg")

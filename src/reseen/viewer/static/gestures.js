@@ -11,7 +11,7 @@ export function listen(canvas, handlers) {
   let moved = 0;
   let apart = 0;
 
-  const place = (event) => {
+  const positionOf = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
@@ -19,14 +19,14 @@ export function listen(canvas, handlers) {
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     canvas.setPointerCapture(event.pointerId);
-    fingers.set(event.pointerId, place(event));
+    fingers.set(event.pointerId, positionOf(event));
     moved = fingers.size > 1 ? CLICK_TOLERANCE + 1 : 0;
     apart = distance(fingers);
-    line = fingers.size === 1 && (handlers.drawing() || event.shiftKey) ? [place(event)] : null;
+    line = fingers.size === 1 && (handlers.drawing() || event.shiftKey) ? [positionOf(event)] : null;
   });
 
   canvas.addEventListener("pointermove", (event) => {
-    const now = place(event);
+    const now = positionOf(event);
     const before = fingers.get(event.pointerId);
     if (!before) {
       if (event.pointerType !== "touch") handlers.point(...now);
@@ -53,7 +53,7 @@ export function listen(canvas, handlers) {
     if (!fingers.delete(event.pointerId)) return;
     apart = distance(fingers);
     if (line && moved > CLICK_TOLERANCE) handlers.line(line, event.type === "pointerup");
-    else if (moved <= CLICK_TOLERANCE && event.type === "pointerup") handlers.press(...place(event), event.pointerType === "touch");
+    else if (moved <= CLICK_TOLERANCE && event.type === "pointerup") handlers.press(...positionOf(event), event.pointerType === "touch");
     line = null;
   };
   canvas.addEventListener("pointerup", end);
@@ -67,7 +67,7 @@ export function listen(canvas, handlers) {
     (event) => {
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 16 : 1;
-      handlers.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)), ...place(event));
+      handlers.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)), ...positionOf(event));
     },
     { passive: false },
   );

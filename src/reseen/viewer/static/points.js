@@ -10,7 +10,7 @@ export function parse(buffer) {
   if (buffer.byteLength !== HEADER + 32 * count) throw new Error("truncated data");
   return {
     count,
-    places: new Float32Array(buffer, HEADER, 2 * count),
+    coordinates: new Float32Array(buffer, HEADER, 2 * count),
     cameras: new Int32Array(buffer, HEADER + 8 * count, count),
     clusters: new Int32Array(buffer, HEADER + 12 * count, count),
     keys: new Uint8Array(buffer, HEADER + 16 * count, 16 * count),

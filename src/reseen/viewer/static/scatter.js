@@ -2,14 +2,14 @@
 // 30 frames per second, evenly subsampled; at rest all points are drawn.
 
 const VERTEX = `#version 300 es
-in vec2 place;
+in vec2 position;
 in vec4 color;
 uniform vec2 center;
 uniform vec2 scale;
 uniform float size;
 out vec4 tint;
 void main() {
-  gl_Position = vec4((place - center) * scale, 0.0, 1.0);
+  gl_Position = vec4((position - center) * scale, 0.0, 1.0);
   gl_PointSize = size;
   tint = color;
 }`;
@@ -35,7 +35,7 @@ export class Scatter {
   constructor(canvas, view) {
     this.canvas = canvas;
     this.view = view;
-    this.places = new Float32Array();
+    this.coordinates = new Float32Array();
     this.colors = new Uint8Array();
     this.order = new Uint32Array();
     this.below = 0;
@@ -50,23 +50,23 @@ export class Scatter {
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
       this.#prepare();
-      this.show(this.places, this.colors, this.order, this.below);
+      this.show(this.coordinates, this.colors, this.order, this.below);
     });
   }
 
-  // places: x y pairs; colors: RGBA, 0 to 255; order: drawing order, last on top. Both its first `below` entries and the
+  // coordinates: x y pairs; colors: RGBA, 0 to 255; order: drawing order, last on top. Both its first `below` entries and the
   // others are shuffled, so that a prefix of either is an even subsample.
-  show(places, colors, order, below) {
-    Object.assign(this, { places, colors, order, below });
+  show(coordinates, colors, order, below) {
+    Object.assign(this, { coordinates, colors, order, below });
     const sorted = new Float32Array(2 * order.length);
     const painted = new Uint32Array(order.length);
     const whole = new Uint32Array(colors.buffer, colors.byteOffset, order.length);
     order.forEach((from, to) => {
-      sorted[2 * to] = places[2 * from];
-      sorted[2 * to + 1] = places[2 * from + 1];
+      sorted[2 * to] = coordinates[2 * from];
+      sorted[2 * to + 1] = coordinates[2 * from + 1];
       painted[to] = whole[from];
     });
-    this.#fill(this.placeBuffer, sorted);
+    this.#fill(this.positionBuffer, sorted);
     this.#fill(this.colorBuffer, painted);
     this.draw();
   }
@@ -139,7 +139,7 @@ export class Scatter {
     this.uniforms = Object.fromEntries(
       ["center", "scale", "size"].map((name) => [name, gl.getUniformLocation(program, name)]),
     );
-    this.placeBuffer = this.#attribute(program, "place", 2, gl.FLOAT, false);
+    this.positionBuffer = this.#attribute(program, "position", 2, gl.FLOAT, false);
     this.colorBuffer = this.#attribute(program, "color", 4, gl.UNSIGNED_BYTE, true);
   }
 
@@ -147,9 +147,9 @@ export class Scatter {
     const { gl } = this;
     const buffer = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    const place = gl.getAttribLocation(program, name);
-    gl.enableVertexAttribArray(place);
-    gl.vertexAttribPointer(place, numbers, kind, scaled, 0, 0);
+    const location = gl.getAttribLocation(program, name);
+    gl.enableVertexAttribArray(location);
+    gl.vertexAttribPointer(location, numbers, kind, scaled, 0, 0);
     return buffer;
   }
 

@@ -32,7 +32,7 @@ export class View {
     return [(x - this.x) * this.unit + this.width / 2, this.height / 2 - (y - this.y) * this.unit];
   }
 
-  toPlace(across, down) {
+  toPoint(across, down) {
     return [(across - this.width / 2) / this.unit + this.x, (this.height / 2 - down) / this.unit + this.y];
   }
 
@@ -44,9 +44,9 @@ export class View {
 
   // Zooms about a pixel, whose point stays fixed.
   zoomAt(factor, across = this.width / 2, down = this.height / 2) {
-    const [x, y] = this.toPlace(across, down);
+    const [x, y] = this.toPoint(across, down);
     this.zoom = Math.min(MAX_ZOOM, Math.max(0.5, this.zoom * factor));
-    const [nowX, nowY] = this.toPlace(across, down);
+    const [nowX, nowY] = this.toPoint(across, down);
     this.x += x - nowX;
     this.y += y - nowY;
     this.#clampCenter();

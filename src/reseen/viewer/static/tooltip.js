@@ -4,7 +4,7 @@ import { clusterName, factsOf, formatTime, picture, searchFor } from "./facts.js
 
 const DELAY = 60; // milliseconds
 
-export class Tip {
+export class Tooltip {
   constructor(stage) {
     this.stage = stage;
     this.box = stage.querySelector(".tip");

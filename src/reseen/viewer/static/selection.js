@@ -5,7 +5,7 @@ import { asCsv, factsOf, picture, searchFor } from "./facts.js";
 const PAGE_SIZE = 60;
 const MAX_EDITED = 500;
 
-export class Chosen {
+export class Selection {
   constructor(section, cleared) {
     this.section = section;
     this.title = section.querySelector("h2");
