@@ -61,7 +61,7 @@ def kept_formats(desk: Desk) -> list[Format]:
         Format("result.json", "result.json", _results(), [_leaderboard], of_json),
         Format("gallery.json", "gallery.json", [_card()], [_gallery], of_json),
         Format("forgotten.jsonl", LEDGER, [_ledger()], [_read_ledger], lines),
-        Format("mends.jsonl", JOURNAL_NAME, [_mends()], [_journal], lines),
+        Format("mends.jsonl", JOURNAL_NAME, [_edits()], [_journal], lines),
         Format("journal", "journal", [_replaced(desk)], [read_journal], binary.of_npz),
         Format("entry.json", cache.DETAILS_FILE, [_entry(desk, cache.DETAILS_FILE)], [_cache_reader(desk)], of_json),
         Format("pixels.npy", cache.PIXELS_FILE, [_entry(desk, cache.PIXELS_FILE)], [_cache_reader(desk)],
@@ -212,7 +212,7 @@ def _read_ledger(file: Path) -> None:
         set(line.keys) & {"a"}
 
 
-def _mends() -> bytes:
+def _edits() -> bytes:
     edit = Edit(
         "merge",
         "2026-05-01",
@@ -236,8 +236,8 @@ def _mends() -> bytes:
 def _journal(file: Path) -> None:
     history = Journal(file).history
     pair_constraints(history.done, ("a", "b", "c"))
-    np.array([-1 if number is None else number for number in history.wanted().values()], dtype=np.int64)
-    history.passed()
+    np.array([-1 if number is None else number for number in history.expected_clusters().values()], dtype=np.int64)
+    history.past_clusters()
 
 
 def _replaced(desk: Desk) -> bytes:

@@ -1,6 +1,6 @@
 """A gallery of a drawn crowd, a server over it, and a real browser in front of it.
 
-Clusters are made from the names of the drawn people, with mistakes to mend: cluster 0 holds two people, clusters 1 and
+Clusters are made from the names of the drawn people, with errors to correct: cluster 0 holds two people, clusters 1 and
 2 are one person, and some crops are in none.
 """
 
@@ -111,8 +111,8 @@ class Served:
     """Without a slash at the end."""
 
     @property
-    def entrance(self) -> str:
-        """The address that works once."""
+    def login_url(self) -> str:
+        """The login URL, which works once."""
         return f"{self.address}/?token={self.access.login_token}"
 
     def client(self) -> httpx.Client:

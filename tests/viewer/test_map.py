@@ -147,7 +147,7 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     assert tab.get_attribute(".stage path", "d") == ""
 
 
-def test_a_lasso_is_handed_over_to_mending(tab, served):
+def test_crops_in_a_lasso_can_be_edited(tab, served):
     tab.goto(served.address + "/map?color=camera")
     tab.wait_for_selector(READY, timeout=HANG_MILLISECONDS)
     key = outermost(tab, served.viewer)

@@ -1,4 +1,4 @@
-"""Requests that are no requests: broken addresses, connections that say nothing, secrets that are said."""
+"""Malformed requests: broken URLs, idle connections; and secrets that must not be printed."""
 
 import socket
 import threading

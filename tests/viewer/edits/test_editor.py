@@ -1,4 +1,4 @@
-"""Mends: what they change, what they say, what survives."""
+"""Cluster edits: their effect, the constraints that follow, and recovery from the journal."""
 
 import json
 from itertools import combinations
@@ -78,7 +78,7 @@ def test_merging_moves_all_crops_into_the_largest(editor, gallery):
     assert (len(must), len(cannot)) == (1, 0)
 
 
-def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
+def test_splitting_makes_a_cluster_with_cannot_links_to_the_rest(editor):
     members = keys_of(editor, 0)
     number = editor.split(version(editor), members[:3])
     assert set(keys_of(editor, number)) == set(members[:3])
@@ -91,7 +91,7 @@ def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
     assert {images[second] for _, second in cannot} <= set(members[3:])
 
 
-def test_moving_says_who_it_is_and_who_it_is_not(editor):
+def test_moving_implies_must_links_and_cannot_links(editor):
     moved, rest, target = keys_of(editor, 0)[:2], keys_of(editor, 0)[2:], keys_of(editor, 3)
     editor.move(version(editor), moved, 3)
     assert set(keys_of(editor, 3)) == {*moved, *target}
@@ -101,7 +101,7 @@ def test_moving_says_who_it_is_and_who_it_is_not(editor):
     same_state(editor)
 
 
-def test_taking_out_says_only_who_it_is_not(editor, gallery):
+def test_removing_implies_cannot_links_only(editor, gallery):
     key = keys_of(editor, 0)[-1]
     editor.move(version(editor), [key], NOISE)
     assert next(iter(gallery.store.scan(Filter(keys=(key,))))).entries[0].cluster == -1
@@ -117,8 +117,8 @@ def test_marks_change_no_cluster(editor, gallery):
     assert (len(must), len(cannot)) == (1, 1)
 
 
-def test_training_reads_what_was_said(editor, filled):
-    """Mends of a cluster, over each other, become constraints on the very rows of the training table."""
+def test_training_reads_the_constraints(editor, filled):
+    """Overlapping edits of a cluster become constraints on the rows of the training table."""
     table = read_training(filled.crowd)
     editor.merge(version(editor), [1, 2])
     editor.split(version(editor), keys_of(editor, 0)[:3])
@@ -155,7 +155,7 @@ def test_everything_can_be_undone_and_done_again(editor, gallery):
         editor.redo(version(editor))
 
 
-def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
+def test_an_edit_of_an_old_version_is_rejected_and_loses_nothing(editor, gallery):
     seen = version(editor)
     editor.merge(seen, [1, 2])
     after = labels(gallery)
@@ -185,7 +185,7 @@ def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
         (lambda m: m.mark_clusters_different(version(m), [1]), "two clusters"),
     ],
 )
-def test_what_makes_no_sense_is_refused(editor, gallery, what, words):
+def test_invalid_edits_are_rejected(editor, gallery, what, words):
     before = labels(gallery)
     with pytest.raises(EditError, match=words):
         what(editor)
@@ -254,7 +254,7 @@ def test_a_store_that_cannot_be_written_changes_nothing(editor, gallery, file, m
     editor.redo(version(editor))
 
 
-def test_indexing_the_same_run_again_loses_no_mend(editor, gallery, filled, file):
+def test_indexing_the_same_run_again_keeps_the_edits(editor, gallery, filled, file):
     editor.merge(version(editor), [1, 2])
     editor.split(version(editor), keys_of(editor, 0)[:2])
     after = labels(gallery)
@@ -264,7 +264,7 @@ def test_indexing_the_same_run_again_loses_no_mend(editor, gallery, filled, file
     assert labels(gallery) == after
 
 
-def test_other_clusters_are_left_alone_and_what_was_said_holds(editor, gallery, filled, file):
+def test_a_new_clustering_is_kept_and_constraints_still_apply(editor, gallery, filled, file):
     from dataclasses import replace
 
     from reseen.gallery.entries import Entries
@@ -314,7 +314,7 @@ pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))
 
 @settings(max_examples=200)
 @given(st.lists(pairs, max_size=14))
-def test_statements_never_contradict_each_other_and_the_later_one_holds(said):
+def test_constraints_are_consistent_and_the_later_one_applies(said):
     edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]
     found = pair_constraints(edits, "abcdef")
     row = {key: place for place, key in enumerate("abcdef")}
@@ -352,7 +352,7 @@ def test_an_edit_survives_its_journal(file):
     assert json.loads(file.read_text())["edit"]["kind"] == "move"
 
 
-def test_a_file_of_mends_that_is_a_link_is_refused(tmp_path):
+def test_a_journal_that_is_a_link_is_rejected(tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("half a line")
     (tmp_path / "mends.jsonl").symlink_to(precious)

@@ -1,4 +1,4 @@
-"""Mending in a real browser, by mouse and by keys, and in two tabs at once."""
+"""Cluster edits in a real browser, by mouse and by keyboard, and in two tabs at once."""
 
 import re
 
@@ -74,7 +74,7 @@ def test_move_by_number_and_to_a_neighbor(tab, served):
     assert served.viewer.snapshot.clusters[number].size == size + 1
 
 
-def test_a_range_is_taken_out_and_found_among_the_left_out(tab, served):
+def test_a_range_is_removed_and_listed_among_the_outliers(tab, served):
     tab.goto(f"{served.address}/clusters/0")
     picks(tab).nth(0).click(force=True)
     picks(tab).nth(2).click(force=True, modifiers=["Shift"])
@@ -117,7 +117,7 @@ def test_questions_are_answered_by_keys_until_none_of_them_comes_back(tab, serve
     assert tab.locator(".past li").count() == 2
 
 
-def test_two_tabs_at_once_lose_no_mend(tab, served):
+def test_two_tabs_at_once_lose_no_edit(tab, served):
     other = tab.context.new_page()
     for page in (tab, other):
         page.goto(f"{served.address}/clusters/0")
@@ -130,7 +130,7 @@ def test_two_tabs_at_once_lose_no_mend(tab, served):
     other.keyboard.press("s")
     done(other, "nothing was done")
     assert served.viewer.snapshot.clusters[0].size == size - 1
-    assert picks(other).count() == size - 1  # the page is fresh: the same mend can be asked for again
+    assert picks(other).count() == size - 1  # the page is up to date: the same edit can be repeated
     select(other, 0)
     other.keyboard.press("s")
     done(other, "Split 1 crop")
@@ -154,7 +154,7 @@ def test_the_page_of_a_cluster_that_was_merged_away_leads_on(tab, served):
     assert tab.locator("h1").inner_text() in (f"Cluster {large}", f"Cluster {small}")
 
 
-def test_mending_on_a_phone(phone, served):
+def test_editing_on_a_phone(phone, served):
     phone.goto(f"{served.address}/clusters/0")
     select(phone, 0, 1)
     assert phone.locator(".bar").is_visible()
@@ -163,7 +163,7 @@ def test_mending_on_a_phone(phone, served):
     done(phone, "Split 2 crops")
 
 
-def test_a_program_mends_under_the_same_rules(served):
+def test_the_api_edits_under_the_same_rules(served):
     with served.client() as client:
         version = client.get("/api/gallery").json()["version"]
         done = client.post("/api/edits", json={"do": "merge", "version": version, "clusters": [1, 2]})
