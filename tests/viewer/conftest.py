@@ -195,7 +195,7 @@ class _opened:  # noqa: N801
         )
         page = self._context.new_page()
         page.complaints = self.complaints
-        page.goto(self._served.login_token)
+        page.goto(self._served.login_url)
         page.wait_for_selector("header.top")  # the address leads on, and `goto` waits for the first page only
         page.wait_for_load_state()
         return page

@@ -82,7 +82,7 @@ def running(app):
 
 @pytest.mark.parametrize(
     "begun",
-    [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /enter HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
+    [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
 )
 def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, begun):
     monkeypatch.setattr(http_timeouts, "HEADER_SECONDS", 0.1)
@@ -95,7 +95,7 @@ def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, be
 def test_a_body_that_never_comes_is_given_up(running, access, monkeypatch):
     monkeypatch.setattr(security, "BODY_SECONDS", 0.1)
     head = (
-        "POST /enter HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 99\r\n"
+        "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 99\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\nsecret"
     )
     with socket.create_connection(running, timeout=600) as connection:
