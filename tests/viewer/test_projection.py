@@ -42,12 +42,12 @@ def test_principal_components_of_a_sample_are_near_those_of_all():
 
 def test_neighbors_are_kept_better_than_by_principal_components():
     rows, label = mixture(1500, 40)
-    places = neighbor_layout(rows)
+    coordinates = neighbor_layout(rows)
     plain = trustworthiness(rows, project_to_principal_components(rows), n_neighbors=10)
-    kept = trustworthiness(rows, places, n_neighbors=10)
+    kept = trustworthiness(rows, coordinates, n_neighbors=10)
     assert kept > 0.97
     assert kept > plain + 0.1
-    nearest = np.argsort(((places[:, None] - places[None]) ** 2).sum(-1), axis=1)[:, 1]
+    nearest = np.argsort(((coordinates[:, None] - coordinates[None]) ** 2).sum(-1), axis=1)[:, 1]
     assert (label[nearest] == label).mean() > 0.98
 
 
@@ -69,30 +69,30 @@ def test_same_seed_same_bits_whatever_the_threads():
 
 
 @settings(max_examples=20)
-@given(n=st.integers(3, 30), strangers=st.integers(1, 6), seed=st.integers(0, 999))
-def test_a_step_equals_a_slow_one(n, strangers, seed):
+@given(n=st.integers(3, 30), negatives=st.integers(1, 6), seed=st.integers(0, 999))
+def test_a_step_equals_a_slow_one(n, negatives, seed):
     generator = np.random.default_rng(seed)
     before = generator.normal(size=(n, 2)).astype(np.float32)
     near = [np.flatnonzero(generator.random(n) < 0.3) for _ in range(n)]
     start = np.concatenate([[0], np.cumsum([len(row) for row in near])]).astype(np.int64)
     columns = np.concatenate([*near, np.empty(0, np.int64)]).astype(np.int32)
     after = np.empty_like(before)
-    step(0, n, start, columns, strangers, np.float32(5), np.float32(0.5), np.uint64(seed), before, after)
+    step(0, n, start, columns, negatives, np.float32(5), np.float32(0.5), np.uint64(seed), before, after)
     np.testing.assert_allclose(
-        after, slow_step(before, near, strangers, 5.0, 0.5, seed), rtol=2e-4, atol=2e-4
+        after, slow_step(before, near, negatives, 5.0, 0.5, seed), rtol=2e-4, atol=2e-4
     )
 
 
-def slow_step(before, near, strangers, push, rate, draw):
+def slow_step(before, near, negatives, repulsion, rate, draw):
     """The same from the definition, in float64 and Python's unbounded integers."""
-    places, after = before.astype(np.float64), np.empty(before.shape)
-    for i, place in enumerate(places):
-        pull = sum((places[j] - place) / (1 + ((places[j] - place) ** 2).sum()) for j in near[i])
+    coordinates, after = before.astype(np.float64), np.empty(before.shape)
+    for i, place in enumerate(coordinates):
+        pull = sum((coordinates[j] - place) / (1 + ((coordinates[j] - place) ** 2).sum()) for j in near[i])
         force = np.zeros(2) + pull / max(1, len(near[i]))
-        for j in drawn(draw, i, strangers, len(places)):
-            away = place - places[j]
+        for j in drawn(draw, i, negatives, len(coordinates)):
+            away = place - coordinates[j]
             square = (away**2).sum()
-            force += push / strangers * away / ((1e-3 + square) * (1 + square))
+            force += repulsion / negatives * away / ((1e-3 + square) * (1 + square))
         length = np.linalg.norm(force)
         after[i] = place + rate * force * min(1, 4 / length if length else 1)
     return after
@@ -112,12 +112,12 @@ def drawn(draw, row, count, n):
 @pytest.mark.parametrize("layout", ["neighbors", "principal"])
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 20])
 def test_places_fill_a_square(layout, rows):
-    places = project(mixture(rows, 2)[0], layout)
-    assert places.shape == (rows, 2)
-    assert places.dtype == np.float32
-    assert np.isfinite(places).all()
+    coordinates = project(mixture(rows, 2)[0], layout)
+    assert coordinates.shape == (rows, 2)
+    assert coordinates.dtype == np.float32
+    assert np.isfinite(coordinates).all()
     if rows > 1:
-        assert np.abs(places).max() == 1
+        assert np.abs(coordinates).max() == 1
 
 
 @pytest.mark.parametrize("layout", ["neighbors", "principal"])
