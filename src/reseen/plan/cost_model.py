@@ -54,7 +54,8 @@ def fit_cost_model(sizes: Sequence[int], costs: Sequence[float], power: float | 
 def benchmark_sizes(images: int, max_images: int) -> list[int]:
     """Up to three numbers of crops to measure, ascending, each about twice the previous one.
 
-    The largest is `min(images, max_images)`: small work is measured, not extrapolated. Sizes below 250 are left out.
+    The largest is `min(images, max_images)`: small work is measured, not extrapolated. Sizes are at least 250
+    (or the largest).
     """
     largest = min(images, max_images)
     return sorted({max(size, min(largest, _MIN_IMAGES)) for size in (largest // 4, largest // 2, largest)})
