@@ -150,7 +150,7 @@ def serve(
     login_url = f"{base_url(listener, host)}/?token={access.login_token}"
     say(f"Open {login_url}")
     if access.secret_is_generated:
-        say(f"This link works once. Secret for the API and for further logins: {access.secret}")
+        say(f"This link works once. For the API and for further logins, use the secret {access.secret}")
     else:
         say("This link works once. For the API and for further logins, use your own secret.")
     say("Press Ctrl-C to stop.")
