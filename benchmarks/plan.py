@@ -25,7 +25,7 @@ from benchmarks.accuracy import commit
 
 from reseen.environment import hardware, versions
 from reseen.files import write_text
-from reseen.plan.sample import mixture, sample_table
+from reseen.plan.sample import sample_table, synthetic_features
 from reseen.runs.process_memory import own_bytes
 from reseen.synthetic import draw_crowd
 
@@ -77,7 +77,7 @@ def compare_vectors(images: int) -> dict:
     """Plan and do a clustering of vectors alone."""
     with tempfile.TemporaryDirectory(prefix="reseen-bench-") as place:
         folder = Path(place)
-        np.save(folder / "vectors.npy", mixture(images, DIMENSION).numpy)
+        np.save(folder / "vectors.npy", synthetic_features(images, DIMENSION).numpy)
         before, vectors = on_disk(folder), str(folder / "vectors.npy")
         planned_in, _ = reseen(
             "plan", "cluster", vectors, *CLUSTERING, "--out", str(folder / "plan.json"), "--quiet"

@@ -59,7 +59,7 @@ async (trials) => {
     const { Grid } = await import("/static/grid.js");
     const points = await fetchPoints(new URL(location.href).searchParams.get("layout"), () => {});
     const built = performance.now();
-    const grid = new Grid(points.places);
+    const grid = new Grid(points.coordinates);
     const begun = performance.now();
     let found = 0;
     for (let i = 0; i < trials; i += 1) {
@@ -103,7 +103,7 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     from reseen.viewer.access import Access
-    from reseen.viewer.server import address_of, listen, make_app, make_server
+    from reseen.viewer.server import base_url, listen, make_app, make_server
 
     viewer = _viewer(count, arguments.dimension)
     access = Access()
@@ -111,7 +111,7 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for layout in ("principal", "neighbors"):
         begun = time.perf_counter()
-        app.state.maps.wait(viewer.now.collection, layout)
+        app.state.maps.wait(viewer.snapshot.collection, layout)
         values[f"seconds to place, {layout}"] = time.perf_counter() - begun
     listening = listen("127.0.0.1", 0)
     server = make_server(app)
@@ -120,8 +120,8 @@ def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        address = address_of(listening, "127.0.0.1")
-        page.goto(f"{address}/?token={access.entrance}")
+        address = base_url(listening, "127.0.0.1")
+        page.goto(f"{address}/?token={access.login_token}")
         page.wait_for_selector("header.top")
         begun = time.perf_counter()
         page.goto(f"{address}/map?layout=neighbors")

@@ -26,15 +26,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def no_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plans do not time a start of Python, which takes some seconds; `tests/plan/test_starting.py` does."""
+    """Plans do not time a start of Python, which takes some seconds; `tests/plan/test_benchmark.py` does."""
     from reseen.plan.estimate import PlanStage
 
     def found(*modules: str) -> PlanStage:
         assert all(find_spec(module) for module in modules)
-        return PlanStage("starting", 1.0)
+        return PlanStage("start-up", 1.0)
 
     for module in ("clustering", "embedding", "indexing", "training", "vectors"):
-        monkeypatch.setattr(f"reseen.plan.{module}.starting_stage", found)
+        monkeypatch.setattr(f"reseen.plan.{module}.startup_stage", found)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from cases.memory import peak_bytes, reset_peak
 from cases.mixture import Mixture, mixture
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.neighbors import jaccard_distance, nearest
-from reseen.plan.sample import mixture as people_like
+from reseen.plan.sample import synthetic_features as people_like
 
 _TREE = HierarchySettings(regularizer="none", share=None, stop="clusters", clusters=1)
 _SCHEDULE_GOAL, _TREE_GOAL = 2.0, 1 / 8

@@ -35,8 +35,8 @@ from reseen.tasks.audit.audit import AUDIT
 from reseen.tasks.audit.select_run import choose_run, read_calibration
 from reseen.tasks.audit.verify import SHEETS, read_sheets
 from reseen.viewer.edits.edit import Edit
-from reseen.viewer.edits.journal import MENDS, Journal
-from reseen.viewer.edits.statements import statements
+from reseen.viewer.edits.journal import JOURNAL_NAME, Journal
+from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.projection import project
 
 KEPT = (
@@ -61,7 +61,7 @@ def kept_formats(desk: Desk) -> list[Format]:
         Format("result.json", "result.json", _results(), [_leaderboard], of_json),
         Format("gallery.json", "gallery.json", [_card()], [_gallery], of_json),
         Format("forgotten.jsonl", LEDGER, [_ledger()], [_read_ledger], lines),
-        Format("mends.jsonl", MENDS, [_mends()], [_journal], lines),
+        Format("mends.jsonl", JOURNAL_NAME, [_edits()], [_journal], lines),
         Format("journal", "journal", [_replaced(desk)], [read_journal], binary.of_npz),
         Format("entry.json", cache.DETAILS_FILE, [_entry(desk, cache.DETAILS_FILE)], [_cache_reader(desk)], of_json),
         Format("pixels.npy", cache.PIXELS_FILE, [_entry(desk, cache.PIXELS_FILE)], [_cache_reader(desk)],
@@ -212,7 +212,7 @@ def _read_ledger(file: Path) -> None:
         set(line.keys) & {"a"}
 
 
-def _mends() -> bytes:
+def _edits() -> bytes:
     edit = Edit(
         "merge",
         "2026-05-01",
@@ -235,9 +235,11 @@ def _mends() -> bytes:
 
 def _journal(file: Path) -> None:
     history = Journal(file).history
-    statements(history.done, ("a", "b", "c"))
-    np.array([-1 if number is None else number for number in history.wanted().values()], dtype=np.int64)
-    history.passed()
+    pair_constraints(history.done, ("a", "b", "c"))
+    np.array(
+        [-1 if number is None else number for number in history.expected_clusters().values()], dtype=np.int64
+    )
+    history.past_clusters()
 
 
 def _replaced(desk: Desk) -> bytes:

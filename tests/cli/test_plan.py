@@ -15,7 +15,7 @@ def test_a_table_says_time_memory_and_disk(reseen_says, tiny_flags, tmp_path):
     )
     assert code == 0
     assert "train 300 crops on this machine" in out
-    assert all(word in out for word in ("time", "memory", "disk", "clustering", "in all"))
+    assert all(word in out for word in ("time", "memory", "disk", "clustering", "total"))
     assert json.loads(file.read_text())["images"] == 300
 
 

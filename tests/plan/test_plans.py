@@ -1,4 +1,4 @@
-"""Plans of every kind of work: all stages are there, they grow, and nothing is left behind."""
+"""Estimates of every kind of work: all stages are present, they grow, and no file remains."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from reseen.cluster.hierarchy import HierarchySettings
 from reseen.errors import SettingsError
 from reseen.gallery.stores.edge_shard import SEGMENT
 from reseen.methods import METHODS
-from reseen.plan.benchmark import planned_model
+from reseen.plan.benchmark import prepare_model
 
 pytestmark = pytest.mark.usefixtures("no_starts")
 
@@ -33,7 +33,7 @@ def test_every_method_is_planned(name, recipe_of):
     found = reseen.plan_training(recipe, 300, quiet=True)
     stages = {stage.name: stage for stage in found.stages}
     assert [*stages] == [
-        "starting", "decoding crops", "settling the neck", "features", "clustering", "measuring clusters", "training",
+        "start-up", "decoding crops", "BNNeck statistics", "features", "clustering", "measuring clusters", "training",
         "checkpoints",
     ]  # fmt: skip
     assert all(stage.seconds > 0 for stage in found.stages)
@@ -43,7 +43,7 @@ def test_every_method_is_planned(name, recipe_of):
     assert reseen.plan_training(twice, 300, quiet=True).seconds > 100 * found.seconds
 
 
-def test_own_crops_are_rehearsed_on_and_not_changed(recipe, crowd):
+def test_own_crops_are_used_and_not_changed(recipe, crowd):
     before = sorted(crowd.rglob("*"))
     assert reseen.plan_training(recipe, 300, crowd, quiet=True).images == 300
     assert sorted(crowd.rglob("*")) == before
@@ -58,7 +58,7 @@ def test_embedding_takes_time_and_disk_by_the_crop(recipe, tmp_path):
     found = {count: reseen.plan_embedding(recipe, count, quiet=True) for count in (1_000, 1_000_000)}
     few, many = (sum(stage.seconds for stage in plan.stages[1:]) for plan in found.values())
     assert many > 100 * few
-    dimension = planned_model(recipe, tmp_path).encoder.dimension
+    dimension = prepare_model(recipe, tmp_path).encoder.dimension
     assert 4 * dimension <= found[1_000_000].stages[-1].disk / 10**6 <= 5 * dimension
 
 
@@ -69,13 +69,13 @@ def test_a_cache_that_is_too_small_is_not_counted(recipe):
 
 def test_clustering_of_vectors_needs_no_encoder():
     found = reseen.plan_clustering(16, 2_000, settings=HierarchySettings(), quiet=True)
-    assert [stage.name for stage in found.stages] == ["starting", "reading vectors", "clustering", "pages"]
+    assert [stage.name for stage in found.stages] == ["start-up", "reading vectors", "clustering", "pages"]
 
 
 def test_clustering_by_an_encoder_counts_its_features(recipe):
     found = reseen.plan_clustering(recipe, 300, settings=HierarchySettings(), quiet=True)
     assert [stage.name for stage in found.stages] == [
-        "starting",
+        "start-up",
         "decoding crops",
         "features",
         "clustering",
@@ -83,7 +83,7 @@ def test_clustering_by_an_encoder_counts_its_features(recipe):
     ]
 
 
-def test_a_large_clustering_is_rehearsed_as_it_would_run():
+def test_a_large_clustering_is_benchmarked_with_the_engine_it_would_use():
     found = reseen.plan_clustering(
         16, 200_000, settings=HierarchySettings(engine="auto", steps=2), quiet=True
     )
@@ -93,10 +93,10 @@ def test_a_large_clustering_is_rehearsed_as_it_would_run():
 @pytest.mark.parametrize(
     ("flags", "stages"),
     [
-        (["--hierarchy.steps", "2"], ["starting", "vectors", "search", "hierarchy", "measuring", "writing"]),
+        (["--hierarchy.steps", "2"], ["start-up", "vectors", "search", "hierarchy", "measuring", "writing"]),
         (
             ["--algorithm", "dbscan"],
-            ["starting", "vectors", "search", "jaccard", "dbscan", "measuring", "writing"],
+            ["start-up", "vectors", "search", "jaccard", "dbscan", "measuring", "writing"],
         ),
     ],
 )
@@ -119,9 +119,9 @@ def test_vectors_alone_are_searched_as_so_many_would_be():
 
 
 def test_vectors_have_numbers():
-    with pytest.raises(SettingsError, match="1 number per vector"):
+    with pytest.raises(SettingsError, match="dimension: expected at least 1"):
         reseen.plan_clustering(0, 100, quiet=True)
-    with pytest.raises(SettingsError, match="1 vector of 1 number"):
+    with pytest.raises(SettingsError, match="at least 1 vector of dimension 1"):
         reseen.plan_vector_clustering(0, 100, quiet=True)
 
 

@@ -1,6 +1,6 @@
 """A gallery of a drawn crowd, a server over it, and a real browser in front of it.
 
-Clusters are made from the names of the drawn people, with mistakes to mend: cluster 0 holds two people, clusters 1 and
+Clusters are made from the names of the drawn people, with errors to correct: cluster 0 holds two people, clusters 1 and
 2 are one person, and some crops are in none.
 """
 
@@ -28,7 +28,7 @@ from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
 from reseen.viewer.access import Access
-from reseen.viewer.server import address_of, listen, make_app, make_server
+from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
 
 _FLAGS = [
@@ -111,9 +111,9 @@ class Served:
     """Without a slash at the end."""
 
     @property
-    def entrance(self) -> str:
-        """The address that works once."""
-        return f"{self.address}/?token={self.access.entrance}"
+    def login_url(self) -> str:
+        """The login URL, which works once."""
+        return f"{self.address}/?token={self.access.login_token}"
 
     def client(self) -> httpx.Client:
         """A program that holds the secret."""
@@ -137,7 +137,7 @@ def served(gallery, tmp_path):
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    yield Served(viewer, access, address_of(listening, "127.0.0.1"))
+    yield Served(viewer, access, base_url(listening, "127.0.0.1"))
     server.should_exit = True
     thread.join(10)
     listening.close()
@@ -195,7 +195,7 @@ class _opened:  # noqa: N801
         )
         page = self._context.new_page()
         page.complaints = self.complaints
-        page.goto(self._served.entrance)
+        page.goto(self._served.login_url)
         page.wait_for_selector("header.top")  # the address leads on, and `goto` waits for the first page only
         page.wait_for_load_state()
         return page

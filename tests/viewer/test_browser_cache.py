@@ -35,10 +35,10 @@ def profile(tmp_path):
 
 def test_a_forgotten_face_is_in_no_cache(served, profile):
     context, folder = profile
-    keys = served.viewer.now.collection.keys
+    keys = served.viewer.snapshot.collection.keys
     entry = next(iter(served.viewer.gallery.store.scan())).entries[0]
     page = context.new_page()
-    page.goto(served.entrance)
+    page.goto(served.login_url)
     page.wait_for_selector("header.top")
     picture = f"{served.address}/thumbnails/{entry.key}.jpg"
     page.goto(f"{served.address}/search?key={entry.key}")

@@ -13,7 +13,7 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.viewer.access import Access
-from reseen.viewer.server import address_of, listen, make_app, make_server
+from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
 
 COUNT = 100_000
@@ -42,7 +42,7 @@ def many(filled, tmp_path):
     thread.start()
     while not server.started:
         assert thread.is_alive()
-    yield Served(viewer, access, address_of(listening, "127.0.0.1"))
+    yield Served(viewer, access, base_url(listening, "127.0.0.1"))
     server.should_exit = True
     thread.join(10)
     listening.close()
@@ -66,6 +66,6 @@ def test_the_map_of_a_hundred_thousand_crops_can_be_used(many, browser):
                 }
             }"""
         )
-        page.goto(f"{many.address}/search?key={many.viewer.now.collection.keys[0]}&top=100")
+        page.goto(f"{many.address}/search?key={many.viewer.snapshot.collection.keys[0]}&top=100")
         page.wait_for_selector(".match", timeout=HANG_MILLISECONDS)
         assert page.locator(".match").count() == 100

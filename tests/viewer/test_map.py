@@ -25,8 +25,8 @@ def place(page, key):
             const box = canvas.getBoundingClientRect();
             view.width = box.width;
             view.height = box.height;
-            const xs = [...sent.places].filter((_, i) => i % 2 === 0);
-            const ys = [...sent.places].filter((_, i) => i % 2 === 1);
+            const xs = [...sent.coordinates].filter((_, i) => i % 2 === 0);
+            const ys = [...sent.coordinates].filter((_, i) => i % 2 === 1);
             const [left, right, bottom, top] = [xs, ys].flatMap((all) => [Math.min(...all), Math.max(...all)]);
             view.bounds = { left, right, bottom, top };
             view.reset();
@@ -40,7 +40,7 @@ def place(page, key):
 
 def outermost(tab, viewer, layout="neighbors"):
     """The key of the crop farthest to the right that no button lies over."""
-    collection = viewer.now.collection
+    collection = viewer.snapshot.collection
     for row in (-Maps("memory:").wait(collection, layout)[:, 0]).argsort():
         key = collection.keys[int(row)]
         if tab.evaluate("at => document.elementFromPoint(...at).id", place(tab, key)) == "plot":
@@ -54,7 +54,7 @@ def test_a_crop_is_pointed_at_and_clicked(tab, served):
     key = outermost(tab, served.viewer)
     tab.mouse.move(*place(tab, key))
     tab.wait_for_selector(".tip:not([hidden])")
-    entry = served.viewer.now.collection.entries[served.viewer.now.collection.rows[key]]
+    entry = served.viewer.snapshot.collection.entries[served.viewer.snapshot.collection.rows[key]]
     shown = tab.inner_text(".tip")
     assert f"camera {entry.camera}" in shown
     assert entry.image in shown
@@ -129,8 +129,8 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     for across, down in [*corners[1:], corners[0]]:
         tab.mouse.move(box["x"] + across, box["y"] + down, steps=3)
     tab.mouse.up()
-    count = len(served.viewer.now.collection)
-    assert tab.inner_text("#chosen h2") == f"{count} crops in the lasso"
+    count = len(served.viewer.snapshot.collection)
+    assert tab.inner_text("#chosen h2") == f"{count} crops selected"
     assert tab.locator("#chosen li").count() == min(60, count)
     with tab.expect_download() as started:
         tab.click("#save")
@@ -147,7 +147,7 @@ def test_a_lasso_makes_a_list_and_a_table(tab, served, tmp_path):
     assert tab.get_attribute(".stage path", "d") == ""
 
 
-def test_a_lasso_is_handed_over_to_mending(tab, served):
+def test_crops_in_a_lasso_can_be_edited(tab, served):
     tab.goto(served.address + "/map?color=camera")
     tab.wait_for_selector(READY, timeout=HANG_MILLISECONDS)
     key = outermost(tab, served.viewer)
@@ -166,8 +166,8 @@ def test_a_lasso_is_handed_over_to_mending(tab, served):
     tab.click("#chosen button[value=move]")
     tab.wait_for_selector("#notice p")
     assert tab.url.startswith(served.address + "/map")
-    now = served.viewer.now.collection
-    assert {int(now.clusters[now.rows[one]]) for one in taken} == {4}
+    collection = served.viewer.snapshot.collection
+    assert {int(collection.clusters[collection.rows[one]]) for one in taken} == {4}
 
 
 _TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -228,7 +228,7 @@ def test_a_lost_context_comes_back(tab, served):
 
 def test_an_empty_gallery_has_an_empty_map(tab, served):
     tab.goto(served.address + "/forget")  # a page that asks for no picture of what is about to go
-    served.viewer.drop(list(served.viewer.now.collection.keys))
+    served.viewer.drop(list(served.viewer.snapshot.collection.keys))
     tab.goto(served.address + "/map")
     assert "empty" in tab.inner_text("main")
 
@@ -244,7 +244,7 @@ def test_what_does_not_fit_is_refused(served, path):
 
 
 def test_programs_get_points_and_crops(served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     with served.client() as client:
         points = client.get("/api/points", params={"layout": "principal", "start": 3, "most": 5}).json()
         crops = client.post(
@@ -259,7 +259,7 @@ def test_programs_get_points_and_crops(served):
 
 
 def test_new_vectors_make_a_new_map(served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     maps = Maps("memory:")
     first = maps.wait(collection, "principal")
     assert maps.wait(collection.reclustered({collection.keys[0]: 3}), "principal") is first
@@ -270,14 +270,14 @@ def test_a_failure_in_the_background_reaches_who_asks(served, monkeypatch):
     monkeypatch.setattr("reseen.viewer.maps.project", lambda *_: 1 / 0)
     maps = Maps("memory:")
     with pytest.raises(ZeroDivisionError):
-        maps.wait(served.viewer.now.collection, "principal")
+        maps.wait(served.viewer.snapshot.collection, "principal")
 
 
 def test_maps_of_a_folder_are_kept_beside_it_and_forgotten(served, tmp_path):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     maps = Maps(str(tmp_path / "gallery"))
     maps.wait(collection, "principal")
     (kept,) = (tmp_path / "gallery.map").iterdir()
     assert kept.name.startswith("principal-")
-    maps.forget()
+    maps.clear()
     assert not (tmp_path / "gallery.map").exists()

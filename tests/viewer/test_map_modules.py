@@ -86,10 +86,10 @@ def test_the_view_keeps_what_is_under_the_pointer_and_finds_its_way_back(run):
         """
         const view = new module.View();
         view.width = 800; view.height = 500; view.reset();
-        const before = view.toPlace(600, 100);
+        const before = view.toPoint(600, 100);
         view.zoomAt(3.7, 600, 100);
-        const after = view.toPlace(600, 100);
-        const [x, y] = view.toPixels(...view.toPlace(123, 321));
+        const after = view.toPoint(600, 100);
+        const [x, y] = view.toPixels(...view.toPoint(123, 321));
         view.pan(1e6, -1e6);
         return [Math.hypot(after[0] - before[0], after[1] - before[1]), Math.hypot(x - 123, y - 321), [view.x, view.y]];
         """,
@@ -114,7 +114,7 @@ def test_moments_are_written_as_the_server_writes_them(run):
     from reseen.gallery.filter import format_timestamp
 
     times = [None, 0, 12.34, 99_999_999, 1_777_645_800.5]
-    assert run("facts.js", "return given.map(module.moment);", times) == [
+    assert run("facts.js", "return given.map(module.formatTime);", times) == [
         format_timestamp(time) for time in times
     ]
 

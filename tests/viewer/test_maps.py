@@ -26,5 +26,5 @@ def test_no_points_are_a_header():
 
 
 def test_counts_must_agree():
-    with pytest.raises(ValueError, match="1 places, 0 cameras"):
+    with pytest.raises(ValueError, match="1 coordinates, 0 cameras"):
         points_as_bytes(np.zeros((1, 2), np.float32), np.empty(0, np.int64), np.zeros(1, np.int64), ["a"])

@@ -1,19 +1,19 @@
-"""Requests that are no requests: broken addresses, connections that say nothing, secrets that are said."""
+"""Malformed requests: broken URLs, idle connections; and secrets that must not be printed."""
 
 import socket
 import threading
 import time
 
 import pytest
-from tests.limits import HANG_SECONDS
 from starlette.testclient import TestClient
+from tests.limits import HANG_SECONDS
 
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.viewer import patience, security
+from reseen.viewer import http_timeouts, security
 from reseen.viewer.access import Access
-from reseen.viewer.pages.actions import _page_of
+from reseen.viewer.pages.actions import _redirect_target
 from reseen.viewer.server import listen, make_app, make_server, serve
 from reseen.viewer.viewer import Viewer
 
@@ -35,14 +35,14 @@ def app(access, tmp_path):
 @pytest.fixture
 def guest(app, access):
     client = TestClient(app, base_url=HERE, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False)
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     return client
 
 
 @pytest.mark.parametrize("origin", BROKEN)
 def test_an_origin_that_is_no_address_is_refused(guest, origin):
     sent = guest.post(
-        "/mend", data={"do": "undo", "version": "1"}, headers={"Origin": origin.encode("utf-8", "replace")}
+        "/review", data={"do": "undo", "version": "1"}, headers={"Origin": origin.encode("utf-8", "replace")}
     )
     assert sent.status_code == 403
 
@@ -51,15 +51,17 @@ def test_an_origin_that_is_no_address_is_refused(guest, origin):
     "back", ["//[", "http://[", "///[x]", "//evil.example/x", "javascript:1", "/\\evil", ""]
 )
 def test_a_way_back_that_is_no_page_leads_to_the_clusters(guest, back):
-    sent = guest.post("/mend", data={"do": "nothing", "version": "1", "back": back}, headers={"Origin": HERE})
+    sent = guest.post(
+        "/edits", data={"do": "nothing", "version": "1", "back": back}, headers={"Origin": HERE}
+    )
     assert sent.status_code == 303
-    assert sent.headers["location"].startswith("/clusters?said=")
-    assert _page_of(back) == ("/clusters", "")
-    assert _page_of("/clusters/3?page=2") == ("/clusters/3", "page=2")
+    assert sent.headers["location"].startswith("/clusters?flash=")
+    assert _redirect_target(back) == ("/clusters", "")
+    assert _redirect_target("/clusters/3?page=2") == ("/clusters/3", "page=2")
 
 
 def test_a_length_of_thousands_of_digits_is_too_large(guest):
-    sent = guest.post("/mend", headers={"Origin": HERE, "Content-Length": "9" * 5000}, content=b"")
+    sent = guest.post("/edits", headers={"Origin": HERE, "Content-Length": "9" * 5000}, content=b"")
     assert sent.status_code == 413
 
 
@@ -81,10 +83,10 @@ def running(app):
 
 @pytest.mark.parametrize(
     "begun",
-    [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /enter HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
+    [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
 )
 def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, begun):
-    monkeypatch.setattr(patience, "HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(http_timeouts, "HEADER_SECONDS", 0.1)
     with socket.create_connection(running, timeout=HANG_SECONDS) as connection:
         connection.sendall(begun)
         while connection.recv(65_536):  # ends when the server has closed it
@@ -94,7 +96,7 @@ def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, be
 def test_a_body_that_never_comes_is_given_up(running, access, monkeypatch):
     monkeypatch.setattr(security, "BODY_SECONDS", 0.1)
     head = (
-        "POST /enter HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 99\r\n"
+        "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 99\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\nsecret"
     )
     with socket.create_connection(running, timeout=HANG_SECONDS) as connection:

@@ -7,7 +7,7 @@ from tests.viewer.conftest import no_sideways_scroll
 
 from reseen.gallery.gallery import Gallery
 
-PAGES = ("/clusters", "/clusters/0?tree=true", "/clusters/none", "/mend", "/rounds", "/api")
+PAGES = ("/clusters", "/clusters/0?tree=true", "/clusters/none", "/review", "/rounds", "/api")
 
 
 def test_the_address_opens_the_gallery_and_leaves_the_address_bar(tab, served):
@@ -48,7 +48,7 @@ def brightness(color):
 
 
 def test_clusters_are_sorted_and_filtered_in_place(tab, served):
-    clusters = served.viewer.now.clusters.all()
+    clusters = served.viewer.snapshot.clusters.all()
 
     def shown():
         return [int(text.removeprefix("Cluster ")) for text in tab.locator(".open").all_inner_texts()]
@@ -63,7 +63,7 @@ def test_clusters_are_sorted_and_filtered_in_place(tab, served):
         with tab.expect_response(lambda answer: "sort=" in answer.url):
             tab.select_option("select[name=sort]", sort)
         tab.wait_for_function(f"() => new URLSearchParams(location.search).get('sort') === '{sort}'")
-        ranks = [rank(served.viewer.now.clusters[number]) for number in shown()]
+        ranks = [rank(served.viewer.snapshot.clusters[number]) for number in shown()]
         assert ranks == sorted(ranks)
     tab.fill("input[name=least]", "999")
     tab.keyboard.press("Tab")
@@ -76,7 +76,9 @@ def test_clusters_are_sorted_and_filtered_in_place(tab, served):
 def test_keys_lead_everywhere_and_are_explained(tab, served):
     tab.keyboard.press("?")
     listed = tab.locator("dialog#help dd").all_inner_texts()
-    assert {"Clusters", "Mend", "Rounds", "Merge the selected clusters", "From sheet to sheet"} <= set(listed)
+    assert {"Clusters", "Review", "Rounds", "Merge the selected clusters", "Move between clusters"} <= set(
+        listed
+    )
     tab.keyboard.press("Escape")
     assert tab.locator("dialog[open]").count() == 0
     tab.keyboard.press("g")

@@ -10,8 +10,8 @@ from reseen.errors import StorageError
 from reseen.viewer import projection
 from reseen.viewer.layout_kernel import step
 from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.pca import principal
-from reseen.viewer.projection import forget_projections, project
+from reseen.viewer.pca import project_to_principal_components
+from reseen.viewer.projection import delete_projections, project
 
 
 def mixture(count, groups, dimension=32, spread=0.5, seed=0):
@@ -27,25 +27,27 @@ def mixture(count, groups, dimension=32, spread=0.5, seed=0):
 def test_principal_components_are_those_of_a_full_decomposition():
     rows, _ = mixture(300, 5)
     expected = PCA(2, svd_solver="full").fit_transform(rows.astype(np.float64))
-    found = principal(rows)
+    found = project_to_principal_components(rows)
     signs = np.sign((found * expected).sum(axis=0))
     np.testing.assert_allclose(found, expected * signs, atol=1e-5)
 
 
 def test_principal_components_of_a_sample_are_near_those_of_all():
     rows, _ = mixture(4000, 3, spread=0.2)
-    correlation = np.corrcoef(principal(rows, sample=500)[:, 0], principal(rows)[:, 0])[0, 1]
+    correlation = np.corrcoef(
+        project_to_principal_components(rows, sample=500)[:, 0], project_to_principal_components(rows)[:, 0]
+    )[0, 1]
     assert abs(correlation) > 0.99
 
 
 def test_neighbors_are_kept_better_than_by_principal_components():
     rows, label = mixture(1500, 40)
-    places = neighbor_layout(rows)
-    plain = trustworthiness(rows, principal(rows), n_neighbors=10)
-    kept = trustworthiness(rows, places, n_neighbors=10)
+    coordinates = neighbor_layout(rows)
+    plain = trustworthiness(rows, project_to_principal_components(rows), n_neighbors=10)
+    kept = trustworthiness(rows, coordinates, n_neighbors=10)
     assert kept > 0.97
     assert kept > plain + 0.1
-    nearest = np.argsort(((places[:, None] - places[None]) ** 2).sum(-1), axis=1)[:, 1]
+    nearest = np.argsort(((coordinates[:, None] - coordinates[None]) ** 2).sum(-1), axis=1)[:, 1]
     assert (label[nearest] == label).mean() > 0.98
 
 
@@ -67,30 +69,30 @@ def test_same_seed_same_bits_whatever_the_threads():
 
 
 @settings(max_examples=20)
-@given(n=st.integers(3, 30), strangers=st.integers(1, 6), seed=st.integers(0, 999))
-def test_a_step_equals_a_slow_one(n, strangers, seed):
+@given(n=st.integers(3, 30), negatives=st.integers(1, 6), seed=st.integers(0, 999))
+def test_a_step_equals_a_slow_one(n, negatives, seed):
     generator = np.random.default_rng(seed)
     before = generator.normal(size=(n, 2)).astype(np.float32)
     near = [np.flatnonzero(generator.random(n) < 0.3) for _ in range(n)]
     start = np.concatenate([[0], np.cumsum([len(row) for row in near])]).astype(np.int64)
     columns = np.concatenate([*near, np.empty(0, np.int64)]).astype(np.int32)
     after = np.empty_like(before)
-    step(0, n, start, columns, strangers, np.float32(5), np.float32(0.5), np.uint64(seed), before, after)
+    step(0, n, start, columns, negatives, np.float32(5), np.float32(0.5), np.uint64(seed), before, after)
     np.testing.assert_allclose(
-        after, slow_step(before, near, strangers, 5.0, 0.5, seed), rtol=2e-4, atol=2e-4
+        after, slow_step(before, near, negatives, 5.0, 0.5, seed), rtol=2e-4, atol=2e-4
     )
 
 
-def slow_step(before, near, strangers, push, rate, draw):
+def slow_step(before, near, negatives, repulsion, rate, draw):
     """The same from the definition, in float64 and Python's unbounded integers."""
-    places, after = before.astype(np.float64), np.empty(before.shape)
-    for i, place in enumerate(places):
-        pull = sum((places[j] - place) / (1 + ((places[j] - place) ** 2).sum()) for j in near[i])
+    coordinates, after = before.astype(np.float64), np.empty(before.shape)
+    for i, place in enumerate(coordinates):
+        pull = sum((coordinates[j] - place) / (1 + ((coordinates[j] - place) ** 2).sum()) for j in near[i])
         force = np.zeros(2) + pull / max(1, len(near[i]))
-        for j in drawn(draw, i, strangers, len(places)):
-            away = place - places[j]
+        for j in drawn(draw, i, negatives, len(coordinates)):
+            away = place - coordinates[j]
             square = (away**2).sum()
-            force += push / strangers * away / ((1e-3 + square) * (1 + square))
+            force += repulsion / negatives * away / ((1e-3 + square) * (1 + square))
         length = np.linalg.norm(force)
         after[i] = place + rate * force * min(1, 4 / length if length else 1)
     return after
@@ -110,12 +112,12 @@ def drawn(draw, row, count, n):
 @pytest.mark.parametrize("layout", ["neighbors", "principal"])
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 20])
 def test_places_fill_a_square(layout, rows):
-    places = project(mixture(rows, 2)[0], layout)
-    assert places.shape == (rows, 2)
-    assert places.dtype == np.float32
-    assert np.isfinite(places).all()
+    coordinates = project(mixture(rows, 2)[0], layout)
+    assert coordinates.shape == (rows, 2)
+    assert coordinates.dtype == np.float32
+    assert np.isfinite(coordinates).all()
     if rows > 1:
-        assert np.abs(places).max() == 1
+        assert np.abs(coordinates).max() == 1
 
 
 @pytest.mark.parametrize("layout", ["neighbors", "principal"])
@@ -130,7 +132,7 @@ def test_places_are_kept_until_content_changes(tmp_path, monkeypatch):
     keys = [str(number) for number in range(60)]
     first = project(rows, "principal", tmp_path / "kept", keys)
     (file,) = (tmp_path / "kept").iterdir()
-    monkeypatch.setattr(projection, "principal", lambda rows: pytest.fail("made again"))
+    monkeypatch.setattr(projection, "project_to_principal_components", lambda rows: pytest.fail("made again"))
     np.testing.assert_array_equal(project(rows, "principal", tmp_path / "kept", keys), first)
     monkeypatch.undo()
     project(rows[1:], "principal", tmp_path / "kept", keys[1:])
@@ -157,18 +159,18 @@ def test_kept_places_can_be_forgotten(tmp_path):
     project(mixture(10, 2)[0], "principal", folder)
     project(mixture(10, 2)[0], "neighbors", folder)
     (folder / "other").write_bytes(b"")
-    forget_projections(folder)
+    delete_projections(folder)
     assert [path.name for path in folder.iterdir()] == ["other"]
     (folder / "other").unlink()
-    forget_projections(folder)
+    delete_projections(folder)
     assert not folder.exists()
-    forget_projections(folder)
+    delete_projections(folder)
 
 
 def test_kept_places_that_stay_are_told(tmp_path):
     (tmp_path / "neighbors-0.npy").mkdir()
-    with pytest.raises(StorageError, match="remove it by hand"):
-        forget_projections(tmp_path)
+    with pytest.raises(StorageError, match="delete it manually"):
+        delete_projections(tmp_path)
 
 
 def test_progress_ends_at_one():

@@ -43,7 +43,7 @@ def stranger(app):
 def guest(app, access):
     """Somebody who came in through the address."""
     client = TestClient(app, base_url=HERE, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"})
-    assert client.get(f"/?token={access.entrance}").status_code == 200
+    assert client.get(f"/?token={access.login_token}").status_code == 200
     return client
 
 
@@ -66,17 +66,17 @@ def test_without_a_token_nothing_of_the_gallery_is_shown(app, stranger, gallery)
     key = next(iter(gallery.store.scan())).entries[0].key
     for path in paths(app):
         filled = path.format(key=key, name="0", number="0")
-        if filled in security.OPEN:
+        if filled in security.PUBLIC_PATHS:
             continue
         for method in ("GET", "POST", "DELETE", "PUT", "HEAD"):
             answer = stranger.request(method, filled, headers={"Origin": HERE})
             assert answer.status_code in (401, 403), (method, filled)
             assert "Cluster" not in answer.text
     sent = stranger.get("/clusters", headers={"Accept": "text/html"})
-    assert (sent.status_code, sent.headers["location"]) == (303, "/enter")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login")
 
 
-@pytest.mark.parametrize("path", security.OPEN)
+@pytest.mark.parametrize("path", security.PUBLIC_PATHS)
 def test_the_door_names_nothing_of_the_gallery(stranger, gallery, path):
     answer = stranger.get(path)
     assert answer.status_code == 200
@@ -85,7 +85,7 @@ def test_the_door_names_nothing_of_the_gallery(stranger, gallery, path):
 
 
 def test_the_address_works_once(app, access):
-    token = access.entrance
+    token = access.login_token
     first, second = (TestClient(app, base_url=HERE, follow_redirects=False) for _ in range(2))
     answer = first.get(f"/?token={token}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/welcome")
@@ -103,7 +103,7 @@ def test_the_address_works_once(app, access):
 @pytest.mark.parametrize("token", ["", "wrong", "é" * 43, "%00", "None"])
 def test_a_wrong_token_opens_nothing_and_uses_nothing_up(stranger, access, token):
     assert stranger.get(f"/?token={token}").status_code == 401
-    assert access.entrance is not None
+    assert access.login_token is not None
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic {}", "{}", "Bearer {}x"])
@@ -114,7 +114,7 @@ def test_a_wrong_secret_is_refused(stranger, access, header):
 
 def test_the_token_of_the_address_is_no_secret_for_programs(stranger, access):
     assert (
-        stranger.get("/api/gallery", headers={"Authorization": f"Bearer {access.entrance}"}).status_code
+        stranger.get("/api/gallery", headers={"Authorization": f"Bearer {access.login_token}"}).status_code
         == 401
     )
 
@@ -127,9 +127,9 @@ def test_the_secret_opens_the_interface_for_programs(stranger, access):
 
 def test_the_secret_typed_at_the_door_makes_a_session(stranger, access):
     headers = {"Origin": HERE}
-    assert stranger.post("/enter", data={"secret": "wrong"}, headers=headers).status_code == 401
+    assert stranger.post("/login", data={"secret": "wrong"}, headers=headers).status_code == 401
     assert stranger.get("/clusters").status_code == 401
-    assert stranger.post("/enter", data={"secret": access.secret}, headers=headers).status_code == 303
+    assert stranger.post("/login", data={"secret": access.secret}, headers=headers).status_code == 303
     assert stranger.get("/clusters").status_code == 200
 
 
@@ -169,25 +169,25 @@ CROSS_SITE = [
 @pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
 def test_a_change_that_another_site_asks_for_is_refused(app, access, headers):
     client = TestClient(app, base_url=HERE)
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     viewer = app.state.viewer
-    before = viewer.now
-    for path in ("/mend", "/api/mends"):
+    before = viewer.snapshot
+    for path in ("/review", "/api/edits"):
         answer = client.post(
             path, data={"do": "merge", "version": before.version, "clusters": [0, 1]}, headers=headers
         )
         assert answer.status_code == 403
-    assert viewer.now is before
+    assert viewer.snapshot is before
 
 
 def test_a_change_without_a_browser_needs_the_secret(app, access):
     client = TestClient(app, base_url=HERE, headers={"Authorization": f"Bearer {access.secret}"})
     version = client.get("/api/gallery").json()["version"]
-    done = client.post("/api/mends", json={"do": "merge", "version": version, "clusters": [0, 1]})
+    done = client.post("/api/edits", json={"do": "merge", "version": version, "clusters": [0, 1]})
     assert done.status_code == 200
     foreign = {"Origin": "http://evil.example"}
     assert (
-        client.post("/api/mends", json={"do": "undo", "version": version + 1}, headers=foreign).status_code
+        client.post("/api/edits", json={"do": "undo", "version": version + 1}, headers=foreign).status_code
         == 403
     )
 
@@ -202,8 +202,8 @@ def test_no_parameter_reaches_the_file_system(app, guest, nasty, monkeypatch):
         answer = guest.get(path.replace("\0", "%00"))
         assert answer.status_code in (404, 405, 422) or nasty == "..", path  # `a/..` is what is above a
         assert "root:" not in answer.text
-    for page in ("/clusters", "/mend", "/rounds", "/clusters/0"):
-        query = {name: nasty.replace("\0", "%00") for name in ("camera", "least", "page", "said", "sort2")}
+    for page in ("/clusters", "/review", "/rounds", "/clusters/0"):
+        query = {name: nasty.replace("\0", "%00") for name in ("camera", "least", "page", "flash", "sort2")}
         assert guest.get(page, params=query).status_code == 200
 
 
@@ -214,12 +214,12 @@ def test_html_in_names_is_shown_as_text(gallery, filled, access, tmp_path):
     gallery.store.add(Entries([nasty], filled.content.vectors[:1]))
     app = make_app(Viewer(gallery), access, journal=tmp_path / "m.jsonl")
     client = TestClient(app, base_url=HERE)
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     for page in (
         "/clusters",
         "/clusters?camera=" + script,
         "/clusters/0?tree=true",
-        "/mend",
+        "/review",
         "/api",
         f"/clusters/{script}",
     ):
@@ -231,7 +231,7 @@ def test_html_in_names_is_shown_as_text(gallery, filled, access, tmp_path):
 
 def test_every_answer_carries_the_headers(app, stranger, guest):
     for client, path in (
-        (stranger, "/enter"),
+        (stranger, "/login"),
         (stranger, "/clusters"),
         (guest, "/clusters"),
         (guest, "/nowhere"),
@@ -250,10 +250,10 @@ def test_pages_hold_no_script_or_style_of_their_own(guest):
         "/clusters",
         "/clusters/0?tree=true",
         "/clusters/none",
-        "/mend",
+        "/review",
         "/rounds",
         "/api",
-        "/enter",
+        "/login",
         "/welcome",
     ):
         text = guest.get(page).text
@@ -266,25 +266,25 @@ def test_pages_hold_no_script_or_style_of_their_own(guest):
 
 
 def test_a_body_is_cut_off(guest, monkeypatch):
-    monkeypatch.setattr(security, "MOST_BODY", 1000)
-    assert guest.post("/mend", data={"do": "x" * 2000}).status_code == 413
+    monkeypatch.setattr(security, "MAX_BODY_BYTES", 1000)
+    assert guest.post("/edits", data={"do": "x" * 2000}).status_code == 413
 
     def parts():
         for _ in range(10):
             yield b"do=" + b"x" * 300
 
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert guest.post("/mend", content=parts(), headers=kind).status_code == 413
+    assert guest.post("/edits", content=parts(), headers=kind).status_code == 413
 
 
 def test_a_body_of_a_wrong_length_is_refused(guest):
-    assert guest.post("/mend", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+    assert guest.post("/edits", content=b"", headers={"Content-Length": "-1"}).status_code == 413
 
 
 def test_a_link_leads_nowhere_else(guest):
     for back in ("//evil.example", "https://evil.example/x", "javascript:alert(1)", "/\\evil.example"):
         data = {"do": "undo", "version": 0, "back": back}
-        answer = guest.post("/mend", data=data, follow_redirects=False)
+        answer = guest.post("/edits", data=data, follow_redirects=False)
         assert answer.status_code == 303
         assert answer.headers["location"].startswith(("/clusters", "/x"))
 

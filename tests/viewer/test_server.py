@@ -21,7 +21,7 @@ from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
 from reseen.runs.cluster_file import CLUSTERS
 from reseen.viewer import open as opening
-from reseen.viewer.server import address_of, listen
+from reseen.viewer.server import base_url, listen
 
 SCRIPT = """
 import sys
@@ -59,7 +59,7 @@ def test_the_printed_address_opens_it_and_ctrl_c_ends_it_cleanly(tmp_path):
             transport=transport, follow_redirects=True, trust_env=False, timeout=HANG_SECONDS
         ) as client:
             assert client.get(entrance).status_code == 200
-            assert "8 clusters hold 8 of" in client.get(entrance.partition("?")[0]).text
+            assert "8 clusters with 8 of" in client.get(entrance.partition("?")[0]).text
         assert secret not in entrance
     finally:
         started.send_signal(signal.SIGINT)
@@ -85,7 +85,7 @@ def test_an_address_in_numbers_of_six_is_written_in_brackets():
     except SettingsError:
         pytest.skip("no IPv6 here")
     with listening:
-        assert address_of(listening, "::1").startswith("http://[::1]:")
+        assert base_url(listening, "::1").startswith("http://[::1]:")
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ def opened(filled, monkeypatch):
 
 def test_a_run_is_indexed_from_the_crops_it_learned_from(opened, filled):
     viewer, said = opened(str(filled.run.folder))
-    assert len(viewer.now.collection) == len(filled.content)
+    assert len(viewer.snapshot.collection) == len(filled.content)
     assert not said
-    clusters = viewer.now.collection.clusters
+    clusters = viewer.snapshot.collection.clusters
     assert clusters.min() >= -1  # those of the run itself
 
 
@@ -128,7 +128,9 @@ def test_crops_that_were_moved_keep_the_clusters_of_the_run(opened, filled, tmp_
     viewer, _ = opened(str(filled.run.folder), moved)
     rows = pq.read_table(filled.run.folder / CLUSTERS).to_pylist()
     shown = {
-        entry.image: entry.cluster for entry in viewer.now.collection.entries if entry.source == str(moved)
+        entry.image: entry.cluster
+        for entry in viewer.snapshot.collection.entries
+        if entry.source == str(moved)
     }
     assert shown == {row["path"]: row["cluster"] for row in rows}
 
@@ -143,5 +145,5 @@ def test_a_run_whose_crops_are_gone_says_so(opened, filled, tmp_path):
     shutil.copytree(filled.run.folder, moved)
     facts = moved / "run.json"
     facts.write_text(facts.read_text().replace(str(filled.crowd), str(Path("/gone/crowd"))))
-    with pytest.raises(RunError, match="name them with --data"):
+    with pytest.raises(RunError, match="pass --data"):
         opened(str(moved))

@@ -1,8 +1,8 @@
-"""What work will take on this machine, said before it starts: time, memory and disk, from a short rehearsal.
+"""Estimates of time, memory and disk space for training, embedding, clustering and indexing on this machine.
 
-    sample crops -> the real stages at two or three small sizes -> growth of each stage -> the size that was asked for
+    sample crops -> benchmark the real stages at two or three small sizes -> fit a cost model per stage -> extrapolate
 
-Nothing here has numbers of its own about any machine.
+All numbers are measured; nothing is assumed about the speed of a machine.
 """
 
 from reseen.plan.clustering import plan_clustering

@@ -1,4 +1,4 @@
-"""What clustering a folder will take."""
+"""Estimate of `reseen cluster` on crops, or on vectors with crops."""
 
 import tempfile
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from reseen.features.partitions import vector_table
 from reseen.features.vector_file import read_vectors
 from reseen.plan.benchmark import (
     SAMPLE,
-    decoding,
     decoding_stage,
     encoder_stage,
-    planned_model,
-    starting_stage,
+    measure_decoding,
+    prepare_model,
+    startup_stage,
     time_encoder,
 )
-from reseen.plan.cost_model import Measured, sizes_up_to
+from reseen.plan.cost_model import StageMeasurement, benchmark_sizes
 from reseen.plan.estimate import Estimate
-from reseen.plan.sample import mixture, repeated, sample_table
-from reseen.plan.training import shared_bytes
+from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
+from reseen.plan.training import jaccard_pair_bytes
 from reseen.records import Features
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
@@ -34,9 +34,10 @@ from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput
 from reseen.tasks.clustering.cluster_settings import hierarchy_settings
 
-_MOST, _MOST_APPROXIMATE = 4_000, 16_000
-_MADE_UP = (128, 64)
-"""Height and width, in pixels, of crops on the page where no encoder says."""
+_MAX_EXACT, _MAX_APPROXIMATE = 4_000, 16_000
+"""Crops of the largest benchmark, with an exact and with an approximate search."""
+_DEFAULT_SIZE = (128, 64)
+"""Height and width, in pixels, of crops on the page if there is no encoder to define it."""
 
 
 def plan_clustering(
@@ -47,24 +48,27 @@ def plan_clustering(
     settings: HierarchySettings | Sequence[str] = (),
     quiet: bool = False,
 ) -> Estimate:
-    """Rehearse `cluster` on this machine and say what it would take for `images` crops.
+    """Estimate time, memory and disk space of `cluster` on this machine by a benchmark of its stages.
 
     Args:
-        source: the run that looks at the crops, a recipe for one, or, where vectors are there already, how many
-            numbers each has.
-        images: how many crops.
-        data: crops to rehearse on; made-up ones when not given.
-        settings: those of the clustering, or flags, as for `cluster_crops`.
+        source: the run whose encoder is used, a recipe (its untrained encoder is equally fast), or the dimension of
+            existing vectors.
+        images: number of crops to plan for.
+        data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
+        settings: settings or flags of the clustering, as for `cluster_crops`.
         quiet: show no progress.
 
     Raises:
         DataError: `data` cannot be read.
-        SettingsError: a flag that does not fit, or vectors without numbers.
+        SettingsError: a flag is invalid, or the dimension is below 1.
+
+    Example:
+        >>> reseen.plan_clustering(reseen.open_run("runs/market"), images=200_000).seconds
     """
     if not isinstance(source, int):
         recipe = source.recipe if isinstance(source, Run) else source
     elif source < 1:
-        raise SettingsError(f"dimension: wanted 1 number per vector or more, got {source}")
+        raise SettingsError(f"dimension: expected at least 1, got {source}")
     else:
         recipe = None
     if not isinstance(settings, HierarchySettings):
@@ -72,54 +76,63 @@ def plan_clustering(
     approximate = settings.approximates(images)
     if approximate:
         settings = settings.model_copy(update={"engine": "approximate"})
-    sizes = sizes_up_to(images, _MOST_APPROXIMATE if approximate else _MOST)
-    read, clustered, pages = Measured("reading vectors"), Measured("clustering", power=2), Measured("pages")
-    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 4 + len(sizes))
-        folder = Path(place)
+    sizes = benchmark_sizes(images, _MAX_APPROXIMATE if approximate else _MAX_EXACT)
+    reading, clustering, pages = (
+        StageMeasurement("reading vectors"),
+        StageMeasurement("clustering", power=2),
+        StageMeasurement("pages"),
+    )
+    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
+        progress = view.phase("benchmarking", 4 + len(sizes))
+        folder = Path(temporary)
         table = sample_table(folder, data, min(SAMPLE, images))
-        stages = [starting_stage("reseen.tasks.clustering.cluster", "timm")]
+        stages = [startup_stage("reseen.tasks.clustering.cluster", "timm")]
         progress(1)
         if isinstance(source, int):
-            dimension, (height, width) = source, _MADE_UP
-            crops, _ = decoding(table, DataSettings(cache_dir=folder / "cache"), height, width)
+            dimension, (height, width) = source, _DEFAULT_SIZE
+            crops, _ = measure_decoding(table, DataSettings(cache_dir=folder / "cache"), height, width)
         else:
-            model = planned_model(source, folder / "cache")
+            model = prepare_model(source, folder / "cache")
             dimension = model.encoder.dimension
-            crops, decoded = decoding(table, model.data, model.encoder.height, model.encoder.width)
-            looked = time_encoder("features", model.encoder, crops, model.device)
+            crops, decoding = measure_decoding(table, model.data, model.encoder.height, model.encoder.width)
+            extraction = time_encoder("features", model.encoder, crops, model.device)
             stages += [
-                decoding_stage(decoded, model.data, crops, images),
-                encoder_stage(looked, dimension, images),
+                decoding_stage(decoding, model.data, crops, images),
+                encoder_stage(extraction, dimension, images),
             ]
         progress(2)
-        for count in (sizes[0], *sizes):  # the first time, everything is loaded
-            file, features = folder / "clusters.csv", mixture(count, dimension)
+        for count in (sizes[0], *sizes):  # twice the smallest: the first one includes loading and compiling
+            file, features = folder / "clusters.csv", synthetic_features(count, dimension)
             if isinstance(source, int):
-                written = _write(folder / "vectors.parquet", features)
-                with read.at(count):
-                    read_vectors(written)
-            material = ClusterInput(repeated(crops, count), features, "")
+                vectors = _write(folder / "vectors.parquet", features)
+                with reading.measure(count):
+                    read_vectors(vectors)
+            cluster_input = ClusterInput(repeat_crops(crops, count), features, "")
             with RunView(0, quiet=True) as silent:
-                with clustered.at(count):
-                    outcome = load_cluster_input(material, settings, 1, silent)
-                if settings.metric == "jaccard" and len(clustered.squared) < len(clustered.sizes):
-                    clustered.squared.append(shared_bytes(count, dimension, settings))
-                with pages.at(count):
-                    file.write_text(as_csv(outcome))
-                    page, _ = write_pages(file, outcome, [], silent)
-            left = file.stat().st_size * images / count + page.stat().st_size
+                with clustering.measure(count):
+                    result = load_cluster_input(cluster_input, settings, 1, silent)
+                if settings.metric == "jaccard" and len(clustering.quadratic_memory) < len(clustering.sizes):
+                    clustering.quadratic_memory.append(jaccard_pair_bytes(count, dimension, settings))
+                with pages.measure(count):
+                    file.write_text(as_csv(result))
+                    page, _ = write_pages(file, result, [], silent)
+            disk = file.stat().st_size * images / count + page.stat().st_size
             progress(1)
     row_bytes = 8.0 * dimension
-    if read.sizes:
-        stages.append(read.stage(images, 1, row_bytes))
-    stages += [clustered.stage(images, 1, row_bytes), pages.stage(images, 1, row_bytes, left)]
+    if reading.sizes:
+        stages.append(reading.extrapolate(images, 1, row_bytes))
+    stages += [
+        clustering.extrapolate(images, 1, row_bytes),
+        pages.extrapolate(images, 1, row_bytes, disk),
+    ]
     index = "an approximate index" if approximate else "exact search"
-    return Estimate("cluster", images, tuple(stages), (f"rehearsed with {index}, up to {sizes[-1]:,} crops",))
+    return Estimate(
+        "cluster", images, tuple(stages), (f"based on a benchmark with {index} of up to {sizes[-1]:,} crops",)
+    )
 
 
 def _write(file: Path, features: Features) -> Path:
-    """Vectors as `embed` writes them."""
+    """Write features in the file format of `embed`."""
     names = [f"{row:06d}.jpg" for row in range(len(features))]
     pq.write_table(vector_table(names, [None] * len(names), features.numpy, {}), file)
     return file

@@ -1,4 +1,4 @@
-"""What embedding a folder will take."""
+"""Estimate of `reseen embed`."""
 
 import tempfile
 from pathlib import Path
@@ -8,47 +8,51 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reseen.data.table import ImageTable
-from reseen.plan.benchmark import embedding_stages, starting_stage
-from reseen.plan.cost_model import Measured
+from reseen.plan.benchmark import benchmark_embedding, startup_stage
+from reseen.plan.cost_model import StageMeasurement
 from reseen.plan.estimate import Estimate
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import Run
 
 _ROWS = 8192
-"""Rows of the file that is written."""
+"""Rows of the larger file that is written to measure."""
 
 
 def plan_embedding(
     source: Run | Recipe, images: int, data: str | Path | ImageTable | None = None, *, quiet: bool = False
 ) -> Estimate:
-    """Rehearse `embed` on this machine and say what it would take for `images` crops.
+    """Estimate time, memory and disk space of `embed` on this machine by a benchmark of its stages.
 
     Args:
-        source: the run that embeds, or a recipe, whose untrained encoder is as fast.
-        images: how many crops.
-        data: crops to rehearse on; made-up ones of 128 x 64 pixels when not given.
+        source: the run whose encoder is used, or a recipe (its untrained encoder is equally fast).
+        images: number of crops to plan for.
+        data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         quiet: show no progress.
 
     Raises:
         DataError: `data` cannot be read.
-        SettingsError: the recipe asks for a device that is not there.
+        SettingsError: the device of the recipe is not available.
+
+    Example:
+        >>> estimate = reseen.plan_embedding(reseen.load_recipe("cluster-contrast"), images=1_000_000)
+        >>> estimate.seconds, estimate.memory, estimate.disk  # seconds and bytes
     """
-    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 4)
-        folder = Path(place)
-        seen = embedding_stages(source, images, data, folder, progress)
-        written = Measured("writing vectors")
-        bytes_per_row = _write(folder / "vectors.parquet", seen.dimension, written)
+    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
+        progress = view.phase("benchmarking", 4)
+        folder = Path(temporary)
+        benchmark = benchmark_embedding(source, images, data, folder, progress)
+        writing = StageMeasurement("writing vectors")
+        row_bytes = _measure_writing(folder / "vectors.parquet", benchmark.dimension, writing)
         progress(1)
-        started = starting_stage("reseen.features.embed", "timm")
+        startup = startup_stage("reseen.features.embed", "timm")
         progress(1)
-    stages = (started, *seen.stages, written.stage(images, 2, 0.0, bytes_per_row * images))
-    return Estimate("embed", images, stages, (f"rehearsed on {len(seen.table):,} crops",))
+    stages = (startup, *benchmark.stages, writing.extrapolate(images, 2, 0.0, row_bytes * images))
+    return Estimate("embed", images, stages, (f"based on a benchmark with {len(benchmark.table):,} crops",))
 
 
-def _write(file: Path, dimension: int, measured: Measured) -> float:
-    """Time writing vectors at two sizes, as parts and the whole are written; bytes per row."""
+def _measure_writing(file: Path, dimension: int, measurement: StageMeasurement) -> float:
+    """Measure writing a Parquet file of vectors at two sizes; return the file's bytes per row."""
     for rows in (_ROWS // 2, _ROWS):
         vectors = np.random.default_rng(0).standard_normal(rows * dimension, dtype=np.float32)
         table = pa.table(
@@ -58,6 +62,6 @@ def _write(file: Path, dimension: int, measured: Measured) -> float:
                 "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), dimension),
             }
         )
-        with measured.at(rows):
+        with measurement.measure(rows):
             pq.write_table(table, file)
     return file.stat().st_size / _ROWS

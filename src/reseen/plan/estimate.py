@@ -1,7 +1,4 @@
-"""What a plan says.
-
-A plan as a table.
-"""
+"""Estimates of work by stage, and their rendering as a table."""
 
 import shutil
 from dataclasses import asdict, dataclass
@@ -18,46 +15,52 @@ from reseen.runs.console import duration
 
 @dataclass(frozen=True)
 class PlanStage:
-    """One part of the work."""
+    """Estimated cost of one stage of the work."""
 
     name: str
     seconds: float
     memory: float = 0.0
-    """Bytes of memory of its own that the process needs meanwhile; the system may use more to keep files near."""
+    """Peak private memory of the process, in bytes, without the page cache of the operating system."""
     disk: float = 0.0
-    """Bytes that it leaves on disk."""
+    """Bytes left on disk."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Time, memory and disk of some work, stage by stage."""
+    """Estimated time, memory and disk space of some work, by stage.
+
+    Example:
+        >>> estimate = reseen.plan_embedding(recipe, images=1_000_000)
+        >>> print(f"{estimate.seconds / 3600:.1f} h, {estimate.disk / 1e9:.1f} GB on disk")
+    """
 
     work: str
     """`train`, `embed`, `cluster` or `index`."""
     images: int
     stages: tuple[PlanStage, ...]
+    """Stages, in order."""
     notes: tuple[str, ...] = ()
-    """What the figures rest on."""
+    """What the estimate is based on."""
     noun: str = "crops"
-    """What is counted."""
+    """What `images` counts: crops or vectors."""
 
     @property
     def seconds(self) -> float:
-        """Of all stages, one after the other."""
+        """Total time of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
     def memory(self) -> float:
-        """Bytes: the most that any stage needs."""
+        """Peak memory of all stages, in bytes."""
         return max(stage.memory for stage in self.stages)
 
     @property
     def disk(self) -> float:
-        """Bytes left on disk when all is done."""
+        """Total bytes left on disk."""
         return sum(stage.disk for stage in self.stages)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, with the totals."""
+        """A JSON-serializable dictionary with all stages and the totals."""
         totals = {"seconds": self.seconds, "memory": self.memory, "disk": self.disk}
         return {"work": self.work, "images": self.images, **totals} | {
             "stages": [asdict(stage) for stage in self.stages],
@@ -68,33 +71,33 @@ class Estimate:
 _GIGABYTE = 1e9
 
 
-def plan_table(found: Estimate) -> Group:
-    """Stages, totals, and a warning where this machine has less memory or disk."""
+def plan_table(estimate: Estimate) -> Group:
+    """Table of stages and totals, with warnings if this machine has too little memory or disk space."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("stage")
     for name in ("time", "memory", "disk"):
         table.add_column(name, justify="right")
-    for stage in found.stages:
+    for stage in estimate.stages:
         table.add_row(stage.name, _time(stage.seconds), _bytes(stage.memory), _bytes(stage.disk))
     table.add_section()
-    total = (_time(found.seconds), _bytes(found.memory), _bytes(found.disk))
-    table.add_row("in all", *total, style="bold")
-    title = f"{found.work} {found.images:,} {found.noun} on this machine"
-    notes = [Text(note, style="dim") for note in found.notes]
-    return Group(Text(title, style="bold"), table, *notes, *_warnings(found))
+    total = (_time(estimate.seconds), _bytes(estimate.memory), _bytes(estimate.disk))
+    table.add_row("total", *total, style="bold")
+    title = f"{estimate.work} {estimate.images:,} {estimate.noun} on this machine"
+    notes = [Text(note, style="dim") for note in estimate.notes]
+    return Group(Text(title, style="bold"), table, *notes, *_warnings(estimate))
 
 
-def _warnings(found: Estimate) -> list[Text]:
+def _warnings(estimate: Estimate) -> list[Text]:
     warnings = []
     memory, free = memory_gigabytes() * _GIGABYTE, shutil.disk_usage(Path.cwd()).free
-    if found.memory > 0.9 * memory:
+    if estimate.memory > 0.9 * memory:
         warnings.append(
-            f"needs about {_bytes(found.memory)} of memory, and this machine has {_bytes(memory)}; take fewer "
-            f"{found.noun}, or a larger machine"
+            f"needs about {_bytes(estimate.memory)} of memory, but this machine has {_bytes(memory)}; use fewer "
+            f"{estimate.noun} or a larger machine"
         )
-    if found.disk > 0.9 * free:
+    if estimate.disk > 0.9 * free:
         warnings.append(
-            f"leaves about {_bytes(found.disk)} on disk, and {_bytes(free)} are free here; make room first"
+            f"needs about {_bytes(estimate.disk)} of disk space, but {_bytes(free)} are free; free some space first"
         )
     return [Text(text, style="yellow") for text in warnings]
 

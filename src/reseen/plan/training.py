@@ -1,7 +1,4 @@
-"""What a training will take.
-
-Rounds of training in small: clusters of made-up vectors at several sizes, and a few batches.
-"""
+"""Estimate of `reseen train`: clustering of synthetic features at several sizes, and a few training batches."""
 
 import csv
 import tempfile
@@ -23,15 +20,15 @@ from reseen.methods import METHODS
 from reseen.models.backbone import backbone_size
 from reseen.plan.benchmark import (
     SAMPLE,
-    decoding,
     decoding_stage,
     encoder_stage,
-    starting_stage,
+    measure_decoding,
+    startup_stage,
     time_encoder,
 )
-from reseen.plan.cost_model import Measured, sizes_up_to
+from reseen.plan.cost_model import StageMeasurement, benchmark_sizes
 from reseen.plan.estimate import Estimate, PlanStage
-from reseen.plan.sample import mixture, repeated, sample_table
+from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
 from reseen.records import Features
 from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import CHECKPOINT, TrainingState, save_checkpoint
@@ -41,45 +38,48 @@ from reseen.training.loop import Training, train_round
 from reseen.training.setup import assemble, check_fit
 
 BATCHES = 3
-"""Batches that are timed, after one that is not."""
-_MOST, _MOST_APPROXIMATE = 6_000, 24_000
-"""Crops of the largest rehearsal; more where only an approximate search would be used, which is fast."""
+"""Batches that are timed, after a warm-up."""
+_MAX_EXACT, _MAX_APPROXIMATE = 6_000, 24_000
+"""Crops of the largest benchmark, with an exact and with an approximate search."""
 
 
 @dataclass
 class RoundCosts:
-    """What the parts of a round took."""
+    """Measurements of the parts of a training round."""
 
-    clustering: Measured = field(default_factory=lambda: Measured("clustering", power=2))
-    auditing: Measured = field(default_factory=lambda: Measured("measuring clusters"))
-    training: Measured = field(default_factory=lambda: Measured("training"))
+    clustering: StageMeasurement = field(default_factory=lambda: StageMeasurement("clustering", power=2))
+    auditing: StageMeasurement = field(default_factory=lambda: StageMeasurement("measuring clusters"))
+    training: StageMeasurement = field(default_factory=lambda: StageMeasurement("training"))
     encoders: int = 1
-    """Networks whose features are clustered or scored."""
+    """Number of encoders whose features are clustered or evaluated."""
 
     def audit_stage(self, images: int, rounds: int) -> PlanStage:
-        """Measuring clusters compares every crop with at most `MOST_SILHOUETTES` others."""
-        measured = self.auditing.sizes[-1]
-        pairs = [float(count) * min(count, MOST_SILHOUETTES) for count in (measured, images)]
+        """Cluster metrics, whose time is proportional to n * min(n, `MOST_SILHOUETTES`) for n crops."""
+        largest = self.auditing.sizes[-1]
+        pairs = [float(count) * min(count, MOST_SILHOUETTES) for count in (largest, images)]
         seconds = self.auditing.seconds[-1] / pairs[0] * pairs[1]
         return PlanStage(self.auditing.name, rounds * seconds)
 
 
-def largest_benchmark(recipe: Recipe, images: int) -> int:
-    """Crops up to which clustering is rehearsed."""
-    return _MOST_APPROXIMATE if _approximate(recipe, images) else _MOST
+def max_benchmark_size(recipe: Recipe, images: int) -> int:
+    """Maximum number of crops to benchmark clustering with."""
+    return _MAX_APPROXIMATE if _is_approximate(recipe, images) else _MAX_EXACT
 
 
-def small_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: int, own: bool) -> Recipe:
-    """The recipe with nothing to fetch and little to do; what is decoded and labels lie in `folder`."""
+def benchmark_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: int, own: bool) -> Recipe:
+    """The recipe for the benchmark: random weights, few batches, and cache and labels in `folder`.
+
+    The search engine is that for `images` crops. A supervised method gets synthetic labels unless the crops are the
+    user's `own`.
+    """
     data: dict[str, Any] = {"cache_dir": folder / "cache", "constraints": None}
     if METHODS[recipe.method.name].method.takes_labels and not own:
         data["labels"] = folder / "labels.csv"
         with data["labels"].open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *((path, row // 4) for row, path in enumerate(table.texts))])
     method: dict[str, Any] = {}
-    if _approximate(recipe, images):  # as it would be at that size
-        hierarchy = _hierarchy(recipe)
-        assert hierarchy is not None
+    hierarchy = _hierarchy(recipe)
+    if hierarchy is not None and hierarchy.approximates(images):
         method["hierarchy"] = hierarchy.model_copy(update={"engine": "approximate"})
     train = {"rounds": 2, "iterations": BATCHES, "tensorboard": False}
     return recipe.model_copy(
@@ -95,103 +95,114 @@ def small_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: int, o
 def benchmark_rounds(
     training_on: Callable[[int], Training], sizes: list[int], progress: Progress
 ) -> RoundCosts:
-    """Time clusters at all sizes, and batches at the largest, or at all where they take longer the more crops."""
+    """Measure clustering at all sizes, and batches at the largest, or at all if their time grows with the crops."""
     costs, silent = RoundCosts(), RunView(0, quiet=True)
     for count in sizes:
         training = training_on(count)
         costs.encoders = len(training.method.encoders())
         method, encoder = training.method, unwrap(training.encoder)
-        found = mixture(count, encoder.dimension, encoder.raw)
-        plan = method.begin_round(found, 1)
-        for _ in range(training.recipe.method.rounds_without_merging):
-            plan = method.begin_round(found, 1)
+        features = synthetic_features(count, encoder.dimension, encoder.raw)
+        plan = method.begin_round(features, 1)
+        for _ in range(training.recipe.method.rounds_without_merging):  # later rounds merge, and take longer
+            plan = method.begin_round(features, 1)
         if count == sizes[-1] or method.steps_grow:
             with kept_memory():
                 train_round(training, plan, 1, silent)
-                plan = method.begin_round(found, BATCHES)
-                with costs.training.at(count, BATCHES):
+                plan = method.begin_round(features, BATCHES)
+                with costs.training.measure(count, BATCHES):
                     train_round(training, plan, 1, silent)
-        with costs.clustering.at(count):
-            plan = method.begin_round(found, 1)
-        if (hierarchy := _by_shared_neighbors(training.recipe)) is not None:
-            costs.clustering.squared.append(shared_bytes(count, encoder.dimension, hierarchy))
-        with costs.auditing.at(count):
-            measure(Features(unit(found.vectors)), plan.clustering.labels, training.crops.cameras, None)
+        with costs.clustering.measure(count):
+            plan = method.begin_round(features, 1)
+        if (hierarchy := _jaccard_hierarchy(training.recipe)) is not None:
+            costs.clustering.quadratic_memory.append(jaccard_pair_bytes(count, encoder.dimension, hierarchy))
+        with costs.auditing.measure(count):
+            measure(Features(unit(features.vectors)), plan.clustering.labels, training.crops.cameras, None)
         progress(1)
     return costs
 
 
-def shared_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
-    """Memory of the pairs that linkage over shared neighbors holds, of features before training."""
-    features = mixture(count, dimension, untrained=True)
+def jaccard_pair_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
+    """Bytes of the sparse pairs that linkage by Jaccard distance holds, for features of an untrained encoder."""
+    features = synthetic_features(count, dimension, untrained=True)
     return float(PAIR_BYTES * count_shared_pairs(features, settings.jaccard))
 
 
-def _by_shared_neighbors(recipe: Recipe) -> HierarchySettings | None:
+def _jaccard_hierarchy(recipe: Recipe) -> HierarchySettings | None:
+    """The hierarchical clustering of a recipe if it is used with the Jaccard distance."""
     hierarchy = _hierarchy(recipe)
     return hierarchy if hierarchy is not None and hierarchy.metric == "jaccard" else None
 
 
-def _approximate(recipe: Recipe, images: int) -> bool:
+def _is_approximate(recipe: Recipe, images: int) -> bool:
     hierarchy = _hierarchy(recipe)
     return hierarchy is not None and hierarchy.approximates(images)
 
 
 def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
-    """The hierarchical clustering of a recipe, where it is used."""
+    """The hierarchical clustering of a recipe, if it is used."""
     return None if "hierarchy" in inactive(recipe.method) else recipe.method.hierarchical
 
 
 def plan_training(
     recipe: Recipe, images: int, data: str | Path | ImageTable | None = None, *, quiet: bool = False
 ) -> Estimate:
-    """Rehearse a recipe on this machine and say what it would take for `images` crops.
+    """Estimate time, memory and disk space of `train` on this machine by a benchmark of its stages.
 
-    The real stages run on a few crops (some of `data`, or made-up ones) and on made-up vectors of some thousand crops;
-    what grows with the number of crops is told from three sizes. Nothing is kept.
+    Decoding, feature extraction and training run on a few crops, clustering on synthetic features at up to three
+    sizes. All files of the benchmark are temporary.
+
+    Args:
+        recipe: the recipe to train by.
+        images: number of crops to plan for.
+        data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
+        quiet: show no progress.
 
     Raises:
-        SettingsError: the recipe does not fit together, asks for a device that is not there, or `images` are fewer
-            than one batch.
+        SettingsError: settings of the recipe are inconsistent, its device is not available, or `images` is less than
+            one batch.
         DataError: `data` cannot be read.
+
+    Example:
+        >>> estimate = reseen.plan_training(reseen.load_recipe("cluster-contrast"), images=100_000)
+        >>> estimate.seconds / 3600  # hours
     """
     _check_enough(recipe, images)
     recipe.check_effect("recipe")
     check_fit(recipe)
-    sizes = sizes_up_to(images, largest_benchmark(recipe, images))
+    sizes = benchmark_sizes(images, max_benchmark_size(recipe, images))
     height, width = backbone_size(recipe.model.backbone)
     height, width = recipe.data.height or height, recipe.data.width or width
-    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 3 + len(sizes))
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
+        progress = view.phase("benchmarking", 3 + len(sizes))
+        folder = Path(temporary)
         table = sample_table(folder, data, min(SAMPLE, images))
-        small = small_recipe(recipe, table, folder, images, own=data is not None)
-        crops, decoded = decoding(table, small.data, height, width)
+        small = benchmark_recipe(recipe, table, folder, images, own=data is not None)
+        crops, decoding = measure_decoding(table, small.data, height, width)
         progress(1)
 
         def training_on(count: int) -> Training:
-            return assemble(small, repeated(crops, count), folder, (height, width))
+            return assemble(small, repeat_crops(crops, count), folder, (height, width))
 
         training = training_on(sizes[-1])
         encoder, device = unwrap(training.encoder), training.fabric.device
-        looked = time_encoder("features", encoder, crops, device, recipe.train.mirrored_features)
+        extraction = time_encoder("features", encoder, crops, device, recipe.train.mirrored_features)
         progress(1)
-        found = benchmark_rounds(training_on, sizes, progress)
-        saved, file = _saving(training)
-        started = starting_stage("reseen.training.train", "timm")
+        costs = benchmark_rounds(training_on, sizes, progress)
+        checkpoint_seconds, checkpoint_bytes = _measure_checkpoint(training)
+        startup = startup_stage("reseen.training.train", "timm")
         progress(1)
     train, dimension = recipe.train, encoder.dimension
-    settled = encoder_stage(looked, dimension, images, 0.5 if train.mirrored_features else 1.0)
+    single_pass = encoder_stage(extraction, dimension, images, 0.5 if train.mirrored_features else 1.0)
     stages = (
-        started,
-        decoding_stage(decoded, recipe.data, crops, images),
-        PlanStage("settling the neck", settled.seconds, settled.memory),
-        encoder_stage(looked, dimension, images, train.rounds),
-        found.clustering.stage(images, train.rounds, 8.0 * dimension),
-        *_renewing(settled, recipe, found.encoders),
-        found.audit_stage(images, train.rounds),
-        found.training.stage(images, train.rounds * train.iterations, 8.0 * dimension),
-        PlanStage("checkpoints", saved * (train.rounds + 1), 0.0, file),
+        startup,
+        decoding_stage(decoding, recipe.data, crops, images),
+        PlanStage("BNNeck statistics", single_pass.seconds, single_pass.memory),
+        encoder_stage(extraction, dimension, images, train.rounds),
+        costs.clustering.extrapolate(images, train.rounds, 8.0 * dimension),
+        *_update_bn_stages(single_pass, recipe, costs.encoders),
+        costs.audit_stage(images, train.rounds),
+        costs.training.extrapolate(images, train.rounds * train.iterations, 8.0 * dimension),
+        PlanStage("checkpoints", checkpoint_seconds * (train.rounds + 1), 0.0, checkpoint_bytes),
     )
     return Estimate(
         "train",
@@ -199,27 +210,33 @@ def plan_training(
         stages,
         (
             f"{train.rounds} rounds of {train.iterations} batches",
-            f"rehearsed: {BATCHES} batches, and clusters of up to {sizes[-1]:,} crops",
+            f"based on a benchmark of {BATCHES} batches and of clustering up to {sizes[-1]:,} crops",
         ),
     )
 
 
-def _renewing(once: PlanStage, recipe: Recipe, encoders: int) -> list[PlanStage]:
-    """Passes for the statistics of batch norms; `once` is one without mirror images."""
+def _update_bn_stages(single_pass: PlanStage, recipe: Recipe, encoders: int) -> list[PlanStage]:
+    """Re-estimation of batch-norm statistics, if enabled; `single_pass` is one pass without flipped crops."""
     if not recipe.train.renew_statistics:
         return []
-    return [PlanStage("renewing statistics", once.seconds * recipe.train.rounds * encoders, once.memory)]
+    return [
+        PlanStage(
+            "batch-norm statistics", single_pass.seconds * recipe.train.rounds * encoders, single_pass.memory
+        )
+    ]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:
-    needed = recipe.method.batch_size
-    if images < needed:
-        raise SettingsError(f"images: {images:,} are fewer than one batch of {needed}; plan for more")
+    batch_size = recipe.method.batch_size
+    if images < batch_size:
+        raise SettingsError(
+            f"images: {images:,} is fewer than one batch of {batch_size}; plan for more crops"
+        )
 
 
-def _saving(training: Training) -> tuple[float, float]:
-    """Seconds and bytes of a checkpoint."""
+def _measure_checkpoint(training: Training) -> tuple[float, float]:
+    """Seconds to write a checkpoint, and its size in bytes."""
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
-    began = time.perf_counter()
+    start = time.perf_counter()
     save_checkpoint(training.folder / CHECKPOINT, state, 1)
-    return time.perf_counter() - began, float((training.folder / CHECKPOINT).stat().st_size)
+    return time.perf_counter() - start, float((training.folder / CHECKPOINT).stat().st_size)

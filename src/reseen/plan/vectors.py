@@ -1,4 +1,4 @@
-"""What clustering vectors alone will take."""
+"""Estimate of `reseen cluster` on vectors without images."""
 
 import tempfile
 from collections.abc import Sequence
@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from reseen.errors import SettingsError
-from reseen.plan.benchmark import starting_stage
-from reseen.plan.cost_model import Measured, fit_cost_model, sizes_up_to
+from reseen.plan.benchmark import startup_stage
+from reseen.plan.cost_model import StageMeasurement, benchmark_sizes, fit_cost_model
 from reseen.plan.estimate import Estimate
-from reseen.plan.sample import mixture
+from reseen.plan.sample import synthetic_features
 from reseen.runs.console import RunView
 from reseen.runs.process_memory import show_memory
 from reseen.tasks.clustering.cluster_settings import VectorClusterSettings, vector_settings
 from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 from reseen.tasks.clustering.memory_plan import memory_budget, plan_memory
 
-_MOST, _MOST_APPROXIMATE = 8_000, 32_000
+_MAX_EXACT, _MAX_APPROXIMATE = 8_000, 32_000
+"""Vectors of the largest benchmark, with an exact and with an approximate search."""
 _EXACT, _APPROXIMATE = 2.0, 1.5
-"""Powers of the number of vectors that comparing all pairs grows with, and looking into a fixed number of lists."""
+"""Exponents of the time of an exact search (all pairs), and of a search of a fixed number of inverted lists."""
 
 
 def plan_vector_clustering(
@@ -30,70 +31,77 @@ def plan_vector_clustering(
     memory: int | str | None = None,
     quiet: bool = False,
 ) -> Estimate:
-    """Rehearse `cluster_vectors` on this machine and say what it would take for so many vectors.
+    """Estimate time, memory and disk space of `cluster_vectors` on this machine by a benchmark of its stages.
 
     Args:
-        dimension: how many numbers each has.
-        vectors: how many there are.
-        settings: those of the clustering, or flags, as for `cluster_vectors`.
-        memory: the most that the process may take of its own, as for `cluster_vectors`.
+        dimension: dimension of the vectors.
+        vectors: number of vectors to plan for.
+        settings: settings or flags of the clustering, as for `cluster_vectors`.
+        memory: memory budget, as for `cluster_vectors`.
         quiet: show no progress.
 
     Raises:
-        SettingsError: a flag that does not fit, no vectors, or a budget that is too small for so many.
+        SettingsError: a flag is invalid, `dimension` or `vectors` is below 1, or the memory budget is too small.
+
+    Example:
+        >>> reseen.plan_vector_clustering(768, 10_000_000, memory="16GB").seconds
     """
     if min(dimension, vectors) < 1:
-        raise SettingsError(f"wanted 1 vector of 1 number or more, got {vectors} of {dimension}")
+        raise SettingsError(
+            f"expected at least 1 vector of dimension 1, got {vectors} of dimension {dimension}"
+        )
     if not isinstance(settings, VectorClusterSettings):
         settings = vector_settings(settings)
     budget = memory_budget(memory)
     least = plan_memory(budget, vectors, dimension, settings).least
-    rehearsed = _as_at(vectors, settings)
-    searches, merges = settings.search.approximates(vectors), settings.hierarchy.approximates(vectors)
-    growing = {
-        "search": _APPROXIMATE if searches else _EXACT,
-        "hierarchy": _APPROXIMATE if merges else _EXACT,
+    benchmark_settings = _fix_engines(settings, vectors)
+    approximate_search = settings.search.approximates(vectors)
+    approximate_merging = settings.hierarchy.approximates(vectors)
+    powers = {
+        "search": _APPROXIMATE if approximate_search else _EXACT,
+        "hierarchy": _APPROXIMATE if approximate_merging else _EXACT,
     }
-    sizes = sizes_up_to(vectors, _MOST_APPROXIMATE if searches else _MOST)
-    stages: dict[str, Measured] = {}
-    left, meanwhile = [], []
-    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as place, RunView(0, quiet) as view:
-        progress = view.phase("rehearsing", 1 + len(sizes))
-        started = starting_stage("reseen.tasks.clustering.cluster_vectors")
+    sizes = benchmark_sizes(vectors, _MAX_APPROXIMATE if approximate_search else _MAX_EXACT)
+    stages: dict[str, StageMeasurement] = {}
+    table_bytes, mapped_bytes = [], []
+    with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
+        progress = view.phase("benchmarking", 1 + len(sizes))
+        startup = startup_stage("reseen.tasks.clustering.cluster_vectors")
         progress(1)
-        file, table = Path(place) / "vectors.npy", Path(place) / "clusters.csv"
+        file, table = Path(temporary) / "vectors.npy", Path(temporary) / "clusters.csv"
         for count in sizes:
-            np.save(file, mixture(count, dimension).numpy)
-            made = cluster_vectors(file, table, memory=budget, settings=rehearsed, quiet=True)
-            for name, stage in made.stages.items():
-                measured = stages.setdefault(name, Measured(name, growing.get(name)))
-                measured.add(count, stage.seconds, stage.peak_bytes)
-            left.append(float(table.stat().st_size))
-            meanwhile.append(float(made.disk_bytes))
+            np.save(file, synthetic_features(count, dimension).numpy)
+            result = cluster_vectors(file, table, memory=budget, settings=benchmark_settings, quiet=True)
+            for name, stage in result.stages.items():
+                measurement = stages.setdefault(name, StageMeasurement(name, powers.get(name)))
+                measurement.add(count, stage.seconds, stage.peak_bytes)
+            table_bytes.append(float(table.stat().st_size))
+            mapped_bytes.append(float(result.disk_bytes))
             progress(1)
-    disk = {"writing": fit_cost_model(sizes, left).at(vectors)}
-    found = (
-        started,
+    disk = {"writing": fit_cost_model(sizes, table_bytes).predict(vectors)}
+    mapped = show_memory(fit_cost_model(sizes, mapped_bytes).predict(vectors))
+    plan_stages = (
+        startup,
         *(
-            measured.stage(vectors, disk=disk.get(name, 0.0), most_memory=budget)
-            for name, measured in stages.items()
+            measurement.extrapolate(vectors, disk=disk.get(name, 0.0), memory_limit=budget)
+            for name, measurement in stages.items()
         ),
     )
     return Estimate(
         "cluster",
         vectors,
-        found,
+        plan_stages,
         (
-            f"rehearsed up to {sizes[-1]:,} vectors; {settings.search.describe(vectors)}",
-            f"--memory {show_memory(least)} would do; more makes larger blocks",
-            f"files mapped meanwhile take {show_memory(fit_cost_model(sizes, meanwhile).at(vectors))} beside the table",
+            f"based on a benchmark with up to {sizes[-1]:,} vectors; {settings.search.describe(vectors)}",
+            f"minimum: --memory {show_memory(least)}; a larger budget allows larger blocks",
+            f"temporary memory-mapped files beside the table: {mapped}",
         ),
         "vectors",
     )
 
 
-def _as_at(vectors: int, settings: VectorClusterSettings) -> VectorClusterSettings:
-    """The same engines at any size as at this one."""
+def _fix_engines(settings: VectorClusterSettings, vectors: int) -> VectorClusterSettings:
+    """Settings that select, at any size, the engines that `settings` select for `vectors` vectors."""
     search = "approximate" if settings.search.approximates(vectors) else "exact"
     engine = "approximate" if settings.hierarchy.approximates(vectors) else "search"
     return settings.model_copy(

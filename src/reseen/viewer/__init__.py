@@ -1,1 +1,1 @@
-"""The page in the browser over a gallery: look at clusters, mend them, search, forget."""
+"""Browser user interface of a gallery: review clusters, edit them, search, delete crops."""

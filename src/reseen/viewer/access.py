@@ -1,7 +1,4 @@
-"""Which names in a request's Host header are this machine's: others were made to point here by somebody else.
-
-Who may look: a token in the address that works once, a session in a cookie, a secret for programs.
-"""
+"""Access control: the Host headers that are accepted, the one-time login token, sessions, and the API secret."""
 
 import hashlib
 import ipaddress
@@ -15,22 +12,25 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class AllowedHosts:
-    """The names a server answers to. The port is not compared: a tunnel may have another at its other end."""
+    """Host names that the server accepts in a Host header.
+
+    Rejecting all others prevents DNS rebinding. The port is not compared, because an SSH tunnel may use another one.
+    """
 
     def __init__(self, host: str) -> None:
-        """Take the address the server is bound to."""
-        self._everywhere = host in ("", "0.0.0.0", "::")
-        self._known = {host.lower().strip("[]"), *_LOOPBACK}
-        if self._everywhere:
-            self._known |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        """Accept `host`, the address the server is bound to, and the loopback names."""
+        self._all_interfaces = host in ("", "0.0.0.0", "::")
+        self._names = {host.lower().strip("[]"), *_LOOPBACK}
+        if self._all_interfaces:
+            self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def __contains__(self, header: str) -> bool:
         name = _without_port(header).lower()
-        return name in self._known or (self._everywhere and _is_number(name))
+        return name in self._names or (self._all_interfaces and _is_ip_address(name))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a bound address can be reached from this machine alone."""
+    """Whether an address that a server is bound to is reachable from this machine only."""
     return host in _LOOPBACK or host.startswith("127.")
 
 
@@ -40,8 +40,8 @@ def _without_port(header: str) -> str:
     return header.partition(":")[0]
 
 
-def _is_number(name: str) -> bool:
-    """An address in numbers was not looked up anywhere, so nobody can have bent it."""
+def _is_ip_address(name: str) -> bool:
+    """Whether a host is an IP address, which involves no DNS lookup and so cannot be rebound."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -49,65 +49,69 @@ def _is_number(name: str) -> bool:
     return True
 
 
-_SHORTEST = 16
-_MOST_SESSIONS = 100
+_MIN_SECRET_LENGTH = 16
+_MAX_SESSIONS = 100
 
 
 class Access:
-    """The secrets of one running viewer. They live in memory and end with it."""
+    """Secrets and sessions of one running viewer, held in memory only."""
 
     def __init__(self, secret: str | None = None) -> None:
-        """Draw the secrets; `secret` is one of the user's own for programs, of at least 16 letters, digits, `-`, `_`.
+        """Generate the secrets.
+
+        Args:
+            secret: the API secret, at least 16 characters out of letters, digits, `-` and `_`; generated when None.
 
         Raises:
-            SettingsError: it is shorter, or has other signs.
+            SettingsError: `secret` is shorter or has other characters.
         """
         if secret is not None and (
-            len(secret) < _SHORTEST
+            len(secret) < _MIN_SECRET_LENGTH
             or not secret.isascii()
             or not secret.replace("-", "").replace("_", "").isalnum()
         ):
             raise SettingsError(
-                f"--token needs at least {_SHORTEST} letters, digits, - or _, and should be used nowhere else; "
-                "leave it out to have one drawn"
+                f"--token must have at least {_MIN_SECRET_LENGTH} characters, only letters, digits, - and _, and "
+                "should not be used elsewhere; omit it to generate one"
             )
         self.secret = secret or secrets.token_urlsafe(32)
-        """What programs send as `Authorization: Bearer`, and what a person may type who has lost the session."""
-        self.drawn = secret is None
-        """Whether the secret was drawn here; one of the user's own is known to them and never shown."""
-        self.entrance: str | None = secrets.token_urlsafe(32)
-        """The token of the printed address; None once it was used."""
+        """Bearer token of the API; also accepted on the login page."""
+        self.secret_is_generated = secret is None
+        """Whether the secret was generated here. A secret chosen by the user is never printed."""
+        self.login_token: str | None = secrets.token_urlsafe(32)
+        """One-time token of the printed address; None once it was used."""
         self.cookie = "reseen-" + hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:8]
-        """Name of the cookie: servers on other ports of this machine share the jar, so each has its own."""
+        """Name of the session cookie. It is random, because servers on other ports of a host share cookies."""
         self._sessions: dict[str, None] = {}
 
-    def enter(self, token: str) -> str | None:
-        """A new session for the token of the address, which is void afterwards; None for any other text."""
-        if self.entrance is None or not _same(token, self.entrance):
+    def log_in(self, token: str) -> str | None:
+        """Exchange the one-time token for a new session and invalidate it; None for any other token."""
+        if self.login_token is None or not _equal(token, self.login_token):
             return None
-        self.entrance = None
-        return self._begin()
+        self.login_token = None
+        return self._new_session()
 
-    def enter_by_secret(self, secret: str) -> str | None:
-        """A new session for a person who types the secret of programs; None for any other text."""
-        return self._begin() if _same(secret, self.secret) else None
+    def log_in_with_secret(self, secret: str) -> str | None:
+        """Exchange the API secret for a new session; None for any other text."""
+        return self._new_session() if _equal(secret, self.secret) else None
 
-    def knows_session(self, session: str) -> bool:
-        """Whether a cookie is of this viewer."""
-        return any(_same(session, known) for known in tuple(self._sessions))
+    def has_session(self, session: str) -> bool:
+        """Whether a session id belongs to this viewer."""
+        return any(_equal(session, known) for known in tuple(self._sessions))
 
-    def knows_secret(self, header: str) -> bool:
-        """Whether an Authorization header holds the secret."""
-        scheme, _, given = header.partition(" ")
-        return scheme.lower() == "bearer" and _same(given.strip(), self.secret)
+    def accepts_authorization(self, header: str) -> bool:
+        """Whether an Authorization header holds the API secret as a bearer token."""
+        scheme, _, credentials = header.partition(" ")
+        return scheme.lower() == "bearer" and _equal(credentials.strip(), self.secret)
 
-    def _begin(self) -> str:
+    def _new_session(self) -> str:
         session = secrets.token_urlsafe(32)
         self._sessions[session] = None
-        while len(self._sessions) > _MOST_SESSIONS:
+        while len(self._sessions) > _MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         return session
 
 
-def _same(given: str, known: str) -> bool:
-    return compare_digest(given.encode("utf-8", "replace"), known.encode())
+def _equal(candidate: str, known: str) -> bool:
+    """Compare in constant time."""
+    return compare_digest(candidate.encode("utf-8", "replace"), known.encode())

@@ -1,4 +1,4 @@
-"""The clusters of a collection in numbers: members, center, spread, cameras."""
+"""Clusters of a collection and their statistics: members, center, within-cluster sum of squares, cameras."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,42 +11,42 @@ from reseen.viewer.collection import UNKNOWN, Collection
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """One cluster."""
+    """A cluster with its members and statistics."""
 
     number: int
     rows: Int64[np.ndarray, " m"]
-    """Its crops, the most central first."""
+    """Rows of its crops in the collection, most central first."""
     similarities: Float32[np.ndarray, " m"]
-    """Of each with the center, -1 to 1."""
+    """Cosine similarity of each crop to the center, -1 to 1."""
     center: Float32[np.ndarray, " d"]
-    """Mean direction, of length 1."""
+    """Normalized mean of the vectors."""
     squared_error: float
-    """Squared Euclidean distances from the mean, summed: $n - |s|^2 / n$, where s is the sum of the unit vectors."""
+    """Sum of squared Euclidean distances to the mean: $n - |s|^2 / n$, where s is the sum of the unit vectors."""
     cameras: tuple[tuple[int, int], ...]
-    """Camera index and number of crops, by index; the unknown camera last."""
+    """(Camera index, number of crops), sorted by index, unknown camera last."""
 
     @property
     def size(self) -> int:
-        """Crops."""
+        """Number of crops."""
         return len(self.rows)
 
     @property
     def mixing(self) -> float:
-        """Share of its crops that the camera that saw most of them did not see: 0 for a single camera."""
+        """Fraction of crops not from the most frequent camera, 0 (one camera) up to, but not including, 1."""
         return 1 - max(count for _, count in self.cameras) / self.size
 
 
 class Clusters:
-    """All clusters of a collection by number; crops in none are not among them."""
+    """All clusters of a collection, by number; outliers are in none."""
 
-    def __init__(self, collection: Collection, known: Iterable[Cluster] = ()) -> None:
-        """Gather them; `known` are clusters of this very collection that need not be computed again."""
+    def __init__(self, collection: Collection, cached: Iterable[Cluster] = ()) -> None:
+        """Compute the clusters, except those in `cached`, which must be of the same rows and vectors."""
         inside = np.flatnonzero(collection.clusters >= 0)
         inside = inside[np.argsort(collection.clusters[inside], kind="stable")]
         numbers, starts = np.unique(collection.clusters[inside], return_index=True)
-        at_hand = {cluster.number: cluster for cluster in known}
+        by_number = {cluster.number: cluster for cluster in cached}
         self._by_number = {
-            int(number): at_hand.get(int(number)) or _cluster(collection, int(number), rows)
+            int(number): by_number.get(int(number)) or _compute_cluster(collection, int(number), rows)
             for number, rows in zip(numbers.tolist(), np.split(inside, starts[1:]), strict=len(inside) > 0)
         }
         self._centers: Float32[np.ndarray, "c d"] | None = None
@@ -61,35 +61,38 @@ class Clusters:
         return self._by_number[number]
 
     def all(self) -> list[Cluster]:
-        """By number."""
+        """All clusters, sorted by number."""
         return list(self._by_number.values())
 
     @property
     def free_number(self) -> int:
-        """A number that no cluster has."""
+        """The smallest number greater than that of every cluster."""
         return max(self._by_number, default=-1) + 1
 
     def nearest(
-        self, center: Float32[np.ndarray, " d"], most: int, but: int | None = None
+        self, center: Float32[np.ndarray, " d"], count: int, exclude: int | None = None
     ) -> list[tuple[Cluster, float]]:
-        """The clusters with the most similar centers and these similarities, the most similar first."""
-        everything = self.all()
-        if not everything:
+        """Up to `count` clusters with the most similar centers and their cosine similarities, most similar first.
+
+        `exclude` is the number of a cluster to leave out.
+        """
+        clusters = self.all()
+        if not clusters:
             return []
         similarity = self.centers @ center
         order = np.argsort(-similarity, kind="stable")
-        found = [(everything[place], float(similarity[place])) for place in order[: most + 1].tolist()]
-        return [pair for pair in found if pair[0].number != but][:most]
+        nearest = [(clusters[index], float(similarity[index])) for index in order[: count + 1].tolist()]
+        return [pair for pair in nearest if pair[0].number != exclude][:count]
 
     @property
     def centers(self) -> Float32[np.ndarray, "c d"]:
-        """Centers of `all`, row by row."""
+        """Centers of `all()`, one row per cluster."""
         if self._centers is None:
             self._centers = np.stack([cluster.center for cluster in self.all()])
         return self._centers
 
 
-def _cluster(collection: Collection, number: int, rows: Int64[np.ndarray, " m"]) -> Cluster:
+def _compute_cluster(collection: Collection, number: int, rows: Int64[np.ndarray, " m"]) -> Cluster:
     vectors = collection.vectors[rows].astype(np.float32)
     total = vectors.sum(0, dtype=np.float64)
     length = float(np.linalg.norm(total))
@@ -97,8 +100,8 @@ def _cluster(collection: Collection, number: int, rows: Int64[np.ndarray, " m"])
     similarity = vectors @ center
     order = np.argsort(-similarity, kind="stable")
     cameras, counts = np.unique(collection.cameras[rows], return_counts=True)
-    mix = sorted(
+    counts_by_camera = sorted(
         zip(cameras.tolist(), counts.tolist(), strict=True), key=lambda pair: (pair[0] == UNKNOWN, pair[0])
     )
-    error = max(0.0, len(rows) - length**2 / len(rows))
-    return Cluster(number, rows[order], similarity[order], center, error, tuple(mix))
+    squared_error = max(0.0, len(rows) - length**2 / len(rows))
+    return Cluster(number, rows[order], similarity[order], center, squared_error, tuple(counts_by_camera))

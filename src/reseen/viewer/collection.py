@@ -1,4 +1,4 @@
-"""What the viewer knows of a gallery: all its entries and vectors in memory, thumbnails left in the store."""
+"""In-memory copy of a gallery: all entries and vectors. Thumbnails stay in the store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,30 +13,33 @@ from reseen.gallery.store import Store
 from reseen.runs.console import Progress, no_progress
 
 NOISE = -1
-"""The cluster of crops that clustering left out."""
+"""Cluster label of outliers, as in scikit-learn."""
 UNCLUSTERED = -2
-"""Of crops that were never clustered, in arrays; `Entry.cluster` is None for them."""
+"""Cluster label, in arrays, of crops that were never clustered; their `Entry.cluster` is None."""
 UNKNOWN = -1
-"""The camera index of crops whose camera nobody knows."""
+"""Camera index of crops from an unknown camera."""
 
-_SINGLE_BYTES, _HALF_BYTES = 2_000_000_000, 8_000_000_000
-"""Vectors up to so many bytes are kept in single precision, in half precision up to so many."""
+_MAX_FLOAT32_BYTES, _MAX_FLOAT16_BYTES = 2_000_000_000, 8_000_000_000
+"""Vectors are float32 up to the first size, float16 up to the second, and refused beyond."""
 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A snapshot of a gallery. The row is the place of a crop in every array; rows are sorted by source and image."""
+    """Entries and vectors of a gallery at one time; row i of every field is the same crop.
+
+    Rows are sorted by source and image.
+    """
 
     entries: tuple[Entry, ...]
     """Without thumbnails."""
     keys: tuple[str, ...]
-    """The key of each entry."""
+    """Key of each entry."""
     vectors: Float[np.ndarray, "n d"]
-    """Of length 1, float32, or float16 where that would take more than two gigabytes."""
+    """Unit vectors, float32, or float16 if float32 would take more than 2 GB."""
     clusters: Int64[np.ndarray, " n"]
-    """`NOISE` in no cluster, `UNCLUSTERED` where never clustered."""
+    """Cluster number; `NOISE` for outliers, `UNCLUSTERED` if never clustered."""
     cameras: Int64[np.ndarray, " n"]
-    """Place of the camera in `camera_names`, `UNKNOWN` where nobody knows."""
+    """Index into `camera_names`; `UNKNOWN` for an unknown camera."""
     camera_names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -44,11 +47,11 @@ class Collection:
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """The row of each key."""
+        """Row of each key."""
         return {key: row for row, key in enumerate(self.keys)}
 
     def reclustered(self, changes: Mapping[str, int | None]) -> "Collection":
-        """The same crops, those of some keys in other clusters; keys that are not here are passed over."""
+        """A copy with new cluster numbers for some keys; unknown keys are ignored."""
         entries, clusters = list(self.entries), self.clusters.copy()
         for key, cluster in changes.items():
             row = self.rows.get(key)
@@ -58,58 +61,58 @@ class Collection:
         return replace(self, entries=tuple(entries), clusters=clusters)
 
     def without(self, keys: Iterable[str]) -> "Collection":
-        """The other crops."""
-        gone = set(keys)
-        kept = [row for row, key in enumerate(self.keys) if key not in gone]
+        """A copy without the crops of some keys."""
+        removed = set(keys)
+        rows = [row for row, key in enumerate(self.keys) if key not in removed]
         return replace(
             self,
-            entries=tuple(self.entries[row] for row in kept),
-            keys=tuple(self.keys[row] for row in kept),
-            vectors=self.vectors[kept],
-            clusters=self.clusters[kept],
-            cameras=self.cameras[kept],
+            entries=tuple(self.entries[row] for row in rows),
+            keys=tuple(self.keys[row] for row in rows),
+            vectors=self.vectors[rows],
+            clusters=self.clusters[rows],
+            cameras=self.cameras[rows],
         )
 
 
 def read_collection(store: Store, progress: Progress = no_progress) -> Collection:
-    """Read a whole store once; `progress` is told of the crops read.
+    """Read a store in one pass; `progress` is called with the number of crops read.
 
     Raises:
-        GalleryError: its vectors are more than are kept in memory.
+        GalleryError: the vectors take more than 8 GB in float16.
     """
     description = store.describe()
-    numbers = description.count * description.model.dimension
-    if 2 * numbers > _HALF_BYTES:
+    size = description.count * description.model.dimension
+    if 2 * size > _MAX_FLOAT16_BYTES:
         raise GalleryError(
-            f"{description.address}: {description.count:,} vectors of {description.model.dimension} numbers are more "
-            f"than the viewer keeps in memory ({_HALF_BYTES / 1e9:.0f} GB); search it by `reseen search`, or look at "
-            "a gallery of fewer crops"
+            f"{description.address}: {description.count:,} vectors of dimension {description.model.dimension} exceed "
+            f"the memory limit of the viewer ({_MAX_FLOAT16_BYTES / 1e9:.0f} GB in float16); use `reseen search`, or "
+            "view a smaller gallery"
         )
-    kind = np.float32 if 4 * numbers <= _SINGLE_BYTES else np.float16
+    dtype = np.float32 if 4 * size <= _MAX_FLOAT32_BYTES else np.float16
     entries: list[Entry] = []
-    parts = [np.empty((0, description.model.dimension), kind)]
+    parts = [np.empty((0, description.model.dimension), dtype)]
     for part in store.scan():
         entries += [replace(entry, thumbnail=b"") for entry in part.entries]
-        parts.append(part.vectors.astype(kind))
+        parts.append(part.vectors.astype(dtype))
         progress(len(part))
-    order = sorted(range(len(entries)), key=lambda place: (entries[place].source, entries[place].image))
-    return collect([entries[place] for place in order], np.concatenate(parts)[order])
+    order = sorted(range(len(entries)), key=lambda row: (entries[row].source, entries[row].image))
+    return build_collection([entries[row] for row in order], np.concatenate(parts)[order])
 
 
-def collect(entries: list[Entry], vectors: Float[np.ndarray, "n d"]) -> Collection:
-    """Columns from entries, row by row."""
-    names = sorted({entry.camera for entry in entries if entry.camera is not None}, key=_natural)
-    place = {name: index for index, name in enumerate(names)}
+def build_collection(entries: list[Entry], vectors: Float[np.ndarray, "n d"]) -> Collection:
+    """A collection from entries, in their order, and their vectors."""
+    names = sorted({entry.camera for entry in entries if entry.camera is not None}, key=_natural_key)
+    index_of = {name: index for index, name in enumerate(names)}
     return Collection(
         tuple(entries),
         tuple(entry.key for entry in entries),
         vectors,
         np.array([UNCLUSTERED if e.cluster is None else e.cluster for e in entries], np.int64),
-        np.array([UNKNOWN if e.camera is None else place[e.camera] for e in entries], np.int64),
+        np.array([UNKNOWN if e.camera is None else index_of[e.camera] for e in entries], np.int64),
         tuple(names),
     )
 
 
-def _natural(name: str) -> tuple[int, str]:
-    """c2 before c10."""
+def _natural_key(name: str) -> tuple[int, str]:
+    """Sort key that puts c2 before c10."""
     return len(name), name

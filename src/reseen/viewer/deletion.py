@@ -1,4 +1,4 @@
-"""Forgetting in two steps: a plan that can be looked at, and carrying out exactly what was looked at."""
+"""Deletion in two steps: a plan to preview, then deletion of exactly the previewed crops."""
 
 import secrets
 from collections import OrderedDict
@@ -18,163 +18,173 @@ from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
 
-_MOST_PLANS = 16
-_AT_ONCE = 4096
+_MAX_PLANS = 16
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
 class DeletionPlan:
-    """What would be forgotten."""
+    """Crops selected for deletion."""
 
     by: By
     keys: tuple[str, ...]
-    """The most similar first, where they were chosen by similarity."""
+    """Most similar first if they were selected by similarity."""
     similarities: tuple[float, ...] | None
-    """Of each with what they were chosen by."""
-    words: str
-    """How they were chosen."""
+    """Cosine similarity of each to the query; None if they were selected otherwise."""
+    description: str
+    """How they were selected, for the preview page."""
     near: tuple[str, ...] = ()
-    """Crops right below the similarity, the most similar first."""
+    """Keys of crops just below the threshold, most similar first."""
     rest: tuple[str, ...] = ()
-    """The other crops of the clusters that were touched."""
+    """Keys of the other crops in the affected clusters."""
     threshold: float | None = None
-    """The similarity of the choice; None for any other way."""
+    """Minimum similarity of the selection; None if they were selected otherwise."""
 
 
 class DeletionPlans:
-    """DeletionPlans that were shown, until they are carried out; the oldest are dropped."""
+    """Previewed plans that were not executed yet, at most 16; thread-safe."""
 
     def __init__(self) -> None:
         self._plans: OrderedDict[str, DeletionPlan] = OrderedDict()
         self._lock = Lock()
 
     def add(self, plan: DeletionPlan) -> str:
-        """A token for a plan."""
+        """Store a plan and return its token."""
         token = secrets.token_urlsafe(16)
         with self._lock:
             self._plans[token] = plan
-            while len(self._plans) > _MOST_PLANS:
+            while len(self._plans) > _MAX_PLANS:
                 self._plans.popitem(last=False)
         return token
 
-    def take(self, token: str) -> DeletionPlan | None:
-        """The plan of a token, once."""
+    def pop(self, token: str) -> DeletionPlan | None:
+        """Remove and return the plan of a token; None for an unknown or used token."""
         with self._lock:
             return self._plans.pop(token, None)
 
 
-def plan_crop(now: Snapshot, key: str, path: str = "") -> DeletionPlan:
-    """One crop by its key, or by its path as the gallery or the disk has it.
+def plan_crop(snapshot: Snapshot, key: str, path: str = "") -> DeletionPlan:
+    """Select one crop by its key, or by its path, relative to the indexed folder or absolute.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: no crop has this key or path.
     """
-    if key in now.collection.rows:
+    if key in snapshot.collection.rows:
         return DeletionPlan(
-            "image", (key,), None, f"The crop {now.collection.entries[now.collection.rows[key]].image}"
+            "image", (key,), None, f"Crop {snapshot.collection.entries[snapshot.collection.rows[key]].image}"
         )
-    pairs = zip(now.collection.keys, now.collection.entries, strict=True)
+    pairs = zip(snapshot.collection.keys, snapshot.collection.entries, strict=True)
     keys = tuple(
         one for one, entry in pairs if path and path in (entry.image, f"{entry.source}/{entry.image}")
     )
     if not keys:
-        named = f"'{path[:200]}'" if path else "that crop"
+        name = f"'{path[:200]}'" if path else "this crop"
         raise SettingsError(
-            f"{named} is not in this gallery, or not any more; give its path below the folder that was indexed"
+            f"{name} is not in this gallery (any more); enter its path relative to the indexed folder"
         )
-    return DeletionPlan("image", keys, None, f"The crop {path}")
+    return DeletionPlan("image", keys, None, f"Crop {path}")
 
 
-def plan_cluster(now: Snapshot, cluster: int) -> DeletionPlan:
-    """All crops of a cluster, the most central first.
+def plan_cluster(snapshot: Snapshot, cluster: int) -> DeletionPlan:
+    """Select all crops of a cluster, most central first.
 
     Raises:
-        SettingsError: there is no such cluster.
+        SettingsError: no cluster has this number.
     """
-    if cluster not in now.clusters:
-        raise SettingsError(f"no cluster has the number {cluster}; look for it on the page of clusters")
-    rows = now.clusters[cluster].rows.tolist()
+    if cluster not in snapshot.clusters:
+        raise SettingsError(f"there is no cluster {cluster}; see the Clusters page for the numbers")
+    rows = snapshot.clusters[cluster].rows.tolist()
     return DeletionPlan(
-        "cluster", tuple(now.collection.keys[row] for row in rows), None, f"Cluster {cluster}"
+        "cluster", tuple(snapshot.collection.keys[row] for row in rows), None, f"Cluster {cluster}"
     )
 
 
 def plan_like(
-    now: Snapshot,
+    snapshot: Snapshot,
     vectors: Float32[np.ndarray, "q d"],
     similarity: float,
-    words: str,
+    description: str,
     rounds: int | None = ROUNDS,
 ) -> DeletionPlan:
-    """All crops of at least this cosine similarity with one of the vectors, then, for so many rounds, with those found.
+    """Select all crops whose cosine similarity to a query vector, or transitively to a match, reaches a threshold.
+
+    Args:
+        snapshot: the snapshot to search.
+        vectors: unit query vectors.
+        similarity: the threshold, -1 to 1.
+        description: how the query was chosen, for the preview page.
+        rounds: how often the matches become queries in turn; until there are no new ones when None.
 
     Raises:
-        SettingsError: the similarity is not within -1 to 1, the rounds are below 0, or no crop reaches the similarity.
+        SettingsError: `similarity` or `rounds` is out of range, or no crop reaches the threshold.
     """
     if not -1 <= similarity <= 1:
-        raise SettingsError(f"similarity {similarity:g}: give a number from -1 to 1, such as 0.8")
+        raise SettingsError(f"similarity: expected a number from -1 to 1, such as 0.8, got {similarity:g}")
     if rounds is not None and rounds < 0:
-        raise SettingsError(f"rounds {rounds}: give 0 to search with the images alone, or 1 or more")
-    alike = find_alike(lambda: _parts(now), vectors, similarity, rounds)
-    if not alike.keys:
-        best = f"; the nearest has {alike.near_similarities[0]:.3f}" if alike.near else ""
+        raise SettingsError(f"rounds: expected 0 (search with the images only) or more, got {rounds}")
+    matches = find_alike(lambda: _chunks(snapshot), vectors, similarity, rounds)
+    if not matches.keys:
+        best = f"; the most similar one has {matches.near_similarities[0]:.3f}" if matches.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")
-    by_round = ", then ".join(f"{count:,}" for count in alike.round_counts)
-    words = f"{words}, round by round {by_round}" if len(alike.round_counts) > 1 else words
-    order = sorted(range(len(alike.keys)), key=lambda place: -alike.similarities[place])
+    by_round = ", then ".join(f"{count:,}" for count in matches.round_counts)
+    if len(matches.round_counts) > 1:
+        description = f"{description}; matches per round: {by_round}"
+    order = sorted(range(len(matches.keys)), key=lambda index: -matches.similarities[index])
     return DeletionPlan(
         "like",
-        tuple(alike.keys[place] for place in order),
-        tuple(alike.similarities[place] for place in order),
-        words,
-        alike.near,
+        tuple(matches.keys[index] for index in order),
+        tuple(matches.similarities[index] for index in order),
+        description,
+        matches.near,
         threshold=similarity,
     )
 
 
-def with_rest(now: Snapshot, plan: DeletionPlan) -> DeletionPlan:
-    """The plan with the other crops of its clusters, so that they can be looked at."""
-    going = set(plan.keys)
-    rows = [now.collection.rows[key] for key in plan.keys if key in now.collection.rows]
-    touched = sorted({int(cluster) for cluster in now.collection.clusters[rows]} - {NOISE, UNCLUSTERED})
-    rest = [now.collection.keys[row] for number in touched for row in now.clusters[number].rows.tolist()]
-    return replace(plan, rest=tuple(key for key in rest if key not in going))
+def with_rest(snapshot: Snapshot, plan: DeletionPlan) -> DeletionPlan:
+    """The plan with `rest`: the other crops of the affected clusters."""
+    selected = set(plan.keys)
+    rows = [snapshot.collection.rows[key] for key in plan.keys if key in snapshot.collection.rows]
+    touched = sorted({int(cluster) for cluster in snapshot.collection.clusters[rows]} - {NOISE, UNCLUSTERED})
+    rest = [
+        snapshot.collection.keys[row] for number in touched for row in snapshot.clusters[number].rows.tolist()
+    ]
+    return replace(plan, rest=tuple(key for key in rest if key not in selected))
 
 
-def with_more(plan: DeletionPlan, also: Iterable[str]) -> DeletionPlan:
-    """The plan with some of the crops that were shown beside it."""
+def with_more(plan: DeletionPlan, keys: Iterable[str]) -> DeletionPlan:
+    """The plan extended by some crops of `near` or `rest`; other keys are ignored."""
     shown = {*plan.near, *plan.rest} - set(plan.keys)
-    more = [key for key in dict.fromkeys(also) if key in shown]
+    more = [key for key in dict.fromkeys(keys) if key in shown]
     similarities = None if plan.similarities is None or more else plan.similarities
     return replace(plan, keys=(*plan.keys, *more), similarities=similarities)
 
 
-def without(plan: DeletionPlan, kept: Iterable[str]) -> DeletionPlan:
-    """The same but for some crops, which stay."""
-    staying = set(kept)
-    places = [place for place, key in enumerate(plan.keys) if key not in staying]
-    similarities = None if plan.similarities is None else tuple(plan.similarities[place] for place in places)
-    return replace(plan, keys=tuple(plan.keys[place] for place in places), similarities=similarities)
+def without(plan: DeletionPlan, keys: Iterable[str]) -> DeletionPlan:
+    """The plan without some crops."""
+    excluded = set(keys)
+    indices = [index for index, key in enumerate(plan.keys) if key not in excluded]
+    similarities = None if plan.similarities is None else tuple(plan.similarities[index] for index in indices)
+    return replace(plan, keys=tuple(plan.keys[index] for index in indices), similarities=similarities)
 
 
-def _parts(now: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
-    for start in range(0, len(now.collection), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
-        yield now.collection.keys[rows], now.collection.vectors[rows]
+def _chunks(snapshot: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    for start in range(0, len(snapshot.collection), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        yield snapshot.collection.keys[rows], snapshot.collection.vectors[rows]
 
 
 def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> Forgotten:
-    """What carrying out a plan would remove."""
+    """What `execute_deletion` would delete (dry run)."""
     with viewer.lock:
         return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=True, threshold=plan.threshold)
 
 
-def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
-    """Remove what a plan says, from the gallery, from every page and from the kept maps.
+def execute_deletion(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
+    """Delete the crops of a plan from the gallery, the snapshot and the cached maps.
 
     Raises:
-        GalleryError: entries are still found afterwards.
-        StorageError: a place cannot be written. In both cases pages show what is left.
+        GalleryError: entries are still in the store afterwards.
+        StorageError: a store or file cannot be written. In both cases the snapshot keeps the remaining entries.
     """
     with viewer.lock:
         try:
@@ -182,14 +192,14 @@ def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
                 viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold
             )
         except ReseenError:
-            left = {
+            remaining = {
                 entry.key
                 for part in viewer.gallery.store.scan(Filter(keys=plan.keys))
                 for entry in part.entries
             }
-            plan = without(plan, left)
+            plan = without(plan, remaining)
             raise
         finally:
             if plan.keys:
                 viewer.drop(plan.keys)
-                maps.forget()
+                maps.clear()

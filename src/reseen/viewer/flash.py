@@ -1,39 +1,42 @@
-"""Sentences for the next page: an address names one by number, so that no link can put words into a page."""
+"""Flash messages: shown once on the next page.
+
+A URL refers to a message by a random id, so that a crafted link cannot put text into a page.
+"""
 
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
-_MOST = 200
+_MAX_MESSAGES = 200
 
 
 @dataclass(frozen=True)
 class FlashMessage:
-    """What is said at the foot of a page."""
+    """A message about the last action."""
 
-    words: str
-    bad: bool = False
+    text: str
+    is_error: bool = False
     can_undo: bool = False
-    """Whether it offers to undo."""
+    """Whether the message has an Undo button."""
 
 
 class FlashMessages:
-    """The last notes of a running viewer."""
+    """The most recent messages of a running viewer; thread-safe."""
 
     def __init__(self) -> None:
-        self._notes: OrderedDict[str, FlashMessage] = OrderedDict()
+        self._messages: OrderedDict[str, FlashMessage] = OrderedDict()
         self._lock = Lock()
 
-    def leave(self, note: FlashMessage) -> str:
-        """Keep a note and name it."""
+    def add(self, message: FlashMessage) -> str:
+        """Store a message and return its id; the oldest ones beyond 200 are dropped."""
         with self._lock:
-            name = secrets.token_urlsafe(6)
-            self._notes[name] = note
-            while len(self._notes) > _MOST:
-                self._notes.popitem(last=False)
-            return name
+            message_id = secrets.token_urlsafe(6)
+            self._messages[message_id] = message
+            while len(self._messages) > _MAX_MESSAGES:
+                self._messages.popitem(last=False)
+            return message_id
 
-    def read(self, name: str) -> FlashMessage | None:
-        """The note of a name; None for any other."""
-        return self._notes.get(name)
+    def get(self, message_id: str) -> FlashMessage | None:
+        """The message with an id; None for an unknown id."""
+        return self._messages.get(message_id)

@@ -1,9 +1,7 @@
-"""Places of a gallery's crops, made in the background while the page says how far they are.
+"""Map coordinates of a gallery, computed in background threads, and their binary format for the browser.
 
-The points of a map as bytes: what the page needs of each crop to draw it, and no more.
-
-Little-endian: `RSP1`; count n, uint32; places x y, n float32 pairs; camera, n int32 (-1 unknown), a row of the table
-of cameras; cluster, n int32 (-1 noise, -2 never clustered); key, n times the 16 bytes of a UUID.
+Format, little-endian: magic `RSP1`; count n, uint32; coordinates x y, n pairs of float32; camera index, n int32 (-1
+unknown); cluster, n int32 (-1 outlier, -2 never clustered); key, n UUIDs of 16 bytes.
 """
 
 import uuid
@@ -19,118 +17,123 @@ from reseen.errors import StorageError
 from reseen.gallery.copies import record_copy
 from reseen.gallery.side_files import map_folder
 from reseen.viewer.collection import Collection
-from reseen.viewer.projection import Layout, forget_projections, project
+from reseen.viewer.projection import Layout, delete_projections, project
 
 
 @dataclass(eq=False)
-class _Work:
-    """Places that are there, or on their way."""
+class _Job:
+    """Coordinates of a collection, computed or in progress."""
 
     collection: Collection
-    share: float = 0.0
-    places: Float32[np.ndarray, "n 2"] | None = None
+    fraction: float = 0.0
+    coordinates: Float32[np.ndarray, "n 2"] | None = None
     error: Exception | None = None
     thread: Thread = field(init=False)
 
 
 class Maps:
-    """The last places of each layout; those of other vectors are made anew."""
+    """Coordinates of the current vectors by each layout; recomputed when the vectors change. Thread-safe."""
 
     def __init__(self, address: str) -> None:
-        """Take the address of the gallery; files are kept beside one in a folder."""
-        self.kept_in = map_folder(address)
+        """Cache files beside the gallery at `address` if that is a folder, else only in memory."""
+        self.cache_folder = map_folder(address)
         self._address = address
-        self._works: dict[Layout, _Work] = {}
+        self._jobs: dict[Layout, _Job] = {}
         self._lock = Lock()
 
-    def ask(self, collection: Collection, layout: Layout) -> Float32[np.ndarray, "n 2"] | float:
-        """Places of every row, or the share that is done, 0 to 1; the first call begins."""
-        work = self._work(collection, layout)
-        if work.error is not None:
-            self._works.pop(layout, None)
-            raise work.error
-        return work.share if work.places is None else work.places
+    def get(self, collection: Collection, layout: Layout) -> Float32[np.ndarray, "n 2"] | float:
+        """Coordinates of every row, or the fraction done (0 to 1) while they are computed; the first call starts that.
+
+        An error of the computation is raised here once; the call after it starts again.
+        """
+        job = self._job(collection, layout)
+        if job.error is not None:
+            self._jobs.pop(layout, None)
+            raise job.error
+        return job.fraction if job.coordinates is None else job.coordinates
 
     def wait(self, collection: Collection, layout: Layout) -> Float32[np.ndarray, "n 2"]:
-        """Places of every row, when they are there."""
+        """Coordinates of every row; blocks until they are computed."""
         while True:
-            self._work(collection, layout).thread.join()
-            found = self.ask(collection, layout)
-            if not isinstance(found, float):
-                return found
+            self._job(collection, layout).thread.join()
+            result = self.get(collection, layout)
+            if not isinstance(result, float):
+                return result
 
-    def forget(self) -> None:
-        """Remove what is kept of earlier crops.
+    def clear(self) -> None:
+        """Delete all coordinates, in memory and on disk.
 
         Raises:
-            StorageError: a file cannot be removed.
+            StorageError: a file cannot be deleted.
         """
         with self._lock:
-            self._works.clear()
-            if self.kept_in is not None:
-                forget_projections(self.kept_in)
+            self._jobs.clear()
+            if self.cache_folder is not None:
+                delete_projections(self.cache_folder)
 
-    def _work(self, collection: Collection, layout: Layout) -> _Work:
+    def _job(self, collection: Collection, layout: Layout) -> _Job:
         with self._lock:
-            work = self._works.get(layout)
-            if work is None or work.collection.vectors is not collection.vectors:
-                work = _Work(collection)
-                work.thread = Thread(target=self._make, args=(work, layout), daemon=True)
-                self._works[layout] = work
-                work.thread.start()
-            return work
+            job = self._jobs.get(layout)
+            if job is None or job.collection.vectors is not collection.vectors:
+                job = _Job(collection)
+                job.thread = Thread(target=self._compute, args=(job, layout), daemon=True)
+                self._jobs[layout] = job
+                job.thread.start()
+            return job
 
-    def _recorded(self) -> Path | None:
-        """The folder that keeps places, recorded so that forgetting finds it; None where it cannot be."""
-        if self.kept_in is None:
+    def _recorded_cache_folder(self) -> Path | None:
+        """The cache folder, recorded as a copy so that deletion finds it; None if that fails or there is none."""
+        if self.cache_folder is None:
             return None
         try:
-            record_copy(self._address, "map", self.kept_in)
+            record_copy(self._address, "map", self.cache_folder)
         except StorageError:
             return None
-        return self.kept_in
+        return self.cache_folder
 
-    def _make(self, work: _Work, layout: Layout) -> None:
-        def progress(share: float) -> None:
-            work.share = share
+    def _compute(self, job: _Job, layout: Layout) -> None:
+        def progress(fraction: float) -> None:
+            job.fraction = fraction
 
-        vectors = np.ascontiguousarray(work.collection.vectors, dtype=np.float32)
+        vectors = np.ascontiguousarray(job.collection.vectors, dtype=np.float32)
         try:
-            places = project(vectors, layout, self._recorded(), work.collection.keys, progress)
-        except Exception as error:  # handed to whoever asks
-            work.error = error
+            coordinates = project(
+                vectors, layout, self._recorded_cache_folder(), job.collection.keys, progress
+            )
+        except Exception as error:  # re-raised by `get`
+            job.error = error
             return
-        work.places = places
+        job.coordinates = coordinates
         with self._lock:
-            # What was forgotten meanwhile must not be kept by a work that had begun before.
-            if self._works.get(layout) is not work and self.kept_in is not None:
-                forget_projections(self.kept_in)
+            # Crops may have been deleted meanwhile, whose coordinates must not stay on disk.
+            if self._jobs.get(layout) is not job and self.cache_folder is not None:
+                delete_projections(self.cache_folder)
 
 
 MAGIC = b"RSP1"
 
 
 def points_as_bytes(
-    places: Float32[np.ndarray, "n 2"],
+    coordinates: Float32[np.ndarray, "n 2"],
     cameras: Int64[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"],
     keys: Sequence[str],
 ) -> bytes:
-    """8 + 32 n bytes.
+    """The points of a map in the format of this module: 8 + 32 n bytes.
 
     Raises:
-        ValueError: the counts differ, or a key is no UUID.
+        ValueError: the lengths differ, or a key is not a UUID.
     """
-    count = len(places)
+    count = len(coordinates)
     if not len(cameras) == len(clusters) == len(keys) == count:
         raise ValueError(
-            f"{count} places, {len(cameras)} cameras, {len(clusters)} clusters, {len(keys)} keys"
+            f"{count} coordinates, {len(cameras)} cameras, {len(clusters)} clusters, {len(keys)} keys"
         )
     return b"".join(
         (
             MAGIC,
             np.uint32(count).astype("<u4").tobytes(),
-            places.astype("<f4").tobytes(),
+            coordinates.astype("<f4").tobytes(),
             cameras.astype("<i4").tobytes(),
             clusters.astype("<i4").tobytes(),
             *(uuid.UUID(key).bytes for key in keys),

@@ -1,10 +1,10 @@
-"""A picture of vectors in the plane that keeps neighbors together.
+"""Two-dimensional embedding of vectors that preserves neighborhoods.
 
-Flow: k nearest rows -> a graph without directions -> principal components as a start -> many small steps: pulled by
-neighbors with weight q = 1 / (1 + d^2), pushed by random rows with q / d^2.
+Steps: k-NN search; symmetric k-NN graph; initialization by principal components; gradient descent in which neighbors
+attract with weight q = 1 / (1 + d^2) and random rows repel with q / d^2.
 
 Reference: Damrich et al. 2023, "From t-SNE to UMAP with contrastive learning", section 4 (negative sampling with the
-Cauchy kernel); all steps of one round are taken at once, so that the result does not depend on threads.
+Cauchy kernel). All rows are updated synchronously, so that the result does not depend on the number of threads.
 """
 
 from collections.abc import Callable
@@ -18,68 +18,71 @@ from reseen.geometry import unit
 from reseen.neighbors import nearest
 from reseen.neighbors.jaccard_kernels import in_ranges
 from reseen.records import Features
-from reseen.viewer.pca import principal
+from reseen.viewer.pca import project_to_principal_components
 
 _NEIGHBORS = 15
 _STEPS = 500
-_STRANGERS = 5
-_PUSH = 5.0
-_START = 10.0
-"""Half the width of the start; a cluster becomes about 1 wide."""
+_NEGATIVES = 5
+_REPULSION = 5.0
+_INITIAL_EXTENT = 10.0
+"""Half the width of the initialization; a cluster ends up about 1 wide."""
 _JITTER = 1e-2
-"""Copies have to part somehow."""
-_SEARCHED = 64
-"""Neighbors are looked for along as many principal components, where vectors are longer."""
+"""Standard deviation of the noise that separates duplicates."""
+_SEARCH_DIMENSION = 64
+"""Longer vectors are reduced to this many principal components for the k-NN search."""
 
 
 def neighbor_layout(
     vectors: Float32[np.ndarray, "n d"], seed: int = 0, progress: Callable[[float], None] = lambda _: None
 ) -> Float32[np.ndarray, "n 2"]:
-    """Places of unit rows in the plane; the same bits for the same rows, seed and machine.
+    """Coordinates of unit rows in the plane, reproducible bit for bit on one machine for equal rows and seed.
 
-    `progress` is told the share that is done, 0 to 1, by time. Two rows or fewer lie side by side.
+    `progress` is called with the fraction done, 0 to 1. Fewer than three rows, or rows of one component, are placed on
+    a line.
     """
     count = len(vectors)
-    places = principal(vectors)
-    if count < 3 or places.shape[1] < 2:
+    coordinates = project_to_principal_components(vectors)
+    if count < 3 or coordinates.shape[1] < 2:
         return np.stack([np.arange(count), np.zeros(count)], axis=1).astype(np.float32)
-    graph = _graph(vectors)
+    graph = _neighbor_graph(vectors)
     progress(0.5)
     generator = np.random.default_rng(seed)
-    places *= np.float32(_START / max(float(np.abs(places).max()), 1e-6))
-    places += (_JITTER * generator.standard_normal(places.shape)).astype(np.float32)
-    return _settle(np.ascontiguousarray(places), graph, generator, progress)
+    coordinates *= np.float32(_INITIAL_EXTENT / max(float(np.abs(coordinates).max()), 1e-6))
+    coordinates += (_JITTER * generator.standard_normal(coordinates.shape)).astype(np.float32)
+    return _optimize(np.ascontiguousarray(coordinates), graph, generator, progress)
 
 
-def _graph(vectors: Float32[np.ndarray, "n d"]) -> csr_array:
-    """Who is a neighbor of whom, either way round."""
+def _neighbor_graph(vectors: Float32[np.ndarray, "n d"]) -> csr_array:
+    """Adjacency matrix of the symmetric k-NN graph (union of both directions)."""
     rows = torch.from_numpy(vectors)
-    if vectors.shape[1] > _SEARCHED:
-        rows = unit(torch.from_numpy(principal(vectors, _SEARCHED)))
-        # A row that equals the mean has no direction; any will do.
-        rows = torch.where(rows.norm(dim=1, keepdim=True) > 0.5, rows, torch.eye(1, _SEARCHED))
-    near = nearest(Features(rows), _NEIGHBORS + 1).indices[:, 1:]
-    count, k = near.shape
+    if vectors.shape[1] > _SEARCH_DIMENSION:
+        rows = unit(torch.from_numpy(project_to_principal_components(vectors, _SEARCH_DIMENSION)))
+        # A row equal to the mean has length 0; it gets an arbitrary direction.
+        rows = torch.where(rows.norm(dim=1, keepdim=True) > 0.5, rows, torch.eye(1, _SEARCH_DIMENSION))
+    indices = nearest(Features(rows), _NEIGHBORS + 1).indices[:, 1:]
+    count, k = indices.shape
     start = np.arange(0, count * k + 1, k)
-    found = csr_array((np.ones(count * k, np.int8), near.reshape(-1), start), shape=(count, count))
-    return csr_array(found + found.T)
+    directed = csr_array((np.ones(count * k, np.int8), indices.reshape(-1), start), shape=(count, count))
+    return csr_array(directed + directed.T)
 
 
-def _settle(
-    places: Float32[np.ndarray, "n 2"],
+def _optimize(
+    coordinates: Float32[np.ndarray, "n 2"],
     graph: csr_array,
     generator: np.random.Generator,
     progress: Callable[[float], None],
 ) -> Float32[np.ndarray, "n 2"]:
-    """All steps, each shorter than the one before."""
+    """Gradient descent with a linearly decreasing learning rate."""
     from reseen.viewer.layout_kernel import step
 
     start, columns = graph.indptr.astype(np.int64), graph.indices.astype(np.int32)
-    draws = generator.integers(0, 2**63, _STEPS, dtype=np.uint64)
-    after = np.empty_like(places)
-    for number, draw in enumerate(draws):
+    seeds = generator.integers(0, 2**63, _STEPS, dtype=np.uint64)
+    before, after = coordinates, np.empty_like(coordinates)
+    for number, seed in enumerate(seeds):
         rate = np.float32(1 - number / _STEPS)
-        in_ranges(step, len(places), start, columns, _STRANGERS, np.float32(_PUSH), rate, draw, places, after)
-        places, after = after, places
+        in_ranges(
+            step, len(before), start, columns, _NEGATIVES, np.float32(_REPULSION), rate, seed, before, after
+        )  # fmt: skip
+        before, after = after, before
         progress(0.5 + 0.5 * (number + 1) / _STEPS)
-    return places
+    return before

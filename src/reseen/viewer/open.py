@@ -1,4 +1,4 @@
-"""From a run or a gallery to the page in the browser."""
+"""Opens a run or a gallery and serves the viewer: the implementation of `reseen view`."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +18,7 @@ from reseen.viewer.viewer import Viewer
 
 
 def view_gallery(
-    what: str,
+    target: str,
     data: Path | None,
     run: Path | None,
     host: str,
@@ -29,29 +29,29 @@ def view_gallery(
     quiet: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Serve a gallery, or that of a run, until Ctrl-C.
+    """Serve the viewer of a gallery or a run until Ctrl-C. A run is first indexed into a gallery in its folder.
 
     Args:
-        what: the address of a gallery, or a run's folder.
-        data: the crops of a run; those it learned from when not given.
-        run: where the run of a gallery is.
-        host: the address to listen on.
-        port: 0 is any.
-        secret: what programs send; drawn when not given.
-        browser: open one.
+        target: address of a gallery, or folder of a run.
+        data: crops of a run; its training crops if None.
+        run: folder of the run that a gallery was made with, if it was moved.
+        host: address to listen on.
+        port: port to listen on; 0 selects a free one.
+        secret: API secret; generated if None.
+        browser: open the default browser.
         quiet: show no progress.
-        say: takes the lines that a person must see.
+        say: called with each line for the user.
 
     Raises:
-        SettingsError: the address cannot be listened on, or the secret is too short.
-        RunError: the run does not say where its crops are, and `data` is not given.
+        SettingsError: the address cannot be bound, or the secret is too weak.
+        RunError: the crops of the run are unknown or were moved, and `data` is None.
         GalleryError: there is no gallery, or it is damaged or in use.
     """
     access = Access(secret)
-    with closing(listen(host, port)) as listening:
-        address = what
-        if (Path(what).expanduser() / RECIPE).is_file():
-            run = Path(what).expanduser()
+    with closing(listen(host, port)) as listener:
+        address = target
+        if (Path(target).expanduser() / RECIPE).is_file():
+            run = Path(target).expanduser()
             address = _index(run, data, quiet)
         with open_gallery(address, run) as gallery:
             for note in gallery.notes:
@@ -61,23 +61,25 @@ def view_gallery(
             app = make_app(viewer, access, host)
             if not is_loopback(host):
                 say(
-                    f"Listening on {host}: other machines can reach this, and what they send and see is not encrypted. "
-                    "A tunnel (ssh -L) to the default host is safer."
+                    f"Listening on {host}: other machines can connect, and the traffic is not encrypted. "
+                    "An SSH tunnel (ssh -L) to the default host is safer."
                 )
-            serve(app, access, listening, host, say, browser)
+            serve(app, access, listener, host, say, browser)
 
 
 def _index(folder: Path, data: Path | None, quiet: bool) -> str:
-    """Bring the gallery in a run's folder up to date and return its address."""
+    """Create or update the gallery in a run's folder and return its address."""
     run = open_run(folder)
     crops = data or run.facts.get("root")
     if crops is None or (data is None and not Path(crops).is_dir()):
-        where = f"its crops are not at {crops} any more" if crops else "it does not say where its crops are"
-        raise RunError(f"{folder}: {where}; name them with --data")
+        problem = (
+            f"its crops are no longer at {crops}" if crops else "the location of its crops is not recorded"
+        )
+        raise RunError(f"{folder}: {problem}; pass --data")
     address = str(folder / RUN_GALLERY)
     table = load_other_table(run.recipe, crops)
-    # Crops that were moved are the same: their clusters are those of the run wherever they lie.
-    own = folder / CLUSTERS
-    same = own.is_file() and table.fingerprint == run.facts["data"]
-    index_run(run, table, address, clusters=own if same else None, quiet=quiet)
+    # The fingerprint does not depend on the location, so the clusters of a run also apply to moved crops.
+    clusters = folder / CLUSTERS
+    applies = clusters.is_file() and table.fingerprint == run.facts["data"]
+    index_run(run, table, address, clusters=clusters if applies else None, quiet=quiet)
     return address

@@ -1,4 +1,4 @@
-"""Vectors to places in a square, by one of two ways, kept beside the gallery until its content changes."""
+"""Map coordinates of vectors by one of two layouts, cached on disk until the vectors change."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -13,65 +13,72 @@ from reseen.errors import StorageError
 from reseen.files import write_atomically
 from reseen.reading import read_array
 from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.pca import principal
+from reseen.viewer.pca import project_to_principal_components
 
 Layout = Literal["neighbors", "principal"]
-"""`neighbors` keeps together who is near; `principal` keeps large distances, by two principal components."""
+"""`neighbors` preserves neighborhoods; `principal` preserves large distances (first two principal components)."""
 
 _VERSION = "1"
-"""Raised when a layout changes, so that an old file is not taken for a new one."""
+"""Part of the cache key; incremented when a layout changes."""
 
 
 def project(
     vectors: Float32[np.ndarray, "n d"],
     layout: Layout,
-    kept_in: Path | None = None,
+    cache_folder: Path | None = None,
     keys: Sequence[str] = (),
     progress: Callable[[float], None] = lambda _: None,
 ) -> Float32[np.ndarray, "n 2"]:
-    """Places of unit rows, each within -1 to 1, the longer side filled; read from `kept_in` where they are there.
+    """Map coordinates of unit rows, centered and scaled so that the longer side spans -1 to 1.
 
-    A file is named by a digest of vectors and keys; those of other content are removed when one is written. A folder
-    that cannot be written, or a damaged file, costs time only.
+    Args:
+        vectors: unit rows.
+        layout: see `Layout`.
+        cache_folder: where coordinates are cached, in a file named by a digest of vectors and keys. Writing one removes
+            those of other content. A folder that cannot be written or a damaged file only costs time.
+        keys: keys of the rows, part of the digest.
+        progress: called with the fraction done, 0 to 1.
     """
-    path = None if kept_in is None else kept_in / f"{layout}-{_digest(vectors, keys)}.npy"
-    kept = None if path is None else _read(path, len(vectors))
-    if kept is not None:
+    path = None if cache_folder is None else cache_folder / f"{layout}-{_digest(vectors, keys)}.npy"
+    cached = None if path is None else _read(path, len(vectors))
+    if cached is not None:
         progress(1.0)
-        return kept
-    places = _filling(
-        principal(vectors) if layout == "principal" else neighbor_layout(vectors, progress=progress)
-    )
+        return cached
+    if layout == "principal":
+        coordinates = project_to_principal_components(vectors)
+    else:
+        coordinates = neighbor_layout(vectors, progress=progress)
+    coordinates = _normalize(coordinates)
     if path is not None:
-        _keep(path, layout, places)
+        _write(path, layout, coordinates)
     progress(1.0)
-    return places
+    return coordinates
 
 
-def forget_projections(kept_in: Path) -> None:
-    """Remove every file of `project` in a folder, and the folder where nothing else is in it.
+def delete_projections(cache_folder: Path) -> None:
+    """Delete all cached coordinates in a folder, and the folder if it is then empty.
 
     Raises:
-        StorageError: a file cannot be removed.
+        StorageError: a file cannot be deleted.
     """
-    for path in _files(kept_in):
+    for path in _files(cache_folder):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"{path}: cannot be removed ({error.strerror}); remove it by hand") from None
+            raise StorageError(f"{path}: cannot be deleted ({error.strerror}); delete it manually") from None
     with suppress(OSError):
-        kept_in.rmdir()
+        cache_folder.rmdir()
 
 
-def _filling(places: np.ndarray) -> Float32[np.ndarray, "n 2"]:
-    """Centered, the longer side from -1 to 1; one column is laid along the first axis."""
-    if not len(places):
+def _normalize(coordinates: np.ndarray) -> Float32[np.ndarray, "n 2"]:
+    """Center and scale so that the longer side spans -1 to 1; a missing second column is zero."""
+    if not len(coordinates):
         return np.empty((0, 2), np.float32)
-    if places.shape[1] < 2:
-        places = np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
-    low, high = places.min(axis=0), places.max(axis=0)
+    if coordinates.shape[1] < 2:
+        coordinates = np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     half = float((high - low).max()) / 2
-    return np.clip((places - (low + high) / 2) / (half if half > 0 else 1.0), -1, 1).astype(np.float32)
+    return np.clip((coordinates - (low + high) / 2) / (half if half > 0 else 1.0), -1, 1).astype(np.float32)
 
 
 def _digest(vectors: np.ndarray, keys: Sequence[str]) -> str:
@@ -83,21 +90,22 @@ def _digest(vectors: np.ndarray, keys: Sequence[str]) -> str:
 
 def _read(path: Path, count: int) -> Float32[np.ndarray, "n 2"] | None:
     try:
-        places = read_array(path)
+        coordinates = read_array(path)
     except (OSError, ValueError):
         return None
-    whole = places.shape == (count, 2) and places.dtype == np.float32 and bool(np.isfinite(places).all())
-    return places if whole else None
+    if coordinates.shape != (count, 2) or coordinates.dtype != np.float32:
+        return None
+    return coordinates if np.isfinite(coordinates).all() else None
 
 
 def _files(folder: Path) -> list[Path]:
     return [path for layout in ("neighbors", "principal") for path in folder.glob(f"{layout}-*.npy")]
 
 
-def _keep(path: Path, layout: Layout, places: np.ndarray) -> None:
+def _write(path: Path, layout: Layout, coordinates: np.ndarray) -> None:
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
-            np.save(file, places, allow_pickle=False)
+            np.save(file, coordinates, allow_pickle=False)
 
     with suppress(StorageError):
         write_atomically(path, write)

@@ -1,4 +1,4 @@
-"""What a person or a program asks of a search, checked."""
+"""Search parameters from a form or a URL, validated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter, parse_window
 from reseen.viewer.viewer import Snapshot
 
-MOST = 500
-"""Answers at most."""
+MAX_RESULTS = 500
+"""Upper limit of `top`."""
 
 
-class Values(Protocol):
-    """Fields of a form or an address; one name may come several times."""
+class Fields(Protocol):
+    """Fields of a form or a query string, in which a name may occur several times."""
 
     def get(self, key: str, /) -> object:
-        """The last value of a name, None without one."""
+        """The last value of a name; None if there is none."""
         ...
 
     def getlist(self, key: str, /) -> Sequence[object]:
@@ -27,75 +27,80 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A search, but for what is searched for when that was sent as an image."""
+    """Parameters of a search; an uploaded query image is passed separately."""
 
     key: str | None = None
-    """Of the crop that is searched for."""
+    """Key of the query crop."""
     cameras: tuple[str, ...] = ()
-    """None of them: all."""
+    """Cameras to search; all if empty."""
     elsewhere: bool = False
-    """Leave out the camera of the crop that is searched for."""
+    """Whether to exclude the camera of the query crop."""
     after: str = ""
-    """As typed."""
+    """Earliest time (inclusive), as entered: seconds or ISO 8601."""
     before: str = ""
+    """Latest time (exclusive), as entered."""
     cluster: int | None = None
+    """Cluster to search; -1 for outliers, all if None."""
     group: bool = False
+    """Whether to return only the best crop of each tracklet."""
     rerank: bool = False
+    """Whether to re-rank the first results by k-reciprocal neighbors."""
     top: int = 50
+    """Number of results, 1 to `MAX_RESULTS`."""
 
-    def where(self, query: Entry | None) -> Filter:
-        """The conditions.
+    def to_filter(self, query: Entry | None) -> Filter:
+        """The gallery filter of this search; `query` is the entry of the query crop.
 
         Raises:
-            SettingsError: a time is none, or the window is empty.
+            SettingsError: a time is invalid, or the time window is empty.
         """
         after, before = parse_window(self.after, self.before)
-        own = query.camera if query is not None and self.elsewhere else None
+        excluded = query.camera if query is not None and self.elsewhere else None
         return Filter(
             cameras=self.cameras or None,
-            not_cameras=None if own is None else (own,),
+            not_cameras=None if excluded is None else (excluded,),
             after=after,
             before=before,
             clusters=None if self.cluster is None else (self.cluster,),
         )
 
 
-def read_search_request(values: Values, now: Snapshot) -> SearchRequest:
-    """From the fields of a form or an address.
+def read_search_request(fields: Fields, snapshot: Snapshot) -> SearchRequest:
+    """Parse and validate the fields of a form or a query string.
 
     Raises:
-        SettingsError: a crop or camera is not in the gallery, or a number is none.
+        SettingsError: a crop or camera is not in the gallery, or a number is invalid.
     """
-    key = _text(values, "key")
-    if key and key not in now.collection.rows:
-        raise SettingsError("the crop to search for is not in this gallery, or not any more; choose another")
-    cameras = tuple(dict.fromkeys(str(name) for name in values.getlist("camera")))
-    unknown = [name for name in cameras if name not in now.collection.camera_names]
+    key = _text(fields, "key")
+    if key and key not in snapshot.collection.rows:
+        raise SettingsError("the query crop is not in this gallery (any more); choose another one")
+    cameras = tuple(dict.fromkeys(str(name) for name in fields.getlist("camera")))
+    unknown = [name for name in cameras if name not in snapshot.collection.camera_names]
     if unknown:
-        raise SettingsError(f"camera '{unknown[0][:80]}' is not in this gallery; choose one of the list")
-    top = _number(values, "top", "how many answers")
-    if top is not None and not 1 <= top <= MOST:
-        raise SettingsError(f"how many answers: from 1 to {MOST}, found {top}")
+        raise SettingsError(f"camera '{unknown[0][:80]}' is not in this gallery; choose one from the list")
+    top = _number(fields, "top", "number of results")
+    if top is not None and not 1 <= top <= MAX_RESULTS:
+        raise SettingsError(f"number of results: expected a number from 1 to {MAX_RESULTS}, got {top}")
     return SearchRequest(
         key or None,
         cameras,
-        bool(_text(values, "elsewhere")),
-        _text(values, "after"),
-        _text(values, "before"),
-        _number(values, "cluster", "cluster"),
-        bool(_text(values, "group")),
-        bool(_text(values, "rerank")),
+        bool(_text(fields, "elsewhere")),
+        _text(fields, "after"),
+        _text(fields, "before"),
+        _number(fields, "cluster", "cluster"),
+        bool(_text(fields, "group")),
+        bool(_text(fields, "rerank")),
         SearchRequest.top if top is None else top,
     )
 
 
-def _text(values: Values, name: str) -> str:
-    value = values.get(name)
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
-def _number(values: Values, name: str, words: str) -> int | None:
-    text = _text(values, name)
+def _number(fields: Fields, name: str, label: str) -> int | None:
+    text = _text(fields, name)
     if not text:
         return None
     try:
@@ -103,5 +108,5 @@ def _number(values: Values, name: str, words: str) -> int | None:
     except ValueError:
         number = None
     if number is None or abs(number) >= 2**31:
-        raise SettingsError(f"{words}: a whole number is needed, found '{text[:80]}'")
+        raise SettingsError(f"{label}: expected an integer, got '{text[:80]}'")
     return number

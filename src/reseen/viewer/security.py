@@ -1,8 +1,8 @@
-"""The gate that every request passes before a page sees it.
+"""Middleware that authenticates every request and adds security headers to every response.
 
-In this order: the Host header names this machine (a page elsewhere may have bent its own name to this address), the
-request has a session or the secret, and a change comes from a page of this server. Answers get the headers that keep
-scripts, frames and other sites out. A body is cut off at `MOST_BODY` bytes.
+It rejects, in this order: a Host header that is not allowed (DNS rebinding), a body that is too large, a state-changing
+request from another site (CSRF), and a request without a session or the API secret. Bodies are limited to
+`MAX_BODY_BYTES` while they are read, too.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reseen.viewer.access import Access, AllowedHosts
 
-MOST_BODY = 32_000_000
-"""Bytes of a request."""
+MAX_BODY_BYTES = 32_000_000
+"""Limit on a request body."""
 
 BODY_SECONDS = 60.0
-"""How long a part of a request is waited for."""
+"""Timeout for each chunk of a request body."""
 
-OPEN = ("/enter", "/welcome", "/static/style.css", "/static/icon.svg")
-"""What is answered without a session: the door and what it looks like. Nothing of the gallery."""
+PUBLIC_PATHS = ("/login", "/welcome", "/static/style.css", "/static/icon.svg")
+"""Paths that need no session: the login page and its assets, which show nothing of the gallery."""
 
-_READING = ("GET", "HEAD", "OPTIONS")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -39,70 +39,74 @@ _HEADERS = {
 
 
 class AuthMiddleware:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware for access control of the whole application."""
 
-    def __init__(self, app: ASGIApp, access: Access, names: AllowedHosts) -> None:
-        self._app, self._access, self._names = app, access, names
+    def __init__(self, app: ASGIApp, access: Access, allowed_hosts: AllowedHosts) -> None:
+        self._app, self._access, self._allowed_hosts = app, access, allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the application answer."""
+        """Respond to a rejected request, or pass it on to the application."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = self._refuse(scope, headers)
+        rejection = self._reject(scope, headers)
 
-        async def sealed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
+                response_headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    answer[name] = value
-                if "cache-control" not in answer:
-                    answer["Cache-Control"] = "no-store"
+                    response_headers[name] = value
+                if "cache-control" not in response_headers:
+                    response_headers["Cache-Control"] = "no-store"
             await send(message)
 
-        if refused is not None:
-            await refused(scope, receive, sealed)
+        if rejection is not None:
+            await rejection(scope, receive, send_with_headers)
             return
-        await self._app(scope, _Body(receive), sealed)
+        await self._app(scope, _LimitedBody(receive), send_with_headers)
 
-    def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
+    def _reject(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0] not in self._names:
-            return PlainTextResponse("This viewer does not answer to that name.\n", 421)
+        if len(hosts) != 1 or hosts[0] not in self._allowed_hosts:
+            return PlainTextResponse("The Host header does not name this server.\n", 421)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 20 or int(length) > MOST_BODY:
+        if not length.isdecimal() or len(length) > 20 or int(length) > MAX_BODY_BYTES:
             return _too_large()
-        by_secret = self._access.knows_secret(headers.get("authorization", ""))
-        if scope["method"] not in _READING and not _from_here(headers, hosts[0], by_secret):
-            return PlainTextResponse("Changes are made from pages of this viewer alone.\n", 403)
+        by_secret = self._access.accepts_authorization(headers.get("authorization", ""))
+        if scope["method"] not in _SAFE_METHODS and not _is_same_origin(headers, hosts[0], by_secret):
+            return PlainTextResponse("Cross-site requests are rejected.\n", 403)
         path = scope["path"]
-        if path in OPEN or (path == "/" and b"token=" in scope["query_string"]):
+        if path in PUBLIC_PATHS or (path == "/" and b"token=" in scope["query_string"]):
             return None
-        if by_secret or self._access.knows_session(_cookie(headers, self._access.cookie)):
+        if by_secret or self._access.has_session(_cookie(headers, self._access.cookie)):
             return None
         if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
-            return Response(status_code=303, headers={"Location": "/enter"})
+            return Response(status_code=303, headers={"Location": "/login"})
         return PlainTextResponse(
-            "Enter by the address that `reseen view` printed, or send its secret as Authorization: Bearer.\n",
+            "Not logged in: open the address printed by `reseen view`, or send its secret as Authorization: Bearer.\n",
             401,
             {"WWW-Authenticate": "Bearer"},
         )
 
 
-def _from_here(headers: Headers, host: str, by_secret: bool) -> bool:
-    """Whether a change was asked for by a page of this server, or by a program, which no page can make pass as one."""
+def _is_same_origin(headers: Headers, host: str, by_secret: bool) -> bool:
+    """Whether a state-changing request comes from a page of this server, or from an API client.
+
+    Browsers send Sec-Fetch-Site or Origin with every such request, so one with neither comes from an API client, which
+    must send the secret.
+    """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None and origin is None:
         return by_secret
     if site is not None and site != "same-origin":
         return False
-    return origin is None or _place_of(origin) == host.lower()
+    return origin is None or _netloc(origin) == host.lower()
 
 
-def _place_of(origin: str) -> str | None:
-    """Name and port in an Origin header; None where it is no address, such as `http://[`."""
+def _netloc(origin: str) -> str | None:
+    """Host and port of an Origin header; None if it is not a valid URL, such as `http://[`."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -115,25 +119,25 @@ def _cookie(headers: Headers, name: str) -> str:
 
 def _too_large() -> Response:
     return PlainTextResponse(
-        f"At most {MOST_BODY // 1_000_000} MB are taken.\n", 413, {"Connection": "close"}
+        f"The request is larger than {MAX_BODY_BYTES // 1_000_000} MB.\n", 413, {"Connection": "close"}
     )
 
 
-class _Body:
-    """The request's body, counted and timed: one that is sent in parts need not say its length, nor ever end."""
+class _LimitedBody:
+    """Request body with a size limit and a timeout, because a chunked body need not declare its length, nor end."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes, self._whole = receive, 0, False
+        self._receive, self._bytes, self._complete = receive, 0, False
 
     async def __call__(self) -> Message:
-        if self._whole:  # what comes now is that the browser has gone
+        if self._complete:  # the next message is http.disconnect
             return await self._receive()
         try:
             message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
         except TimeoutError:
-            raise HTTPException(408, f"nothing of the request came for {BODY_SECONDS:.0f} seconds") from None
-        self._whole = not message.get("more_body", False)
+            raise HTTPException(408, f"timeout: no data received for {BODY_SECONDS:.0f} seconds") from None
+        self._complete = not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
-        if self._bytes > MOST_BODY:
-            raise HTTPException(413, f"at most {MOST_BODY // 1_000_000} MB are taken")
+        if self._bytes > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the request is larger than {MAX_BODY_BYTES // 1_000_000} MB")
         return message

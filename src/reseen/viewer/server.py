@@ -1,7 +1,4 @@
-"""The application: the gate around pages and the interface for programs.
-
-Listen, say where, open the browser, end on Ctrl-C.
-"""
+"""The viewer as a FastAPI application (pages and API behind access control), and the server that runs it."""
 
 import socket
 import webbrowser
@@ -18,29 +15,28 @@ from starlette.exceptions import HTTPException
 
 from reseen.errors import ReseenError, SettingsError, StorageError
 from reseen.viewer.access import Access, AllowedHosts
-from reseen.viewer.api import PROGRAMS
+from reseen.viewer.api import API_ROUTERS
 from reseen.viewer.deletion import DeletionPlans
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
 from reseen.viewer.edits.journal import Journal, edits_file
 from reseen.viewer.flash import FlashMessages
+from reseen.viewer.http_timeouts import HeaderTimeoutProtocol
 from reseen.viewer.maps import Maps
-from reseen.viewer.pages import PAGES, actions, pictures
-from reseen.viewer.pages import login as door
-from reseen.viewer.patience import PatientProtocol
+from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.security import AuthMiddleware
+from reseen.viewer.templating import render
 from reseen.viewer.templating import router as assets
-from reseen.viewer.templating import show
 from reseen.viewer.viewer import Viewer
 
 
 def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: Path | None = None) -> FastAPI:
-    """The application over a gallery.
+    """The application for a gallery.
 
     Args:
-        viewer: what is shown.
-        access: who may look.
-        host: the address that the server is bound to.
-        journal: where mends are noted; beside the gallery when not given.
+        viewer: state of the gallery to show.
+        access: secrets and sessions.
+        host: address that the server is bound to, which determines the allowed Host headers.
+        journal: file of edits; beside the gallery if None.
 
     Raises:
         GalleryError: the journal is damaged.
@@ -48,77 +44,77 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: P
     """
     app = FastAPI(
         title="reseen viewer",
-        description="Send the secret that `reseen view` printed as Authorization: Bearer.",
+        description="Send the secret printed by `reseen view` as Authorization: Bearer.",
         version=version("reseen"),
-        docs_url=None,  # FastAPI's own pages fetch scripts from elsewhere
+        docs_url=None,  # FastAPI's documentation pages load scripts from a CDN
         redoc_url=None,
         openapi_url=None,
     )
     app.state.viewer, app.state.access, app.state.pages = viewer, access, PAGES
     app.state.maps, app.state.plans = Maps(viewer.address), DeletionPlans()
-    app.state.notes = FlashMessages()
+    app.state.flash = FlashMessages()
     app.state.editor = Editor(viewer, Journal(journal or edits_file(viewer.address)))
-    viewer.after_drop.append(app.state.editor.forgotten)
-    for router in (assets, door.router, pictures.router, actions.router, *(page.router for page in PAGES)):
+    viewer.on_drop.append(app.state.editor.on_deletion)
+    for router in (assets, login.router, pictures.router, actions.router, *(page.router for page in PAGES)):
         app.include_router(router)
-    for router in PROGRAMS:
+    for router in API_ROUTERS:
         app.include_router(router, prefix="/api")
-    app.add_exception_handler(ReseenError, _explain)
-    app.add_exception_handler(RequestValidationError, _explain)
-    app.add_exception_handler(EditError, _explain)
-    app.add_exception_handler(HTTPException, _explain)
-    app.add_middleware(AuthMiddleware, access=access, names=AllowedHosts(host))
+    app.add_exception_handler(ReseenError, _handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_error)
+    app.add_exception_handler(EditError, _handle_error)
+    app.add_exception_handler(HTTPException, _handle_error)
+    app.add_middleware(AuthMiddleware, access=access, allowed_hosts=AllowedHosts(host))
     return app
 
 
-def _explain(request: Request, error: Exception) -> Response:
-    """One sentence for what went wrong: a page for people, JSON for programs."""
-    status, words = _words(error)
+def _handle_error(request: Request, error: Exception) -> Response:
+    """The error as JSON for the API, else as a page."""
+    status, message = _status_and_message(error)
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": words}, status)
-    return show(request, "error.html.j2", status=status, words=words)
+        return JSONResponse({"error": message}, status)
+    return render(request, "error.html.j2", status=status, message=message)
 
 
-def _words(error: Exception) -> tuple[int, str]:
+def _status_and_message(error: Exception) -> tuple[int, str]:
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail)
     if isinstance(error, RequestValidationError):
-        places = ", ".join(
-            f"{'.'.join(map(str, fault['loc'][1:])) or fault['loc'][0]}: {fault['msg']}"
-            for fault in error.errors()
+        details = ", ".join(
+            f"{'.'.join(map(str, detail['loc'][1:])) or detail['loc'][0]}: {detail['msg']}"
+            for detail in error.errors()
         )
-        return 422, f"the request does not fit: {places}"
+        return 422, f"invalid request: {details}"
     if isinstance(error, StorageError):
         return 507, str(error)
     return (409 if isinstance(error, StaleError) else 422), str(error)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 is any that is free.
+    """A TCP socket bound to `host` and `port`; port 0 selects a free one.
 
     Raises:
-        SettingsError: the address is not of this machine, or the port is taken.
+        SettingsError: the address does not belong to this machine, or the port is in use.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another --host or --port"
         ) from None
-    return made
+    return listener
 
 
-def address_of(listening: socket.socket, host: str) -> str:
-    """Where a browser finds the server, without the token."""
+def base_url(listener: socket.socket, host: str) -> str:
+    """URL of the server for a browser on this machine, without a trailing slash."""
     name = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
-    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+    return f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
 
 
 def make_server(app: FastAPI) -> uvicorn.Server:
-    """A server that logs no request: the first one's address holds the token."""
+    """A uvicorn server without access log, because the first request has the login token in its URL."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -128,7 +124,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=2,
-            http=PatientProtocol,
+            http=HeaderTimeoutProtocol,
         )
     )
 
@@ -136,24 +132,35 @@ def make_server(app: FastAPI) -> uvicorn.Server:
 def serve(
     app: FastAPI,
     access: Access,
-    listening: socket.socket,
+    listener: socket.socket,
     host: str,
     say: Callable[[str], None],
     browser: bool,
 ) -> None:
-    """Serve until Ctrl-C."""
-    entrance = f"{address_of(listening, host)}/?token={access.entrance}"
-    say(f"Open {entrance}")
-    secret = f"the secret: {access.secret}" if access.drawn else "the secret that you gave"
-    say(f"It works once. Programs, and browsers that come later, send {secret}")
-    say("Ctrl-C ends.")
+    """Serve until Ctrl-C.
+
+    Args:
+        app: the application.
+        access: secrets and sessions.
+        listener: a bound socket, which is closed at the end.
+        host: the address it is bound to.
+        say: called with each line for the user.
+        browser: open the login URL in the default browser.
+    """
+    login_url = f"{base_url(listener, host)}/?token={access.login_token}"
+    say(f"Open {login_url}")
+    if access.secret_is_generated:
+        say(f"This link works once. For the API and for further logins, use the secret {access.secret}")
+    else:
+        say("This link works once. For the API and for further logins, use your own secret.")
+    say("Press Ctrl-C to stop.")
     if browser:
-        opener = Timer(0.5, webbrowser.open, [entrance])
+        opener = Timer(0.5, webbrowser.open, [login_url])
         opener.daemon = True
         opener.start()
     try:
-        make_server(app).run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn has ended its connections and passes the signal on
+        make_server(app).run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn has closed its connections and re-raises the signal
         pass
     finally:
-        listening.close()
+        listener.close()

@@ -1,8 +1,6 @@
-"""From a template to an answer, and from a request to the viewer it is for.
+"""What all pages share: template rendering, dependencies on the viewer, static files, and pagination.
 
-Style sheets, scripts and the icon: read once, sent by name from a list, never by path.
-
-Long lists in pages.
+Static files are read once and looked up by name, so that a request never becomes a path on disk.
 """
 
 import hashlib
@@ -21,34 +19,34 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reseen.viewer.edits.editor import Editor
 from reseen.viewer.viewer import Viewer
 
-_KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 router = APIRouter()
 
 
 @router.get("/static/{name}", include_in_schema=False)
 def asset(name: str) -> Response:
-    """A file of the viewer's own."""
-    found = _assets().get(name)
-    if found is None:
+    """A style sheet, script or icon."""
+    entry = _assets().get(name)
+    if entry is None:
         raise HTTPException(404, "no such file")
-    content, kind, _ = found
-    return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+    content, media_type, _ = entry
+    return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
-def asset_address(name: str) -> str:
-    """The address of a file in `static/`, which changes with its content, so that browsers keep no old one."""
+def asset_url(name: str) -> str:
+    """URL of a file in `static/` with a digest of its content, so that browsers do not use an outdated copy."""
     return f"/static/{name}?{_assets()[name][2]}"
 
 
 @cache
 def _assets() -> dict[str, tuple[bytes, str, str]]:
-    found = {}
+    assets = {}
     for file in files("reseen.viewer").joinpath("static").iterdir():
         content = file.read_bytes()
-        kind = _KINDS[f".{file.name.rpartition('.')[2]}"]
-        found[file.name] = content, kind, hashlib.sha256(content).hexdigest()[:12]
-    return found
+        media_type = _MEDIA_TYPES[f".{file.name.rpartition('.')[2]}"]
+        assets[file.name] = content, media_type, hashlib.sha256(content).hexdigest()[:12]
+    return assets
 
 
 _TEMPLATES = Environment(
@@ -64,40 +62,40 @@ def _viewer(request: Request) -> Viewer:
     return request.app.state.viewer
 
 
-def _mender(request: Request) -> Editor:
+def _editor(request: Request) -> Editor:
     return request.app.state.editor
 
 
-ThisViewer = Annotated[Viewer, Depends(_viewer)]
-"""A parameter of this type is the viewer that a request is for."""
-ThisMender = Annotated[Editor, Depends(_mender)]
-"""Of this type, that which mends its clusters."""
+ViewerDep = Annotated[Viewer, Depends(_viewer)]
+"""Dependency: the viewer of the application."""
+EditorDep = Annotated[Editor, Depends(_editor)]
+"""Dependency: the cluster editor of the application."""
 
 
-def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Fill a template from `templates/`; text is escaped, a value that is missing is an error.
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template from `templates/` with autoescaping; an undefined variable is an error.
 
-    Every template may use `viewer`, `editor`, `pages` (the navigation), `path` and `here` (the request's
-    path, and that with its query),
-    `said` (the note on what was done just before, or None) and `asset` (the address of a file in `static/`).
+    Besides `values`, every template has `viewer`, `editor`, `pages` (the navigation), `path` (path of the request),
+    `here` (path with query), `flash` (the flash message, or None), `asset` (URL of a file in `static/`), and `release`
+    (version of reseen).
     """
     text = _TEMPLATES.get_template(template).render(
         viewer=request.app.state.viewer,
         pages=request.app.state.pages,
         editor=request.app.state.editor,
         path=request.url.path,
-        here=_here(request),
-        said=request.app.state.notes.read(request.query_params.get("said", "")),
-        asset=asset_address,
+        here=_path_and_query(request),
+        flash=request.app.state.flash.get(request.query_params.get("flash", "")),
+        asset=asset_url,
         release=version("reseen"),
         **values,
     )
     return HTMLResponse(text, status)
 
 
-def _here(request: Request) -> str:
-    """The address of the page for a form that leads back to it, without what was said on it."""
-    query = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "said"])
+def _path_and_query(request: Request) -> str:
+    """Path and query of a page without its flash message, for forms that redirect back to it."""
+    query = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "flash"])
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
@@ -110,25 +108,25 @@ class PageSlice(Generic[Item]):
 
     items: Sequence[Item]
     number: int
-    """From 1."""
+    """Number of the page, from 1."""
     count: int
-    """Pages in all, at least 1."""
+    """Number of pages, at least 1."""
     total: int
-    """Items in all."""
-    address: Callable[[int], str]
-    """Of the page with a number."""
+    """Number of items on all pages."""
+    url: Callable[[int], str]
+    """Path and query of the page with a number."""
 
 
 def page_slice(
-    request: Request, everything: Sequence[Item], each: int, name: str = "page"
+    request: Request, items: Sequence[Item], page_size: int, name: str = "page"
 ) -> PageSlice[Item]:
-    """The page that a request's address asks for; the nearest one there is, where it asks for none or nonsense."""
-    asked = request.query_params.get(name, "")
-    count = max(1, -(-len(everything) // each))
-    number = min(max(int(asked) if asked.isdecimal() and len(asked) < 9 else 1, 1), count)
+    """The page whose number is the query parameter `name`; page 1 without a valid number, at most the last page."""
+    text = request.query_params.get(name, "")
+    count = max(1, -(-len(items) // page_size))
+    number = min(max(int(text) if text.isdecimal() and len(text) < 9 else 1, 1), count)
 
-    def address(other: int) -> str:
-        kept = [pair for pair in request.query_params.multi_items() if pair[0] not in (name, "said")]
-        return f"{request.url.path}?{urlencode([*kept, (name, str(other))])}"
+    def url(other: int) -> str:
+        parameters = [pair for pair in request.query_params.multi_items() if pair[0] not in (name, "flash")]
+        return f"{request.url.path}?{urlencode([*parameters, (name, str(other))])}"
 
-    return PageSlice(everything[(number - 1) * each : number * each], number, count, len(everything), address)
+    return PageSlice(items[(number - 1) * page_size : number * page_size], number, count, len(items), url)

@@ -1,4 +1,4 @@
-"""Where somebody was seen and when: one row per camera, sightings along time."""
+"""Timeline of search results: one row per camera, sightings along the time axis."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,125 +7,128 @@ from dataclasses import dataclass
 from reseen.gallery.filter import date_of, format_timestamp
 from reseen.gallery.gallery import Match
 
-_JOINED = 0.03
-"""Sightings of one camera nearer than this share of the whole belong to one visit."""
-_EDGE = 2.0
-"""Percent of the width that is left free on either side."""
+_MAX_GAP = 0.03
+"""Sightings by one camera belong to one visit if their gap is at most this fraction of the width."""
+_MARGIN = 2.0
+"""Free space on either side, in percent of the width."""
 _TICKS = 4
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """One crop on the line."""
+    """One crop on the timeline."""
 
     key: str
     percent: float
-    """Of the width."""
-    words: str
+    """Position on the time axis, 0 to 100 percent of the width."""
+    label: str
+    """Time and similarity."""
     is_query: bool
 
 
 @dataclass(frozen=True)
-class Row:
-    """One camera."""
+class CameraRow:
+    """Sightings by one camera."""
 
     camera: str
     sightings: tuple[Sighting, ...]
     visits: tuple[tuple[float, float], ...]
-    """First and last percent of sightings that belong together."""
-    words: str
+    """First and last position, in percent, of each visit."""
+    label: str
     """First and last time."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What the page draws."""
+    """Sightings of search results, ready to draw."""
 
-    rows: tuple[Row, ...]
-    """By first sighting."""
+    rows: tuple[CameraRow, ...]
+    """Sorted by first sighting."""
     ticks: tuple[tuple[float, str], ...]
-    """Percent and label."""
+    """(Position in percent, label) of each tick."""
     caption: str
-    """The date or dates, in words."""
+    """The range of dates."""
     undated: int
-    """Crops without a time, which are not drawn."""
+    """Number of crops without a time, which are not shown."""
 
 
-def timeline(matches: Sequence[Match], query: Match | None = None) -> Timeline:
-    """Sightings of matches, and of the crop itself that was searched for."""
-    own = [query] if query is not None else []
-    everything = [*own, *matches]
+def build_timeline(matches: Sequence[Match], query: Match | None = None) -> Timeline:
+    """The timeline of search results and, if it is in the gallery, the query crop.
+
+    Times are seconds; from 1e8 on they are Unix times. Infinite and NaN times count as missing.
+    """
+    crops = [*([query] if query is not None else []), *matches]
     dated = [
         (match, match.entry.time)
-        for match in everything
+        for match in crops
         if match.entry.time is not None and math.isfinite(match.entry.time)
     ]
-    undated = len(everything) - len(dated)
+    undated = len(crops) - len(dated)
     if not dated:
         return Timeline((), (), "", undated)
     times = [time for _, time in dated]
     first, last = min(times), max(times)
-    scale = (100 - 2 * _EDGE) / (last - first) if last > first else 0.0
+    scale = (100 - 2 * _MARGIN) / (last - first) if last > first else 0.0
 
     def percent(time: float) -> float:
-        return round(_EDGE + (time - first) * scale, 3) if scale else 50.0
+        return round(_MARGIN + (time - first) * scale, 3) if scale else 50.0
 
     cameras: dict[str, list[tuple[float, Match]]] = {}
     for match, time in dated:
         cameras.setdefault(match.entry.camera or "unknown camera", []).append((time, match))
-    rows = [_row(camera, seen, percent, query) for camera, seen in cameras.items()]
+    rows = [_camera_row(camera, sightings, percent, query) for camera, sightings in cameras.items()]
     rows.sort(key=lambda row: row.sightings[0].percent)
     return Timeline(tuple(rows), _ticks(first, last, percent), _caption(first, last), undated)
 
 
-def _row(
-    camera: str, seen: list[tuple[float, Match]], percent: Callable[[float], float], query: Match | None
-) -> Row:
-    seen.sort(key=lambda pair: pair[0])
+def _camera_row(
+    camera: str, dated: list[tuple[float, Match]], percent: Callable[[float], float], query: Match | None
+) -> CameraRow:
+    dated.sort(key=lambda pair: pair[0])
     sightings = tuple(
         Sighting(
             match.entry.key,
             percent(time),
             f"{format_timestamp(time)}, "
-            + ("the crop searched for" if match is query else f"similarity {match.similarity:.3f}"),
+            + ("query crop" if match is query else f"similarity {match.similarity:.3f}"),
             match is query,
         )
-        for time, match in seen
+        for time, match in dated
     )
     visits: list[list[float]] = []
     for sighting in sightings:
-        if visits and sighting.percent - visits[-1][1] <= 100 * _JOINED:
+        if visits and sighting.percent - visits[-1][1] <= 100 * _MAX_GAP:
             visits[-1][1] = sighting.percent
         else:
             visits.append([sighting.percent, sighting.percent])
-    begin, end = format_timestamp(seen[0][0]), format_timestamp(seen[-1][0])
-    words = begin if begin == end else f"{begin} to {end}"
-    return Row(camera, sightings, tuple((low, high) for low, high in visits), words)
+    begin, end = format_timestamp(dated[0][0]), format_timestamp(dated[-1][0])
+    label = begin if begin == end else f"{begin} to {end}"
+    return CameraRow(camera, sightings, tuple((low, high) for low, high in visits), label)
 
 
 def _ticks(first: float, last: float, percent: Callable[[float], float]) -> tuple[tuple[float, str], ...]:
-    """Round times inside the span, few enough for a phone."""
+    """Ticks at round times within the span, at most about `_TICKS` so that they fit on a phone."""
     if last <= first:
         return ((50.0, _label(first, 1)),)
-    wanted = (last - first) / _TICKS
-    step = next((step for step in _STEPS if step >= wanted), None)
+    min_step = (last - first) / _TICKS
+    step = next((step for step in _STEPS if step >= min_step), None)
     if step is None:
-        step = math.ceil(wanted / 86400) * 86400
-    marks = range(math.ceil(first / step), math.floor(last / step) + 1)
-    return tuple((percent(mark * step), _label(mark * step, step)) for mark in marks)
+        step = math.ceil(min_step / 86400) * 86400
+    multiples = range(math.ceil(first / step), math.floor(last / step) + 1)
+    return tuple((percent(multiple * step), _label(multiple * step, step)) for multiple in multiples)
 
 
 def _label(time: float, step: float) -> str:
-    moment = date_of(time)
-    if moment is None:
+    date = date_of(time)
+    if date is None:
         return f"{time:g} s"
-    return moment.strftime("%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%b %d")
+    return date.strftime("%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%b %d")
 
 
 def _caption(first: float, last: float) -> str:
     dates = [date_of(time) for time in (first, last)]
     begin, end = (date.strftime("%Y-%m-%d") if date else "" for date in dates)
     if not begin or not end:
-        return "Seconds from an origin of the crops' own."
+        return "Seconds from an unknown origin."
     return f"{begin}, UTC." if begin == end else f"{begin} to {end}, UTC."

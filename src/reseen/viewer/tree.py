@@ -1,4 +1,4 @@
-"""The tree of one cluster's crops, as a drawing that asks for thumbnails by key."""
+"""Dendrogram of the crops in one cluster, as an SVG that refers to thumbnails by key."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from reseen.pages.dendrogram import dendrogram
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.viewer import Snapshot
 
-_LEAVES = 60
-_MOST = 2000
-"""Crops of a larger cluster are too many for a tree that is drawn while somebody waits."""
+_MAX_LEAVES = 60
+_MAX_CROPS = 2000
+"""Larger clusters have no dendrogram: it would take too long to compute during a request."""
 _WIDTH, _HEIGHT = 64, 128
 _IMAGE = Markup(
     '<image id="{}" href="/thumbnails/{}.jpg" width="{}" height="{}" preserveAspectRatio="xMidYMid slice"/>'
@@ -22,35 +22,42 @@ _IMAGE = Markup(
 
 @dataclass(frozen=True)
 class Tree:
-    """A drawing, or the reason why there is none."""
+    """A dendrogram, or the reason why there is none."""
 
     drawing: Markup | None
+    """SVG."""
     note: str
+    """Caption, or the reason."""
 
 
-def tree_of(now: Snapshot, cluster: Cluster) -> Tree:
-    """How the crops of a cluster join, by average linkage of squared Euclidean distances."""
+def cluster_tree(snapshot: Snapshot, cluster: Cluster) -> Tree:
+    """The dendrogram of a cluster's crops by average linkage of squared Euclidean distances, cut at 60 leaves."""
     if cluster.size < 2:
-        return Tree(None, "A single crop has no tree.")
-    if cluster.size > _MOST:
-        return Tree(None, f"A tree is drawn of up to {_MOST:,} crops; this cluster has {cluster.size:,}.")
-    vectors = now.collection.vectors[cluster.rows].astype(np.float32)
+        return Tree(None, "A cluster of one crop has no dendrogram.")
+    if cluster.size > _MAX_CROPS:
+        return Tree(
+            None,
+            f"Dendrograms are limited to {_MAX_CROPS:,} crops; this cluster has {cluster.size:,}.",
+        )
+    vectors = snapshot.collection.vectors[cluster.rows].astype(np.float32)
     tree = whole_tree(
         vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         HierarchySettings(regularizer="none"),
-        _LEAVES,
+        _MAX_LEAVES,
     )
     rows = [cluster.rows[tree.leaves == leaf] for leaf in range(len(tree.matrix) + 1)]
-    feet, images = [], []
+    leaves, images = [], []
     for leaf, members in enumerate(rows):
-        entry, name = now.collection.entries[members[0]], f"leaf-{leaf}"
-        feet.append(
+        entry, name = snapshot.collection.entries[members[0]], f"leaf-{leaf}"
+        leaves.append(
             (Picture(name, _WIDTH, _HEIGHT, entry.image), f"×{len(members)}" if len(members) > 1 else "")
         )
-        images.append(_IMAGE.format(name, now.collection.keys[members[0]], _WIDTH, _HEIGHT))
-    defined = Markup('<svg class="unseen" aria-hidden="true"><defs>{}</defs></svg>').format(
+        images.append(_IMAGE.format(name, snapshot.collection.keys[members[0]], _WIDTH, _HEIGHT))
+    definitions = Markup('<svg class="unseen" aria-hidden="true"><defs>{}</defs></svg>').format(
         Markup("").join(images)
     )
-    drawn = dendrogram(tree.matrix, feet, "distance")
-    less = f" {cluster.size} crops joined first to {len(rows)} branches." if cluster.size > len(rows) else ""
-    return Tree(defined + drawn, f"Squared distance at which crops join, on average.{less}")
+    drawing = dendrogram(tree.matrix, leaves, "distance")
+    note = "Average linkage; the axis is the mean squared distance."
+    if cluster.size > len(rows):
+        note += f" The {cluster.size} crops are first merged into {len(rows)} leaves."
+    return Tree(definitions + drawing, note)

@@ -1,4 +1,4 @@
-"""Crops in no cluster, and the clusters they lie near."""
+"""Outliers (crops in no cluster) and the clusters nearest to them."""
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -6,35 +6,35 @@ from jaxtyping import Float32, Int64
 from reseen.viewer.collection import NOISE
 from reseen.viewer.viewer import Snapshot
 
-MOST = 3000
-"""So many crops are compared at most, evenly over all, so that a page answers soon."""
+MAX_OUTLIERS = 3000
+"""Outliers that are compared with cluster centers, evenly spaced over all, to bound the response time of a page."""
 
 
-def nearest_of(
-    now: Snapshot, rows: Int64[np.ndarray, " m"]
+def nearest_clusters(
+    snapshot: Snapshot, rows: Int64[np.ndarray, " m"]
 ) -> tuple[Int64[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
-    """The number of the cluster whose center is most similar to each of some crops, and that similarity.
+    """For each row, the number of the cluster with the most similar center, and that cosine similarity (-1 to 1).
 
-    There must be a cluster.
+    The snapshot must have at least one cluster.
     """
-    numbers = np.array([cluster.number for cluster in now.clusters.all()], np.int64)
-    similarity = now.collection.vectors[rows].astype(np.float32) @ now.clusters.centers.T
+    numbers = np.array([cluster.number for cluster in snapshot.clusters.all()], np.int64)
+    similarity = snapshot.collection.vectors[rows].astype(np.float32) @ snapshot.clusters.centers.T
     best = similarity.argmax(axis=1)
     return numbers[best], similarity[np.arange(len(rows)), best]
 
 
-def some_unclustered(now: Snapshot) -> Int64[np.ndarray, " m"]:
-    """Rows of crops in no cluster, at most `MOST`."""
-    rows = np.flatnonzero(now.collection.clusters == NOISE)
-    if len(rows) <= MOST:
+def sample_unclustered(snapshot: Snapshot) -> Int64[np.ndarray, " m"]:
+    """Rows of outliers, at most `MAX_OUTLIERS`."""
+    rows = np.flatnonzero(snapshot.collection.clusters == NOISE)
+    if len(rows) <= MAX_OUTLIERS:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST).astype(np.int64)]
+    return rows[np.linspace(0, len(rows) - 1, MAX_OUTLIERS).astype(np.int64)]
 
 
-def unclustered_nearby(now: Snapshot) -> dict[int, int]:
-    """For each cluster, how many of the crops in no cluster are nearer to it than to any other."""
-    rows = some_unclustered(now)
-    if not len(rows) or not len(now.clusters):
+def count_unclustered_nearby(snapshot: Snapshot) -> dict[int, int]:
+    """Number of (sampled) outliers whose nearest cluster it is, by cluster number; clusters without any are absent."""
+    rows = sample_unclustered(snapshot)
+    if not len(rows) or not len(snapshot.clusters):
         return {}
-    numbers, counts = np.unique(nearest_of(now, rows)[0], return_counts=True)
+    numbers, counts = np.unique(nearest_clusters(snapshot, rows)[0], return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))

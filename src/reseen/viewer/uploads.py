@@ -1,4 +1,4 @@
-"""Forms with a file in them, read into memory: nothing that is sent here ever reaches a disk."""
+"""Multipart forms with uploaded images, parsed in memory: uploads are never written to disk."""
 
 from typing import Annotated
 
@@ -7,68 +7,67 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from reseen.errors import DataError
-from reseen.viewer.security import MOST_BODY
+from reseen.viewer.security import MAX_BODY_BYTES
 
-MOST_BYTES = 16_000_000
-"""Bytes of an image."""
+MAX_IMAGE_BYTES = 16_000_000
 
-MOST_IMAGES = 12
-"""Images of one form."""
-
-
-class _InMemory(MultiPartParser):
-    """Starlette's parser, which moves large parts into temporary files unless told otherwise."""
-
-    spool_max_size = MOST_BODY + 1
+MAX_IMAGES = 12
+"""Images in one form."""
 
 
-async def _read(request: Request) -> FormData:
-    kind = request.headers.get("content-type", "")
-    if not kind.startswith("multipart/form-data"):
+class _InMemoryParser(MultiPartParser):
+    """Starlette's parser without spooling, which by default moves large parts to temporary files."""
+
+    spool_max_size = MAX_BODY_BYTES + 1
+
+
+async def _read_form(request: Request) -> FormData:
+    content_type = request.headers.get("content-type", "")
+    if not content_type.startswith("multipart/form-data"):
         return await FormParser(request.headers, request.stream()).parse()
     try:
-        return await _InMemory(
-            request.headers, request.stream(), max_files=MOST_IMAGES, max_fields=2000
+        return await _InMemoryParser(
+            request.headers, request.stream(), max_files=MAX_IMAGES, max_fields=2000
         ).parse()
-    except (MultiPartException, KeyError) as error:
-        raise DataError(
-            f"the form cannot be read ({getattr(error, 'message', error)}); send it again"
-        ) from None
+    except MultiPartException as error:
+        raise DataError(f"invalid multipart form ({error.message}); send it again") from None
+    except KeyError as error:
+        raise DataError(f"invalid multipart form ({error}); send it again") from None
 
 
-SentForm = Annotated[FormData, Depends(_read)]
-"""A parameter of this type is the form of a request."""
+FormDep = Annotated[FormData, Depends(_read_form)]
+"""Dependency: the form of the request."""
 
 
-async def sent_image(form: FormData, name: str = "image") -> bytes | None:
-    """The bytes of the file in a field; None where none was chosen.
+async def read_uploaded_image(form: FormData, name: str = "image") -> bytes | None:
+    """Content of the (first) file in the field `name`; None if no file was chosen.
 
     Raises:
-        DataError: it is empty or larger than `MOST_BYTES`.
+        DataError: a file is empty or larger than `MAX_IMAGE_BYTES`.
     """
-    images = await sent_images(form, name)
+    images = await read_uploaded_images(form, name)
     return images[0] if images else None
 
 
-async def sent_images(form: FormData, name: str = "image") -> list[bytes]:
-    """The bytes of every file in a field; none where none was chosen.
+async def read_uploaded_images(form: FormData, name: str = "image") -> list[bytes]:
+    """Content of every file in the field `name`; empty if no file was chosen.
 
     Raises:
-        DataError: one is empty or larger than `MOST_BYTES`.
+        DataError: a file is empty or larger than `MAX_IMAGE_BYTES`.
     """
     files = [
         file for file in form.getlist(name) if isinstance(file, UploadFile) and (file.filename or file.size)
     ]
-    return [await _content(file) for file in files]
+    return [await _read_content(file) for file in files]
 
 
-async def _content(file: UploadFile) -> bytes:
-    content = await file.read(MOST_BYTES + 1)
+async def _read_content(file: UploadFile) -> bytes:
+    content = await file.read(MAX_IMAGE_BYTES + 1)
     await file.close()
     if not content:
-        raise DataError("the image is an empty file; choose another")
-    if len(content) > MOST_BYTES:
+        raise DataError("the image file is empty; choose another one")
+    if len(content) > MAX_IMAGE_BYTES:
         raise DataError(
-            f"the image has more than {MOST_BYTES // 1_000_000} MB; a crop of one person is enough, give a smaller one"
+            f"the image is larger than {MAX_IMAGE_BYTES // 1_000_000} MB; upload a crop of one person"
         )
     return content

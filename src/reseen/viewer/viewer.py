@@ -1,7 +1,4 @@
-"""What the pages of one running viewer share: the gallery, a snapshot of it, the version of that, one lock.
-
-Thumbnails by key: those asked for last stay in memory, the others in the store.
-"""
+"""Shared state of one running viewer: the gallery, a versioned snapshot of it, a thumbnail cache, and one lock."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -20,103 +17,103 @@ from reseen.viewer.collection import Collection, read_collection
 
 
 class Thumbnails:
-    """JPEGs by the key of their entry, for several threads.
+    """LRU cache of thumbnails by entry key; thread-safe.
 
-    The lock is that of the store, which is used by one thread at a time.
+    `lock` guards the store, which only one thread may use at a time.
     """
 
-    def __init__(self, store: Store, lock: RLock, most_bytes: int = 128_000_000) -> None:
-        self._store, self._lock, self._most = store, lock, most_bytes
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+    def __init__(self, store: Store, lock: RLock, max_bytes: int = 128_000_000) -> None:
+        self._store, self._lock, self._max_bytes = store, lock, max_bytes
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
 
     def get(self, key: str) -> bytes:
-        """The JPEG of an entry; empty where none is kept or no entry has the key."""
+        """The JPEG of an entry; empty if it has no thumbnail or the key is unknown."""
         with self._lock:
-            if key not in self._kept:
+            if key not in self._cache:
                 self._fetch([key])
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            self._cache.move_to_end(key)
+            return self._cache[key]
 
-    def warm(self, keys: Iterable[str]) -> None:
-        """Fetch what a page will ask for at once; one pass over the store instead of one for each."""
+    def prefetch(self, keys: Iterable[str]) -> None:
+        """Load the thumbnails of a page in one pass over the store."""
         with self._lock:
-            missing = [key for key in dict.fromkeys(keys) if key not in self._kept]
+            missing = [key for key in dict.fromkeys(keys) if key not in self._cache]
             if missing:
                 self._fetch(missing)
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Let go of the thumbnails of entries that were deleted."""
+        """Remove the thumbnails of deleted entries from the cache."""
         with self._lock:
             for key in keys:
-                self._bytes -= len(self._kept.pop(key, b""))
+                self._bytes -= len(self._cache.pop(key, b""))
 
     def _fetch(self, keys: list[str]) -> None:
-        found = dict.fromkeys(keys, b"")
+        thumbnails = dict.fromkeys(keys, b"")
         for part in self._store.scan(Filter(keys=tuple(keys))):
-            found |= {entry.key: entry.thumbnail for entry in part.entries}
-        for key, jpeg in found.items():
-            self._kept[key] = jpeg
+            thumbnails |= {entry.key: entry.thumbnail for entry in part.entries}
+        for key, jpeg in thumbnails.items():
+            self._cache[key] = jpeg
             self._bytes += len(jpeg)
-        while self._bytes > self._most and len(self._kept) > len(found):
-            self._bytes -= len(self._kept.popitem(last=False)[1])
+        while self._bytes > self._max_bytes and len(self._cache) > len(thumbnails):
+            self._bytes -= len(self._cache.popitem(last=False)[1])
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The gallery at one moment. A page takes it once and shows nothing else, whatever other tabs do meanwhile."""
+    """Immutable state of the gallery. A request uses one snapshot throughout, whatever other requests change."""
 
     version: int
-    """Goes up with every change; a change that was asked for on another version is refused."""
+    """Incremented by every change. An edit made on another version is rejected."""
     collection: Collection
     clusters: Clusters
 
 
 class Viewer:
-    """The state of the viewer. Readers take `now`; whoever changes it, or uses the store, holds `lock`."""
+    """State of a running viewer. Read `snapshot` without the lock; hold `lock` to change it or to use the store."""
 
     def __init__(self, gallery: Gallery, progress: Progress = no_progress) -> None:
-        """Read a gallery, which is closed by whoever opened it; `progress` is told of the crops read."""
+        """Read a gallery, which the caller opens and closes; `progress` is called with the number of crops read."""
         self.gallery = gallery
         self.lock = RLock()
         self.thumbnails = Thumbnails(gallery.store, self.lock)
         self.address, self.engine = gallery.address, gallery.store.describe().engine
-        self.after_drop: list[Callable[[], None]] = []
-        """Called when entries were deleted."""
+        self.on_drop: list[Callable[[], None]] = []
+        """Callbacks for when entries were removed from the snapshot."""
         collection = read_collection(gallery.store, progress)
-        self._now = Snapshot(1, collection, Clusters(collection))
+        self._snapshot = Snapshot(1, collection, Clusters(collection))
 
     @property
-    def now(self) -> Snapshot:
-        """The gallery as it is."""
-        return self._now
+    def snapshot(self) -> Snapshot:
+        """The current snapshot."""
+        return self._snapshot
 
     def recluster(self, changes: Mapping[str, int | None]) -> None:
-        """Put entries, by key, into other clusters, in the store and here.
+        """Assign new cluster numbers to entries by key, in the store and in the snapshot; unknown keys are ignored.
 
         Raises:
-            StorageError: the store's place cannot be written; nothing changes here.
+            StorageError: the store cannot be written; the snapshot is unchanged.
         """
         with self.lock:
-            old = self._now
+            old = self._snapshot
             changed = {key: cluster for key, cluster in changes.items() if key in old.collection.rows}
             if changed:
                 self._write(changed)
             collection = old.collection.reclustered(changed)
             touched = {collection.entries[collection.rows[key]].cluster for key in changed}
             touched |= {old.collection.entries[old.collection.rows[key]].cluster for key in changed}
-            known = (cluster for cluster in old.clusters.all() if cluster.number not in touched)
-            self._now = Snapshot(old.version + 1, collection, Clusters(collection, known))
+            unchanged = (cluster for cluster in old.clusters.all() if cluster.number not in touched)
+            self._snapshot = Snapshot(old.version + 1, collection, Clusters(collection, unchanged))
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Show entries no more that were deleted from the store."""
+        """Remove entries that were deleted from the store from the snapshot and the cache, and run `on_drop`."""
         with self.lock:
-            gone = list(keys)
-            self.thumbnails.drop(gone)
-            collection = self._now.collection.without(gone)
-            self._now = Snapshot(self._now.version + 1, collection, Clusters(collection))
-            for told in self.after_drop:
-                told()
+            deleted = list(keys)
+            self.thumbnails.drop(deleted)
+            collection = self._snapshot.collection.without(deleted)
+            self._snapshot = Snapshot(self._snapshot.version + 1, collection, Clusters(collection))
+            for callback in self.on_drop:
+                callback()
 
     def _write(self, changed: Mapping[str, int | None]) -> None:
         parts = list(self.gallery.store.scan(Filter(keys=tuple(changed))))

@@ -1,4 +1,4 @@
-"""Mends: what they change, what they say, what survives."""
+"""Cluster edits: their effect, the constraints that follow, and recovery from the journal."""
 
 import json
 from itertools import combinations
@@ -19,7 +19,7 @@ from reseen.viewer.collection import NOISE, read_collection
 from reseen.viewer.edits.edit import Edit
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
 from reseen.viewer.edits.journal import Journal, edits_file
-from reseen.viewer.edits.statements import statements
+from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.viewer import Viewer
 
 
@@ -39,21 +39,21 @@ def labels(gallery):
 
 
 def keys_of(editor, number):
-    now = editor.viewer.now
-    return [now.collection.keys[row] for row in now.clusters[number].rows]
+    snapshot = editor.viewer.snapshot
+    return [snapshot.collection.keys[row] for row in snapshot.clusters[number].rows]
 
 
 def version(editor):
-    return editor.viewer.now.version
+    return editor.viewer.snapshot.version
 
 
 def same_state(editor):
     """Snapshot and store say the same, and clusters are what they would be if computed anew."""
-    now, fresh = editor.viewer.now, read_collection(editor.viewer.gallery.store)
-    np.testing.assert_array_equal(now.collection.clusters, fresh.clusters)
+    snapshot, fresh = editor.viewer.snapshot, read_collection(editor.viewer.gallery.store)
+    np.testing.assert_array_equal(snapshot.collection.clusters, fresh.clusters)
     anew = Clusters(fresh)
-    assert [one.number for one in now.clusters.all()] == [one.number for one in anew.all()]
-    for one, other in zip(now.clusters.all(), anew.all(), strict=True):
+    assert [one.number for one in snapshot.clusters.all()] == [one.number for one in anew.all()]
+    for one, other in zip(snapshot.clusters.all(), anew.all(), strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
         assert one.squared_error == pytest.approx(other.squared_error)
         assert one.cameras == other.cameras
@@ -72,13 +72,13 @@ def test_merging_moves_all_crops_into_the_largest(editor, gallery):
     members = set(keys_of(editor, 1)) | set(keys_of(editor, 2))
     into = editor.merge(version(editor), [1, 2])
     assert set(keys_of(editor, into)) == members
-    assert 3 - into not in editor.viewer.now.clusters
+    assert 3 - into not in editor.viewer.snapshot.clusters
     same_state(editor)
     must, cannot = links(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 0)
 
 
-def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
+def test_splitting_makes_a_cluster_with_cannot_links_to_the_rest(editor):
     members = keys_of(editor, 0)
     number = editor.split(version(editor), members[:3])
     assert set(keys_of(editor, number)) == set(members[:3])
@@ -86,12 +86,12 @@ def test_splitting_makes_a_cluster_and_tells_it_from_the_rest(editor):
     same_state(editor)
     must, cannot = links(read_answers(editor.files))
     assert len(must) == 2
-    images = {entry.image: entry.key for entry in editor.viewer.now.collection.entries}
+    images = {entry.image: entry.key for entry in editor.viewer.snapshot.collection.entries}
     assert {images[first] for first, _ in cannot} == {members[0]}
     assert {images[second] for _, second in cannot} <= set(members[3:])
 
 
-def test_moving_says_who_it_is_and_who_it_is_not(editor):
+def test_moving_implies_must_links_and_cannot_links(editor):
     moved, rest, target = keys_of(editor, 0)[:2], keys_of(editor, 0)[2:], keys_of(editor, 3)
     editor.move(version(editor), moved, 3)
     assert set(keys_of(editor, 3)) == {*moved, *target}
@@ -101,7 +101,7 @@ def test_moving_says_who_it_is_and_who_it_is_not(editor):
     same_state(editor)
 
 
-def test_taking_out_says_only_who_it_is_not(editor, gallery):
+def test_removing_implies_cannot_links_only(editor, gallery):
     key = keys_of(editor, 0)[-1]
     editor.move(version(editor), [key], NOISE)
     assert next(iter(gallery.store.scan(Filter(keys=(key,))))).entries[0].cluster == -1
@@ -110,21 +110,21 @@ def test_taking_out_says_only_who_it_is_not(editor, gallery):
 
 def test_marks_change_no_cluster(editor, gallery):
     before, keys = labels(gallery), keys_of(editor, 0)[:3]
-    editor.same(version(editor), keys[:2])
-    editor.different(version(editor), [keys[0], keys[2]])
+    editor.mark_same(version(editor), keys[:2])
+    editor.mark_different(version(editor), [keys[0], keys[2]])
     assert labels(gallery) == before
     must, cannot = links(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 1)
 
 
-def test_training_reads_what_was_said(editor, filled):
-    """Mends of a cluster, over each other, become constraints on the very rows of the training table."""
+def test_training_reads_the_constraints(editor, filled):
+    """Overlapping edits of a cluster become constraints on the rows of the training table."""
     table = read_training(filled.crowd)
     editor.merge(version(editor), [1, 2])
     editor.split(version(editor), keys_of(editor, 0)[:3])
     editor.move(version(editor), keys_of(editor, 0)[:1], 3)
     constraints, sentence = read_constraints(editor.files[0], table)
-    said = statements(editor.done, editor.viewer.now.collection.keys)
+    said = pair_constraints(editor.done, editor.viewer.snapshot.collection.keys)
     assert (len(constraints.must), len(constraints.cannot)) == (len(said.same), len(said.different))
     assert "left out" not in sentence
 
@@ -150,12 +150,12 @@ def test_everything_can_be_undone_and_done_again(editor, gallery):
     with pytest.raises(EditError, match="nothing to redo"):
         editor.redo(version(editor))
     editor.undo(version(editor))
-    editor.same(version(editor), keys_of(editor, 0)[:2])
+    editor.mark_same(version(editor), keys_of(editor, 0)[:2])
     with pytest.raises(EditError, match="nothing to redo"):
         editor.redo(version(editor))
 
 
-def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
+def test_an_edit_of_an_old_version_is_rejected_and_loses_nothing(editor, gallery):
     seen = version(editor)
     editor.merge(seen, [1, 2])
     after = labels(gallery)
@@ -173,19 +173,19 @@ def test_a_mend_on_an_old_version_is_refused_and_loses_nothing(editor, gallery):
         (lambda m: m.merge(version(m), [1]), "two clusters"),
         (lambda m: m.merge(version(m), [1, 1]), "two clusters"),
         (lambda m: m.merge(version(m), [1, 999]), "no cluster 999"),
-        (lambda m: m.split(version(m), []), "choose some crops"),
-        (lambda m: m.split(version(m), keys_of(m, 0)), "all crops of the cluster"),
+        (lambda m: m.split(version(m), []), "select some crops"),
+        (lambda m: m.split(version(m), keys_of(m, 0)), "all crops of a cluster"),
         (lambda m: m.split(version(m), [keys_of(m, 0)[0], keys_of(m, 3)[0]]), "several clusters"),
         (lambda m: m.split(version(m), ["nobody"]), "not in the gallery"),
-        (lambda m: m.split(version(m), keys_of(m, 0)[:1] * 2), "named twice"),
-        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 0), "there already"),
+        (lambda m: m.split(version(m), keys_of(m, 0)[:1] * 2), "listed twice"),
+        (lambda m: m.move(version(m), keys_of(m, 0)[:1], 0), "already there"),
         (lambda m: m.move(version(m), keys_of(m, 0)[:1], 999), "no cluster 999"),
-        (lambda m: m.same(version(m), keys_of(m, 0)[:1]), "two crops"),
-        (lambda m: m.different(version(m), keys_of(m, 0)[:1]), "2 to 12"),
-        (lambda m: m.apart(version(m), [1]), "two clusters"),
+        (lambda m: m.mark_same(version(m), keys_of(m, 0)[:1]), "two crops"),
+        (lambda m: m.mark_different(version(m), keys_of(m, 0)[:1]), "2 to 12"),
+        (lambda m: m.mark_clusters_different(version(m), [1]), "two clusters"),
     ],
 )
-def test_what_makes_no_sense_is_refused(editor, gallery, what, words):
+def test_invalid_edits_are_rejected(editor, gallery, what, words):
     before = labels(gallery)
     with pytest.raises(EditError, match=words):
         what(editor)
@@ -237,7 +237,7 @@ def test_killed_within_a_line(editor, gallery, file):
 
 def test_a_store_that_cannot_be_written_changes_nothing(editor, gallery, file, monkeypatch):
     before = labels(gallery)
-    editor.same(version(editor), keys_of(editor, 0)[:2])
+    editor.mark_same(version(editor), keys_of(editor, 0)[:2])
     editor.undo(version(editor))
 
     def full(entries):
@@ -254,7 +254,7 @@ def test_a_store_that_cannot_be_written_changes_nothing(editor, gallery, file, m
     editor.redo(version(editor))
 
 
-def test_indexing_the_same_run_again_loses_no_mend(editor, gallery, filled, file):
+def test_indexing_the_same_run_again_keeps_the_edits(editor, gallery, filled, file):
     editor.merge(version(editor), [1, 2])
     editor.split(version(editor), keys_of(editor, 0)[:2])
     after = labels(gallery)
@@ -264,7 +264,7 @@ def test_indexing_the_same_run_again_loses_no_mend(editor, gallery, filled, file
     assert labels(gallery) == after
 
 
-def test_other_clusters_are_left_alone_and_what_was_said_holds(editor, gallery, filled, file):
+def test_a_new_clustering_is_kept_and_constraints_still_apply(editor, gallery, filled, file):
     from dataclasses import replace
 
     from reseen.gallery.entries import Entries
@@ -288,8 +288,8 @@ def test_a_damaged_journal_names_the_line(file):
 
 def test_forgotten_crops_are_in_no_answer_and_the_journal_names_no_file(editor, gallery, file):
     keys = keys_of(editor, 0)[:2]
-    editor.same(version(editor), keys)
-    editor.viewer.after_drop.append(editor.forgotten)
+    editor.mark_same(version(editor), keys)
+    editor.viewer.on_drop.append(editor.on_deletion)
     written = editor.files[0]
     gallery.store.delete(Filter(keys=(keys[0],)))
     editor.viewer.drop([keys[0]])
@@ -314,9 +314,9 @@ pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))
 
 @settings(max_examples=200)
 @given(st.lists(pairs, max_size=14))
-def test_statements_never_contradict_each_other_and_the_later_one_holds(said):
+def test_constraints_are_consistent_and_the_later_one_applies(said):
     edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]
-    found = statements(edits, "abcdef")
+    found = pair_constraints(edits, "abcdef")
     row = {key: place for place, key in enumerate("abcdef")}
 
     def rows(pairs):
@@ -352,7 +352,7 @@ def test_an_edit_survives_its_journal(file):
     assert json.loads(file.read_text())["edit"]["kind"] == "move"
 
 
-def test_a_file_of_mends_that_is_a_link_is_refused(tmp_path):
+def test_a_journal_that_is_a_link_is_rejected(tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("half a line")
     (tmp_path / "mends.jsonl").symlink_to(precious)

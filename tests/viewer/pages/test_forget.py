@@ -8,7 +8,7 @@ from tests.viewer.conftest import no_sideways_scroll
 from reseen.errors import GalleryError
 from reseen.gallery.deletion_log import read_deletion_log
 from reseen.gallery.filter import Filter
-from reseen.viewer import deletion as forgetting
+from reseen.viewer import deletion
 from reseen.viewer.deletion import DeletionPlan, DeletionPlans, without
 
 
@@ -22,13 +22,13 @@ def left(served, keys):
 
 
 def test_a_cluster_is_looked_at_and_forgotten(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     keys = [key for key, cluster in zip(collection.keys, collection.clusters, strict=True) if cluster == 3]
     tab.goto(served.address + "/forget?cluster=3")
     tab.click("form.way >> nth=1 >> button")
     tab.wait_for_selector(".doomed")
     assert tab.locator(".doomed li").count() == len(keys)
-    assert f"{len(keys)} crops would be forgotten" in tab.inner_text("h1")
+    assert f"{len(keys)} crops will be deleted" in tab.inner_text("h1")
     assert left(served, keys) == len(keys)
     kept = tab.get_attribute(".doomed input >> nth=0", "value")
     tab.check(".doomed input >> nth=0", force=True)
@@ -39,10 +39,10 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
     tab.click("button.danger")
     tab.wait_for_selector(".files")
     gone = set(keys) - {kept}
-    assert f"{len(gone)} crops are forgotten" in tab.inner_text("h1")
+    assert f"{len(gone)} crops deleted" in tab.inner_text("h1")
     assert left(served, keys) == 1
     assert len(tab.input_value(".files").splitlines()) == len(gone)
-    assert not gone & set(served.viewer.now.collection.keys)
+    assert not gone & set(served.viewer.snapshot.collection.keys)
     lines = read_deletion_log(served.viewer.gallery.address)
     assert [(line.by, line.verified) for line in lines] == [("cluster", False), ("cluster", True)]
     assert set(lines[-1].keys) == gone
@@ -51,14 +51,14 @@ def test_a_cluster_is_looked_at_and_forgotten(tab, served):
         assert client.get(f"/thumbnails/{key}.jpg").status_code == 404
         assert client.get(f"/api/entries/{key}").status_code == 404
         points = client.get("/api/points", params={"most": 1000, "layout": "principal"}).json()
-    assert {point["key"] for point in points} == set(served.viewer.now.collection.keys)
+    assert {point["key"] for point in points} == set(served.viewer.snapshot.collection.keys)
     tab.goto(served.address + "/map")
     tab.wait_for_selector("#map[data-ready]", timeout=HANG_MILLISECONDS)
     assert tab.get_attribute("#plot", "aria-label") == f"Map of {len(collection) - len(gone)} crops"
 
 
 def test_from_a_crop_in_search_to_everybody_like_it(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     tab.goto(f"{served.address}/search?key={collection.keys[0]}")
     tab.click("text=Forget …")
     tab.wait_for_selector(".given")
@@ -76,7 +76,7 @@ def test_from_a_crop_in_search_to_everybody_like_it(tab, served):
 
 
 def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     row = int(np.flatnonzero(collection.clusters == 3)[0])
     rest = {key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 3}
     rest.remove(collection.keys[row])
@@ -91,14 +91,14 @@ def test_the_rest_of_a_cluster_is_shown_and_may_go_too(tab, served):
     tab.check("input[name=sure]")
     tab.click("button.danger")
     tab.wait_for_selector(".files")
-    assert "2 crops are forgotten" in tab.inner_text("h1")
-    assert "not compared, as no threshold is known" in tab.inner_text(".facts")
+    assert "2 crops deleted" in tab.inner_text("h1")
+    assert "not compared, because there is no threshold" in tab.inner_text(".facts")
     assert left(served, [collection.keys[row], more]) == 0
     assert left(served, rest) == len(rest) - 1
 
 
 def test_several_images_and_rounds_find_more(served, filled):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     contents = [(filled.crowd / filled.content.entries[row].image).read_bytes() for row in (5, 40)]
     files = [("image", (f"{number}.jpg", content, "image/jpeg")) for number, content in enumerate(contents)]
 
@@ -129,13 +129,13 @@ def test_answers_and_maps_lose_who_is_forgotten_by_a_command_too(served, tmp_pat
     """Files that the viewer wrote are recorded, so that `forget` finds them when the viewer is closed."""
     from reseen.gallery.copies import recorded_copies
 
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     with served.client() as client:
         keys = [key for key, number in zip(collection.keys, collection.clusters, strict=True) if number == 4][
             :3
         ]
-        sent = {"version": served.viewer.now.version, "do": "same", "crops": keys}
-        done = client.post("/api/mends", json=sent)
+        sent = {"version": served.viewer.snapshot.version, "do": "same", "crops": keys}
+        done = client.post("/api/edits", json=sent)
     assert done.status_code == 200, done.text
     (copy,) = [copy for copy in recorded_copies("memory:") if copy.path == str(tmp_path / "answers.csv")]
     assert (copy.kind, copy.source) == ("answers", collection.entries[0].source)
@@ -157,15 +157,15 @@ def test_an_image_that_is_sent_chooses_who_is_like_it(served, filled):
         broken = client.post("/forget", data=sent, files={"image": ("a.jpg", b"no", "image/jpeg")})
         none = client.post("/forget", data=sent)
     assert answer.status_code == 200
-    assert "would be forgotten" in answer.text
+    assert "will be deleted" in answer.text
     assert broken.status_code == 422
-    assert "cannot be used" in broken.text
+    assert "Cannot use this image" in broken.text
     assert none.status_code == 422
-    assert len(served.viewer.now.collection) == len(filled.content)
+    assert len(served.viewer.snapshot.collection) == len(filled.content)
 
 
 def test_programs_get_a_dry_run_first(served):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     entry = collection.entries[7]
     with served.client() as client:
         dry = client.post("/api/forget", json={"by": "image", "path": f"{entry.source}/{entry.image}"}).json()
@@ -198,12 +198,16 @@ def test_programs_get_a_dry_run_first(served):
     ],
 )
 def test_nothing_goes_by_a_request_that_does_not_fit(served, sent):
-    count = len(served.viewer.now.collection)
+    count = len(served.viewer.snapshot.collection)
     with served.client() as client:
         assert (
             client.post("/api/forget", json=sent | {"dry_run": sent.get("dry_run", False)}).status_code == 422
         )
-    assert len(served.viewer.now.collection) == count == left(served, served.viewer.now.collection.keys)
+    assert (
+        len(served.viewer.snapshot.collection)
+        == count
+        == left(served, served.viewer.snapshot.collection.keys)
+    )
 
 
 def test_a_plan_is_carried_out_once_and_only_when_confirmed(served):
@@ -213,30 +217,30 @@ def test_a_plan_is_carried_out_once_and_only_when_confirmed(served):
             page = client.post("/forget", data={"by": "cluster", "cluster": "4"}).text
             return page.split('name="plan" value="')[1].split('"')[0]
 
-        count = len(served.viewer.now.collection)
+        count = len(served.viewer.snapshot.collection)
         assert client.post("/forget/confirm", data={"plan": look()}).status_code == 422
-        assert len(served.viewer.now.collection) == count
+        assert len(served.viewer.snapshot.collection) == count
         token = look()
         assert client.post("/forget/confirm", data={"plan": token, "sure": "yes"}).status_code == 200
-        fewer = len(served.viewer.now.collection)
+        fewer = len(served.viewer.snapshot.collection)
         assert fewer < count
         assert client.post("/forget/confirm", data={"plan": token, "sure": "yes"}).status_code == 422
-        assert len(served.viewer.now.collection) == fewer
+        assert len(served.viewer.snapshot.collection) == fewer
 
 
 def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypatch):
-    viewer, keys = served.viewer, served.viewer.now.collection.keys[:3]
+    viewer, keys = served.viewer, served.viewer.snapshot.collection.keys[:3]
 
     def half(gallery, where, by, dry_run, threshold):
         gallery.store.delete(Filter(keys=keys[:2]))
         raise GalleryError("one is still there")
 
-    monkeypatch.setattr(forgetting, "forget", half)
+    monkeypatch.setattr(deletion, "forget", half)
     with served.client() as client:
         from reseen.viewer.maps import Maps
 
         with pytest.raises(GalleryError):
-            forgetting.carry_out(viewer, Maps("memory:"), DeletionPlan("image", keys, None, ""))
+            deletion.execute_deletion(viewer, Maps("memory:"), DeletionPlan("image", keys, None, ""))
         assert client.get(f"/api/entries/{keys[0]}").status_code == 404
         assert client.get(f"/api/entries/{keys[2]}").status_code == 200
 
@@ -244,9 +248,9 @@ def test_pages_show_what_is_left_where_forgetting_fails_halfway(served, monkeypa
 def test_old_plans_are_dropped():
     plans = DeletionPlans()
     tokens = [plans.add(DeletionPlan("image", (str(number),), None, "")) for number in range(20)]
-    assert plans.take(tokens[0]) is None
-    assert plans.take(tokens[-1]).keys == ("19",)
-    assert plans.take(tokens[-1]) is None
+    assert plans.pop(tokens[0]) is None
+    assert plans.pop(tokens[-1]).keys == ("19",)
+    assert plans.pop(tokens[-1]) is None
 
 
 def test_crops_that_stay_are_taken_out_with_their_similarities():

@@ -68,7 +68,7 @@ def test_an_image_finds_its_own_crop_and_filters_keep_it(tab, served, image):
     assert "0.99" in tab.inner_text(".match") or "1.000" in tab.inner_text(".match")
     assert tab.is_visible("#preview")
     assert "No probabilities" in tab.inner_text(".verdict")
-    camera = served.viewer.now.collection.camera_names[1]
+    camera = served.viewer.snapshot.collection.camera_names[1]
     tab.click(".filters summary")
     tab.check(f"input[name=camera][value='{camera}']", force=True)
     tab.wait_for_function(
@@ -97,7 +97,7 @@ def test_a_drop_is_taken(tab, served, image):
 
 
 def test_a_crop_is_searched_by_an_address_that_can_be_kept(tab, served, calibrated):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     tab.goto(f"{served.address}/search?key={collection.keys[3]}")
     tab.wait_for_selector(".match")
     assert tab.locator(".query .crop").count() == 1
@@ -117,7 +117,7 @@ def test_a_crop_is_searched_by_an_address_that_can_be_kept(tab, served, calibrat
 
 
 def test_switches_group_and_rerank(served, calibrated):
-    collection = served.viewer.now.collection
+    collection = served.viewer.snapshot.collection
     with served.client() as client:
         plain = client.get("/api/search", params={"key": collection.keys[0], "top": 100}).json()
         grouped = client.get("/api/search", params={"key": collection.keys[0], "top": 8, "group": 1}).json()
@@ -141,10 +141,10 @@ def test_switches_group_and_rerank(served, calibrated):
 @pytest.mark.parametrize(
     ("content", "name", "kind", "words"),
     [
-        (b"%PDF-1.4 no image", "paper.pdf", "application/pdf", "paper.pdf is no image"),
-        (b"\xff\xd8\xff\xe0 cut off", "cut.jpg", "image/jpeg", "cannot be used"),
-        (b"GIF89a", "<img src=x onerror=alert(1)>.gif", "image/gif", "cannot be used"),
-        (b"", "empty.jpg", "image/jpeg", "empty file"),
+        (b"%PDF-1.4 no image", "paper.pdf", "application/pdf", "paper.pdf is not an image"),
+        (b"\xff\xd8\xff\xe0 cut off", "cut.jpg", "image/jpeg", "Cannot use this image"),
+        (b"GIF89a", "<img src=x onerror=alert(1)>.gif", "image/gif", "Cannot use this image"),
+        (b"", "empty.jpg", "image/jpeg", "file is empty"),
     ],
 )
 def test_a_wrong_file_is_answered_on_the_page(tab, served, content, name, kind, words):
@@ -169,7 +169,7 @@ def test_too_large_a_file_is_not_even_sent(tab, served):
 
 
 def test_a_phone_shows_search(phone, served):
-    phone.goto(f"{served.address}/search?key={served.viewer.now.collection.keys[0]}")
+    phone.goto(f"{served.address}/search?key={served.viewer.snapshot.collection.keys[0]}")
     phone.wait_for_selector(".match")
     assert no_sideways_scroll(phone)
 
@@ -184,7 +184,7 @@ def app(gallery, tmp_path):
 @pytest.fixture
 def guest(app):
     client = TestClient(app[0], base_url=HERE, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"})
-    client.get(f"/?token={app[1].entrance}")
+    client.get(f"/?token={app[1].login_token}")
     return client
 
 
@@ -212,7 +212,7 @@ def test_what_is_no_usable_image_is_refused(guest, address, content):
 
 
 def test_too_many_bytes_are_refused(guest, monkeypatch):
-    monkeypatch.setattr(uploads, "MOST_BYTES", 1000)
+    monkeypatch.setattr(uploads, "MAX_IMAGE_BYTES", 1000)
     answer = guest.post("/api/search", files={"image": ("a.jpg", jpeg() + bytes(2000), "image/jpeg")})
     assert answer.status_code == 422
     assert "MB" in answer.json()["error"]
@@ -287,13 +287,13 @@ def hostile(filled, gallery, tmp_path, monkeypatch):
         base_url=HERE,
         headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"},
     )
-    client.get(f"/?token={access.entrance}")
+    client.get(f"/?token={access.login_token}")
     return client, viewer
 
 
 def test_names_never_become_markup(hostile):
     client, viewer = hostile
-    key, camera = viewer.now.collection.keys[0], viewer.now.collection.camera_names[0]
+    key, camera = viewer.snapshot.collection.keys[0], viewer.snapshot.collection.camera_names[0]
     looked = client.post("/forget", data={"by": "cluster", "cluster": "0"})
     token = looked.text.split('name="plan" value="')[1].split('"')[0]
     pages = [

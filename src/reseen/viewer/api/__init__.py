@@ -1,6 +1,5 @@
-"""The interface for programs under /api, one subject per file. A new subject is a file and a name here."""
+"""JSON API under /api, one file per resource. To add one, write its file and add its router here."""
 
-from reseen.viewer.api import edits as mends
-from reseen.viewer.api import forget, look, points, schema, search
+from reseen.viewer.api import edits, forget, look, points, schema, search
 
-PROGRAMS = (look.router, points.router, search.router, mends.router, forget.router, schema.router)
+API_ROUTERS = (look.router, points.router, search.router, edits.router, forget.router, schema.router)

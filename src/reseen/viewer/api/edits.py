@@ -1,4 +1,4 @@
-"""Mending by a program, under the same rules as by a person."""
+"""API of cluster edits, with the same rules as in the browser."""
 
 from typing import Literal
 
@@ -7,77 +7,78 @@ from pydantic import BaseModel, Field
 
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.editor import EditError
-from reseen.viewer.templating import ThisMender
+from reseen.viewer.templating import EditorDep
 
 router = APIRouter()
 
 
-class Wanted(BaseModel):
-    """A mend that is asked for."""
+class EditRequest(BaseModel):
+    """An edit to make."""
 
     do: Literal["merge", "split", "move", "out", "same", "different", "undo", "redo"]
     version: int
-    """The version of the gallery that the caller has seen."""
+    """Version of the gallery that the edit refers to."""
     clusters: list[int] = Field(default=[], max_length=1000)
-    """Which to merge."""
+    """Numbers of the clusters to merge."""
     crops: list[str] = Field(default=[], max_length=100_000)
-    """Keys, for everything else."""
+    """Keys of crops, for all other edits."""
     to: int | None = None
-    """Where to move them."""
+    """Number of the cluster to move the crops to."""
 
 
-class Done(BaseModel):
-    """What followed."""
+class EditResult(BaseModel):
+    """The result of an edit."""
 
     version: int
-    """The version after it."""
+    """Version of the gallery after the edit."""
     cluster: int | None
-    """The cluster that was made or grew."""
+    """Number of the cluster that was created or extended."""
 
 
-class Mended(BaseModel):
-    """A mend in force."""
+class EditFacts(BaseModel):
+    """An edit in effect."""
 
     kind: str
     time: str
     words: str
 
 
-class Said(BaseModel):
-    """Files of answers for training and audit."""
+class EditLog(BaseModel):
+    """Edits in effect, and the answer files for training and audit."""
 
-    mends: list[Mended]
+    mends: list[EditFacts]
+    """Edits, oldest first."""
     files: list[str]
 
 
-@router.get("/mends")
-def mends(editor: ThisMender) -> Said:
-    """What was done so far, the first mend first, and where training finds it."""
-    done = [Mended(kind=edit.kind, time=edit.time, words=edit.words) for edit in editor.done]
-    return Said(mends=done, files=[str(file) for file in editor.files])
+@router.get("/edits")
+def list_edits(editor: EditorDep) -> EditLog:
+    """Edits in effect, oldest first, and the answer files for training and audit."""
+    edits = [EditFacts(kind=edit.kind, time=edit.time, words=edit.words) for edit in editor.done]
+    return EditLog(mends=edits, files=[str(file) for file in editor.files])
 
 
-@router.post("/mends")
-def mend(editor: ThisMender, wanted: Wanted) -> Done:
-    """Mend; 409 where the gallery has another version by now, and nothing is done."""
+@router.post("/edits")
+def apply_edit(editor: EditorDep, edit: EditRequest) -> EditResult:
+    """Edit clusters. Responds with 409, without a change, if `version` is not the current one."""
     cluster: int | None = None
-    match wanted.do:
+    match edit.do:
         case "merge":
-            cluster = editor.merge(wanted.version, wanted.clusters)
+            cluster = editor.merge(edit.version, edit.clusters)
         case "split":
-            cluster = editor.split(wanted.version, wanted.crops)
+            cluster = editor.split(edit.version, edit.crops)
         case "move":
-            if wanted.to is None:
-                raise EditError("say where to move them: to")
-            cluster = editor.move(wanted.version, wanted.crops, wanted.to)
+            if edit.to is None:
+                raise EditError("to: the number of the target cluster is missing")
+            cluster = editor.move(edit.version, edit.crops, edit.to)
         case "out":
-            editor.move(wanted.version, wanted.crops, NOISE)
+            editor.move(edit.version, edit.crops, NOISE)
         case "same":
-            editor.same(wanted.version, wanted.crops)
+            editor.mark_same(edit.version, edit.crops)
         case "different":
-            editor.different(wanted.version, wanted.crops)
+            editor.mark_different(edit.version, edit.crops)
         case "undo":
-            editor.undo(wanted.version)
+            editor.undo(edit.version)
         case "redo":
-            editor.redo(wanted.version)
-    return Done(version=editor.viewer.now.version, cluster=cluster)
+            editor.redo(edit.version)
+    return EditResult(version=editor.viewer.snapshot.version, cluster=cluster)

@@ -1,4 +1,4 @@
-"""ForgetRequest, for programs: a dry run unless they say otherwise."""
+"""API of deletion; a dry run by default."""
 
 from typing import Annotated, Literal
 
@@ -10,85 +10,86 @@ from reseen.errors import SettingsError
 from reseen.gallery.selection import ROUNDS
 from reseen.viewer.deletion import (
     DeletionPlan,
-    carry_out,
+    execute_deletion,
     plan_cluster,
     plan_crop,
     plan_like,
     preview_deletion,
 )
-from reseen.viewer.pages.map import TheseMaps
-from reseen.viewer.templating import ThisViewer
+from reseen.viewer.pages.map import MapsDep
+from reseen.viewer.templating import ViewerDep
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter()
 
 
 class ForgetRequest(BaseModel, extra="forbid"):
-    """What to forget."""
+    """Crops to delete."""
 
     by: Literal["image", "cluster", "like"]
     key: Annotated[str, Field(max_length=64)] = ""
-    """A crop, by `image` and by `like`."""
+    """Key of a crop, for `image` and `like`."""
     path: Annotated[str, Field(max_length=4096)] = ""
-    """In place of the key by `image`: the crop's path, as the gallery or the disk has it."""
+    """For `image`, instead of a key: path of the crop, relative to the indexed folder or absolute."""
     cluster: int | None = None
+    """For `cluster`: its number."""
     similarity: float | None = None
-    """By `like`: least cosine similarity with the crop, -1 to 1."""
+    """For `like`: minimum cosine similarity to the crop, -1 to 1."""
     rounds: Annotated[int, Field(ge=0, le=1000)] = ROUNDS
-    """By `like`: so many times search again with what was found."""
+    """For `like`: number of times that the matches become queries in turn."""
     dry_run: bool = True
-    """Change nothing, and say what would go."""
+    """Only report what would be deleted."""
 
 
 class ForgottenFacts(BaseModel):
-    """What was removed, or would be."""
+    """What was deleted, or would be."""
 
     dry_run: bool
     keys: list[str]
     files: list[str]
-    """The image files themselves, which are never deleted."""
+    """Image files of the crops, which reseen never deletes."""
     cached: list[str]
-    """Folders of decoded crops."""
+    """Cache folders of decoded crops that are deleted."""
     pages: list[str]
-    """Files that earlier commands wrote for a person, and that show or name some of these crops; never deleted."""
+    """Reports of earlier commands that show or name some of the crops; never deleted."""
     still_similar: int | None
-    """Other crops at least as similar to one of these as `threshold`; null where none is known."""
+    """Number of remaining crops with at least similarity `threshold` to a deleted one; null without a threshold."""
     threshold: float | None
     near: list[str]
-    """By `like`: keys right below the similarity, the most similar first."""
+    """For `like`: keys of crops just below the similarity, most similar first."""
     ledger: str | None
-    """Where it is noted."""
+    """File of the deletion log."""
 
 
 @router.post("/forget")
-def forget(viewer: ThisViewer, maps: TheseMaps, wanted: ForgetRequest) -> ForgottenFacts:
-    """Forget a crop, a cluster, or everybody like a crop."""
-    plan = _plan(viewer.now, wanted)
-    done = preview_deletion(viewer, plan) if wanted.dry_run else carry_out(viewer, maps, plan)
+def forget(viewer: ViewerDep, maps: MapsDep, query: ForgetRequest) -> ForgottenFacts:
+    """Delete a crop, a cluster, or all crops similar to a crop."""
+    plan = _plan(viewer.snapshot, query)
+    result = preview_deletion(viewer, plan) if query.dry_run else execute_deletion(viewer, maps, plan)
     return ForgottenFacts(
-        dry_run=wanted.dry_run,
-        keys=[entry.key for entry in done.entries],
-        files=list(done.files),
-        cached=[str(folder) for folder in done.cached],
-        pages=[str(page) for page in done.pages],
-        still_similar=done.still_similar,
-        threshold=done.threshold,
+        dry_run=query.dry_run,
+        keys=[entry.key for entry in result.entries],
+        files=list(result.files),
+        cached=[str(folder) for folder in result.cached],
+        pages=[str(page) for page in result.pages],
+        still_similar=result.still_similar,
+        threshold=result.threshold,
         near=list(plan.near),
-        ledger=None if done.ledger is None else str(done.ledger),
+        ledger=None if result.ledger is None else str(result.ledger),
     )
 
 
-def _plan(now: Snapshot, wanted: ForgetRequest) -> DeletionPlan:
-    if wanted.by == "image":
-        return plan_crop(now, wanted.key, wanted.path)
-    if wanted.by == "cluster":
-        if wanted.cluster is None:
-            raise SettingsError("cluster: give its number")
-        return plan_cluster(now, wanted.cluster)
-    row = now.collection.rows.get(wanted.key)
-    if row is None or wanted.similarity is None:
-        raise SettingsError("like: give the key of a crop in this gallery, and a similarity")
-    vectors = now.collection.vectors[[row]].astype(np.float32)
+def _plan(snapshot: Snapshot, query: ForgetRequest) -> DeletionPlan:
+    if query.by == "image":
+        return plan_crop(snapshot, query.key, query.path)
+    if query.by == "cluster":
+        if query.cluster is None:
+            raise SettingsError("cluster: the number is missing")
+        return plan_cluster(snapshot, query.cluster)
+    row = snapshot.collection.rows.get(query.key)
+    if row is None or query.similarity is None:
+        raise SettingsError("like: expected the key of a crop in this gallery, and a similarity")
+    vectors = snapshot.collection.vectors[[row]].astype(np.float32)
     return plan_like(
-        now, vectors, wanted.similarity, f"Similarity {wanted.similarity:g} or more", wanted.rounds
+        snapshot, vectors, query.similarity, f"Similarity of at least {query.similarity:g}", query.rounds
     )

@@ -1,4 +1,4 @@
-"""What is in the gallery, for programs."""
+"""API of the gallery, its clusters and its entries."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from reseen.viewer.clusters import Cluster
-from reseen.viewer.templating import ThisViewer
+from reseen.viewer.templating import ViewerDep
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter()
@@ -23,7 +23,7 @@ class GalleryFacts(BaseModel):
     count: int
     clusters: int
     version: int
-    """Send it with a change; it is refused where something else has changed since."""
+    """Version to send with an edit, which is rejected if the clusters have changed since."""
 
 
 class ClusterFacts(BaseModel):
@@ -32,9 +32,9 @@ class ClusterFacts(BaseModel):
     number: int
     size: int
     squared_error: float
-    """n - |sum|^2 / n of its unit vectors."""
+    """Sum of squared distances to the mean: n - |sum|^2 / n of its unit vectors."""
     cameras: dict[str, int]
-    """Crops of each camera that is known."""
+    """Number of crops by camera, without unknown cameras."""
 
 
 class EntryFacts(BaseModel):
@@ -50,53 +50,53 @@ class EntryFacts(BaseModel):
 
 
 @router.get("/gallery")
-def gallery(viewer: ThisViewer) -> GalleryFacts:
-    """What is looked at."""
-    now, model = viewer.now, viewer.gallery.model
+def get_gallery(viewer: ViewerDep) -> GalleryFacts:
+    """The gallery and the current version of its clusters."""
+    snapshot, model = viewer.snapshot, viewer.gallery.model
     return GalleryFacts(
         address=viewer.address,
         engine=viewer.engine,
         method=model.method,
         backbone=model.backbone,
         dimension=model.dimension,
-        count=len(now.collection),
-        clusters=len(now.clusters),
-        version=now.version,
+        count=len(snapshot.collection),
+        clusters=len(snapshot.clusters),
+        version=snapshot.version,
     )
 
 
 @router.get("/clusters")
-def clusters(
-    viewer: ThisViewer,
+def list_clusters(
+    viewer: ViewerDep,
     start: Annotated[int, Query(ge=0)] = 0,
     most: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ClusterFacts]:
-    """Clusters by number."""
-    now = viewer.now
-    return [cluster_facts(now, cluster) for cluster in now.clusters.all()[start : start + most]]
+    """Clusters, sorted by number."""
+    snapshot = viewer.snapshot
+    return [cluster_facts(snapshot, cluster) for cluster in snapshot.clusters.all()[start : start + most]]
 
 
 @router.get("/clusters/{number}")
-def members(viewer: ThisViewer, number: int) -> list[EntryFacts]:
-    """The crops of a cluster, the most central first."""
-    now = viewer.now
-    if number not in now.clusters:
-        raise HTTPException(404, f"no cluster has the number {number}")
-    return [entry_facts(now, row) for row in now.clusters[number].rows.tolist()]
+def list_members(viewer: ViewerDep, number: int) -> list[EntryFacts]:
+    """Crops of a cluster, most central first."""
+    snapshot = viewer.snapshot
+    if number not in snapshot.clusters:
+        raise HTTPException(404, f"there is no cluster {number}")
+    return [entry_facts(snapshot, row) for row in snapshot.clusters[number].rows.tolist()]
 
 
 @router.get("/entries/{key}")
-def entry(viewer: ThisViewer, key: str) -> EntryFacts:
+def get_entry(viewer: ViewerDep, key: str) -> EntryFacts:
     """One crop."""
-    now = viewer.now
-    if key not in now.collection.rows:
-        raise HTTPException(404, "no entry has this key")
-    return entry_facts(now, now.collection.rows[key])
+    snapshot = viewer.snapshot
+    if key not in snapshot.collection.rows:
+        raise HTTPException(404, "there is no entry with this key")
+    return entry_facts(snapshot, snapshot.collection.rows[key])
 
 
-def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
-    """A cluster as programs see it."""
-    names = now.collection.camera_names
+def cluster_facts(snapshot: Snapshot, cluster: Cluster) -> ClusterFacts:
+    """The API representation of a cluster."""
+    names = snapshot.collection.camera_names
     return ClusterFacts(
         number=cluster.number,
         size=cluster.size,
@@ -105,10 +105,10 @@ def cluster_facts(now: Snapshot, cluster: Cluster) -> ClusterFacts:
     )
 
 
-def entry_facts(now: Snapshot, row: int) -> EntryFacts:
-    """A crop as programs see it."""
-    one = now.collection.entries[row]
+def entry_facts(snapshot: Snapshot, row: int) -> EntryFacts:
+    """The API representation of a crop."""
+    entry = snapshot.collection.entries[row]
     return EntryFacts(
-        key=now.collection.keys[row], source=one.source, image=one.image, camera=one.camera, time=one.time,
-        tracklet=one.tracklet, cluster=one.cluster,
+        key=snapshot.collection.keys[row], source=entry.source, image=entry.image, camera=entry.camera,
+        time=entry.time, tracklet=entry.tracklet, cluster=entry.cluster,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Places of the map, and crops by their keys, for programs."""
+"""API of map coordinates, and of entries by their keys."""
 
 from typing import Annotated
 
@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from reseen.viewer.api.look import EntryFacts, entry_facts
-from reseen.viewer.pages.map import TheseMaps
+from reseen.viewer.pages.map import MapsDep
 from reseen.viewer.projection import Layout
-from reseen.viewer.templating import ThisViewer
+from reseen.viewer.templating import ViewerDep
 
 router = APIRouter()
 
-_MOST_KEYS = 10_000
+_MAX_KEYS = 10_000
 
 
 class PointFacts(BaseModel):
@@ -20,35 +20,36 @@ class PointFacts(BaseModel):
 
     key: str
     x: float
-    """-1 to 1, as `y`."""
+    """Map coordinate, -1 to 1."""
     y: float
+    """Map coordinate, -1 to 1."""
     camera: str | None
     cluster: int | None
 
 
 class Keys(BaseModel):
-    """Which crops are meant."""
+    """Keys of crops."""
 
-    keys: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=_MOST_KEYS)]
+    keys: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=_MAX_KEYS)]
 
 
 @router.get("/points")
-def points(
-    viewer: ThisViewer,
-    maps: TheseMaps,
+def list_points(
+    viewer: ViewerDep,
+    maps: MapsDep,
     layout: Layout = "neighbors",
     start: Annotated[int, Query(ge=0)] = 0,
     most: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> list[PointFacts]:
-    """Places by row; the first call on new vectors takes as long as making them."""
-    collection = viewer.now.collection
-    places = maps.wait(collection, layout)
+    """Map coordinates by row. The first call for new vectors waits until they are computed."""
+    collection = viewer.snapshot.collection
+    coordinates = maps.wait(collection, layout)
     entries = collection.entries[start : start + most]
     return [
         PointFacts(
             key=collection.keys[row],
-            x=float(places[row, 0]),
-            y=float(places[row, 1]),
+            x=float(coordinates[row, 0]),
+            y=float(coordinates[row, 1]),
             camera=entry.camera,
             cluster=entry.cluster,
         )
@@ -57,8 +58,8 @@ def points(
 
 
 @router.post("/entries")
-def entries(viewer: ThisViewer, wanted: Keys) -> list[EntryFacts]:
-    """The crops of these keys, in their order; keys that are not here are left out."""
-    now = viewer.now
-    rows = (now.collection.rows.get(key) for key in wanted.keys)
-    return [entry_facts(now, row) for row in rows if row is not None]
+def get_entries(viewer: ViewerDep, query: Keys) -> list[EntryFacts]:
+    """Crops with these keys, in the same order; unknown keys are skipped."""
+    snapshot = viewer.snapshot
+    rows = (snapshot.collection.rows.get(key) for key in query.keys)
+    return [entry_facts(snapshot, row) for row in rows if row is not None]

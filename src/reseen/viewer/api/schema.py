@@ -1,11 +1,11 @@
-"""What the interface offers: OpenAPI, and a page of it that asks no other server for anything."""
+"""OpenAPI description of the API, as JSON and as a page that loads nothing from other servers."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from reseen.viewer.templating import show
+from reseen.viewer.templating import render
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,12 +18,12 @@ def openapi(request: Request) -> dict[str, Any]:
 
 @router.get("")
 def page(request: Request) -> HTMLResponse:
-    """The description as a page."""
-    described = openapi(request)
-    calls = [
-        (method.upper(), path, call)
-        for path, methods in described["paths"].items()
-        for method, call in methods.items()
+    """The OpenAPI description as a page."""
+    description = openapi(request)
+    operations = [
+        (method.upper(), path, operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
     ]
-    shapes = described.get("components", {}).get("schemas", {})
-    return show(request, "api.html.j2", calls=calls, shapes=shapes)
+    schemas = description.get("components", {}).get("schemas", {})
+    return render(request, "api.html.j2", operations=operations, schemas=schemas)

@@ -1,4 +1,4 @@
-"""Search, for programs."""
+"""API of search by a crop of the gallery or by an uploaded image."""
 
 from typing import Any
 
@@ -7,31 +7,43 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from reseen.viewer.api.look import EntryFacts
-from reseen.viewer.search_request import MOST, SearchRequest, read_search_request
+from reseen.viewer.search_request import MAX_RESULTS, SearchRequest, read_search_request
 from reseen.viewer.search_service import SearchResponse, run_search
-from reseen.viewer.templating import ThisViewer
-from reseen.viewer.uploads import SentForm, sent_image
+from reseen.viewer.templating import ViewerDep
+from reseen.viewer.uploads import FormDep, read_uploaded_image
 from reseen.viewer.viewer import Viewer
 
 router = APIRouter()
 
 _FIELDS: dict[str, dict[str, Any]] = {
-    "key": {"type": "string", "description": "The crop of the gallery to search for."},
+    "key": {"type": "string", "description": "Key of the query crop."},
     "camera": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Cameras to look at; all without it.",
+        "description": "Cameras to search; all by default.",
     },
     "elsewhere": {
         "type": "string",
-        "description": "1 leaves out the camera of the crop that is searched for.",
+        "description": "1 excludes the camera of the query crop.",
     },
-    "after": {"type": "string", "description": "Seconds, or a date and time in ISO 8601; at or after it."},
-    "before": {"type": "string", "description": "The same; before it."},
-    "cluster": {"type": "integer", "description": "-1 for crops in no cluster."},
-    "group": {"type": "string", "description": "1 gives the best crop of each tracklet alone."},
-    "rerank": {"type": "string", "description": "1 ranks the first hundred anew by k-reciprocal neighbors."},
-    "top": {"type": "integer", "minimum": 1, "maximum": MOST, "default": SearchRequest.top},
+    "after": {
+        "type": "string",
+        "description": "Earliest time (inclusive): seconds, or date and time in ISO 8601.",
+    },
+    "before": {"type": "string", "description": "Latest time (exclusive), in the same format."},
+    "cluster": {"type": "integer", "description": "Cluster to search; -1 for outliers."},
+    "group": {"type": "string", "description": "1 returns only the best crop of each tracklet."},
+    "rerank": {
+        "type": "string",
+        "description": "1 re-ranks the first hundred results by k-reciprocal neighbors.",
+    },
+    "top": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_RESULTS,
+        "default": SearchRequest.top,
+        "description": "Number of results.",
+    },
 }
 _QUERY = {
     "parameters": [
@@ -39,10 +51,10 @@ _QUERY = {
             "name": name,
             "in": "query",
             "required": name == "key",
-            "description": shape.get("description", "SearchResponse."),
-            "schema": {part: value for part, value in shape.items() if part != "description"},
+            "description": schema["description"],
+            "schema": {part: value for part, value in schema.items() if part != "description"},
         }
-        for name, shape in _FIELDS.items()
+        for name, schema in _FIELDS.items()
     ]
 }
 _FORM = {
@@ -61,43 +73,44 @@ _FORM = {
 
 
 class MatchFacts(BaseModel):
-    """One run_search."""
+    """One search result."""
 
     entry: EntryFacts
     similarity: float
-    """Cosine, -1 to 1."""
+    """Cosine similarity to the query, -1 to 1."""
     probability: float | None
-    """That entry and query show one person, 0 to 1; null where the run was not audited."""
+    """Calibrated probability that the crop shows the query person, 0 to 1; null if the run was not audited."""
     frames: int
-    """Crops of this tracklet among those found, where tracklets are grouped."""
+    """Number of matching crops of this tracklet, if results are grouped by tracklet."""
 
 
 class SearchFacts(BaseModel):
-    """What a search found, the likeliest first."""
+    """Search results."""
 
     matches: list[MatchFacts]
+    """Best first."""
     threshold: float | None
-    """Similarity from which on two crops are taken for one person."""
+    """Calibrated minimum similarity of two crops of one person; null if the run was not audited."""
     why_uncalibrated: str
-    """Why there are no probabilities; empty where there are."""
+    """Why there are no probabilities; empty if there are."""
 
 
 @router.get("/search", openapi_extra=_QUERY)
-def search(request: Request, viewer: ThisViewer) -> SearchFacts:
-    """Crops like a crop of the gallery."""
-    now = viewer.now
-    return _facts(viewer, run_search(viewer, now, read_search_request(request.query_params, now)))
+def search(request: Request, viewer: ViewerDep) -> SearchFacts:
+    """Search by a crop of the gallery."""
+    snapshot = viewer.snapshot
+    return _facts(viewer, run_search(viewer, snapshot, read_search_request(request.query_params, snapshot)))
 
 
 @router.post("/search", openapi_extra=_FORM)
-async def search_image(viewer: ThisViewer, form: SentForm) -> SearchFacts:
-    """Crops like an image, which is forgotten with the run_search."""
-    now = viewer.now
-    asking, image = read_search_request(form, now), await sent_image(form)
-    return _facts(viewer, await run_in_threadpool(run_search, viewer, now, asking, image))
+async def search_image(viewer: ViewerDep, form: FormDep) -> SearchFacts:
+    """Search by an uploaded image, which is not stored."""
+    snapshot = viewer.snapshot
+    query, image = read_search_request(form, snapshot), await read_uploaded_image(form)
+    return _facts(viewer, await run_in_threadpool(run_search, viewer, snapshot, query, image))
 
 
-def _facts(viewer: Viewer, found: SearchResponse) -> SearchFacts:
+def _facts(viewer: Viewer, response: SearchResponse) -> SearchFacts:
     return SearchFacts(
         matches=[
             MatchFacts(
@@ -109,8 +122,8 @@ def _facts(viewer: Viewer, found: SearchResponse) -> SearchFacts:
                 probability=match.probability,
                 frames=match.frames,
             )
-            for match in found.matches
+            for match in response.matches
         ],
-        threshold=found.threshold,
+        threshold=response.threshold,
         why_uncalibrated=viewer.gallery.why_uncalibrated,
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Mending clusters: what a person changed and said, kept so that training and audit can read it."""
+"""Manual cluster edits with undo, and the pair constraints for training and audit that follow from them."""

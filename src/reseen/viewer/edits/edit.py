@@ -1,4 +1,4 @@
-"""One mend: which crops changed their cluster, and what it says of pairs of crops."""
+"""A cluster edit: new cluster assignments, and what they imply for pairs of crops."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,24 +13,24 @@ KINDS = get_args(Kind)
 
 @dataclass(frozen=True)
 class Edit:
-    """What was done. Crops are known by their keys; no path, picture or vector is kept."""
+    """A cluster edit. Crops are referred to by key; no path, image or vector is stored."""
 
     kind: Kind
     time: str
     """UTC, ISO 8601."""
     words: str
-    """For a person, such as `merged clusters 3 and 7`."""
+    """Description, such as `merged cluster 7 into 3`."""
     before: Mapping[str, int | None] = field(default_factory=dict)
-    """The cluster that each crop that changed was in."""
+    """Previous cluster of each crop that moved."""
     after: Mapping[str, int | None] = field(default_factory=dict)
-    """The cluster that it is in since."""
+    """New cluster of each crop that moved."""
     same: tuple[tuple[str, ...], ...] = ()
-    """Groups of crops, each of one person."""
+    """Groups of keys, each of one person (must-link)."""
     different: tuple[tuple[str, str], ...] = ()
-    """Pairs of crops of two people."""
+    """Pairs of keys of different people (cannot-link)."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """A JSON-serializable dictionary."""
         return {
             "kind": self.kind, "time": self.time, "words": self.words, "before": dict(self.before),
             "after": dict(self.after), "same": self.same, "different": self.different,
@@ -38,18 +38,18 @@ class Edit:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Edit":
-        """From JSON.
+        """The inverse of `to_plain`.
 
         Raises:
-            ValueError: it is no such thing.
+            ValueError: `plain` is not a valid edit.
         """
-        made = parse_as(cls, json.dumps(plain))
-        if made.before.keys() != made.after.keys():
-            raise ValueError("no mend")
-        if any(number is not None and not -1 <= number < 2**62 for number in _numbers(made)):
-            raise ValueError("a cluster without a number")
-        return made
+        edit = parse_as(cls, json.dumps(plain))
+        if edit.before.keys() != edit.after.keys():
+            raise ValueError("before and after have different keys")
+        if any(number is not None and not -1 <= number < 2**62 for number in _cluster_numbers(edit)):
+            raise ValueError("a cluster number is out of range")
+        return edit
 
 
-def _numbers(edit: Edit) -> Iterable[int | None]:
+def _cluster_numbers(edit: Edit) -> Iterable[int | None]:
     return (*edit.before.values(), *edit.after.values())

@@ -1,4 +1,4 @@
-"""Merge, split, move, mark; undo and redo: first noted in the journal, then done in the store."""
+"""Cluster edits with undo and redo; each is written to the journal first, then applied to the store."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,28 +11,32 @@ from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.edit import Edit, Kind
 from reseen.viewer.edits.journal import Journal
-from reseen.viewer.edits.statements import planned_answers, save_answers
+from reseen.viewer.edits.pair_constraints import planned_answers, save_answers
 from reseen.viewer.viewer import Snapshot, Viewer
 
-_AT_RISK = 20
-"""So many crops of the rest of a cluster are told apart from crops that were split off: the most similar ones."""
-_MOST_MARKED = 12
-"""Crops that are told apart from each other at once; they make 66 pairs."""
+_HARD_NEGATIVES = 20
+"""Most similar remaining crops of a cluster that get a cannot-link to the crops split off."""
+_MAX_MARKED = 12
+"""Crops that can be marked as different people at once, which makes 66 pairs."""
 
 
 class EditError(Exception):
-    """A mend that makes no sense; the message says why."""
+    """An invalid edit; the message is shown to the user."""
 
 
 class StaleError(EditError):
-    """The clusters have changed since the page was made on which the mend was asked for."""
+    """An edit of an outdated version of the clusters."""
 
 
 class Editor:
-    """The mends of one running viewer, each asked for on a version of the clusters and refused on any other."""
+    """Edits the clusters of one running viewer.
+
+    Every edit takes the version of the snapshot it refers to. It raises `StaleError` if that is not the current one and
+    `EditError` if the edit is invalid. `StorageError`: the journal or the store cannot be written, and nothing changes.
+    """
 
     def __init__(self, viewer: Viewer, journal: Journal) -> None:
-        """Do in the store what the journal says and a crash, or a later `reseen index`, has not left there.
+        """Apply the edits of the journal that the store lacks after a crash or a later `reseen index`.
 
         Raises:
             StorageError: the store or the journal cannot be written.
@@ -40,135 +44,143 @@ class Editor:
         self.viewer, self._journal = viewer, journal
         self._catch_up()
         self.files: list[Path] = []
-        """Files of answers that hold what was said."""
+        """Answer files with the pair constraints of all edits."""
         self._save()
 
     @property
     def file(self) -> Path:
-        """The journal."""
+        """The journal file."""
         return self._journal.file
 
     @property
     def done(self) -> list[Edit]:
-        """Mends in force, the first one first."""
+        """Edits in effect, oldest first."""
         return self._journal.history.done
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is something to take back."""
+        """Whether there is an edit to undo."""
         return self._journal.history.can_undo
 
     @property
     def undone(self) -> list[Edit]:
-        """What can be done again, the next one last."""
+        """Undone edits; the next one to redo is last."""
         return self._journal.history.undone
 
     def merge(self, version: int, numbers: Sequence[int]) -> int:
-        """Make clusters one, which gets the number of the largest; returns that.
+        """Merge clusters into the largest one and return its number.
 
-        Says that their most central crops show one person.
+        Implies a must-link between their most central crops.
         """
         with self.viewer.lock:
-            now = self._now(version)
-            parts = [self._cluster(now, number) for number in dict.fromkeys(numbers)]
-            if len(parts) < 2:
-                raise EditError("choose two clusters or more to merge")
-            into = max(parts, key=lambda part: (part.size, -part.number))
-            others = [part for part in parts if part is not into]
-            rows = [row for part in others for row in part.rows.tolist()]
-            centers = tuple(_central(now, part) for part in (into, *others))
-            names = " and ".join(str(part.number) for part in others)
+            snapshot = self._check_version(version)
+            clusters = [self._cluster(snapshot, number) for number in dict.fromkeys(numbers)]
+            if len(clusters) < 2:
+                raise EditError("select at least two clusters to merge")
+            into = max(clusters, key=lambda cluster: (cluster.size, -cluster.number))
+            others = [cluster for cluster in clusters if cluster is not into]
+            rows = [row for cluster in others for row in cluster.rows.tolist()]
+            centers = tuple(_central_key(snapshot, cluster) for cluster in (into, *others))
+            names = " and ".join(str(cluster.number) for cluster in others)
             words = f"merged {_plural(len(others), 'cluster')} {names} into {into.number}"
-            self._do(now, "merge", words, _keys(now, rows), into.number, (centers,), ())
+            self._apply(snapshot, "merge", words, _keys(snapshot, rows), into.number, (centers,), ())
             return into.number
 
     def split(self, version: int, keys: Sequence[str]) -> int:
-        """Make crops of one cluster a cluster of their own and return its number.
+        """Split crops of one cluster off as a new cluster and return its number.
 
-        Says that they show one person, whom the other crops of the cluster do not show.
+        Implies must-links between these crops, and cannot-links between the first of them and the remaining crops of
+        the cluster (the most central one and the most similar ones).
         """
         with self.viewer.lock:
-            now = self._now(version)
-            rows = self._rows(now, keys)
-            homes = set(now.collection.clusters[rows].tolist())
-            if len(homes) > 1:
-                raise EditError("crops of several clusters cannot be split off at once; move them instead")
-            home = homes.pop()
-            number = now.clusters.free_number
-            rest = self._rest(now, home, rows)
-            if home >= 0 and not rest:
+            snapshot = self._check_version(version)
+            rows = self._rows(snapshot, keys)
+            origins = set(snapshot.collection.clusters[rows].tolist())
+            if len(origins) > 1:
+                raise EditError("cannot split crops of several clusters at once; move them instead")
+            origin = origins.pop()
+            number = snapshot.clusters.free_number
+            remaining = self._other_rows(snapshot, origin, rows)
+            if origin >= 0 and not remaining:
                 raise EditError(
-                    "these are all crops of the cluster; leave one out, or move them to another one"
+                    "cannot split off all crops of a cluster; deselect one, or move them to another cluster"
                 )
-            apart = self._apart(now, rows, rest)
-            source = f"cluster {home}" if home >= 0 else "no cluster"
+            different = self._hard_negative_pairs(snapshot, rows, remaining)
+            source = f"cluster {origin}" if origin >= 0 else "no cluster"
             words = f"split {_crops(rows)} off {source} as cluster {number}"
-            self._do(now, "split", words, keys, number, (tuple(keys),), apart)
+            self._apply(snapshot, "split", words, keys, number, (tuple(keys),), different)
             return number
 
     def move(self, version: int, keys: Sequence[str], to: int) -> int:
-        """Put crops into a cluster, or into none with `NOISE`, and return its number.
+        """Move crops into the cluster `to`, or out of all clusters if it is `NOISE`, and return `to`.
 
-        Says that they show the person of that cluster, and not that of the clusters where they were.
+        Implies must-links with the most central crop of that cluster, and cannot-links with that of each previous one.
         """
         with self.viewer.lock:
-            now = self._now(version)
-            rows = [row for row in self._rows(now, keys) if now.collection.clusters[row] != to]
+            snapshot = self._check_version(version)
+            rows = [row for row in self._rows(snapshot, keys) if snapshot.collection.clusters[row] != to]
             if not rows:
-                raise EditError("these crops are there already")
-            moved = _keys(now, rows)
+                raise EditError("these crops are already there")
+            moved = _keys(snapshot, rows)
             same: tuple[tuple[str, ...], ...] = ()
             if to != NOISE:
-                same = ((_central(now, self._cluster(now, to)), *moved),)
-            apart: list[tuple[str, str]] = []
-            for home in sorted({int(now.collection.clusters[row]) for row in rows}):
-                rest = self._rest(now, home, rows)
-                if home >= 0 and rest:
-                    left = [row for row in rows if now.collection.clusters[row] == home]
-                    apart += [(key, now.collection.keys[rest[0]]) for key in _keys(now, left)]
-            where = f"into cluster {to}" if to != NOISE else "out of all clusters"
-            self._do(now, "move", f"moved {_crops(rows)} {where}", moved, to, same, tuple(apart))
+                same = ((_central_key(snapshot, self._cluster(snapshot, to)), *moved),)
+            different: list[tuple[str, str]] = []
+            for origin in sorted({int(snapshot.collection.clusters[row]) for row in rows}):
+                remaining = self._other_rows(snapshot, origin, rows)
+                if origin >= 0 and remaining:
+                    moved_from = [row for row in rows if snapshot.collection.clusters[row] == origin]
+                    center = snapshot.collection.keys[remaining[0]]
+                    different += [(key, center) for key in _keys(snapshot, moved_from)]
+            target = f"into cluster {to}" if to != NOISE else "out of all clusters"
+            self._apply(snapshot, "move", f"moved {_crops(rows)} {target}", moved, to, same, tuple(different))
             return to
 
-    def same(self, version: int, keys: Sequence[str]) -> None:
-        """Say that crops show one person; clusters stay as they are."""
+    def mark_same(self, version: int, keys: Sequence[str]) -> None:
+        """Mark crops as one person (must-link) without changing clusters."""
         with self.viewer.lock:
-            now = self._now(version)
-            if len(rows := self._rows(now, keys)) < 2:
-                raise EditError("choose two crops or more that show one person")
-            self._do(now, "same", f"marked {_crops(rows)} as one person", (), None, (tuple(keys),), ())
+            snapshot = self._check_version(version)
+            if len(rows := self._rows(snapshot, keys)) < 2:
+                raise EditError("select at least two crops of one person")
+            self._apply(
+                snapshot, "same", f"marked {_crops(rows)} as one person", (), None, (tuple(keys),), ()
+            )
 
-    def different(self, version: int, keys: Sequence[str]) -> None:
-        """Say that of some crops no two show one person; clusters stay as they are."""
+    def mark_different(self, version: int, keys: Sequence[str]) -> None:
+        """Mark 2 to 12 crops as pairwise different people (cannot-link) without changing clusters."""
         with self.viewer.lock:
-            now = self._now(version)
-            if not 2 <= len(rows := self._rows(now, keys)) <= _MOST_MARKED:
-                raise EditError(f"choose 2 to {_MOST_MARKED} crops, each of another person")
+            snapshot = self._check_version(version)
+            if not 2 <= len(rows := self._rows(snapshot, keys)) <= _MAX_MARKED:
+                raise EditError(f"select 2 to {_MAX_MARKED} crops, each of a different person")
             pairs = tuple(combinations(keys, 2))
-            self._do(now, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs)
+            self._apply(
+                snapshot, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs
+            )
 
-    def apart(self, version: int, numbers: Sequence[int]) -> None:
-        """Say that two clusters are two people, by their most central crops."""
+    def mark_clusters_different(self, version: int, numbers: Sequence[int]) -> None:
+        """Mark two clusters as different people: a cannot-link between their most central crops."""
         with self.viewer.lock:
-            now = self._now(version)
+            snapshot = self._check_version(version)
             if len(set(numbers)) != 2:
-                raise EditError("choose two clusters that are two people")
-            one, other = (_central(now, self._cluster(now, number)) for number in numbers)
+                raise EditError("select two clusters of different people")
+            one, other = (_central_key(snapshot, self._cluster(snapshot, number)) for number in numbers)
             words = f"marked clusters {numbers[0]} and {numbers[1]} as different people"
-            self._do(now, "different", words, (), None, (), ((one, other),))
+            self._apply(snapshot, "different", words, (), None, (), ((one, other),))
 
-    def stays(self, version: int, key: str, other: int) -> None:
-        """Say that a crop is not the person of another cluster, by the most central crop of that."""
+    def reject_assignment(self, version: int, key: str, other: int) -> None:
+        """Mark a crop as not belonging to cluster `other`: a cannot-link with its most central crop."""
         with self.viewer.lock:
-            now = self._now(version)
-            self._rows(now, [key])
-            pair = (key, _central(now, self._cluster(now, other)))
-            self._do(now, "different", f"marked a crop as not of cluster {other}", (), None, (), (pair,))
+            snapshot = self._check_version(version)
+            self._rows(snapshot, [key])
+            pair = (key, _central_key(snapshot, self._cluster(snapshot, other)))
+            self._apply(
+                snapshot, "different", f"marked a crop as not in cluster {other}", (), None, (), (pair,)
+            )
 
     def undo(self, version: int) -> Edit:
-        """Take the last mend back."""
+        """Undo the last edit and return it."""
         with self.viewer.lock:
-            self._now(version)
+            self._check_version(version)
             if not self.can_undo:
                 raise EditError("there is nothing to undo")
             edit = self.done[-1]
@@ -176,23 +188,23 @@ class Editor:
             return edit
 
     def redo(self, version: int) -> Edit:
-        """Do again what was undone last."""
+        """Redo the last undone edit and return it."""
         with self.viewer.lock:
-            self._now(version)
+            self._check_version(version)
             if not self.undone:
                 raise EditError("there is nothing to redo")
             edit = self.undone[-1]
             self._change(self._journal.redo, edit.after)
             return edit
 
-    def forgotten(self) -> None:
-        """Write the answers without crops that are gone; to be called when entries were deleted."""
+    def on_deletion(self) -> None:
+        """Rewrite the answer files without deleted crops; a callback for `Viewer.on_drop`."""
         with self.viewer.lock:
             self._save()
 
-    def _do(
+    def _apply(
         self,
-        now: Snapshot,
+        snapshot: Snapshot,
         kind: Kind,
         words: str,
         keys: Sequence[str],
@@ -200,15 +212,15 @@ class Editor:
         same: tuple[tuple[str, ...], ...],
         different: tuple[tuple[str, str], ...],
     ) -> None:
-        before = {key: now.collection.entries[now.collection.rows[key]].cluster for key in keys}
+        before = {key: snapshot.collection.entries[snapshot.collection.rows[key]].cluster for key in keys}
         after = dict.fromkeys(keys, cluster)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         same = tuple(group for group in same if len(group) > 1)
         edit = Edit(kind, time, words, before, after, same, different)
         self._change(lambda: self._journal.do(edit), after)
 
-    def _change(self, note: Callable[[], None], changes: Mapping[str, int | None]) -> None:
-        note()
+    def _change(self, record: Callable[[], None], changes: Mapping[str, int | None]) -> None:
+        record()
         try:
             self.viewer.recluster(changes)
         except ReseenError:
@@ -217,69 +229,71 @@ class Editor:
         self._save()
 
     def _save(self) -> None:
-        collection = self.viewer.now.collection
+        collection = self.viewer.snapshot.collection
         for source, file in planned_answers(self._journal.file, self.done, collection).items():
             record_copy(self.viewer.address, "answers", file, source=source)
         self.files = save_answers(self._journal.file, self.done, collection)
 
     def _catch_up(self) -> None:
-        """Bring the store to where the journal is, unless its crops were clustered anew meanwhile."""
-        history, collection = self._journal.history, self.viewer.now.collection
-        is_now = {
-            key: collection.entries[collection.rows[key]].cluster
-            for key in history.passed()
-            if key in collection.rows
+        """Apply the journal to the store, unless its crops were reclustered since the last edit."""
+        history, collection = self._journal.history, self.viewer.snapshot.collection
+        past = history.past_clusters()
+        current = {
+            key: collection.entries[collection.rows[key]].cluster for key in past if key in collection.rows
         }
-        if any(is_now[key] not in clusters for key, clusters in history.passed().items() if key in is_now):
-            self._journal.begin_anew()
+        if any(cluster not in past[key] for key, cluster in current.items()):
+            self._journal.mark_reclustered()
             return
-        behind = {key: to for key, to in history.wanted().items() if key in is_now and is_now[key] != to}
-        if behind:
-            self.viewer.recluster(behind)
+        expected = history.expected_clusters()
+        missing = {key: to for key, to in expected.items() if key in current and current[key] != to}
+        if missing:
+            self.viewer.recluster(missing)
 
-    def _now(self, version: int) -> Snapshot:
-        now = self.viewer.now
-        if version != now.version:
+    def _check_version(self, version: int) -> Snapshot:
+        snapshot = self.viewer.snapshot
+        if version != snapshot.version:
             raise StaleError(
-                "The clusters were changed meanwhile, in another tab or by a program, so nothing was done. This is how "
-                "they are now: look again."
+                "The clusters have changed meanwhile (in another tab or through the API), so nothing was done. Check "
+                "the current clusters and try again."
             )
-        return now
+        return snapshot
 
-    def _cluster(self, now: Snapshot, number: int) -> Cluster:
-        if number not in now.clusters:
+    def _cluster(self, snapshot: Snapshot, number: int) -> Cluster:
+        if number not in snapshot.clusters:
             raise EditError(f"there is no cluster {number}")
-        return now.clusters[number]
+        return snapshot.clusters[number]
 
-    def _rows(self, now: Snapshot, keys: Sequence[str]) -> list[int]:
+    def _rows(self, snapshot: Snapshot, keys: Sequence[str]) -> list[int]:
         if not keys:
-            raise EditError("choose some crops first")
-        missing = [key for key in keys if key not in now.collection.rows]
+            raise EditError("select some crops first")
+        missing = [key for key in keys if key not in snapshot.collection.rows]
         if missing or len(set(keys)) < len(keys):
-            raise EditError("some of these crops are not in the gallery, or are named twice")
-        return [now.collection.rows[key] for key in keys]
+            raise EditError("some of these crops are not in the gallery, or are listed twice")
+        return [snapshot.collection.rows[key] for key in keys]
 
-    def _rest(self, now: Snapshot, home: int, rows: Sequence[int]) -> list[int]:
-        """The other crops of a cluster, the most central first; none for noise."""
-        if home not in now.clusters:
+    def _other_rows(self, snapshot: Snapshot, number: int, rows: Sequence[int]) -> list[int]:
+        """Rows of a cluster other than `rows`, most central first; none for outliers."""
+        if number not in snapshot.clusters:
             return []
-        taken = set(rows)
-        return [row for row in now.clusters[home].rows.tolist() if row not in taken]
+        excluded = set(rows)
+        return [row for row in snapshot.clusters[number].rows.tolist() if row not in excluded]
 
-    def _apart(self, now: Snapshot, rows: Sequence[int], rest: Sequence[int]) -> tuple[tuple[str, str], ...]:
-        """The first of some crops against the center of the rest and those of the rest that it is most like."""
-        vectors = now.collection.vectors
-        order = sorted(rest, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
-        against = dict.fromkeys([*rest[:1], *order[:_AT_RISK]])
-        return tuple((now.collection.keys[rows[0]], now.collection.keys[row]) for row in against)
-
-
-def _central(now: Snapshot, cluster: Cluster) -> str:
-    return now.collection.keys[int(cluster.rows[0])]
+    def _hard_negative_pairs(
+        self, snapshot: Snapshot, rows: Sequence[int], others: Sequence[int]
+    ) -> tuple[tuple[str, str], ...]:
+        """Pairs of the first of `rows` with the first of `others` and with those most similar to it."""
+        vectors = snapshot.collection.vectors
+        order = sorted(others, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
+        negatives = dict.fromkeys([*others[:1], *order[:_HARD_NEGATIVES]])
+        return tuple((snapshot.collection.keys[rows[0]], snapshot.collection.keys[row]) for row in negatives)
 
 
-def _keys(now: Snapshot, rows: Sequence[int]) -> list[str]:
-    return [now.collection.keys[row] for row in rows]
+def _central_key(snapshot: Snapshot, cluster: Cluster) -> str:
+    return snapshot.collection.keys[int(cluster.rows[0])]
+
+
+def _keys(snapshot: Snapshot, rows: Sequence[int]) -> list[str]:
+    return [snapshot.collection.keys[row] for row in rows]
 
 
 def _crops(rows: Sequence[int]) -> str:

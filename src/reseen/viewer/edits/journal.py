@@ -1,7 +1,4 @@
-"""The file of mends: lines are only ever added, and each is on the disk before the mend counts.
-
-The mends in force, those undone, and where their crops must be.
-"""
+"""Append-only journal of edits (write-ahead log), and the undo history that it encodes."""
 
 import json
 import os
@@ -18,125 +15,127 @@ from reseen.viewer.edits.edit import Edit
 
 
 class History:
-    """A row of mends that can be taken back from its end and done again."""
+    """Undo and redo stacks of edits."""
 
     def __init__(self) -> None:
         self.done: list[Edit] = []
+        """Edits in effect, oldest first."""
         self.undone: list[Edit] = []
-        self.fixed = 0
-        """So many of the first are of an earlier clustering: what they say holds, what they changed is history."""
+        """Undone edits; the next one to redo is last."""
+        self.frozen = 0
+        """Number of leading edits made on an earlier clustering: only their pair constraints still apply."""
 
     def do(self, edit: Edit) -> None:
-        """Add a mend; what was undone cannot be done again any more."""
+        """Append an edit and clear the redo stack."""
         self.done.append(edit)
         self.undone.clear()
 
     def undo(self) -> Edit:
-        """Take the last mend back."""
+        """Undo the last edit and return it."""
         self.undone.append(self.done.pop())
         return self.undone[-1]
 
     def redo(self) -> Edit:
-        """Do again what was undone last."""
+        """Redo the last undone edit and return it."""
         self.done.append(self.undone.pop())
         return self.done[-1]
 
-    def begin_anew(self) -> None:
-        """The crops were clustered anew: nothing so far can be undone."""
-        self.fixed = len(self.done)
+    def freeze(self) -> None:
+        """Make all edits permanent, after the crops were reclustered."""
+        self.frozen = len(self.done)
         self.undone.clear()
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a mend of this clustering to take back."""
-        return len(self.done) > self.fixed
+        """Whether there is an edit of the current clustering to undo."""
+        return len(self.done) > self.frozen
 
-    def wanted(self) -> dict[str, int | None]:
-        """The cluster that every crop ever changed must be in."""
-        found: dict[str, int | None] = {}
+    def expected_clusters(self) -> dict[str, int | None]:
+        """Cluster that each edited crop must be in, by key."""
+        clusters: dict[str, int | None] = {}
         for edit in reversed(self.undone):
-            found = dict(edit.before) | found
-        for edit in self.done[self.fixed :]:
-            found |= edit.after
-        return found
+            clusters = dict(edit.before) | clusters
+        for edit in self.done[self.frozen :]:
+            clusters |= edit.after
+        return clusters
 
-    def passed(self) -> dict[str, set[int | None]]:
-        """The clusters that every crop ever changed has been in."""
-        found: dict[str, set[int | None]] = {}
+    def past_clusters(self) -> dict[str, set[int | None]]:
+        """All clusters that each edited crop has been in, by key."""
+        clusters: dict[str, set[int | None]] = {}
         for edit in self._of_this_clustering():
             for key in edit.before:
-                found.setdefault(key, set()).update((edit.before[key], edit.after[key]))
-        return found
+                clusters.setdefault(key, set()).update((edit.before[key], edit.after[key]))
+        return clusters
 
     def _of_this_clustering(self) -> Iterable[Edit]:
-        yield from self.done[self.fixed :]
+        yield from self.done[self.frozen :]
         yield from self.undone
 
 
-MENDS = "mends.jsonl"
+JOURNAL_NAME = "mends.jsonl"
 
 
 def edits_file(address: str) -> Path:
-    """Where the mends of the gallery at `address` are: in its folder, or among the user's own files for a server."""
-    return side_file(address, MENDS)
+    """Journal of the gallery at `address`: in its folder, or in the user's state folder for a database server."""
+    return side_file(address, JOURNAL_NAME)
 
 
 class Journal:
-    """The file, and the history that it tells."""
+    """The journal file and the history replayed from it."""
 
     def __init__(self, file: Path) -> None:
-        """Read the file, where it is. A last line that a crash cut short was never acknowledged and is cut off.
+        """Replay the file, if it exists. An incomplete last line, left by a crash, is truncated.
 
         Raises:
-            GalleryError: a line is damaged.
-            StorageError: the file cannot be read or written, or is a link or no file at all.
+            GalleryError: the file is damaged.
+            StorageError: the file cannot be read or written, or is not a regular file.
         """
         self.file = file
         self.history = History()
         self.lines = 0
-        """Lines so far."""
-        self._last, self._struck = "", list[Edit]()
+        """Number of lines."""
+        self._last_record, self._undone_before = "", list[Edit]()
         try:
             content = read_regular(file) if check_journal(file).is_file() else b""
-            whole = content[: content.rfind(b"\n") + 1]
-            if len(whole) < len(content):
+            complete = content[: content.rfind(b"\n") + 1]
+            if len(complete) < len(content):
                 with open_journal(file) as lines:
-                    lines.truncate(len(whole))
+                    lines.truncate(len(complete))
         except OSError as error:
             raise storage_error(file, error) from None
         except ValueError as error:
             raise GalleryError(
-                f"{file}: cannot be read ({error}); move it away to mend from the start"
+                f"{file}: invalid journal ({error}); move it away to start a new one"
             ) from None
-        for number, line in enumerate(whole.decode("utf-8", "replace").split("\n")[:-1], start=1):
+        for number, line in enumerate(complete.decode("utf-8", "replace").split("\n")[:-1], start=1):
             try:
                 self._replay(parse_as(dict[str, Any], line))
             except (ValueError, IndexError):
                 raise GalleryError(
-                    f"{file}, line {number}: damaged; restore it from a copy, or move it away to mend from the start"
+                    f"{file}, line {number}: damaged; restore a backup, or move the file away to start a new one"
                 ) from None
 
     def do(self, edit: Edit) -> None:
-        """Add a mend."""
-        self._add({"edit": edit.to_plain()})
+        """Append an edit."""
+        self._append({"edit": edit.to_plain()})
 
     def undo(self) -> None:
-        """Take the last back."""
-        self._add({"undo": _now()})
+        """Record that the last edit is undone."""
+        self._append({"undo": _timestamp()})
 
     def redo(self) -> None:
-        """Do the last that was undone again."""
-        self._add({"redo": _now()})
+        """Record that the last undone edit is redone."""
+        self._append({"redo": _timestamp()})
 
     def cancel(self) -> None:
-        """Strike the line before, whose work could not be done."""
-        self._add({"cancel": _now()})
+        """Revoke the previous record, whose change could not be applied to the store."""
+        self._append({"cancel": _timestamp()})
 
-    def begin_anew(self) -> None:
-        """Note that the crops were clustered anew."""
-        self._add({"anew": _now()})
+    def mark_reclustered(self) -> None:
+        """Record that the crops were reclustered: no earlier edit can be undone."""
+        self._append({"anew": _timestamp()})
 
-    def _add(self, plain: dict[str, Any]) -> None:
+    def _append(self, plain: dict[str, Any]) -> None:
         make_folder(self.file.parent)
         try:
             with open_journal(self.file) as lines:
@@ -155,33 +154,33 @@ class Journal:
     def _replay(self, plain: dict[str, Any]) -> None:
         self.lines += 1
         if "edit" in plain:
-            self._struck = list(self.history.undone)
+            self._undone_before = list(self.history.undone)
             self.history.do(Edit.from_plain(plain["edit"]))
-            self._last = "edit"
+            self._last_record = "edit"
         elif "undo" in plain:
             self.history.undo()
-            self._last = "undo"
+            self._last_record = "undo"
         elif "redo" in plain:
             self.history.redo()
-            self._last = "redo"
+            self._last_record = "redo"
         elif "anew" in plain:
-            self.history.begin_anew()
-            self._last = "anew"
+            self.history.freeze()
+            self._last_record = "anew"
         elif "cancel" in plain:
-            self._strike()
+            self._revoke()
         else:
-            raise ValueError("no mend")
+            raise ValueError("unknown record")
 
-    def _strike(self) -> None:
-        if self._last == "edit":
+    def _revoke(self) -> None:
+        if self._last_record == "edit":
             self.history.done.pop()
-            self.history.undone[:] = self._struck
-        elif self._last == "undo":
+            self.history.undone[:] = self._undone_before
+        elif self._last_record == "undo":
             self.history.redo()
-        elif self._last == "redo":
+        elif self._last_record == "redo":
             self.history.undo()
-        self._last = "cancel"
+        self._last_record = "cancel"
 
 
-def _now() -> str:
+def _timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

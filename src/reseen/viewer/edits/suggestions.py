@@ -1,4 +1,4 @@
-"""What is worth a look: clusters that may be one person, crops that may be of another cluster, crops left out."""
+"""Suggested edits: cluster pairs to merge, crops to reassign, and outliers to add to a cluster."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,142 +8,154 @@ from jaxtyping import Float32, Int64
 
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
-from reseen.viewer.edits.statements import Statements
-from reseen.viewer.unclustered import nearest_of, some_unclustered
+from reseen.viewer.edits.pair_constraints import PairConstraints
+from reseen.viewer.unclustered import nearest_clusters, sample_unclustered
 from reseen.viewer.viewer import Snapshot
 
-MOST_CLUSTERS = 3000
-"""The largest clusters are compared with each other."""
-MOST_CROPS = 3000
-"""The crops least like their own cluster are compared with the others."""
-_NEAR = 0.05
-"""What is no more similar to a center than this share of the crops is to its own is not asked about."""
+MAX_CLUSTERS = 3000
+"""Largest clusters that are compared with each other."""
+MAX_CROPS = 3000
+"""Crops least similar to their own center that are compared with the other centers."""
+_MIN_SIMILARITY_QUANTILE = 0.05
+"""Merges and additions need at least this quantile of the similarities of all crops to their own centers."""
 
 
-class Pair(NamedTuple):
-    """Two clusters that may be one person."""
+class Merge(NamedTuple):
+    """Suggestion: merge two clusters, which may show one person."""
 
     one: Cluster
     other: Cluster
     similarity: float
-    """Of their centers, -1 to 1."""
+    """Cosine similarity of the centers, -1 to 1."""
 
 
-class Stray(NamedTuple):
-    """A crop that is more like another cluster than like its own, or that is in none."""
+class Reassignment(NamedTuple):
+    """Suggestion: move a crop to another cluster, which is more similar to it; or an outlier into a cluster."""
 
     row: int
-    home: Cluster | None
-    own: float | None
-    """Similarity with the center of its own cluster, -1 to 1."""
-    other: Cluster
+    current: Cluster | None
+    """Cluster of the crop; None for an outlier."""
+    current_similarity: float | None
+    """Cosine similarity to the center of its cluster, -1 to 1; None for an outlier."""
+    target: Cluster
     similarity: float
-    """With that of the other cluster."""
+    """Cosine similarity to the center of `target`."""
 
 
 class Suggestions(NamedTuple):
-    """The likeliest first."""
+    """Suggested edits of each kind, most similar (or largest gain in similarity) first."""
 
-    pairs: list[Pair]
-    strays: list[Stray]
-    left_out: list[Stray]
+    merges: list[Merge]
+    reassignments: list[Reassignment]
+    additions: list[Reassignment]
+    """Outliers near a cluster."""
 
 
-def suggest(now: Snapshot, said: Statements, most: int) -> Suggestions:
-    """At most so many of each kind, without those that somebody has judged."""
-    if not len(now.clusters):
+def suggest(snapshot: Snapshot, constraints: PairConstraints, count: int) -> Suggestions:
+    """Up to `count` suggestions of each kind, without those that contradict `constraints`."""
+    if not len(snapshot.clusters):
         return Suggestions([], [], [])
-    apart = _judged(now, said)
-    near = float(np.quantile(np.concatenate([one.similarities for one in now.clusters.all()]), _NEAR))
-    pairs = [pair for pair in _pairs(now, apart, most) if pair.similarity >= near]
-    left_out = [stray for stray in _left_out(now, apart, most) if stray.similarity >= near]
-    return Suggestions(pairs, _strays(now, apart, most), left_out)
+    rejected = _rejected(snapshot, constraints)
+    least = float(
+        np.quantile(
+            np.concatenate([one.similarities for one in snapshot.clusters.all()]), _MIN_SIMILARITY_QUANTILE
+        )
+    )
+    merges = [one for one in _merges(snapshot, rejected, count) if one.similarity >= least]
+    additions = [one for one in _additions(snapshot, rejected, count) if one.similarity >= least]
+    return Suggestions(merges, _reassignments(snapshot, rejected, count), additions)
 
 
-def _judged(now: Snapshot, said: Statements) -> set[tuple[int | str, int | str]]:
-    """Pairs of clusters, and of crop and cluster, that were said to be different people."""
-    rows, clusters = now.collection.rows, now.collection.clusters
-    found: set[tuple[int | str, int | str]] = set()
-    for first, second in said.different:
+def _rejected(snapshot: Snapshot, constraints: PairConstraints) -> set[tuple[int | str, int | str]]:
+    """Pairs of cluster numbers, and of a key and a cluster number, with a cannot-link between them."""
+    rows, clusters = snapshot.collection.rows, snapshot.collection.clusters
+    rejected: set[tuple[int | str, int | str]] = set()
+    for first, second in constraints.different:
         one, other = int(clusters[rows[first]]), int(clusters[rows[second]])
-        found |= {(one, other), (other, one), (first, other), (second, one)}
-    return found
+        rejected |= {(one, other), (other, one), (first, other), (second, one)}
+    return rejected
 
 
-def _pairs(now: Snapshot, apart: set[tuple[int | str, int | str]], most: int) -> list[Pair]:
-    largest = sorted(now.clusters.all(), key=lambda cluster: -cluster.size)[:MOST_CLUSTERS]
+def _merges(snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int) -> list[Merge]:
+    largest = sorted(snapshot.clusters.all(), key=lambda cluster: -cluster.size)[:MAX_CLUSTERS]
     if len(largest) < 2:
         return []
     centers = np.stack([cluster.center for cluster in largest])
-    similarity = np.triu(centers @ centers.T + 2, 1)  # above zero wherever it counts
-    wanted = min(similarity.size, most + 2 * len(apart) + len(largest))
-    order = np.argpartition(-similarity, wanted - 1, axis=None)[:wanted]
+    similarity = np.triu(centers @ centers.T + 2, 1)  # positive above the diagonal, zero elsewhere
+    candidates = min(similarity.size, count + 2 * len(rejected) + len(largest))
+    order = np.argpartition(-similarity, candidates - 1, axis=None)[:candidates]
     order = order[np.argsort(-similarity.flat[order], kind="stable")]
-    found = []
-    for place in order.tolist():
-        one, other = (largest[index] for index in divmod(place, len(largest)))
-        if similarity.flat[place] > 0 and (one.number, other.number) not in apart:
-            found.append(Pair(one, other, float(similarity.flat[place]) - 2))
-        if len(found) == most:
+    merges = []
+    for position in order.tolist():
+        one, other = (largest[index] for index in divmod(position, len(largest)))
+        if similarity.flat[position] > 0 and (one.number, other.number) not in rejected:
+            merges.append(Merge(one, other, float(similarity.flat[position]) - 2))
+        if len(merges) == count:
             break
-    return found
+    return merges
 
 
-def _strays(now: Snapshot, apart: set[tuple[int | str, int | str]], most: int) -> list[Stray]:
-    if len(now.clusters) < 2:
+def _reassignments(
+    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
+) -> list[Reassignment]:
+    if len(snapshot.clusters) < 2:
         return []
-    rows = np.concatenate([cluster.rows for cluster in now.clusters.all()])
-    own = np.concatenate([cluster.similarities for cluster in now.clusters.all()])
-    weakest = np.argsort(own, kind="stable")[:MOST_CROPS]
+    rows = np.concatenate([cluster.rows for cluster in snapshot.clusters.all()])
+    own = np.concatenate([cluster.similarities for cluster in snapshot.clusters.all()])
+    weakest = np.argsort(own, kind="stable")[:MAX_CROPS]
     rows, own = rows[weakest], own[weakest]
-    numbers, similarity = nearest_of(now, rows)
-    # A crop in a cluster of two is always most like its own, which it is half of: nothing to judge.
-    margin = np.where(numbers == now.collection.clusters[rows], -np.inf, similarity - own)
-    order = [place for place in np.argsort(-margin, kind="stable").tolist() if margin[place] > 0]
-    return _judge(now, apart, rows[order], numbers[order], similarity[order], own[order], most)
+    numbers, similarity = nearest_clusters(snapshot, rows)
+    # A crop whose own center is the nearest one gets no suggestion.
+    margin = np.where(numbers == snapshot.collection.clusters[rows], -np.inf, similarity - own)
+    order = [index for index in np.argsort(-margin, kind="stable").tolist() if margin[index] > 0]
+    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], own[order], count)
 
 
-def _left_out(now: Snapshot, apart: set[tuple[int | str, int | str]], most: int) -> list[Stray]:
-    rows = some_unclustered(now)
+def _additions(
+    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
+) -> list[Reassignment]:
+    rows = sample_unclustered(snapshot)
     if not len(rows):
         return []
-    numbers, similarity = nearest_of(now, rows)
+    numbers, similarity = nearest_clusters(snapshot, rows)
     order = np.argsort(-similarity, kind="stable")
-    return _judge(now, apart, rows[order], numbers[order], similarity[order], None, most)
+    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], None, count)
 
 
-def _judge(
-    now: Snapshot,
-    apart: set[tuple[int | str, int | str]],
+def _collect(
+    snapshot: Snapshot,
+    rejected: set[tuple[int | str, int | str]],
     rows: Int64[np.ndarray, " m"],
     numbers: Int64[np.ndarray, " m"],
     similarity: Float32[np.ndarray, " m"],
     own: Float32[np.ndarray, " m"] | None,
-    most: int,
-) -> list[Stray]:
-    found = []
-    for place, (row, number) in enumerate(zip(rows.tolist(), numbers.tolist(), strict=True)):
-        if (now.collection.keys[row], number) in apart:
+    count: int,
+) -> list[Reassignment]:
+    suggestions = []
+    for index, (row, number) in enumerate(zip(rows.tolist(), numbers.tolist(), strict=True)):
+        if (snapshot.collection.keys[row], number) in rejected:
             continue
-        home = int(now.collection.clusters[row])
-        found.append(
-            Stray(
+        current = int(snapshot.collection.clusters[row])
+        suggestions.append(
+            Reassignment(
                 row,
-                now.clusters[home] if home > NOISE else None,
-                None if own is None else float(own[place]),
-                now.clusters[number],
-                float(similarity[place]),
+                snapshot.clusters[current] if current > NOISE else None,
+                None if own is None else float(own[index]),
+                snapshot.clusters[number],
+                float(similarity[index]),
             )
         )
-        if len(found) == most:
+        if len(suggestions) == count:
             break
-    return found
+    return suggestions
 
 
-def crops_of(suggestions: Suggestions, each: int) -> Iterable[int]:
-    """Rows of the crops that a page of suggestions shows, so many of each cluster."""
-    for pair in suggestions.pairs:
-        yield from (*pair.one.rows[:each].tolist(), *pair.other.rows[:each].tolist())
-    for stray in (*suggestions.strays, *suggestions.left_out):
-        yield from (stray.row, *stray.other.rows[:each].tolist())
-        yield from () if stray.home is None else stray.home.rows[:each].tolist()
+def shown_rows(suggestions: Suggestions, crops_per_cluster: int) -> Iterable[int]:
+    """Rows of all crops that the Review page shows, to prefetch their thumbnails."""
+    for merge in suggestions.merges:
+        for cluster in (merge.one, merge.other):
+            yield from cluster.rows[:crops_per_cluster].tolist()
+    for move in (*suggestions.reassignments, *suggestions.additions):
+        yield move.row
+        for cluster in (move.target, move.current):
+            yield from () if cluster is None else cluster.rows[:crops_per_cluster].tolist()

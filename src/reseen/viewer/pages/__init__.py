@@ -1,20 +1,19 @@
-"""The pages, one per file, in the order of the navigation. A new page is a file and a line here."""
+"""HTML pages, one file each, in the order of the navigation. To add one, write its file and add it here."""
 
 from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, forget, map, rounds, search
-from reseen.viewer.pages import review as mend
+from reseen.viewer.pages import clusters, forget, map, review, rounds, search
 
 
 class Page(NamedTuple):
-    """A page in the navigation."""
+    """An entry of the navigation."""
 
     name: str
     path: str
     key: str
-    """Pressed after `g`, it leads there."""
+    """Keyboard shortcut, pressed after `g`."""
     router: APIRouter
 
 
@@ -22,7 +21,7 @@ PAGES = (
     Page("Clusters", "/clusters", "c", clusters.router),
     Page("Search", "/search", "s", search.router),
     Page("Map", "/map", "p", map.router),
-    Page("Mend", "/mend", "m", mend.router),
+    Page("Review", "/review", "m", review.router),
     Page("Rounds", "/rounds", "r", rounds.router),
     Page("Forget", "/forget", "x", forget.router),
 )

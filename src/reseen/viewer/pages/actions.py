@@ -1,4 +1,4 @@
-"""What the buttons of all pages do to clusters, and back to the page they were on."""
+"""Form action of all edit buttons: applies the edit and redirects back to the page."""
 
 import re
 from typing import Annotated
@@ -10,18 +10,18 @@ from fastapi.responses import RedirectResponse, Response
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.editor import EditError, Editor
 from reseen.viewer.flash import FlashMessage
-from reseen.viewer.templating import ThisMender
+from reseen.viewer.templating import EditorDep
 
 router = APIRouter(include_in_schema=False)
 
 _LOCAL = re.compile(r"/[a-z0-9][a-z0-9/-]*")
-"""A path of this viewer."""
+"""Paths to which a form may redirect."""
 
 
-@router.post("/mend")
-def mend(
+@router.post("/edits")
+def apply_edit(
     request: Request,
-    editor: ThisMender,
+    editor: EditorDep,
     do: Annotated[str, Form(max_length=40)],
     version: Annotated[int, Form()],
     back: Annotated[str, Form(max_length=2000)] = "/clusters",
@@ -29,27 +29,29 @@ def mend(
     clusters: Annotated[list[int] | None, Form()] = None,
     to: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    """Do what a button says: its first word, and a cluster where one follows."""
-    path, query = _page_of(back)  # before anything is done
+    """Apply the edit `do`: a verb, optionally followed by a cluster number as in `move 3`."""
+    path, query = _redirect_target(back)  # may fail, so before the edit
     try:
-        cluster = _act(editor, do, version, crops or [], clusters or [], to)
+        cluster = _apply(editor, do, version, crops or [], clusters or [], to)
     except EditError as error:
-        return _leave(request, path, query, FlashMessage(str(error), bad=True), None)
-    return _leave(request, path, query, _said(editor, do), cluster)
+        return _redirect(request, path, query, FlashMessage(str(error), is_error=True), None)
+    return _redirect(request, path, query, _success_message(editor, do), cluster)
 
 
-def _said(editor: Editor, do: str) -> FlashMessage:
+def _success_message(editor: Editor, do: str) -> FlashMessage:
     if do == "undo":
         return FlashMessage(f"Undone: {editor.undone[-1].words}.")
     words = editor.done[-1].words
     return FlashMessage(f"{words[:1].upper()}{words[1:]}.", can_undo=True)
 
 
-def _act(editor: Editor, do: str, version: int, crops: list[str], clusters: list[int], to: str) -> int | None:
-    """Mend, and return the cluster to go to where the page's own is gone."""
-    word, _, number = do.partition(" ")
+def _apply(
+    editor: Editor, do: str, version: int, crops: list[str], clusters: list[int], to: str
+) -> int | None:
+    """Apply an edit; return the cluster to redirect to if that of the page no longer exists."""
+    verb, _, number = do.partition(" ")
     number = number or to
-    match word:
+    match verb:
         case "merge":
             return editor.merge(version, clusters)
         case "split":
@@ -59,30 +61,30 @@ def _act(editor: Editor, do: str, version: int, crops: list[str], clusters: list
         case "out":
             editor.move(version, crops, NOISE)
         case "same":
-            editor.same(version, crops)
+            editor.mark_same(version, crops)
         case "different":
-            editor.different(version, crops)
+            editor.mark_different(version, crops)
         case "apart":
-            editor.apart(version, clusters)
+            editor.mark_clusters_different(version, clusters)
         case "stays":
-            editor.stays(version, crops[0] if crops else "", _number(number))
+            editor.reject_assignment(version, crops[0] if crops else "", _number(number))
         case "undo":
             editor.undo(version)
         case "redo":
             editor.redo(version)
         case _:
-            raise EditError(f"there is no mend called {word}")
+            raise EditError(f"unknown edit '{verb}'")
     return None
 
 
 def _number(text: str) -> int:
     if not text.strip().isdecimal():
-        raise EditError("give the number of a cluster to move to")
+        raise EditError("enter the number of the cluster to move to")
     return int(text)
 
 
-def _page_of(back: str) -> tuple[str, str]:
-    """Path and query of the page that a button was on; the list of clusters for what is no page of this viewer."""
+def _redirect_target(back: str) -> tuple[str, str]:
+    """Path and query of the page to return to; `/clusters` if `back` is not a path of this viewer."""
     try:
         parts = urlsplit(back)
     except ValueError:  # such as //[
@@ -91,15 +93,17 @@ def _page_of(back: str) -> tuple[str, str]:
     return (parts.path, parts.query) if local else ("/clusters", "")
 
 
-def _leave(request: Request, path: str, before: str, note: FlashMessage, cluster: int | None) -> Response:
-    """To the page the button was on; where that was of a cluster that is gone, to the one that took its crops."""
+def _redirect(
+    request: Request, path: str, query: str, message: FlashMessage, cluster: int | None
+) -> Response:
+    """Redirect to a page with a flash message; if that is the page of a removed cluster, to `cluster` instead."""
     head, _, number = path.rpartition("/")
     if (
         head == "/clusters"
         and number.isdecimal()
-        and int(number) not in request.app.state.viewer.now.clusters
+        and int(number) not in request.app.state.viewer.snapshot.clusters
     ):
         path = "/clusters" if cluster is None else f"/clusters/{cluster}"
-    name = request.app.state.notes.leave(note)
-    query = "&".join(part for part in (before, f"said={name}") if part)
+    message_id = request.app.state.flash.add(message)
+    query = "&".join(part for part in (query, f"flash={message_id}") if part)
     return RedirectResponse(urlunsplit(("", "", path, query, "")), 303)

@@ -1,4 +1,4 @@
-"""All clusters, as sheets of crops."""
+"""Page of all clusters, each shown as a sheet of crops."""
 
 from typing import Literal
 
@@ -8,24 +8,24 @@ from fastapi.responses import Response
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE, UNCLUSTERED, UNKNOWN
 from reseen.viewer.pages import cluster
-from reseen.viewer.templating import ThisViewer, page_slice, show
-from reseen.viewer.unclustered import unclustered_nearby
+from reseen.viewer.templating import ViewerDep, page_slice, render
+from reseen.viewer.unclustered import count_unclustered_nearby
 from reseen.viewer.viewer import Snapshot
 
 router = APIRouter(include_in_schema=False)
 router.include_router(cluster.router)
 
-_EACH = 24
+_PAGE_SIZE = 24
 """Clusters on a page."""
 _CROPS = 8
-"""Of each cluster: the most central ones, and the least central one last."""
+"""Crops shown of each cluster: the most central ones, and the least central one last."""
 
 Sort = Literal["size", "error", "cameras", "noise", "number"]
 SORTS: dict[Sort, str] = {
     "size": "most crops",
-    "error": "widest spread",
-    "cameras": "fewest cameras mixed",
-    "noise": "most left-out crops nearby",
+    "error": "largest spread",
+    "cameras": "least camera mixing",
+    "noise": "most outliers nearby",
     "number": "number",
 }
 
@@ -33,33 +33,34 @@ SORTS: dict[Sort, str] = {
 @router.get("/clusters")
 def clusters(
     request: Request,
-    viewer: ThisViewer,
+    viewer: ViewerDep,
     sort: Sort = "size",
     camera: str = "",
     least: str = "",
 ) -> Response:
-    """Sheets of clusters, sorted and filtered."""
-    now = viewer.now
-    nearby = unclustered_nearby(now) if sort == "noise" else {}
-    smallest = int(least) if least.isdecimal() and len(least) < 9 else 1
-    names = now.collection.camera_names
-    place = names.index(camera) if camera in names else None
-    kept = [
+    """The page of clusters, sorted and filtered by camera and by minimum size."""
+    snapshot = viewer.snapshot
+    nearby = count_unclustered_nearby(snapshot) if sort == "noise" else {}
+    min_size = int(least) if least.isdecimal() and len(least) < 9 else 1
+    names = snapshot.collection.camera_names
+    camera_index = names.index(camera) if camera in names else None
+    selected = [
         one
-        for one in now.clusters.all()
-        if one.size >= smallest and (place is None or any(seen == place for seen, _ in one.cameras))
+        for one in snapshot.clusters.all()
+        if one.size >= min_size
+        and (camera_index is None or any(index == camera_index for index, _ in one.cameras))
     ]
-    kept.sort(key=lambda one: _rank(one, sort, nearby))
-    part = page_slice(request, kept, _EACH)
-    shown = {one.number: _sample(one) for one in part.items}
-    viewer.thumbnails.warm(now.collection.keys[row] for rows in shown.values() for row in rows)
-    return show(
-        request, "clusters.html.j2", now=now, part=part, shown=shown, sort=sort, sorts=SORTS, camera=camera,
-        least=least, nearby=nearby, **_totals(now),
+    selected.sort(key=lambda one: _sort_key(one, sort, nearby))
+    part = page_slice(request, selected, _PAGE_SIZE)
+    shown = {one.number: _sheet(one) for one in part.items}
+    viewer.thumbnails.prefetch(snapshot.collection.keys[row] for rows in shown.values() for row in rows)
+    return render(
+        request, "clusters.html.j2", snapshot=snapshot, part=part, shown=shown, sort=sort, sorts=SORTS, camera=camera,
+        least=least, nearby=nearby, **_totals(snapshot),
     )  # fmt: skip
 
 
-def _rank(one: Cluster, sort: Sort, nearby: dict[int, int]) -> tuple[float, int]:
+def _sort_key(one: Cluster, sort: Sort, nearby: dict[int, int]) -> tuple[float, int]:
     value = {
         "size": -one.size,
         "error": -one.squared_error,
@@ -70,16 +71,16 @@ def _rank(one: Cluster, sort: Sort, nearby: dict[int, int]) -> tuple[float, int]
     return value, -one.size if sort != "size" else one.number
 
 
-def _sample(one: Cluster) -> list[int]:
+def _sheet(one: Cluster) -> list[int]:
     rows = one.rows.tolist()
     return rows if len(rows) <= _CROPS else [*rows[: _CROPS - 1], rows[-1]]
 
 
-def _totals(now: Snapshot) -> dict[str, int]:
-    labels, cameras = now.collection.clusters, now.collection.cameras
+def _totals(snapshot: Snapshot) -> dict[str, int]:
+    labels, cameras = snapshot.collection.clusters, snapshot.collection.cameras
     return {
         "inside": int((labels >= 0).sum()),
-        "left_out": int((labels == NOISE).sum()),
-        "never": int((labels == UNCLUSTERED).sum()),
+        "outliers": int((labels == NOISE).sum()),
+        "unclustered": int((labels == UNCLUSTERED).sum()),
         "unknown_cameras": int((cameras == UNKNOWN).sum()),
     }

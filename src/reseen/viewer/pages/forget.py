@@ -1,4 +1,4 @@
-"""Forget somebody: choose, look at what would go, confirm."""
+"""Deletion in three steps: select crops, preview what will be deleted, confirm."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from reseen.gallery.selection import ROUNDS
 from reseen.viewer.deletion import (
     DeletionPlan,
     DeletionPlans,
-    carry_out,
+    execute_deletion,
     plan_cluster,
     plan_crop,
     plan_like,
@@ -22,103 +22,106 @@ from reseen.viewer.deletion import (
     with_rest,
     without,
 )
-from reseen.viewer.pages.map import TheseMaps
-from reseen.viewer.templating import ThisViewer, show
-from reseen.viewer.uploads import SentForm, sent_images
+from reseen.viewer.pages.map import MapsDep
+from reseen.viewer.templating import ViewerDep, render
+from reseen.viewer.uploads import FormDep, read_uploaded_images
 from reseen.viewer.viewer import Snapshot, Viewer
 
 router = APIRouter(include_in_schema=False)
 
-_SHOWN = 400
-"""Thumbnails of a plan; more are counted only."""
+_MAX_SHOWN = 400
+"""Thumbnails shown of a plan; the others are only counted."""
 
 
 def _plans(request: Request) -> DeletionPlans:
     return request.app.state.plans
 
 
-ThesePlans = Annotated[DeletionPlans, Depends(_plans)]
-"""A parameter of this type is the plans of the viewer that a request is for."""
+PlansDep = Annotated[DeletionPlans, Depends(_plans)]
+"""Dependency: the previewed plans of the application."""
 
 
 @router.get("/forget")
-def page(request: Request, viewer: ThisViewer, key: str = "", cluster: str = "") -> Response:
-    """Choose; a crop or a cluster may come from another page."""
-    return _choose(request, viewer, key, cluster)
+def page(request: Request, viewer: ViewerDep, key: str = "", cluster: str = "") -> Response:
+    """The selection page, optionally with a preselected crop or cluster."""
+    return _selection_page(request, viewer, key, cluster)
 
 
 @router.post("/forget")
-async def look(request: Request, viewer: ThisViewer, plans: ThesePlans, form: SentForm) -> Response:
-    """What would go. Nothing goes yet."""
+async def preview(request: Request, viewer: ViewerDep, plans: PlansDep, form: FormDep) -> Response:
+    """The preview page of a selection; nothing is deleted."""
     try:
-        plan = with_rest(viewer.now, await _plan(viewer, viewer.now, form))
-        rehearsal = await run_in_threadpool(preview_deletion, viewer, plan)
+        plan = with_rest(viewer.snapshot, await _plan(viewer, viewer.snapshot, form))
+        dry_run = await run_in_threadpool(preview_deletion, viewer, plan)
     except DataError as error:
-        return _choose(request, viewer, problem=f"This image cannot be used: {error}.")
+        return _selection_page(request, viewer, problem=f"Cannot use this image: {error}.")
     except ReseenError as error:
-        return _choose(request, viewer, problem=str(error))
-    viewer.thumbnails.warm((*plan.keys[:_SHOWN], *plan.rest[:_SHOWN], *plan.near))
-    return show(
+        return _selection_page(request, viewer, problem=str(error))
+    viewer.thumbnails.prefetch((*plan.keys[:_MAX_SHOWN], *plan.rest[:_MAX_SHOWN], *plan.near))
+    return render(
         request,
-        "forget_look.html.j2",
+        "forget_preview.html.j2",
         plan=plan,
         token=plans.add(plan),
-        shown=_SHOWN,
-        rehearsal=rehearsal,
-        now=viewer.now,
+        shown=_MAX_SHOWN,
+        dry_run=dry_run,
+        snapshot=viewer.snapshot,
     )
 
 
 @router.post("/forget/confirm")
 async def confirm(
-    request: Request, viewer: ThisViewer, plans: ThesePlans, maps: TheseMaps, form: SentForm
+    request: Request, viewer: ViewerDep, plans: PlansDep, maps: MapsDep, form: FormDep
 ) -> Response:
-    """Forget what was looked at."""
-    plan = plans.take(str(form.get("plan", "")))
+    """Delete the previewed crops, with the changes made on the preview page."""
+    plan = plans.pop(str(form.get("plan", "")))
     if plan is None:
-        return _choose(
-            request, viewer, problem="That was done already, or too long ago to be sure; choose again."
+        return _selection_page(
+            request, viewer, problem="This selection was already deleted or has expired; select again."
         )
     plan = with_more(plan, (str(key) for key in form.getlist("also")))
     plan = without(plan, (str(key) for key in form.getlist("keep")))
     if not plan.keys or form.get("sure") != "yes":
-        return _choose(
-            request, viewer, problem="Nothing was forgotten, as nothing was left to forget or confirmed."
+        return _selection_page(
+            request,
+            viewer,
+            problem="Nothing was deleted: no crop was selected, or the deletion was not confirmed.",
         )
     try:
-        done = await run_in_threadpool(carry_out, viewer, maps, plan)
+        result = await run_in_threadpool(execute_deletion, viewer, maps, plan)
     except ReseenError as error:
-        return _choose(request, viewer, problem=str(error))
-    return show(request, "forget_done.html.j2", plan=plan, done=done)
+        return _selection_page(request, viewer, problem=str(error))
+    return render(request, "forget_done.html.j2", plan=plan, result=result)
 
 
-async def _plan(viewer: Viewer, now: Snapshot, form: FormData) -> DeletionPlan:
+async def _plan(viewer: Viewer, snapshot: Snapshot, form: FormData) -> DeletionPlan:
     by = form.get("by")
     key = str(form.get("key") or "")
     if by == "image":
-        return plan_crop(now, key, str(form.get("path") or "").strip())
+        return plan_crop(snapshot, key, str(form.get("path") or "").strip())
     if by == "cluster":
-        return plan_cluster(now, int(_number(form, "cluster")))
+        return plan_cluster(snapshot, int(_number(form, "cluster")))
     if by != "like":
-        raise SettingsError("say what to forget: a crop, a cluster, or everybody like an image")
+        raise SettingsError("nothing is selected; choose a crop, a cluster, or similar crops")
     similarity = _number(form, "similarity")
     rounds = ROUNDS if not str(form.get("rounds") or "").strip() else int(_number(form, "rounds"))
-    images = await sent_images(form)
+    images = await read_uploaded_images(form)
     if images:
         vectors = await run_in_threadpool(_embed, viewer, images)
-        sent = (
-            "the image that was sent"
-            if len(images) == 1
-            else f"one of the {len(images)} images that were sent"
-        )
+        query = "the uploaded image" if len(images) == 1 else f"one of the {len(images)} uploaded images"
         return await run_in_threadpool(
-            plan_like, now, vectors, similarity, f"Similarity {similarity:g} or more with {sent}", rounds
+            plan_like,
+            snapshot,
+            vectors,
+            similarity,
+            f"Similarity of at least {similarity:g} to {query}",
+            rounds,
         )
-    if key not in now.collection.rows:
+    if key not in snapshot.collection.rows:
         raise SettingsError("choose an image of the person")
-    vectors = now.collection.vectors[[now.collection.rows[key]]].astype(np.float32)
-    words = f"Similarity {similarity:g} or more with the crop that was chosen"
-    return await run_in_threadpool(plan_like, now, vectors, similarity, words, rounds)
+    vectors = snapshot.collection.vectors[[snapshot.collection.rows[key]]].astype(np.float32)
+    description = f"Similarity of at least {similarity:g} to the selected crop"
+    return await run_in_threadpool(plan_like, snapshot, vectors, similarity, description, rounds)
 
 
 def _embed(viewer: Viewer, images: list[bytes]) -> np.ndarray:
@@ -131,22 +134,22 @@ def _number(form: FormData, name: str) -> float:
     try:
         return float(text) if name == "similarity" else int(text)
     except ValueError:
-        raise SettingsError(f"{name}: a number is needed, found '{text[:80]}'") from None
+        raise SettingsError(f"{name}: expected a number, got '{text[:80]}'") from None
 
 
-def _choose(
+def _selection_page(
     request: Request, viewer: Viewer, key: str = "", cluster: str = "", problem: str = ""
 ) -> Response:
-    now = viewer.now
+    snapshot = viewer.snapshot
     calibration = viewer.gallery.calibration
-    return show(
+    return render(
         request,
         "forget.html.j2",
         status=422 if problem else 200,
-        key=key if key in now.collection.rows else "",
+        key=key if key in snapshot.collection.rows else "",
         cluster=cluster if cluster.isdecimal() else "",
         problem=problem,
         rounds=ROUNDS,
         threshold=None if calibration is None else calibration.threshold,
-        now=now,
+        snapshot=snapshot,
     )

@@ -1,4 +1,4 @@
-"""How one comes in: by the address that works once, or by typing the secret."""
+"""Login, by the one-time token of the printed address or by the API secret."""
 
 from typing import Annotated
 
@@ -6,48 +6,54 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.viewer.access import Access
-from reseen.viewer.templating import show
+from reseen.viewer.templating import render
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
 def home(request: Request, token: str | None = None) -> Response:
-    """Exchange the token of the address for a session, or go to the first page."""
+    """Exchange the one-time token for a session; without a token, redirect to the first page."""
     if token is None:
         return RedirectResponse(request.app.state.pages[0].path, 303)
     access: Access = request.app.state.access
-    session = access.enter(token)
+    session = access.log_in(token)
     if session is not None:
-        return _enter(access, session)
-    return show(
-        request, "enter.html.j2", status=401, problem="That address has been used, or is not of this run."
+        return _start_session(access, session)
+    return render(
+        request,
+        "login.html.j2",
+        status=401,
+        problem="This address was already used, or belongs to an earlier start of the viewer.",
     )
 
 
 @router.get("/welcome")
 def welcome(request: Request) -> Response:
-    """A step between: where the link was clicked on another site, the browser sends the new cookie only from here."""
-    return show(request, "welcome.html.j2")
+    """Intermediate page after login.
+
+    After a click on a link of another site, browsers send a SameSite=Strict cookie only with the next request.
+    """
+    return render(request, "welcome.html.j2")
 
 
-@router.get("/enter")
+@router.get("/login")
 def login_page(request: Request) -> Response:
-    """The way in for those who have lost their session."""
-    return show(request, "enter.html.j2", problem="")
+    """The login page, for users without a session."""
+    return render(request, "login.html.j2", problem="")
 
 
-@router.post("/enter")
+@router.post("/login")
 def log_in(request: Request, secret: Annotated[str, Form(max_length=500)] = "") -> Response:
     """Exchange the secret for a session."""
     access: Access = request.app.state.access
-    session = access.enter_by_secret(secret.strip())
+    session = access.log_in_with_secret(secret.strip())
     if session is not None:
-        return _enter(access, session)
-    return show(request, "enter.html.j2", status=401, problem="That is not the secret of this viewer.")
+        return _start_session(access, session)
+    return render(request, "login.html.j2", status=401, problem="Wrong secret.")
 
 
-def _enter(access: Access, session: str) -> Response:
-    answer = RedirectResponse("/welcome", 303)
-    answer.set_cookie(access.cookie, session, httponly=True, samesite="strict", path="/")
-    return answer
+def _start_session(access: Access, session: str) -> Response:
+    response = RedirectResponse("/welcome", 303)
+    response.set_cookie(access.cookie, session, httponly=True, samesite="strict", path="/")
+    return response

@@ -1,4 +1,4 @@
-"""The map: every crop as a point, near those that look alike."""
+"""Map page: a scatter plot of all crops by similarity."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 
 from reseen.viewer.maps import Maps, points_as_bytes
 from reseen.viewer.projection import Layout
-from reseen.viewer.templating import ThisViewer, show
+from reseen.viewer.templating import ViewerDep, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -16,29 +16,29 @@ def _maps(request: Request) -> Maps:
     return request.app.state.maps
 
 
-TheseMaps = Annotated[Maps, Depends(_maps)]
-"""A parameter of this type is the maps of the viewer that a request is for."""
+MapsDep = Annotated[Maps, Depends(_maps)]
+"""Dependency: the map coordinates of the application."""
 
 
 @router.get("/map")
 def page(
     request: Request,
-    viewer: ThisViewer,
+    viewer: ViewerDep,
     layout: Layout = "neighbors",
     color: Literal["cluster", "camera"] = "cluster",
 ) -> Response:
-    """The page; its points come after it."""
-    now = viewer.now
-    cameras = list(now.collection.camera_names)
-    return show(request, "map.html.j2", now=now, cameras=cameras, layout=layout, color=color)
+    """The page, which then fetches the points."""
+    snapshot = viewer.snapshot
+    cameras = list(snapshot.collection.camera_names)
+    return render(request, "map.html.j2", snapshot=snapshot, cameras=cameras, layout=layout, color=color)
 
 
 @router.get("/map/points")
-def points(viewer: ThisViewer, maps: TheseMaps, layout: Annotated[Layout, Query()] = "neighbors") -> Response:
-    """The points as bytes, or 202 and the share of them that is done."""
-    collection = viewer.now.collection
-    places = maps.ask(collection, layout)
-    if isinstance(places, float):
-        return JSONResponse({"share": places}, 202)
-    data = points_as_bytes(places, collection.cameras, collection.clusters, collection.keys)
+def points(viewer: ViewerDep, maps: MapsDep, layout: Annotated[Layout, Query()] = "neighbors") -> Response:
+    """The points in the binary format of `maps`; status 202 with the fraction done while they are computed."""
+    collection = viewer.snapshot.collection
+    coordinates = maps.get(collection, layout)
+    if isinstance(coordinates, float):
+        return JSONResponse({"share": coordinates}, 202)
+    data = points_as_bytes(coordinates, collection.cameras, collection.clusters, collection.keys)
     return Response(data, media_type="application/octet-stream")

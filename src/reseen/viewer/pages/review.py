@@ -1,31 +1,31 @@
-"""Suggestions to judge, one click each; what was done so far; where it is saved."""
+"""Review page: suggested edits to accept or reject, and the edits made so far."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from reseen.viewer.edits.statements import statements
-from reseen.viewer.edits.suggestions import crops_of, suggest
-from reseen.viewer.templating import ThisMender, ThisViewer, show
+from reseen.viewer.edits.pair_constraints import pair_constraints
+from reseen.viewer.edits.suggestions import shown_rows, suggest
+from reseen.viewer.templating import EditorDep, ViewerDep, render
 
 router = APIRouter(include_in_schema=False)
 
-_EACH = 6
-"""Suggestions of each kind."""
+_MAX_SUGGESTIONS = 6
+"""Suggestions shown of each kind."""
 _CROPS = 5
-"""Of each cluster."""
-_PAST = 30
-"""Mends that are listed."""
+"""Crops shown of each cluster."""
+_MAX_EDITS = 30
+"""Most recent edits that are listed."""
 
 
 @router.get("/review")
-def review(request: Request, viewer: ThisViewer, editor: ThisMender) -> Response:
+def review(request: Request, viewer: ViewerDep, editor: EditorDep) -> Response:
     """The page."""
     with viewer.lock:
-        now, done = viewer.now, list(editor.done)
-    said = statements(done, now.collection.keys)
-    suggested = suggest(now, said, _EACH)
-    viewer.thumbnails.warm(now.collection.keys[row] for row in crops_of(suggested, _CROPS))
-    return show(
-        request, "review.html.j2", now=now, suggested=suggested, crops=_CROPS, past=done[: -_PAST - 1 : -1],
-        done=len(done), statements=said, undone=len(editor.undone),
+        snapshot, done = viewer.snapshot, list(editor.done)
+    constraints = pair_constraints(done, snapshot.collection.keys)
+    suggestions = suggest(snapshot, constraints, _MAX_SUGGESTIONS)
+    viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in shown_rows(suggestions, _CROPS))
+    return render(
+        request, "review.html.j2", snapshot=snapshot, suggestions=suggestions, crops=_CROPS,
+        recent=done[: -_MAX_EDITS - 1 : -1], edit_count=len(done), constraints=constraints,
     )  # fmt: skip

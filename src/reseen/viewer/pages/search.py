@@ -1,4 +1,4 @@
-"""Search: drop an image in, or take a crop of the gallery, and see where that person was."""
+"""Search page: query by an uploaded image or by a crop of the gallery."""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -8,75 +8,75 @@ from reseen.errors import DataError, ReseenError
 from reseen.gallery.filter import format_timestamp
 from reseen.viewer.search_request import SearchRequest, read_search_request
 from reseen.viewer.search_service import SearchResponse, run_search
-from reseen.viewer.templating import ThisViewer, show
-from reseen.viewer.uploads import MOST_BYTES, SentForm, sent_image
+from reseen.viewer.templating import ViewerDep, render
+from reseen.viewer.uploads import MAX_IMAGE_BYTES, FormDep, read_uploaded_image
 from reseen.viewer.viewer import Snapshot, Viewer
 
 router = APIRouter(include_in_schema=False)
 
 _SAMPLES = 24
-"""Crops to begin with."""
+"""Example queries that are shown before a search."""
 
 
 @router.get("/search")
-def page(request: Request, viewer: ThisViewer) -> Response:
-    """Search for a crop of the gallery, or the empty page."""
-    now = viewer.now
-    asking, found, problem = SearchRequest(), None, ""
+def page(request: Request, viewer: ViewerDep) -> Response:
+    """Search by a crop of the gallery; without one, the page with example queries."""
+    snapshot = viewer.snapshot
+    query, results, problem = SearchRequest(), None, ""
     try:
-        asking = read_search_request(request.query_params, now)
-        found = run_search(viewer, now, asking) if asking.key else None
+        query = read_search_request(request.query_params, snapshot)
+        results = run_search(viewer, snapshot, query) if query.key else None
     except ReseenError as error:
         problem = str(error)
-    return _show(request, viewer, now, asking, found, problem)
+    return _page(request, viewer, snapshot, query, results, problem)
 
 
 @router.post("/search")
-async def by_image(request: Request, viewer: ThisViewer, form: SentForm) -> Response:
-    """Search for an image that is sent, which is forgotten with the run_search."""
-    now = viewer.now
-    asking, found, problem = SearchRequest(), None, ""
+async def by_image(request: Request, viewer: ViewerDep, form: FormDep) -> Response:
+    """Search by an uploaded image, which is not stored."""
+    snapshot = viewer.snapshot
+    query, results, problem = SearchRequest(), None, ""
     try:
-        asking = read_search_request(form, now)
-        image = await sent_image(form)
-        found = await run_in_threadpool(run_search, viewer, now, asking, image)
+        query = read_search_request(form, snapshot)
+        image = await read_uploaded_image(form)
+        results = await run_in_threadpool(run_search, viewer, snapshot, query, image)
     except DataError as error:
-        problem = f"This image cannot be used: {error}."
+        problem = f"Cannot use this image: {error}."
     except ReseenError as error:
         problem = str(error)
-    return _show(request, viewer, now, asking, found, problem)
+    return _page(request, viewer, snapshot, query, results, problem)
 
 
-def _show(
+def _page(
     request: Request,
     viewer: Viewer,
-    now: Snapshot,
-    asking: SearchRequest,
-    found: SearchResponse | None,
+    snapshot: Snapshot,
+    query: SearchRequest,
+    results: SearchResponse | None,
     problem: str,
 ) -> Response:
-    times = [entry.time for entry in now.collection.entries if entry.time is not None]
-    return show(
+    times = [entry.time for entry in snapshot.collection.entries if entry.time is not None]
+    return render(
         request,
         "search.html.j2",
         status=422 if problem else 200,
-        now=now,
-        asking=asking,
-        found=found,
+        snapshot=snapshot,
+        search=query,
+        results=results,
         problem=problem,
         why_uncalibrated=viewer.gallery.why_uncalibrated,
         first=min(times, default=None),
         last=max(times, default=None),
-        moment=format_timestamp,
-        most_bytes=MOST_BYTES,
-        samples=_samples(now) if found is None else [],
+        format_time=format_timestamp,
+        max_bytes=MAX_IMAGE_BYTES,
+        samples=_samples(snapshot) if results is None else [],
     )
 
 
-def _samples(now: Snapshot) -> list[str]:
-    """Keys of crops to begin with: the most central ones of the largest clusters, else crops spread over the rows."""
-    largest = sorted(now.clusters.all(), key=lambda cluster: (-cluster.size, cluster.number))[:_SAMPLES]
+def _samples(snapshot: Snapshot) -> list[str]:
+    """Keys of example queries: the most central crops of the largest clusters, else crops evenly spaced over all."""
+    largest = sorted(snapshot.clusters.all(), key=lambda cluster: (-cluster.size, cluster.number))[:_SAMPLES]
     if largest:
-        return [now.collection.keys[int(cluster.rows[0])] for cluster in largest]
-    step = max(1, len(now.collection) // _SAMPLES)
-    return list(now.collection.keys[::step][:_SAMPLES])
+        return [snapshot.collection.keys[int(cluster.rows[0])] for cluster in largest]
+    step = max(1, len(snapshot.collection) // _SAMPLES)
+    return list(snapshot.collection.keys[::step][:_SAMPLES])

@@ -1,11 +1,11 @@
-// Which point has which color, and the legend that says so. A name pressed in the legend leaves the others pale.
+// Colors of the points, and the legend. Clicking an entry of the legend dims all other groups.
 
 import { css, palette } from "./palette.js";
 
-const PALE = 26;
-const MOST_LINES = 24;
+const DIMMED_ALPHA = 26;
+const MAX_ENTRIES = 24;
 
-// Groups of a choice: for each point the place of its group, and the groups with name, count and color.
+// The group number of each point, and the groups with number, name and count. `by` is "cluster" or "camera".
 export function groupsOf(points, by, cameras) {
   const numbers = by === "camera" ? points.cameras : points.clusters;
   const counts = new Map();
@@ -18,10 +18,10 @@ export function groupsOf(points, by, cameras) {
 function nameOf(number, by, cameras) {
   if (by === "camera") return number < 0 ? "unknown camera" : cameras[number];
   if (number === -2) return "never clustered";
-  return number < 0 ? "in no cluster" : `Cluster ${number}`;
+  return number < 0 ? "outlier" : `Cluster ${number}`;
 }
 
-// Red, green, blue, alpha of every point, and the order in which they are drawn: gray and pale ones first.
+// RGBA of every point, and the drawing order: gray and dimmed points first, so that the others are on top.
 export function paint({ numbers }, only) {
   const { colors, gray } = palette();
   const count = numbers.length;
@@ -36,13 +36,13 @@ export function paint({ numbers }, only) {
     painted[4 * i] = color[0];
     painted[4 * i + 1] = color[1];
     painted[4 * i + 2] = color[2];
-    painted[4 * i + 3] = lit ? (number < 0 ? alpha * 0.7 : alpha) : PALE;
+    painted[4 * i + 3] = lit ? (number < 0 ? alpha * 0.7 : alpha) : DIMMED_ALPHA;
     (number < 0 || !lit ? below : above).push(i);
   }
   return { painted, order: Uint32Array.from([...below, ...above]), below: below.length };
 }
 
-// The same mixed order every time, so that no group lies on another only because it comes later.
+// A reproducible random permutation, so that no group covers another just because of its number.
 function shuffled(count) {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   let state = 1;
@@ -58,10 +58,10 @@ export function legend(aside, { groups }, by, only, choose) {
   const { colors, gray } = palette();
   aside.querySelector("h2").textContent = by === "camera" ? "Cameras" : "Clusters";
   const named = groups.filter(({ number }) => number >= 0);
-  const rest = groups.filter(({ number }) => number < 0);
-  const shown = by === "camera" ? named : [...named].sort((a, b) => b.count - a.count).slice(0, MOST_LINES);
+  const unassigned = groups.filter(({ number }) => number < 0);
+  const shown = by === "camera" ? named : [...named].sort((a, b) => b.count - a.count).slice(0, MAX_ENTRIES);
   aside.querySelector("ul").replaceChildren(
-    ...[...shown, ...rest].map(({ number, name, count }) => {
+    ...[...shown, ...unassigned].map(({ number, name, count }) => {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet" });
       const dot = document.createElement("i");
       dot.style.background = css(number < 0 ? gray : colors[number % colors.length]);
@@ -76,8 +76,8 @@ export function legend(aside, { groups }, by, only, choose) {
     }),
   );
   const hidden = named.length - shown.length;
-  const repeat = named.length > colors.length ? "Colors repeat: neighbors of one color can be two clusters." : "";
-  aside.querySelector("p").textContent = [hidden > 0 ? `and ${hidden.toLocaleString("en")} smaller ones.` : "", repeat]
+  const repeat = named.length > colors.length ? "Colors repeat: adjacent points of the same color may be in different clusters." : "";
+  aside.querySelector("p").textContent = [hidden > 0 ? `and ${hidden.toLocaleString("en")} more.` : "", repeat]
     .filter(Boolean)
     .join(" ");
 }

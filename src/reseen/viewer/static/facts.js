@@ -1,25 +1,25 @@
-// What is known of crops, asked for once, and how it is written.
+// Metadata of crops, fetched once per key, and how it is formatted.
 
-const known = new Map();
-const AT_ONCE = 5000;
+const cache = new Map();
+const BATCH_SIZE = 5000;
 
 export async function factsOf(keys) {
-  const missing = keys.filter((key) => !known.has(key));
-  for (let start = 0; start < missing.length; start += AT_ONCE) {
-    const answer = await fetch("/api/entries", {
+  const missing = keys.filter((key) => !cache.has(key));
+  for (let start = 0; start < missing.length; start += BATCH_SIZE) {
+    const response = await fetch("/api/entries", {
       method: "POST",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ keys: missing.slice(start, start + AT_ONCE) }),
+      body: JSON.stringify({ keys: missing.slice(start, start + BATCH_SIZE) }),
     });
-    if (!answer.ok) throw new Error(`the viewer answered ${answer.status}`);
-    for (const facts of await answer.json()) known.set(facts.key, facts);
+    if (!response.ok) throw new Error(`the viewer responded with status ${response.status}`);
+    for (const facts of await response.json()) cache.set(facts.key, facts);
   }
-  return keys.map((key) => known.get(key)).filter(Boolean);
+  return keys.map((key) => cache.get(key)).filter(Boolean);
 }
 
-// As the server writes them: a date where the number can be one since 1973, else seconds.
-export function moment(seconds) {
+// Same format as on the server: a date if the number is a Unix time since 1973, else seconds.
+export function formatTime(seconds) {
   if (seconds === null) return "";
   if (seconds >= 1e8) return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
   return `${seconds.toFixed(1)} s`;
@@ -27,7 +27,7 @@ export function moment(seconds) {
 
 export function clusterName(cluster) {
   if (cluster === null || cluster === -2) return "never clustered";
-  return cluster === -1 ? "in no cluster" : `cluster ${cluster}`;
+  return cluster === -1 ? "outlier" : `cluster ${cluster}`;
 }
 
 export const picture = (key) => `/thumbnails/${key}.jpg`;
@@ -35,7 +35,7 @@ export const searchFor = (key) => `/search?key=${key}`;
 
 const COLUMNS = ["source", "image", "camera", "time", "tracklet", "cluster", "key"];
 
-// For spreadsheets too, which would run a cell that begins like a formula.
+// CSV with a ' before cells that a spreadsheet would execute as formulas.
 export function asCsv(facts) {
   const cell = (value) => {
     const text = value === null || value === undefined ? "" : String(value);

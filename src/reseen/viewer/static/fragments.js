@@ -1,4 +1,4 @@
-// Links and forms marked data-swap="id ..." fetch a page and put its parts of these ids in place of the ones here.
+// Partial page updates: links and forms with data-swap="id ..." fetch a page and replace the elements with these ids.
 // Without this script the same links and forms load whole pages.
 
 const busy = new Set();
@@ -8,14 +8,14 @@ export async function swap(request, ids, { push = true } = {}) {
   if (busy.has(name)) return;
   busy.add(name);
   document.documentElement.classList.add("busy");
-  const patience = setTimeout(() => say("Still at work …"), 1500);
+  const slowNotice = setTimeout(() => notify("Loading …"), 1500);
   try {
-    const asked = new Request(request);
-    asked.headers.set("Accept", "text/html");
-    const answer = await fetch(asked);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!page.getElementById("main") || page.body.classList.contains("door")) {
-      location.assign(answer.url);
+    const sent = new Request(request);
+    sent.headers.set("Accept", "text/html");
+    const response = await fetch(sent);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (!page.getElementById("main") || page.body.classList.contains("login")) {
+      location.assign(response.url);
       return;
     }
     const missing = ids.some((id) => !page.getElementById(id) || !document.getElementById(id));
@@ -23,36 +23,36 @@ export async function swap(request, ids, { push = true } = {}) {
       document.getElementById(id).replaceWith(document.adoptNode(page.getElementById(id)));
     }
     document.title = page.title;
-    if (push && (asked.method === "GET" || answer.redirected) && answer.url !== location.href) history.pushState({}, "", answer.url);
+    if (push && (sent.method === "GET" || response.redirected) && response.url !== location.href) history.pushState({}, "", response.url);
     document.dispatchEvent(new CustomEvent("swapped", { detail: { ids } }));
   } catch {
-    say("The viewer does not answer. Is `reseen view` still running?", true);
+    notify("The viewer does not respond. Is `reseen view` still running?", true);
   } finally {
-    clearTimeout(patience);
+    clearTimeout(slowNotice);
     busy.delete(name);
     document.documentElement.classList.remove("busy");
   }
 }
 
-export function say(words, bad = false) {
+export function notify(message, isError = false) {
   const notice = document.getElementById("notice");
   const line = document.createElement("p");
-  line.textContent = words;
-  if (bad) line.className = "bad";
+  line.textContent = message;
+  if (isError) line.className = "bad";
   notice.replaceChildren(line);
 }
 
-// A form as a request: in the address for GET, in the body otherwise.
+// The request that a form would send: fields in the query for GET, in the body otherwise.
 export function requestOf(form, submitter) {
   const data = new FormData(form, submitter);
   const action = submitter?.getAttribute("formaction") || form.action;
-  const address = new URL(action, location.href);
+  const url = new URL(action, location.href);
   if (form.method === "get") {
-    address.search = new URLSearchParams(data);
-    return new Request(address);
+    url.search = new URLSearchParams(data);
+    return new Request(url);
   }
   const files = [...data.values()].some((value) => value instanceof File);
-  return new Request(address, { method: "POST", body: files ? data : new URLSearchParams(data) });
+  return new Request(url, { method: "POST", body: files ? data : new URLSearchParams(data) });
 }
 
 const idsOf = (element) => element.dataset.swap.split(" ").filter(Boolean);
@@ -71,7 +71,7 @@ document.addEventListener("submit", (event) => {
   swap(requestOf(form, event.submitter), idsOf(form));
 });
 
-// Filters apply when a choice is made.
+// Filters are applied as soon as a value changes.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-at-once]");
   if (form) form.requestSubmit();

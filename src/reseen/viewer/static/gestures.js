@@ -1,17 +1,17 @@
-// Mouse, fingers and keys on the map, as what they mean: pan, zoom, point at, press, draw a line.
+// Translates mouse, touch and keyboard events on the map to gestures: pan, zoom, hover, click, lasso.
 
 const KEY_STEP = 60;
-const STILL = 5;
+const CLICK_TOLERANCE = 5;
 
-// heard: pan(across, down), zoom(factor, across, down), point(across, down), leave(), press(across, down, touch),
-// reset(), key(event), line(pixels, finished); drawing(): whether a drag draws a line.
-export function listen(canvas, heard) {
+// handlers: pan(x, y), zoom(factor, x, y), point(x, y), leave(), press(x, y, touch), reset(), key(event),
+// line(pixels, finished); drawing(): whether a drag draws a lasso. Coordinates are pixels of the canvas.
+export function listen(canvas, handlers) {
   const fingers = new Map();
   let line = null;
   let moved = 0;
   let apart = 0;
 
-  const place = (event) => {
+  const positionOf = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
@@ -19,17 +19,17 @@ export function listen(canvas, heard) {
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     canvas.setPointerCapture(event.pointerId);
-    fingers.set(event.pointerId, place(event));
-    moved = fingers.size > 1 ? STILL + 1 : 0;
+    fingers.set(event.pointerId, positionOf(event));
+    moved = fingers.size > 1 ? CLICK_TOLERANCE + 1 : 0;
     apart = distance(fingers);
-    line = fingers.size === 1 && (heard.drawing() || event.shiftKey) ? [place(event)] : null;
+    line = fingers.size === 1 && (handlers.drawing() || event.shiftKey) ? [positionOf(event)] : null;
   });
 
   canvas.addEventListener("pointermove", (event) => {
-    const now = place(event);
+    const now = positionOf(event);
     const before = fingers.get(event.pointerId);
     if (!before) {
-      if (event.pointerType !== "touch") heard.point(...now);
+      if (event.pointerType !== "touch") handlers.point(...now);
       return;
     }
     const [across, down] = [now[0] - before[0], now[1] - before[1]];
@@ -37,13 +37,13 @@ export function listen(canvas, heard) {
     fingers.set(event.pointerId, now);
     if (line) {
       line.push(now);
-      heard.line(line, false);
+      handlers.line(line, false);
     } else {
-      if (moved > STILL) heard.pan(across / fingers.size, down / fingers.size);
+      if (moved > CLICK_TOLERANCE) handlers.pan(across / fingers.size, down / fingers.size);
       if (fingers.size === 2) {
         const middle = [...fingers.values()].reduce(([x, y], [px, py]) => [x + px / 2, y + py / 2], [0, 0]);
         const wide = distance(fingers);
-        if (apart > 0 && wide > 0) heard.zoom(wide / apart, ...middle);
+        if (apart > 0 && wide > 0) handlers.zoom(wide / apart, ...middle);
         apart = wide;
       }
     }
@@ -52,22 +52,22 @@ export function listen(canvas, heard) {
   const end = (event) => {
     if (!fingers.delete(event.pointerId)) return;
     apart = distance(fingers);
-    if (line && moved > STILL) heard.line(line, event.type === "pointerup");
-    else if (moved <= STILL && event.type === "pointerup") heard.press(...place(event), event.pointerType === "touch");
+    if (line && moved > CLICK_TOLERANCE) handlers.line(line, event.type === "pointerup");
+    else if (moved <= CLICK_TOLERANCE && event.type === "pointerup") handlers.press(...positionOf(event), event.pointerType === "touch");
     line = null;
   };
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
-  canvas.addEventListener("pointerleave", () => heard.leave());
+  canvas.addEventListener("pointerleave", () => handlers.leave());
   canvas.addEventListener("dblclick", (event) => event.preventDefault());
-  canvas.addEventListener("click", () => canvas.focus()); // a key that leads here clicks
+  canvas.addEventListener("click", () => canvas.focus()); // the keyboard shortcut of the map clicks it
 
   canvas.addEventListener(
     "wheel",
     (event) => {
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 16 : 1;
-      heard.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)), ...place(event));
+      handlers.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)), ...positionOf(event));
     },
     { passive: false },
   );
@@ -75,13 +75,13 @@ export function listen(canvas, heard) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const way = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (way) heard.pan(way[0] * KEY_STEP, way[1] * KEY_STEP);
-    else if (event.key === "+" || event.key === "=") heard.zoom(1.4, canvas.clientWidth / 2, canvas.clientHeight / 2);
-    else if (event.key === "-" || event.key === "_") heard.zoom(1 / 1.4, canvas.clientWidth / 2, canvas.clientHeight / 2);
-    else if (event.key === "0") heard.reset();
+    if (way) handlers.pan(way[0] * KEY_STEP, way[1] * KEY_STEP);
+    else if (event.key === "+" || event.key === "=") handlers.zoom(1.4, canvas.clientWidth / 2, canvas.clientHeight / 2);
+    else if (event.key === "-" || event.key === "_") handlers.zoom(1 / 1.4, canvas.clientWidth / 2, canvas.clientHeight / 2);
+    else if (event.key === "0") handlers.reset();
     else if (event.key !== "Enter" && event.key !== "Escape") return;
     event.preventDefault();
-    heard.key(event);
+    handlers.key(event);
   });
 }
 

@@ -1,17 +1,17 @@
-// Points by cells of a grid, so that the nearest one is found without looking at all of them.
+// Spatial index of points: a uniform grid for nearest-neighbor and polygon queries.
 
 const PER_CELL = 4;
 
 export class Grid {
-  // places: Float32Array of x y pairs within -1 to 1.
-  constructor(places) {
-    this.places = places;
-    const count = places.length / 2;
+  // coordinates: Float32Array of x y pairs, each from -1 to 1.
+  constructor(coordinates) {
+    this.coordinates = coordinates;
+    const count = coordinates.length / 2;
     this.side = Math.max(1, Math.min(1024, Math.ceil(Math.sqrt(count / PER_CELL))));
     const cells = new Uint32Array(count);
     this.start = new Uint32Array(this.side * this.side + 1);
     for (let i = 0; i < count; i += 1) {
-      cells[i] = this.#column(places[2 * i]) + this.side * this.#column(places[2 * i + 1]);
+      cells[i] = this.#column(coordinates[2 * i]) + this.side * this.#column(coordinates[2 * i + 1]);
       this.start[cells[i] + 1] += 1;
     }
     for (let cell = 0; cell < this.side * this.side; cell += 1) this.start[cell + 1] += this.start[cell];
@@ -20,13 +20,13 @@ export class Grid {
     for (let i = 0; i < count; i += 1) this.order[next[cells[i]]++] = i;
   }
 
-  // The point nearest to a place within a reach, among those that are wanted; -1 where there is none.
-  nearest(x, y, reach, wanted = () => true) {
+  // Index of the nearest point to (x, y) within distance `reach` for which `accepts` is true; -1 if there is none.
+  nearest(x, y, reach, accepts = () => true) {
     let best = -1;
     let least = reach * reach;
     this.#inside(x - reach, x + reach, y - reach, y + reach, (i) => {
-      const distance = (this.places[2 * i] - x) ** 2 + (this.places[2 * i + 1] - y) ** 2;
-      if ((distance < least || (distance === least && i < best) || (best < 0 && distance <= least)) && wanted(i)) {
+      const distance = (this.coordinates[2 * i] - x) ** 2 + (this.coordinates[2 * i + 1] - y) ** 2;
+      if ((distance < least || (distance === least && i < best) || (best < 0 && distance <= least)) && accepts(i)) {
         best = i;
         least = distance;
       }
@@ -34,16 +34,16 @@ export class Grid {
     return best;
   }
 
-  // The points inside a closed line, given as [[x, y], ...], by the rule of even and odd crossings.
-  within(line, wanted = () => true) {
-    const found = [];
-    if (line.length < 3) return found;
+  // Sorted indices of the points inside a polygon [[x, y], ...], by the even-odd rule.
+  within(line, accepts = () => true) {
+    const inside = [];
+    if (line.length < 3) return inside;
     const xs = line.map(([x]) => x);
     const ys = line.map(([, y]) => y);
     this.#inside(Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys), (i) => {
-      if (wanted(i) && surrounds(line, this.places[2 * i], this.places[2 * i + 1])) found.push(i);
+      if (accepts(i) && surrounds(line, this.coordinates[2 * i], this.coordinates[2 * i + 1])) inside.push(i);
     });
-    return found.sort((a, b) => a - b);
+    return inside.sort((a, b) => a - b);
   }
 
   #column(value) {
@@ -54,7 +54,7 @@ export class Grid {
     for (let row = this.#column(bottom); row <= this.#column(top); row += 1) {
       const from = this.start[row * this.side + this.#column(left)];
       const to = this.start[row * this.side + this.#column(right) + 1];
-      for (let place = from; place < to; place += 1) visit(this.order[place]);
+      for (let position = from; position < to; position += 1) visit(this.order[position]);
     }
   }
 }

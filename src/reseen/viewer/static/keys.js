@@ -1,20 +1,20 @@
-// Keys: an element with data-key="m" is clicked (or focused, if it is a field) when m is pressed; "g c" is g, then c.
-// data-help says what it does on the sheet of keys. Arrows move the focus among the items of [data-arrows].
+// Keyboard shortcuts: pressing m clicks (or focuses, if it is a field) the element with data-key="m"; "g c" is g, then
+// c. data-help describes it in the help dialog. Arrow keys move the focus among the items of [data-arrows].
 
 let first = "";
 let timer = 0;
 
-const typing = (element) => element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
-const shown = (element) => !element.disabled && element.getClientRects().length > 0;
-const open = () => document.querySelector("dialog[open]");
+const isTextField = (element) => element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+const isActive = (element) => !element.disabled && element.getClientRects().length > 0;
+const openDialog = () => document.querySelector("dialog[open]");
 
-function act(element) {
+function activate(element) {
   if (element.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) element.focus();
   else element.click();
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTextField(event.target)) return;
   if (event.key.startsWith("Arrow")) {
     arrow(event);
     return;
@@ -22,11 +22,11 @@ document.addEventListener("keydown", (event) => {
   const pressed = first ? `${first} ${event.key}` : event.key;
   clearTimeout(timer);
   first = "";
-  const scope = open() || document;
-  const found = [...scope.querySelectorAll("[data-key]")].find((one) => one.dataset.key === pressed && shown(one));
-  if (found) {
+  const scope = openDialog() || document;
+  const target = [...scope.querySelectorAll("[data-key]")].find((one) => one.dataset.key === pressed && isActive(one));
+  if (target) {
     event.preventDefault();
-    act(found);
+    activate(target);
   } else if ([...scope.querySelectorAll("[data-key]")].some((one) => one.dataset.key.startsWith(`${pressed} `))) {
     first = pressed;
     timer = setTimeout(() => (first = ""), 1200);
@@ -36,17 +36,17 @@ document.addEventListener("keydown", (event) => {
 function arrow(event) {
   const list = event.target.closest("[data-arrows]");
   if (!list) return;
-  const items = [...list.querySelectorAll(list.dataset.arrows)].filter(shown);
+  const items = [...list.querySelectorAll(list.dataset.arrows)].filter(isActive);
   const here = items.indexOf(event.target.closest(list.dataset.arrows));
   if (here < 0) return;
   event.preventDefault();
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const next = step ? items[here + step] : beyond(items, here, event.key === "ArrowDown" ? 1 : -1);
+  const next = step ? items[here + step] : nextRowItem(items, here, event.key === "ArrowDown" ? 1 : -1);
   next?.focus();
 }
 
-// The item of the next row above or below that is nearest across.
-function beyond(items, here, way) {
+// The horizontally nearest item in the next row above or below.
+function nextRowItem(items, here, way) {
   const middle = (item) => item.getBoundingClientRect().left + item.getBoundingClientRect().width / 2;
   const top = (item) => item.getBoundingClientRect().top;
   const others = items.filter((item) => (top(item) - top(items[here])) * way > 4);

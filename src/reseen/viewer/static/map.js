@@ -1,17 +1,17 @@
-// The map page: points from the server, colors, pointing, the lasso.
+// The map page: loads the points, and connects plot, colors, tooltip, lasso and legend.
 
-import { Chosen } from "./chosen.js";
+import { Selection } from "./selection.js";
 import { groupsOf, legend, paint } from "./coloring.js";
 import { searchFor } from "./facts.js";
 import { listen } from "./gestures.js";
 import { Grid } from "./grid.js";
 import { fetchPoints, keyOf } from "./points.js";
 import { NoWebGl, Scatter } from "./scatter.js";
-import { Tip } from "./tip.js";
+import { Tooltip } from "./tooltip.js";
 import { View } from "./view.js";
 
-const REACH = 14;
-const FEWER = [[2000, 9], [10000, 7], [40000, 5]];
+const HOVER_RADIUS = 14;
+const POINT_SIZES = [[2000, 9], [10000, 7], [40000, 5]]; // up to so many points: diameter in pixels
 
 const map = document.getElementById("map");
 function begin() {
@@ -22,27 +22,27 @@ function begin() {
     scatter = new Scatter(map.querySelector("canvas"), view);
   } catch (error) {
     if (!(error instanceof NoWebGl)) throw error;
-    tell(stage, "This browser offers no WebGL 2, which draws the map. Turn it on, or use another browser; other pages need none.");
+    showError(stage, "The map needs WebGL 2, which this browser does not support. Enable it or use another browser; other pages do not need it.");
     if (error.message) console.error(error.message);
     return;
   }
   new MapPage(stage, view, scatter).load();
 }
 
-function tell(stage, words) {
+function showError(stage, message) {
   const wait = stage.querySelector(".wait");
   wait.hidden = false;
   wait.classList.add("failed");
-  wait.replaceChildren(Object.assign(document.createElement("p"), { textContent: words }));
+  wait.replaceChildren(Object.assign(document.createElement("p"), { textContent: message }));
 }
 
 class MapPage {
   constructor(stage, view, scatter) {
     Object.assign(this, { stage, view, scatter, points: null, only: null, at: -1, byKeys: false });
     this.cameras = JSON.parse(map.dataset.cameras);
-    this.tip = new Tip(stage);
+    this.tooltip = new Tooltip(stage);
     this.path = stage.querySelector("path");
-    this.chosen = new Chosen(document.getElementById("chosen"), () => this.#trace([]));
+    this.selection = new Selection(document.getElementById("chosen"), () => this.#trace([]));
     this.loop = [];
     scatter.drawn = (moving) => this.#follow(moving);
     new ResizeObserver(() => scatter.resize()).observe(stage);
@@ -57,27 +57,27 @@ class MapPage {
   }
 
   async load() {
-    this.asked?.abort();
-    this.asked = new AbortController();
+    this.loading?.abort();
+    this.loading = new AbortController();
     const wait = this.stage.querySelector(".wait");
     const bar = wait.querySelector("progress");
     wait.hidden = false;
     try {
-      const points = await fetchPoints(this.#value("layout"), (share) => (bar.value = share), this.asked.signal);
+      const points = await fetchPoints(this.#value("layout"), (share) => (bar.value = share), this.loading.signal);
       wait.hidden = true;
       this.#take(points);
     } catch (error) {
-      if (error.name !== "AbortError") tell(this.stage, `The points did not come: ${error.message}. Is the viewer still running?`);
+      if (error.name !== "AbortError") showError(this.stage, `Cannot load the points: ${error.message}. Is the viewer still running?`);
     }
   }
 
   #take(points) {
     this.points = points;
-    this.grid = new Grid(points.places);
-    this.view.bounds = boundsOf(points.places);
+    this.grid = new Grid(points.coordinates);
+    this.view.bounds = boundsOf(points.coordinates);
     this.view.reset();
     this.#trace([]);
-    this.tip.hide();
+    this.tooltip.hide();
     this.paint();
     map.dataset.ready = this.#value("layout");
   }
@@ -88,7 +88,7 @@ class MapPage {
     const groups = groupsOf(this.points, by, this.cameras);
     const { painted, order, below } = paint(groups, this.only);
     this.numbers = groups.numbers;
-    this.scatter.show(this.points.places, painted, order, below);
+    this.scatter.show(this.points.coordinates, painted, order, below);
     legend(map.querySelector(".legend"), groups, by, this.only, (number) => {
       this.only = number;
       this.paint();
@@ -106,34 +106,34 @@ class MapPage {
     this.stage.classList.toggle("drawing", this.#value("drag") === "lasso");
   }
 
-  #wanted = (index) => this.only === null || this.numbers[index] === this.only;
+  #isShown = (index) => this.only === null || this.numbers[index] === this.only;
 
-  // After every drawing: points grow with the zoom, the card and the lasso stay where their places are.
+  // After every frame: adapt the point size to the zoom, and move tooltip and lasso with their points.
   #follow(moving) {
     if (!this.points) return;
     if (moving) map.dataset.part = this.scatter.part.toFixed(2);
-    const few = FEWER.find(([most]) => this.points.count <= most)?.[1] ?? 3.2;
-    const room = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
-    const size = Math.min(16, few * room * Math.max(1, this.view.zoom) ** 0.35);
+    const base = POINT_SIZES.find(([count]) => this.points.count <= count)?.[1] ?? 3.2;
+    const scale = Math.min(1, Math.max(0.6, Math.min(this.view.width, this.view.height) / 500));
+    const size = Math.min(16, base * scale * Math.max(1, this.view.zoom) ** 0.35);
     if (size !== this.scatter.size) {
       this.scatter.size = size;
       this.scatter.draw(moving);
     }
     if (this.byKeys) this.#pointAt(this.view.width / 2, this.view.height / 2, true);
-    else if (this.at >= 0 && this.tip.key) this.tip.move(...this.#pixelsOf(this.at));
+    else if (this.at >= 0 && this.tooltip.key) this.tooltip.move(...this.#pixelsOf(this.at));
     this.#outline();
   }
 
   #pixelsOf(index) {
-    return this.view.toPixels(this.points.places[2 * index], this.points.places[2 * index + 1]);
+    return this.view.toPixels(this.points.coordinates[2 * index], this.points.coordinates[2 * index + 1]);
   }
 
   #pointAt(across, down, stays = false) {
     if (!this.points) return -1;
-    const [x, y] = this.view.toPlace(across, down);
-    this.at = this.grid.nearest(x, y, (stays ? 3 : 1) * (REACH / this.view.unit), this.#wanted);
-    if (this.at < 0) this.tip.hide();
-    else this.tip.show(keyOf(this.points, this.at), ...this.#pixelsOf(this.at), stays);
+    const [x, y] = this.view.toPoint(across, down);
+    this.at = this.grid.nearest(x, y, (stays ? 3 : 1) * (HOVER_RADIUS / this.view.unit), this.#isShown);
+    if (this.at < 0) this.tooltip.hide();
+    else this.tooltip.show(keyOf(this.points, this.at), ...this.#pixelsOf(this.at), stays);
     this.stage.classList.toggle("pointing", this.at >= 0 && !stays);
     return this.at;
   }
@@ -158,22 +158,22 @@ class MapPage {
         });
       },
       leave: () => {
-        if (!this.byKeys && !this.tip.box.classList.contains("stays")) this.tip.hide();
+        if (!this.byKeys && !this.tooltip.box.classList.contains("stays")) this.tooltip.hide();
         this.next = null;
       },
       press: (across, down, touch) => {
         keys(false);
-        const found = this.#pointAt(across, down, touch);
-        if (found >= 0 && !touch) location.assign(searchFor(keyOf(this.points, found)));
+        const index = this.#pointAt(across, down, touch);
+        if (index >= 0 && !touch) location.assign(searchFor(keyOf(this.points, index)));
       },
       key: (event) => {
         keys(event.key !== "Escape");
-        if (event.key === "Escape") this.tip.hide();
+        if (event.key === "Escape") this.tooltip.hide();
         if (event.key === "Enter" && this.at >= 0) location.assign(searchFor(keyOf(this.points, this.at)));
         this.scatter.draw();
       },
       line: (pixels, finished) => {
-        this.#trace(pixels.map(([across, down]) => this.view.toPlace(across, down)));
+        this.#trace(pixels.map(([across, down]) => this.view.toPoint(across, down)));
         if (finished) this.#gather();
       },
     });
@@ -198,24 +198,24 @@ class MapPage {
   }
 
   #outline() {
-    const places = this.loop.map(([x, y]) => this.view.toPixels(x, y).map((part) => part.toFixed(1)).join(" "));
-    this.path.setAttribute("d", places.length ? `M${places.join("L")}Z` : "");
+    const coordinates = this.loop.map(([x, y]) => this.view.toPixels(x, y).map((part) => part.toFixed(1)).join(" "));
+    this.path.setAttribute("d", coordinates.length ? `M${coordinates.join("L")}Z` : "");
   }
 
   #gather() {
-    const found = this.points ? this.grid.within(this.loop, this.#wanted) : [];
-    this.chosen.show(found.map((index) => keyOf(this.points, index)));
-    if (!found.length) this.#trace([]);
+    const selected = this.points ? this.grid.within(this.loop, this.#isShown) : [];
+    this.selection.show(selected.map((index) => keyOf(this.points, index)));
+    if (!selected.length) this.#trace([]);
   }
 }
 
-function boundsOf(places) {
+function boundsOf(coordinates) {
   const bounds = { left: 1, right: -1, bottom: 1, top: -1 };
-  for (let i = 0; i < places.length; i += 2) {
-    bounds.left = Math.min(bounds.left, places[i]);
-    bounds.right = Math.max(bounds.right, places[i]);
-    bounds.bottom = Math.min(bounds.bottom, places[i + 1]);
-    bounds.top = Math.max(bounds.top, places[i + 1]);
+  for (let i = 0; i < coordinates.length; i += 2) {
+    bounds.left = Math.min(bounds.left, coordinates[i]);
+    bounds.right = Math.max(bounds.right, coordinates[i]);
+    bounds.bottom = Math.min(bounds.bottom, coordinates[i + 1]);
+    bounds.top = Math.max(bounds.top, coordinates[i + 1]);
   }
   return bounds;
 }

@@ -1,8 +1,8 @@
-// Colors of cameras and clusters: eight that color-blind people tell apart, then lighter and darker ones of them.
+// Colors of cameras and clusters: eight that are distinguishable with color blindness, and darker and lighter variants.
 
 const COUNT = 8;
 
-// Read from the style sheet, so that they follow the theme: red, green, blue, each 0 to 255.
+// Read from the style sheet, so that they follow the theme. Colors are [red, green, blue], each 0 to 255.
 export function palette() {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => numbers(style.getPropertyValue(name).trim());

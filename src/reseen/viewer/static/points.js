@@ -1,16 +1,16 @@
-// The points of the map, as the server packs them.
+// The points of the map, in the binary format of the server (maps.py).
 
 const HEADER = 8;
-const PAUSE = 400;
+const POLL_INTERVAL = 400; // milliseconds
 
 export function parse(buffer) {
   const magic = new TextDecoder().decode(buffer.slice(0, 4));
-  if (magic !== "RSP1") throw new Error("not points");
+  if (magic !== "RSP1") throw new Error("invalid data");
   const count = new DataView(buffer).getUint32(4, true);
-  if (buffer.byteLength !== HEADER + 32 * count) throw new Error("points are cut off");
+  if (buffer.byteLength !== HEADER + 32 * count) throw new Error("truncated data");
   return {
     count,
-    places: new Float32Array(buffer, HEADER, 2 * count),
+    coordinates: new Float32Array(buffer, HEADER, 2 * count),
     cameras: new Int32Array(buffer, HEADER + 8 * count, count),
     clusters: new Int32Array(buffer, HEADER + 12 * count, count),
     keys: new Uint8Array(buffer, HEADER + 16 * count, 16 * count),
@@ -25,13 +25,13 @@ export function keyOf(points, index) {
   return [0, 8, 12, 16, 20].map((start, part) => digits.slice(start, [8, 12, 16, 20, 32][part])).join("-");
 }
 
-// Asks until they are there; told the share that is done meanwhile.
-export async function fetchPoints(layout, waiting, signal) {
+// Polls until the points are computed; `progress` is called with the fraction done.
+export async function fetchPoints(layout, progress, signal) {
   for (;;) {
-    const answer = await fetch(`/map/points?layout=${layout}`, { credentials: "same-origin", signal });
-    if (answer.status === 200) return parse(await answer.arrayBuffer());
-    if (answer.status !== 202) throw new Error(`the viewer answered ${answer.status}`);
-    waiting((await answer.json()).share);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    const response = await fetch(`/map/points?layout=${layout}`, { credentials: "same-origin", signal });
+    if (response.status === 200) return parse(await response.arrayBuffer());
+    if (response.status !== 202) throw new Error(`the viewer responded with status ${response.status}`);
+    progress((await response.json()).share);
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
   }
 }

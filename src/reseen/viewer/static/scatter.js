@@ -1,20 +1,20 @@
-// Points on a canvas by WebGL 2, drawn only when something has changed. While they move, a slow machine draws an even
-// part of them, as large as it can draw 30 times a second; at rest it draws all.
+// Scatter plot by WebGL 2, redrawn only after a change. While the view moves, only as many points are drawn as reach about
+// 30 frames per second, evenly subsampled; at rest all points are drawn.
 
 const VERTEX = `#version 300 es
-in vec2 place;
+in vec2 position;
 in vec4 color;
 uniform vec2 center;
 uniform vec2 scale;
 uniform float size;
 out vec4 tint;
 void main() {
-  gl_Position = vec4((place - center) * scale, 0.0, 1.0);
+  gl_Position = vec4((position - center) * scale, 0.0, 1.0);
   gl_PointSize = size;
   tint = color;
 }`;
 
-// A disc with a soft rim of one pixel.
+// An antialiased disc.
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec4 tint;
@@ -26,8 +26,8 @@ void main() {
 }`;
 
 const REST = 150;
-const SLOW = 40; // more than two frames of a screen of 60
-const FEWEST = 4000;
+const SLOW_FRAME = 40; // milliseconds; more than two frames at 60 Hz
+const MIN_POINTS = 4000;
 
 export class NoWebGl extends Error {}
 
@@ -35,7 +35,7 @@ export class Scatter {
   constructor(canvas, view) {
     this.canvas = canvas;
     this.view = view;
-    this.places = new Float32Array();
+    this.coordinates = new Float32Array();
     this.colors = new Uint8Array();
     this.order = new Uint32Array();
     this.below = 0;
@@ -50,23 +50,23 @@ export class Scatter {
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
       this.#prepare();
-      this.show(this.places, this.colors, this.order, this.below);
+      this.show(this.coordinates, this.colors, this.order, this.below);
     });
   }
 
-  // places: x y pairs; colors: red green blue alpha, 0 to 255; order: who is drawn when, the last on top, the first
-  // `below` of them and the others each in mixed order, so that the beginning of either is an even part of it.
-  show(places, colors, order, below) {
-    Object.assign(this, { places, colors, order, below });
+  // coordinates: x y pairs; colors: RGBA, 0 to 255; order: drawing order, last on top. Both its first `below` entries and the
+  // others are shuffled, so that a prefix of either is an even subsample.
+  show(coordinates, colors, order, below) {
+    Object.assign(this, { coordinates, colors, order, below });
     const sorted = new Float32Array(2 * order.length);
     const painted = new Uint32Array(order.length);
     const whole = new Uint32Array(colors.buffer, colors.byteOffset, order.length);
     order.forEach((from, to) => {
-      sorted[2 * to] = places[2 * from];
-      sorted[2 * to + 1] = places[2 * from + 1];
+      sorted[2 * to] = coordinates[2 * from];
+      sorted[2 * to + 1] = coordinates[2 * from + 1];
       painted[to] = whole[from];
     });
-    this.#fill(this.placeBuffer, sorted);
+    this.#fill(this.positionBuffer, sorted);
     this.#fill(this.colorBuffer, painted);
     this.draw();
   }
@@ -82,7 +82,7 @@ export class Scatter {
     this.draw();
   }
 
-  // Soon, and once however often it is asked for; `moving` where more of it will follow.
+  // Schedules one redraw in the next frame; `moving` if more will follow.
   draw(moving = false) {
     clearTimeout(this.rest);
     if (moving) this.rest = setTimeout(() => this.draw(), REST);
@@ -92,21 +92,21 @@ export class Scatter {
     requestAnimationFrame((now) => {
       this.waiting = false;
       this.#adapt(now);
-      this.#now();
+      this.#render();
       this.drawn(this.moving);
     });
   }
 
-  // The part that is drawn while moving, by how long the last frame took.
+  // Adapts the fraction of points drawn while moving to the duration of the last frame.
   #adapt(now) {
     const took = now - this.last;
     this.last = this.moving ? now : 0;
     if (!this.moving || took > 1000) return;
-    this.part *= took > SLOW ? Math.max(0.6, 0.95 * (SLOW / took)) : 1.04;
-    this.part = Math.min(1, Math.max(FEWEST / Math.max(1, this.order.length), this.part));
+    this.part *= took > SLOW_FRAME ? Math.max(0.6, 0.95 * (SLOW_FRAME / took)) : 1.04;
+    this.part = Math.min(1, Math.max(MIN_POINTS / Math.max(1, this.order.length), this.part));
   }
 
-  #now() {
+  #render() {
     const { gl, view } = this;
     if (gl.isContextLost()) return;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
@@ -139,7 +139,7 @@ export class Scatter {
     this.uniforms = Object.fromEntries(
       ["center", "scale", "size"].map((name) => [name, gl.getUniformLocation(program, name)]),
     );
-    this.placeBuffer = this.#attribute(program, "place", 2, gl.FLOAT, false);
+    this.positionBuffer = this.#attribute(program, "position", 2, gl.FLOAT, false);
     this.colorBuffer = this.#attribute(program, "color", 4, gl.UNSIGNED_BYTE, true);
   }
 
@@ -147,9 +147,9 @@ export class Scatter {
     const { gl } = this;
     const buffer = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    const place = gl.getAttribLocation(program, name);
-    gl.enableVertexAttribArray(place);
-    gl.vertexAttribPointer(place, numbers, kind, scaled, 0, 0);
+    const location = gl.getAttribLocation(program, name);
+    gl.enableVertexAttribArray(location);
+    gl.vertexAttribPointer(location, numbers, kind, scaled, 0, 0);
     return buffer;
   }
 

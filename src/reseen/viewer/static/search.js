@@ -1,11 +1,11 @@
-// The search page: an image by dropping, choosing or pasting; a crop of the gallery stays in the address.
+// The search page: upload an image by drop, file dialog or paste; queries by a crop of the gallery are in the URL.
 
 const KINDS = /^image\//;
 
 const form = () => document.getElementById("ask");
 const field = () => document.getElementById("image");
 
-// A search for a crop of the gallery goes by its address, which can be kept; one for an image is sent.
+// A query by a crop of the gallery is a GET request, which can be bookmarked; an uploaded image is posted.
 document.addEventListener(
   "submit",
   (event) => {
@@ -15,8 +15,8 @@ document.addEventListener(
     field().disabled = !sent;
     setTimeout(() => (field().disabled = false));
     for (const one of form().querySelectorAll("input:not([type=file]), select")) {
-      const spare = !sent && one.value === "" && !one.disabled;
-      if (spare) {
+      const omitted = !sent && one.value === "" && !one.disabled;
+      if (omitted) {
         one.disabled = true;
         setTimeout(() => (one.disabled = false));
       }
@@ -25,52 +25,52 @@ document.addEventListener(
   true,
 );
 
-// The image that was chosen, or why it cannot be.
+// Previews the selected image, or shows why it is rejected.
 document.addEventListener(
   "change",
   (event) => {
     if (event.target !== field()) return;
     const [file] = field().files;
-    const wrong = file ? problemWith(file) : "";
-    if (wrong) {
+    const problem = file ? problemWith(file) : "";
+    if (problem) {
       field().value = "";
       event.stopImmediatePropagation();
-      complain(wrong);
+      showProblem(problem);
     }
-    look(wrong ? undefined : file);
-    if (!file && !wrong) event.stopImmediatePropagation();
+    preview(problem ? undefined : file);
+    if (!file && !problem) event.stopImmediatePropagation();
   },
   true,
 );
 
 function problemWith(file) {
-  const most = Number(form().dataset.most);
-  if (file.size > most) return `This image has ${(file.size / 1e6).toFixed(0)} MB; at most ${most / 1e6} MB are taken. A crop of one person is enough.`;
-  if (file.type && !KINDS.test(file.type)) return `${file.name} is no image. Choose a JPEG, PNG or WebP of one person.`;
+  const maxBytes = Number(form().dataset.most);
+  if (file.size > maxBytes) return `This image has ${(file.size / 1e6).toFixed(0)} MB; at most ${maxBytes / 1e6} MB are allowed. Upload a crop of one person.`;
+  if (file.type && !KINDS.test(file.type)) return `${file.name} is not an image. Choose a JPEG, PNG or WebP of one person.`;
   return "";
 }
 
-function complain(words) {
-  const line = Object.assign(document.createElement("p"), { className: "problem", textContent: words });
+function showProblem(message) {
+  const line = Object.assign(document.createElement("p"), { className: "problem", textContent: message });
   line.setAttribute("role", "alert");
   document.getElementById("found").replaceChildren(line);
 }
 
-function look(file) {
-  const preview = document.getElementById("preview");
-  if (preview.src) URL.revokeObjectURL(preview.src);
-  preview.hidden = !file;
+function preview(file) {
+  const image = document.getElementById("preview");
+  if (image.src) URL.revokeObjectURL(image.src);
+  image.hidden = !file;
   if (!file) {
-    preview.removeAttribute("src");
+    image.removeAttribute("src");
     return;
   }
-  preview.src = URL.createObjectURL(file);
+  image.src = URL.createObjectURL(file);
   document.querySelector("#query input[name=key]").value = "";
   document.querySelector("#query .query")?.remove();
   if (location.search) history.pushState({}, "", "/search");
 }
 
-function take(files) {
+function useFirstFile(files) {
   if (!files.length || !form()) return;
   const one = new DataTransfer();
   one.items.add(files[0]);
@@ -90,8 +90,8 @@ document.addEventListener("drop", (event) => {
   document.documentElement.classList.remove("dropping");
   if (!event.dataTransfer?.files.length || !form()) return;
   event.preventDefault();
-  take(event.dataTransfer.files);
+  useFirstFile(event.dataTransfer.files);
 });
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData?.files.length) take(event.clipboardData.files);
+  if (event.clipboardData?.files.length) useFirstFile(event.clipboardData.files);
 });

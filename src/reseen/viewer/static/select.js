@@ -1,4 +1,4 @@
-// Forms marked data-select="crop": boxes are counted, a bar of buttons appears with the first, Shift selects a range.
+// Selection in forms with data-select="crop": counts checked boxes, shows the action bar, and selects ranges by Shift.
 
 const boxes = (form) => [...form.querySelectorAll('input[type="checkbox"]')];
 let last = null;
@@ -7,8 +7,8 @@ function refresh(form) {
   const count = boxes(form).filter((box) => box.checked).length;
   const bar = form.querySelector(".bar");
   bar.hidden = count === 0;
-  const word = form.dataset.select;
-  bar.querySelector("[data-count]").textContent = `${count} ${word}${count === 1 ? "" : "s"}`;
+  const noun = form.dataset.select;
+  bar.querySelector("[data-count]").textContent = `${count} ${noun}${count === 1 ? "" : "s"}`;
   for (const button of bar.querySelectorAll("[data-least]")) {
     button.disabled = count < +button.dataset.least || count > +(button.dataset.most ?? Infinity);
   }
@@ -40,7 +40,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Enter in the field for a cluster moves; it must not press the first button of the form.
+// Enter in the cluster field presses its Move button, not the first button of the form.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches('.bar input[name="to"]')) return;
   event.preventDefault();

@@ -1,7 +1,7 @@
-// Which part of the plane is seen, and how large: between places of points and pixels of the canvas.
+// The visible part of the plane: conversion between point coordinates and canvas pixels, pan and zoom.
 
 const MARGIN = 0.92;
-const NEAREST = 2000;
+const MAX_ZOOM = 2000;
 
 export class View {
   constructor() {
@@ -10,7 +10,7 @@ export class View {
     this.reset();
   }
 
-  // Pixels of one unit when everything is seen.
+  // Pixels per unit when all points are visible.
   get whole() {
     const { left, right, bottom, top } = this.bounds;
     const across = this.width / Math.max(right - left, 1e-3);
@@ -32,28 +32,28 @@ export class View {
     return [(x - this.x) * this.unit + this.width / 2, this.height / 2 - (y - this.y) * this.unit];
   }
 
-  toPlace(across, down) {
+  toPoint(across, down) {
     return [(across - this.width / 2) / this.unit + this.x, (this.height / 2 - down) / this.unit + this.y];
   }
 
   pan(across, down) {
     this.x -= across / this.unit;
     this.y += down / this.unit;
-    this.#hold();
+    this.#clampCenter();
   }
 
-  // What lies under the pixel stays there.
+  // Zooms about a pixel, whose point stays fixed.
   zoomAt(factor, across = this.width / 2, down = this.height / 2) {
-    const [x, y] = this.toPlace(across, down);
-    this.zoom = Math.min(NEAREST, Math.max(0.5, this.zoom * factor));
-    const [nowX, nowY] = this.toPlace(across, down);
+    const [x, y] = this.toPoint(across, down);
+    this.zoom = Math.min(MAX_ZOOM, Math.max(0.5, this.zoom * factor));
+    const [nowX, nowY] = this.toPoint(across, down);
     this.x += x - nowX;
     this.y += y - nowY;
-    this.#hold();
+    this.#clampCenter();
   }
 
-  // The middle of the view stays among the points, so that nobody gets lost.
-  #hold() {
+  // Keeps the center of the view within the bounds of the points.
+  #clampCenter() {
     const { left, right, bottom, top } = this.bounds;
     this.x = Math.min(right, Math.max(left, this.x));
     this.y = Math.min(top, Math.max(bottom, this.y));

@@ -1,10 +1,10 @@
-// The card beside the point that the mouse, a finger or the middle of the map is at.
+// Tooltip of the point under the pointer, or in the center of the map with keyboard control.
 
-import { clusterName, factsOf, moment, picture, searchFor } from "./facts.js";
+import { clusterName, factsOf, formatTime, picture, searchFor } from "./facts.js";
 
-const PATIENCE = 60;
+const DELAY = 60; // milliseconds
 
-export class Tip {
+export class Tooltip {
   constructor(stage) {
     this.stage = stage;
     this.box = stage.querySelector(".tip");
@@ -18,7 +18,7 @@ export class Tip {
     clearTimeout(this.timer);
   }
 
-  // The point's place in pixels of the stage; a card that stays can be pressed.
+  // across, down: position in pixels of the stage; stays: whether the tooltip stays open, so that its link can be used.
   show(key, across, down, stays) {
     this.#put(across, down);
     this.box.classList.toggle("stays", stays);
@@ -26,7 +26,7 @@ export class Tip {
     this.key = key;
     this.box.hidden = true;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#fill(key), PATIENCE);
+    this.timer = setTimeout(() => this.#fill(key), DELAY);
     this.#at = [across, down];
   }
 
@@ -50,10 +50,10 @@ export class Tip {
       lines.append(Object.assign(document.createElement("p"), { textContent: text, className: name }));
     };
     line(facts.camera === null ? "unknown camera" : `camera ${facts.camera}`, "strong");
-    line(moment(facts.time));
+    line(formatTime(facts.time));
     line(clusterName(facts.cluster));
     line(facts.image, "path");
-    lines.append(Object.assign(document.createElement("a"), { href: searchFor(key), textContent: "Search for it" }));
+    lines.append(Object.assign(document.createElement("a"), { href: searchFor(key), textContent: "Search for this crop" }));
     this.box.replaceChildren(image, lines);
     this.box.hidden = false;
     this.#put(...this.#at);
@@ -64,10 +64,10 @@ export class Tip {
     this.ring.hidden = false;
     this.ring.style.left = `${across}px`;
     this.ring.style.top = `${down}px`;
-    const [wide, high] = [this.stage.clientWidth, this.stage.clientHeight];
-    const [own, tall] = [this.box.offsetWidth, this.box.offsetHeight];
-    const left = across + 18 + own > wide ? across - 18 - own : across + 18;
-    this.box.style.left = `${Math.max(8, Math.min(wide - own - 8, left))}px`;
-    this.box.style.top = `${Math.max(8, Math.min(high - tall - 8, down - tall / 2))}px`;
+    const [stageWidth, stageHeight] = [this.stage.clientWidth, this.stage.clientHeight];
+    const [width, height] = [this.box.offsetWidth, this.box.offsetHeight];
+    const left = across + 18 + width > stageWidth ? across - 18 - width : across + 18;
+    this.box.style.left = `${Math.max(8, Math.min(stageWidth - width - 8, left))}px`;
+    this.box.style.top = `${Math.max(8, Math.min(stageHeight - height - 8, down - height / 2))}px`;
   }
 }

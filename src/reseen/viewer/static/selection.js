@@ -1,18 +1,18 @@
-// The crops inside a lasso: thumbnails, paths to copy, a table to keep.
+// Panel of the crops selected by the lasso: thumbnails, copy paths, download CSV, edit.
 
 import { asCsv, factsOf, picture, searchFor } from "./facts.js";
 
-const EACH = 60;
-const MOST_MENDED = 500;
+const PAGE_SIZE = 60;
+const MAX_EDITED = 500;
 
-export class Chosen {
+export class Selection {
   constructor(section, cleared) {
     this.section = section;
     this.title = section.querySelector("h2");
     this.list = section.querySelector("ul");
     this.keys = [];
-    const on = (id, act) => section.querySelector(id).addEventListener("click", act);
-    on("#more", () => this.#grow());
+    const on = (id, handler) => section.querySelector(id).addEventListener("click", handler);
+    on("#more", () => this.#showMore());
     on("#clear", () => {
       this.show([]);
       cleared();
@@ -20,7 +20,7 @@ export class Chosen {
     on("#copy", (event) => this.#copy(event.target));
     on("#save", () => this.#save());
     this.form = section.querySelector("form");
-    this.form.addEventListener("submit", () => this.#hand());
+    this.form.addEventListener("submit", () => this.#addKeys());
   }
 
   show(keys) {
@@ -28,40 +28,40 @@ export class Chosen {
     this.list.replaceChildren();
     this.section.hidden = !keys.length;
     const noun = keys.length === 1 ? "crop" : "crops";
-    this.title.textContent = `${keys.length.toLocaleString("en")} ${noun} in the lasso`;
-    for (const button of this.form.querySelectorAll("button")) button.disabled = keys.length > MOST_MENDED;
-    this.#grow();
+    this.title.textContent = `${keys.length.toLocaleString("en")} ${noun} selected`;
+    for (const button of this.form.querySelectorAll("button")) button.disabled = keys.length > MAX_EDITED;
+    this.#showMore();
   }
 
-  // The crops go along with the form, which leads back here.
-  #hand() {
+  // Adds the keys to the edit form, and this page as the one to return to.
+  #addKeys() {
     const field = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
     for (const old of this.form.querySelectorAll("input[name=crops]")) old.remove();
     this.form.append(...this.keys.map((key) => field("crops", key)));
     this.form.querySelector("input[name=back]").value = location.pathname + location.search;
   }
 
-  async #grow() {
+  async #showMore() {
     const begin = this.list.children.length;
-    const part = this.keys.slice(begin, begin + EACH);
-    this.list.append(...part.map((key) => item(key)));
+    const part = this.keys.slice(begin, begin + PAGE_SIZE);
+    this.list.append(...part.map((key) => createItem(key)));
     this.section.querySelector("#more").parentElement.hidden = begin + part.length >= this.keys.length;
-    const asked = this.keys;
+    const current = this.keys;
     const facts = await factsOf(part).catch(() => []);
-    if (asked !== this.keys) return;
+    if (current !== this.keys) return;
     for (const one of facts) {
-      const place = this.list.children[this.keys.indexOf(one.key)];
-      place.querySelector("a").setAttribute("aria-label", `Search for ${one.image}`);
-      place.querySelector(".words").textContent = one.camera ?? "unknown camera";
+      const item = this.list.children[this.keys.indexOf(one.key)];
+      item.querySelector("a").setAttribute("aria-label", `Search for ${one.image}`);
+      item.querySelector(".words").textContent = one.camera ?? "unknown camera";
     }
   }
 
   async #copy(button) {
     const facts = await factsOf(this.keys);
     await navigator.clipboard.writeText(facts.map((one) => `${one.source}/${one.image}`).join("\n"));
-    const said = button.textContent;
+    const label = button.textContent;
     button.textContent = "Copied";
-    setTimeout(() => (button.textContent = said), 1500);
+    setTimeout(() => (button.textContent = label), 1500);
   }
 
   async #save() {
@@ -73,14 +73,14 @@ export class Chosen {
   }
 }
 
-function item(key) {
+function createItem(key) {
   const image = Object.assign(document.createElement("img"), {
     src: picture(key), alt: "", className: "crop", loading: "lazy",
   });
   const link = Object.assign(document.createElement("a"), { href: searchFor(key) });
   link.append(image);
-  const words = Object.assign(document.createElement("p"), { className: "words" });
-  const one = document.createElement("li");
-  one.append(link, words);
-  return one;
+  const caption = Object.assign(document.createElement("p"), { className: "words" });
+  const item = document.createElement("li");
+  item.append(link, caption);
+  return item;
 }
