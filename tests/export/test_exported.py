@@ -97,7 +97,7 @@ def test_files_that_are_no_export(onnx_export, tmp_path):
     model = onnx.load(onnx_export.file)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "bare.onnx")
-    with pytest.raises(ExportError, match="does not say what it takes"):
+    with pytest.raises(ExportError, match="has no metadata of reseen"):
         open_exported(tmp_path / "bare.onnx")
 
 
