@@ -139,7 +139,7 @@ def test_a_probability_is_that_of_the_audit(gallery, monkeypatch):
     audited = Calibration(
         (0.0, 1.0), (0.1, 0.9), 0.5, 0.5, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 100, ("x",), "low", "why", "among"
     )
-    gallery.__dict__["_calibrated"] = audited, ""
+    gallery.__dict__["_calibration"] = audited, ""
     found = gallery.search(draw(60).vectors[0], 1)
     assert found[0].probability == pytest.approx(0.9)
 

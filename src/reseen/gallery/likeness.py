@@ -1,4 +1,4 @@
-"""All crops like some images of a person: those like the images, then, round by round, those like what was found."""
+"""Exhaustive similarity search for a person's crops, with rounds of relevance feedback."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,34 +8,35 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 Parts = Callable[[], Iterable[tuple[Sequence[str], Float[np.ndarray, "n d"]]]]
-"""Gives all crops of a gallery anew, in parts of any size: keys, and unit vectors in the rows."""
+"""Iterates over all crops of a gallery, anew for each call, in batches of any size: keys and unit vectors."""
 
 ROUNDING = 1e-6
-"""A crop is like itself whatever rounding says."""
+"""Tolerance that keeps a crop similar to itself despite rounding."""
 
 _NEAR = 60
-"""Crops right below the threshold that are shown."""
+"""Number of near misses that are returned."""
 
 
 @dataclass(frozen=True)
 class Alike:
-    """What was found, and what nearly was."""
+    """Crops at or above the similarity threshold, and near misses."""
 
     keys: tuple[str, ...]
-    """Those like the images first, each round the most similar first."""
+    """Keys of the found crops by round, within a round most similar first."""
     similarities: tuple[float, ...]
-    """Cosine of each with the most similar image, or crop that was found in the round before, -1 to 1."""
+    """Cosine similarity of each with the nearest query of its round, -1 to 1."""
     rounds: tuple[int, ...]
-    """The round in which each was found; 0 is by the images."""
+    """Round in which each was found; 0 compares with the images only."""
     near: tuple[str, ...]
-    """The crops right below the threshold, the most similar first."""
+    """Keys of the nearest crops below the threshold, most similar first."""
     near_similarities: tuple[float, ...]
+    """Highest cosine similarity of each near miss in any round."""
     exhausted: bool
-    """Whether another round would find nothing new."""
+    """Whether another round would find no new crop."""
 
     @property
     def round_counts(self) -> tuple[int, ...]:
-        """How many crops each round found."""
+        """Number of crops found in each round."""
         return tuple(np.bincount(self.rounds).tolist()) if self.rounds else ()
 
 
@@ -46,24 +47,24 @@ def find_alike(
     rounds: int | None = None,
     kept: Collection[str] = (),
 ) -> Alike:
-    """Crops at least as similar to one of the images as `threshold`, then to one of those found, until nothing is new.
+    """Find all crops with a similarity of at least `threshold` to an image or, in later rounds, to a crop found before.
 
-    Every crop is compared in every round: a search by a graph may leave out a few, and nobody may be left out here.
+    Every round compares all crops exactly, because an approximate search could miss some.
 
     Args:
-        parts: the gallery.
+        parts: the gallery, as batches of keys and vectors.
         images: unit vectors of images of the person.
-        threshold: cosine, -1 to 1.
-        rounds: at most so many rounds after the first, in which what was found is searched with; None is no limit.
-        kept: keys of crops of other people: never found, and not searched with.
+        threshold: cosine similarity, -1 to 1.
+        rounds: maximum number of feedback rounds after round 0; None continues until no new crop is found.
+        kept: keys of other people's crops, which are never found nor used as queries.
     """
     best: dict[str, float] = {}
     found: dict[str, tuple[int, float]] = {}
-    asked, exhausted = images.astype(np.float32), False
+    queries, exhausted = images.astype(np.float32), False
     for number in count():
         new: list[np.ndarray] = []
         for keys, vectors in parts():
-            similarities = (vectors.astype(np.float32) @ asked.T).max(axis=1, initial=-1.0)
+            similarities = (vectors.astype(np.float32) @ queries.T).max(axis=1, initial=-1.0)
             for row, (key, similarity) in enumerate(zip(keys, similarities.tolist(), strict=True)):
                 if key in found:
                     continue
@@ -74,7 +75,7 @@ def find_alike(
         exhausted = not new
         if exhausted or number == rounds:
             break
-        asked = np.stack(new)
+        queries = np.stack(new)
     order = sorted(found, key=lambda key: (found[key][0], -found[key][1], key))
     near = sorted(best.keys() - found.keys() - set(kept), key=lambda key: (-best[key], key))[:_NEAR]
     return Alike(

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
-from reseen.gallery.forget import By, Forgotten, forget
+from reseen.gallery.forget import By, ForgetResult, forget
 from reseen.gallery.likeness import find_alike
 from reseen.gallery.selection import ROUNDS
 from reseen.viewer.collection import NOISE, UNCLUSTERED
@@ -163,13 +163,13 @@ def _parts(now: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
         yield now.collection.keys[rows], now.collection.vectors[rows]
 
 
-def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> Forgotten:
+def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> ForgetResult:
     """What carrying out a plan would remove."""
     with viewer.lock:
         return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=True, threshold=plan.threshold)
 
 
-def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
+def carry_out(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> ForgetResult:
     """Remove what a plan says, from the gallery, from every page and from the kept maps.
 
     Raises:

@@ -74,7 +74,7 @@ def forget(viewer: ThisViewer, maps: TheseMaps, wanted: ForgetRequest) -> Forgot
         still_similar=done.still_similar,
         threshold=done.threshold,
         near=list(plan.near),
-        ledger=None if done.ledger is None else str(done.ledger),
+        ledger=None if done.deletion_log is None else str(done.deletion_log),
     )
 
 
