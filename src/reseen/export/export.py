@@ -12,7 +12,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.export.card import Card, make_card
 from reseen.export.exported import Format, file_format, open_exported
 from reseen.export.graph import DeployedEncoder, trace
-from reseen.export.input_spec import Channels, InputSpec, Kind, Layout, input_spec
+from reseen.export.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
 from reseen.export.onnx_file import write_onnx
 from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import Parity, Scores, compare_scores, measure_parity, require_parity
@@ -49,7 +49,7 @@ def export_run(
     out: str | Path,
     *,
     format: Format | None = None,
-    input: Kind = "pixels",
+    input: InputKind = "pixels",
     layout: Layout | None = None,
     channels: Channels = "rgb",
     part: Literal["both", "global", "patch"] | None = None,

@@ -11,7 +11,7 @@ from torch import Tensor
 from reseen.config import suggestion
 from reseen.errors import SettingsError
 
-Kind = Literal["pixels", "floats", "tracker"]
+InputKind = Literal["pixels", "floats", "tracker"]
 Layout = Literal["nhwc", "nchw"]
 Channels = Literal["rgb", "bgr"]
 
@@ -24,7 +24,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class InputSpec:
     """Type, layout and channel order of the input tensor `images`; the output tensor is `vectors`."""
 
-    kind: Kind = "pixels"
+    kind: InputKind = "pixels"
     """`pixels`: uint8, any size, equal within a batch; `floats`: float32 from 0 to 255 at the model's size;
     `tracker`: float32, normalized by ImageNet's mean and standard deviation, at the model's size."""
     layout: Layout = "nhwc"
@@ -84,7 +84,7 @@ def input_spec(kind: str = "pixels", layout: str | None = None, channels: str = 
     """
     layout = layout or ("nhwc" if kind == "pixels" else "nchw")
     for name, value, known in (
-        ("input", kind, get_args(Kind)),
+        ("input", kind, get_args(InputKind)),
         ("layout", layout, get_args(Layout)),
         ("channels", channels, get_args(Channels)),
     ):

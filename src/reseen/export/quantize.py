@@ -29,6 +29,17 @@ _BETWEEN = ("Add", "MaxPool")
 """Operators that stay int8 between convolutions, which avoids conversions to float32 and back."""
 
 
+LOSS = 0.004
+"""Default allowed drop below 1 of the median cosine between int8 and float32 vectors."""
+
+_WORSE = 1.2
+"""A layer whose return to float32 multiplies the loss by this or more stays int8; losses are not monotonic."""
+
+_BATCH = 16
+_PROBES = 32
+"""Number of crops that losses are measured on."""
+
+
 @dataclass(frozen=True)
 class Layers:
     """The quantizable layers of an ONNX graph, by node name."""
@@ -91,17 +102,6 @@ def _weighted(node: Any, sizes: dict[str, tuple[int, ...]]) -> bool:
     """Whether a node's second input is constant: of any shape for a convolution, a matrix for a product."""
     size = sizes.get(node.input[1])
     return size is not None and (node.op_type == "Conv" or len(size) == 2)
-
-
-LOSS = 0.004
-"""Default allowed drop below 1 of the median cosine between int8 and float32 vectors."""
-
-_WORSE = 1.2
-"""A layer whose return to float32 multiplies the loss by this or more stays int8; losses are not monotonic."""
-
-_BATCH = 16
-_PROBES = 32
-"""Number of crops that losses are measured on."""
 
 
 def quantize(

@@ -20,6 +20,9 @@ from reseen.errors import ExportError
 from reseen.export.card import Card
 from reseen.reading import parse_json
 
+_CARD = "reseen.json"
+"""Archive member that holds the metadata."""
+
 _MEMBERS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)|extra/reseen\.json"
     r"|models/model\.json|data/sample_inputs/model\.pt"
@@ -115,9 +118,6 @@ def _is_arithmetic(text: str) -> bool:
     plain = _SYMBOL.sub("", text)
     words = _WORDS.findall(plain)
     return all(word in _ARITHMETIC for word in words) and not re.search(r"[^\w\s(),.+*/<>=-]", plain)
-
-
-_CARD = "reseen.json"
 
 
 def write_torch(program: torch.export.ExportedProgram, card: Card, file: Path) -> None:

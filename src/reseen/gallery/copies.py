@@ -14,7 +14,7 @@ from reseen.gallery.side_files import side_file
 
 NAME = "copies.jsonl"
 
-Kind = Literal["pixels", "map", "answers", "page"]
+CopyKind = Literal["pixels", "map", "answers", "page"]
 """`pixels`: a cache folder of decoded crops; `map`: a folder of map coordinates; `answers`: a file of
 same/different answers that names crops by path; `page`: a file for people, such as a contact sheet, with thumbnails or
 names of crops."""
@@ -24,7 +24,7 @@ names of crops."""
 class Copy:
     """A file or folder outside the store."""
 
-    kind: Kind
+    kind: CopyKind
     path: str
     """Absolute path."""
     device: int
@@ -41,7 +41,7 @@ class Copy:
 
 
 def record_copy(
-    address: str, kind: Kind, path: str | Path, *, source: str = "", keys: Iterable[str] = ()
+    address: str, kind: CopyKind, path: str | Path, *, source: str = "", keys: Iterable[str] = ()
 ) -> None:
     """Record that a file or folder holds data of a gallery's crops; duplicates are not added.
 
@@ -89,7 +89,7 @@ def recorded_copies(address: str) -> list[Copy]:
 def _parse(values: dict) -> Copy:
     copy = Copy(**values | {"keys": tuple(values["keys"])})
     texts = (copy.path, copy.source, *copy.keys)
-    if copy.kind not in get_args(Kind) or not isinstance(copy.device, int):
+    if copy.kind not in get_args(CopyKind) or not isinstance(copy.device, int):
         raise ValueError("not a copy")
     if not all(isinstance(text, str) and "\0" not in text for text in texts):
         raise ValueError("not a copy")

@@ -15,7 +15,7 @@ from reseen.gallery.removal import Removal, RemovalResult, find_copies, remove
 from reseen.runs.run import open_run
 from reseen.tasks.audit.select_run import read_calibration
 
-By = Literal["image", "cluster", "like", "filter"]
+SelectedBy = Literal["image", "cluster", "like", "filter"]
 """How crops were selected: by path, cluster, similarity to images, or camera and time alone."""
 
 _YEAR_1973 = 1e8
@@ -51,7 +51,7 @@ class ForgetResult:
 def forget(
     gallery: Gallery,
     where: Filter,
-    by: By,
+    by: SelectedBy,
     *,
     dry_run: bool,
     cache_dir: Path | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, GalleryError, SettingsError
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.forget import By
+from reseen.gallery.forget import SelectedBy
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.likeness import Alike, find_alike
 
@@ -21,7 +21,7 @@ ROUNDS = 1
 class Selection:
     """A filter for the selected entries, and how they were selected."""
 
-    by: By
+    by: SelectedBy
     where: Filter
     alike: Alike | None = None
     """The similarity search, if `by` is `like`; else None."""

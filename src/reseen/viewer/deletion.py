@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
-from reseen.gallery.forget import By, ForgetResult, forget
+from reseen.gallery.forget import ForgetResult, SelectedBy, forget
 from reseen.gallery.likeness import find_alike
 from reseen.gallery.selection import ROUNDS
 from reseen.viewer.collection import NOISE, UNCLUSTERED
@@ -26,7 +26,7 @@ _AT_ONCE = 4096
 class DeletionPlan:
     """What would be forgotten."""
 
-    by: By
+    by: SelectedBy
     keys: tuple[str, ...]
     """The most similar first, where they were chosen by similarity."""
     similarities: tuple[float, ...] | None

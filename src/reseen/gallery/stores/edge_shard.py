@@ -1,4 +1,4 @@
-"""Configuration of Qdrant Edge: vector and payload indexes, search search_params, and error translation."""
+"""Configuration of Qdrant Edge: vector and payload indexes, search parameters, and error translation."""
 
 import errno
 import os

@@ -51,9 +51,8 @@ class GalleryFolder:
         self._engine_path = path
         try:
             if self.new and model is not None:
-                shutil.rmtree(
-                    self.data, ignore_errors=True
-                )  # left by a process killed while creating the gallery
+                # left by a process killed while creating the gallery
+                shutil.rmtree(self.data, ignore_errors=True)
                 self.model = model
             else:
                 self.model = self._read_card()
