@@ -139,9 +139,9 @@ def forget(
 def _say(choice: "Selection", found: "ForgetResult") -> None:
     """What would be or was removed, and, apart from it, what is still similar."""
     count = _counted(len(found.entries), "crop")
-    if choice.alike is not None:
-        by_round = ", then ".join(f"{number:,}" for number in choice.alike.round_counts)
-        more = "nothing new appears" if choice.alike.exhausted else "another round (--rounds) may find more"
+    if choice.similar is not None:
+        by_round = ", then ".join(f"{number:,}" for number in choice.similar.round_counts)
+        more = "nothing new appears" if choice.similar.exhausted else "another round (--rounds) may find more"
         print(f"At a similarity of {choice.threshold:.3f} or more, round by round: {by_round}; {more}")
     cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""
     if found.dry_run:

@@ -35,7 +35,7 @@ def write_forget_page(
         StorageError: the file cannot be written.
     """
     selected = {entry.key for entry in result.entries}
-    near = selection.alike.near if selection.alike else ()
+    near = selection.similar.near if selection.similar else ()
     others = other_cluster_members(gallery, result.entries)
     shown = [
         *[entry.key for entry in result.entries][:_SHOWN],
@@ -44,7 +44,9 @@ def write_forget_page(
     ]
     entries = {e.key: e for part in gallery.store.scan(Filter(keys=tuple(shown))) for e in part.entries}
     similarities = _similarities(selection)
-    order = sorted(selected, key=lambda key: -similarities.get(key, 0.0)) if selection.alike else [*selected]
+    order = (
+        sorted(selected, key=lambda key: -similarities.get(key, 0.0)) if selection.similar else [*selected]
+    )
     sections = [
         _section("What would be forgotten", f"{len(selected):,} crops.", order, entries, similarities, queries, True),
         _section(
@@ -53,7 +55,7 @@ def write_forget_page(
             [entry.key for entry in others], entries, similarities,
         ),
     ]  # fmt: skip
-    if selection.alike:
+    if selection.similar:
         note = f"The most similar crops below the threshold of {selection.threshold:.3f}. They would stay."
         sections.append(_section("Near misses", note, near, entries, similarities))
     content = SearchContent(
@@ -80,10 +82,12 @@ def other_cluster_members(gallery: Gallery, entries: Sequence[Entry]) -> list[En
 
 
 def _similarities(selection: Selection) -> dict[str, float]:
-    if selection.alike is None:
+    if selection.similar is None:
         return {}
-    alike = selection.alike
-    return dict(zip((*alike.keys, *alike.near), (*alike.similarities, *alike.near_similarities), strict=True))
+    similar = selection.similar
+    return dict(
+        zip((*similar.keys, *similar.near), (*similar.similarities, *similar.near_similarities), strict=True)
+    )
 
 
 def _section(

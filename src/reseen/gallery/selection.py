@@ -11,7 +11,7 @@ from reseen.errors import DataError, GalleryError, SettingsError
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.forget import SelectedBy
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.likeness import Alike, find_alike
+from reseen.gallery.similarity_search import SimilarCrops, find_similar
 
 ROUNDS = 1
 """Default number of feedback rounds; measured in docs/security.md."""
@@ -23,7 +23,7 @@ class Selection:
 
     by: SelectedBy
     where: Filter
-    alike: Alike | None = None
+    similar: SimilarCrops | None = None
     """The similarity search, if `by` is `like`; else None."""
     threshold: float | None = None
     """Cosine threshold of that search."""
@@ -80,10 +80,10 @@ def select_entries(
     threshold = _threshold(gallery, threshold)
     vectors = np.stack([gallery.embed(image) for image in like])
     label = f"comparing crops{'' if rounds == 0 else ', round by round'}"
-    alike = find_alike(
+    similar = find_similar(
         lambda: _parts(gallery, among, label), vectors, threshold, rounds, _keys(gallery, kept)
     )
-    return Selection("like", Filter(keys=alike.keys), alike, threshold)
+    return Selection("like", Filter(keys=similar.keys), similar, threshold)
 
 
 def _threshold(gallery: Gallery, threshold: float | None) -> float:

@@ -12,8 +12,8 @@ from jaxtyping import Float32
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import ForgetResult, SelectedBy, forget
-from reseen.gallery.likeness import find_alike
 from reseen.gallery.selection import ROUNDS
+from reseen.gallery.similarity_search import find_similar
 from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
@@ -115,7 +115,7 @@ def plan_like(
         raise SettingsError(f"similarity {similarity:g}: give a number from -1 to 1, such as 0.8")
     if rounds is not None and rounds < 0:
         raise SettingsError(f"rounds {rounds}: give 0 to search with the images alone, or 1 or more")
-    alike = find_alike(lambda: _parts(now), vectors, similarity, rounds)
+    alike = find_similar(lambda: _parts(now), vectors, similarity, rounds)
     if not alike.keys:
         best = f"; the nearest has {alike.near_similarities[0]:.3f}" if alike.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")

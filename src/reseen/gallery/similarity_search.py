@@ -7,8 +7,8 @@ from itertools import count
 import numpy as np
 from jaxtyping import Float, Float32
 
-Parts = Callable[[], Iterable[tuple[Sequence[str], Float[np.ndarray, "n d"]]]]
-"""Iterates over all crops of a gallery, anew for each call, in batches of any size: keys and unit vectors."""
+CropBatches = Callable[[], Iterable[tuple[Sequence[str], Float[np.ndarray, "n d"]]]]
+"""A function that iterates over all crops of a gallery, in batches of keys and unit vectors; callable repeatedly."""
 
 ROUNDING = 1e-6
 """Tolerance that keeps a crop similar to itself despite rounding."""
@@ -18,7 +18,7 @@ _NEAR = 60
 
 
 @dataclass(frozen=True)
-class Alike:
+class SimilarCrops:
     """Crops at or above the similarity threshold, and near misses."""
 
     keys: tuple[str, ...]
@@ -40,19 +40,19 @@ class Alike:
         return tuple(np.bincount(self.rounds).tolist()) if self.rounds else ()
 
 
-def find_alike(
-    parts: Parts,
+def find_similar(
+    batches: CropBatches,
     images: Float32[np.ndarray, "q d"],
     threshold: float,
     rounds: int | None = None,
     kept: Collection[str] = (),
-) -> Alike:
+) -> SimilarCrops:
     """Find all crops with a similarity of at least `threshold` to an image or, in later rounds, to a crop found before.
 
     Every round compares all crops exactly, because an approximate search could miss some.
 
     Args:
-        parts: the gallery, as batches of keys and vectors.
+        batches: the gallery, as batches of keys and vectors.
         images: unit vectors of images of the person.
         threshold: cosine similarity, -1 to 1.
         rounds: maximum number of feedback rounds after round 0; None continues until no new crop is found.
@@ -63,7 +63,7 @@ def find_alike(
     queries, exhausted = images.astype(np.float32), False
     for number in count():
         new: list[np.ndarray] = []
-        for keys, vectors in parts():
+        for keys, vectors in batches():
             similarities = (vectors.astype(np.float32) @ queries.T).max(axis=1, initial=-1.0)
             for row, (key, similarity) in enumerate(zip(keys, similarities.tolist(), strict=True)):
                 if key in found:
@@ -78,7 +78,7 @@ def find_alike(
         queries = np.stack(new)
     order = sorted(found, key=lambda key: (found[key][0], -found[key][1], key))
     near = sorted(best.keys() - found.keys() - set(kept), key=lambda key: (-best[key], key))[:_NEAR]
-    return Alike(
+    return SimilarCrops(
         tuple(order),
         tuple(found[key][1] for key in order),
         tuple(found[key][0] for key in order),
