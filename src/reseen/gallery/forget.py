@@ -78,7 +78,7 @@ def forget(
     Example:
         >>> where = reseen.Filter(clusters=(12,))
         >>> reseen.forget(gallery, where, "cluster", dry_run=True).files[:1]
-        ('/data/Market-1501/bounding_box_test/0002_c1s1_000451_03.jpg',)
+        ('/data/Market-1501/bounding_box_train/0002_c1s1_000451_03.jpg',)
     """
     if where.everything:
         raise GalleryError("forgetting needs a filter; to forget everything, delete the gallery itself")

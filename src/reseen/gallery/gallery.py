@@ -53,7 +53,7 @@ class Gallery:
         >>> with reseen.open_gallery("gallery") as gallery:
         ...     matches = gallery.search(gallery.embed("person.jpg"), top=10)
         >>> [(match.entry.image, round(match.similarity, 2)) for match in matches[:1]]
-        [('0002_c1s1_000451_03.jpg', 0.83)]
+        [('bounding_box_train/0002_c1s1_000451_03.jpg', 0.83)]
     """
 
     def __init__(self, store: Store, run: Run | None = None, encoder: Encoder | None = None) -> None:
@@ -234,7 +234,7 @@ def open_gallery(
     Example:
         >>> with reseen.open_gallery("gallery", run="runs/market") as gallery:
         ...     gallery.store.describe().count
-        19732
+        12936
     """
     refuse_if_in_use(address)  # before a model is loaded
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)

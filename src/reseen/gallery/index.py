@@ -131,9 +131,9 @@ def index_run(
         StorageError: the disk is full, or the gallery cannot be written.
 
     Example:
-        >>> result = reseen.index_run("runs/market", "Market-1501/bounding_box_test", "gallery")
+        >>> result = reseen.index_run("runs/market", "Market-1501", "gallery")
         >>> result.added, result.count
-        (19732, 19732)
+        (12936, 12936)
     """
     refuse_if_in_use(address)  # before crops are listed and a model is loaded
     run = run if isinstance(run, Run) else open_run(run)
