@@ -29,7 +29,7 @@ def cached(tmp_path):
             name,
             lambda place, root=root: (
                 np.save(place / cache.PIXELS_FILE, np.zeros(3)),
-                {"root": root, "problems": {}},
+                {"root": root, "images": 3, "height": 64, "width": 32, "problems": {}},
             )[1],
         )
     return tmp_path
