@@ -26,7 +26,7 @@ from reseen.environment import hardware, versions
 from reseen.errors import DataError
 from reseen.features.extract import extract
 from reseen.files import write_text
-from reseen.gallery.likeness import find_alike
+from reseen.gallery.similarity_search import find_similar
 from reseen.runs.run import Run, open_run
 
 RESULTS = Path(__file__).parent / "results" / "forget-recall.json"
@@ -88,7 +88,7 @@ def measure(run: Run, data: Path, vectors: Path | None = None) -> dict:
             found = []
             for person in drawn:
                 rows = _images(np.flatnonzero(people == person), cameras, images)
-                alike = find_alike(lambda: [(keys, gallery)], query[rows], calibration.threshold + offset)
+                alike = find_similar(lambda: [(keys, gallery)], query[rows], calibration.threshold + offset)
                 taken = np.array([int(key) for key in alike.keys], dtype=np.int64)
                 found.append((person, identities[taken], np.array(alike.rounds, dtype=np.int64)))
             cells += [_cell(offset, images, rounds, found, identities) for rounds in ROUNDS]

@@ -192,7 +192,7 @@ def test_faults_are_one_line_that_says_what_to_do(fault, filled, crowd, crop, tm
     assert "gallery" in fault("search", tmp_path / "nowhere", crop)
     assert "in one way: --image, --cluster or --like" in fault("forget", gallery)
     assert "beside --like" in fault("forget", gallery, "--image", "a", "--threshold", "0.5")
-    assert "no threshold to tell who is like" in fault("forget", gallery, "--like", crop)
+    assert "no similarity threshold is known" in fault("forget", gallery, "--like", crop)
     assert "not a run of `reseen train`" in fault(
         "index", crowd, "--data", crowd, "--gallery", tmp_path / "g"
     )

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import reseen
-from reseen import optional_dependencies as extras
+from reseen import optional_dependencies
 from reseen.errors import DataError, ExportError, RunError, SettingsError, StorageError
 from reseen.export import export as export_module
 from reseen.export.exported import open_exported
 from reseen.export.input_spec import input_spec
-from reseen.export.parity import WANTED_INT8, Parity, measure_parity, require_parity
-from reseen.export.samples import drawn_crops
+from reseen.export.parity import MIN_MEDIAN_COSINE_INT8, Parity, measure_parity, require_parity
+from reseen.export.samples import synthetic_crops
 from reseen.methods import METHODS
 
 
@@ -55,7 +55,7 @@ def test_int8_is_near_and_small_and_scored(tiny_run, onnx_export, crowd, tmp_pat
     made = reseen.export_run(
         tiny_run, tmp_path / "model.onnx", int8=True, calibrate=crowd, crops=24, score=crowd, quiet=True
     )
-    assert WANTED_INT8 <= made.parity.median < 1
+    assert MIN_MEDIAN_COSINE_INT8 <= made.parity.median < 1
     assert made.size < onnx_export.size  # how many layers are spared hangs on the processor
     assert made.card["reseen.precision"] == "int8"
     assert "24 crops, seed 0; " in made.card["reseen.calibration"]
@@ -82,14 +82,14 @@ def test_raw_vectors_are_refused(tiny_run, tmp_path):
         ({"calibrate": "crops"}, SettingsError, "--calibrate is for --int8"),
         ({"int8": True, "calibrate": "empty"}, DataError, "empty"),
         ({"int8": True, "calibrate": "nowhere"}, DataError, "nowhere"),
-        ({"int8": True, "calibrate": "few"}, DataError, "holds 1 crops; to calibrate int8 takes 16"),
+        ({"int8": True, "calibrate": "few"}, DataError, "holds 1 crops; int8 calibration needs at least 16"),
         ({"out": "model.pt2", "int8": True, "calibrate": "few"}, SettingsError, "a torch file keeps float32"),
         ({"out": "model.pth"}, SettingsError, r"found '\.pth'"),
         ({"out": "folder.onnx"}, StorageError, "is a folder"),
         ({"out": "file/model.onnx"}, StorageError, "file"),
         ({"input": "frames"}, SettingsError, "--input: no 'frames'"),
         ({"score": "nowhere"}, DataError, "nowhere"),
-        ({"loss": 0}, SettingsError, "--loss 0: say by how much cosines may fall below 1"),
+        ({"loss": 0}, SettingsError, "--loss 0: give the allowed drop of the median cosine"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_at_once(
@@ -116,10 +116,10 @@ def test_a_folder_that_cannot_be_written(tiny_run, tmp_path):
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(
-        extras, "import_module", lambda name: (_ for _ in ()).throw(builtins.ImportError(name))
+        optional_dependencies, "import_module", lambda name: (_ for _ in ()).throw(builtins.ImportError(name))
     )
     with pytest.raises(SettingsError, match=r"needs onnxruntime.*pip install 'reseen\[onnx\]'"):
-        extras.require_package("onnxruntime.quantization", "onnx")
+        optional_dependencies.require_package("onnxruntime.quantization", "onnx")
 
 
 def test_a_file_that_is_not_the_model_is_not_kept(tiny_run, tmp_path, monkeypatch):
@@ -127,7 +127,7 @@ def test_a_file_that_is_not_the_model_is_not_kept(tiny_run, tmp_path, monkeypatc
     (tmp_path / "model.pt2").write_bytes(b"old")
     monkeypatch.setattr(export_module, "measure_parity", lambda *_: Parity(0.9998, 1.0, 8))
     with pytest.raises(
-        ExportError, match=r"smallest cosine 0\.999800 over 8 crops, wanted 0\.99999; it is not kept"
+        ExportError, match=r"smallest cosine 0\.999800 over 8 crops, required 0\.99999; it was not kept"
     ):
         reseen.export_run(tiny_run, tmp_path / "model.pt2", quiet=True)
     assert (tmp_path / "model.pt2").read_bytes() == b"old"
@@ -136,21 +136,21 @@ def test_a_file_that_is_not_the_model_is_not_kept(tiny_run, tmp_path, monkeypatc
 
 def test_parity_sees_a_wrong_file(onnx_export, tiny_run):
     encoder, file = tiny_run.encoder(), open_exported(onnx_export.file)
-    crops = drawn_crops(encoder)
-    form = input_spec()
-    whole = measure_parity(file, encoder, form, crops)
+    crops = synthetic_crops(encoder)
+    spec = input_spec()
+    whole = measure_parity(file, encoder, spec, crops)
     assert whole.minimum > 0.99999
     assert whole.crops == len(crops) + len(crops[:: max(1, len(crops) // 8)])
-    swapped = measure_parity(lambda images: file(images[..., ::-1].copy()), encoder, form, crops)
+    swapped = measure_parity(lambda images: file(images[..., ::-1].copy()), encoder, spec, crops)
     assert swapped.minimum < 0.9999
     with pytest.raises(ExportError, match="of length 2"):
-        measure_parity(lambda images: 2 * file(images), encoder, form, crops)
+        measure_parity(lambda images: 2 * file(images), encoder, spec, crops)
     with pytest.raises(ExportError, match="of shape"):
-        measure_parity(lambda images: file(images)[:, 1:], encoder, form, crops)
+        measure_parity(lambda images: file(images)[:, 1:], encoder, spec, crops)
     with pytest.raises(ExportError, match="median cosine nan"):
         require_parity(Parity(float("nan"), float("nan"), 8), "int8")
 
 
-def test_without_the_data_crops_are_drawn(tiny_run, tmp_path):
+def test_without_the_data_crops_are_synthetic(tiny_run, tmp_path):
     moved = replace(tiny_run, facts=tiny_run.facts | {"root": str(tmp_path / "gone")})
-    assert reseen.export_run(moved, tmp_path / "model.pt2", quiet=True).checked_on == "drawn crops"
+    assert reseen.export_run(moved, tmp_path / "model.pt2", quiet=True).checked_on == "synthetic crops"

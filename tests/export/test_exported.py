@@ -97,7 +97,7 @@ def test_files_that_are_no_export(onnx_export, tmp_path):
     model = onnx.load(onnx_export.file)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "bare.onnx")
-    with pytest.raises(ExportError, match="does not say what it takes"):
+    with pytest.raises(ExportError, match="has no metadata of reseen"):
         open_exported(tmp_path / "bare.onnx")
 
 
@@ -105,7 +105,7 @@ def test_a_format_is_its_suffix(tmp_path):
     assert file_format(tmp_path / "a.xml") == "openvino"
     assert file_format(tmp_path / "a.pt2", "torch") == "torch"
     for file, wanted, message in (
-        ("a.onnx", "torch", r"ends in \.pt2 \(torch\), found '\.onnx'"),
+        ("a.onnx", "torch", r"must end in \.pt2 \(torch\), found '\.onnx'"),
         ("a.pth", None, r"\.onnx \(onnx\) or \.xml \(openvino\) or \.pt2 \(torch\), found '\.pth'"),
         ("a.onnx", "onx", "no 'onx'; did you mean 'onnx'"),
     ):

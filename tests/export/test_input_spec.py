@@ -25,21 +25,21 @@ def crops():
 @torch.no_grad()
 @pytest.mark.parametrize(("kind", "layout", "channels"), FORMS)
 def test_every_form_gives_the_same_vectors(kind, layout, channels, encoder, crops):
-    form = input_spec(kind, layout, channels)
-    given = torch.from_numpy(form.arrange(crops))
+    spec = input_spec(kind, layout, channels)
+    given = torch.from_numpy(spec.arrange(crops))
     assert given.dtype == (torch.uint8 if kind == "pixels" else torch.float32)
     assert given.shape == ((3, 64, 32, 3) if layout == "nhwc" else (3, 3, 64, 32))
-    assert form.sample(64, 32).ndim == given.ndim
+    assert spec.sample(64, 32).ndim == given.ndim
     mean, std = torch.tensor(encoder.mean), torch.tensor(encoder.std)
     wanted = encoder((crops / 255 - mean[:, None, None]) / std[:, None, None])
-    assert torch.allclose(DeployedEncoder(encoder, form)(given), wanted, atol=1e-5)
+    assert torch.allclose(DeployedEncoder(encoder, spec)(given), wanted, atol=1e-5)
 
 
 @torch.no_grad()
 def test_a_tracker_that_normalizes_by_imagenet_may_run_a_model_with_other_numbers(encoder, crops):
     encoder.mean, encoder.std, before = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), (encoder.mean, encoder.std)
-    form = input_spec("tracker")
-    found = DeployedEncoder(encoder, form)(torch.from_numpy(form.arrange(crops)))
+    spec = input_spec("tracker")
+    found = DeployedEncoder(encoder, spec)(torch.from_numpy(spec.arrange(crops)))
     wanted = encoder(crops / 127.5 - 1)
     encoder.mean, encoder.std = before
     assert torch.allclose(found, wanted, atol=1e-5)

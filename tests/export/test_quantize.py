@@ -1,6 +1,6 @@
 from onnx import TensorProto, helper
 
-from reseen.export.quantize import LOSS, _spare, find_layers
+from reseen.export.quantize import LOSS, _select_float32, find_layers
 from reseen.runs.console import RunView
 
 
@@ -44,7 +44,7 @@ class Additive:
 
 def spare(losses, stubborn=()):
     trial = Additive(dict(zip(("first", "second", "product"), losses, strict=True)), stubborn)
-    spared = _spare(trial, find_layers(graph()), losses, RunView(0, True), LOSS)
+    spared = _select_float32(trial, find_layers(graph()), losses, RunView(0, True), LOSS)
     assert sorted([*spared, *trial.last]) == ["first", "product", "second"]
     return spared
 

@@ -4,7 +4,7 @@ from tests.gallery.conftest import draw
 
 from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError, SettingsError, StorageError
-from reseen.gallery.deletion_log import deletion_log_file, forgotten_keys, read_deletion_log
+from reseen.gallery.deletion_log import deleted_keys, deletion_log_file, read_deletion_log
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import forget
 from reseen.gallery.gallery import Gallery
@@ -29,7 +29,7 @@ def cached(tmp_path):
             name,
             lambda place, root=root: (
                 np.save(place / cache.PIXELS_FILE, np.zeros(3)),
-                {"root": root, "images": 1, "height": 1, "width": 3, "problems": {}},
+                {"root": root, "images": 3, "height": 64, "width": 32, "problems": {}},
             )[1],
         )
     return tmp_path
@@ -52,8 +52,8 @@ def test_what_is_forgotten_is_gone_and_noted_without_a_picture_or_path(gallery, 
     assert not list(gallery.store.scan(Filter(clusters=(2,))))
     assert [entry.folder.name for entry in cache.entries(cache.cache_folder(cached))] == ["other"]
     assert [line.verified for line in read_deletion_log(gallery.address)] == [False, True]
-    assert forgotten_keys(gallery.address) == {entry.key for entry in before.entries}
-    text = found.ledger.read_text()
+    assert deleted_keys(gallery.address) == {entry.key for entry in before.entries}
+    text = found.deletion_log.read_text()
     assert ".jpg" not in text
     assert "picture" not in text
 

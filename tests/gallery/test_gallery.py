@@ -25,7 +25,7 @@ def test_answers_come_by_similarity_and_have_no_probability_without_the_run(gall
     assert found[0].entry == given.entries[3]
     assert [match.similarity for match in found] == sorted((m.similarity for m in found), reverse=True)
     assert {match.probability for match in found} == {None}
-    assert "the run that made this gallery is not where it was" in gallery.why_uncalibrated
+    assert "the run of this gallery cannot be opened" in gallery.why_uncalibrated
 
 
 def test_a_tracklet_is_answered_once_by_its_best_crop(gallery):
@@ -139,7 +139,7 @@ def test_a_probability_is_that_of_the_audit(gallery, monkeypatch):
     audited = Calibration(
         (0.0, 1.0), (0.1, 0.9), 0.5, 0.5, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 100, ("x",), "low", "why", "among"
     )
-    gallery.__dict__["_calibrated"] = audited, ""
+    gallery.__dict__["_calibration"] = audited, ""
     found = gallery.search(draw(60).vectors[0], 1)
     assert found[0].probability == pytest.approx(0.9)
 

@@ -12,10 +12,16 @@ from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError
 from reseen.gallery import removal as removal_module
 from reseen.gallery.copies import NAME, record_copy, record_page, recorded_copies
-from reseen.gallery.deletion_log import Deletion, deletion_log_file, note, read_deletion_log, unfinished
+from reseen.gallery.deletion_log import (
+    Deletion,
+    append_deletion,
+    deletion_log_file,
+    read_deletion_log,
+    unverified_deletions,
+)
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import open_gallery
-from reseen.gallery.removal import PENDING, Removal, find_places, finish, remove
+from reseen.gallery.removal import PENDING, Removal, find_copies, finish_removals, remove
 from reseen.gallery.side_files import side_file
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.memory import MemoryStore
@@ -108,7 +114,7 @@ def test_damaged_and_half_removed_entries_hold_pixels_too(store, address, tmp_pa
 def test_pixels_that_stay_are_no_verified_forgetting(store, address, monkeypatch):
     decoded(None, "a", "/crops")
     monkeypatch.setattr(cache, "remove", lambda folder: None)
-    with pytest.raises(GalleryError, match=r"decoded pixels in .*give the command again"):
+    with pytest.raises(GalleryError, match=r"decoded pixels in .*rerun the command"):
         remove(store, address, removal_of(store))
     assert [line.verified for line in read_deletion_log(address)] == [False]
     monkeypatch.undo()
@@ -133,13 +139,13 @@ def test_a_disk_that_is_not_there_is_said(store, address, tmp_path):
     file = side_file(address, NAME)
     values = json.loads(file.read_text())
     place.rmdir()
-    places = find_places(store, address, removal_of(store))
+    places = find_copies(store, address, removal_of(store))
     assert places.unreachable == (), "it was removed from a disk that is there"
     file.write_text(json.dumps(values | {"device": values["device"] + 1}) + "\n")
     with pytest.raises(GalleryError, match="whose disk is not there: mount it"):
         remove(store, address, removal_of(store))
     place.mkdir()
-    (done,), words = finish(store, address)
+    (done,), words = finish_removals(store, address)
     assert (len(done.removal.keys), words) == (3, "")
     assert [line.verified for line in read_deletion_log(address)] == [False, True]
 
@@ -192,14 +198,14 @@ def test_a_kill_at_any_step_is_finished_at_the_next_opening(interrupted, address
     assert read_answers([answers]) == []
     assert not side_file(address, PENDING).exists()
     assert read_deletion_log(address)[-1].verified
-    assert unfinished(address) == []
+    assert unverified_deletions(address) == []
 
 
 def _removed_and_killed(address, step):
     """In a process of its own, which ends right before a step."""
     names = {
-        "begun": "_begin", "noted": "note", "pixels": "find_places", "maps": "_unlink", "answers": "write_answers",
-        "verified": "_faults", "ended": "_end",
+        "begun": "_begin", "noted": "append_deletion", "pixels": "find_copies", "maps": "_unlink",
+        "answers": "write_answers", "verified": "_leftovers", "ended": "_end",
     }  # fmt: skip
     try:
         store = EdgeStore(address)
@@ -216,20 +222,20 @@ def test_a_note_alone_is_finished_too(store, address):
     """As an older version left it, or whoever removed the file of what was begun."""
     pixels = decoded(None, "a", "/crops")
     keys = removal_of(store).keys
-    note(address, Deletion.now("image", keys, False, 0))
-    (done,), words = finish(store, address)
+    append_deletion(address, Deletion.now("image", keys, False, 0))
+    (done,), words = finish_removals(store, address)
     assert (done.removal.keys, words) == (keys, "")
     assert not any(len(part) for part in store.scan(Filter(keys=keys)))
     assert not pixels.exists()
     assert [line.verified for line in read_deletion_log(address)] == [False, True]
-    assert finish(store, address) == ([], "")
+    assert finish_removals(store, address) == ([], "")
 
 
 def test_a_line_that_a_crash_cut_short_does_not_spoil_the_next(address):
-    note(address, Deletion.now("image", ("a",), True, 0))
+    append_deletion(address, Deletion.now("image", ("a",), True, 0))
     with deletion_log_file(address).open("a") as file:
         file.write('{"time": "20')
-    note(address, Deletion.now("image", ("b",), True, 0))
+    append_deletion(address, Deletion.now("image", ("b",), True, 0))
     assert [line.keys for line in read_deletion_log(address)] == [("a",), ("b",)]
 
 
@@ -252,4 +258,4 @@ def test_a_damaged_record_is_an_error_that_names_the_line(address):
         file.write_text(good)
     side_file(address, PENDING).write_text("[1]")
     with pytest.raises(GalleryError, match="cannot be read"):
-        finish(None, address)
+        finish_removals(None, address)

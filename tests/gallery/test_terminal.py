@@ -29,7 +29,7 @@ def test_columns_without_anything_are_left_out():
 
 
 def test_no_answer_is_said():
-    assert "Nothing in the gallery fits" in shown(result_table(SearchResults(("q.jpg",), (b"",), [])))
+    assert "No crop in the gallery matches" in shown(result_table(SearchResults(("q.jpg",), (b"",), [])))
 
 
 def test_a_long_list_is_cut_and_counted():

@@ -107,7 +107,7 @@ def test_rounds_say_so_where_the_run_is_gone(tab, served, monkeypatch):
     gallery.model = replace(gallery.model, run="/gone")
     monkeypatch.setattr(served.viewer, "gallery", gallery)
     tab.goto(f"{served.address}/rounds")
-    assert "not where it was" in tab.locator(".lead").inner_text()
+    assert "the run of this gallery cannot be opened" in tab.locator(".lead").inner_text()
     assert tab.locator(".chart").count() == 0
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from reseen.gallery.forget import Forgotten
-    from reseen.gallery.selection import Chosen
+    from reseen.gallery.forget import ForgetResult
+    from reseen.gallery.selection import Selection
 
 
 def forget(
@@ -79,8 +79,8 @@ def forget(
     from reseen.files import check_outputs
     from reseen.gallery.file_list import write_file_list
     from reseen.gallery.filter import parse_filter
-    from reseen.gallery.forget import entries_of
     from reseen.gallery.forget import forget as forget_entries
+    from reseen.gallery.forget import removed_entries
     from reseen.gallery.forget_page import write_forget_page
     from reseen.gallery.gallery import open_gallery
     from reseen.gallery.selection import ROUNDS, select_entries
@@ -100,7 +100,7 @@ def forget(
         for note in opened.notes:
             print(note)
         for removed in opened.finished:
-            write_files([f"{entry.source}/{entry.image}" for entry in entries_of(removed)])
+            write_files([f"{entry.source}/{entry.image}" for entry in removed_entries(removed)])
         limit = ROUNDS if rounds is None else None if rounds == -1 else rounds
         choice = select_entries(
             opened, image, cluster, like, threshold, rounds=limit, kept=keep or (), among=among
@@ -136,19 +136,20 @@ def forget(
         print(f"Nothing was changed{looked}, then add --yes to do it")
 
 
-def _say(choice: "Chosen", found: "Forgotten") -> None:
+def _say(choice: "Selection", found: "ForgetResult") -> None:
     """What would be or was removed, and, apart from it, what is still similar."""
     count = _counted(len(found.entries), "crop")
-    if choice.alike is not None:
-        by_round = ", then ".join(f"{number:,}" for number in choice.alike.round_counts)
-        more = "nothing new appears" if choice.alike.exhausted else "another round (--rounds) may find more"
+    if choice.similar is not None:
+        by_round = ", then ".join(f"{number:,}" for number in choice.similar.round_counts)
+        more = "nothing new appears" if choice.similar.exhausted else "another round (--rounds) may find more"
         print(f"At a similarity of {choice.threshold:.3f} or more, round by round: {by_round}; {more}")
     cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""
     if found.dry_run:
         print(f"Would forget {count}{cached}")
     else:
         print(
-            f"Keys removed: {count}{cached}; looked up again, none of these keys was found. Noted in {found.ledger}"
+            f"Keys removed: {count}{cached}; looked up again, none of these keys was found. "
+            f"Noted in {found.deletion_log}"
         )
     if found.still_similar is not None:
         stay = "would stay" if found.dry_run else "are still in the gallery"
@@ -167,7 +168,7 @@ def _say(choice: "Chosen", found: "Forgotten") -> None:
         print("The image files themselves are where they were; --files lists them")
 
 
-def _say_undated(found: "Forgotten") -> None:
+def _say_undated(found: "ForgetResult") -> None:
     if found.undated:
         print(f"{_counted(found.undated, 'crop')} without a known time: in no window of time, kept")
 

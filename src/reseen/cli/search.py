@@ -67,7 +67,7 @@ def search(
     from reseen.gallery.contact_sheet import write_sheet
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.gallery import open_gallery
-    from reseen.gallery.search_results import ask, write_json
+    from reseen.gallery.search_results import search_images, write_json
     from reseen.gallery.terminal import result_table, thumbnail_row
     from reseen.text import printable
 
@@ -82,7 +82,9 @@ def search(
             console.print(note, markup=False, soft_wrap=True)
         described = opened.store.describe()
         where = parse_filter(camera, after, before, cluster, list(described.cameras))
-        asked = ask(opened, images, top, where, group_tracklets=group, rerank=rerank, together=together)
+        asked = search_images(
+            opened, images, top, where, group_tracklets=group, rerank=rerank, together=together
+        )
         for answers in asked:
             if pictures:
                 row = thumbnail_row(console, answers)

@@ -1,1 +1,1 @@
-"""Take a run's model away: one file with resizing, normalization and unit length inside, for other programs."""
+"""Export of a trained model: one file that includes resizing, normalization and L2 normalization."""

@@ -1,4 +1,4 @@
-"""What an exported file says of itself."""
+"""Metadata embedded in an exported file."""
 
 import json
 
@@ -14,15 +14,27 @@ from reseen.runs.cluster_file import BROKEN_PARQUET, CLUSTERS
 from reseen.runs.run import Run
 
 PREFIX = "reseen."
-"""What every key begins with."""
+"""Prefix of every metadata key."""
 
 Card = dict[str, str]
 
 
 def make_card(
-    run: Run, encoder: Encoder, form: InputSpec, license_text: str, precision: str, calibration: str
+    run: Run, encoder: Encoder, spec: InputSpec, license_text: str, precision: str, calibration: str
 ) -> Card:
-    """Keys and texts, in the order in which a person reads them."""
+    """Metadata of an export: key to text, in reading order.
+
+    Args:
+        run: the run whose encoder is exported.
+        encoder: the encoder in the file.
+        spec: the input of the file.
+        license_text: recorded as given; empty is recorded as `not stated`.
+        precision: `float32` or `int8`.
+        calibration: which crops int8 was calibrated on; empty in float32.
+
+    Raises:
+        RunError: the run's `clusters.parquet` is damaged.
+    """
     facts = {
         "format": "reseen-export-1",
         "version": versions()["reseen"],
@@ -33,14 +45,14 @@ def make_card(
         "data": str(run.facts["data"]),
         "cameras": json.dumps(camera_names(run), ensure_ascii=False),
         "license": license_text or "not stated",
-        "input": f"images: {form.text(encoder.height, encoder.width)}",
-        "input.kind": form.kind,
-        "input.layout": form.layout,
-        "input.channels": form.channels,
+        "input": f"images: {spec.text(encoder.height, encoder.width)}",
+        "input.kind": spec.kind,
+        "input.layout": spec.layout,
+        "input.channels": spec.channels,
         "height": str(encoder.height),
         "width": str(encoder.width),
         "resize": "inside: bicubic, antialiased"
-        if form.any_size
+        if spec.any_size
         else "outside: bicubic, antialiased, if you can",
         "output": f"vectors: float32, batch x {encoder.dimension}, length 1, compared by cosine",
         "dimension": str(encoder.dimension),
@@ -52,16 +64,16 @@ def make_card(
 
 
 def camera_names(run: Run) -> list[str]:
-    """Names of the cameras that a run learned from, sorted; none where it was told of none.
+    """Sorted names of the cameras in the training data; empty if the run was trained without cameras.
 
     Raises:
-        RunError: the run's file of clusters is damaged.
+        RunError: the run's `clusters.parquet` is damaged.
     """
     file = run.folder / CLUSTERS
     if not run.recipe.cameras or not file.is_file():
         return []
     try:
-        found = read_table(file, ["camera"])["camera"].cast(pa.string()).to_pylist()
+        names = read_table(file, ["camera"])["camera"].cast(pa.string()).to_pylist()
     except BROKEN_PARQUET as error:
         raise RunError(f"{file}: damaged ({error}); restore it from a copy, or remove it") from None
-    return sorted(name for name in set(found) if name)
+    return sorted(name for name in set(names) if name)

@@ -1,4 +1,4 @@
-"""From a run to a file that other programs run."""
+"""Export of a run to ONNX, OpenVINO or torch, with a parity check."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.export.card import Card, make_card
 from reseen.export.exported import Format, file_format, open_exported
 from reseen.export.graph import DeployedEncoder, trace
-from reseen.export.input_spec import Channels, InputSpec, Kind, Layout, input_spec
+from reseen.export.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
 from reseen.export.onnx_file import write_onnx
 from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import Parity, Scores, compare_scores, measure_parity, require_parity
@@ -29,19 +29,19 @@ from reseen.tasks.evaluation.score import read_benchmark
 
 @dataclass(frozen=True)
 class Export:
-    """A file that was written and checked."""
+    """The result of `export_run`: a file that was written and passed the parity check."""
 
     file: Path
     format: Format
     card: Card
-    """What the file says of itself."""
+    """Metadata of the file."""
     parity: Parity
     checked_on: str
-    """Which crops it was checked with."""
+    """Which crops the parity check used."""
     size: int
-    """Bytes, of both files where there are two."""
+    """Bytes; for OpenVINO of `.xml` and `.bin` together."""
     scores: Scores | None
-    """Of the run and of the file, where labelled data was given."""
+    """mAP and CMC of the run and of the file; None without `score`."""
 
 
 def export_run(
@@ -49,7 +49,7 @@ def export_run(
     out: str | Path,
     *,
     format: Format | None = None,
-    input: Kind = "pixels",
+    input: InputKind = "pixels",
     layout: Layout | None = None,
     channels: Channels = "rgb",
     part: Literal["both", "global", "patch"] | None = None,
@@ -62,51 +62,70 @@ def export_run(
     license: str = "",
     quiet: bool = False,
 ) -> Export:
-    """Write the encoder that the run is scored with, and check the file before it takes its place.
+    """Export a run's encoder to a file and check it against the run; a file that fails the check is not kept.
 
-    The format is that of the suffix of `out`: .onnx, .xml (OpenVINO) or .pt2 (torch). With `int8`, ranges come from at
-    most `crops` crops of the folder `calibrate`, drawn with `seed`, and layers stay in float32 until the median cosine
-    is at least 1 less `loss`. `score` is labelled data that run and file are both scored on. `license` is written into
-    the file as it is.
+    Args:
+        run: a run or its folder.
+        out: the file; the suffix selects the format: .onnx, .xml (OpenVINO) or .pt2 (torch).
+        format: a format that the suffix must match.
+        input: `pixels` (uint8, any size), `floats` (0 to 255) or `tracker` (normalized as for ImageNet).
+        layout: `nhwc` or `nchw`; by default nhwc for `pixels`, else nchw.
+        channels: `rgb` or `bgr`.
+        part: which part of a global and patch embedding; by default the part that the run is scored with.
+        int8: quantize; layers stay in float32 until the median cosine with float32 is at least `1 - loss`.
+        calibrate: with `int8`, a folder of crops for activation ranges, preferably from the target cameras.
+        crops: with `int8`, how many crops of that folder are used at most.
+        loss: with `int8`, the allowed drop of the median cosine, above 0 and below 1.
+        seed: draws the crops for calibration and for the check.
+        score: labeled data; run and file are both scored on it.
+        license: license text, recorded in the file.
+        quiet: show no progress.
 
     Raises:
-        RunError: no run folder, or its vectors are raw.
-        SettingsError: options that do not fit together, or a package that is not installed.
-        DataError: no crops to calibrate on, or no query and gallery to score.
-        ExportError: the format cannot hold the model, or the file does not give its vectors; nothing is written then.
+        RunError: `run` is no run folder, or its features are not normalized.
+        SettingsError: incompatible options, or a required package is not installed.
+        DataError: too few readable crops for calibration, or `score` has no query and gallery.
+        ExportError: the format cannot represent the model, or the file fails the check; `out` is then unchanged.
         StorageError: `out` cannot be written, or another process is writing it.
+
+    Example:
+        >>> export = reseen.export_run("runs/market", "market.onnx")
+        >>> export.parity.minimum > 0.99999
+        True
     """
     run = run if isinstance(run, Run) else open_run(run)
     out = Path(out).expanduser()
-    kind, form = file_format(out, format), input_spec(input, layout, channels)
+    kind, spec = file_format(out, format), input_spec(input, layout, channels)
     _check_options(run, kind, int8, calibrate, crops, loss)
     for target in _targets(out):
         check_output(target)
     with sole_writer(out):
         benchmark = read_benchmark(score) if score is not None else None
         encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
-        chosen, checked, words, calibration = None, None, "", ""
+        to_calibrate, to_check, origin, calibration = None, None, "", ""
         if int8:
             assert calibrate is not None
-            chosen, checked = calibration_crops(run, encoder, Path(calibrate).expanduser(), crops, seed)
-            words, calibration = "crops of the folder", f"{len(chosen)} crops, seed {seed}"
+            to_calibrate, to_check = calibration_crops(
+                run, encoder, Path(calibrate).expanduser(), crops, seed
+            )
+            origin, calibration = "crops of the folder", f"{len(to_calibrate)} crops, seed {seed}"
         else:
-            checked, words = check_crops(run, encoder, seed)
+            to_check, origin = check_crops(run, encoder, seed)
         precision = "int8" if int8 else "float32"
-        card = make_card(run, encoder, form, license, precision, calibration)
+        card = make_card(run, encoder, spec, license, precision, calibration)
         with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / f"model{out.suffix}"
+            temporary = Path(folder) / f"model{out.suffix}"
             with RunView(0, quiet) as view:
-                _write(encoder, form, card, kind, chosen, loss, made, view)
-                file = open_exported(made)
-                progress = view.phase("checking", len(checked))
-                parity = measure_parity(file, encoder, form, checked, progress)
+                _write(encoder, spec, card, kind, to_calibrate, loss, temporary, view)
+                file = open_exported(temporary)
+                progress = view.phase("checking", len(to_check))
+                parity = measure_parity(file, encoder, spec, to_check, progress)
             require_parity(parity, precision)
             scores = (
-                compare_scores(run, file, form, benchmark, part, quiet) if benchmark is not None else None
+                compare_scores(run, file, spec, benchmark, part, quiet) if benchmark is not None else None
             )
-            size = _put_in_place(made, out)
-        return Export(out, kind, file.card, parity, words, size, scores)
+            size = _move_into_place(temporary, out)
+        return Export(out, kind, file.card, parity, origin, size, scores)
 
 
 def _check_options(
@@ -114,62 +133,67 @@ def _check_options(
 ) -> None:
     if run.recipe.model.feature == "raw":
         raise RunError(
-            f"{run.folder}: its vectors are raw and compared by Euclidean distance, but whoever takes the file "
-            "compares directions and would rank otherwise than the run was scored; train with --model.feature sphere"
+            f"{run.folder}: its vectors are raw and compared by Euclidean distance, but users of an exported file "
+            "compare by cosine, which ranks differently; train with --model.feature sphere"
         )
     if int8 and kind == "torch":
-        raise SettingsError("--int8 is for onnx and openvino; a torch file keeps float32")
+        raise SettingsError("--int8 is supported for onnx and openvino; a torch file keeps float32")
     if int8 and calibrate is None:
-        learned = run.facts.get("root")
-        hint = f", such as those it learned from, --calibrate {learned}" if learned else ""
+        training_data = run.facts.get("root")
+        hint = f", such as its training data, --calibrate {training_data}" if training_data else ""
         raise SettingsError(f"--int8 needs a folder of crops to calibrate on: --calibrate DIR{hint}")
     if calibrate is not None and not int8:
-        raise SettingsError("--calibrate is for --int8; leave it out, or add --int8")
+        raise SettingsError("--calibrate is for --int8; remove it, or add --int8")
     if crops < 1:
-        raise SettingsError(f"--crops {crops}: take at least 16, some hundreds are better")
+        raise SettingsError(f"--crops {crops}: give at least 16, better a few hundred")
     if not 0 < loss < 1:
-        raise SettingsError(f"--loss {loss}: say by how much cosines may fall below 1, such as {LOSS}")
+        raise SettingsError(
+            f"--loss {loss}: give the allowed drop of the median cosine below 1, above 0 and below 1, such as {LOSS}"
+        )
 
 
 def _write(
     encoder: Encoder,
-    form: InputSpec,
+    spec: InputSpec,
     card: Card,
     kind: Format,
-    chosen: Pixels | None,
+    to_calibrate: Pixels | None,
     loss: float,
-    made: Path,
+    temporary: Path,
     view: RunView,
 ) -> None:
-    """Write the file in the format asked for; OpenVINO reads the ONNX file, int8 grows out of it."""
+    """Write the file in one format; int8 and OpenVINO are made from a float32 ONNX file."""
     progress = view.phase("writing", 1 if kind == "torch" else 2)
-    program = trace(DeployedEncoder(encoder, form).eval(), form)
+    program = trace(DeployedEncoder(encoder, spec).eval(), spec)
     progress(1)
     if kind == "torch":
-        write_torch(program, card, made)
+        write_torch(program, card, temporary)
         return
-    whole = made.with_name("whole.onnx")
-    write_onnx(program, form, card, whole)
+    onnx_file = temporary.with_name("float32.onnx")
+    write_onnx(program, spec, card, onnx_file)
     progress(1)
-    if chosen is not None:
-        quantized = made.with_name("int8.onnx")
-        card, whole = quantize(whole, card, form.arrange(chosen), quantized, view, loss), quantized
+    if to_calibrate is not None:
+        quantized = temporary.with_name("int8.onnx")
+        card, onnx_file = (
+            quantize(onnx_file, card, spec.arrange(to_calibrate), quantized, view, loss),
+            quantized,
+        )
     if kind == "openvino":
-        write_openvino(whole, card, made)
+        write_openvino(onnx_file, card, temporary)
     else:
-        whole.replace(made)
+        onnx_file.replace(temporary)
 
 
-def _put_in_place(made: Path, out: Path) -> int:
-    """Copy what was written beside its place and rename it; an OpenVINO model's numbers go before its graph."""
-    pairs = list(zip(_targets(made), _targets(out), strict=True))
+def _move_into_place(temporary: Path, out: Path) -> int:
+    """Move the files to `out` atomically; returns their size in bytes. OpenVINO weights go before their graph."""
+    pairs = list(zip(_targets(temporary), _targets(out), strict=True))
     for source, target in pairs:
-        write_atomically(target, lambda temporary, source=source: _copy(source, temporary))
+        write_atomically(target, lambda copy, source=source: _copy(source, copy))
     return sum(target.stat().st_size for _, target in pairs)
 
 
 def _targets(out: Path) -> list[Path]:
-    """The files of a model, in the order in which they are put in place."""
+    """The files of a model, in the order in which they are replaced."""
     return [out.with_suffix(".bin"), out] if out.suffix == ".xml" else [out]
 
 

@@ -1,4 +1,4 @@
-"""A file that `reseen export` wrote, whatever its format, ready to run."""
+"""Exported files of any format, opened for inference."""
 
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -20,22 +20,29 @@ SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "torch": ".p
 
 
 class ExportedFile(Protocol):
-    """Images to unit vectors."""
+    """An exported model, ready for inference: a batch of images to unit vectors."""
 
     card: Card
-    """What the file says of itself."""
+    """Metadata of the file, such as `reseen.input` and `reseen.dimension`."""
 
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """The vectors of images in the form that the card names."""
+        """Unit vectors, float32, of images in the layout and type that the card describes."""
         ...
 
 
 def open_exported(file: str | Path) -> ExportedFile:
-    """Open an exported file by its suffix.
+    """Open an exported file; the suffix selects the runtime.
 
     Raises:
-        ExportError: there is no such file, or `reseen export` did not write it.
-        SettingsError: another suffix, or the runtime is not installed.
+        ExportError: the file does not exist, is damaged, or was not written by `reseen export`.
+        SettingsError: unknown suffix, or the runtime is not installed.
+
+    Example:
+        >>> model = open_exported("model.onnx")
+        >>> model.card["reseen.input"]
+        'images: uint8, 0 to 255, batch x height x width x 3, RGB'
+        >>> model(np.zeros((4, 256, 128, 3), np.uint8)).shape
+        (4, 2048)
     """
     file = Path(file).expanduser()
     kind = file_format(file)
@@ -51,24 +58,30 @@ def open_exported(file: str | Path) -> ExportedFile:
             f"{file}: cannot be read as {kind} ({first_line(error)}); export it again"
         ) from None
     if not opened.card:
-        raise ExportError(f"{file}: does not say what it takes; write it with `reseen export`")
+        raise ExportError(f"{file}: has no metadata of reseen; write it with `reseen export`")
     return opened
 
 
-def file_format(file: Path, wanted: str | None = None) -> Format:
-    """The format of a file by its suffix, which must be that of the `wanted` one, if there is one.
+def file_format(file: Path, expected: str | None = None) -> Format:
+    """The format that a file's suffix stands for.
+
+    Args:
+        file: path of the file, which need not exist.
+        expected: a format that the suffix must match, or None for any.
 
     Raises:
-        SettingsError: an unknown format or suffix, or two that do not fit together.
+        SettingsError: unknown format or suffix, or the suffix belongs to another format.
     """
     known = get_args(Format)
-    if wanted is not None and wanted not in known:
-        raise SettingsError(f"--format: no '{wanted}'{suggestion(wanted, known)}; known: {', '.join(known)}")
+    if expected is not None and expected not in known:
+        raise SettingsError(
+            f"--format: no '{expected}'{suggestion(expected, known)}; known: {', '.join(known)}"
+        )
     for kind, suffix in SUFFIXES.items():
-        if file.suffix == suffix and wanted in (None, kind):
+        if file.suffix == suffix and expected in (None, kind):
             return kind
-    right = [(kind, suffix) for kind, suffix in SUFFIXES.items() if wanted in (None, kind)]
+    allowed = [(kind, suffix) for kind, suffix in SUFFIXES.items() if expected in (None, kind)]
     raise SettingsError(
-        f"{file}: the name of a file ends in {' or '.join(f'{suffix} ({kind})' for kind, suffix in right)}, "
+        f"{file}: the file name must end in {' or '.join(f'{suffix} ({kind})' for kind, suffix in allowed)}, "
         f"found '{file.suffix}'"
     )

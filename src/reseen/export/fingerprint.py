@@ -1,4 +1,4 @@
-"""Which model made the vectors of a gallery."""
+"""Identity of the model that produced the vectors of a gallery."""
 
 import hashlib
 import json
@@ -14,51 +14,52 @@ from reseen.runs.run import Run
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """What a gallery remembers of the model whose vectors it holds."""
+    """The model that produced a gallery's vectors; vectors are comparable only if the fingerprints are equal."""
 
     fingerprint: str
-    """SHA-256 (hex) of the weights in use, the input's size and its normalization."""
+    """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
     dimension: int
     method: str
     backbone: str
     height: int
     width: int
     run: str
-    """The run's folder when the gallery was made, as text; it may have moved since."""
+    """Absolute path of the run folder when the gallery was created; it may have moved since."""
 
     @property
     def name(self) -> str:
-        """For a message."""
+        """A description for messages."""
         return f"{self.method} on {self.backbone}, run {self.run}, fingerprint {self.fingerprint[:8]}"
 
     def to_json(self) -> str:
-        """Text for a store."""
+        """JSON text, as a store keeps it."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelIdentity":
-        """Read `to_json` again.
+        """Parse what `to_json` wrote.
 
         Raises:
-            GalleryError: the text is no such thing.
+            GalleryError: the text is not valid.
         """
         try:
             return parse_as(cls, text)
         except (TypeError, ValueError) as error:
             raise GalleryError(
-                f"what the gallery says of its model cannot be read ({error}); index the crops into a new gallery"
+                f"the gallery's model description cannot be read ({error}); index the crops into a new gallery"
             ) from None
 
 
 def identify(run: Run, encoder: Encoder) -> ModelIdentity:
-    """The identity of a run's encoder after its last whole round.
+    """The identity of a run's encoder after its last complete round.
 
     Raises:
-        GalleryError: the run's vectors are raw and cannot be compared by cosine.
+        GalleryError: the run's features are not normalized, so that they cannot be compared by cosine.
     """
     if encoder.raw:
         raise GalleryError(
-            f"{run.folder}: its features are raw, and a gallery compares directions; train with --model.feature sphere"
+            f"{run.folder}: its features are not normalized and a gallery compares by cosine; "
+            "train with --model.feature sphere"
         )
     return ModelIdentity(
         fingerprint(encoder),
@@ -72,7 +73,7 @@ def identify(run: Run, encoder: Encoder) -> ModelIdentity:
 
 
 def fingerprint(encoder: Encoder) -> str:
-    """SHA-256 (hex) of the weights, the input's size and normalization, and the part that vectors are made of."""
+    """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
     digest = hashlib.sha256(
         f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
     )

@@ -1,11 +1,10 @@
-r"""The encoder with everything around it: from the bytes of crops to unit vectors in one graph.
+r"""The exported graph: resizing, normalization and the encoder, from uint8 crops to unit vectors.
 
-Antialiased bicubic resizing as two matrix products, so that a graph for any runtime can hold it.
-
-Operators for it exist, but runtimes disagree on them or lack them. Weights are Keys' kernel with a = -0.5, stretched by
-the scale where an image shrinks, normalized to sum 1 over the pixels that exist; each product is rounded to whole
-values from 0 to 255. Pillow computes the same, but for the last bit of a few values; crops that shrink less in height
-than in width it takes in the other order, which shows where values saturate. Equal sizes change nothing.
+Resizing is antialiased bicubic interpolation written as two matrix products, because resize operators differ between
+runtimes or are missing. Weights are Keys' kernel with a = -0.5, widened by the scale factor when an image shrinks and
+normalized to sum 1 over the pixels inside the image; each product is rounded to integers from 0 to 255. Results match
+Pillow up to the last bit of a few values. Exception: for crops that shrink less in height than in width, Pillow resizes
+the axes in the other order, which differs where values saturate. An image of the target size is unchanged.
 
 Reference: Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. 15.
 """
@@ -20,13 +19,13 @@ from reseen.models import Encoder
 
 
 def resize(images: Float[Tensor, "b c y x"], height: int, width: int) -> Float[Tensor, "b c h w"]:
-    """Images of whole values from 0 to 255 at another size: down first, then across."""
-    images = _whole(bicubic_weights(images.shape[2], height) @ images)
-    return _whole(images @ bicubic_weights(images.shape[3], width).T)
+    """Integer-valued float images, 0 to 255, resized to `height` x `width`: rows first, then columns."""
+    images = _quantize(bicubic_weights(images.shape[2], height) @ images)
+    return _quantize(images @ bicubic_weights(images.shape[3], width).T)
 
 
 def bicubic_weights(size: int, target: int) -> Float[Tensor, "t s"]:
-    """How much each of `size` pixels counts in each of `target` pixels; rows sum to 1."""
+    """Interpolation matrix from `size` to `target` pixels, float32; rows sum to 1. Keys 1981, eq. 15."""
     pixels = torch.arange(size, dtype=torch.float32) + 0.5
     scale = torch.full((), size, dtype=torch.float32) / target
     centers = (torch.arange(target, dtype=torch.float32) + 0.5) * scale
@@ -35,25 +34,25 @@ def bicubic_weights(size: int, target: int) -> Float[Tensor, "t s"]:
 
 
 def _kernel(distance: Tensor) -> Tensor:
-    away = distance.abs()
-    near = ((1.5 * away - 2.5) * away) * away + 1
-    far = ((-0.5 * away + 2.5) * away - 4) * away + 2
-    return torch.where(away < 1, near, torch.where(away < 2, far, torch.zeros_like(away)))
+    absolute = distance.abs()
+    near = ((1.5 * absolute - 2.5) * absolute) * absolute + 1
+    far = ((-0.5 * absolute + 2.5) * absolute - 4) * absolute + 2
+    return torch.where(absolute < 1, near, torch.where(absolute < 2, far, torch.zeros_like(absolute)))
 
 
-def _whole(values: Tensor) -> Tensor:
+def _quantize(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255)
 
 
 class DeployedEncoder(nn.Module):
-    """Images of an `InputSpec` to unit vectors."""
+    """The module that is exported: images of an `InputSpec` to unit vectors."""
 
-    def __init__(self, encoder: Encoder, form: InputSpec) -> None:
+    def __init__(self, encoder: Encoder, spec: InputSpec) -> None:
         super().__init__()
         self.encoder = encoder
-        self._form = form
+        self._spec = spec
         mean, std = torch.tensor(encoder.mean), torch.tensor(encoder.std)
-        if form.kind == "tracker":  # from ImageNet's normalization to the model's, which mostly is the same
+        if spec.kind == "tracker":  # from ImageNet normalization to the model's, usually the same
             scale = torch.tensor(IMAGENET_STD) / std
             offset = (torch.tensor(IMAGENET_MEAN) - mean) / std
         else:
@@ -62,41 +61,41 @@ class DeployedEncoder(nn.Module):
         self.register_buffer("offset", offset[None, :, None, None])
 
     def forward(self, images: Tensor) -> Float[Tensor, "b d"]:
-        """Vectors of length 1."""
-        form = self._form
-        pictures = images.permute(0, 3, 1, 2) if form.layout == "nhwc" else images
-        pictures = pictures.to(torch.float32)
-        if form.channels == "bgr":
-            pictures = pictures.flip(1)
-        if form.any_size:
-            pictures = resize(pictures, self.encoder.height, self.encoder.width)
-        return self.encoder(pictures * self.scale + self.offset)
+        """Unit vectors, float32, of a batch of images."""
+        spec = self._spec
+        images = images.permute(0, 3, 1, 2) if spec.layout == "nhwc" else images
+        images = images.to(torch.float32)
+        if spec.channels == "bgr":
+            images = images.flip(1)
+        if spec.any_size:
+            images = resize(images, self.encoder.height, self.encoder.width)
+        return self.encoder(images * self.scale + self.offset)
 
 
-def trace(deployed: DeployedEncoder, form: InputSpec) -> torch.export.ExportedProgram:
-    """The graph for any batch, and for any height and width where the form takes them.
+def trace(deployed: DeployedEncoder, spec: InputSpec) -> torch.export.ExportedProgram:
+    """Trace the graph with a dynamic batch size, and dynamic height and width if `spec` allows any size.
 
     Raises:
-        ExportError: the backbone decides by the numbers or sizes that it sees, which no graph can hold.
+        ExportError: the backbone cannot be traced, such as for control flow that depends on data or on the batch size.
     """
     encoder = deployed.encoder
     axes = {0: torch.export.Dim("batch")}
-    if form.any_size:
-        axes |= dict(zip(form.size_axes, torch.export.dims("height", "width"), strict=True))
+    if spec.any_size:
+        axes |= dict(zip(spec.size_axes, torch.export.dims("height", "width"), strict=True))
     try:
         with torch.no_grad():
             program = torch.export.export(
-                deployed, (form.sample(encoder.height, encoder.width),), dynamic_shapes=(axes,), strict=False
+                deployed, (spec.sample(encoder.height, encoder.width),), dynamic_shapes=(axes,), strict=False
             )
     except Exception as error:
         raise ExportError(
-            f"torch cannot trace this backbone for any batch ({first_line(error)}); train another backbone"
+            f"torch cannot trace this backbone with a dynamic batch size ({first_line(error)}); train another backbone"
         ) from None
-    program.example_inputs = None  # they would be pickled into a .pt2
+    program.example_inputs = None  # would be pickled into a .pt2
     return program
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line of at most 160 characters."""
+    """The first line of an error message, at most 160 characters."""
     text = str(error).strip()
     return (text.splitlines()[0] if text else error.__class__.__name__)[:160]

@@ -1,4 +1,4 @@
-"""What an exported file takes: pixels of any size, plain floats, or what most trackers feed."""
+"""Input of an exported file: pixels of any size, floats, or ImageNet-normalized floats as trackers feed them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,34 +11,34 @@ from torch import Tensor
 from reseen.config import suggestion
 from reseen.errors import SettingsError
 
-Kind = Literal["pixels", "floats", "tracker"]
+InputKind = Literal["pixels", "floats", "tracker"]
 Layout = Literal["nhwc", "nchw"]
 Channels = Literal["rgb", "bgr"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Per-channel mean and standard deviation, for values 0 to 1, that trackers normalize with whatever the model."""
+"""Per-channel RGB mean and standard deviation of values 0 to 1, which most trackers normalize with."""
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The input of an exported file, which is called `images`; the output is called `vectors`."""
+    """Type, layout and channel order of the input tensor `images`; the output tensor is `vectors`."""
 
-    kind: Kind = "pixels"
-    """`pixels`: uint8, crops of any one size; `floats`: float32 from 0 to 255 at the model's size; `tracker`: float32,
-    normalized by ImageNet's mean and deviation, at the model's size."""
+    kind: InputKind = "pixels"
+    """`pixels`: uint8, any size, equal within a batch; `floats`: float32 from 0 to 255 at the model's size;
+    `tracker`: float32, normalized by ImageNet's mean and standard deviation, at the model's size."""
     layout: Layout = "nhwc"
-    """`nhwc`: batch, height, width, channel, as OpenCV and Pillow keep images; `nchw`: channel before height."""
+    """`nhwc`: batch, height, width, channel, as in OpenCV and Pillow; `nchw`: channels before height, as in PyTorch."""
     channels: Channels = "rgb"
-    """Order of the channels; OpenCV reads `bgr`."""
+    """Channel order; OpenCV reads images as `bgr`."""
 
     @property
     def any_size(self) -> bool:
-        """Whether crops may have another size than the model's."""
+        """Whether crops of any size are accepted; the graph then resizes them."""
         return self.kind == "pixels"
 
     def text(self, height: int, width: int) -> str:
-        """In words, for a model of `height` x `width` pixels."""
+        """A one-line description for a model of `height` x `width` pixels."""
         size = ("height", "width") if self.any_size else (str(height), str(width))
         axes = ("3", *size) if self.layout == "nchw" else (*size, "3")
         values = {
@@ -49,7 +49,7 @@ class InputSpec:
         return f"{values}, batch x {' x '.join(axes)}, {self.channels.upper()}"
 
     def arrange(self, crops: UInt8[Tensor, "b 3 h w"]) -> np.ndarray:
-        """RGB crops as the file takes them, by plain NumPy: what a program around the file has to do."""
+        """RGB uint8 crops as input of the file: the NumPy preprocessing that a calling program does."""
         images = crops.numpy()
         if self.channels == "bgr":
             images = images[:, ::-1]
@@ -65,7 +65,7 @@ class InputSpec:
         return np.ascontiguousarray(images)
 
     def sample(self, height: int, width: int) -> Tensor:
-        """Two black images of this form, to trace with; of an odd size where any size is taken."""
+        """A batch of two black images to trace with; of an unusual size if any size is accepted."""
         size = (height + 5, width + 3) if self.any_size else (height, width)
         shape = (2, 3, *size) if self.layout == "nchw" else (2, *size, 3)
         return torch.zeros(shape, dtype=torch.uint8 if self.kind == "pixels" else torch.float32)
@@ -77,19 +77,19 @@ class InputSpec:
 
 
 def input_spec(kind: str = "pixels", layout: str | None = None, channels: str = "rgb") -> InputSpec:
-    """The form of these names; `pixels` are laid out nhwc and floats nchw where no layout is asked for.
+    """An `InputSpec` from option values; the default layout is nhwc for `pixels`, else nchw.
 
     Raises:
-        SettingsError: an unknown name.
+        SettingsError: an unknown value.
     """
     layout = layout or ("nhwc" if kind == "pixels" else "nchw")
-    for name, given, known in (
-        ("input", kind, get_args(Kind)),
+    for name, value, known in (
+        ("input", kind, get_args(InputKind)),
         ("layout", layout, get_args(Layout)),
         ("channels", channels, get_args(Channels)),
     ):
-        if given not in known:
+        if value not in known:
             raise SettingsError(
-                f"--{name}: no '{given}'{suggestion(given, known)}; known: {', '.join(known)}"
+                f"--{name}: no '{value}'{suggestion(value, known)}; known: {', '.join(known)}"
             )
     return InputSpec(kind, layout, channels)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""An ONNX file: written by torch's exporter, run by onnxruntime."""
+"""ONNX files: written by torch's exporter, run by ONNX Runtime."""
 
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,17 @@ from reseen.optional_dependencies import require_package
 OPSET = 18
 
 
-def write_onnx(program: torch.export.ExportedProgram, form: InputSpec, card: Card, file: Path) -> None:
-    """Write a traced graph with its card.
+def write_onnx(program: torch.export.ExportedProgram, spec: InputSpec, card: Card, file: Path) -> None:
+    """Write a traced graph and its metadata as an ONNX file.
 
     Raises:
-        ExportError: the backbone has an operator that ONNX lacks, or more weights than one file holds (2 GB).
-        SettingsError: onnx is not installed.
+        ExportError: the backbone uses an operator that ONNX lacks, or the weights exceed the 2 GB limit of one file.
+        SettingsError: onnx or onnxscript is not installed.
     """
     for module in ("onnx", "onnxscript"):
         require_package(module, "onnx")
     try:
-        made = torch.onnx.export(
+        exported = torch.onnx.export(
             program,
             input_names=["images"],
             output_names=["vectors"],
@@ -35,33 +35,37 @@ def write_onnx(program: torch.export.ExportedProgram, form: InputSpec, card: Car
             dynamo=True,
             verbose=False,
         )
-        assert made is not None
-        model = made.model_proto
+        assert exported is not None
+        model = exported.model_proto
     except Exception as error:
         raise ExportError(
-            f"ONNX cannot express this backbone ({first_line(error)}); take --format torch, or train another backbone"
+            f"ONNX cannot express this backbone ({first_line(error)}); use --format torch, or train another backbone"
         ) from None
-    _name_axes(model, form)
+    _name_axes(model, spec)
     save_with_card(model, card, file)
 
 
 def save_with_card(model: Any, card: Card, file: Path) -> None:
-    """Write an ONNX model whose metadata are the card."""
+    """Write an ONNX model, its metadata replaced by the card.
+
+    Raises:
+        ExportError: the model exceeds the 2 GB limit of one file.
+    """
     model.producer_name, model.producer_version = "reseen", versions()["reseen"]
     del model.metadata_props[:]
     for key, text in card.items():
         model.metadata_props.add(key=key, value=text)
     try:
         file.write_bytes(model.SerializeToString())
-    except (ValueError, RuntimeError) as error:  # what protobuf raises above 2 GB
+    except (ValueError, RuntimeError) as error:  # raised by protobuf above 2 GB
         raise ExportError(f"the model does not fit into one ONNX file ({first_line(error)})") from None
 
 
-def _name_axes(model: Any, form: InputSpec) -> None:
-    """Names for people in place of the exporter's symbols; shapes inside are left for runtimes to infer."""
+def _name_axes(model: Any, spec: InputSpec) -> None:
+    """Give dynamic axes readable names; inner shapes are removed, so that runtimes infer them."""
     names = {0: "batch"}
-    if form.any_size:
-        names |= dict(zip(form.size_axes, ("height", "width"), strict=True))
+    if spec.any_size:
+        names |= dict(zip(spec.size_axes, ("height", "width"), strict=True))
     shape = model.graph.input[0].type.tensor_type.shape
     for axis, name in names.items():
         shape.dim[axis].dim_param = name
@@ -70,7 +74,11 @@ def _name_axes(model: Any, form: InputSpec) -> None:
 
 
 class OnnxFile:
-    """An ONNX file, ready to run on the CPU with as many threads as torch uses."""
+    """An ONNX file in ONNX Runtime, on the CPU, with as many threads as torch uses.
+
+    Raises:
+        SettingsError: onnxruntime is not installed.
+    """
 
     def __init__(self, file: Path) -> None:
         runtime = require_package("onnxruntime", "onnx")
@@ -78,9 +86,9 @@ class OnnxFile:
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
         self._session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        known = self._session.get_modelmeta().custom_metadata_map
-        self.card: Card = {key: text for key, text in known.items() if key.startswith(PREFIX)}
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.card: Card = {key: text for key, text in metadata.items() if key.startswith(PREFIX)}
 
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """The vectors of images in the form that the card names."""
+        """Unit vectors, float32, of images in the layout and type that the card describes."""
         return self._session.run(["vectors"], {"images": images})[0]

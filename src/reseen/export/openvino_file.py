@@ -1,4 +1,4 @@
-"""An OpenVINO model: a graph in `.xml`, its numbers in `.bin` beside it; made from an ONNX file."""
+"""OpenVINO models, converted from ONNX: the graph in `.xml`, the weights in `.bin` beside it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _SECTION = "reseen"
 
 
 def write_openvino(onnx_file: Path, card: Card, file: Path) -> None:
-    """Read an ONNX file and write `file` (.xml) and its numbers in full precision (.bin).
+    """Convert an ONNX file to `file` (.xml) and its weights, uncompressed (.bin).
 
     Raises:
         SettingsError: openvino is not installed.
@@ -26,15 +26,19 @@ def write_openvino(onnx_file: Path, card: Card, file: Path) -> None:
 
 
 class OpenvinoFile:
-    """An OpenVINO model, ready to run on the CPU in float32 (or int8) with as many threads as torch uses."""
+    """An OpenVINO model compiled for the CPU, in float32 or int8, with as many threads as torch uses.
+
+    Raises:
+        SettingsError: openvino is not installed.
+    """
 
     def __init__(self, file: Path) -> None:
         core = require_package("openvino", "openvino").Core()
         model = core.read_model(str(file))
         self.card: Card = {}
         if model.has_rt_info([_SECTION]):
-            known = model.get_rt_info([_SECTION]).astype(dict)
-            self.card = {f"{PREFIX}{key}": model.get_rt_info([_SECTION, key]).astype(str) for key in known}
+            keys = model.get_rt_info([_SECTION]).astype(dict)
+            self.card = {f"{PREFIX}{key}": model.get_rt_info([_SECTION, key]).astype(str) for key in keys}
         self._compiled = core.compile_model(
             model,
             "CPU",
@@ -42,5 +46,5 @@ class OpenvinoFile:
         )
 
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """The vectors of images in the form that the card names."""
+        """Unit vectors, float32, of images in the layout and type that the card describes."""
         return np.array(self._compiled({"images": images})["vectors"])

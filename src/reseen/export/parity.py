@@ -1,7 +1,4 @@
-"""Whether an exported file gives the vectors that the run gives.
-
-What an export costs in rank-1 and mean average precision, where labelled data is at hand.
-"""
+"""Parity of an exported file with its run: cosine between their vectors, and both scores on labeled data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,22 +23,24 @@ from reseen.runs.console import Progress, RunView, no_progress
 from reseen.runs.run import Run
 from reseen.tasks.evaluation.score import Benchmark, retrieve
 
-WANTED = 0.99999
-"""Smallest cosine in float32."""
+MIN_COSINE = 0.99999
+"""Required smallest cosine in float32."""
 
-WANTED_INT8 = 0.9
-"""Smallest median cosine in int8; below it the file is of no use."""
+MIN_MEDIAN_COSINE_INT8 = 0.9
+"""Required median cosine in int8; below it a file is useless for retrieval."""
 
 _BATCHES = (1, 3, 17)
-"""Batch sizes, taken in turn: a graph traced for one batch only would fail at the next."""
+"""Batch sizes, used in batch, to detect a graph that was traced for a fixed batch size."""
+
+_SCORING_BATCH = 64
 
 _OTHER_SIZE = (1.3, 1.7)
-"""Height and width of crops of another size, over the model's."""
+"""Factors of height and width for the check with crops of another size."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Cosines of the file's vectors with the run's, over crops."""
+    """Cosine similarity between the vectors of a file and of its run, over crops."""
 
     minimum: float
     median: float
@@ -51,37 +50,44 @@ class Parity:
 def measure_parity(
     file: Callable[[np.ndarray], np.ndarray],
     encoder: Encoder,
-    form: InputSpec,
+    spec: InputSpec,
     crops: UInt8[Tensor, "n 3 h w"],
     progress: Progress = no_progress,
 ) -> Parity:
-    """Compare on crops of the model's size, and where the form takes any size on some of another size too.
+    """Compare a file's vectors with the encoder's on crops.
 
-    The run's vectors come by the way of `reseen embed`. Crops of another size are resized by the graph in torch:
-    how near that is to Pillow is another question.
+    Crops have the model's size; if `spec` allows any size, an eighth of them is also compared enlarged. Then the
+    reference resizes as the graph does, in torch: the difference from Pillow is not measured here.
+
+    Args:
+        file: the opened file.
+        encoder: the encoder that was exported.
+        spec: the file's input.
+        crops: RGB crops of the model's size, uint8.
+        progress: called with the number of crops done.
 
     Raises:
-        ExportError: the file's vectors have another shape or length than 1.
+        ExportError: the file's vectors have another shape, or are not of length 1.
     """
-    found = [_cosines(file, crops, form, _embedder(encoder), progress)]
-    if form.any_size:
-        some = crops[:: max(1, len(crops) // 8)]
+    cosines = [_cosines(file, crops, spec, _embedder(encoder), progress)]
+    if spec.any_size:
+        sample = crops[:: max(1, len(crops) // 8)]
         size = [
             round(side * factor)
             for side, factor in zip((encoder.height, encoder.width), _OTHER_SIZE, strict=True)
         ]
-        larger = torch.stack([_larger(crop, *size) for crop in some])
+        enlarged = torch.stack([_resized(crop, *size) for crop in sample])
         deployed = DeployedEncoder(encoder, InputSpec("pixels", "nchw", "rgb"))
-        found.append(_cosines(file, larger, form, deployed, no_progress))
-    cosines = np.concatenate(found)
-    return Parity(float(cosines.min()), float(np.median(cosines)), len(cosines))
+        cosines.append(_cosines(file, enlarged, spec, deployed, no_progress))
+    values = np.concatenate(cosines)
+    return Parity(float(values.min()), float(np.median(values)), len(values))
 
 
 def _embedder(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     return lambda images: encoder(normalize(images, encoder.mean, encoder.std))
 
 
-def _larger(crop: UInt8[Tensor, "3 h w"], height: int, width: int) -> UInt8[Tensor, "3 y x"]:
+def _resized(crop: UInt8[Tensor, "3 h w"], height: int, width: int) -> UInt8[Tensor, "3 y x"]:
     return torch.from_numpy(fit(crop.permute(1, 2, 0).numpy(), height, width).copy()).permute(2, 0, 1)
 
 
@@ -89,55 +95,54 @@ def _larger(crop: UInt8[Tensor, "3 h w"], height: int, width: int) -> UInt8[Tens
 def _cosines(
     file: Callable[[np.ndarray], np.ndarray],
     crops: UInt8[Tensor, "n 3 h w"],
-    form: InputSpec,
+    spec: InputSpec,
     reference: Callable[[Tensor], Tensor],
     progress: Progress,
 ) -> Float64[np.ndarray, " n"]:
-    found, start, turn = [], 0, 0
+    cosines, start, batch = [], 0, 0
     while start < len(crops):
-        images = crops[start : start + _BATCHES[turn % len(_BATCHES)]]
-        found.append(_cosine(file(form.arrange(images)), reference(images).numpy()))
-        start, turn = start + len(images), turn + 1
+        images = crops[start : start + _BATCHES[batch % len(_BATCHES)]]
+        cosines.append(_cosine(file(spec.arrange(images)), reference(images).numpy()))
+        start, batch = start + len(images), batch + 1
         progress(len(images))
-    return np.concatenate(found)
+    return np.concatenate(cosines)
 
 
-def _cosine(given: np.ndarray, wanted: Float32[np.ndarray, "b d"]) -> Float64[np.ndarray, " b"]:
-    if given.shape != wanted.shape:
+def _cosine(vectors: np.ndarray, expected: Float32[np.ndarray, "b d"]) -> Float64[np.ndarray, " b"]:
+    if vectors.shape != expected.shape:
         raise ExportError(
-            f"the file gives vectors of shape {given.shape}, wanted {wanted.shape}; it is not kept"
+            f"the file returns vectors of shape {vectors.shape}, expected {expected.shape}; it was not kept"
         )
-    lengths = np.linalg.norm(given.astype(np.float64), axis=1)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     if not np.allclose(lengths, 1, atol=1e-3):
-        raise ExportError(f"the file gives vectors of length {lengths.min():.4f}, wanted 1; it is not kept")
-    exact = wanted.astype(np.float64)
-    return (given * exact).sum(axis=1) / lengths / np.linalg.norm(exact, axis=1)
+        raise ExportError(
+            f"the file returns vectors of length {lengths.min():.4f}, expected 1; it was not kept"
+        )
+    exact = expected.astype(np.float64)
+    return (vectors * exact).sum(axis=1) / lengths / np.linalg.norm(exact, axis=1)
 
 
 def require_parity(parity: Parity, precision: str) -> None:
-    """Refuse a file that is not the model.
+    """Require the minimum cosine (float32) or the median cosine (int8) of a file.
 
     Raises:
-        ExportError: too small a cosine.
+        ExportError: the cosine is too small, or not a number.
     """
-    if precision == "float32" and not parity.minimum >= WANTED:
+    if precision == "float32" and not parity.minimum >= MIN_COSINE:
         raise ExportError(
-            f"the file's vectors are not the run's: smallest cosine {parity.minimum:.6f} over {parity.crops} crops, "
-            f"wanted {WANTED}; it is not kept. Take another --format"
+            f"the file's vectors differ from the run's: smallest cosine {parity.minimum:.6f} over {parity.crops} "
+            f"crops, required {MIN_COSINE}; it was not kept. Try another --format"
         )
-    if precision == "int8" and not parity.median >= WANTED_INT8:
+    if precision == "int8" and not parity.median >= MIN_MEDIAN_COSINE_INT8:
         raise ExportError(
-            f"int8 changes the vectors too much: median cosine {parity.median:.3f} over {parity.crops} crops, wanted "
-            f"{WANTED_INT8}; it is not kept. Calibrate on more crops of your cameras, or leave --int8 out"
+            f"int8 changes the vectors too much: median cosine {parity.median:.3f} over {parity.crops} crops, required "
+            f"{MIN_MEDIAN_COSINE_INT8}; it was not kept. Calibrate on more crops from your cameras, or omit --int8"
         )
-
-
-_BATCH = 64
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the run, and of the file."""
+    """Retrieval scores of the run and of the exported file."""
 
     run: RetrievalScore
     file: RetrievalScore
@@ -146,37 +151,39 @@ class Scores:
 def compare_scores(
     run: Run,
     file: Callable[[np.ndarray], np.ndarray],
-    form: InputSpec,
+    spec: InputSpec,
     benchmark: Benchmark,
     part: str | None = None,
     quiet: bool = True,
 ) -> Scores:
-    """Score the same query and gallery twice: by the run's encoder and by the file.
+    """Score the same query and gallery with the run's encoder and with the exported file.
 
     Raises:
-        SettingsError: the benchmark is scored by tracklets, which are averaged before unit length.
+        SettingsError: a video benchmark, whose tracklets average vectors before normalization.
     """
     if benchmark.protocol == "video":
         raise SettingsError(
-            "--score: this benchmark ranks tracklets, the file embeds crops; take one of crops"
+            "--score: this benchmark ranks tracklets but the file embeds single crops; give an image benchmark"
         )
     options = ScoringOptions(protocol=benchmark.protocol, details=False)
     retrieval = retrieve(run, benchmark, options=options, part=part, quiet=quiet)  # type: ignore[arg-type]
     with RunView(0, quiet) as view:
-        sides = []
+        features = []
         for name, crops in (("query", retrieval.query), ("gallery", retrieval.gallery)):
-            sides.append(file_features(file, form, crops, view.phase(f"{name}: by the file", len(crops))))
-    task = replace(retrieval.task, query=sides[0], gallery=sides[1])
+            features.append(
+                file_features(file, spec, crops, view.phase(f"{name}, exported file", len(crops)))
+            )
+    task = replace(retrieval.task, query=features[0], gallery=features[1])
     return Scores(retrieval.score(quiet), replace(retrieval, task=task).score(quiet))
 
 
 def file_features(
-    file: Callable[[np.ndarray], np.ndarray], form: InputSpec, crops: Crops, progress: Callable[[int], None]
+    file: Callable[[np.ndarray], np.ndarray], spec: InputSpec, crops: Crops, progress: Callable[[int], None]
 ) -> Features:
-    """The file's vectors of every crop, in row order."""
+    """Unit vectors of all crops by an exported file, in row order."""
     parts = []
-    for start in range(0, len(crops), _BATCH):
-        rows = torch.arange(start, min(start + _BATCH, len(crops)))
-        parts.append(torch.from_numpy(np.asarray(file(form.arrange(crops.images(rows))))))
+    for start in range(0, len(crops), _SCORING_BATCH):
+        rows = torch.arange(start, min(start + _SCORING_BATCH, len(crops)))
+        parts.append(torch.from_numpy(np.asarray(file(spec.arrange(crops.images(rows))))))
         progress(len(rows))
     return Features(unit(torch.cat(parts)))

@@ -1,4 +1,4 @@
-"""Crops to calibrate on and to check with: a few, drawn with a seed."""
+"""Random crops for int8 calibration and for the parity check, drawn with a seed."""
 
 import tempfile
 from pathlib import Path
@@ -18,11 +18,11 @@ from reseen.runs.load_table import load_other_table, load_table
 from reseen.runs.run import Run
 from reseen.synthetic import draw_crowd
 
-CHECKED = 64
-"""Crops that a file is checked with."""
+CHECK_CROPS = 64
+"""Number of crops for the parity check."""
 
-FEWEST = 16
-"""Crops that a calibration needs at least."""
+MIN_CALIBRATION_CROPS = 16
+"""Fewest crops that int8 can be calibrated on."""
 
 Pixels = UInt8[Tensor, "n 3 h w"]
 
@@ -30,48 +30,53 @@ Pixels = UInt8[Tensor, "n 3 h w"]
 def calibration_crops(
     run: Run, encoder: Encoder, folder: Path, count: int, seed: int
 ) -> tuple[Pixels, Pixels]:
-    """At most `count` crops to calibrate on, and others to check with where the folder has more.
+    """At most `count` crops for calibration, and crops for the parity check: others if the folder has enough.
+
+    Both are uint8 at the encoder's input size.
 
     Raises:
-        DataError: the folder holds no crops, or too few.
+        DataError: the folder holds fewer readable crops than a calibration needs.
     """
     table = load_other_table(run.recipe, folder)
-    if len(table) < FEWEST:
-        raise DataError(f"{folder}: holds {len(table)} crops; to calibrate int8 takes {FEWEST} at least")
-    order = np.random.default_rng(seed).permutation(len(table))
-    images = _read(table, order[: count + CHECKED], encoder)
-    if len(images) < FEWEST:
+    if len(table) < MIN_CALIBRATION_CROPS:
         raise DataError(
-            f"{folder}: only {len(images)} of the crops can be read; int8 takes {FEWEST} at least"
+            f"{folder}: holds {len(table)} crops; int8 calibration needs at least {MIN_CALIBRATION_CROPS}"
         )
-    others = images[count:]
-    return images[:count], others if len(others) >= FEWEST else images[-CHECKED:]
+    order = np.random.default_rng(seed).permutation(len(table))
+    images = _read(table, order[: count + CHECK_CROPS], encoder)
+    if len(images) < MIN_CALIBRATION_CROPS:
+        raise DataError(
+            f"{folder}: only {len(images)} of the crops can be read; int8 calibration needs "
+            f"at least {MIN_CALIBRATION_CROPS}"
+        )
+    held_out = images[count:]
+    return images[:count], held_out if len(held_out) >= MIN_CALIBRATION_CROPS else images[-CHECK_CROPS:]
 
 
 def check_crops(run: Run, encoder: Encoder, seed: int) -> tuple[Pixels, str]:
-    """Crops that the run learned from where they still lie there, else drawn ones; and a word that says which."""
+    """Crops for the parity check and their origin: the run's training data if still available, else synthetic."""
     root = run.facts.get("root")
     if root and Path(root).is_dir():
         try:
             table = load_table(run.recipe, root)[0]
             order = np.random.default_rng(seed).permutation(len(table))
-            return _read(table, order[:CHECKED], encoder), "crops of the run's data"
-        except ReseenError:  # moved or changed since: the check does not need them
+            return _read(table, order[:CHECK_CROPS], encoder), "crops of the run's data"
+        except ReseenError:  # moved or changed since; synthetic crops will do
             pass
-    return drawn_crops(encoder, seed), "drawn crops"
+    return synthetic_crops(encoder, seed), "synthetic crops"
 
 
-def drawn_crops(encoder: Encoder, seed: int = 0) -> Pixels:
-    """Crops of a drawn crowd."""
+def synthetic_crops(encoder: Encoder, seed: int = 0) -> Pixels:
+    """Synthetic crops, uint8 at the encoder's input size; the same for the same seed."""
     with tempfile.TemporaryDirectory() as folder:
         crowd = Path(folder) / "crowd"
         draw_crowd(crowd, 8, 2, seed, height=encoder.height, width=encoder.width, processes=1, progress=False)
         table = read_training(crowd)
-        return _read(table, np.arange(len(table))[:CHECKED], encoder)
+        return _read(table, np.arange(len(table))[:CHECK_CROPS], encoder)
 
 
 def _read(table: ImageTable, rows: np.ndarray, encoder: Encoder) -> Pixels:
-    """Pixels at the encoder's size, unreadable crops left out; nothing is kept on disk for so few."""
+    """Pixels at the encoder's input size, without unreadable crops and without a pixel cache on disk."""
     settings = DataSettings(cache_gigabytes=0, unreadable_share=1)
     crops = open_crops(table.select(rows), settings, encoder.height, encoder.width, progress=False)
     return crops.images(torch.arange(len(crops)))

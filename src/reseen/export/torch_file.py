@@ -1,10 +1,8 @@
-"""A `.pt2` file: PyTorch's own form of an exported graph, in a zip archive of JSON and raw numbers.
+"""`.pt2` files, torch's exported programs: a zip archive of JSON and raw tensors.
 
-Whether a `.pt2` file is one that `reseen export` could have written: numbers and arithmetic, nothing that runs.
-
-PyTorch's reader unpickles what a `.pt2` marks as pickled, evaluates its expressions as Python, writes its names into
-source that it compiles, and loads libraries from it. So everything in the file is looked at first, and what is not
-known to be harmless is refused.
+torch's reader unpickles parts that are marked as pickled, evaluates expressions as Python, compiles names from the file
+as source code, and loads libraries from it. Therefore a file is checked before it is loaded: everything in it must be
+on an allow-list of tensors, arithmetic and plain names.
 """
 
 import json
@@ -22,6 +20,9 @@ from reseen.errors import ExportError
 from reseen.export.card import Card
 from reseen.reading import parse_json
 
+_CARD = "reseen.json"
+"""Archive member that holds the metadata."""
+
 _MEMBERS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)|extra/reseen\.json"
     r"|models/model\.json|data/sample_inputs/model\.pt"
@@ -38,20 +39,20 @@ _ARITHMETIC = frozenset(
      "Float", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Abs", "precision")
 )  # fmt: skip
 _SUBSCRIPTS = re.compile(r"[A-Za-z]+(,[A-Za-z]+)*->[A-Za-z]*")
-"""What einsum is told."""
+"""An einsum equation."""
 _NAME = re.compile(r"[\w.]*")
 _SPEC = re.compile(
     r'[\[\]{}\s\d,:]|"(type|context|children_spec|builtins\.(tuple|list|dict)|null|\[\])"|null'
 )
 _PROSE = frozenset(("stack_trace", "nn_module_stack", "torch_fn", "torch_version"))
-"""Text that nothing reads but people."""
+"""Keys of text that no code reads."""
 
 
 def check_torch_file(file: Path) -> None:
-    """Look at all of a `.pt2` file before anything of it is loaded.
+    """Check that a `.pt2` file holds only tensors and arithmetic, before any of it is loaded.
 
     Raises:
-        ExportError: it is no archive, or holds something else than numbers and plain arithmetic.
+        ExportError: the file is no such archive, or holds anything that is not on the allow-list.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -60,15 +61,14 @@ def check_torch_file(file: Path) -> None:
         raise ExportError(f"{file}: cannot be read as torch ({error}); export it again") from None
     if problem:
         raise ExportError(
-            f"{file}: holds {problem}, which `reseen export` never writes and which could run code; it was not loaded. "
-            "Export the model again from its run"
+            f"{file}: holds {problem}, which `reseen export` never writes and which could execute code; it was not "
+            "loaded. Export the model again from its run"
         )
 
 
 def _problem(archive: zipfile.ZipFile) -> str | None:
-    if len(set(archive.namelist())) < len(
-        archive.namelist()
-    ):  # which of two is read is for each reader to choose
+    names = archive.namelist()
+    if len(set(names)) < len(names):  # readers differ in which of two they read
         return "a part twice"
     for member in archive.infolist():
         name = member.filename.partition("/")[2]
@@ -85,7 +85,7 @@ def _problem(archive: zipfile.ZipFile) -> str | None:
 
 
 def _leaves(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number and text below, with the key it stands under."""
+    """Every number and string of nested JSON values, with its key; keys themselves under `a name`."""
     if isinstance(values, dict):
         for name, value in values.items():
             yield "a name", name
@@ -114,25 +114,22 @@ def _is_harmless(key: str, value: Any) -> bool:
 
 
 def _is_arithmetic(text: str) -> bool:
-    """Whether a symbolic expression has symbols, numbers and known functions alone."""
+    """Whether a symbolic expression consists of symbols, numbers and known functions only."""
     plain = _SYMBOL.sub("", text)
     words = _WORDS.findall(plain)
     return all(word in _ARITHMETIC for word in words) and not re.search(r"[^\w\s(),.+*/<>=-]", plain)
 
 
-_CARD = "reseen.json"
-
-
 def write_torch(program: torch.export.ExportedProgram, card: Card, file: Path) -> None:
-    """Write a traced graph. Nothing in the file is a pickle."""
+    """Write a traced graph and its metadata, without any pickled data."""
     torch.export.save(program, file, extra_files={_CARD: json.dumps(card, ensure_ascii=False)})
 
 
 class TorchFile:
-    """A `.pt2` file, ready to run on the CPU.
+    """A `.pt2` file, loaded for inference on the CPU.
 
     Raises:
-        ExportError: it holds what `reseen export` never writes; nothing of it is loaded then.
+        ExportError: the file fails `check_torch_file`; nothing of it is loaded then.
     """
 
     def __init__(self, file: Path) -> None:
@@ -144,5 +141,5 @@ class TorchFile:
 
     @torch.no_grad()
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """The vectors of images in the form that the card names."""
+        """Unit vectors, float32, of images in the layout and type that the card describes."""
         return self._graph(torch.from_numpy(images)).numpy()

@@ -1,1 +1,1 @@
-"""What a trained encoder is for: crops that can be found again, looked at, corrected and forgotten."""
+"""Galleries of embedded crops: indexing, search, and verified deletion."""

@@ -1,4 +1,4 @@
-"""The page of a search, to keep or to hand on: one file with all pictures in it."""
+"""Search results as a self-contained HTML page with embedded thumbnails."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,26 +16,35 @@ from reseen.gallery.thumbnail import HEIGHT
 from reseen.pages.search_page import FoundCrop, Search, SearchContent, write_search_page
 
 
-def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[SearchResults]) -> Path:
-    """Write searches in a gallery of `count` entries to an HTML file, and record which crops it shows.
+def write_sheet(file: Path, gallery: Gallery, count: int, searches: Sequence[SearchResults]) -> Path:
+    """Write search results to an HTML file and record which crops it shows.
+
+    Args:
+        file: the HTML file.
+        gallery: the gallery that was searched.
+        count: number of entries in the gallery.
+        searches: results, one item per search.
+
+    Returns:
+        The file, with `~` expanded.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     threshold = None if gallery.calibration is None else gallery.calibration.threshold
-    searches = [
+    sections = [
         Search(
-            answers.title,
-            [decoded(picture) for picture in answers.pictures],
-            [_found(match, threshold) for match in answers.matches],
+            results.title,
+            [decode_thumbnail(thumbnail) for thumbnail in results.pictures],
+            [_found_crop(match, threshold) for match in results.matches],
         )
-        for answers in asked
+        for results in searches
     ]
-    searched = sum(len(answers.images) for answers in asked)
+    images = sum(len(results.images) for results in searches)
     content = SearchContent(
-        "Who looks like this?",
-        f"{searched} {'image' if searched == 1 else 'images'} searched for among {count:,} crops.",
-        searches,
+        "Search results",
+        f"{images} query {'image' if images == 1 else 'images'}, {count:,} crops in the gallery.",
+        sections,
         {
             "gallery": gallery.address,
             "model": gallery.model.name,
@@ -44,37 +53,37 @@ def write_sheet(file: Path, gallery: Gallery, count: int, asked: Sequence[Search
     )
     write_search_page(file.expanduser(), content)
     record_page(
-        gallery.address, file.expanduser(), (m.entry.key for answers in asked for m in answers.matches)
+        gallery.address, file.expanduser(), (m.entry.key for results in searches for m in results.matches)
     )
     return file.expanduser()
 
 
-def _found(match: Match, threshold: float | None) -> FoundCrop:
+def _found_crop(match: Match, threshold: float | None) -> FoundCrop:
     entry = match.entry
     frames = [f"{match.frames} crops"] if match.frames > 1 else []
-    *known, name = facts_of(entry)
-    likely = "" if match.probability is None else f" · {match.probability:.0%}"
+    *facts, name = describe_entry(entry)
+    probability = "" if match.probability is None else f" · {match.probability:.0%}"
     return FoundCrop(
-        decoded(entry.thumbnail),
-        f"{match.similarity:.2f}{likely}",
-        [*known, *frames, name],
+        decode_thumbnail(entry.thumbnail),
+        f"{match.similarity:.2f}{probability}",
+        [*facts, *frames, name],
         threshold is not None and match.similarity >= threshold,
     )
 
 
-def facts_of(entry: Entry) -> list[str]:
-    """What is known of a crop, a few words each; its file's name is the last."""
-    known = [
+def describe_entry(entry: Entry) -> list[str]:
+    """Known facts about a crop, such as `camera c1`; the last is always the file name."""
+    facts = [
         entry.camera and f"camera {entry.camera}",
         format_timestamp(entry.time),
         None if entry.cluster is None or entry.cluster < 0 else f"cluster {entry.cluster}",
         entry.image.rpartition("/")[2],
     ]
-    return [line for line in known if line]
+    return [fact for fact in facts if fact]
 
 
-def decoded(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """Pixels of a thumbnail; gray where there is none."""
+def decode_thumbnail(thumbnail: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB pixels of a thumbnail, uint8; uniform gray if there is none."""
     if not thumbnail:
         return np.full((HEIGHT, HEIGHT // 2, 3), 160, dtype=np.uint8)
     return decode(thumbnail)

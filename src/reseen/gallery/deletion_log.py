@@ -1,7 +1,7 @@
-"""The list of what was forgotten: when, by which condition, how much; no picture, no vector, no path.
+"""The deletion log of a gallery: when, how selected and how many; no pixels, vectors or paths.
 
-It is kept beside the entries of a gallery in a folder, else among the user's own files. A crop is known by its key, a
-hash of its place, so that it is not taken in again while its file is still there.
+It is a file in the gallery's folder or, for servers, in the user's state folder. Crops are identified by key, a hash of
+source and path, so that `reseen index` does not add a deleted crop again while its file still exists.
 """
 
 import json
@@ -19,46 +19,47 @@ NAME = "forgotten.jsonl"
 
 @dataclass(frozen=True)
 class Deletion:
-    """One line."""
+    """One line of the log."""
 
     time: str
-    """UTC, ISO 8601."""
+    """UTC, ISO 8601, to the second."""
     by: str
-    """The condition: `image`, `cluster`, `like`, or `filter` for cameras and times."""
+    """How crops were selected: `image`, `cluster`, `like`, or `filter` for cameras and times."""
     keys: tuple[str, ...]
+    """Keys of the deleted crops."""
     verified: bool
-    """Whether the store was searched for the keys, and every recorded place read, and nothing found."""
+    """Whether the store and all recorded copies were read again afterwards and none of the crops was found."""
     cached_pixels: int
-    """Entries of the cache of decoded crops that were removed."""
+    """Number of cache folders of decoded crops that were removed."""
 
     @classmethod
     def now(cls, by: str, keys: tuple[str, ...], verified: bool, cached_pixels: int) -> "Deletion":
-        """A line of this second."""
+        """A line with the current time."""
         return cls(datetime.now(UTC).isoformat(timespec="seconds"), by, keys, verified, cached_pixels)
 
 
 def deletion_log_file(address: str) -> Path:
-    """Where the list of the gallery at `address` is."""
+    """Path of the deletion log of the gallery at `address`."""
     return side_file(address, NAME)
 
 
-def note(address: str, forgetting: Deletion) -> Path:
-    """Add a line, which is on the disk when this returns.
+def append_deletion(address: str, deletion: Deletion) -> Path:
+    """Append a line and sync it to disk; returns the path of the log.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the log cannot be written.
     """
     file = deletion_log_file(address)
-    append_line(file, json.dumps(asdict(forgetting)))
+    append_line(file, json.dumps(asdict(deletion)))
     return file
 
 
 def read_deletion_log(address: str) -> list[Deletion]:
-    """All lines, the oldest first; none where nothing was forgotten. A last line that a crash cut short is left out.
+    """All deletions, oldest first; a last line truncated by a crash is ignored.
 
     Raises:
-        GalleryError: another line is damaged.
-        StorageError: it is a link, or no file at all.
+        GalleryError: any other line is damaged, or the log cannot be read.
+        StorageError: the log is a link, or not a regular file.
     """
     file = check_journal(deletion_log_file(address))
     if not file.is_file():
@@ -67,33 +68,33 @@ def read_deletion_log(address: str) -> list[Deletion]:
         lines = read_regular(file).decode("utf-8", "replace").split("\n")
     except (OSError, ValueError) as error:
         raise GalleryError(
-            f"{file}: cannot be read ({error}); restore it, or what was forgotten would be taken in again"
+            f"{file}: cannot be read ({error}); restore it, or deleted crops would be indexed again"
         ) from None
     lines = lines[:-1] if lines[-1] == "" else lines
-    found = []
+    deletions = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(parse_as(Deletion, line))
+            deletions.append(parse_as(Deletion, line))
         except ValueError:
             if number < len(lines):
                 raise GalleryError(
-                    f"{file}, line {number}: damaged; restore it, or what was forgotten would be taken in again"
+                    f"{file}, line {number}: damaged; restore it, or deleted crops would be indexed again"
                 ) from None
-    return found
+    return deletions
 
 
-def forgotten_keys(address: str) -> set[str]:
-    """Keys of all entries that were forgotten."""
-    return {key for forgetting in read_deletion_log(address) for key in forgetting.keys}
+def deleted_keys(address: str) -> set[str]:
+    """Keys of all deleted entries."""
+    return {key for deletion in read_deletion_log(address) for key in deletion.keys}
 
 
-def unfinished(address: str) -> list[Deletion]:
-    """Lines of forgettings that began and were never verified since, the oldest first."""
-    open_lines: list[Deletion] = []
-    for forgetting in read_deletion_log(address):
-        if forgetting.verified:
-            done = set(forgetting.keys)
-            open_lines = [line for line in open_lines if not done.issuperset(line.keys)]
+def unverified_deletions(address: str) -> list[Deletion]:
+    """Deletions that began and were not verified since, oldest first."""
+    unverified: list[Deletion] = []
+    for deletion in read_deletion_log(address):
+        if deletion.verified:
+            verified = set(deletion.keys)
+            unverified = [line for line in unverified if not verified.issuperset(line.keys)]
         else:
-            open_lines.append(forgetting)
-    return open_lines
+            unverified.append(deletion)
+    return unverified

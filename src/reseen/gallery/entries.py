@@ -1,4 +1,4 @@
-"""What a gallery holds of one crop, and of many."""
+"""Entries of a gallery: a crop's path, metadata and embedding."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,34 +15,35 @@ _UNIT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Entry:
-    """One crop, without its vector."""
+    """Metadata of one crop in a gallery, without its vector."""
 
     source: str
-    """Where its image lies: an absolute folder, as text."""
+    """Absolute path of the folder that `image` is relative to."""
     image: str
-    """Its path from there, with forward slashes; `shard.tar::member` for one in a shard."""
+    """Path below `source`, with forward slashes; `shard.tar::member` for a crop in a shard."""
     thumbnail: bytes = b""
-    """A small JPEG; empty where none is kept."""
+    """A small JPEG; empty if the gallery has no thumbnails."""
     camera: str | None = None
+    """Camera name; None if unknown."""
     time: float | None = None
-    """Seconds since 1970 where times are absolute, else from an origin of the source's own; None where unknown."""
+    """Seconds: Unix time if times are absolute, else since an origin of the data set; None if unknown."""
     tracklet: int | None = None
-    """Number within its source, None where unknown."""
+    """Tracklet number within its source; None if unknown."""
     cluster: int | None = None
-    """Cluster number, -1 for noise, None where it was never clustered."""
+    """Cluster number, -1 for noise; None if not clustered."""
 
     @property
     def key(self) -> str:
-        """A UUID of source and image: the same crop has the same key in every gallery."""
+        """UUIDv5 of source and image, hence the same in every gallery."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.source}\0{self.image}"))
 
 
 @dataclass(frozen=True)
 class Entries:
-    """Entries with their vectors, row i of which is that of entry i.
+    """Entries and their unit vectors; row i belongs to entry i.
 
     Raises:
-        GalleryError: the counts differ, or a row is not finite or not of length 1.
+        GalleryError: the numbers of entries and rows differ, or a row is not finite or not of length 1.
     """
 
     entries: Sequence[Entry]
@@ -54,11 +55,11 @@ class Entries:
                 f"{len(self.entries)} entries need a matrix of as many vectors, got shape {self.vectors.shape}"
             )
         lengths = np.linalg.norm(self.vectors, axis=1)
-        off = np.flatnonzero(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE))  # also true for NaN
-        if len(off):
+        invalid = np.flatnonzero(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE))  # also true for NaN
+        if len(invalid):
             raise GalleryError(
-                f"{len(off)} of {len(lengths)} vectors are not of length 1, the first is that of "
-                f"{self.entries[off[0]].image} with length {lengths[off[0]]:.4g}; normalize them"
+                f"{len(invalid)} of {len(lengths)} vectors are not of length 1, first that of "
+                f"{self.entries[invalid[0]].image} with length {lengths[invalid[0]]:.4g}; normalize them"
             )
 
     def __len__(self) -> int:
@@ -67,8 +68,8 @@ class Entries:
 
 @dataclass(frozen=True)
 class Hit:
-    """An entry that was found."""
+    """An entry found by a search."""
 
     entry: Entry
     similarity: float
-    """Cosine with what was searched for, -1 to 1."""
+    """Cosine similarity with the query, -1 to 1."""

@@ -1,4 +1,4 @@
-"""A list of files for other programs: a line for each, or ended by null characters, which no name can hold."""
+"""File lists for other programs: paths terminated by newlines, or by null characters as for `xargs -0`."""
 
 import os
 from collections.abc import Sequence
@@ -10,25 +10,26 @@ from reseen.text import printable
 
 
 def check_file_list(paths: Sequence[str], null: bool) -> None:
-    """Raise where a path would look like two.
+    """Check that newlines can separate the paths.
 
     Raises:
-        SettingsError: a path holds a line break, and the list would have a line for each.
+        SettingsError: a path contains a line break, and `null` is not set.
     """
-    broken = [path for path in paths if "\n" in path or "\r" in path]
-    if broken and not null:
+    multiline = [path for path in paths if "\n" in path or "\r" in path]
+    if multiline and not null:
         raise SettingsError(
-            f"--files: {len(broken):,} of {len(paths):,} paths hold a line break, the first is "
-            f"{printable(broken[0])[:200]}; add --null (-0), which ends each by a null character, for `xargs -0`"
+            f"--files: {len(multiline):,} of {len(paths):,} paths contain a line break, such as "
+            f"{printable(multiline[0])[:200]}; add --null (-0), which terminates paths by null characters, "
+            "for `xargs -0`"
         )
 
 
 def write_file_list(file: Path, paths: Sequence[str], null: bool = False) -> None:
-    """Write paths, each ended by a line break or, with `null`, by a null character.
+    """Write paths, each terminated by a newline or, with `null`, by a null character.
 
     Raises:
         SettingsError: as in `check_file_list`.
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     check_file_list(paths, null)
     content = b"".join(os.fsencode(path) + (b"\0" if null else b"\n") for path in paths)

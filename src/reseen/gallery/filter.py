@@ -1,9 +1,4 @@
-"""Which entries of a gallery are meant.
-
-Times as people write them.
-
-A condition from what somebody typed, checked against what there is.
-"""
+"""Filters on gallery entries, and their parsing from user input: timestamps, time windows, camera names."""
 
 import difflib
 import math
@@ -19,12 +14,19 @@ from reseen.gallery.entries import Entry
 
 
 def parse_timestamp(moment: float | str | datetime) -> float:
-    """Seconds: a number as it is, a date and time (text in ISO 8601) as seconds since 1970; without a zone it is UTC.
+    """Convert a timestamp to seconds.
 
-    Text may be a Unix time in milliseconds, microseconds or nanoseconds, told by its size, as when a data set is read.
+    Args:
+        moment: seconds; a `datetime`; or text: a number, or an ISO 8601 date and time. Dates become Unix time, in UTC
+            unless they have a zone. Numbers in text may be Unix times in milliseconds, microseconds or nanoseconds,
+            detected by magnitude as when a data set is read.
 
     Raises:
-        SettingsError: a text is neither.
+        SettingsError: the text is neither a number nor a date.
+
+    Example:
+        >>> parse_timestamp("2026-05-01T14:30")
+        1777645800.0
     """
     if not isinstance(moment, str):
         return _since_1970(moment) if isinstance(moment, datetime) else float(moment)
@@ -42,16 +44,16 @@ def parse_timestamp(moment: float | str | datetime) -> float:
 def parse_window(
     after: float | str | datetime | None, before: float | str | datetime | None
 ) -> tuple[float | None, float | None]:
-    """Begin and end in seconds; None for what was not given or is empty text.
+    """Start and end of a time window in seconds; None for an end that is None or empty text.
 
     Raises:
-        SettingsError: a time is none, or the end is not after the begin.
+        SettingsError: a text is no timestamp, or the window is empty.
     """
-    first = None if after is None or after == "" else parse_timestamp(after)
-    last = None if before is None or before == "" else parse_timestamp(before)
-    if first is not None and last is not None and last <= first:
-        raise SettingsError(f"the window of time ends before it begins, {after} to {before}; swap them")
-    return first, last
+    start = None if after is None or after == "" else parse_timestamp(after)
+    end = None if before is None or before == "" else parse_timestamp(before)
+    if start is not None and end is not None and end <= start:
+        raise SettingsError(f"the time window ends before it begins, {after} to {before}; swap them")
+    return start, end
 
 
 def _since_1970(moment: datetime) -> float:
@@ -59,7 +61,7 @@ def _since_1970(moment: datetime) -> float:
 
 
 def format_timestamp(seconds: float | None) -> str:
-    """A date and time where the number can be one since 1973, else seconds; empty for None."""
+    """Text of a timestamp: a UTC date if it can be a Unix time since 1973, else seconds; empty for None or NaN."""
     if seconds is None or math.isnan(seconds):
         return ""
     date = date_of(seconds)
@@ -67,7 +69,7 @@ def format_timestamp(seconds: float | None) -> str:
 
 
 def date_of(seconds: float) -> datetime | None:
-    """The date in UTC of seconds since 1970; None for numbers that can be none since 1973 and before the year 10000."""
+    """The UTC date of a Unix time; None before March 1973, for relative times, and after the year 9999."""
     if not seconds >= 1e8:
         return None
     try:
@@ -78,41 +80,46 @@ def date_of(seconds: float) -> datetime | None:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions that must all hold; one that is None holds for every entry, an empty tuple for none.
+    """A filter on entries: an entry matches if it fulfills all conditions.
 
-    An entry whose time is unknown lies in no window of time. A time is given in seconds, or as a date and time, as text
-    such as `2026-05-01T14:30` or a `datetime`, in UTC without a zone.
+    A condition of None matches every entry; an empty tuple matches none. Entries without a time match no time window.
 
     Raises:
-        SettingsError: a text is no time.
+        SettingsError: `after` or `before` is text but no timestamp.
+
+    Example:
+        >>> where = reseen.Filter(cameras=("c1", "c2"), after="2026-05-01T14:30")
+        >>> gallery.search(vector, top=10, where=where)
     """
 
     keys: tuple[str, ...] | None = None
+    """Keys of entries."""
     sources: tuple[str, ...] | None = None
+    """Source folders, absolute."""
     images: tuple[str, ...] | None = None
-    """Paths from the folder of their source."""
+    """Paths below the source folder."""
     cameras: tuple[str, ...] | None = None
     not_cameras: tuple[str, ...] | None = None
-    """Cameras to leave out, such as the query's own; an entry without a camera stays."""
+    """Cameras to exclude, such as the query's; entries without a camera match."""
     after: float | str | datetime | None = None
-    """Entries at or after this time."""
+    """Earliest time, inclusive: seconds, a `datetime`, or text as in `parse_timestamp`."""
     before: float | str | datetime | None = None
-    """Entries before this time."""
+    """Latest time, exclusive."""
     clusters: tuple[int, ...] | None = None
     tracklets: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        _ = self.window  # refuses a text that is no time
+        _ = self.window  # raises for text that is no timestamp
 
     @cached_property
     def window(self) -> tuple[float | None, float | None]:
-        """`after` and `before` in seconds."""
-        first = None if self.after is None else parse_timestamp(self.after)
-        return first, None if self.before is None else parse_timestamp(self.before)
+        """`after` and `before` in seconds, each None if not set."""
+        start = None if self.after is None else parse_timestamp(self.after)
+        return start, None if self.before is None else parse_timestamp(self.before)
 
     @property
     def by_date(self) -> bool:
-        """Whether a time was given as a date, which fits times that count from 1970 alone."""
+        """Whether `after` or `before` is a date, which is comparable with absolute times only."""
         return any(_is_date(moment) for moment in (self.after, self.before))
 
     @cached_property
@@ -121,11 +128,11 @@ class Filter:
 
     @property
     def everything(self) -> bool:
-        """True when there is no condition."""
+        """Whether there is no condition, so that all entries match."""
         return all(getattr(self, field.name) is None for field in fields(self))
 
     def matches(self, entry: Entry) -> bool:
-        """Whether an entry is meant: the rule that every store must follow."""
+        """Whether an entry fulfills all conditions; the reference for every store."""
         after, before = self.window
         return (
             (self.keys is None or entry.key in self._keys)
@@ -151,7 +158,7 @@ def _is_date(moment: float | str | datetime | None) -> bool:
 
 
 EVERYTHING = Filter()
-"""No condition."""
+"""The filter that matches every entry."""
 
 
 def parse_filter(
@@ -161,35 +168,47 @@ def parse_filter(
     clusters: Sequence[int] | None,
     known_cameras: Iterable[str | None] | None = None,
 ) -> Filter:
-    """The condition; what is None or empty does not count, and without known cameras any will do.
+    """A filter from user input; None or empty means no condition.
+
+    Args:
+        cameras: camera names.
+        after: earliest time, inclusive.
+        before: latest time, exclusive.
+        clusters: cluster numbers.
+        known_cameras: names that `cameras` are checked against; None skips the check.
 
     Raises:
-        SettingsError: a time that is none, a window that is empty, or a camera that is not among those known.
+        SettingsError: invalid timestamp, empty time window, or unknown camera.
     """
     if known_cameras is not None:
-        cameras = named_cameras(cameras or (), known_cameras)
-    first, last = parse_window(after, before)
+        cameras = resolve_camera_names(cameras or (), known_cameras)
+    start, end = parse_window(after, before)
     return Filter(
         cameras=tuple(cameras) if cameras else None,
-        after=first if first is None else after,
-        before=last if last is None else before,
+        after=start if start is None else after,
+        before=end if end is None else before,
         clusters=tuple(clusters) if clusters else None,
     )
 
 
-def named_cameras(
+def resolve_camera_names(
     cameras: Iterable[str], known_cameras: Iterable[str | None], place: str = "gallery"
 ) -> tuple[str, ...]:
-    """Cameras by the names that they have there: who wrote 1 in a manifest may ask for 1, though it is called c1.
+    """Map camera names from user input to known names, so that `1` finds camera `c1`.
+
+    Args:
+        cameras: names from user input.
+        known_cameras: names in the gallery or folder.
+        place: what has these cameras, for the error message.
 
     Raises:
-        SettingsError: a camera that is not among those known.
+        SettingsError: unknown camera.
     """
     known = sorted({name for name in known_cameras if name is not None})
     names = tuple(name if name in known else camera_name(name) or name for name in cameras)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            said = f"did you mean {near[0]}?" if near else f"it has {', '.join(known[:20]) or 'none'}"
-            raise SettingsError(f"no camera '{name}' in this {place}; {said}")
+            similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {similar[0]}?" if similar else f"it has {', '.join(known[:20]) or 'none'}"
+            raise SettingsError(f"no camera '{name}' in this {place}; {hint}")
     return names

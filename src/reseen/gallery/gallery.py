@@ -1,13 +1,9 @@
-"""A gallery: a store, the model that filled it, and what the model's similarities mean.
-
-The first answers of a search, ranked anew by the neighbors that they share.
-
-From the address of a gallery to its store.
-"""
+"""Galleries: a store of embeddings with the model that produced them and its calibration."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,12 +15,11 @@ from reseen.data.image_source import Source
 from reseen.errors import DataError, GalleryError, ReseenError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
-from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
-from reseen.gallery.removal import Removed, finish
-from reseen.gallery.store import Store
+from reseen.gallery.removal import RemovalResult, finish_removals
+from reseen.gallery.store import Store, open_store
 from reseen.gallery.stores.checks import refuse_other_model
 from reseen.models import Encoder
 from reseen.neighbors.rerank import Reranked, RerankSettings
@@ -32,126 +27,69 @@ from reseen.records import Features
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.select_run import read_calibration
 
-
-def reranked(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
-    """The first `count` hits in the order of their k-reciprocal distance to the query, the others behind them.
-
-    Similarities stay those of the vectors. Reference: Zhong et al. 2017, section 3, among these hits alone.
-    """
-    head, tail = hits[:count], hits[count:]
-    if len(head) < 3:
-        return hits
-    vectors: dict[str, np.ndarray] = {}
-    for part in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
-        vectors.update({entry.key: row for entry, row in zip(part.entries, part.vectors, strict=True)})
-    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
-    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
-    k1 = min(20, len(head) - 1)
-    settings = RerankSettings(k1=k1, k2=min(6, k1))
-    similarity = torch.empty(1, len(head))
-    Reranked(query, gallery, settings).fill(0, 1, similarity)
-    order = np.argsort(-similarity[0].numpy(), kind="stable")
-    return [head[place] for place in order] + tail
-
-
-def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
-    """The store at `address`.
-
-    | address | store |
-    |---|---|
-    | a folder | Qdrant Edge, embedded; nothing to start |
-    | `qdrant://host:6333/name` | a Qdrant server or cluster; `qdrant+https://:KEY@host:6333/name` with a key |
-    | `postgresql://user:password@host:5432/database?table=reseen` | PostgreSQL with pgvector |
-    | `memory:` | arrays, gone with the process |
-
-    With `model`, vectors of another model are refused. With `create`, an empty store is made for `model` where there
-    is none.
-
-    Raises:
-        GalleryError: there is no gallery, it is damaged or locked, or another model made it.
-        StorageError: the disk is full or the place cannot be written.
-    """
-    if create and model is None:
-        raise GalleryError("a new gallery needs the model whose vectors it will hold; give a run")
-    if address == "memory:":
-        from reseen.gallery.stores.memory import MemoryStore
-
-        if model is None or not create:
-            raise GalleryError("memory: is always a new gallery; index crops into it")
-        return MemoryStore(model)
-    scheme, separator, _ = address.partition("://")
-    if not separator:
-        from reseen.gallery.stores.edge import EdgeStore
-
-        return EdgeStore(Path(address).expanduser(), model, create)
-    if scheme in ("qdrant", "qdrant+https"):
-        from reseen.gallery.stores.qdrant_server import connect
-
-        return connect(address, model, create)
-    if scheme in ("postgresql", "postgres"):
-        from reseen.gallery.stores.postgresql import PostgresqlStore
-
-        return PostgresqlStore(address, model, create)
-    raise GalleryError(
-        f"{scheme}://...: no gallery can be kept there; give a folder, qdrant://host:6333/name or "
-        "postgresql://user:password@host:5432/database"
-    )
-
-
 _SHORTLIST = 100
-"""Entries that are ranked anew."""
+"""Number of hits that are re-ranked."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """One answer of a search."""
+    """One match of a search."""
 
     entry: Entry
     similarity: float
-    """Cosine with the query, -1 to 1."""
+    """Cosine similarity with the query, -1 to 1."""
     probability: float | None
-    """That entry and query show one person, 0 to 1, by the audit of the run; None without one."""
+    """Calibrated probability, 0 to 1, that entry and query show the same person; None if the run was not audited."""
     frames: int = 1
-    """Crops of this tracklet among those found, where tracklets are grouped."""
+    """Number of found crops of this tracklet if tracklets are grouped, else 1."""
 
 
-class Gallery(Closing):
-    """What can be searched, looked at and forgotten. Close it, or use it in a `with` block."""
+class Gallery:
+    """A gallery of embedded crops: search, and access to store, model and calibration. `open_gallery` makes one.
+
+    Use it in a `with` block, or call `close`.
+
+    Example:
+        >>> with reseen.open_gallery("gallery") as gallery:
+        ...     matches = gallery.search(gallery.embed("person.jpg"), top=10)
+        >>> [(match.entry.image, round(match.similarity, 2)) for match in matches[:1]]
+        [('bounding_box_train/0002_c1s1_000451_03.jpg', 0.83)]
+    """
 
     def __init__(self, store: Store, run: Run | None = None, encoder: Encoder | None = None) -> None:
-        """Take a store, and its model where that is at hand; else it is looked for when it is needed."""
+        """Wrap a store; run and encoder are opened on first use if not given."""
         self.store = store
-        described = store.describe()
-        self.model: ModelIdentity = described.model
-        """The model that made the vectors."""
-        self.address = described.address
-        """Filter it is kept, without a password."""
-        self._given = run, encoder
-        self.finished: list[Removed] = []
-        """Forgettings that a crash had interrupted and that were finished when this was opened."""
+        description = store.describe()
+        self.model: ModelIdentity = description.model
+        """The model that produced the vectors."""
+        self.address = description.address
+        """Address of the store, without a password."""
+        self._preloaded = run, encoder
+        self.finished: list[RemovalResult] = []
+        """Interrupted deletions that were finished when the gallery was opened."""
         self.unfinished = ""
-        """Why a forgetting is not verified yet, though its entries are gone; empty where none is open."""
+        """Why a deletion could not be verified, though its entries are gone; empty if there is none."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know: forgettings that were finished, and one that is not verified yet."""
+        """Messages for the user about interrupted deletions: those finished, and one not verified yet."""
         counts = (len(removed.removal.keys) for removed in self.finished)
-        done = tuple(
-            f"Finished an interrupted forgetting of {count:,} {'crop' if count == 1 else 'crops'}"
+        messages = tuple(
+            f"Finished an interrupted deletion of {count:,} {'crop' if count == 1 else 'crops'}"
             for count in counts
         )
-        return (*done, self.unfinished) if self.unfinished else done
+        return (*messages, self.unfinished) if self.unfinished else messages
 
     @cached_property
-    def _found(self) -> tuple[Run, Encoder]:
-        run, encoder = self._given
+    def _loaded(self) -> tuple[Run, Encoder]:
+        run, encoder = self._preloaded
         if run is not None:
             return run, encoder or run.encoder()
         try:
             run = open_run(self.model.run)
         except ReseenError as error:
             raise GalleryError(
-                f"the run that made this gallery is not where it was ({error}); say where it is now with --run"
+                f"the run of this gallery cannot be opened ({error}); if it has moved, give its folder with --run"
             ) from None
         encoder = run.encoder()
         refuse_other_model(self.address, self.model, identify(run, encoder))
@@ -159,20 +97,20 @@ class Gallery(Closing):
 
     @property
     def run(self) -> Run:
-        """The run of the model.
+        """The run that trained the model.
 
         Raises:
-            GalleryError: it is not where it was when the gallery was made, or has been trained on since.
+            GalleryError: the run has moved, or was trained further since the gallery was created.
         """
-        return self._found[0]
+        return self._loaded[0]
 
     @property
     def encoder(self) -> Encoder:
-        """The model itself; raises as `run`."""
-        return self._found[1]
+        """The model itself; raises the same errors as `run`."""
+        return self._loaded[1]
 
     @cached_property
-    def _calibrated(self) -> tuple[Calibration | None, str]:
+    def _calibration(self) -> tuple[Calibration | None, str]:
         try:
             return read_calibration(self.run), ""
         except (GalleryError, DataError) as error:
@@ -180,31 +118,34 @@ class Gallery(Closing):
 
     @property
     def calibration(self) -> Calibration | None:
-        """From similarity to probability, where the run was audited."""
-        return self._calibrated[0]
+        """The audit's map from similarity to probability; None if the run was not audited."""
+        return self._calibration[0]
 
     @property
     def why_uncalibrated(self) -> str:
-        """Why there are no probabilities; empty where there are."""
-        return self._calibrated[1]
+        """Why there are no probabilities; empty if there are."""
+        return self._calibration[1]
 
     @property
     def calibration_text(self) -> str:
-        """What the probabilities are, in a sentence; empty where there are none."""
-        found = self.calibration
-        if found is None:
+        """A sentence on how probabilities were calibrated; empty if there are none."""
+        calibration = self.calibration
+        if calibration is None:
             return ""
         return (
-            f"same person: by the audit of the run, of pairs {found.among}; trust {found.trust} ({found.reason}); "
-            f"from a similarity of {found.threshold:.2f} on they are taken for one person"
+            f"same person: probability from the run's audit, for pairs {calibration.among}; trust {calibration.trust} "
+            f"({calibration.reason}); from a similarity of {calibration.threshold:.2f} two crops count as one person"
         )
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
-        """The unit vector of an image file, or of the bytes of one.
+        """Embed one image of a person as a unit vector.
+
+        Args:
+            image: path of an image file, or its encoded bytes.
 
         Raises:
-            DataError: it is no usable image, or too large.
-            GalleryError: the model's run is gone.
+            DataError: the image is unusable or too large.
+            GalleryError: the run of the model is missing or was trained further.
         """
         name = "the image" if isinstance(image, bytes) else str(image)
         try:
@@ -226,27 +167,28 @@ class Gallery(Closing):
         group_tracklets: bool = False,
         rerank: bool = False,
     ) -> list[Match]:
-        """The entries most like a vector, the likeliest first.
+        """Find the entries most similar to a vector, best first.
 
         Args:
-            vector: of length 1, such as `embed` makes.
-            top: how many.
-            where: conditions that entries must fulfil.
-            group_tracklets: the best crop of each tracklet alone.
-            rerank: rank the first hundred anew by k-reciprocal neighbors among them.
+            vector: query embedding, such as from `embed`.
+            top: maximum number of matches, at least 1.
+            where: conditions on the entries.
+            group_tracklets: return only the best crop of each tracklet.
+            rerank: re-rank the first hundred hits by k-reciprocal distance (Zhong et al. 2017, section 3) among
+                themselves; similarities remain cosines.
 
         Raises:
-            GalleryError: a vector of another dimension, not finite, or zero.
+            GalleryError: the vector is zero, not finite or of another dimension, or `top` is below 1.
         """
-        wanted = max(top, _SHORTLIST) if rerank else top
-        hits = self.store.search(vector, wanted, where)
+        limit = max(top, _SHORTLIST) if rerank else top
+        hits = self.store.search(vector, limit, where)
         if group_tracklets:
-            while len(hits) == wanted and len(_groups(hits)) < top:
-                wanted *= 4
-                hits = self.store.search(vector, wanted, where)
+            while len(hits) == limit and len(_group_sizes(hits)) < top:
+                limit *= 4
+                hits = self.store.search(vector, limit, where)
         if rerank:
-            hits = reranked(self.store, vector, hits, _SHORTLIST)
-        frames = _groups(hits)
+            hits = _rerank(self.store, vector, hits, _SHORTLIST)
+        sizes = _group_sizes(hits)
         if group_tracklets:
             seen: set[object] = set()
             hits = [hit for hit in hits if not (_group(hit) in seen or seen.add(_group(hit)))]
@@ -255,7 +197,7 @@ class Gallery(Closing):
                 hit.entry,
                 hit.similarity,
                 self._probability(hit.similarity),
-                frames[_group(hit)] if group_tracklets else 1,
+                sizes[_group(hit)] if group_tracklets else 1,
             )
             for hit in hits[:top]
         ]
@@ -264,22 +206,35 @@ class Gallery(Closing):
         return None if self.calibration is None else float(self.calibration.probability(np.array(similarity)))
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store; a second call does nothing."""
         self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def open_gallery(
     address: str | Path, run: Run | str | Path | None = None, *, create: bool = False
 ) -> Gallery:
-    """Open the gallery at an address: a folder, `qdrant://...` or `postgresql://...`.
+    """Open or create a gallery; deletions that a crash interrupted are finished.
 
-    With `run`, the gallery must hold vectors of that run's model. With `create`, which needs one, an empty gallery is
-    made where there is none. Forgettings that a crash interrupted are finished.
+    Args:
+        address: a folder, `qdrant://...` or `postgresql://...`; see `open_store`.
+        run: a run or its folder, whose model must be that of the gallery; by default the gallery's own run, opened on
+            first use.
+        create: create an empty gallery if there is none; requires `run`.
 
     Raises:
-        GalleryError: there is no gallery, it is damaged or in use, or another model made it; entries that are to be
-            forgotten cannot be removed.
+        GalleryError: the gallery does not exist, is damaged, in use or of another model, or a deletion cannot finish.
         RunError: `run` is no run folder.
+
+    Example:
+        >>> with reseen.open_gallery("gallery", run="runs/market") as gallery:
+        ...     gallery.store.describe().count
+        12936
     """
     refuse_if_in_use(address)  # before a model is loaded
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
@@ -288,19 +243,41 @@ def open_gallery(
     store = open_store(str(address), model, create)
     try:
         gallery = Gallery(store, opened, encoder)
-        gallery.finished, gallery.unfinished = finish(store, gallery.address)
+        gallery.finished, gallery.unfinished = finish_removals(store, gallery.address)
     except BaseException:
         store.close()
         raise
     return gallery
 
 
+def _rerank(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
+    """The first `count` hits by k-reciprocal distance among themselves, then the others; similarities are kept.
+
+    Reference: Zhong et al. 2017, section 3.
+    """
+    head, tail = hits[:count], hits[count:]
+    if len(head) < 3:
+        return hits
+    vectors: dict[str, np.ndarray] = {}
+    for batch in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
+        vectors.update({entry.key: row for entry, row in zip(batch.entries, batch.vectors, strict=True)})
+    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
+    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
+    k1 = min(20, len(head) - 1)
+    settings = RerankSettings(k1=k1, k2=min(6, k1))
+    similarity = torch.empty(1, len(head))
+    Reranked(query, gallery, settings).fill(0, 1, similarity)
+    order = np.argsort(-similarity[0].numpy(), kind="stable")
+    return [head[rank] for rank in order] + tail
+
+
 def _group(hit: Hit) -> object:
+    """What hits of one tracklet have in common; a crop without a tracklet is a group of its own."""
     entry = hit.entry
     return entry.key if entry.tracklet is None else (entry.source, entry.tracklet)
 
 
-def _groups(hits: list[Hit]) -> dict[object, int]:
+def _group_sizes(hits: list[Hit]) -> dict[object, int]:
     counts: dict[object, int] = {}
     for hit in hits:
         counts[_group(hit)] = counts.get(_group(hit), 0) + 1

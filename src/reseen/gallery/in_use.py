@@ -1,4 +1,4 @@
-"""Whether another process has a gallery open: asked before torch is imported or a model loaded, which take seconds."""
+"""Early check whether another process has a gallery open, before torch is imported and a model is loaded."""
 
 from pathlib import Path
 
@@ -6,13 +6,16 @@ from reseen.errors import GalleryError
 from reseen.locks import LOCK, holder_of
 
 RUN_GALLERY = "gallery"
-"""The folder of the gallery that `reseen view` keeps in the folder of a run."""
+"""Name of the gallery folder that `reseen view` creates inside a run folder."""
 
 
 def refuse_if_in_use(address: str | Path) -> None:
-    """Raise GalleryError where the gallery at `address` is a folder that another process has open.
+    """Fail early if the gallery is a folder that another process has open.
 
-    It costs milliseconds, and promises nothing for later: opening the gallery takes the lock.
+    This takes milliseconds and holds no lock: opening the gallery may still fail.
+
+    Raises:
+        GalleryError: another process has the folder open.
     """
     text = str(address)
     if "://" in text or text == "memory:":
@@ -24,9 +27,9 @@ def refuse_if_in_use(address: str | Path) -> None:
 
 
 def in_use(path: Path, process: str) -> GalleryError:
-    """The error that names the process which has the gallery in the folder `path` open."""
+    """The error for a gallery folder that process `process` has open."""
     return GalleryError(
-        f"{path}: another process (number {process}) has this gallery open; where that is `reseen view`, search, "
-        "correct and forget in its pages in the browser, else wait for it or end it. For several processes at once "
-        "keep the gallery in Qdrant or PostgreSQL"
+        f"{path}: another process (number {process}) has this gallery open; if that is `reseen view`, search, "
+        "correct and forget in the browser, else wait for the process or stop it. For concurrent processes, keep "
+        "the gallery in Qdrant or PostgreSQL"
     )

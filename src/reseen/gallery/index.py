@@ -1,7 +1,4 @@
-"""Fill a gallery with a folder of crops; what is there already is not embedded again.
-
-Which cluster each crop of a table is in, as far as a run or a file says.
-"""
+"""Indexing: embed a folder of crops into a gallery, incrementally, with their clusters where known."""
 
 import csv
 import os
@@ -20,9 +17,9 @@ from reseen.data.table import ImageTable
 from reseen.errors import DataError, RunError
 from reseen.features.extract import extract
 from reseen.gallery.copies import record_copy
-from reseen.gallery.deletion_log import forgotten_keys
+from reseen.gallery.deletion_log import deleted_keys
 from reseen.gallery.entries import Entries, Entry
-from reseen.gallery.filter import EVERYTHING, Filter, named_cameras
+from reseen.gallery.filter import EVERYTHING, Filter, resolve_camera_names
 from reseen.gallery.gallery import open_gallery
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.store import Store
@@ -39,27 +36,27 @@ from reseen.text import name_in_cell
 
 
 def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
-    """Cluster of each path, from a CSV or Parquet file, or from the run where it learned from this very folder.
+    """Cluster of each path: from `file` (CSV or Parquet) or, if None, from the run if it was trained on this folder.
 
     Raises:
-        DataError: the file cannot be read, or holds no crop of the table.
+        DataError: the file cannot be read, or contains no crop of the table.
     """
     if file is None:
-        own = run.folder / CLUSTERS
-        learned = own.is_file() and os.path.realpath(run.facts.get("root") or "") == os.path.realpath(
-            table.root
-        )
-        return read_members(own) if learned else {}
+        run_clusters = run.folder / CLUSTERS
+        same_folder = run_clusters.is_file() and os.path.realpath(
+            run.facts.get("root") or ""
+        ) == os.path.realpath(table.root)
+        return read_members(run_clusters) if same_folder else {}
     path = Path(file).expanduser()
     try:
-        found = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
+        clusters = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
     except (RunError, OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path}: cannot be read as clusters, wanted the columns path and cluster ({error})"
+            f"{path}: cannot be read as clusters, expected the columns path and cluster ({error})"
         ) from None
-    if not found.keys() & set(table.texts):
+    if not clusters.keys() & set(table.texts):
         raise DataError(f"{path}: holds no crop of {table.root}; give the clusters of this folder")
-    return found
+    return clusters
 
 
 def _read_csv(file: Path) -> dict[str, int]:
@@ -68,30 +65,32 @@ def _read_csv(file: Path) -> dict[str, int]:
 
 def _cluster(text: str) -> int:
     if len(text) > 18:
-        raise ValueError(f"{text[:30]}... is no number of a cluster")
+        raise ValueError(f"{text[:30]}... is not a cluster number")
     return int(text)
 
 
 PART = 1024
-"""Crops that are added at once; an interruption loses at most these."""
+"""Crops per batch; an interruption loses at most one batch."""
 
 
 @dataclass(frozen=True)
-class Indexed:
-    """What `index_run` did."""
+class IndexResult:
+    """Counts of what `index_run` did."""
 
     address: str
+    """Address of the gallery, without a password."""
     added: int
     """Crops embedded and added."""
     updated: int
-    """Crops that were there, with another camera, time, tracklet or cluster."""
+    """Crops whose camera, time, tracklet or cluster changed."""
     present: int
-    """Crops that were there as they are."""
+    """Crops that were up to date."""
     unreadable: int
+    """Crops that could not be decoded."""
     forgotten: int
-    """Crops left out because they were forgotten here."""
+    """Crops skipped because they were deleted from this gallery."""
     passed_over: int
-    """Crops that the conditions leave out."""
+    """Crops that do not match `where`."""
     count: int
     """Entries in the gallery now."""
 
@@ -106,30 +105,35 @@ def index_run(
     camera_pattern: str | None = None,
     where: Filter = EVERYTHING,
     quiet: bool = False,
-) -> Indexed:
-    """Embed the crops of `data` and keep them in the gallery at `address`, which is made where there is none.
+) -> IndexResult:
+    """Embed the crops of `data` into a gallery, which is created if it does not exist.
 
-    Crops that are there are skipped; where what is known of them has changed, that is written and nothing is embedded.
-    Crops that were forgotten are left out, and not decoded either. So the same call after an interruption goes on, and
-    after a new clustering brings the clusters up to date.
+    Indexing is incremental: crops in the gallery are not embedded again, only changed metadata is updated, and crops
+    that were deleted from the gallery are skipped. Therefore the same call resumes after an interruption, and after a
+    new clustering it updates the clusters.
 
     Args:
-        run: the model.
+        run: a run or its folder; its model embeds the crops.
         data: a folder of crops, a manifest, or a table.
-        address: a folder, `qdrant://...` or `postgresql://...`.
-        clusters: a CSV file of `cluster_crops` or a `clusters.parquet`; those of the run where it learned from these
-            crops and nothing is given.
-        thumbnails: keep a small picture of every crop.
-        camera_pattern: where a bare folder names its cameras; the run's own when not given, none when empty.
-        where: take in only crops for which this holds, such as cameras and a window of time.
+        address: a folder, `qdrant://...` or `postgresql://...`; see `open_store`.
+        clusters: a CSV file of `cluster_crops` or a `clusters.parquet`; by default the run's clusters if it was trained
+            on this folder.
+        thumbnails: store a thumbnail of each crop.
+        camera_pattern: how file names of a bare folder name the camera; by default the run's pattern, none if empty.
+        where: index only crops that match, such as by camera and time.
         quiet: show no progress.
 
     Raises:
         RunError: `run` is no run folder.
-        SettingsError: a camera in `where` is none of the crops'.
-        DataError: the crops or the clusters cannot be read.
-        GalleryError: the gallery holds vectors of another model, is damaged or in use.
-        StorageError: the place is full or cannot be written.
+        SettingsError: a camera in `where` is not in the data.
+        DataError: crops or clusters cannot be read.
+        GalleryError: the gallery is damaged, in use or of another model.
+        StorageError: the disk is full, or the gallery cannot be written.
+
+    Example:
+        >>> result = reseen.index_run("runs/market", "Market-1501", "gallery")
+        >>> result.added, result.count
+        (12936, 12936)
     """
     refuse_if_in_use(address)  # before crops are listed and a model is loaded
     run = run if isinstance(run, Run) else open_run(run)
@@ -137,22 +141,21 @@ def index_run(
     place = f"folder, {table.root}"
     where = replace(
         where,
-        cameras=where.cameras and named_cameras(where.cameras, table.camera_names, place),
-        not_cameras=where.not_cameras and named_cameras(where.not_cameras, table.camera_names, place),
+        cameras=where.cameras and resolve_camera_names(where.cameras, table.camera_names, place),
+        not_cameras=where.not_cameras and resolve_camera_names(where.not_cameras, table.camera_names, place),
     )
     known = known_clusters(run, table, clusters)
     device = scoring_device(run)
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
         encoder = gallery.encoder.to(device)
         view.say(*gallery.notes)
-        wanted = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
-        gone = forgotten_keys(gallery.address)
-        taken = _select(
-            wanted, [key not in gone for key in _entries(wanted, {})]
-        )  # before anything is decoded
+        matching = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
+        deleted = deleted_keys(gallery.address)
+        # before decoding
+        to_index = _select(matching, [key not in deleted for key in _entries(matching, {})])
         crops = (
-            open_crops(taken, run.reading, encoder.height, encoder.width, progress=not quiet)
-            if len(taken)
+            open_crops(to_index, run.reading, encoder.height, encoder.width, progress=not quiet)
+            if len(to_index)
             else None
         )
         count = 0 if crops is None else len(crops)
@@ -171,14 +174,14 @@ def index_run(
             added, updated = added + new, updated + changed
             progress(len(part))
         description = gallery.store.describe()
-    return Indexed(
+    return IndexResult(
         description.address,
         added,
         updated,
         count - added - updated,
-        len(taken) - count,
-        len(wanted) - len(taken),
-        len(table) - len(wanted),
+        len(to_index) - count,
+        len(matching) - len(to_index),
+        len(table) - len(matching),
         description.count,
     )
 
@@ -192,32 +195,33 @@ def _add_part(
     thumbnails: bool,
     white_level: float | None,
 ) -> tuple[int, int]:
-    """Bring the store up to date with some crops; how many are new and how many have changed."""
-    wanted = _entries(crops.table, clusters)
-    held = {}
-    for part in store.scan(Filter(keys=tuple(wanted))):
-        held.update({entry.key: (entry, row) for entry, row in zip(part.entries, part.vectors, strict=True)})
-    changed = [key for key, (entry, _) in held.items() if _facts(entry) != _facts(wanted[key])]
+    """Add new crops and update changed ones; returns the numbers of both."""
+    current = _entries(crops.table, clusters)
+    stored = {}
+    for batch in store.scan(Filter(keys=tuple(current))):
+        stored.update(
+            {entry.key: (entry, row) for entry, row in zip(batch.entries, batch.vectors, strict=True)}
+        )
+    changed = [key for key, (entry, _) in stored.items() if _metadata(entry) != _metadata(current[key])]
     if changed:
-        entries = [replace(wanted[key], thumbnail=held[key][0].thumbnail) for key in changed]
-        store.add(Entries(entries, np.stack([held[key][1] for key in changed])))
-    missing = np.array([row for row, key in enumerate(wanted) if key not in held], dtype=np.int64)
+        entries = [replace(current[key], thumbnail=stored[key][0].thumbnail) for key in changed]
+        store.add(Entries(entries, np.stack([stored[key][1] for key in changed])))
+    missing = np.array([row for row, key in enumerate(current) if key not in stored], dtype=np.int64)
     if len(missing):
         rows = crops.select(missing)
-        pictures = thumbnails_of(rows.table, white_level) if thumbnails else [b""] * len(missing)
-        keys = list(wanted)
+        images = thumbnails_of(rows.table, white_level) if thumbnails else [b""] * len(missing)
+        keys = list(current)
         entries = [
-            replace(wanted[keys[row]], thumbnail=picture)
-            for row, picture in zip(missing, pictures, strict=True)
+            replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
         store.add(Entries(entries, extract(encoder, rows, device).numpy))
     return len(missing), len(changed)
 
 
 def _entries(table: ImageTable, clusters: dict[str, int]) -> dict[str, Entry]:
-    """The entries of a table by key, in row order, without pictures."""
+    """Entries of a table by key, in row order, without thumbnails."""
     source, tracklets, times = str(table.root), table.tracklets, table.times
-    found = {}
+    entries = {}
     for row, image in enumerate(table.texts):
         camera = int(table.cameras[row])
         entry = Entry(
@@ -229,27 +233,27 @@ def _entries(table: ImageTable, clusters: dict[str, int]) -> dict[str, Entry]:
             None if tracklets is None or tracklets[row] < 0 else int(tracklets[row]),
             clusters.get(image),
         )
-        found[entry.key] = entry
-    return found
+        entries[entry.key] = entry
+    return entries
 
 
-def _select(table: ImageTable, holds: Sequence[bool]) -> ImageTable:
-    """The rows that are taken; the table itself where all are, so that what is decoded already serves."""
-    return table if all(holds) else table.select(np.flatnonzero(holds))
+def _select(table: ImageTable, mask: Sequence[bool]) -> ImageTable:
+    """The rows where `mask` is true; the table itself if all are, so that its pixel cache is found."""
+    return table if all(mask) else table.select(np.flatnonzero(mask))
 
 
-def _facts(entry: Entry) -> tuple[object, ...]:
+def _metadata(entry: Entry) -> tuple[object, ...]:
     return entry.camera, entry.time, entry.tracklet, entry.cluster
 
 
 def thumbnails_of(table: ImageTable, white_level: float | None = None) -> list[bytes]:
-    """A small JPEG of every crop of a table, in row order."""
-    made: list[bytes] = [b""] * len(table)
+    """JPEG thumbnails of all crops of a table, in row order; empty bytes for unreadable crops."""
+    thumbnails: list[bytes] = [b""] * len(table)
 
-    def work(places: range) -> list[bytes]:
-        return [thumbnail(table.source(row), white_level) for row in places]
+    def work(rows: range) -> list[bytes]:
+        return [thumbnail(table.source(row), white_level) for row in rows]
 
     with quiet_pillow():
-        for places, pictures in in_blocks(work, len(table), 64):
-            made[places.start : places.stop] = pictures
-    return made
+        for rows, block in in_blocks(work, len(table), 64):
+            thumbnails[rows.start : rows.stop] = block
+    return thumbnails

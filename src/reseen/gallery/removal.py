@@ -1,4 +1,4 @@
-"""Remove crops from a store and every recorded place, check that they are gone, finish what was interrupted."""
+"""Removal of crops from a store and all recorded copies, with verification, resumable after a crash."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from reseen.data.pixel_cache import source_folders
 from reseen.errors import GalleryError, ReseenError
 from reseen.files import write_text
 from reseen.gallery.copies import Copy, recorded_copies
-from reseen.gallery.deletion_log import Deletion, note, unfinished
+from reseen.gallery.deletion_log import Deletion, append_deletion, unverified_deletions
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.side_files import map_folder, side_file
@@ -19,54 +19,56 @@ from reseen.gallery.store import Store
 from reseen.runs.run import open_run
 
 PENDING = "forgetting.json"
-"""Beside the gallery while a forgetting is under way: what it removes. It names folders and files, and is removed."""
+"""Side file that lists removals in progress, with folders and file names; deleted when they are done."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Crops that are to go."""
+    """The crops of one deletion."""
 
     by: str
+    """How they were selected, for the deletion log."""
     keys: tuple[str, ...]
     images: tuple[tuple[str, str], ...] | None
-    """Source and path of each, in the order of `keys`; None where only the keys are known any more."""
+    """Source and path of each, in the order of `keys`; None if only the keys are still known."""
     cache_dirs: tuple[str, ...] = ()
-    """Cache folders, beside the recorded ones, that whoever asked has named."""
+    """Further cache folders to search, given by the caller."""
 
 
 @dataclass(frozen=True)
-class Removed:
-    """What was removed, after it was checked that nothing is left."""
+class RemovalResult:
+    """A verified removal."""
 
     removal: Removal
     cached: tuple[Path, ...]
-    """Folders of decoded crops, whole."""
+    """Cache folders of decoded crops that were removed as a whole."""
     pages: tuple[Path, ...]
-    """Pages and lists that commands wrote for a person and that show some of the crops; they are still there."""
-    ledger: Path
+    """Pages and lists of earlier commands that show some of the crops; they are not deleted."""
+    deletion_log: Path
 
 
 @dataclass(frozen=True)
-class Places:
-    """Filter copies of the crops of a removal are."""
+class FoundCopies:
+    """Where copies of the crops of a removal are."""
 
     cached: tuple[Path, ...]
-    """Folders inside cache folders."""
+    """Folders of decoded crops inside cache folders."""
     maps: tuple[Path, ...]
     """Files of map coordinates."""
     answers: tuple[Copy, ...]
-    """Files with answers about one of the crops."""
+    """Files of answers that name one of the crops."""
     pages: tuple[Path, ...]
+    """Pages that show one of the crops."""
     unreachable: tuple[str, ...]
-    """Recorded places on disks that are not there."""
+    """Recorded paths whose disk is not mounted."""
 
 
-def find_places(store: Store, address: str, removal: Removal) -> Places:
-    """Read every recorded place and the usual ones for copies of crops.
+def find_copies(store: Store, address: str, removal: Removal) -> FoundCopies:
+    """Search all recorded and default locations for copies of crops.
 
     Raises:
-        GalleryError: the record is damaged.
-        DataError: a file of answers is.
+        GalleryError: the record of copies is damaged.
+        DataError: a file of answers is damaged.
     """
     copies = recorded_copies(address)
     held = [copy for copy in copies if copy.kind != "page"]
@@ -77,16 +79,16 @@ def find_places(store: Store, address: str, removal: Removal) -> Places:
     folders |= dict.fromkeys(Path(copy.path) for copy in held if copy.kind == "pixels")
     folders |= dict.fromkeys(Path(folder) for folder, _ in cache.recorded_folders())
     maps = dict.fromkeys(Path(copy.path) for copy in held if copy.kind == "map")
-    if (beside := map_folder(address)) is not None:
-        maps[beside] = None
+    if (folder := map_folder(address)) is not None:
+        maps[folder] = None
     keys = set(removal.keys)
-    missing = [
-        place
-        for place, device in dict([*recorded, *cache.recorded_folders()]).items()
-        if cache.is_unreachable(Path(place), device)
+    unreachable = [
+        path
+        for path, device in dict([*recorded, *cache.recorded_folders()]).items()
+        if cache.is_unreachable(Path(path), device)
     ]
-    return Places(
-        tuple({place.resolve(): None for folder in folders for place in cache.holding(folder, sources)}),
+    return FoundCopies(
+        tuple({path.resolve(): None for folder in folders for path in cache.holding(folder, sources)}),
         tuple(file for folder in maps for file in _map_files(folder)),
         tuple(copy for copy in held if copy.kind == "answers" and _names(copy, keys)),
         tuple(
@@ -96,102 +98,108 @@ def find_places(store: Store, address: str, removal: Removal) -> Places:
             )
             if Path(path).exists()
         ),
-        tuple(missing),
+        tuple(unreachable),
     )
 
 
-def remove(store: Store, address: str, removal: Removal) -> Removed:
-    """Remove crops everywhere, then look everywhere again.
+def remove(store: Store, address: str, removal: Removal) -> RemovalResult:
+    """Remove crops from the store and all copies, then verify that nothing is left.
 
-    What is about to go is written down first, so that `finish` can go on where a crash ended this.
+    The removal is recorded first, so that `finish_removals` can complete it after a crash.
 
     Raises:
-        GalleryError: something is still there.
-        StorageError: a place cannot be written.
+        GalleryError: data of the crops is left.
+        StorageError: a file cannot be written.
     """
     _begin(address, removal)
-    if not any(line.keys == removal.keys for line in unfinished(address)):
-        note(address, Deletion.now(removal.by, removal.keys, False, 0))
+    if not any(line.keys == removal.keys for line in unverified_deletions(address)):
+        append_deletion(address, Deletion.now(removal.by, removal.keys, False, 0))
     store.delete(Filter(keys=removal.keys))
-    places = find_places(store, address, removal)
-    for folder in places.cached:
+    copies = find_copies(store, address, removal)
+    for folder in copies.cached:
         if cache.being_written(folder) is None:
             cache.remove(folder)
-    for file in places.maps:
+    for file in copies.maps:
         _unlink(file)
     keys = set(removal.keys)
-    for copy in places.answers:
-        kept = [answer for answer in read_answers([copy.path]) if not _is_about(copy, answer.crops, keys)]
-        write_answers(Path(copy.path), kept)
-    left = sum(len(part) for part in store.scan(Filter(keys=removal.keys)))
-    faults = _faults(find_places(store, address, removal), left, len(keys))
-    if faults:
+    for copy in copies.answers:
+        remaining = [
+            answer for answer in read_answers([copy.path]) if not _is_about(copy, answer.crops, keys)
+        ]
+        write_answers(Path(copy.path), remaining)
+    entries_left = sum(len(part) for part in store.scan(Filter(keys=removal.keys)))
+    leftovers = _leftovers(find_copies(store, address, removal), entries_left, len(keys))
+    if leftovers:
         raise GalleryError(
-            f"{address}: still there after forgetting: {'; '.join(faults)}; give the command again"
+            f"{address}: still there after forgetting: {'; '.join(leftovers)}; rerun the command"
         )
-    ledger = note(address, Deletion.now(removal.by, removal.keys, True, len(places.cached)))
+    log = append_deletion(address, Deletion.now(removal.by, removal.keys, True, len(copies.cached)))
     _end(address, removal)
-    return Removed(removal, places.cached, places.pages, ledger)
+    return RemovalResult(removal, copies.cached, copies.pages, log)
 
 
-def finish(store: Store, address: str) -> tuple[list[Removed], str]:
-    """Finish what a crash interrupted; what was done, and what is still not verified, empty where nothing.
+def finish_removals(store: Store, address: str) -> tuple[list[RemovalResult], str]:
+    """Complete removals that a crash interrupted.
+
+    Returns:
+        The completed removals, and a message about one that could not be verified, empty if all were.
 
     Raises:
-        GalleryError, StorageError: crops that are to go cannot be removed from the store.
+        GalleryError: entries cannot be removed from the store.
+        StorageError: the store cannot be written.
     """
-    done, words = [], ""
-    for removal in _unfinished(address):
+    results, message = [], ""
+    for removal in _interrupted(address):
         try:
-            done.append(remove(store, address, removal))
+            results.append(remove(store, address, removal))
         except ReseenError as error:
             if any(len(part) for part in store.scan(Filter(keys=removal.keys))):
                 raise
-            words = f"a forgetting is not verified yet: {error}"
-    return done, words
+            message = f"a deletion is not verified yet: {error}"
+    return results, message
 
 
-def _unfinished(address: str) -> list[Removal]:
-    begun = _read(address)
-    known = [set(removal.keys) for removal in begun]
-    for line in unfinished(address):
+def _interrupted(address: str) -> list[Removal]:
+    removals = _read(address)
+    known = [set(removal.keys) for removal in removals]
+    for line in unverified_deletions(address):
         if not any(keys.issuperset(line.keys) for keys in known):
-            begun.append(Removal(line.by, line.keys, None))
-    return begun
+            removals.append(Removal(line.by, line.keys, None))
+    return removals
 
 
-def _faults(places: Places, left: int, count: int) -> list[str]:
-    """What is still there, one phrase each."""
-    found = [f"{left:,} of {count:,} entries of the store"] if left else []
-    for folder in places.cached:
+def _leftovers(copies: FoundCopies, entries_left: int, count: int) -> list[str]:
+    """Descriptions of what is left, one each."""
+    leftovers = [f"{entries_left:,} of {count:,} entries of the store"] if entries_left else []
+    for folder in copies.cached:
         process = cache.being_written(folder)
         busy = "" if process is None else f", which process {process} is writing right now; wait for it"
-        found.append(f"decoded pixels in {folder}{busy}")
-    found += [f"map coordinates in {file}" for file in places.maps]
-    found += [f"answers that name crops in {copy.path}" for copy in places.answers]
-    return found + [
-        f"what is in {place}, whose disk is not there: mount it, or make an empty folder there if it is gone"
-        for place in places.unreachable
+        leftovers.append(f"decoded pixels in {folder}{busy}")
+    leftovers += [f"map coordinates in {file}" for file in copies.maps]
+    leftovers += [f"answers that name crops in {copy.path}" for copy in copies.answers]
+    return leftovers + [
+        f"what is in {path}, whose disk is not there: mount it, or create an empty folder there if it no longer exists"
+        for path in copies.unreachable
     ]
 
 
 def _sources(images: Sequence[tuple[str, str]]) -> list[str]:
-    """The folders in which image files lie, as they are named and behind links."""
+    """Folders of the image files, both as given and with symbolic links resolved."""
     by_source: dict[str, list[str]] = {}
     for source, image in images:
         by_source.setdefault(source, []).append(image)
-    found = {folder for source, paths in by_source.items() for folder in source_folders(source, paths)}
-    found |= {str((Path(source) / image.partition("::")[0]).resolve().parent) for source, image in images}
-    return sorted(found)
+    folders = {folder for source, paths in by_source.items() for folder in source_folders(source, paths)}
+    folders |= {str((Path(source) / image.partition("::")[0]).resolve().parent) for source, image in images}
+    return sorted(folders)
 
 
 def _run_cache(run: str) -> list[Path]:
-    """The cache folder that the recipe of the gallery's run names."""
+    """The pixel cache folder set in the recipe of the gallery's run, if any."""
     try:
-        named = open_run(run).recipe.data.cache_dir
-    except ReseenError:  # moved or deleted; what it wrote is recorded elsewhere, too
+        cache_dir = open_run(run).recipe.data.cache_dir
+    except ReseenError:  # moved or deleted; its cache is recorded elsewhere, too
         return []
-    return [] if named is None else [cache.cache_folder(named)]
+    return [] if cache_dir is None else [cache.cache_folder(cache_dir)]
 
 
 def _map_files(folder: Path) -> list[Path]:
@@ -222,33 +230,33 @@ def _read(address: str) -> list[Removal]:
     try:
         return [
             Removal(
-                str(one["by"]),
-                tuple(map(str, one["keys"])),
-                tuple((str(source), str(image)) for source, image in one["images"]),
-                tuple(map(str, one["cache_dirs"])),
+                str(item["by"]),
+                tuple(map(str, item["keys"])),
+                tuple((str(source), str(image)) for source, image in item["images"]),
+                tuple(map(str, item["cache_dirs"])),
             )
-            for one in json.loads(file.read_text(encoding="utf-8"))
+            for item in json.loads(file.read_text(encoding="utf-8"))
         ]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise GalleryError(
-            f"{file}: cannot be read ({error}); remove it; the list of forgotten crops is finished in its place"
+            f"{file}: cannot be read ({error}); remove it, then the deletion is finished from the deletion log"
         ) from None
 
 
 def _begin(address: str, removal: Removal) -> None:
-    begun = _read(address)
-    if removal.images is not None and removal not in begun:
-        _write(address, [*begun, removal])
+    pending = _read(address)
+    if removal.images is not None and removal not in pending:
+        _write(address, [*pending, removal])
 
 
 def _end(address: str, removal: Removal) -> None:
     if removal.images is not None:
-        _write(address, [one for one in _read(address) if one != removal])
+        _write(address, [pending for pending in _read(address) if pending != removal])
 
 
-def _write(address: str, begun: list[Removal]) -> None:
+def _write(address: str, pending: list[Removal]) -> None:
     file = side_file(address, PENDING)
-    if begun:
-        write_text(file, json.dumps([asdict(one) for one in begun]))
+    if pending:
+        write_text(file, json.dumps([asdict(removal) for removal in pending]))
     else:
         _unlink(file)

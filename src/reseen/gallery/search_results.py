@@ -1,4 +1,4 @@
-"""Searches with one or more images, and their answers as JSON."""
+"""Search by one or more image files, and the results as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -18,21 +18,22 @@ from reseen.gallery.thumbnail import read_thumbnails
 
 @dataclass(frozen=True)
 class SearchResults:
-    """What one search found."""
+    """Query images of one search and its matches."""
 
     images: tuple[str, ...]
-    """The image files that were searched with."""
+    """The query image files; several if one search used their mean."""
     pictures: tuple[bytes, ...]
-    """A thumbnail of each."""
+    """A JPEG thumbnail of each query image."""
     matches: list[Match]
+    """Most similar first; after re-ranking in that order."""
 
     @property
     def title(self) -> str:
-        """Names of the image files."""
+        """Comma-separated names of the query image files."""
         return ", ".join(Path(image).name for image in self.images)
 
 
-def ask(
+def search_images(
     gallery: Gallery,
     images: Sequence[str | Path],
     top: int = 20,
@@ -42,44 +43,57 @@ def ask(
     rerank: bool = False,
     together: bool = False,
 ) -> list[SearchResults]:
-    """Search with each image, or once with the mean of them all.
+    """Search with each image or, if `together`, once with their mean vector.
+
+    Args:
+        gallery: the gallery to search.
+        images: image files, each of one person.
+        top: matches per search.
+        where: conditions on the entries.
+        group_tracklets: only the best crop of each tracklet.
+        rerank: re-rank the first hundred hits by k-reciprocal distance.
+        together: the images show one person.
 
     Raises:
-        DataError: an image cannot be read; or the mean of several vectors is zero.
-        GalleryError: the run that made the gallery is gone.
+        DataError: an image cannot be read, or the vectors cancel each other out.
+        GalleryError: the run of the gallery's model is missing or was trained further.
     """
-    vectors = [gallery.embed(image) for image in images]  # refuses what is no image
-    pictures = read_thumbnails(images, gallery.run.recipe.data.white_level)
-    asked = [((str(image),), (picture,)) for image, picture in zip(images, pictures, strict=True)]
+    vectors = [gallery.embed(image) for image in images]
+    thumbnails = read_thumbnails(images, gallery.run.recipe.data.white_level)
+    queries = [((str(image),), (thumbnail,)) for image, thumbnail in zip(images, thumbnails, strict=True)]
     if together:
         mean = np.mean(vectors, axis=0)
         if not np.linalg.norm(mean) > 1e-6:
-            raise DataError("these images have nothing in common; search with each by itself")
-        vectors, asked = [mean / np.linalg.norm(mean)], [(tuple(map(str, images)), tuple(pictures))]
+            raise DataError(
+                "the vectors of these images cancel each other out; search with each image separately"
+            )
+        vectors, queries = [mean / np.linalg.norm(mean)], [(tuple(map(str, images)), tuple(thumbnails))]
     return [
         SearchResults(
-            names, shown, gallery.search(vector, top, where, group_tracklets=group_tracklets, rerank=rerank)
+            names,
+            pictures,
+            gallery.search(vector, top, where, group_tracklets=group_tracklets, rerank=rerank),
         )
-        for (names, shown), vector in zip(asked, vectors, strict=True)
+        for (names, pictures), vector in zip(queries, vectors, strict=True)
     ]
 
 
-def as_json(gallery: Gallery, asked: Sequence[SearchResults]) -> dict[str, Any]:
-    """Plain values: the model, and for each search its answers, the likeliest first."""
+def results_to_json(gallery: Gallery, searches: Sequence[SearchResults]) -> dict[str, Any]:
+    """JSON values: gallery, model, and for each search its matches in ranked order."""
     return {
         "format": "reseen-search-1",
         "gallery": gallery.address,
         "model": gallery.model.fingerprint,
         "probabilities": gallery.why_uncalibrated or gallery.calibration_text,
         "searches": [
-            {"images": list(answers.images), "answers": [match_json(match) for match in answers.matches]}
-            for answers in asked
+            {"images": list(results.images), "answers": [match_to_json(match) for match in results.matches]}
+            for results in searches
         ],
     }
 
 
-def match_json(match: Match) -> dict[str, Any]:
-    """One answer as plain values."""
+def match_to_json(match: Match) -> dict[str, Any]:
+    """JSON values of one match."""
     entry = match.entry
     return {
         "key": entry.key, "source": entry.source, "image": entry.image, "similarity": match.similarity,
@@ -88,12 +102,12 @@ def match_json(match: Match) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_json(file: Path, gallery: Gallery, asked: Sequence[SearchResults]) -> Path:
-    """Write `as_json`, whole or not at all.
+def write_json(file: Path, gallery: Gallery, searches: Sequence[SearchResults]) -> Path:
+    """Write `results_to_json` to a file, atomically, and record which crops it names.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
-    write_text(file, json.dumps(as_json(gallery, asked), indent=1) + "\n")
-    record_page(gallery.address, file, (match.entry.key for answers in asked for match in answers.matches))
+    write_text(file, json.dumps(results_to_json(gallery, searches), indent=1) + "\n")
+    record_page(gallery.address, file, (match.entry.key for results in searches for match in results.matches))
     return file

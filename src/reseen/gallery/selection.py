@@ -1,4 +1,4 @@
-"""Which entries somebody means who asks to forget."""
+"""Selection of the entries to delete: by path, cluster, similarity, or camera and time."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,24 +9,24 @@ import numpy as np
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, GalleryError, SettingsError
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.forget import By
+from reseen.gallery.forget import SelectedBy
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.likeness import Alike, find_alike
+from reseen.gallery.similarity_search import SimilarCrops, find_similar
 
 ROUNDS = 1
-"""Rounds of feedback unless somebody says otherwise; docs/security.md has the measurements."""
+"""Default number of feedback rounds; measured in docs/security.md."""
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A condition, and how it came about."""
+class Selection:
+    """A filter for the selected entries, and how they were selected."""
 
-    by: By
+    by: SelectedBy
     where: Filter
-    alike: Alike | None = None
-    """What a comparison with images found; None by any other way."""
+    similar: SimilarCrops | None = None
+    """The similarity search, if `by` is `like`; else None."""
     threshold: float | None = None
-    """The similarity of that."""
+    """Cosine threshold of that search."""
 
 
 def select_entries(
@@ -39,78 +39,78 @@ def select_entries(
     rounds: int | None = ROUNDS,
     kept: Sequence[str] = (),
     among: Filter = EVERYTHING,
-) -> Chosen:
-    """The condition for crops by path, by cluster, by likeness to images, or by camera and time alone.
+) -> Selection:
+    """Select entries by one of: paths, clusters, similarity to images, or `among` alone.
 
     Args:
-        gallery: where.
-        images: paths of crops.
-        clusters: numbers of clusters.
+        gallery: the gallery to select from.
+        images: paths of crops below their source folder.
+        clusters: cluster numbers.
         like: images of one person.
-        threshold: cosine, beside `like`; that of the run's audit when not given.
-        rounds: beside `like`, rounds in which what was found is searched with; None is until nothing new appears.
-        kept: beside `like`, paths of crops of other people, which stay.
-        among: cameras and times that narrow the choice, or are the choice where nothing else is given.
+        threshold: with `like`, the cosine threshold; by default that of the run's audit.
+        rounds: with `like`, feedback rounds that search with the crops found so far; None continues until no new crop
+            is found.
+        kept: with `like`, paths of other people's crops, which are excluded.
+        among: filter on cameras and times; the selection itself if nothing else is given.
 
     Raises:
-        SettingsError: none or several ways to choose, a value out of range or beside another way.
-        GalleryError: likeness without a threshold, where the run has no audit.
-        DataError: one of `like` is no usable image, or a kept crop is not in the gallery.
+        SettingsError: no or several criteria, a value out of range, or an option of another criterion.
+        GalleryError: `like` without a threshold, and the run has no audit.
+        DataError: an image of `like` is unusable, or a path of `kept` is not in the gallery.
     """
-    ways = sum(bool(way) for way in (images, clusters, like))
-    if ways > 1 or (not ways and among.everything):
+    criteria = sum(bool(criterion) for criterion in (images, clusters, like))
+    if criteria > 1 or (not criteria and among.everything):
         raise SettingsError(
-            "say what to forget in one way: --image, --cluster or --like, or by --camera, --before and --after alone"
+            "select crops by exactly one of --image, --cluster and --like, or by --camera, --before and --after alone"
         )
     if threshold is not None and (not like or not -1 <= threshold <= 1):
-        raise SettingsError(f"--threshold {threshold}: a cosine from -1 to 1, beside --like")
+        raise SettingsError(f"--threshold {threshold}: must be a cosine from -1 to 1, given beside --like")
     if kept and not like:
-        raise SettingsError("--keep names crops that are like an image and stay; give it beside --like")
+        raise SettingsError("--keep excludes crops from --like; give it beside --like")
     if rounds is not None and rounds < 0:
         raise SettingsError(
-            f"--rounds {rounds}: 0 is by the images alone, 1 and more search with what was found"
+            f"--rounds {rounds}: give 0 to compare with the images only, or the number of feedback rounds"
         )
     if images:
-        return Chosen("image", replace(among, images=tuple(images)))
+        return Selection("image", replace(among, images=tuple(images)))
     if clusters:
-        return Chosen("cluster", replace(among, clusters=tuple(clusters)))
+        return Selection("cluster", replace(among, clusters=tuple(clusters)))
     if not like:
-        return Chosen("filter", among)
+        return Selection("filter", among)
     threshold = _threshold(gallery, threshold)
     vectors = np.stack([gallery.embed(image) for image in like])
-    passes = f"comparing crops{'' if rounds == 0 else ', round by round'}"
-    alike = find_alike(
-        lambda: _parts(gallery, among, passes), vectors, threshold, rounds, _keys(gallery, kept)
+    label = f"comparing crops{'' if rounds == 0 else ', round by round'}"
+    similar = find_similar(
+        lambda: _parts(gallery, among, label), vectors, threshold, rounds, _keys(gallery, kept)
     )
-    return Chosen("like", Filter(keys=alike.keys), alike, threshold)
+    return Selection("like", Filter(keys=similar.keys), similar, threshold)
 
 
-def _threshold(gallery: Gallery, given: float | None) -> float:
-    if given is not None:
-        return given
+def _threshold(gallery: Gallery, threshold: float | None) -> float:
+    if threshold is not None:
+        return threshold
     if gallery.calibration is None:
         raise GalleryError(
-            f"no threshold to tell who is like the image ({gallery.why_uncalibrated}); make an audit with "
-            "`reseen audit`, or give --threshold"
+            f"no similarity threshold is known ({gallery.why_uncalibrated}); run `reseen audit`, or give --threshold"
         )
     return gallery.calibration.threshold
 
 
-def _parts(gallery: Gallery, among: Filter, words: str) -> Iterator[tuple[list[str], np.ndarray]]:
-    with ProgressBar(words, gallery.store.describe().count, show=True) as bar:
+def _parts(gallery: Gallery, among: Filter, label: str) -> Iterator[tuple[list[str], np.ndarray]]:
+    with ProgressBar(label, gallery.store.describe().count, show=True) as bar:
         for part in gallery.store.scan(among):
             yield [entry.key for entry in part.entries], part.vectors
             bar.advance(len(part))
 
 
 def _keys(gallery: Gallery, images: Sequence[str]) -> Collection[str]:
-    """Keys of crops that somebody named by their paths."""
+    """Keys of crops given by their paths."""
     if not images:
         return ()
-    found = [entry for part in gallery.store.scan(Filter(images=tuple(images))) for entry in part.entries]
-    missing = set(images) - {entry.image for entry in found}
+    entries = [entry for part in gallery.store.scan(Filter(images=tuple(images))) for entry in part.entries]
+    missing = set(images) - {entry.image for entry in entries}
     if missing:
         raise DataError(
-            f"{min(missing)}: no crop in this gallery has this path; give it as the page shows it"
+            f"{min(missing)}: no crop in this gallery has this path; give it as shown on the page"
         )
-    return frozenset(entry.key for entry in found)
+    return frozenset(entry.key for entry in entries)

@@ -1,4 +1,4 @@
-"""Small files that belong to a gallery: in its folder, or among the user's own files for a server."""
+"""Paths of a gallery's side files: in its folder or, for servers, in the user's state folder."""
 
 import atexit
 import hashlib
@@ -11,8 +11,8 @@ from reseen.user_folders import state_base
 
 
 def side_file(address: str, name: str) -> Path:
-    """Where the file `name` of the gallery at `address` is."""
-    if address == "memory:":  # gone with its process, and so are its files
+    """Path of the side file `name` of the gallery at `address`."""
+    if address == "memory:":  # its side files are temporary, too
         return _memory_folder() / name
     if "://" not in address:
         return Path(address).expanduser() / name
@@ -27,5 +27,5 @@ def _memory_folder() -> Path:
 
 
 def map_folder(address: str) -> Path | None:
-    """Where the viewer keeps the map of a gallery in a folder; None for servers, whose maps are not kept."""
+    """Folder of the viewer's map coordinates beside a gallery folder; None for servers, whose maps are not saved."""
     return None if ":" in address else Path(f"{address}.map")

@@ -1,8 +1,8 @@
-"""The four verbs of a store: add, search, delete, describe; and `scan`, which is a search for everything."""
+"""The interface of a store of embeddings, and `open_store`, which selects an implementation by address."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
+from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
@@ -16,86 +16,136 @@ from reseen.gallery.filter import EVERYTHING, Filter
 
 @dataclass(frozen=True)
 class Description:
-    """What a store holds."""
+    """Contents and origin of a store."""
 
     address: str
+    """Address, without a password."""
     engine: str
-    """What keeps it, with its version, such as `Qdrant Edge 0.9.0`."""
+    """Database engine and version, such as `Qdrant Edge 0.9.0`."""
     model: ModelIdentity
     count: int
+    """Number of entries."""
     cameras: dict[str | None, int]
-    """Entries of each camera."""
+    """Number of entries of each camera; None for unknown cameras."""
     sources: dict[str, int]
-    """Entries of each source."""
+    """Number of entries of each source."""
     first: float | None
-    """Earliest known time in seconds, None where no time is known."""
+    """Earliest time in seconds; None if no time is known."""
     last: float | None
+    """Latest time in seconds; None if no time is known."""
 
 
 class Store(Protocol):
-    """Entries and their vectors, for one model.
+    """Entries and their unit vectors, all from one model; a context manager that closes itself.
 
-    A store is used by one thread at a time unless it says otherwise. `open_store` makes one.
+    A store is not thread-safe unless its class says so. `open_store` opens one; an own store subclasses this class or
+    has the same methods.
     """
 
     def add(self, entries: Entries) -> None:
-        """Keep entries; one whose key is there replaces the old one. They survive a crash once this returns.
+        """Add or, by key, replace entries; they are durable when this returns.
 
         Raises:
-            GalleryError: vectors of another dimension.
-            StorageError: the disk is full or the place cannot be written.
+            GalleryError: the vectors have another dimension.
+            StorageError: the disk is full, or the store cannot be written.
         """
         ...
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `top` entries nearest by cosine for which `where` holds, most similar first.
+        """The `top` entries of highest cosine similarity among those that match `where`, most similar first.
 
         Raises:
-            GalleryError: a vector of another dimension, or not finite, or `top` below 1.
+            GalleryError: the vector is zero, not finite or of another dimension, or `top` is below 1.
         """
         ...
 
     def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, with vectors, each once, in parts of at most `batch`, any order."""
+        """All entries that match `where`, with vectors, each once, in any order, in batches of at most `batch`."""
         ...
 
     def delete(self, where: Filter) -> int:
-        """Remove entries for good and say how many: when this returns, no byte of theirs is left in the store's files.
+        """Erase entries; returns how many. Afterwards the store's files hold no bytes of them.
 
         Raises:
-            StorageError: the place cannot be written.
+            StorageError: the store cannot be written.
         """
         ...
 
     def describe(self) -> Description:
-        """What is there."""
+        """Contents and origin of the store."""
         ...
 
     def close(self) -> None:
-        """Let go of files and connections; a second time does nothing."""
+        """Release files and connections; a second call does nothing."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
-def direction_of(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> Float64[np.ndarray, " d"]:
-    """The query at length 1.
+def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
+    """Open or create the store at an address.
+
+    | address | store |
+    |---|---|
+    | a folder | Qdrant Edge, embedded, without a server |
+    | `qdrant://host:6333/name` | a Qdrant server or cluster; `qdrant+https://:KEY@host:6333/name` with an API key |
+    | `postgresql://user:password@host:5432/database?table=reseen` | PostgreSQL with pgvector |
+    | `memory:` | arrays in memory, lost when the process ends |
+
+    Args:
+        address: one of the above.
+        model: the model that the store must be of; None accepts any.
+        create: create an empty store for `model` if there is none.
 
     Raises:
-        GalleryError: a vector of another dimension, zero or not finite, or `top` below 1.
+        GalleryError: the gallery does not exist, is damaged, locked or of another model, or the scheme is unknown.
+        StorageError: the disk is full, or the store cannot be written.
+    """
+    if create and model is None:
+        raise GalleryError("a new gallery needs the model that embeds its crops; give a run")
+    if address == "memory:":
+        from reseen.gallery.stores.memory import MemoryStore
+
+        if model is None or not create:
+            raise GalleryError("memory: is always a new gallery; index crops into it")
+        return MemoryStore(model)
+    scheme, separator, _ = address.partition("://")
+    if not separator:
+        from reseen.gallery.stores.edge import EdgeStore
+
+        return EdgeStore(Path(address).expanduser(), model, create)
+    if scheme in ("qdrant", "qdrant+https"):
+        from reseen.gallery.stores.qdrant_server import connect
+
+        return connect(address, model, create)
+    if scheme in ("postgresql", "postgres"):
+        from reseen.gallery.stores.postgresql import PostgresqlStore
+
+        return PostgresqlStore(address, model, create)
+    raise GalleryError(
+        f"{scheme}://...: unknown kind of gallery address; give a folder, qdrant://host:6333/name or "
+        "postgresql://user:password@host:5432/database"
+    )
+
+
+def unit_query(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> Float64[np.ndarray, " d"]:
+    """Check a query and normalize it in float64.
+
+    Raises:
+        GalleryError: the vector is zero, not finite or of another dimension, or `top` is below 1.
     """
     if vector.shape != (dimension,):
         raise GalleryError(
-            f"this gallery holds vectors of {dimension} numbers, the query has shape {vector.shape}; search with the "
-            "model that made the gallery"
+            f"this gallery holds vectors of {dimension} numbers, the query has shape {vector.shape}; embed it with the "
+            "model of the gallery"
         )
     if not bool(np.isfinite(vector).all()) or not bool(vector.any()):
         raise GalleryError("the query's vector is zero or not finite; search with another image")
     if top < 1:
-        raise GalleryError(f"top {top}: ask for at least 1 entry")
+        raise GalleryError(f"top {top}: must be at least 1")
     exact = vector.astype(np.float64)
     return exact / np.linalg.norm(exact)

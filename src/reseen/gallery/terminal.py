@@ -1,4 +1,4 @@
-"""SearchResults in a terminal: a table, and crops drawn with half blocks where there are colors for them."""
+"""Search results in a terminal: a table and, if colors are supported, thumbnails drawn with half blocks."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,17 @@ from reseen.gallery.search_results import SearchResults
 from reseen.text import printable
 
 _WIDTH, _HEIGHT = 12, 24
-"""Pixels of a crop; one character shows two, one above the other."""
+"""Pixels of a drawn crop; a character shows two pixels, one above the other."""
 _SHOWN = 12
-"""Entries in a table of what would be forgotten."""
+"""Rows of `entry_table` at most."""
 
 
-def result_table(answers: SearchResults) -> Group:
-    """Ranks with all that is known; columns in which nothing is known are left out."""
-    matches = answers.matches
-    title = Text(f"Most like {printable(answers.title)}", "bold")
+def result_table(results: SearchResults) -> Group:
+    """A ranked table of matches; empty columns are omitted."""
+    matches = results.matches
+    title = Text(f"Most similar to {printable(results.title)}", "bold")
     if not matches:
-        return Group(title, Text("Nothing in the gallery fits these conditions."))
+        return Group(title, Text("No crop in the gallery matches the filter."))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = [
         ("", [str(rank) for rank in range(1, len(matches) + 1)]),
@@ -39,16 +39,16 @@ def result_table(answers: SearchResults) -> Group:
         ("crops", [str(match.frames) if match.frames > 1 else "" for match in matches]),
         ("image", [match.entry.image for match in matches]),
     ]
-    kept = [(name, values) for name, values in columns if name == "image" or any(values)]
-    for name, _ in kept:
+    nonempty = [(name, values) for name, values in columns if name == "image" or any(values)]
+    for name, _ in nonempty:
         table.add_column(name, justify="left" if name in ("camera", "image") else "right", overflow="fold")
-    for row in zip(*(values for _, values in kept), strict=True):
+    for row in zip(*(values for _, values in nonempty), strict=True):
         table.add_row(*(Text(printable(cell)) for cell in row))
     return Group(title, table)
 
 
 def entry_table(entries: Sequence[Entry]) -> Table:
-    """The first few entries, and how many more there are."""
+    """A table of the first entries, captioned by how many more there are."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("image", "camera", "time", "cluster"):
         table.add_column(name, overflow="fold")
@@ -60,26 +60,24 @@ def entry_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def thumbnail_row(console: Console, answers: SearchResults) -> Text | None:
-    """The query and its first answers side by side; None where there is no terminal, or none with enough colors."""
+def thumbnail_row(console: Console, results: SearchResults) -> Text | None:
+    """Query and first matches side by side; None unless the output is a UTF-8 terminal with 256 or more colors."""
     drawable = console.is_terminal and console.encoding.startswith("utf")
     if not drawable or console.color_system not in ("truecolor", "256"):
         return None
-    crops = [_small(answers.pictures[0]), *(_small(match.entry.thumbnail) for match in answers.matches)]
+    crops = [_shrunk(results.pictures[0]), *(_shrunk(match.entry.thumbnail) for match in results.matches)]
     shown = crops[: max(1, console.width // (_WIDTH + 1))]
     if all(crop is None for crop in shown):
         return None
     blank = np.zeros((_HEIGHT, _WIDTH, 3), dtype=np.uint8)
     text = Text()
     for line in range(0, _HEIGHT, 2):
-        for place, crop in enumerate(shown):
+        for column, crop in enumerate(shown):
             pixels = blank if crop is None else crop
-            for column in range(_WIDTH):
-                above, below = (
-                    f"#{r:02x}{g:02x}{b:02x}" for r, g, b in pixels[line : line + 2, column].tolist()
-                )
+            for x in range(_WIDTH):
+                above, below = (f"#{r:02x}{g:02x}{b:02x}" for r, g, b in pixels[line : line + 2, x].tolist())
                 text.append("▀", Style(color=above, bgcolor=below))
-            text.append("  " if place == 0 else " ")
+            text.append("  " if column == 0 else " ")
         text.append("\n")
     return text
 
@@ -88,7 +86,7 @@ def _cluster(entry: Entry) -> str:
     return "" if entry.cluster is None else "none" if entry.cluster < 0 else str(entry.cluster)
 
 
-def _small(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
+def _shrunk(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
     try:
         with quiet_pillow():
             return fit(decode(content), _HEIGHT, _WIDTH) if content else None

@@ -1,4 +1,4 @@
-"""Small pictures to look at."""
+"""Thumbnails of crops as JPEG."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,13 +11,13 @@ from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
 from reseen.data.image_source import Source
 
 HEIGHT = 128
-"""Most pixels of height, and twice those of width."""
+"""Maximum height in pixels; the maximum width is twice as much."""
 
 _QUALITY = 85
 
 
 def thumbnail(source: Source, white_level: float | None = None) -> bytes:
-    """A JPEG of at most 128 pixels of height and 256 of width, in the image's own shape; empty where unreadable."""
+    """A JPEG of at most 128 x 256 pixels (height x width), aspect ratio kept; empty if the image is unreadable."""
     try:
         return shrink(read_bytes(source), white_level)
     except UnreadableError:
@@ -25,16 +25,16 @@ def thumbnail(source: Source, white_level: float | None = None) -> bytes:
 
 
 def read_thumbnails(images: Iterable[str | Path], white_level: float | None = None) -> list[bytes]:
-    """A thumbnail of each image file; empty where one is unreadable."""
+    """A thumbnail of each image file; empty for an unreadable one."""
     with quiet_pillow():
         return [thumbnail(Source(Path(image).expanduser()), white_level) for image in images]
 
 
 def shrink(content: bytes, white_level: float | None = None) -> bytes:
-    """The thumbnail of the bytes of an image; `white_level` as in `decode`.
+    """The thumbnail of an encoded image; `white_level` as in `decode`.
 
     Raises:
-        UnreadableError: they are no usable image.
+        UnreadableError: the bytes are not a usable image.
     """
     pixels = decode(content, white_level)
     height, width = pixels.shape[:2]

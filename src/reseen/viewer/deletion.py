@@ -11,9 +11,9 @@ from jaxtyping import Float32
 
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
-from reseen.gallery.forget import By, Forgotten, forget
-from reseen.gallery.likeness import find_alike
+from reseen.gallery.forget import ForgetResult, SelectedBy, forget
 from reseen.gallery.selection import ROUNDS
+from reseen.gallery.similarity_search import find_similar
 from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
@@ -26,7 +26,7 @@ _CHUNK = 4096
 class DeletionPlan:
     """Crops selected for deletion."""
 
-    by: By
+    by: SelectedBy
     keys: tuple[str, ...]
     """Most similar first if they were selected by similarity."""
     similarities: tuple[float, ...] | None
@@ -122,7 +122,7 @@ def plan_like(
         raise SettingsError(f"similarity: expected a number from -1 to 1, such as 0.8, got {similarity:g}")
     if rounds is not None and rounds < 0:
         raise SettingsError(f"rounds: expected 0 (search with the images only) or more, got {rounds}")
-    matches = find_alike(lambda: _chunks(snapshot), vectors, similarity, rounds)
+    matches = find_similar(lambda: _chunks(snapshot), vectors, similarity, rounds)
     if not matches.keys:
         best = f"; the most similar one has {matches.near_similarities[0]:.3f}" if matches.near else ""
         raise SettingsError(f"no crop has a similarity of {similarity:g} or more{best}")
@@ -173,13 +173,13 @@ def _chunks(snapshot: Snapshot) -> Iterator[tuple[Sequence[str], np.ndarray]]:
         yield snapshot.collection.keys[rows], snapshot.collection.vectors[rows]
 
 
-def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> Forgotten:
+def preview_deletion(viewer: Viewer, plan: DeletionPlan) -> ForgetResult:
     """What `execute_deletion` would delete (dry run)."""
     with viewer.lock:
         return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=True, threshold=plan.threshold)
 
 
-def execute_deletion(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> Forgotten:
+def execute_deletion(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> ForgetResult:
     """Delete the crops of a plan from the gallery, the snapshot and the cached maps.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from reseen.export.fingerprint import ModelIdentity
-from reseen.gallery.gallery import open_store
+from reseen.gallery.store import open_store
 from reseen.gallery.stores.qdrant_server import QdrantServerStore
 
 MODEL = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/runs/a")

@@ -5,18 +5,18 @@ import builtins
 import pytest
 
 from reseen.errors import GalleryError
-from reseen.gallery.gallery import open_store
-from reseen.gallery.stores.address import read_address
+from reseen.gallery.store import open_store
+from reseen.gallery.stores.address import parse_address
 from reseen.gallery.stores.memory import MemoryStore
 
-FORM = "kind://user:password@host/name"
+PATTERN = "kind://user:password@host/name"
 
 
 def test_an_address_is_taken_apart():
-    found = read_address("postgresql://me:p%40ss@db.example:5433/people?table=march", FORM, ("table",))
+    found = parse_address("postgresql://me:p%40ss@db.example:5433/people?table=march", PATTERN, ("table",))
     assert (found.user, found.password, found.host, found.port) == ("me", "p@ss", "db.example", 5433)
     assert (found.name, found.options) == ("people", {"table": "march"})
-    assert found.shown() == "postgresql://db.example:5433/people?table=march"
+    assert found.redacted() == "postgresql://db.example:5433/people?table=march"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.gallery.stores.test_deletion import small_segments  # noqa: F401
 from reseen import files
 from reseen.errors import GalleryError, StorageError
 from reseen.gallery.filter import Filter
-from reseen.gallery.gallery import open_store
+from reseen.gallery.store import open_store
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.edge_shard import engine_errors
 from reseen.gallery.stores.journal import write_journal
@@ -191,7 +191,7 @@ def test_a_gallery_that_was_begun_and_never_made_is_made(quick_folder, model):
         ended.wait()
     killed_at_the_card = place / f".gallery.json.{files.host_name()}-{ended.pid}.part"
     killed_at_the_card.write_text("{")
-    with pytest.raises(GalleryError, match="begun here and never made"):
+    with pytest.raises(GalleryError, match="creation of this gallery was never completed"):
         EdgeStore(place, model)
     with EdgeStore(place, model, create=True) as store:
         assert store.describe().count == 0

@@ -1,1 +1,1 @@
-"""One file per engine that can keep a gallery."""
+"""Implementations of `Store`, one file per database engine."""

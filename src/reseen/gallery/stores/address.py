@@ -1,4 +1,4 @@
-"""Addresses of galleries on servers: read, and shown without their passwords."""
+"""Parsing of server addresses, and their display without passwords."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -8,7 +8,7 @@ from reseen.errors import GalleryError
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """`scheme://user:password@host:port/name?option=value`, in parts."""
+    """Components of `scheme://user:password@host:port/name?option=value`, percent-decoded."""
 
     scheme: str
     user: str | None
@@ -18,39 +18,40 @@ class ServerAddress:
     name: str
     options: dict[str, str]
 
-    def shown(self) -> str:
-        """The address as errors and descriptions show it: without password or options that may hold one."""
+    def redacted(self) -> str:
+        """The address for messages and descriptions: without user, password and options other than `table`."""
         host = "" if self.host is None else f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         table = f"?table={self.options['table']}" if "table" in self.options else ""
         return f"{self.scheme}://{host}{port}/{self.name}{table}"
 
 
-def read_address(address: str, form: str, options: tuple[str, ...] = ()) -> ServerAddress:
-    """Take an address apart.
+def parse_address(address: str, pattern: str, options: tuple[str, ...] = ()) -> ServerAddress:
+    """Parse a server address.
 
     Args:
-        address: What a person gave.
-        form: How a right one looks, for the error.
-        options: Names of the options that may follow `?`.
+        address: the address, as the user gave it.
+        pattern: what a valid address looks like, for the error.
+        options: names of the options allowed after `?`.
 
     Raises:
-        GalleryError: it is no such address. The error does not repeat the address, which may hold a password.
+        GalleryError: the address is invalid. The message does not repeat it, because it may contain a password.
     """
-    wrong = GalleryError(f"an address of this kind must look like {form}; write special letters in it as %XX")
+    invalid = GalleryError(f"the address must look like {pattern}; write special characters in it as %XX")
     try:
         parts = urlsplit(address)
-        found = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         port = parts.port
     except ValueError:
-        raise wrong from None
+        raise invalid from None
     name = unquote(parts.path.strip("/"))
-    if unknown := sorted(set(found) - set(options)):
+    if unknown := sorted(set(query) - set(options)):
         raise GalleryError(
-            f"the address has an option {unknown[0]!r}; known are {', '.join(options) or 'none'}, as in {form}"
+            f"the address has an unknown option {unknown[0]!r}; known are {', '.join(options) or 'none'}, as in "
+            f"{pattern}"
         )
     if not name or "/" in name or parts.fragment:
-        raise wrong
+        raise invalid
     return ServerAddress(
         parts.scheme,
         None if parts.username is None else unquote(parts.username),
@@ -58,5 +59,5 @@ def read_address(address: str, form: str, options: tuple[str, ...] = ()) -> Serv
         parts.hostname,
         port,
         name,
-        {key: values[-1] for key, values in found.items()},
+        {key: values[-1] for key, values in query.items()},
     )

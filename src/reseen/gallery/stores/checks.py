@@ -1,41 +1,49 @@
-"""What every store refuses: another model, vectors of another length, entries that no database can hold."""
+"""Checks shared by all stores: model identity, vector dimension, and text that databases can store."""
 
 from collections.abc import Iterator
 
 from reseen.errors import GalleryError
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries
-from reseen.gallery.stores.normalized_filter import storable
+from reseen.gallery.stores.normalized_filter import is_storable
 
 
-def refuse_other_model(address: str, made: ModelIdentity, given: ModelIdentity | None) -> None:
-    """Raise GalleryError unless `given` made the gallery; None is taken on trust."""
-    if given is None or (given.fingerprint == made.fingerprint and given.dimension == made.dimension):
+def refuse_other_model(address: str, stored: ModelIdentity, model: ModelIdentity | None) -> None:
+    """Check that a gallery was created with `model`; None skips the check.
+
+    Raises:
+        GalleryError: fingerprint or dimension differ.
+    """
+    if model is None or (model.fingerprint == stored.fingerprint and model.dimension == stored.dimension):
         return
     raise GalleryError(
-        f"{address}: this gallery was made by {made.name}; the model given is {given.name}. Give the run that "
-        "made it, or index the crops into a new gallery"
+        f"{address}: this gallery was created with {stored.name}; the model given is {model.name}. Give the run that "
+        "it was created with, or index the crops into a new gallery"
     )
 
 
 def check_entries(entries: Entries, dimension: int) -> None:
-    """Raise GalleryError for vectors of another dimension, or a text that no database can hold."""
+    """Check dimension and text of entries.
+
+    Raises:
+        GalleryError: the vectors have another dimension, or a name is not valid Unicode text.
+    """
     if entries.vectors.shape[1] != dimension:
         raise GalleryError(
-            f"this gallery holds vectors of {dimension} numbers, got {entries.vectors.shape[1]}; add those of the "
-            "model that made it"
+            f"this gallery holds vectors of {dimension} numbers, got {entries.vectors.shape[1]}; use the model "
+            "that it was created with"
         )
     for entry in entries.entries:
         for text in (entry.source, entry.image, entry.camera or ""):
-            if not storable(text):
+            if not is_storable(text):
                 raise GalleryError(
-                    f"{text!r} cannot be kept: a name in a gallery must be Unicode text; rename the file"
+                    f"{text!r} cannot be stored: names in a gallery must be valid Unicode text; rename the file"
                 )
 
 
-def in_parts(entries: Entries, size: int) -> Iterator[Entries]:
-    """Entries in in_parts of at most `size`, of those with the same key the last one only."""
-    last = list({entry.key: place for place, entry in enumerate(entries.entries)}.values())
-    for start in range(0, len(last), size):
-        places = last[start : start + size]
-        yield Entries([entries.entries[place] for place in places], entries.vectors[places])
+def batches(entries: Entries, size: int) -> Iterator[Entries]:
+    """Entries in batches of at most `size`; of several with the same key, only the last."""
+    unique = list({entry.key: row for row, entry in enumerate(entries.entries)}.values())
+    for start in range(0, len(unique), size):
+        rows = unique[start : start + size]
+        yield Entries([entries.entries[row] for row in rows], entries.vectors[rows])

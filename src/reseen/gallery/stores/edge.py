@@ -1,7 +1,7 @@
-"""The default store: Qdrant Edge, embedded, in a folder; nothing to start.
+"""The default store: Qdrant Edge, an embedded engine, in a folder.
 
-Several threads may use one open store at once: searches run beside each other and beside a change, changes wait for
-each other. One process at a time has the folder.
+An open store is thread-safe: searches run concurrently with each other and with one change; changes are serialized. One
+process at a time can open the folder.
 """
 
 import importlib.metadata
@@ -17,17 +17,16 @@ from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
-from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.store import Description, direction_of
-from reseen.gallery.stores.checks import check_entries, in_parts, refuse_other_model
+from reseen.gallery.store import Description, Store, unit_query
+from reseen.gallery.stores.checks import batches, check_entries, refuse_other_model
 from reseen.gallery.stores.edge_shard import (
     SEGMENT,
     configuration,
     create,
     engine_errors,
-    parameters,
+    search_params,
     to_filter,
 )
 from reseen.gallery.stores.folder import GalleryFolder
@@ -36,19 +35,18 @@ from reseen.gallery.stores.normalized_filter import matching_hits, matching_reco
 from reseen.gallery.stores.payload import from_payload, to_payload
 
 _ENGINE = "qdrant-edge"
-_AT_ONCE = 1_000
-"""Entries that are handed to the engine at once."""
-_VALUES = 1_000_000
-"""Cameras or sources that are counted at most."""
+_BATCH = 1_000
+"""Entries per request to the engine."""
+_MAX_VALUES = 1_000_000
+"""Maximum number of cameras and of sources that are counted."""
 
 
-class EdgeStore(Closing):
-    """A gallery in a folder.
+class EdgeStore(Store):
+    """A gallery in a folder; see `GalleryFolder` for its layout.
 
     Raises:
-        GalleryError: there is no gallery and none is to be made, it is damaged, another process has it open, or
-            another model made it.
-        StorageError: the disk is full or the folder cannot be written.
+        GalleryError: the gallery does not exist and `create` is false, or it is damaged, in use or of another model.
+        StorageError: the disk is full, or the folder cannot be written.
     """
 
     def __init__(
@@ -58,7 +56,7 @@ class EdgeStore(Closing):
         create: bool = False,
         segment: int | None = None,
     ) -> None:
-        """Open or make a gallery; with `segment` a graph is built for so many entries instead of 50,000."""
+        """Open or create a gallery; `segment` is the number of entries per HNSW graph, 50,000 by default."""
         self._segment = SEGMENT if segment is None else segment
         self._folder = GalleryFolder(Path(path), _ENGINE, model, create)
         self._model = self._folder.model
@@ -67,8 +65,8 @@ class EdgeStore(Closing):
             refuse_other_model(str(path), self._model, model)
             with engine_errors(self._folder.path):
                 self._shard = self._open()
-                if (replacing := read_journal(self._folder.journal)) is not None:
-                    self._put(replacing)
+                if (pending := read_journal(self._folder.journal)) is not None:
+                    self._put(pending)
                     self._shard.flush()
                     self._folder.journal.unlink(missing_ok=True)
                 if self._folder.cleaning:
@@ -80,19 +78,19 @@ class EdgeStore(Closing):
     def _open(self) -> qdrant_edge.EdgeShard:
         data = self._folder.data
         if self._folder.new:
-            self._folder.need_room(0, "a new gallery")
+            self._folder.require_space(0, "a new gallery")
             shard = create(data, self._model.dimension, self._segment)
             self._folder.write_card()
             return shard
         if not (data / "segments").is_dir():
             raise GalleryError(f"{data}: its files are missing; index the crops into a new gallery")
-        shutil.rmtree(data / "temp_segments", ignore_errors=True)  # of a process killed while it tidied up
+        shutil.rmtree(data / "temp_segments", ignore_errors=True)  # left by a process killed while optimizing
         return qdrant_edge.EdgeShard.load(str(data), configuration(self._model.dimension, self._segment))
 
     def add(self, entries: Entries) -> None:
-        """Keep entries; one whose key is there replaces the old one. They survive a crash once this returns.
+        """Add or, by key, replace entries; they are durable when this returns.
 
-        Every 50,000 new entries a graph is built for them, which takes some seconds and twice their room.
+        After every 50,000 new entries an HNSW graph is built, which takes seconds and temporarily twice their space.
         """
         self._folder.refuse_read_only()
         check_entries(entries, self._model.dimension)
@@ -100,73 +98,73 @@ class EdgeStore(Closing):
             return
         payloads = sum(2 * len(entry.thumbnail) + len(entry.image) + 500 for entry in entries.entries)
         with self._changing, engine_errors(self._folder.path):
-            self._folder.need_room(payloads + 2 * entries.vectors.nbytes, f"adding {len(entries):,} entries")
-            for part in in_parts(entries, _AT_ONCE):
+            self._folder.require_space(
+                payloads + 2 * entries.vectors.nbytes, f"adding {len(entries):,} entries"
+            )
+            for part in batches(entries, _BATCH):
                 self._put(part)
             self._shard.flush()
             self._build_graphs()
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `top` entries nearest by cosine for which `where` holds, most similar first."""
-        direction = direction_of(vector, top, self._model.dimension)
-        found = normalize_filter(where)
-        if found is None:
+        """The `top` entries of highest cosine similarity among those that match `where`, most similar first."""
+        direction = unit_query(vector, top, self._model.dimension)
+        normalized = normalize_filter(where)
+        if normalized is None:
             return []
-        condition = to_filter(found)
+        condition = to_filter(normalized)
 
-        def ask(wanted: int) -> list[Hit]:
+        def fetch(limit: int) -> list[Hit]:
             request = qdrant_edge.QueryRequest(
                 query=qdrant_edge.Query.Nearest(direction.tolist()),
                 filter=condition,
-                limit=wanted,
-                params=parameters(condition is not None),
+                limit=limit,
+                params=search_params(condition is not None),
                 with_payload=True,
             )
             points = self._shard.query(request)
             return [Hit(from_payload(point.payload or {}), point.score) for point in points]
 
         with engine_errors(self._folder.path):
-            return matching_hits(ask, top, where)
+            return matching_hits(fetch, top, where)
 
     def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in in_parts of at most `batch`."""
-        found = normalize_filter(where)
+        """All entries that match `where`, in batches of at most `batch`."""
+        normalized = normalize_filter(where)
         offset: Any = None
-        while found is not None:
+        while normalized is not None:
             with engine_errors(self._folder.path):
                 records, offset = self._shard.scroll(
                     qdrant_edge.ScrollRequest(
                         offset=offset,
                         limit=batch,
-                        filter=to_filter(found),
+                        filter=to_filter(normalized),
                         with_payload=True,
                         with_vector=True,
                     )
                 )
-            if (held := matching_records(records, where)) is not None:
-                yield held
+            if (matching := matching_records(records, where)) is not None:
+                yield matching
             if offset is None:
                 return
 
     def delete(self, where: Filter) -> int:
-        """Remove entries for good and say how many: every file that holds one is rewritten without it."""
+        """Erase entries; returns how many. Every file that holds one is rewritten without it."""
         self._folder.refuse_read_only()
         with self._changing, engine_errors(self._folder.path):
             keys = [entry.key for part in self.scan(where) for entry in part.entries]
             if not keys:
                 return 0
-            self._folder.need_room(2 * self._folder.size(), "rewriting the files without what is deleted")
+            self._folder.require_space(2 * self._folder.size(), "rewriting the files without what is deleted")
             self._folder.begin_cleaning()
-            for start in range(0, len(keys), _AT_ONCE):
-                self._shard.update(
-                    qdrant_edge.UpdateOperation.delete_points([*keys[start : start + _AT_ONCE]])
-                )
+            for start in range(0, len(keys), _BATCH):
+                self._shard.update(qdrant_edge.UpdateOperation.delete_points([*keys[start : start + _BATCH]]))
             self._shard.flush()
             self._clean()
         return len(keys)
 
     def describe(self) -> Description:
-        """What is there."""
+        """Contents and origin of the store."""
         with engine_errors(self._folder.path):
             count = self._shard.count(qdrant_edge.CountRequest(exact=True))
             cameras: dict[str | None, int] = {**self._facet("camera")}
@@ -184,30 +182,30 @@ class EdgeStore(Closing):
             )
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder; a second call does nothing."""
         with self._changing:
             self._shard.close()
             self._folder.release()
 
     def _put(self, part: Entries) -> None:
-        """Hand entries to the engine: flushed where they replace others, else not yet."""
+        """Upsert entries; flushed if they replace others, else left to the caller."""
         keys = [entry.key for entry in part.entries]
         points = [
             qdrant_edge.Point(key, vector.tolist(), to_payload(entry))
             for key, vector, entry in zip(keys, part.vectors, part.entries, strict=True)
         ]
-        known = [record.id for record in self._shard.retrieve([*keys], False, False)]
-        if known:
+        replaced = [record.id for record in self._shard.retrieve([*keys], False, False)]
+        if replaced:
             write_journal(self._folder.journal, part)
-            # deleted first, so that no entry is half old and half new, and the bytes of the old one are tidied up
-            self._shard.update(qdrant_edge.UpdateOperation.delete_points(known))
+            # delete first: no entry mixes old and new values, and the old bytes are vacuumed
+            self._shard.update(qdrant_edge.UpdateOperation.delete_points(replaced))
         self._shard.update(qdrant_edge.UpdateOperation.upsert_points(points))
-        if known:
+        if replaced:
             self._shard.flush()
             self._folder.journal.unlink()
 
     def _facet(self, name: str) -> dict[str, int]:
-        request = qdrant_edge.FacetRequest(name, limit=_VALUES, exact=True)
+        request = qdrant_edge.FacetRequest(name, limit=_MAX_VALUES, exact=True)
         return {str(hit.value): hit.count for hit in self._shard.facet(request)}
 
     def _extreme(self, direction: qdrant_edge.Direction) -> float | None:
@@ -218,20 +216,22 @@ class EdgeStore(Closing):
         return float((records[0].payload or {})["when"]) if records else None
 
     def _build_graphs(self) -> None:
-        """Index what was added since, once it is much; without room for it, searches stay exact and slower."""
+        """Build a graph over entries added since, once they fill a segment; without disk space, search stays exact."""
         info = self._shard.info()
-        waiting = info.points_count - info.indexed_vectors_count
-        if waiting < self._segment:
+        unindexed = info.points_count - info.indexed_vectors_count
+        if unindexed < self._segment:
             return
         try:
-            self._folder.need_room(3 * self._folder.size() * waiting // info.points_count, "building a graph")
+            self._folder.require_space(
+                3 * self._folder.size() * unindexed // info.points_count, "building a graph"
+            )
         except StorageError:
             return
         self._shard.optimize()
         self._shard.flush()
 
     def _clean(self) -> None:
-        """Rewrite the files that hold deleted entries."""
+        """Rewrite the files that hold bytes of deleted entries."""
         self._shard.optimize()
         self._shard.flush()
         self._folder.end_cleaning()

@@ -1,4 +1,4 @@
-"""The folder of an embedded gallery: its card, its lock, its room on the disk."""
+"""The folder of an embedded gallery: metadata, lock, and checks of disk space."""
 
 import json
 import os
@@ -22,19 +22,19 @@ _SPARE = 256 * 2**20
 
 
 class GalleryFolder:
-    """A folder that one process holds at a time.
+    """A gallery folder, locked by one process at a time.
 
-        gallery.json   which engine keeps it, and which model made it
-        lock           held while a process has the gallery open; names that process
-        cleaning       there while deleted entries still have bytes in the engine's files
+        gallery.json   engine, format and model
+        lock           locked while a process has the gallery open; holds its process id
+        cleaning       exists while the engine's files may hold bytes of deleted entries
         journal        entries about to replace others
         data/          the engine's files
 
-    A gallery that is there and cannot be written is opened all the same, to be searched: the engine works in a copy.
+    A read-only gallery can be searched: the engine then works on a temporary copy.
 
     Raises:
-        GalleryError: there is no gallery and none is to be made; its card cannot be read; another process holds it.
-        StorageError: the folder cannot be written, and a gallery is to be made or added to.
+        GalleryError: the gallery does not exist and `create` is false, its metadata cannot be read, or it is in use.
+        StorageError: a gallery is to be created and the folder cannot be written.
     """
 
     def __init__(self, path: Path, engine: str, model: ModelIdentity | None, create: bool) -> None:
@@ -43,104 +43,116 @@ class GalleryFolder:
         self._copy: WorkingCopy | None = None
         self.new = not (path / _CARD).is_file()
         if self.new:
-            self._refuse_what_is_none(create and model is not None)
+            self._refuse_unless_creatable(create and model is not None)
         if self.new or create:
             make_folder(path)
         self.read_only = not os.access(path, os.W_OK)
         self._lock = self._hold()
-        self._place = path
+        self._engine_path = path
         try:
             if self.new and model is not None:
-                shutil.rmtree(self.data, ignore_errors=True)  # of a process killed while it made the gallery
+                # left by a process killed while creating the gallery
+                shutil.rmtree(self.data, ignore_errors=True)
                 self.model = model
             else:
                 self.model = self._read_card()
             if self.read_only:
                 self._copy = WorkingCopy(path, (_DATA, _JOURNAL, _CLEANING))
-                self._place = self._copy.path
+                self._engine_path = self._copy.path
         except BaseException:
             self.release()
             raise
 
     @property
     def data(self) -> Path:
-        """The engine's files."""
-        return self._place / _DATA
+        """Folder of the engine's files."""
+        return self._engine_path / _DATA
 
     @property
     def journal(self) -> Path:
-        """Entries about to replace others."""
-        return self._place / _JOURNAL
+        """File of entries about to replace others."""
+        return self._engine_path / _JOURNAL
 
     def write_card(self) -> None:
-        """Make the folder a gallery: the last step of making one."""
+        """Write the metadata: the last step of creating a gallery."""
         card = {"format": _FORMAT, "engine": self._engine, "model": self.model.to_json()}
         write_text(self.path / _CARD, json.dumps(card, indent=2) + "\n")
 
     @property
     def cleaning(self) -> bool:
-        """Whether bytes of deleted entries may be left in the engine's files."""
-        return (self._place / _CLEANING).exists()
+        """Whether the engine's files may hold bytes of deleted entries."""
+        return (self._engine_path / _CLEANING).exists()
 
     def begin_cleaning(self) -> None:
-        """Remember, through a crash too, that bytes of deleted entries may be left."""
+        """Mark, durably, that the engine's files may hold bytes of deleted entries."""
         write_text(
-            self._place / _CLEANING,
+            self._engine_path / _CLEANING,
             "Deleted entries still have bytes in data/; opening the gallery removes them.\n",
         )
 
     def end_cleaning(self) -> None:
-        """Forget it."""
-        (self._place / _CLEANING).unlink(missing_ok=True)
+        """Remove the mark."""
+        (self._engine_path / _CLEANING).unlink(missing_ok=True)
 
     def refuse_read_only(self) -> None:
-        """Raise StorageError where the gallery can only be searched."""
+        """Check that the gallery can be changed.
+
+        Raises:
+            StorageError: the folder is read-only.
+        """
         if self.read_only:
             raise StorageError(
-                f"{self.path}: this gallery cannot be written, only searched; make its folder writable, or copy it to "
-                "another place"
+                f"{self.path}: this gallery cannot be written, only searched; make its folder writable, or copy the "
+                "gallery elsewhere"
             )
 
-    def need_room(self, wanted: int, purpose: str) -> None:
-        """Raise StorageError where less than `wanted` bytes and a reserve are free.
+    def require_space(self, size: int, purpose: str) -> None:
+        """Check free disk space before a write, with a reserve of 256 MiB.
 
-        Asked for before anything is written: engines write through memory maps, and the system kills a process that
-        fills one on a full disk.
+        The check is needed because the engine writes through memory maps, and on a full disk the system kills a process
+        that does.
+
+        Args:
+            size: bytes to be written.
+            purpose: what needs them, for the error.
+
+        Raises:
+            StorageError: too little space is free.
         """
         free = shutil.disk_usage(self.path).free
-        if free < wanted + _SPARE:
+        if free < size + _SPARE:
             raise StorageError(
-                f"{self.path}: {purpose} needs {(wanted + _SPARE) / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free; "
-                "free some space and give the command again, nothing is lost"
+                f"{self.path}: {purpose} needs {(size + _SPARE) / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free; "
+                "free some space and rerun the command, nothing is lost"
             )
 
     def size(self) -> int:
-        """Bytes that the engine's files take on the disk."""
+        """Disk usage of the engine's files in bytes."""
         return sum(file.stat().st_blocks * 512 for file in self.data.rglob("*") if file.is_file())
 
     def release(self) -> None:
-        """Let go of the folder; a second time does nothing."""
+        """Unlock the folder and delete its copy; a second call does nothing."""
         self._lock.release()
         if self._copy is not None:
             self._copy.remove()
 
-    def _refuse_what_is_none(self, create: bool) -> None:
+    def _refuse_unless_creatable(self, create: bool) -> None:
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             if not create:
-                raise GalleryError(f"{self.path}: there is no gallery; make one with `reseen index`")
+                raise GalleryError(f"{self.path}: there is no gallery; create one with `reseen index`")
             return
         if not self.path.is_dir():
-            raise GalleryError(f"{self.path}: this is a file, and a gallery is a folder; give another place")
+            raise GalleryError(f"{self.path}: this is a file, and a gallery is a folder; give another path")
         card = self.path / _CARD
         names = {entry.name for entry in self.path.iterdir() if not is_temporary_of(card, entry)}
         if not names <= {LOCK, _DATA}:
             raise GalleryError(
                 f"{self.path}: this folder holds other files ({min(names - {LOCK, _DATA})}, ...) and is no gallery; "
-                "give that of a gallery, or a new one"
+                "give the folder of a gallery, or a new one"
             )
         if not create:
             raise GalleryError(
-                f"{self.path}: a gallery was begun here and never made; make it with `reseen index`"
+                f"{self.path}: the creation of this gallery was never completed; create it with `reseen index`"
             )
 
     def _hold(self) -> Lock:
@@ -153,16 +165,16 @@ class GalleryFolder:
         path = self.path / _CARD
         try:
             card = read_json(path)
-            found, engine, model = card["format"], card["engine"], card["model"]
-            if not isinstance(found, int) or not isinstance(engine, str) or not isinstance(model, str):
-                raise ValueError("parts of other types")
+            version, engine, model = card["format"], card["engine"], card["model"]
+            if not isinstance(version, int) or not isinstance(engine, str) or not isinstance(model, str):
+                raise ValueError("values of other types")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GalleryError(
                 f"{path}: cannot be read ({error}); index the crops into a new gallery"
             ) from None
-        if found != _FORMAT or engine != self._engine:
+        if version != _FORMAT or engine != self._engine:
             raise GalleryError(
-                f"{path}: kept by {engine} in format {found}, and this reseen reads {self._engine} in format {_FORMAT}"
-                "; use the reseen that made it, or index the crops into a new gallery"
+                f"{path}: written by {engine} in format {version}, this version of reseen reads {self._engine} in "
+                f"format {_FORMAT}; use the version that created it, or index the crops into a new gallery"
             )
         return ModelIdentity.from_json(model)

@@ -1,7 +1,7 @@
-"""Entries about to replace others, kept on the disk until they have.
+"""The journal of replacements: entries are written to it before they replace others.
 
-The engine writes that an old entry is gone before it writes the new one, and a process killed between the two would
-lose both. What the journal holds is added again when the gallery is next opened.
+The engine persists the deletion of an old entry before the new one, so that a process killed between the two would lose
+both. The next opening of the gallery adds the entries in the journal again.
 """
 
 import json
@@ -18,10 +18,10 @@ from reseen.reading import parse_as, read_archive
 
 
 def write_journal(path: Path, entries: Entries) -> None:
-    """Keep entries in a file that is there whole, on the disk, or not at all.
+    """Write entries to a file, atomically and synced to disk.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     text = json.dumps([to_payload(entry) for entry in entries.entries]).encode("utf-8")
 
@@ -33,18 +33,18 @@ def write_journal(path: Path, entries: Entries) -> None:
 
 
 def read_journal(path: Path) -> Entries | None:
-    """What `write_journal` kept; None where there is nothing.
+    """Entries of a journal; None if there is no journal.
 
     Raises:
-        GalleryError: the file was damaged since.
+        GalleryError: the file is damaged.
     """
     if not path.exists():
         return None
     try:
-        kept = read_archive(path)
-        payloads = parse_as(list[dict[str, Any]], kept["entries"].tobytes(), most_bytes=2**40)
-        return Entries([from_payload(payload) for payload in payloads], kept["vectors"])
+        arrays = read_archive(path)
+        payloads = parse_as(list[dict[str, Any]], arrays["entries"].tobytes(), most_bytes=2**40)
+        return Entries([from_payload(payload) for payload in payloads], arrays["vectors"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise GalleryError(
-            f"{path}: cannot be read ({error}); remove it, and add again the crops that were being replaced"
+            f"{path}: cannot be read ({error}); remove it, and index the crops that were being replaced again"
         ) from None

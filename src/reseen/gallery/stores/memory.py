@@ -1,4 +1,4 @@
-"""The exact reference: arrays in memory, gone with the process."""
+"""A store in memory with exact search; lost when the process ends."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,52 +7,51 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.export.fingerprint import ModelIdentity
-from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.store import Description, direction_of
+from reseen.gallery.store import Description, Store, unit_query
 from reseen.gallery.stores.checks import check_entries
 
 
-class MemoryStore(Closing):
-    """Every search compares with every vector; what other stores must agree with."""
+class MemoryStore(Store):
+    """Exhaustive search over arrays; the reference that other stores are tested against."""
 
     def __init__(self, model: ModelIdentity) -> None:
         self._model = model
         self._entries: dict[str, tuple[Entry, Float32[np.ndarray, " d"]]] = {}
 
     def add(self, entries: Entries) -> None:
-        """Keep entries; one whose key is there replaces the old one."""
+        """Add or, by key, replace entries."""
         check_entries(entries, self._model.dimension)
         for entry, vector in zip(entries.entries, entries.vectors, strict=True):
             self._entries[entry.key] = entry, vector.astype(np.float32)
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `top` entries nearest by cosine for which `where` holds, most similar first."""
-        direction = direction_of(vector, top, self._model.dimension)
-        kept = [pair for pair in self._entries.values() if where.matches(pair[0])]
-        if not kept:
+        """The `top` entries of highest cosine similarity among those that match `where`, most similar first."""
+        direction = unit_query(vector, top, self._model.dimension)
+        matching = [pair for pair in self._entries.values() if where.matches(pair[0])]
+        if not matching:
             return []
-        similarity = np.stack([row for _, row in kept]).astype(np.float64) @ direction
+        similarity = np.stack([row for _, row in matching]).astype(np.float64) @ direction
         order = np.argsort(-similarity, kind="stable")[:top]
-        return [Hit(kept[place][0], float(similarity[place])) for place in order]
+        return [Hit(matching[row][0], float(similarity[row])) for row in order]
 
     def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in parts of at most `batch`."""
-        kept = [pair for pair in self._entries.values() if where.matches(pair[0])]
-        for start in range(0, len(kept), batch):
-            part = kept[start : start + batch]
+        """All entries that match `where`, in batches of at most `batch`."""
+        matching = [pair for pair in self._entries.values() if where.matches(pair[0])]
+        for start in range(0, len(matching), batch):
+            part = matching[start : start + batch]
             yield Entries([entry for entry, _ in part], np.stack([row for _, row in part]))
 
     def delete(self, where: Filter) -> int:
-        """Remove entries and say how many."""
-        gone = [key for key, (entry, _) in self._entries.items() if where.matches(entry)]
-        for key in gone:
+        """Remove entries; returns how many."""
+        keys = [key for key, (entry, _) in self._entries.items() if where.matches(entry)]
+        for key in keys:
             del self._entries[key]
-        return len(gone)
+        return len(keys)
 
     def describe(self) -> Description:
-        """What is there."""
+        """Contents of the store."""
         entries = [entry for entry, _ in self._entries.values()]
         times = [entry.time for entry in entries if entry.time is not None]
         return Description(
@@ -67,4 +66,4 @@ class MemoryStore(Closing):
         )
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing."""

@@ -1,9 +1,8 @@
-"""What a `Filter` asks of a database: the same normalize_filter without the empty and the impossible.
+"""Filters in a form that every database can express, and the exact re-check of what a database returns.
 
-`Filter.holds` has the last word on what an engine found.
-
-Qdrant reads numbers of its own files with an error of up to one unit in the last place, so that an entry may fall on
-the wrong side of a window's edge. It is asked for a window wider_filter by as much, and what does not hold is dropped.
+Qdrant reads float fields back with an error of up to one unit in the last place, so that an entry may end up on the
+wrong side of a window's edge. Therefore it is queried with a window widened by two units, and each hit is re-checked by
+`Filter.matches`.
 """
 
 import math
@@ -23,33 +22,36 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True)
 class NormalizedFilter:
-    """NormalizedFilter that must all hold, as every database can say them. No list is empty."""
+    """Conditions that must all hold, without values that no entry can have; lists of allowed values are not empty."""
 
     keys: list[str] | None
-    words: dict[str, list[str]]
-    """Of `source`, `image` and `camera`: the values allowed."""
+    """Allowed keys; None for any."""
+    texts: dict[str, list[str]]
+    """Allowed values by field: `source`, `image`, `camera`."""
     numbers: dict[str, list[int]]
-    """Of `cluster` and `tracklet`: the values allowed."""
+    """Allowed values by field: `cluster`, `tracklet`."""
     not_cameras: list[str]
-    """Cameras to leave out; none where it is empty."""
+    """Excluded cameras; may be empty."""
     after: float | None
+    """Earliest time in seconds, inclusive; None if open."""
     before: float | None
+    """Latest time in seconds, exclusive; None if open."""
 
     @property
     def everything(self) -> bool:
-        """True when there is no condition."""
+        """Whether there is no condition, so that all entries match."""
         window = self.after is None and self.before is None
-        return self.keys is None and not self.words and not self.numbers and not self.not_cameras and window
+        return self.keys is None and not self.texts and not self.numbers and not self.not_cameras and window
 
 
 def normalize_filter(where: Filter) -> NormalizedFilter | None:
-    """The normalize_filter of `where`; None where no entry can fulfil them."""
+    """Normalize a filter; None if no entry can match it."""
     keys = None if where.keys is None else [key for key in where.keys if _is_key(key)]
-    words = {"source": where.sources, "image": where.images, "camera": where.cameras}
+    texts = {"source": where.sources, "image": where.images, "camera": where.cameras}
     numbers = {"cluster": where.clusters, "tracklet": where.tracklets}
-    allowed_words = {
-        name: [word for word in values if storable(word)]
-        for name, values in words.items()
+    allowed_texts = {
+        name: [text for text in values if is_storable(text)]
+        for name, values in texts.items()
         if values is not None
     }
     allowed_numbers = {
@@ -59,53 +61,61 @@ def normalize_filter(where: Filter) -> NormalizedFilter | None:
     }
     if (
         (keys is not None and not keys)
-        or not all(allowed_words.values())
+        or not all(allowed_texts.values())
         or not all(allowed_numbers.values())
     ):
         return None
-    not_cameras = [camera for camera in where.not_cameras or () if storable(camera)]
-    return NormalizedFilter(keys, allowed_words, allowed_numbers, not_cameras, *where.window)
+    not_cameras = [camera for camera in where.not_cameras or () if is_storable(camera)]
+    return NormalizedFilter(keys, allowed_texts, allowed_numbers, not_cameras, *where.window)
 
 
-def storable(word: str) -> bool:
-    """Whether databases can hold a word: no null character and no half of a surrogate pair."""
-    return "\0" not in word and not any("\ud800" <= letter <= "\udfff" for letter in word)
+def is_storable(text: str) -> bool:
+    """Whether databases can store a text: no null character and no unpaired surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_key(key: str) -> bool:
-    """Whether an entry can have this key; databases would also take other spellings of it."""
+    """Whether a key is a UUID in canonical form; databases would also accept other spellings."""
     try:
         return str(uuid.UUID(key)) == key
     except ValueError:
         return False
 
 
-def wider_filter(after: float | None, before: float | None) -> tuple[float | None, float | None]:
-    """A window that is wider_filter by two units in the last place on either side."""
+def widen_window(after: float | None, before: float | None) -> tuple[float | None, float | None]:
+    """A time window widened by two units in the last place at either end."""
     return (
         None if after is None else math.nextafter(math.nextafter(after, -math.inf), -math.inf),
         None if before is None else math.nextafter(math.nextafter(before, math.inf), math.inf),
     )
 
 
-def matching_hits(ask: Callable[[int], list[Hit]], top: int, where: Filter) -> list[Hit]:
-    """The first `top` hits for which `where` holds; `ask` gives as many of the nearest as it is told."""
-    wanted = top
+def matching_hits(fetch: Callable[[int], list[Hit]], top: int, where: Filter) -> list[Hit]:
+    """The first `top` hits that match `where`.
+
+    Args:
+        fetch: returns the given number of nearest hits, fewer only if there are no more.
+        top: number of hits.
+        where: the filter that each hit is re-checked against.
+    """
+    limit = top
     while True:
-        found = ask(wanted)
-        kept = [hit for hit in found if where.matches(hit.entry)]
-        if len(kept) >= top or len(found) < wanted:
-            return kept[:top]
-        wanted *= 2
+        hits = fetch(limit)
+        matching = [hit for hit in hits if where.matches(hit.entry)]
+        if len(matching) >= top or len(hits) < limit:
+            return matching[:top]
+        limit *= 2
 
 
 def matching_records(records: Sequence[Any], where: Filter) -> Entries | None:
-    """Qdrant's records as entries with their vectors, those for which `where` holds; None where it holds for none."""
-    held = [
+    """Qdrant records that match `where`, as entries with vectors; None if none matches."""
+    matching = [
         (entry, record.vector)
         for record in records
         if where.matches(entry := from_payload(record.payload or {}))
     ]
-    if not held:
+    if not matching:
         return None
-    return Entries([entry for entry, _ in held], np.array([vector for _, vector in held], dtype=np.float32))
+    return Entries(
+        [entry for entry, _ in matching], np.array([vector for _, vector in matching], dtype=np.float32)
+    )

@@ -1,4 +1,4 @@
-"""An entry as the values beside a vector in Qdrant, and back."""
+"""Conversion between entries and Qdrant payloads."""
 
 import base64
 import math
@@ -10,14 +10,11 @@ from reseen.errors import GalleryError
 from reseen.gallery.entries import Entry
 from reseen.reading import validate_as
 
-_OPTIONAL = ("camera", "time", "tracklet", "cluster")
-
-
 _Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Payload(BaseModel):
-    """What `to_payload` writes."""
+    """Schema of a payload. `when` is the exact time as text, because Qdrant rounds floats."""
 
     source: str
     image: str
@@ -29,41 +26,37 @@ class _Payload(BaseModel):
 
 
 def to_payload(entry: Entry) -> dict[str, Any]:
-    """Values for JSON; what is unknown is left out, so that it is in no index."""
+    """JSON values of an entry; unknown values are omitted, so that no index holds them."""
     payload: dict[str, Any] = {"source": entry.source, "image": entry.image}
-    for name in _OPTIONAL:
-        value = getattr(entry, name)
-        if value is not None:
-            payload[name] = value
-    if entry.time is not None:
-        payload["time"] = float(
-            entry.time
-        )  # for conditions; Qdrant may read it with an error in the last place
-        payload["when"] = repr(float(entry.time))
+    time = None if entry.time is None else float(entry.time)  # for filters; Qdrant rounds its last place
+    optional = {"camera": entry.camera, "time": time, "tracklet": entry.tracklet, "cluster": entry.cluster}
+    payload |= {name: value for name, value in optional.items() if value is not None}
+    if time is not None:
+        payload["when"] = repr(time)
     if entry.thumbnail:
         payload["thumbnail"] = base64.b64encode(entry.thumbnail).decode("ascii")
     return payload
 
 
 def from_payload(payload: dict[str, Any]) -> Entry:
-    """The entry that `to_payload` was given.
+    """The entry of a payload.
 
     Raises:
-        GalleryError: the values are not those of an entry.
+        GalleryError: the payload is not valid.
     """
     try:
-        given = validate_as(_Payload, payload)
-        time = None if given.when is None else float(given.when)
+        values = validate_as(_Payload, payload)
+        time = None if values.when is None else float(values.when)
         if time is not None and not math.isfinite(time):
             raise ValueError(f"a time of {time}")
         return Entry(
-            given.source,
-            given.image,
-            base64.b64decode(given.thumbnail, validate=True),
-            given.camera,
+            values.source,
+            values.image,
+            base64.b64decode(values.thumbnail, validate=True),
+            values.camera,
             time,
-            given.tracklet,
-            given.cluster,
+            values.tracklet,
+            values.cluster,
         )
     except (ValueError, OverflowError) as error:
         raise GalleryError(

@@ -1,4 +1,4 @@
-"""What the PostgreSQL store says to the server."""
+"""SQL statements of the PostgreSQL store, and conversion between rows and entries."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.stores.normalized_filter import NormalizedFilter
 
 COLUMNS = "source, image, thumbnail, camera, time, tracklet, cluster"
-_WIDEST_INDEX = 4_000
-"""Numbers that a half-precision vector may have for pgvector to index it."""
+_MAX_INDEX_DIMENSION = 4_000
+"""Largest dimension of half-precision vectors that pgvector can index."""
 
 
-def creation(table: str, dimension: int) -> list[str]:
-    """Statements that make the two tables of a gallery."""
+def create_tables(table: str, dimension: int) -> list[str]:
+    """Statements that create the two tables of a gallery and their indexes."""
     return [
         f"CREATE TABLE {table}_model (model text NOT NULL)",
         f"CREATE TABLE {table} (key uuid PRIMARY KEY, source text NOT NULL, image text NOT NULL, thumbnail bytea NOT "
@@ -29,9 +29,9 @@ def creation(table: str, dimension: int) -> list[str]:
     ]
 
 
-def graph(table: str, dimension: int) -> str | None:
-    """The statement that makes the index of vectors; None where pgvector cannot index such long ones."""
-    if dimension > _WIDEST_INDEX:
+def create_index(table: str, dimension: int) -> str | None:
+    """Statement that creates the HNSW index; None if the dimension is too large for pgvector."""
+    if dimension > _MAX_INDEX_DIMENSION:
         return None
     return (
         f"CREATE INDEX IF NOT EXISTS {table}_vector ON {table} USING hnsw ({_half(dimension)} halfvec_ip_ops) "
@@ -39,8 +39,8 @@ def graph(table: str, dimension: int) -> str | None:
     )
 
 
-def insertion(table: str) -> str:
-    """Keep the rows of `:rows`, a JSON list of what `to_row` gives; a known key is replaced."""
+def upsert(table: str) -> str:
+    """Statement that inserts or, by key, replaces `:rows`, a JSON list of `to_row`."""
     names = ["key", *COLUMNS.split(", "), "vector"]
     replaced = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     return (
@@ -51,13 +51,13 @@ def insertion(table: str) -> str:
     )
 
 
-def nearest(table: str, dimension: int, condition: str, graph_there: bool) -> str:
-    """The `:top` rows nearest to `:vector`.
+def nearest(table: str, dimension: int, condition: str, index_exists: bool) -> str:
+    """Statement that selects the `:top` rows nearest to `:vector`.
 
-    Where the graph is there, it proposes `:candidates` rows by vectors in half precision, and full ones decide.
+    If there is an index, it returns `:candidates` rows by half-precision vectors, which are rescored in full precision.
     """
     similarity = "-(vector <#> CAST(:vector AS vector))"
-    if not graph_there:
+    if not index_exists:
         return (
             f"SELECT {COLUMNS}, {similarity} AS similarity FROM {table} WHERE {condition} "
             "ORDER BY similarity DESC LIMIT :top"
@@ -70,34 +70,34 @@ def nearest(table: str, dimension: int, condition: str, graph_there: bool) -> st
     )
 
 
-def condition(found: NormalizedFilter) -> tuple[str, dict[str, Any]]:
-    """The same conditions in SQL, with the values of its parameters."""
-    said: list[str] = []
+def condition(normalized: NormalizedFilter) -> tuple[str, dict[str, Any]]:
+    """A filter as an SQL condition with named parameters, and their values."""
+    conditions: list[str] = []
     values: dict[str, Any] = {}
 
-    def must(text: str, name: str, value: Any) -> None:
-        said.append(text)
+    def add(text: str, name: str, value: Any) -> None:
+        conditions.append(text)
         values[name] = value
 
-    for name, allowed in (found.words | found.numbers).items():
-        kind = "text" if name in found.words else "bigint"
-        must(
+    for name, allowed in (normalized.texts | normalized.numbers).items():
+        kind = "text" if name in normalized.texts else "bigint"
+        add(
             f"{name} IN (SELECT json_array_elements_text(CAST(:{name} AS json))::{kind})", name, list(allowed)
         )
-    if found.keys is not None:
-        must("key IN (SELECT json_array_elements_text(CAST(:keys AS json))::uuid)", "keys", found.keys)
-    if found.not_cameras:
-        unwanted = "SELECT json_array_elements_text(CAST(:not_cameras AS json))"
-        must(f"(camera IS NULL OR camera NOT IN ({unwanted}))", "not_cameras", found.not_cameras)
-    if found.after is not None:
-        must("time >= CAST(:after AS double precision)", "after", found.after)
-    if found.before is not None:
-        must("time < CAST(:before AS double precision)", "before", found.before)
-    return " AND ".join(said) or "true", values
+    if normalized.keys is not None:
+        add("key IN (SELECT json_array_elements_text(CAST(:keys AS json))::uuid)", "keys", normalized.keys)
+    if normalized.not_cameras:
+        excluded_cameras = "SELECT json_array_elements_text(CAST(:not_cameras AS json))"
+        add(f"(camera IS NULL OR camera NOT IN ({excluded_cameras}))", "not_cameras", normalized.not_cameras)
+    if normalized.after is not None:
+        add("time >= CAST(:after AS double precision)", "after", normalized.after)
+    if normalized.before is not None:
+        add("time < CAST(:before AS double precision)", "before", normalized.before)
+    return " AND ".join(conditions) or "true", values
 
 
 def to_row(entry: Entry, vector: Float32[np.ndarray, " d"]) -> dict[str, Any]:
-    """One entry for `insertion`."""
+    """One entry as a JSON row for `upsert`."""
     import base64
 
     return {
@@ -109,23 +109,23 @@ def to_row(entry: Entry, vector: Float32[np.ndarray, " d"]) -> dict[str, Any]:
         "time": entry.time,
         "tracklet": entry.tracklet,
         "cluster": entry.cluster,
-        "vector": to_text(vector),
+        "vector": vector_to_text(vector),
     }
 
 
 def from_row(row: Sequence[Any]) -> Entry:
-    """The entry of a row of `COLUMNS`."""
+    """The entry of a result row that begins with `COLUMNS`."""
     source, image, thumbnail, camera, time, tracklet, cluster = row[:7]
     return Entry(source, image, bytes(thumbnail), camera, time, tracklet, cluster)
 
 
-def to_text(vector: Float32[np.ndarray, " d"]) -> str:
-    """A vector as pgvector reads it; nine digits keep every float32."""
+def vector_to_text(vector: Float32[np.ndarray, " d"]) -> str:
+    """A vector in pgvector's text format; nine significant digits preserve float32 exactly."""
     return "[" + ",".join(f"{number:.9g}" for number in vector.tolist()) + "]"
 
 
 def to_entries(rows: Sequence[Sequence[Any]]) -> Entries:
-    """Entries of rows of `COLUMNS` and the vector as text."""
+    """Entries of result rows of `COLUMNS` and the vector as text."""
     vectors = np.array(
         [[float(number) for number in row[7][1:-1].split(",")] for row in rows], dtype=np.float32
     )

@@ -1,6 +1,6 @@
-"""A gallery on a Qdrant server or cluster: the same engine as the default store, for several processes and hosts.
+"""A store on a Qdrant server or cluster: the engine of the default store, for concurrent processes and hosts.
 
-Several threads may use one open store.
+An open store is thread-safe.
 """
 
 import json
@@ -13,44 +13,45 @@ from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
-from reseen.gallery.closing import Closing
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.store import Description, direction_of
-from reseen.gallery.stores.address import read_address
-from reseen.gallery.stores.checks import check_entries, in_parts, refuse_other_model
+from reseen.gallery.store import Description, Store, unit_query
+from reseen.gallery.stores.address import parse_address
+from reseen.gallery.stores.checks import batches, check_entries, refuse_other_model
 from reseen.gallery.stores.normalized_filter import (
     matching_hits,
     matching_records,
     normalize_filter,
-    wider_filter,
+    widen_window,
 )
 from reseen.gallery.stores.payload import from_payload, to_payload
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
-FORM = "qdrant://host:6333/name, or qdrant+https://:KEY@host:6333/name"
+PATTERN = "qdrant://host:6333/name, or qdrant+https://:KEY@host:6333/name"
 _PORT = 6333
-_AT_ONCE = 500
-_SEARCH_CANDIDATES = 128
+_BATCH = 500
+"""Entries per request."""
+_EF_SEARCH = 128
 _OVERSAMPLING = 2.0
-_VALUES = 100_000
+_MAX_VALUES = 100_000
+"""Maximum number of cameras and of sources that are counted."""
 
 
-class QdrantServerStore(Closing):
+class QdrantServerStore(Store):
     """A gallery in one collection.
 
     Args:
-        client: A connection to the server.
-        collection: The collection's name.
-        address: Filter it is, as errors and descriptions show it.
-        model: The model that must have made it.
-        create: Make it for `model` where there is none.
+        client: connection to the server.
+        collection: name of the collection.
+        address: the address for messages and descriptions, without a password.
+        model: the model that the gallery must be of; None accepts any.
+        create: create the collection for `model` if it does not exist.
 
     Raises:
-        GalleryError: the server cannot be reached or refuses; there is no gallery and none is to be made; the
-            collection is none of ours; another model made it.
+        GalleryError: the server is unreachable or returns an error; the gallery does not exist and `create` is false;
+            the collection is no gallery, or of another model.
     """
 
     def __init__(
@@ -65,10 +66,10 @@ class QdrantServerStore(Closing):
         self._collection = collection
         self._address = address
         try:
-            with self._talking() as server:
+            with self._session() as server:
                 if not server.collection_exists(collection):
                     if not create or model is None:
-                        raise GalleryError(f"{address}: there is no gallery; make one with `reseen index`")
+                        raise GalleryError(f"{address}: there is no gallery; create one with `reseen index`")
                     _create(server, collection, model)
                 self._model = self._read_model(server)
             refuse_other_model(address, self._model, model)
@@ -80,17 +81,17 @@ class QdrantServerStore(Closing):
         metadata = server.get_collection(self._collection).config.metadata or {}
         if "reseen_model" not in metadata:
             raise GalleryError(
-                f"{self._address}: this collection is no gallery of reseen; give the name of one, or a new name"
+                f"{self._address}: this collection is no gallery of reseen; give the name of a gallery, or a new name"
             )
         return ModelIdentity.from_json(metadata["reseen_model"])
 
     def add(self, entries: Entries) -> None:
-        """Keep entries; one whose key is there replaces the old one. The server has logged them once this returns."""
+        """Add or, by key, replace entries; the server has logged them when this returns."""
         from qdrant_client import models
 
         check_entries(entries, self._model.dimension)
-        with self._talking() as server:
-            for part in in_parts(entries, _AT_ONCE):
+        with self._session() as server:
+            for part in batches(entries, _BATCH):
                 points = [
                     models.PointStruct(id=entry.key, vector=vector.tolist(), payload=to_payload(entry))
                     for entry, vector in zip(part.entries, part.vectors, strict=True)
@@ -98,39 +99,39 @@ class QdrantServerStore(Closing):
                 server.upsert(self._collection, points, wait=True)
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `top` entries nearest by cosine for which `where` holds, most similar first."""
+        """The `top` entries of highest cosine similarity among those that match `where`, most similar first."""
         from qdrant_client import models
 
-        direction = direction_of(vector, top, self._model.dimension)
+        direction = unit_query(vector, top, self._model.dimension)
         condition = _to_filter(where)
         if condition is None:
             return []
         parameters = models.SearchParams(
-            hnsw_ef=_SEARCH_CANDIDATES,
+            hnsw_ef=_EF_SEARCH,
             quantization=models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
             acorn=models.AcornSearchParams(enable=True, max_selectivity=0.9),
         )
 
-        def ask(wanted: int) -> list[Hit]:
-            with self._talking() as server:
-                answer = server.query_points(
+        def fetch(limit: int) -> list[Hit]:
+            with self._session() as server:
+                response = server.query_points(
                     self._collection,
                     query=direction.tolist(),
                     query_filter=condition,
-                    limit=wanted,
+                    limit=limit,
                     search_params=parameters,
                     with_payload=True,
                 )
-            return [Hit(from_payload(point.payload or {}), point.score) for point in answer.points]
+            return [Hit(from_payload(point.payload or {}), point.score) for point in response.points]
 
-        return matching_hits(ask, top, where)
+        return matching_hits(fetch, top, where)
 
     def scan(self, where: Filter = EVERYTHING, batch: int = 1024) -> Iterator[Entries]:
-        """All entries for which `where` holds, in in_parts of at most `batch`."""
+        """All entries that match `where`, in batches of at most `batch`."""
         condition = _to_filter(where)
         offset: Any = None
         while condition is not None:
-            with self._talking() as server:
+            with self._session() as server:
                 records, offset = server.scroll(
                     self._collection,
                     condition,
@@ -139,28 +140,28 @@ class QdrantServerStore(Closing):
                     with_payload=True,
                     with_vectors=True,
                 )
-            if (held := matching_records(records, where)) is not None:
-                yield held
+            if (matching := matching_records(records, where)) is not None:
+                yield matching
             if offset is None:
                 return
 
     def delete(self, where: Filter) -> int:
-        """Remove entries and say how many; the server rewrites its files without them in its own time.
+        """Delete entries; returns how many. The server rewrites its files without them asynchronously.
 
-        A client cannot ask for more: docs/stores.md.
+        The client cannot force it; see docs/stores.md.
         """
         from qdrant_client import models
 
-        with self._talking() as server:
+        with self._session() as server:
             keys = [entry.key for part in self.scan(where) for entry in part.entries]
-            for start in range(0, len(keys), _AT_ONCE):
-                chosen = models.PointIdsList(points=list(keys[start : start + _AT_ONCE]))
-                server.delete(self._collection, chosen, wait=True)
+            for start in range(0, len(keys), _BATCH):
+                selector = models.PointIdsList(points=list(keys[start : start + _BATCH]))
+                server.delete(self._collection, selector, wait=True)
         return len(keys)
 
     def describe(self) -> Description:
-        """What is there."""
-        with self._talking() as server:
+        """Contents and origin of the store."""
+        with self._session() as server:
             count = server.count(self._collection, exact=True).count
             cameras: dict[str | None, int] = {**self._facet(server, "camera")}
             if unknown := count - sum(cameras.values()):
@@ -177,13 +178,13 @@ class QdrantServerStore(Closing):
             )
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection; a second call does nothing."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def _facet(self, server: "QdrantClient", name: str) -> dict[str, int]:
-        hits = server.facet(self._collection, name, limit=_VALUES, exact=True).hits
+        hits = server.facet(self._collection, name, limit=_MAX_VALUES, exact=True).hits
         return {str(hit.value): hit.count for hit in hits}
 
     def _extreme(self, server: "QdrantClient", direction: str) -> float | None:
@@ -194,8 +195,13 @@ class QdrantServerStore(Closing):
         return float((records[0].payload or {})["when"]) if records else None
 
     @contextmanager
-    def _talking(self) -> "Iterator[QdrantClient]":
-        """The client; what it raises becomes an error of ours."""
+    def _session(self) -> "Iterator[QdrantClient]":
+        """The client, with its exceptions translated.
+
+        Raises:
+            StorageError: the server's disk is full.
+            GalleryError: the store was closed, or the server is unreachable or returns an error.
+        """
         from qdrant_client.http.exceptions import ApiException
 
         if self._client is None:
@@ -207,18 +213,18 @@ class QdrantServerStore(Closing):
             if "No space left" in text or "disk" in text.lower():
                 raise StorageError(f"{self._address}: the server's disk is full ({text})") from None
             raise GalleryError(
-                f"{self._address}: the server cannot be reached or refuses ({text}); check the address, the key "
-                "and that it runs"
+                f"{self._address}: the server cannot be reached or refuses the request ({text}); check the "
+                "address, the API key and that the server is running"
             ) from None
 
 
 def connect(address: str, model: ModelIdentity | None = None, create: bool = False) -> QdrantServerStore:
-    """The store at `qdrant://host:6333/name`.
+    """Open the store at `qdrant://host:6333/name`.
 
     Raises:
-        GalleryError: as `QdrantServerStore`, and where qdrant-client is not installed.
+        GalleryError: as for `QdrantServerStore`, or qdrant-client is not installed.
     """
-    in_parts = read_address(address, FORM)
+    parsed = parse_address(address, PATTERN)
     try:
         from qdrant_client import QdrantClient
     except ImportError:
@@ -226,17 +232,17 @@ def connect(address: str, model: ModelIdentity | None = None, create: bool = Fal
             "a gallery on a Qdrant server needs the package qdrant-client; install it with pip install 'reseen[qdrant]'"
         ) from None
     client = QdrantClient(
-        host=in_parts.host,
-        port=in_parts.port or _PORT,
-        https=in_parts.scheme == "qdrant+https",
-        api_key=in_parts.password,
+        host=parsed.host,
+        port=parsed.port or _PORT,
+        https=parsed.scheme == "qdrant+https",
+        api_key=parsed.password,
         check_compatibility=False,
     )
-    return QdrantServerStore(client, in_parts.name, in_parts.shown(), model, create)
+    return QdrantServerStore(client, parsed.name, parsed.redacted(), model, create)
 
 
 def _create(server: "QdrantClient", collection: str, model: ModelIdentity) -> None:
-    """A collection set as the embedded store is; the server rewrites every file that holds a deleted entry."""
+    """Create a collection, configured so that the server rewrites every file that holds a deleted entry."""
     from qdrant_client import models
 
     server.create_collection(
@@ -255,23 +261,25 @@ def _create(server: "QdrantClient", collection: str, model: ModelIdentity) -> No
 
 
 def _to_filter(where: Filter) -> Any:
-    """The normalize_filter in Qdrant's words; None where no entry can fulfil them."""
+    """Convert a filter to Qdrant's; None if no entry can match."""
     from qdrant_client import models
 
-    found = normalize_filter(where)
-    if found is None:
+    normalized = normalize_filter(where)
+    if normalized is None:
         return None
     must: list[Any] = [
         models.FieldCondition(key=name, match=models.MatchAny(any=values))
-        for name, values in (found.words | found.numbers).items()
+        for name, values in (normalized.texts | normalized.numbers).items()
     ]
-    if found.keys is not None:
-        must.append(models.HasIdCondition(has_id=list(found.keys)))
-    if found.after is not None or found.before is not None:
-        after, before = wider_filter(found.after, found.before)
+    if normalized.keys is not None:
+        must.append(models.HasIdCondition(has_id=list(normalized.keys)))
+    if normalized.after is not None or normalized.before is not None:
+        after, before = widen_window(normalized.after, normalized.before)
         window = models.Range(gte=after, lt=before)
         must.append(models.FieldCondition(key="time", range=window))
     must_not: list[Any] = []
-    if found.not_cameras:
-        must_not.append(models.FieldCondition(key="camera", match=models.MatchAny(any=found.not_cameras)))
+    if normalized.not_cameras:
+        must_not.append(
+            models.FieldCondition(key="camera", match=models.MatchAny(any=normalized.not_cameras))
+        )
     return models.Filter(must=must, must_not=must_not)

@@ -1,4 +1,4 @@
-"""A copy of a gallery that cannot be written, for an engine that opens its files for writing even to read them."""
+"""Temporary copies of read-only galleries, for an engine that opens its files for writing even to read them."""
 
 import os
 import shutil
@@ -15,22 +15,22 @@ _SPARE = 64 * 2**20
 
 
 class WorkingCopy:
-    """A folder of this process alone, below the folder for temporary files; `remove` deletes it.
+    """A copy in the system's folder for temporary files, private to this process; `remove` deletes it.
 
     Raises:
-        StorageError: there is no room, or the folder for temporary files cannot be written.
+        StorageError: too little space is free, or the temporary folder cannot be written.
     """
 
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        """Copy the files and folders `names` of the gallery at `path`, those that are there."""
-        _sweep()
-        place = Path(tempfile.gettempdir())
-        needed = sum(file.stat().st_blocks * 512 for name in names for file in _files(path / name))
-        free = shutil.disk_usage(place).free
-        if free < needed + _SPARE:
+        """Copy the files and folders `names` of the gallery at `path`, as far as they exist."""
+        _remove_stale_copies()
+        parent = Path(tempfile.gettempdir())
+        size = sum(file.stat().st_blocks * 512 for name in names for file in _files(path / name))
+        free = shutil.disk_usage(parent).free
+        if free < size + _SPARE:
             raise StorageError(
                 f"{path}: cannot be written, so it is searched in a copy, which needs "
-                f"{(needed + _SPARE) / 1e6:,.0f} MB; {place} has {free / 1e6:,.0f} MB free; set "
+                f"{(size + _SPARE) / 1e6:,.0f} MB; {parent} has {free / 1e6:,.0f} MB free; set "
                 "TMPDIR to a folder with more"
             )
         try:
@@ -38,7 +38,7 @@ class WorkingCopy:
                 prefix=f"{_PREFIX}-{host_name()}-{os.getpid()}-", ignore_cleanup_errors=True
             )
         except OSError as error:
-            raise storage_error(place, error) from None
+            raise storage_error(parent, error) from None
         self.path = Path(self._temporary.name)
         try:
             for name in names:
@@ -51,17 +51,17 @@ class WorkingCopy:
             ) from None
 
     def remove(self) -> None:
-        """Delete the copy; a second time does nothing."""
+        """Delete the copy; a second call does nothing."""
         self._temporary.cleanup()
 
 
-def _files(place: Path) -> list[Path]:
-    """The files at and below `place`."""
-    return [place] if place.is_file() else [file for file in sorted(place.rglob("*")) if file.is_file()]
+def _files(path: Path) -> list[Path]:
+    """The files at and below `path`."""
+    return [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
 
 
 def _copy_sparse(source: Path, target: Path) -> None:
-    """Copy a file without taking disk for what is zero: the engine's files are mostly room for later."""
+    """Copy a file as a sparse one: the engine's files are preallocated and mostly zeros."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as reading, target.open("xb") as writing:
         while block := reading.read(_BLOCK):
@@ -72,10 +72,10 @@ def _copy_sparse(source: Path, target: Path) -> None:
         writing.truncate()
 
 
-def _sweep() -> None:
-    """Remove the copies of processes of this machine that were killed."""
+def _remove_stale_copies() -> None:
+    """Remove copies left by killed processes of this machine."""
     with suppress(OSError):
-        for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-{host_name()}-*-*"):
-            process = place.name.split("-")[-2]
+        for copy in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-{host_name()}-*-*"):
+            process = copy.name.split("-")[-2]
             if process.isdecimal() and not is_alive(int(process)):
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(copy, ignore_errors=True)

@@ -75,7 +75,7 @@ def forget(viewer: ViewerDep, maps: MapsDep, query: ForgetRequest) -> ForgottenF
         still_similar=result.still_similar,
         threshold=result.threshold,
         near=list(plan.near),
-        ledger=None if result.ledger is None else str(result.ledger),
+        ledger=None if result.deletion_log is None else str(result.deletion_log),
     )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from reseen.gallery.likeness import find_alike
+from reseen.gallery.similarity_search import find_similar
 
 
 def on_circle(*degrees):
@@ -19,7 +19,7 @@ def parts():
 
 
 def test_rounds_follow_a_chain_until_nothing_new_appears():
-    found = find_alike(parts, on_circle(0), ONE_STEP)
+    found = find_similar(parts, on_circle(0), ONE_STEP)
     assert found.keys == ("a", "b", "c", "d")
     assert found.rounds == (0, 0, 1, 2)
     assert found.round_counts == (2, 1, 1)
@@ -29,22 +29,22 @@ def test_rounds_follow_a_chain_until_nothing_new_appears():
 
 
 def test_no_round_is_by_the_images_alone_and_says_that_more_may_come():
-    found = find_alike(parts, on_circle(0), ONE_STEP, rounds=0)
+    found = find_similar(parts, on_circle(0), ONE_STEP, rounds=0)
     assert (found.keys, found.exhausted) == (("a", "b"), False)
     assert found.near[0] == "c"
 
 
 def test_several_images_find_what_is_like_any_of_them():
-    assert find_alike(parts, on_circle(0, 80), ONE_STEP, rounds=0).keys == ("a", "e", "b")
+    assert find_similar(parts, on_circle(0, 80), ONE_STEP, rounds=0).keys == ("a", "e", "b")
 
 
 def test_a_crop_that_stays_is_not_searched_with():
-    found = find_alike(parts, on_circle(0), ONE_STEP, kept={"b"})
+    found = find_similar(parts, on_circle(0), ONE_STEP, kept={"b"})
     assert found.keys == ("a",)
     assert "b" not in found.near
 
 
 def test_nobody_is_like_it():
-    found = find_alike(parts, on_circle(200), 0.99)
+    found = find_similar(parts, on_circle(200), 0.99)
     assert (found.keys, found.round_counts, found.exhausted) == ((), (), True)
     assert len(found.near) == 5
