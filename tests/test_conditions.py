@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from reseen.conditions import Above, AtLeast, Below, Other, When, changed, inactive, with_defaults
+from reseen.conditions import Above, AtLeast, Below, Not, When, changed, inactive, with_defaults
 from reseen.config import Settings, check_effect
 from reseen.errors import SettingsError
 
@@ -17,7 +17,7 @@ class Inner(Settings):
 class Outer(Settings):
     on: bool = True
     inner: Annotated[Inner, When(on=True)] = Inner(size=4)
-    maybe: Annotated[Inner | None, When({"inner.kind": Other("a")})] = None
+    maybe: Annotated[Inner | None, When({"inner.kind": Not("a")})] = None
     most: Annotated[int, When({"inner.size": AtLeast(3)})] = 0
     least: Annotated[int, When({"inner.size": Below(3)})] = 0
     both: int = 0

@@ -41,7 +41,7 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
     return compile_function
 
 
-def cache_place(function: Any) -> Path | None:
+def cache_path(function: Any) -> Path | None:
     """Where the machine code of a compiled function is kept; None where it is not."""
     place = function.stats.cache_path
     return None if place is None else Path(place)

@@ -56,7 +56,7 @@ class Below:
 
 
 @dataclass(frozen=True)
-class Other:
+class Not:
     """Any value but this one is wanted."""
 
     value: Any
@@ -69,13 +69,13 @@ class Other:
         return f"to something else than {shown(self.value)}"
 
 
-_RULES = (Above, AtLeast, Below, Other)
+_RULES = (Above, AtLeast, Below, Not)
 
 
 class When:
     """Annotation of a field that has an effect only where other fields of its model have the values wanted.
 
-    Wanted is a value, any of the values in a tuple, or what `Above`, `AtLeast`, `Below` or `Other` says. Fields of
+    Wanted is a value, any of the values in a tuple, or what `Above`, `AtLeast`, `Below` or `Not` says. Fields of
     models below are named by a mapping of dotted paths.
     """
 

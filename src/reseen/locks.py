@@ -47,7 +47,7 @@ class Lock:
         os.close(descriptor)
 
 
-def hold(path: Path) -> Lock:
+def acquire(path: Path) -> Lock:
     """Take the lock file at `path`, made where there is none, for this process alone.
 
     Raises:
@@ -78,7 +78,7 @@ def hold(path: Path) -> Lock:
     raise BlockingIOError("unknown")
 
 
-def hold_read_only(path: Path) -> Lock:
+def acquire_read_only(path: Path) -> Lock:
     """Take a lock file that this process cannot write; where there is none, nothing is locked.
 
     For who only reads where nothing can be written: on a read-only disk there may be no lock file, and none is needed.
@@ -117,7 +117,7 @@ def holder_of(path: Path) -> str | None:
 
 
 @contextmanager
-def held(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False) -> Iterator[None]:
+def exclusive_lock(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False) -> Iterator[None]:
     """Be the only process in this block; `busy` makes the error to raise where the named process is in it.
 
     With `remove`, the lock file is deleted at the end.
@@ -127,7 +127,7 @@ def held(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False
         StorageError: the place cannot be written.
     """
     try:
-        lock = hold(path)
+        lock = acquire(path)
     except BlockingIOError as holder:
         raise busy(str(holder)) from None
     try:
@@ -137,7 +137,7 @@ def held(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False
 
 
 @contextmanager
-def sole_writer(out: Path) -> Iterator[None]:
+def exclusive_writer(out: Path) -> Iterator[None]:
     """Be the only process in this block that writes `out`, whatever it writes there and from what.
 
     The lock is a hidden file beside `out` that is removed at the end.
@@ -152,7 +152,7 @@ def sole_writer(out: Path) -> Iterator[None]:
         )
 
     check_output(out)
-    with held(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
+    with exclusive_lock(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
         yield
 
 

@@ -15,14 +15,14 @@ def printable(text: str) -> str:
 def spreadsheet_cell(text: str) -> str:
     """A name for a CSV file: spreadsheets run a cell that begins with `=`, so such names get a `'` before them.
 
-    Numbers stay as they are. `name_in_cell` takes the mark away again.
+    Numbers stay as they are. `parse_spreadsheet_cell` takes the mark away again.
     """
     if text.lstrip("'").startswith(_FORMULA) and not _is_number(text):
         return f"'{text}"
     return text
 
 
-def name_in_cell(text: str) -> str:
+def parse_spreadsheet_cell(text: str) -> str:
     """What `spreadsheet_cell` was given."""
     return text[1:] if text.startswith("'") and spreadsheet_cell(text[1:]) == text else text
 

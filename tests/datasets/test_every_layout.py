@@ -134,7 +134,7 @@ def test_sets_to_learn_from_alone_say_so_when_scored(tmp_path, layout):
 def test_the_table_says_where_a_benchmark_is_from(layout):
     dataset = DATASETS[layout]
     assert dataset.size
-    assert dataset.order
+    assert dataset.expected_files
     if dataset.access == "own":
         return
     assert dataset.source

@@ -98,8 +98,8 @@ def test_crops_that_vanish_under_a_run_that_decoded_them_change_nothing(recipe, 
 
 
 HOLDER = (
-    "import sys, time; from pathlib import Path; from reseen.locks import hold\n"
-    "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
+    "import sys, time; from pathlib import Path; from reseen.locks import acquire\n"
+    "acquire(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
 )
 
 

@@ -8,8 +8,8 @@ from typing import Self
 class BatchSlice:
     """The images `own` of a batch of `of`."""
 
-    of: int
-    own: slice
+    batch_size: int
+    span: slice
 
     @classmethod
     def whole(cls, count: int) -> Self:
@@ -19,5 +19,5 @@ class BatchSlice:
     def after(self, first: int) -> Self:
         """What this part has of a batch that begins after the `first` images."""
         return type(self)(
-            self.of - first, slice(max(self.own.start - first, 0), max(self.own.stop - first, 0))
+            self.batch_size - first, slice(max(self.span.start - first, 0), max(self.span.stop - first, 0))
         )

@@ -15,7 +15,7 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.jpeg_scans import too_many_scans
 from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
 
@@ -49,7 +49,7 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def read_bytes(source: Source) -> bytes:
+def read_bytes(source: ImageSource) -> bytes:
     """The bytes of a crop.
 
     Raises:

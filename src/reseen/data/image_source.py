@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reseen.reading import open_regular
 
 
-class Source(NamedTuple):
+class ImageSource(NamedTuple):
     """A file, or `size` bytes of it from byte `start` on."""
 
     path: Path

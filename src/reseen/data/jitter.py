@@ -46,12 +46,12 @@ def jitter_color(
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Change brightness, contrast, saturation and hue of each image by factors of its own."""
     part = part or BatchSlice.whole(len(images))
-    count = part.of
+    count = part.batch_size
 
     def factors(strength: float) -> Float[Tensor, "b 1 1 1"]:
         low = max(0.0, 1 - strength)
         drawn = low + (1 + strength - low) * torch.rand(count, generator=generator)
-        return drawn[part.own].to(images.device)[:, None, None, None]
+        return drawn[part.span].to(images.device)[:, None, None, None]
 
     gains = 1 + settings.cast * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
     turn = (2 * torch.rand(count, generator=generator) - 1) * settings.hue
@@ -59,8 +59,8 @@ def jitter_color(
         (adjust_brightness, factors(settings.brightness)),
         (adjust_contrast, factors(settings.contrast)),
         (adjust_saturation, factors(settings.saturation)),
-        (adjust_hue, turn[part.own].to(images.device)[:, None, None]),
-        (adjust_brightness, gains[part.own].to(images.device)),
+        (adjust_hue, turn[part.span].to(images.device)[:, None, None]),
+        (adjust_brightness, gains[part.span].to(images.device)),
     ]
     changed = images.float() / 255
     for index in torch.randperm(len(steps), generator=generator).tolist():

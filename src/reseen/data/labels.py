@@ -15,7 +15,7 @@ from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.reading import read_lines
 from reseen.records import NOISE
-from reseen.text import name_in_cell, spreadsheet_cell
+from reseen.text import parse_spreadsheet_cell, spreadsheet_cell
 
 COLUMNS = ["path", "label"]
 
@@ -37,7 +37,7 @@ def read_labels(file: Path, table: ImageTable) -> Int64[np.ndarray, " n"]:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 2 or not row[1].strip():
             raise DataError(f"{file}, line {number}: wanted a path and a label, found {','.join(row)!r}")
-        path = name_in_cell(row[0])
+        path = parse_spreadsheet_cell(row[0])
         if path in given:
             raise DataError(f"{file}, line {number}: {path} has a label already; keep one")
         given[path] = row[1].strip()

@@ -24,7 +24,6 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field
 
-from reseen.data import pixel_cache as cache
 from reseen.data.decode import (
     DECODE_VERSION,
     UnreadableError,
@@ -34,7 +33,7 @@ from reseen.data.decode import (
     quiet_pillow,
     read_bytes,
 )
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
@@ -94,7 +93,7 @@ def cache_folder(chosen: Path | None = None) -> Path:
     return cache_base() / "pixels"
 
 
-def is_there(folder: Path) -> bool:
+def is_accessible(folder: Path) -> bool:
     """Whether a folder is there and may be looked at."""
     try:
         return folder.is_dir()
@@ -135,7 +134,7 @@ def touch(entry: Path) -> None:
         os.utime(entry / DETAILS_FILE)
 
 
-def make(folder: Path, key: str, fill: Callable[[Path], dict], sources: Sequence[str] = ()) -> Path:
+def create_entry(folder: Path, key: str, fill: Callable[[Path], dict], sources: Sequence[str] = ()) -> Path:
     """Make an entry of crops in the folders `sources`: `fill` writes `PIXELS_FILE` and returns the details.
 
     Raises:
@@ -189,11 +188,11 @@ def clear(folder: Path) -> int:
     held = entries(folder)
     for entry in held:
         remove(entry.folder)
-    sweep(folder)
+    remove_stale(folder)
     return sum(entry.size_bytes for entry in held if not entry.folder.exists())
 
 
-def holding(folder: Path, sources: Sequence[str] | None) -> list[Path]:
+def folders_holding(folder: Path, sources: Sequence[str] | None) -> list[Path]:
     """Folders inside the cache folder that may hold pixels of crops below `sources`, finished, damaged or half removed.
 
     Those of other crops are left out; where it cannot be read whose pixels a folder holds, it is among them. With None
@@ -210,7 +209,7 @@ def holding(folder: Path, sources: Sequence[str] | None) -> list[Path]:
     return found
 
 
-def being_written(place: Path) -> int | None:
+def writer_process(place: Path) -> int | None:
     """The number of the process that decodes crops into a folder of the cache right now; None where none does."""
     if not place.name.startswith(_TEMPORARY) or (place / DETAILS_FILE).exists():
         return None
@@ -272,7 +271,7 @@ def _owner(place: Path) -> tuple[str, str]:
     return host, process
 
 
-def sweep(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
     """Remove temporaries whose process is gone, or, made on another machine, untouched for a day."""
     for place in folder.glob(f"{_TEMPORARY}*") if folder.is_dir() else ():
         host, process = _owner(place)
@@ -346,7 +345,7 @@ def write_entry(
     def fill(place: Path) -> dict:
         problems: Problems = {}
         shape = (len(table), height, width, 3)
-        with (place / cache.PIXELS_FILE).open("wb") as file:
+        with (place / PIXELS_FILE).open("wb") as file:
             # Plain writes, not a memory map: a full disk then is an error and not the end of the process.
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
@@ -363,7 +362,7 @@ def write_entry(
         names = {"root": str(table.root), "images": len(table), "height": height, "width": width}
         return names | {"problems": {str(row): reason for row, reason in problems.items()}}
 
-    return cache.make(folder, key, fill, source_folders(table.root, table.paths))
+    return create_entry(folder, key, fill, source_folders(table.root, table.paths))
 
 
 def source_folders(root: str | Path, paths: Iterable[str]) -> list[str]:
@@ -410,7 +409,7 @@ def sample_levels(table: ImageTable) -> list[Levels]:
     return found
 
 
-def problem_of(source: Source, white_level: float | None = None) -> str:
+def problem_of(source: ImageSource, white_level: float | None = None) -> str:
     """What is wrong with a crop; empty when it can be read."""
     try:
         decode(read_bytes(source), white_level)

@@ -174,7 +174,7 @@ def _cached(
                 f"decoding on the fly: {what}, more than the {cap_gigabytes:g} GB of data.cache_gigabytes"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        cache.sweep(folder)
+        cache.remove_stale(folder)
         cache.evict(folder, needed, int(cap_gigabytes * _GIGABYTE))
         free = shutil.disk_usage(folder).free
         if needed + _SPARE_BYTES > free:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.records import UNKNOWN_CAMERA
 
 UNKNOWN_TRACKLET = -1
@@ -77,12 +77,12 @@ class ImageTable:
         """Absolute path of a crop; one in a shard goes on behind `::`."""
         return self.root / self.paths[row]
 
-    def source(self, row: int) -> Source:
+    def source(self, row: int) -> ImageSource:
         """Where the bytes of a crop are."""
         if self.spans is None:
-            return Source(self.path(row))
+            return ImageSource(self.path(row))
         start, size = self.spans[row].tolist()
-        return Source(self.root / self.paths[row].partition("::")[0], start, size)
+        return ImageSource(self.root / self.paths[row].partition("::")[0], start, size)
 
     def select(self, rows: Int64[np.ndarray, " m"] | Sequence[int]) -> "ImageTable":
         """The table of some rows, in the order given; camera indices keep their meaning."""
@@ -118,7 +118,7 @@ class ImageTable:
         return digest.hexdigest()
 
 
-def _size(source: Source) -> int:
+def _size(source: ImageSource) -> int:
     """Bytes of a crop, -1 when its file is gone."""
     try:
         return source.size_on_disk()

@@ -48,7 +48,7 @@ def warp(
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Turn each image around its middle, cut a window of its shape and enlarge that; edges go on outside."""
     part = part or BatchSlice.whole(len(images))
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     angle = math.radians(settings.rotation) * (2 * torch.rand(count, generator=generator) - 1)
     share = settings.largest_area - settings.smallest_area
     zoom = (settings.smallest_area + share * torch.rand(count, generator=generator)).sqrt()
@@ -59,7 +59,7 @@ def warp(
     down = torch.stack([sine / shape, cosine, place[:, 1]], dim=1)
     if not len(images):  # the numbers are drawn all the same
         return images
-    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1)[part.own].to(images.device)
+    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1)[part.span].to(images.device)
     grid = affine_grid(windows, [len(images), 3, height, width], align_corners=False)
     seen = grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
     return seen.round().clamp(0, 255).to(torch.uint8)
@@ -108,8 +108,8 @@ def augment(
     """
     part = part or BatchSlice.whole(len(images))
     if settings.warp is not None and views_per_crop > 1:
-        later = part.after(part.of // views_per_crop)
-        first = len(images) - (later.own.stop - later.own.start)
+        later = part.after(part.batch_size // views_per_crop)
+        first = len(images) - (later.span.stop - later.span.start)
         images = torch.cat([images[:first], warp(images[first:], settings.warp, generator, later)])
     if settings.jitter is not None:
         images = jitter_color(images, settings.jitter, generator, part)
@@ -137,7 +137,7 @@ def shift_and_flip(
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Pad with black, crop back at a random place and mirror some: one gather."""
     part = part or BatchSlice.whole(len(images))
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     pad = round(settings.pad * height)
     down = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
     right = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
@@ -145,7 +145,7 @@ def shift_and_flip(
     columns = torch.arange(width).expand(count, width)
     columns = torch.where(flipped[:, None], width - 1 - columns, columns) + right[:, None]
     rows = torch.arange(height) + down[:, None]
-    return _gather(images, rows[part.own].to(images.device), columns[part.own].to(images.device))
+    return _gather(images, rows[part.span].to(images.device), columns[part.span].to(images.device))
 
 
 def _gather(
@@ -170,7 +170,7 @@ def _erased(
     As in torchvision, an image tries ten rectangles and stays whole when none fits inside.
     Reference: Zhong et al., "Random erasing data augmentation", AAAI 2020, algorithm 1.
     """
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     shape = (count, _ERASING_ATTEMPTS)
     low, high = _ERASING_AREA
     area = height * width * (low + (high - low) * torch.rand(shape, generator=generator))
@@ -189,5 +189,5 @@ def _erased(
     rows, columns = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
     in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
-    chosen, in_rows, in_columns = chosen[part.own], in_rows[part.own], in_columns[part.own]
+    chosen, in_rows, in_columns = chosen[part.span], in_rows[part.span], in_columns[part.span]
     return (chosen[:, None, None] & in_rows[:, :, None] & in_columns[:, None, :]).to(images.device)

@@ -10,8 +10,8 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets import folder, split_folders
 from reseen.datasets.dataset import PATTERNED, Layout, parse
-from reseen.datasets.distractors import DistractorRule, settle_zero
-from reseen.datasets.raw_rows import JUNK, LabelledRows, evaluation_tables, image_table
+from reseen.datasets.distractors import DistractorRule, resolve_zero
+from reseen.datasets.raw_rows import JUNK, LabeledRows, evaluation_tables, image_table
 from reseen.datasets.registry import DATASETS, Choice, choose, describe, detect
 from reseen.datasets.split_folders import Patterns
 from reseen.errors import DataError, SettingsError
@@ -27,13 +27,13 @@ __all__ = [
     "choose",
     "describe",
     "detect",
+    "drop_junk",
     "label_splits",
     "parse",
     "read_evaluation",
-    "read_parts",
     "read_splits",
     "read_training",
-    "without_junk",
+    "read_unlabeled_splits",
 ]
 
 
@@ -93,11 +93,11 @@ def read_evaluation(
     found = label_splits(
         root, layout, variant, ("query", "gallery"), patterns=patterns, distractors=distractors
     )
-    query, gallery = (without_junk(found.tables[name]) for name in ("query", "gallery"))
+    query, gallery = (drop_junk(found.tables[name]) for name in ("query", "gallery"))
     return query, gallery
 
 
-def without_junk(table: EvaluationTable) -> EvaluationTable:
+def drop_junk(table: EvaluationTable) -> EvaluationTable:
     """The table without crops of identity -1."""
     return table.select(np.flatnonzero(table.identities != JUNK))
 
@@ -151,14 +151,14 @@ def label_splits(
     found = _splits(root, choice, patterns, names)
     if not found:
         raise DataError(
-            f"{root}: no split of {choice.dataset.title} is here; wanted below it: {choice.dataset.order}"
+            f"{root}: no split of {choice.dataset.title} is here; wanted below it: {choice.dataset.expected_files}"
         )
-    settled = settle_zero(found, distractors, choice.dataset.zero_is_distractor)
+    settled = resolve_zero(found, distractors, choice.dataset.zero_is_distractor)
     notes = (settled.note,) if settled.note else ()
     return Splits(evaluation_tables(settled.splits), settled.as_person, notes)
 
 
-def read_parts(
+def read_unlabeled_splits(
     root: Path,
     layout: str | None = None,
     variant: str | None = None,
@@ -190,7 +190,7 @@ def read_parts(
 
 def _splits(
     root: Path, choice: Choice, patterns: Patterns, names: tuple[str, ...] | None
-) -> dict[str, LabelledRows]:
+) -> dict[str, LabeledRows]:
     if choice.dataset.layout is Layout.SPLIT_FOLDERS:
         return split_folders.splits(root, patterns, names)
     _check_no_patterns(root, choice, patterns)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_folders import numbered
 from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
@@ -23,7 +23,7 @@ _SAME = {"test": "query", "database": "gallery"}
 _Row = dict[str, str]
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when `metadata.csv` names animals."""
     return (root / "metadata.csv").is_file() and {"path", "identity"} <= set(_read(root)[0])
 
@@ -41,7 +41,7 @@ def training(root: Path, _variant: str) -> Rows:
     return _rows(root, chosen)
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the animals on them, numbered alike.
 
     Raises:
@@ -71,9 +71,9 @@ class _Named:
         self.rows, self.animals = rows, animals
 
 
-def _numbered(found: dict[str, "_Named"]) -> dict[str, LabelledRows]:
+def _numbered(found: dict[str, "_Named"]) -> dict[str, LabeledRows]:
     people = numbered({name: split.animals for name, split in found.items()})
-    return {name: LabelledRows(split.rows, people[name]) for name, split in found.items()}
+    return {name: LabeledRows(split.rows, people[name]) for name, split in found.items()}
 
 
 def _training_folder(root: Path) -> "_Named":
@@ -101,7 +101,7 @@ def _folder(root: Path, split: str) -> "_Named":
     return _Named(Rows(root, [prefix + path for path in paths]), [path.partition("/")[0] for path in paths])
 
 
-def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabelledRows]:
+def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabeledRows]:
     rows = _read(root)
     if "split" not in rows[0]:
         if names is not None:
@@ -170,12 +170,12 @@ def _loose(folder: Path) -> bool:
 DATASET = Dataset(
     layout=Layout.ANIMALS,
     title="Animals",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     cameras_from="metadata.csv",
     access="own",
     size="as many as you have",
     note="Where cameras are not known, nothing is taken out of a ranking.",
-    order="metadata.csv with path, identity, split; or train, query, gallery with a folder for each animal",
+    expected_files="metadata.csv with path, identity, split; or train, query, gallery with a folder for each animal",
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from reseen.datasets.folder import first_image, image_paths, subfolders
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 SPLITS = 10
@@ -54,7 +54,7 @@ class NamedFolders:
         """True when there is a folder for a split."""
         return (root / self.folders[split]).is_dir()
 
-    def holds(self, root: Path) -> bool:
+    def matches(self, root: Path) -> bool:
         """True when there are crops to learn from or crops to score with, and the first is named as it should be."""
         if not (self.has(root, "train") or (self.has(root, "query") and self.has(root, "gallery"))):
             return False
@@ -71,7 +71,7 @@ class NamedFolders:
 
     def splits(
         self, root: Path, _variant: str = "", names: Sequence[str] | None = None
-    ) -> dict[str, LabelledRows]:
+    ) -> dict[str, LabeledRows]:
         """Splits with the people on them, junk included; those present when `names` is None.
 
         Raises:
@@ -79,7 +79,7 @@ class NamedFolders:
         """
         names = [name for name in self.folders if self.has(root, name)] if names is None else names
         rows = {name: self.rows(root, name) for name in names}
-        return {name: LabelledRows(found, self._people(found.paths)) for name, found in rows.items()}
+        return {name: LabeledRows(found, self._people(found.paths)) for name, found in rows.items()}
 
     def rows(self, root: Path, split: str) -> Rows:
         """The crops of one split.
@@ -130,7 +130,7 @@ def halves(
     people: tuple[Sequence[str], Sequence[str]],
     names: Sequence[str] | None,
     numbers: dict[str, int],
-) -> dict[str, LabelledRows]:
+) -> dict[str, LabeledRows]:
     """Splits of people to learn from and people to score with; the first camera asks for the second.
 
     A tracklet is one person's folder under one camera. `numbers` gives each person's identity.
@@ -147,7 +147,7 @@ def halves(
     return found
 
 
-def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, int]) -> LabelledRows:
+def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, int]) -> LabeledRows:
     """All frames of some (camera, person) folders.
 
     Raises:
@@ -160,4 +160,4 @@ def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, in
             cameras.append(camera.rpartition("/")[2])
             tracklets.append(person)
             identities.append(numbers[person])
-    return LabelledRows(Rows(root, paths, cameras, tracklets), identities)
+    return LabeledRows(Rows(root, paths, cameras, tracklets), identities)

@@ -11,13 +11,13 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 _NAME = re.compile(r"(?P<person>\d{4})(?P<image>00[1-4])\.\w+")
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when `campus` holds a file that is named so."""
     first = first_image(root / "campus")
     return first is not None and _NAME.fullmatch(first) is not None
@@ -32,7 +32,7 @@ def training(root: Path, variant: str) -> Rows:
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits of a draw with the people on them.
 
     Raises:
@@ -48,7 +48,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
             path for path, (person, camera) in crops.items() if person in set(people) and camera in cameras
         ]
         rows = Rows(root, [f"campus/{path}" for path in chosen], [crops[path][1] for path in chosen])
-        found[name] = LabelledRows(rows, [int(crops[path][0]) for path in chosen])
+        found[name] = LabeledRows(rows, [int(crops[path][0]) for path in chosen])
     return found
 
 
@@ -65,7 +65,7 @@ def _parse(root: Path, path: str) -> tuple[str, str]:
 DATASET = Dataset(
     layout=Layout.CUHK01,
     title="CUHK01",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -86,5 +86,5 @@ DATASET = Dataset(
     access="request",
     size="3,884 crops of 971 people, 2 cameras",
     note="Report the mean over ten halves; published scores are of other draws, some with 871 and 100 people.",
-    order="campus",
+    expected_files="campus",
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS, NAME
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 from reseen.reading import read_json
 
@@ -35,10 +35,10 @@ _REPACKED = {
 }
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True for either form on disk, or for the original MATLAB file, which is then explained."""
     extracted = any((root / f"images_{boxes}").is_dir() for boxes in BOXES)
-    return extracted or _matlab(root).is_file() or any(form.holds(root) for form in _REPACKED.values())
+    return extracted or _matlab(root).is_file() or any(form.matches(root) for form in _REPACKED.values())
 
 
 def training(root: Path, variant: str) -> Rows:
@@ -53,7 +53,7 @@ def training(root: Path, variant: str) -> Rows:
     return _rows(root, boxes, _split(root, variant)["train"])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits of a variant with the people on them.
 
     Raises:
@@ -66,7 +66,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     found = {}
     for name in names or ("train", "query", "gallery"):
         rows = _rows(root, boxes, listed[name])
-        found[name] = LabelledRows(rows, [_person(path) for path in rows.paths])
+        found[name] = LabeledRows(rows, [_person(path) for path in rows.paths])
     return found
 
 
@@ -139,7 +139,7 @@ def _new(train: int, query: int, gallery: int) -> Counts:
 DATASET = Dataset(
     layout=Layout.CUHK03,
     title="CUHK03",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -162,6 +162,6 @@ DATASET = Dataset(
     access="request",
     size="14,096 labeled and 14,097 detected crops of 1,467 people, 5 pairs of cameras",
     note="Say which boxes and which protocol a score is of. Classic: the mean over 20 splits, CMC alone.",
-    order="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or images_detected/, "
+    expected_files="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or images_detected/, "
     "images_labeled/ and splits_*.json",
 )

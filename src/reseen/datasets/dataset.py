@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from reseen.config import suggestion
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import SettingsError
 
 
@@ -77,7 +77,7 @@ class Variant:
     """One way to use a data set: a split, a test size, a way to count."""
 
     name: str
-    words: str = ""
+    description: str = ""
     """What it is, in a few words for the result; empty where there is nothing to choose."""
     protocol: Protocol = "market"
     published: Counts = field(default_factory=dict)
@@ -94,14 +94,14 @@ class Dataset:
 
     layout: Layout
     title: str
-    holds: Callable[[Path], bool]
+    matches: Callable[[Path], bool]
     """True when a folder or file is laid out so; looks at a few names, not at all."""
     training: Callable[[Path, str], Rows]
     """Crops to learn from, of a variant; never who is on them."""
-    splits: Callable[[Path, str, Sequence[str] | None], dict[str, LabelledRows]] | None
+    splits: Callable[[Path, str, Sequence[str] | None], dict[str, LabeledRows]] | None
     """Splits of a variant with the people on them, junk included: those named, or those present; None where the
     layout knows nobody."""
-    labelled: Callable[[Path], bool] = lambda _: True
+    has_identities: Callable[[Path], bool] = lambda _: True
     """False when a folder or file of this layout says nothing about people, which is no fault of it."""
     parts: Callable[[Path], dict[str, Rows]] | None = None
     """Splits without people, for data that is split and says nothing about people."""
@@ -123,7 +123,7 @@ class Dataset:
     """What people should know before they use it: withdrawn, blurred, ambiguous."""
     release: Callable[[Path], str | None] | None = None
     """Which release lies in a folder, where they differ."""
-    order: str = ""
+    expected_files: str = ""
     """What has to lie where, for people who unpack it."""
 
     def variant(self, name: str | None) -> Variant:

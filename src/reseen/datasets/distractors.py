@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from reseen.datasets.raw_rows import DISTRACTOR, LabelledRows
+from reseen.datasets.raw_rows import DISTRACTOR, LabeledRows
 
 DistractorRule = Literal["auto", "zero", "none"]
 """`zero`: 0 is the number of distractors; `none`: 0 is a person; `auto`: as the naming says, and where nothing says it,
@@ -17,14 +17,14 @@ AS_PERSON = "none, identity 0 is a person"
 class Settled(NamedTuple):
     """Splits in which 0 is the number of distractors and of nobody else."""
 
-    splits: dict[str, LabelledRows]
+    splits: dict[str, LabeledRows]
     as_person: bool
     """True when 0 was a person, and every person's number is one more than was written."""
     note: str
     """What people should know; empty for nothing."""
 
 
-def settle_zero(splits: Mapping[str, LabelledRows], rule: DistractorRule, by_naming: bool) -> Settled:
+def resolve_zero(splits: Mapping[str, LabeledRows], rule: DistractorRule, by_naming: bool) -> Settled:
     """Number people from 1 where 0 is one of them; `by_naming` is true where the naming gives 0 to distractors."""
     asked = {
         name: sum(number == DISTRACTOR for number in split.identities)

@@ -24,15 +24,15 @@ duke = NamedFolders("DukeMTMC-reID", FOLDERS, NAME, "PPPP_cC_fFFFFFFF.jpg")
 occluded = NamedFolders("Occluded-Duke", FOLDERS, NAME, "PPPP_cC_fFFFFFFF.jpg")
 
 
-def holds_occluded(root: Path) -> bool:
+def matches_occluded(root: Path) -> bool:
     """True for files named as in DukeMTMC-reID in a folder whose name says that they are occluded."""
-    return "occluded" in root.resolve().name.lower() and occluded.holds(root)
+    return "occluded" in root.resolve().name.lower() and occluded.matches(root)
 
 
 DATASET = Dataset(
     layout=Layout.DUKE,
     title="DukeMTMC-reID",
-    holds=duke.holds,
+    matches=duke.matches,
     training=duke.training,
     splits=duke.splits,
     variants=(
@@ -50,13 +50,13 @@ DATASET = Dataset(
     access="withdrawn",
     size="36,411 crops of 1,404 people and 408 distractors, 8 cameras",
     note=WITHDRAWN,
-    order="bounding_box_train, query, bounding_box_test",
+    expected_files="bounding_box_train, query, bounding_box_test",
 )
 
 OCCLUDED = Dataset(
     layout=Layout.OCCLUDED_DUKE,
     title="Occluded-Duke",
-    holds=holds_occluded,
+    matches=matches_occluded,
     training=occluded.training,
     splits=occluded.splits,
     variants=(
@@ -75,5 +75,5 @@ OCCLUDED = Dataset(
     access="withdrawn",
     size="35,489 crops, all queries occluded, 8 cameras",
     note=WITHDRAWN,
-    order="bounding_box_train, query, bounding_box_test, in a folder whose name has `occluded` in it",
+    expected_files="bounding_box_train, query, bounding_box_test, in a folder whose name has `occluded` in it",
 )

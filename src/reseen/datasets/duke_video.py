@@ -11,7 +11,7 @@ from pathlib import Path
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.duke import WITHDRAWN
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 SPLITS = ("train", "query", "gallery")
@@ -20,7 +20,7 @@ PATH = re.compile(r"(?P<person>\d{4})/(?P<tracklet>\d{4})/\d{4}_?C(?P<camera>\d)
 """Person, tracklet, file; older files have no underscores."""
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when a split holds a path that is named so."""
     firsts = [first_image(root / split) for split in SPLITS]
     return any(first and PATH.fullmatch(first) for first in firsts)
@@ -35,7 +35,7 @@ def training(root: Path, _variant: str) -> Rows:
     return _split(root, "train").rows
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them; those present when `names` is None.
 
     Raises:
@@ -45,7 +45,7 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
     return {name: _split(root, name) for name in names}
 
 
-def _split(root: Path, split: str) -> LabelledRows:
+def _split(root: Path, split: str) -> LabeledRows:
     if not (root / split).is_dir():
         raise DataError(f"{root}: no folder {split}, which holds the {split} tracklets of DukeMTMC-VideoReID")
     paths = image_paths(root / split)
@@ -59,13 +59,13 @@ def _split(root: Path, split: str) -> LabelledRows:
         [f"c{match['camera']}" for match in matches],
         [f"{match['person']}/{match['tracklet']}" for match in matches],
     )
-    return LabelledRows(rows, [int(match["person"]) for match in matches])
+    return LabeledRows(rows, [int(match["person"]) for match in matches])
 
 
 DATASET = Dataset(
     layout=Layout.DUKE_VIDEO,
     title="DukeMTMC-VideoReID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -85,5 +85,5 @@ DATASET = Dataset(
     access="withdrawn",
     size="4,832 tracklets of 1,404 people and 408 distractors, 8 cameras",
     note=WITHDRAWN,
-    order="train, query, gallery",
+    expected_files="train, query, gallery",
 )

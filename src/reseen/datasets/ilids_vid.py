@@ -12,7 +12,7 @@ import numpy as np
 
 from reseen.datasets.benchmark_splits import SPLITS, halves, own_folder, people_of
 from reseen.datasets.dataset import Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError
 
@@ -20,7 +20,7 @@ CAMERAS = ("sequences/cam1", "sequences/cam2")
 SPLITS_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when there are the sequences of both cameras, and they are of this data set by name or by its splits."""
     both = all((own_folder(root, "i-LIDS-VID") / camera).is_dir() for camera in CAMERAS)
     return both and (
@@ -39,7 +39,7 @@ def training(root: Path, variant: str) -> Rows:
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits of a cut with the people on them.
 
     Raises:
@@ -71,7 +71,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
 DATASET = Dataset(
     layout=Layout.ILIDS_VID,
     title="iLIDS-VID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -94,5 +94,5 @@ DATASET = Dataset(
     access="page",
     size="600 tracklets of 300 people, 2 cameras",
     note="Report the mean over its ten halves.",
-    order="i-LIDS-VID/sequences/cam1, cam2; 'train-test people splits'",
+    expected_files="i-LIDS-VID/sequences/cam1, cam2; 'train-test people splits'",
 )

@@ -15,7 +15,7 @@ PATH = re.compile(r"[^/]+/[^/]+/\d{8}_\d{4}\.jpg")
 """Country, city, frame and detection."""
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when the first image is named so."""
     first = first_image(root)
     return first is not None and PATH.fullmatch(first) is not None
@@ -33,7 +33,7 @@ def training(root: Path, _variant: str) -> Rows:
 DATASET = Dataset(
     layout=Layout.LUPERSON,
     title="LUPerson",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=None,
     variants=(Variant("standard", published={"train": {"images": 4_180_243}}),),
@@ -44,5 +44,5 @@ DATASET = Dataset(
     access="request",
     size="4,180,243 crops of over 200,000 people, unlabelled",
     note="Nobody is labelled: it can be learned from, not scored on.",
-    order="COUNTRY/CITY/FFFFFFFF_OOOO.jpg",
+    expected_files="COUNTRY/CITY/FFFFFFFF_OOOO.jpg",
 )

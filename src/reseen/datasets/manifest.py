@@ -6,7 +6,7 @@ from pathlib import Path
 from reseen.config import suggestion
 from reseen.data.times import parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
-from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people
+from reseen.datasets.raw_rows import JUNK, LabeledRows, Rows, number_people
 from reseen.datasets.split_names import parts_of_paths
 from reseen.datasets.values import label
 from reseen.errors import DataError
@@ -25,7 +25,7 @@ SUFFIXES = (".csv", ".parquet")
 """Kinds of manifest files."""
 
 
-def holds(manifest: Path) -> bool:
+def matches(manifest: Path) -> bool:
     """True for a file that is called like a manifest."""
     return manifest.is_file() and manifest.suffix.lower() in SUFFIXES
 
@@ -55,7 +55,7 @@ def parts(manifest: Path) -> dict[str, Rows]:
     } or {"train": training(manifest)}
 
 
-def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them, numbered alike; those present when `names` is None.
 
     Identities that are all whole numbers keep their value, others are numbered from 1.
@@ -74,7 +74,7 @@ def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = Non
     chosen = {name: _of_split(manifest, columns, name) for name in names}
     people = iter(_numbered([person for part in chosen.values() for person in part["identity"]], manifest))
     return {
-        name: LabelledRows(_rows(manifest, part), [next(people) for _ in part["path"]])
+        name: LabeledRows(_rows(manifest, part), [next(people) for _ in part["path"]])
         for name, part in chosen.items()
     }
 
@@ -203,13 +203,13 @@ def _text(value: object) -> str | None:
 DATASET = Dataset(
     layout=Layout.MANIFEST,
     title="Manifest",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
-    labelled=has_identities,
+    has_identities=has_identities,
     parts=parts,
     cameras_from="its camera column",
     access="own",
     size="as many as you have",
-    order="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
+    expected_files="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import DISTRACTOR, LabelledRows, Rows
+from reseen.datasets.raw_rows import DISTRACTOR, LabeledRows, Rows
 from reseen.errors import DataError
 
 NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)(?!\d)")
@@ -25,7 +25,7 @@ DISTRACTORS = "images"
 market = NamedFolders("Market-1501", FOLDERS, NAME, "PPPP_cCsS_FFFFFF_NN.jpg")
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them; the variant `distractors` adds a folder of crops of nobody to the gallery.
 
     Raises:
@@ -39,7 +39,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
             [*gallery.rows.paths, *more.paths],
             [*(gallery.rows.cameras or ()), *(more.cameras or ())],
         )
-        found["gallery"] = LabelledRows(rows, [*gallery.identities, *[DISTRACTOR] * len(more.paths)])
+        found["gallery"] = LabeledRows(rows, [*gallery.identities, *[DISTRACTOR] * len(more.paths)])
     return found
 
 
@@ -67,7 +67,7 @@ _MORE = {"images": 519_732, "people": 750, "junk": 3_819, "distractors": 502_798
 DATASET = Dataset(
     layout=Layout.MARKET1501,
     title="Market-1501",
-    holds=market.holds,
+    matches=market.matches,
     training=market.training,
     splits=splits,
     zero_is_distractor=True,
@@ -84,5 +84,5 @@ DATASET = Dataset(
     terms="no license is stated; offered for research",
     access="page",
     size="32,668 crops of 1,501 people, 6 cameras; 500,000 distractors apart",
-    order="bounding_box_train, query, bounding_box_test; distractors in images",
+    expected_files="bounding_box_train, query, bounding_box_test; distractors in images",
 )

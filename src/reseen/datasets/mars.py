@@ -15,7 +15,7 @@ import numpy as np
 
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError
 
@@ -25,7 +25,7 @@ NAME = re.compile(r"(?P<tracklet>(?P<person>\d{4}|00-1)C(?P<camera>\d)T\d{4})F\d
 TOGETHER, APART = "queries-in-gallery", "queries-apart"
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when `bbox_train` or `bbox_test` holds a file that is named so."""
     firsts = [first_image(root / folder) for folder in ("bbox_train", "bbox_test")]
     return any(first and NAME.fullmatch(first.rpartition("/")[2]) for first in firsts)
@@ -41,7 +41,7 @@ def training(root: Path, _variant: str) -> Rows:
     return _rows(root, paths, [_parse(root, path)["tracklet"] for path in paths])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them, junk included.
 
     Raises:
@@ -53,7 +53,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     found = {}
     if "train" in names:
         rows = training(root, variant)
-        found["train"] = LabelledRows(rows, [_person(root, path) for path in rows.paths])
+        found["train"] = LabeledRows(rows, [_person(root, path) for path in rows.paths])
     if "query" in names or "gallery" in names:
         tracks, asking = _tracks(root)
         asks = np.zeros(len(tracks), dtype=bool)
@@ -91,7 +91,7 @@ def _lines(root: Path) -> list[str]:
         raise DataError(f"{file}: the list of test crops cannot be read ({error})") from None
 
 
-def _side(root: Path, tracks: np.ndarray, lines: list[str], chosen: np.ndarray) -> LabelledRows:
+def _side(root: Path, tracks: np.ndarray, lines: list[str], chosen: np.ndarray) -> LabeledRows:
     paths, tracklets, identities = [], [], []
     for place in np.flatnonzero(chosen):
         first, last, person, camera = tracks[place].tolist()
@@ -111,7 +111,7 @@ def _side(root: Path, tracks: np.ndarray, lines: list[str], chosen: np.ndarray) 
             paths.append(path)
             tracklets.append(str(place + 1))
             identities.append(person)
-    return LabelledRows(_rows(root, paths, tracklets), identities)
+    return LabeledRows(_rows(root, paths, tracklets), identities)
 
 
 def _rows(root: Path, paths: list[str], tracklets: list[str]) -> Rows:
@@ -141,7 +141,7 @@ def _published(gallery: int) -> Counts:
 DATASET = Dataset(
     layout=Layout.MARS,
     title="MARS",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     zero_is_distractor=True,
@@ -158,5 +158,5 @@ DATASET = Dataset(
     size="20,478 tracklets of 1,261 people, 6 cameras, over a million crops",
     note="Counts of the gallery include junk (person -1), which is dropped before scoring: 9,330 stay without the "
     "queries. Person 0 is a distractor and stays.",
-    order="bbox_train, bbox_test, info",
+    expected_files="bbox_train, bbox_test, info",
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reseen.datasets.dataset import Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
@@ -40,7 +40,7 @@ def version(root: Path) -> str | None:
     return None if found is None else found.name
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when there are lists beside the folders of either release."""
     lists = any((root / name).is_file() for names in _LISTS.values() for name in names)
     return lists and version(root) is not None
@@ -55,7 +55,7 @@ def training(root: Path, variant: str) -> Rows:
     return _rows(root, "train", [path for path, _ in _listed(root, variant)])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them.
 
     Raises:
@@ -68,7 +68,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
         listed = _listed(root, variant if name == "train" else name)
         after = 1 if name == "train" else 1 + TRAIN_PEOPLE
         rows = _rows(root, name, [path for path, _ in listed])
-        found[name] = LabelledRows(rows, [person + after for _, person in listed])
+        found[name] = LabeledRows(rows, [person + after for _, person in listed])
     return found
 
 
@@ -111,7 +111,7 @@ _TEST = {
 DATASET = Dataset(
     layout=Layout.MSMT17,
     title="MSMT17",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -131,6 +131,6 @@ DATASET = Dataset(
     size="126,441 crops of 4,101 people, 15 cameras",
     note="V2 masks faces and scores some points lower with the same weights: say which one a score is of.",
     release=version,
-    order="V1: train, test; V2: mask_train_v2, mask_test_v2; beside them list_train.txt, list_val.txt, "
+    expected_files="V1: train, test; V2: mask_train_v2, mask_test_v2; beside them list_train.txt, list_val.txt, "
     "list_query.txt, list_gallery.txt",
 )

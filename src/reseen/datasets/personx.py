@@ -9,7 +9,7 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS, NAME
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 
 plain = NamedFolders("PersonX", FOLDERS, NAME, "PPPP_cC_NN.jpg")
 below = NamedFolders(
@@ -17,9 +17,9 @@ below = NamedFolders(
 )
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True for a `subset1`, or for the folders of Market-1501 in a folder that is called PersonX."""
-    return below.holds(root) or ("personx" in root.resolve().name.lower() and plain.holds(root))
+    return below.matches(root) or ("personx" in root.resolve().name.lower() and plain.matches(root))
 
 
 def training(root: Path, variant: str) -> Rows:
@@ -31,7 +31,7 @@ def training(root: Path, variant: str) -> Rows:
     return _folders(root).training(root, variant)
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them.
 
     Raises:
@@ -47,7 +47,7 @@ def _folders(root: Path) -> NamedFolders:
 DATASET = Dataset(
     layout=Layout.PERSONX,
     title="PersonX",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -66,5 +66,5 @@ DATASET = Dataset(
     access="page",
     size="45,792 rendered crops of 1,266 people, 6 cameras (the subset that benchmarks use)",
     note="Drawn people: nobody's privacy is touched. The counts are of the six-camera subset.",
-    order="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
+    expected_files="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves, halves, own_folder, people_of
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 from reseen.reading import read_json
 
@@ -28,7 +28,7 @@ SINGLE = ("single_shot/cam_a", "single_shot/cam_b")
 SPLITS_FILE = "splits_prid2011.json"
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when there is a camera of either form."""
     return any((own_folder(root, "prid_2011") / camera).is_dir() for camera in (*CAMERAS, *SINGLE))
 
@@ -42,7 +42,7 @@ def training(root: Path, variant: str) -> Rows:
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits of a cut with the people on them.
 
     Raises:
@@ -58,7 +58,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     )
 
 
-def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, LabelledRows]:
+def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, LabeledRows]:
     seen = [
         {path.rpartition(".")[0]: f"{camera}/{path}" for path in image_paths(base / camera)}
         for camera in SINGLE
@@ -77,7 +77,7 @@ def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, La
         rows = Rows(
             base, [seen[side][person] for side, person in chosen], [SINGLE[side][-5:] for side, _ in chosen]
         )
-        found[name] = LabelledRows(rows, [_number(base, person) for _, person in chosen])
+        found[name] = LabeledRows(rows, [_number(base, person) for _, person in chosen])
     return found
 
 
@@ -129,7 +129,7 @@ _ONE: Counts = {
 DATASET = Dataset(
     layout=Layout.PRID2011,
     title="PRID2011",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -150,5 +150,5 @@ DATASET = Dataset(
     size="200 people in both of 2 cameras; 178 with more than 21 frames are used",
     note=f"Report the mean over ten halves. Without {SPLITS_FILE} the halves are drawn by reseen, and others than "
     "those of published scores.",
-    order="prid_2011/multi_shot/cam_a, cam_b; prid_2011/single_shot/cam_a, cam_b; splits_prid2011.json if you have it",
+    expected_files="prid_2011/multi_shot/cam_a, cam_b; prid_2011/single_shot/cam_a, cam_b; splits_prid2011.json if you have it",
 )

@@ -11,14 +11,14 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import own_folder
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 NAME = re.compile(r"(?P<person>\d+)_(?:s(?P<s>\d+)_c(?P<c>\d+)|c(?P<c2>\d+)_s(?P<s2>\d+))_f\d+\.\w+")
 """A file name: person, scene and camera in either order, frame."""
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when the first image is named so."""
     first = first_image(own_folder(root, "randperson_subset"))
     return first is not None and NAME.fullmatch(first.rpartition("/")[2]) is not None
@@ -33,7 +33,7 @@ def training(root: Path, _variant: str) -> Rows:
     return _read(root).rows
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """The training split with the people on it.
 
     Raises:
@@ -46,7 +46,7 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
     return {"train": _read(root)}
 
 
-def _read(root: Path) -> LabelledRows:
+def _read(root: Path) -> LabeledRows:
     base = own_folder(root, "randperson_subset")
     paths = image_paths(base)
     matches = [NAME.fullmatch(path.rpartition("/")[2]) for path in paths]
@@ -56,13 +56,13 @@ def _read(root: Path) -> LabelledRows:
             raise DataError(f"{base}: {path} is not named like PPPPPP_sSS_cCC_fFFFFFF.jpg")
         cameras.append(f"s{match['s'] or match['s2']}c{match['c'] or match['c2']}")
         people.append(int(match["person"]) + 1)
-    return LabelledRows(Rows(base, paths, cameras), people)
+    return LabeledRows(Rows(base, paths, cameras), people)
 
 
 DATASET = Dataset(
     layout=Layout.RANDPERSON,
     title="RandPerson",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(Variant("standard", published={"train": {"images": 132_145, "people": 8_000, "cameras": 19}}),),
@@ -72,5 +72,5 @@ DATASET = Dataset(
     access="page",
     size="132,145 drawn crops of 8,000 people, 19 cameras (the subset); 1,801,816 crops in all",
     note="Drawn people: nobody's privacy is touched. To learn from; it has no query and gallery.",
-    order="randperson_subset, or its images",
+    expected_files="randperson_subset, or its images",
 )

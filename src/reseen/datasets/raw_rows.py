@@ -83,7 +83,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class LabelledRows:
+class LabeledRows:
     """Crops and who is on them: `JUNK`, `DISTRACTOR`, or a number from 1 that is one person in all splits."""
 
     rows: Rows
@@ -110,7 +110,7 @@ def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
     )
 
 
-def evaluation_tables(splits: Mapping[str, LabelledRows]) -> dict[str, EvaluationTable]:
+def evaluation_tables(splits: Mapping[str, LabeledRows]) -> dict[str, EvaluationTable]:
     """Tables by split, sorted by path; a camera has the same number in all of them."""
     called = set(camera_names(name for split in splits.values() for name in split.rows.cameras or ()))
     cameras = {name for name in called if name is not None}

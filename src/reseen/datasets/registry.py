@@ -32,7 +32,7 @@ from reseen.datasets import (
     viper,
 )
 from reseen.datasets.dataset import Dataset, Layout, Variant, parse
-from reseen.datasets.passed_over import in_words, may_be_crops, passed_over
+from reseen.datasets.skipped_files import describe_skipped, possible_crops, skipped_files
 from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
 
@@ -140,7 +140,7 @@ def describe(
     if layout is Layout.SPLIT_FOLDERS:
         return _describe_split_folders(table, meant, cameras, root) + over
     dataset = DATASETS[layout]
-    words = dataset.variant(variant).words
+    words = dataset.variant(variant).description
     release = dataset.release(root) if dataset.release and root else ""
     title = f"{dataset.title}{' ' + release if release else ''}{' layout' if dataset.page else ''}"
     parts = [title, *([words] if words else []), meant]
@@ -185,9 +185,9 @@ def _cameras_of(table: ImageTable, cameras: str, paths: tuple[str, ...]) -> str:
 
 def _passed_over(root: Path) -> str:
     """What may have been meant as crops and is none."""
-    counts = may_be_crops(passed_over(root)) if root.is_dir() else {}
-    return f"; {in_words(counts)}" if counts else ""
+    counts = possible_crops(skipped_files(root)) if root.is_dir() else {}
+    return f"; {describe_skipped(counts)}" if counts else ""
 
 
 def _layout(root: Path) -> Layout | None:
-    return next((layout for layout, dataset in DATASETS.items() if dataset.holds(root)), None)
+    return next((layout for layout, dataset in DATASETS.items() if dataset.matches(root)), None)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import fsspec
 
 from reseen.data.decode import MOST_BYTES, UnreadableError, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.datasets import shards
@@ -16,7 +16,7 @@ from reseen.records import UNKNOWN_CAMERA
 
 
 @dataclass(frozen=True)
-class PlacedCrops:
+class CropLocations:
     """Crops by name and place, without pixels; row i of all is one crop."""
 
     paths: tuple[str, ...]
@@ -32,11 +32,11 @@ class PlacedCrops:
         return len(self.paths)
 
 
-def place_table(table: ImageTable) -> PlacedCrops:
+def locate_crops(table: ImageTable) -> CropLocations:
     """The crops of a table on this disk."""
     sources = [table.source(row) for row in range(len(table))]
     names = table.camera_names
-    return PlacedCrops(
+    return CropLocations(
         table.texts,
         tuple(None if camera == UNKNOWN_CAMERA else names[camera] for camera in table.cameras.tolist()),
         tuple(str(source.path) for source in sources),
@@ -45,7 +45,7 @@ def place_table(table: ImageTable) -> PlacedCrops:
     )
 
 
-def read_remote(address: str) -> PlacedCrops:
+def read_remote(address: str) -> CropLocations:
     """The training images of the shards at an address, or of one shard; only their headers are read.
 
     Raises:
@@ -63,16 +63,16 @@ def read_remote(address: str) -> PlacedCrops:
         )
     digest, samples, places = hashlib.sha256(), [], []
     with ProgressBar("Indexing shards", len(files), True) as bar:
-        for file, unsaid in zip(files, shards.splits_by_name(files), strict=True):
+        for file, default_split in zip(files, shards.splits_by_name(files), strict=True):
             digest.update(f"{file} {system.ukey(file)}\n".encode())
             with system.open(file, "rb") as content:
-                inside = shards.training_samples(PurePosixPath(file), content, unsaid)
+                inside = shards.training_samples(PurePosixPath(file), content, default_split)
             samples += inside
             places += [system.unstrip_protocol(file)] * len(inside)
             bar.advance(1)
     if not samples:
         raise DataError(f"{address}: no image of split 'train' in {len(files):,} shards")
-    return PlacedCrops(
+    return CropLocations(
         tuple(sample.path for sample in samples),
         tuple(shards.camera(sample) for sample in samples),
         tuple(places),
@@ -81,14 +81,14 @@ def read_remote(address: str) -> PlacedCrops:
     )
 
 
-def read_place(place: str, span: tuple[int, int] | None) -> bytes:
+def read_location(place: str, span: tuple[int, int] | None) -> bytes:
     """The bytes of a crop.
 
     Raises:
         UnreadableError: they cannot be read.
     """
     if "://" not in place:
-        return read_bytes(Source(Path(place), *(span or ())))
+        return read_bytes(ImageSource(Path(place), *(span or ())))
     start, size = span or (0, None)
     if size is not None and size > MOST_BYTES:
         raise UnreadableError(f"file of {size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")

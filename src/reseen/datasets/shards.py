@@ -21,7 +21,7 @@ from reseen.data.progress import ProgressBar
 from reseen.data.times import Time, parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import IMAGE_SUFFIXES
-from reseen.datasets.raw_rows import LabelledRows, Rows, number_people
+from reseen.datasets.raw_rows import LabeledRows, Rows, number_people
 from reseen.datasets.split_names import part_of
 from reseen.datasets.tar_members import DAMAGED, members_of
 from reseen.datasets.values import camera_name, label
@@ -41,12 +41,12 @@ class Sample(NamedTuple):
 
     path: str
     span: tuple[int, int]
-    said: dict[str, Any]
-    unsaid: str = "train"
+    metadata: dict[str, Any]
+    default_split: str = "train"
     """Its split where the JSON says none: that of the shard, which may be one that is never read."""
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True for a shard, and for a folder of them."""
     return bool(_shards(root))
 
@@ -84,7 +84,7 @@ def parts(root: Path) -> dict[str, Rows]:
     return found or {"train": training(root, "")}
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them, numbered alike.
 
     Raises:
@@ -112,8 +112,7 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
         number_people([_text(sample, "identity") or "" for found in chosen.values() for sample in found])
     )
     return {
-        name: LabelledRows(_rows(root, found), [next(people) for _ in found])
-        for name, found in chosen.items()
+        name: LabeledRows(_rows(root, found), [next(people) for _ in found]) for name, found in chosen.items()
     }
 
 
@@ -140,8 +139,10 @@ def _samples(root: Path) -> list[Sample]:
     shards = _some_shards(root)
     samples: list[Sample] = []
     with ProgressBar("Indexing shards", len(shards), True) as bar:
-        for shard, unsaid in zip(shards, splits_by_name([shard.name for shard in shards]), strict=True):
-            samples += [sample._replace(unsaid=unsaid) for sample in _index(shard)]
+        for shard, default_split in zip(
+            shards, splits_by_name([shard.name for shard in shards]), strict=True
+        ):
+            samples += [sample._replace(default_split=default_split) for sample in _index(shard)]
             bar.advance(1)
     if not samples:
         raise DataError(
@@ -150,21 +151,21 @@ def _samples(root: Path) -> list[Sample]:
     return samples
 
 
-def training_samples(shard: PurePosixPath, content: IO[bytes], unsaid: str = "train") -> list[Sample]:
+def training_samples(shard: PurePosixPath, content: IO[bytes], default_split: str = "train") -> list[Sample]:
     """The images to learn from in a shard that is open, from wherever it comes.
 
-    Those whose `split` is `train`; `unsaid` is the split of those that say none.
+    Those whose `split` is `train`; `default_split` is the split of those that say none.
 
     Raises:
         DataError: as in `training`, but a shard without images is none.
     """
-    found = [sample._replace(unsaid=unsaid) for sample in _index(shard, content)]
+    found = [sample._replace(default_split=default_split) for sample in _index(shard, content)]
     return [sample for sample in found if _split(sample) == "train"]
 
 
 def camera(sample: Sample) -> str | None:
     """What the JSON beside an image says of its camera, by the rule of all readers."""
-    return camera_name(sample.said.get("camera"))
+    return camera_name(sample.metadata.get("camera"))
 
 
 def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
@@ -172,7 +173,7 @@ def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
     if not shard.name.endswith(".tar"):
         raise DataError(f"{shard}: a compressed shard cannot be read from the middle; unpack it to .tar")
     images: dict[str, tuple[str, str, tuple[int, int]]] = {}
-    said: dict[str, dict[str, Any]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
     try:
         with open_regular(Path(shard)) if content is None else nullcontext(content) as stream:
             for member in members_of(stream):
@@ -187,12 +188,12 @@ def _index(shard: PurePath, content: IO[bytes] | None = None) -> list[Sample]:
                         images[key] = suffix, member.name, (member.offset_data, member.size)
                 elif suffix == "json" and member.size <= _MOST_JSON:
                     stream.seek(member.offset_data)
-                    said[key] = _json(shard, member.name, stream.read(member.size))
+                    metadata[key] = _json(shard, member.name, stream.read(member.size))
     except DAMAGED as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise DataError(f"{shard}: cannot be read as a shard: {reason}") from None
     return [
-        Sample(f"{shard.name}{BETWEEN}{name}", span, said.get(key, {}))
+        Sample(f"{shard.name}{BETWEEN}{name}", span, metadata.get(key, {}))
         for key, (_, name, span) in images.items()
     ]
 
@@ -217,7 +218,7 @@ def _json(shard: PurePath, name: str, content: bytes) -> dict[str, Any]:
 def _split(sample: Sample) -> str:
     split = _text(sample, "split")
     if split is None:
-        return sample.unsaid
+        return sample.default_split
     if split not in SPLITS:
         hint = suggestion(split, SPLITS) or f"; known: {', '.join(SPLITS)}"
         raise DataError(f"{sample.path}: split is '{split}'{hint}")
@@ -235,7 +236,7 @@ def splits_by_name(shards: Sequence[str]) -> list[str]:
 
 
 def _text(sample: Sample, name: str) -> str | None:
-    return label(sample.said.get(name))
+    return label(sample.metadata.get(name))
 
 
 def _rows(root: Path, samples: list[Sample]) -> Rows:
@@ -243,7 +244,7 @@ def _rows(root: Path, samples: list[Sample]) -> Rows:
         name
         for sample in samples
         for name in ("camera", "tracklet", "time")
-        if sample.said.get(name) is not None
+        if sample.metadata.get(name) is not None
     }
     times: list[Time] = []
     for sample in samples if "time" in has else ():
@@ -251,7 +252,7 @@ def _rows(root: Path, samples: list[Sample]) -> Rows:
             times.append(parse_time(_text(sample, "time")))
         except ValueError:
             raise DataError(
-                f"{sample.path}: '{sample.said['time']}' is no time; a number of seconds or a date"
+                f"{sample.path}: '{sample.metadata['time']}' is no time; a number of seconds or a date"
             ) from None
     return Rows(
         root.parent if root.is_file() else root,
@@ -266,13 +267,13 @@ def _rows(root: Path, samples: list[Sample]) -> Rows:
 DATASET = Dataset(
     layout=Layout.SHARDS,
     title="WebDataset shards",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
-    labelled=has_identities,
+    has_identities=has_identities,
     parts=parts,
     cameras_from="the JSON beside the images",
     access="own",
     size="as many as you have",
-    order="*.tar, in them images and JSON files of the same name",
+    expected_files="*.tar, in them images and JSON files of the same name",
 )

@@ -16,7 +16,7 @@ from reseen.datasets.folder import image_paths, rows_by_pattern
 from reseen.datasets.msmt17 import TRAIN_PEOPLE
 from reseen.datasets.namings import Naming, naming_of
 from reseen.datasets.path_pattern import IDENTITY_FIELDS, fields
-from reseen.datasets.raw_rows import LabelledRows, Rows, number
+from reseen.datasets.raw_rows import LabeledRows, Rows, number
 from reseen.datasets.split_names import folder_of, part_folders
 from reseen.datasets.values import label
 from reseen.errors import DataError
@@ -35,7 +35,7 @@ class Patterns:
     identity: str | None = None
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when a folder with images directly below is called train, query, gallery, val or test."""
     return root.is_dir() and bool(part_folders(root))
 
@@ -64,7 +64,7 @@ def parts(root: Path, patterns: Patterns) -> dict[str, Rows]:
     return found or {"train": training(root, patterns.camera)}
 
 
-def splits(root: Path, patterns: Patterns, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, patterns: Patterns, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the people on them, numbered alike; those present when `names` is None.
 
     Raises:
@@ -81,7 +81,7 @@ def splits(root: Path, patterns: Patterns, names: Sequence[str] | None = None) -
         _check_no_camera_folders(root, everything)
     people = _people(root, folders, paths, naming, patterns)
     return {
-        name: LabelledRows(_rows(root, folders[name], paths[name], naming, patterns.camera), people[name])
+        name: LabeledRows(_rows(root, folders[name], paths[name], naming, patterns.camera), people[name])
         for name in names
     }
 
@@ -226,18 +226,18 @@ def _without_patterns(root: Path, _variant: str) -> Rows:
 
 def _splits_without_patterns(
     root: Path, _variant: str, names: Sequence[str] | None = None
-) -> dict[str, LabelledRows]:
+) -> dict[str, LabeledRows]:
     return splits(root, Patterns(), names)
 
 
 DATASET = Dataset(
     layout=Layout.SPLIT_FOLDERS,
     title="Split folders",
-    holds=holds,
+    matches=matches,
     training=_without_patterns,
     splits=_splits_without_patterns,
     zero_is_distractor=True,
     access="own",
     size="as many as you have",
-    order="train (or train_all), query and gallery, with a folder for each person or file names that say who it is",
+    expected_files="train (or train_all), query and gallery, with a folder for each person or file names that say who it is",
 )

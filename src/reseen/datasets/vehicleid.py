@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
@@ -23,7 +23,7 @@ DRAWS = 10
 _IMAGES = {"small": 6_493, "medium": 13_377, "large": 19_777}
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when there are images and at least one of the lists."""
     lists = [_list(root, "train"), *(_list(root, size) for size in SIZES)]
     return (root / "image").is_dir() and any(file.is_file() for file in lists)
@@ -38,7 +38,7 @@ def training(root: Path, _variant: str) -> Rows:
     return _rows(root, [image for image, _ in read_list(_list(root, "train"))])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits with the vehicles on them.
 
     Raises:
@@ -67,8 +67,8 @@ def _draw(listed: list[tuple[str, int]], seed: int) -> set[tuple[str, int]]:
     return set({listed[row][1]: listed[row] for row in shuffled}.values())
 
 
-def _labelled(root: Path, listed: list[tuple[str, int]]) -> LabelledRows:
-    return LabelledRows(_rows(root, [image for image, _ in listed]), [vehicle + 1 for _, vehicle in listed])
+def _labelled(root: Path, listed: list[tuple[str, int]]) -> LabeledRows:
+    return LabeledRows(_rows(root, [image for image, _ in listed]), [vehicle + 1 for _, vehicle in listed])
 
 
 def _rows(root: Path, images: list[str]) -> Rows:
@@ -99,7 +99,7 @@ def _published(size: str, drawn: bool) -> Counts:
 DATASET = Dataset(
     layout=Layout.VEHICLEID,
     title="VehicleID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -125,5 +125,5 @@ DATASET = Dataset(
     access="request",
     size="221,763 crops of 26,267 vehicles, no camera labels",
     note="No cameras: nothing is taken out of a ranking. Report the mean over ten draws.",
-    order="image, train_test_split with train_list.txt and test_list_800.txt, _1600.txt, _2400.txt",
+    expected_files="image, train_test_split with train_list.txt and test_list_800.txt, _1600.txt, _2400.txt",
 )

@@ -21,7 +21,7 @@ veri = NamedFolders(
 DATASET = Dataset(
     layout=Layout.VERI776,
     title="VeRi-776",
-    holds=veri.holds,
+    matches=veri.matches,
     training=veri.training,
     splits=veri.splits,
     variants=(
@@ -40,5 +40,5 @@ DATASET = Dataset(
     access="request",
     size="51,035 crops of 776 vehicles, 20 cameras",
     note="Scored here image to image; its image-to-track rule is another protocol.",
-    order="image_train, image_query, image_test",
+    expected_files="image_train, image_query, image_test",
 )

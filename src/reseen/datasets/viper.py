@@ -11,14 +11,14 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves, own_folder
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 _NAME = re.compile(r"(?P<person>\d{3})_\d{1,3}\.\w+")
 _CAMERAS = ("cam_a", "cam_b")
 
 
-def holds(root: Path) -> bool:
+def matches(root: Path) -> bool:
     """True when both cameras hold a file that is named so."""
     return all(
         (first := first_image(own_folder(root, "VIPeR") / camera)) is not None and _NAME.fullmatch(first)
@@ -35,7 +35,7 @@ def training(root: Path, variant: str) -> Rows:
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
     """Splits of a draw with the people on them.
 
     Raises:
@@ -59,7 +59,7 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
             [f"{camera}/{crops[camera][person]}" for camera, person in chosen],
             [camera for camera, _ in chosen],
         )
-        found[name] = LabelledRows(rows, [int(person) + 1 for _, person in chosen])
+        found[name] = LabeledRows(rows, [int(person) + 1 for _, person in chosen])
     return found
 
 
@@ -77,7 +77,7 @@ def _crops(folder: Path) -> dict[str, str]:
 DATASET = Dataset(
     layout=Layout.VIPER,
     title="VIPeR",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -99,5 +99,5 @@ DATASET = Dataset(
     access="page",
     size="1,264 crops of 632 people, 2 cameras",
     note="Report the mean over ten halves; other codes draw other halves.",
-    order="VIPeR/cam_a, VIPeR/cam_b",
+    expected_files="VIPeR/cam_a, VIPeR/cam_b",
 )

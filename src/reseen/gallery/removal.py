@@ -86,7 +86,9 @@ def find_places(store: Store, address: str, removal: Removal) -> Places:
         if cache.is_unreachable(Path(place), device)
     ]
     return Places(
-        tuple({place.resolve(): None for folder in folders for place in cache.holding(folder, sources)}),
+        tuple(
+            {place.resolve(): None for folder in folders for place in cache.folders_holding(folder, sources)}
+        ),
         tuple(file for folder in maps for file in _map_files(folder)),
         tuple(copy for copy in held if copy.kind == "answers" and _names(copy, keys)),
         tuple(
@@ -115,7 +117,7 @@ def remove(store: Store, address: str, removal: Removal) -> Removed:
     store.delete(Filter(keys=removal.keys))
     places = find_places(store, address, removal)
     for folder in places.cached:
-        if cache.being_written(folder) is None:
+        if cache.writer_process(folder) is None:
             cache.remove(folder)
     for file in places.maps:
         _unlink(file)
@@ -164,7 +166,7 @@ def _faults(places: Places, left: int, count: int) -> list[str]:
     """What is still there, one phrase each."""
     found = [f"{left:,} of {count:,} entries of the store"] if left else []
     for folder in places.cached:
-        process = cache.being_written(folder)
+        process = cache.writer_process(folder)
         busy = "" if process is None else f", which process {process} is writing right now; wait for it"
         found.append(f"decoded pixels in {folder}{busy}")
     found += [f"map coordinates in {file}" for file in places.maps]

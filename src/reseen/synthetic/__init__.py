@@ -6,6 +6,6 @@ Every image has its own random generator, made from (seed, person, camera, index
 on the order of drawing or on the number of processes. Nothing here imports torch: workers start fast.
 """
 
-from reseen.synthetic.crowd import CrowdCounts, draw_crowd, is_drawn
+from reseen.synthetic.crowd import CrowdCounts, crowd_exists, draw_crowd
 
-__all__ = ["CrowdCounts", "draw_crowd", "is_drawn"]
+__all__ = ["CrowdCounts", "crowd_exists", "draw_crowd"]

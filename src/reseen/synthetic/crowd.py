@@ -14,10 +14,10 @@ from pathlib import Path
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.files import make_folder
-from reseen.locks import held
+from reseen.locks import exclusive_lock
 from reseen.synthetic.schedule import GALLERY, QUERY, TRAIN, CrowdPlan, planned_shots
 from reseen.synthetic.shot import Subject
-from reseen.synthetic.worker import COULD_NOT_WRITE, draw_share
+from reseen.synthetic.worker import COULD_NOT_WRITE, draw_shard
 
 _MARKER = "crowd.json"
 _KNOWN = {_MARKER, TRAIN, QUERY, GALLERY}
@@ -89,12 +89,12 @@ def draw_crowd(
             "another folder"
         )
 
-    with held(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
+    with exclusive_lock(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
         _draw_aside(out, plan, max(1, min(share, counts.images)), counts.images, progress)
     return counts
 
 
-def is_drawn(out: Path, people: int, cameras: int, seed: int) -> bool:
+def crowd_exists(out: Path, people: int, cameras: int, seed: int) -> bool:
     """True when `out` holds this very crowd, whole, with everything else at its default."""
     plan = CrowdPlan(people, cameras, seed)
     return _holds(out, plan, _count(plan).images)
@@ -186,7 +186,7 @@ def _move_into_place(drawing: Path, out: Path) -> None:
 def _draw(folder: Path, plan: CrowdPlan, processes: int, total: int, progress: bool) -> None:
     with ProgressBar("Drawing the crowd", total, show=progress) as bar:
         if processes == 1:
-            for drawn in draw_share(folder, plan, 0, 1):
+            for drawn in draw_shard(folder, plan, 0, 1):
                 bar.advance(drawn)
         else:
             _draw_in_processes(folder, plan, processes, bar.advance)

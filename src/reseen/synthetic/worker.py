@@ -19,7 +19,7 @@ COULD_NOT_WRITE = 74
 _REPORT_EVERY = 32
 
 
-def draw_share(folder: Path, plan: CrowdPlan, first: int, step: int) -> Iterator[int]:
+def draw_shard(folder: Path, plan: CrowdPlan, first: int, step: int) -> Iterator[int]:
     """Draw images `first`, `first + step`, ... of `plan` below `folder`; yields counts that add up to all.
 
     Raises:
@@ -39,7 +39,7 @@ def main() -> int:
     """Read the task from the standard input; print counts, or one line of JSON with an error number."""
     task = json.load(sys.stdin)
     try:
-        for drawn in draw_share(Path(task["folder"]), CrowdPlan(**task["plan"]), task["first"], task["step"]):
+        for drawn in draw_shard(Path(task["folder"]), CrowdPlan(**task["plan"]), task["first"], task["step"]):
             print(drawn, flush=True)
     except OSError as error:
         print(json.dumps([error.errno, error.strerror, error.filename]), file=sys.stderr)

@@ -19,9 +19,9 @@ from reseen.datasets import (
     Patterns,
     choose,
     detect,
+    drop_junk,
     label_splits,
     parse,
-    without_junk,
 )
 from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
@@ -103,11 +103,11 @@ def read_benchmark(
     found = label_splits(
         root, layout, variant, ("query", "gallery"), patterns=patterns, distractors=distractors
     )
-    query, gallery = (without_junk(found.tables[name]) for name in ("query", "gallery"))
+    query, gallery = (drop_junk(found.tables[name]) for name in ("query", "gallery"))
     rule = AS_PERSON if found.zero_is_person else ZERO
     if choice is None:
         return Benchmark(query, gallery, notes=found.notes, distractors=rule)
-    words = f", {choice.variant.words}" if choice.variant.words else ""
+    words = f", {choice.variant.description}" if choice.variant.description else ""
     name = f"{choice.dataset.title}{words}"
     return Benchmark(query, gallery, name, choice.variant.protocol, found.notes, rule)
 

@@ -17,7 +17,7 @@ _NO_FILES = frozenset({"broken links", "special files"})
 _LONGEST_SUFFIX = 12
 
 
-def passed_over(root: Path) -> dict[str, int]:
+def skipped_files(root: Path) -> dict[str, int]:
     """How many visible files below `root` are no image, by suffix in small letters, most frequent first.
 
     Broken links and special files (pipes, devices) count under these words, names without a suffix as `no suffix`.
@@ -35,12 +35,12 @@ def passed_over(root: Path) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def may_be_crops(counts: Mapping[str, int]) -> dict[str, int]:
+def possible_crops(counts: Mapping[str, int]) -> dict[str, int]:
     """Those among passed-over files that may have been meant as crops: other images, videos, broken links."""
     return {name: count for name, count in counts.items() if name in _PICTURES | _NO_FILES}
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def describe_skipped(counts: Mapping[str, int]) -> str:
     """`7 files passed over: 4 .avif, 2 .mp4, 1 broken link`."""
     total = sum(counts.values())
     listed = ", ".join(
