@@ -93,9 +93,7 @@ def _folder(root: Path, split: str) -> "_Named":
     prefix = f"{split}/" if split else ""
     for path in paths:
         if path.count("/") != 1:
-            problem = (
-                "is not in an animal's folder" if "/" not in path else "is more than one folder deep"
-            )
+            problem = "is not in an animal's folder" if "/" not in path else "is more than one folder deep"
             raise DataError(
                 f"{root / split}: {path} {problem}; expected one folder per animal. For other paths, leave data.layout "
                 "out and give an identity pattern"
@@ -163,7 +161,6 @@ def _read(root: Path) -> list[_Row]:
         columns = ", ".join(rows[0]) if rows else "no row"
         raise DataError(f"{file}: expected the columns path and identity, found {columns}")
     return rows
-
 
 
 DATASET = Dataset(
