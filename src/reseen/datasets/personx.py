@@ -1,4 +1,4 @@
-"""PersonX: rendered people; the folders of Market-1501 below `subset1`, files `PPPP_cC...jpg`.
+"""PersonX: synthetic people; the folders of Market-1501 in `subset1`, with files `PPPP_cC...jpg`.
 
 Reference: Sun and Zheng 2019, "Dissecting Person Re-identification from the Viewpoint of Viewpoint".
 """
@@ -18,21 +18,21 @@ below = NamedFolders(
 
 
 def matches(root: Path) -> bool:
-    """True for a `subset1`, or for the folders of Market-1501 in a folder that is called PersonX."""
+    """Whether there is a `subset1`, or the folders of Market-1501 in a folder whose name contains PersonX."""
     return below.matches(root) or ("personx" in root.resolve().name.lower() and plain.matches(root))
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The training crops with their cameras.
+    """The training crops with their cameras; identities are not read.
 
     Raises:
-        DataError: the folder is missing or empty, or a name shows no camera.
+        DataError: the folder is missing or empty, or a file name does not match.
     """
     return _folders(root).training(root, variant)
 
 
 def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
-    """Splits with the people on them.
+    """The splits in `names`, or all present ones if None, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -65,6 +65,6 @@ DATASET = Dataset(
     terms="no license is stated; cite the paper",
     access="page",
     size="45,792 rendered crops of 1,266 people, 6 cameras (the subset that benchmarks use)",
-    note="Drawn people: nobody's privacy is touched. The counts are of the six-camera subset.",
+    note="Synthetic people, so no privacy concerns. The counts are of the six-camera subset.",
     expected_files="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
 )
