@@ -148,11 +148,11 @@ DATASET = Dataset(
     variants=(
         Variant(
             TOGETHER,
-            "queries included in the gallery, as in the authors' script",
+            "queries are in the gallery too, as the authors score",
             "video",
             _published(12_180),
         ),
-        Variant(APART, "queries not in the gallery; 140 have no match", "video", _published(10_200)),
+        Variant(APART, "queries are not in the gallery; 140 have no answer", "video", _published(10_200)),
     ),
     source="Zheng et al. 2016, MARS: A Video Benchmark for Large-Scale Person Re-identification",
     page="https://zheng-lab.cecs.anu.edu.au/Project/project_mars.html",

@@ -118,7 +118,7 @@ DATASET = Dataset(
     variants=(
         Variant(
             "train+val",
-            "train and val together, as is standard for unsupervised methods",
+            "train and val together, as unsupervised methods use it",
             published={"train": {"images": 32_621, "people": 1_041, "cameras": 15}} | _TEST,
         ),
         Variant(

@@ -1,7 +1,7 @@
-"""Matching of path patterns in time linear in the length of the path.
+"""Matching of path patterns without exponential backtracking.
 
-A regular expression with lazy wildcards gives the same fields, but backtracks exponentially on paths that do not match:
-minutes for a path of a few hundred letters. Patterns can come from untrusted recipes.
+A regular expression with lazy wildcards gives the same fields, but on paths that do not match it tries all placements
+of the wildcards: minutes for a path of a few hundred letters. Patterns can come from untrusted recipes.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""WebDataset shards at an address that fsspec knows, such as `s3://bucket/shards`: where every image in them is."""
+"""The index of images in WebDataset shards at an fsspec address, such as `s3://bucket/shards`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,23 +17,24 @@ from reseen.records import UNKNOWN_CAMERA
 
 @dataclass(frozen=True)
 class CropLocations:
-    """Crops by name and place, without pixels; row i of all is one crop."""
+    """Paths, cameras and byte locations of crops, one entry per crop."""
 
     paths: tuple[str, ...]
     cameras: tuple[str | None, ...]
+    """Camera name; None where unknown."""
     places: tuple[str, ...]
-    """File or address that holds the bytes."""
+    """File or address that contains the bytes."""
     spans: tuple[tuple[int, int] | None, ...]
-    """First byte and number of bytes; None for the whole file."""
+    """Offset and length in bytes; None for the whole file."""
     fingerprint: str
-    """Changes when other crops are there."""
+    """A hash that changes with the crops."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
 
 def locate_crops(table: ImageTable) -> CropLocations:
-    """The crops of a table on this disk."""
+    """The locations of a table's crops on this disk."""
     sources = [table.source(row) for row in range(len(table))]
     names = table.camera_names
     return CropLocations(
@@ -46,21 +47,19 @@ def locate_crops(table: ImageTable) -> CropLocations:
 
 
 def read_remote(address: str) -> CropLocations:
-    """The training images of the shards at an address, or of one shard; only their headers are read.
+    """Locate the training images in the shards at an address, or in one shard; only tar headers are read.
 
     Raises:
-        DataError: there is no shard, fsspec does not know the address, or a shard cannot be read.
+        DataError: there is no shard, fsspec does not support the address, or a shard cannot be read.
     """
     try:
         system, root = fsspec.core.url_to_fs(address)
-        found = [root] if system.isfile(root) else system.ls(root, detail=False)
+        entries = [root] if system.isfile(root) else system.ls(root, detail=False)
     except (OSError, ImportError, ValueError) as error:
         raise DataError(f"{address}: cannot be opened ({error})") from None
-    files = sorted(str(file) for file in found if str(file).endswith(".tar"))
+    files = sorted(str(file) for file in entries if str(file).endswith(".tar"))
     if not files:
-        raise DataError(
-            f"{address}: no shard; at an address crops must lie in WebDataset shards, which end in .tar"
-        )
+        raise DataError(f"{address}: no shard; remote crops must be in WebDataset shards, which end in .tar")
     digest, samples, places = hashlib.sha256(), [], []
     with ProgressBar("Indexing shards", len(files), True) as bar:
         for file, default_split in zip(files, shards.splits_by_name(files), strict=True):
@@ -82,10 +81,10 @@ def read_remote(address: str) -> CropLocations:
 
 
 def read_location(place: str, span: tuple[int, int] | None) -> bytes:
-    """The bytes of a crop.
+    """Read the bytes of a crop from one of `CropLocations.places`, a file or an address.
 
     Raises:
-        UnreadableError: they cannot be read.
+        UnreadableError: the file cannot be opened, is empty, or the crop is larger than `MOST_BYTES`.
     """
     if "://" not in place:
         return read_bytes(ImageSource(Path(place), *(span or ())))
