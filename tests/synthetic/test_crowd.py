@@ -189,13 +189,13 @@ def test_an_unwritable_place(tmp_path, processes):
 
 
 def test_an_error_in_a_process_arrives_here(tmp_path, monkeypatch):
-    start_over = crowd_module._start_over
+    start_over = crowd_module._make_empty
 
     def start_with_a_hole(drawing):
         start_over(drawing)
         (drawing / "query").rmdir()
 
-    monkeypatch.setattr(crowd_module, "_start_over", start_with_a_hole)
+    monkeypatch.setattr(crowd_module, "_make_empty", start_with_a_hole)
     with pytest.raises(StorageError, match="No such file or directory"):
         draw_crowd(tmp_path / "out", 4, 2, processes=2, progress=False)
     assert list(tmp_path.iterdir()) == []

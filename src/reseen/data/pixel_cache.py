@@ -304,7 +304,7 @@ Problems = dict[int, str]
 
 
 def cache_key(table: ImageTable, height: int, width: int, white_level: float | None = None) -> str:
-    """The name of a cache entry: a hash of paths, file sizes, modification times, crop size, white level and decoder."""
+    """The name of a cache entry: a hash of paths, file sizes and times, crop size, white level and decoder version."""
     level = "" if white_level is None else f" {white_level:g}"
     digest = hashlib.sha256(f"{DECODE_VERSION} {height} {width}{level}\0".encode())
     for row, relative in enumerate(table.paths):

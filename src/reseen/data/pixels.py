@@ -32,7 +32,7 @@ _ROWS_PER_TASK = 8
 
 
 class PixelStore:
-    """The pixels of a table's crops at one size. Made by `open_pixels`; picklable and safe to share between processes."""
+    """The pixels of a table's crops at one size. Made by `open_pixels`; can be pickled and shared between processes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Readers of data sets, one module per layout on disk. Tables for training have no identities, those for evaluation do."""
+"""Readers of data sets, one module per layout on disk. Only tables for evaluation have identities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

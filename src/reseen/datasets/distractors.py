@@ -43,9 +43,9 @@ def resolve_zero(splits: Mapping[str, LabeledRows], rule: DistractorRule, by_nam
     return ResolvedSplits(shifted, True, zero_note(crops) if rule == "auto" else "")
 
 
-def zero_is_person(rule: DistractorRule, by_naming: bool, in_queries: bool) -> bool:
-    """Whether identity 0 is a person; `in_queries`: some query or training crop has identity 0."""
-    return rule == "none" or (rule == "auto" and in_queries and not by_naming)
+def zero_is_person(rule: DistractorRule, by_naming: bool, asked: bool) -> bool:
+    """Whether identity 0 is a person; `asked`: a query or training crop has identity 0."""
+    return rule == "none" or (rule == "auto" and asked and not by_naming)
 
 
 def zero_note(crops: str) -> str:

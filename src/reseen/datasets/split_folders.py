@@ -124,9 +124,8 @@ def _identities(
     by_split = {}
     for name in folders:
         numbers = [naming.person(match) for path in paths[name] if (match := naming.match(path))]
-        offset = (
-            TRAIN_PEOPLE if naming.first_person == 0 and name != "train" else 0
-        )  # MSMT17 numbers both from 0
+        # MSMT17 numbers people of training and test from 0.
+        offset = TRAIN_PEOPLE if naming.first_person == 0 and name != "train" else 0
         by_split[name] = [number + offset if number > 0 else number for number in numbers]
         _check_folders_agree(root / folders[name], paths[name], naming)
     return by_split
