@@ -51,7 +51,7 @@ def test_messages(tmp_path):
     full = storage_error(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
     assert (
         str(full)
-        == f"{tmp_path}: the disk is full; free some space and give the command again, a training with --resume"
+        == f"{tmp_path}: the disk is full; free some space and run the command again (resume training with --resume)"
     )
     denied = storage_error(tmp_path, OSError(errno.EACCES, "Permission denied"))
     assert "cannot be written (Permission denied); choose another place" in str(denied)

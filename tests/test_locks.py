@@ -110,7 +110,7 @@ def test_a_lock_that_is_no_regular_file_is_refused(tmp_path, make):
 @pytest.mark.parametrize("content", ["my notes", "12 34", "7" * 100])
 def test_a_file_that_holds_something_else_is_no_lock(tmp_path, content):
     (tmp_path / "lock").write_text(f" {content}")
-    with pytest.raises(StorageError, match="a lock file is wanted here, and this one holds something else"):
+    with pytest.raises(StorageError, match="a lock file is needed here, and this file has other content"):
         acquire(tmp_path / "lock")
     assert (tmp_path / "lock").read_text() == f" {content}"
 

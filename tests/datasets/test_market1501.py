@@ -52,7 +52,7 @@ def test_strange_name_is_named(make_images):
 
 def test_missing_split_is_named(make_images):
     root = make_images("bounding_box_train/0001_c1s1_1_1.jpg")
-    with pytest.raises(DataError, match="no folder query, which holds the query crops"):
+    with pytest.raises(DataError, match="no folder query, which contains the query crops"):
         read_evaluation(root)
 
 

@@ -30,7 +30,7 @@ def test_animals_that_are_asked_for_lie_one_folder_deep(make_images):
     root = make_images("query/0/c.jpg", "gallery/turtle9/deep/e.jpg")
     with pytest.raises(DataError, match=r"turtle9/deep/e.jpg lies several folders deep"):
         read_evaluation(root, "animals")
-    with pytest.raises(DataError, match="holds gallery, query but no train folder"):
+    with pytest.raises(DataError, match="contains gallery, query but no train folder"):
         read_training(root, "animals")
 
 
@@ -87,7 +87,7 @@ def test_metadata_without_splits(collection):
     lines = [line.split(",") for line in METADATA.splitlines()]
     (collection / "metadata.csv").write_text("".join(",".join(line[:3]) + "\n" for line in lines))
     assert len(read_training(collection)) == 3
-    with pytest.raises(DataError, match="scoring needs a column 'split'"):
+    with pytest.raises(DataError, match="evaluation needs a column 'split'"):
         read_evaluation(collection)
     (collection / "metadata.csv").write_text("path\n")
     with pytest.raises(DataError, match="wanted the columns path and identity, found no row"):
@@ -169,7 +169,7 @@ def test_damaged_and_compressed_shards(tmp_path):
     with pytest.raises(DataError, match=r"s.tar: cannot be read as a shard"):
         read_training(tmp_path)
     (tmp_path / "s.tar").rename(tmp_path / "s.tar.gz")
-    with pytest.raises(DataError, match="a compressed shard cannot be read from the middle"):
+    with pytest.raises(DataError, match="compressed shards have no random access"):
         read_training(tmp_path)
 
 

@@ -40,7 +40,7 @@ def test_a_time_is_read_whole(make_images, name, pattern):
 )
 def test_a_pattern_that_would_drop_the_clock_is_refused(make_images, name, clock):
     with pytest.raises(
-        SettingsError, match=rf"would drop the clock '{clock}' behind it; write the fields {{date}}"
+        SettingsError, match=rf"would drop the clock time '{clock}' after it; use the fields {{date}}"
     ):
         read_training(make_images(name), pattern="{camera}_{time}_{*}.jpg")
 

@@ -69,7 +69,7 @@ def test_places_without_shards(bucket):
     bucket.pipe_file("/test/only.tar", shard("q", split="query"))
     bucket.pipe_file("/broken/a.tar", b"x" * 600)
     for address, message in (
-        ("memory://empty", "no shard; at an address"),
+        ("memory://empty", "no shard; remote crops must be"),
         ("memory://none", "cannot be opened"),
         ("nosuch://x", "cannot be opened"),
         ("memory://test", "no image of split 'train'"),

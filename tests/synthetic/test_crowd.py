@@ -114,7 +114,7 @@ def test_seed_changes_every_image(small, tmp_path):
         ({"cameras": 0}, "cameras must be between 1 and 99"),
         ({"cameras": 100}, "found 100"),
         ({"seed": -1}, "seed must be between 0"),
-        ({"images_per_camera": 1}, "one is the query"),
+        ({"images_per_camera": 1}, "one query"),
         ({"height": 8}, "height must be between 32 and 1024"),
         ({"width": 5000}, "width must be between 16 and 1024"),
         ({"share_train": 1.5}, "share_train must be between 0.0 and 1.0"),

@@ -48,7 +48,7 @@ def read_archive(path: Path, names: list[str] | None = None) -> dict[str, np.nda
                 if names is not None and name not in names:
                     continue
                 if name in members:
-                    raise ValueError(f"the array {name[:80]!r} is there twice")
+                    raise ValueError(f"the array {name[:80]!r} occurs twice")
                 with archive.open(member) as content:
                     shape, dtype = _read_header(content, member.file_size)  # pyrefly: ignore
                 needed += _byte_count(shape, dtype)
