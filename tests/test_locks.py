@@ -131,9 +131,7 @@ def test_where_nothing_can_be_written_a_lock_is_taken_as_it_is(tmp_path, held_el
 def test_of_two_writers_of_a_file_the_second_is_told_who_the_first_is(tmp_path, held_elsewhere):
     out = tmp_path / "new" / "out.csv"
     with exclusive_writer(out):
-        with pytest.raises(
-            StorageError, match=rf"out.csv: another process \(number {os.getpid()}\) is writing"
-        ):
+        with pytest.raises(StorageError, match=rf"out.csv: another process \(ID {os.getpid()}\) is writing"):
             exclusive_writer(out).__enter__()
         with exclusive_writer(out.with_name("other.csv")):
             pass

@@ -68,7 +68,7 @@ def test_mars_without_its_info_can_be_learned_from_but_not_scored(tmp_path):
         ("tracks_test_info.mat", "track_test_info", [[0.5, 1, 1, 1]], "values that are not integers"),
         ("query_IDX.mat", "query_IDX", [[9]], "lists tracklets out of range; there are 5"),
         ("tracks_test_info.mat", "track_test_info", [[1, 99, -1, 1]] * 5, "lines 1 to 99 of test_name.txt"),
-        ("tracks_test_info.mat", "track_test_info", [[1, 2, 7, 1]] * 5, "is of person 7 and camera 1, but contains 00-1"),
+        ("tracks_test_info.mat", "track_test_info", [[1, 2, 7, 1]] * 5, "of person 7 and camera 1, but contains 00-1"),
     ],
 )  # fmt: skip
 def test_mars_with_bad_info(tmp_path, name, variable, value, message):

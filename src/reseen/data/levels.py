@@ -67,7 +67,7 @@ def to_8_bits(
     if least < -level * _OVERSHOOT:
         raise OutOfRangeError(f"{kind} values from {least:,.6g}, but 0 is black; save it with values from 0")
     numbers = np.where(finite, numbers, 0)
-    # Integers are floored, so that 16-bit values give their high byte and 8-bit values are unchanged; floats are rounded.
+    # Floor integers, so that 16-bit values give their high byte and 8-bit values are unchanged; round floats.
     scaled = np.rint(numbers * (255 / level)) if kind == "float" else np.floor(numbers * (256 / (level + 1)))
     return np.clip(scaled, 0, 255).astype(np.uint8), Levels(kind, level, peak)
 

@@ -80,19 +80,19 @@ def read_remote(address: str) -> CropLocations:
     )
 
 
-def read_location(place: str, span: tuple[int, int] | None) -> bytes:
+def read_location(location: str, span: tuple[int, int] | None) -> bytes:
     """Read the bytes of a crop from one of `CropLocations.places`, a file or an address.
 
     Raises:
         UnreadableError: the file cannot be opened, is empty, or the crop is larger than `MOST_BYTES`.
     """
-    if "://" not in place:
-        return read_bytes(ImageSource(Path(place), *(span or ())))
+    if "://" not in location:
+        return read_bytes(ImageSource(Path(location), *(span or ())))
     start, size = span or (0, None)
     if size is not None and size > MOST_BYTES:
         raise UnreadableError(f"file of {size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")
     try:
-        system, path = fsspec.core.url_to_fs(place)
+        system, path = fsspec.core.url_to_fs(location)
         content = system.cat_file(path, start, None if size is None else start + size)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or type(error).__name__}") from None

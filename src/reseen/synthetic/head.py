@@ -98,8 +98,8 @@ def _paint_face(
     if not seen.any():
         return
 
-    def spot(place: tuple[float, float], width: float, height: float) -> np.ndarray:
-        return seen & (((side - place[0]) / width) ** 2 + ((up - place[1]) / height) ** 2 < 1)
+    def spot(center: tuple[float, float], width: float, height: float) -> np.ndarray:
+        return seen & (((side - center[0]) / width) ** 2 + ((up - center[1]) / height) ** 2 < 1)
 
     colors[spot(_CHEEK, 0.17, 0.13)] = _mix(person.skin, (236, 96, 90), 0.28)
     colors[spot(_NOSE, 0.09, 0.12)] = darker(person.skin, 0.84)
