@@ -55,6 +55,11 @@ RECORD_FILE = "cache-folders"
 
 _TEMPORARY = ".tmp-"
 _STALE_SECONDS = 24 * 3600
+_BLOCK = 64
+_SAMPLE = 64
+
+Problems = dict[int, str]
+"""Row numbers of unreadable files, each with the reason."""
 
 
 class _Details(BaseModel):
@@ -294,13 +299,6 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_BLOCK = 64
-_SAMPLE = 64
-
-Problems = dict[int, str]
-"""Row numbers of unreadable files, each with the reason."""
 
 
 def cache_key(table: ImageTable, height: int, width: int, white_level: float | None = None) -> str:

@@ -55,8 +55,8 @@ class ImageTable:
     """Offset and length in bytes of crops in shards, whose paths are `shard.tar::member`; None if crops are files."""
 
     def __post_init__(self) -> None:
-        for name in ("cameras", "tracklets", "times"):
-            column = getattr(self, name)
+        columns = {"cameras": self.cameras, "tracklets": self.tracklets, "times": self.times}
+        for name, column in columns.items():
             if column is not None and column.shape != (len(self.paths),):
                 raise ValueError(
                     f"{name} need one value for each of {len(self.paths)} paths, got {column.shape}"

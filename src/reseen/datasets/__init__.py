@@ -9,7 +9,7 @@ import numpy as np
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets import folder, split_folders
-from reseen.datasets.dataset import PATTERNED, Layout, parse
+from reseen.datasets.dataset import PATTERNED, Layout, parse_layout
 from reseen.datasets.distractors import DistractorRule, resolve_zero
 from reseen.datasets.raw_rows import JUNK, LabeledRows, evaluation_tables, image_table
 from reseen.datasets.registry import DATASETS, Choice, choose, describe, detect
@@ -29,7 +29,7 @@ __all__ = [
     "detect",
     "drop_junk",
     "label_splits",
-    "parse",
+    "parse_layout",
     "read_evaluation",
     "read_splits",
     "read_training",
@@ -127,6 +127,10 @@ def read_splits(
     Raises:
         DataError: as in `label_splits`.
         SettingsError: as in `label_splits`.
+
+    Example:
+        >>> list(read_splits(Path("Market-1501")))
+        ['train', 'query', 'gallery']
     """
     return dict(label_splits(root, layout, variant, names, patterns=patterns, distractors=distractors).tables)
 
@@ -149,6 +153,10 @@ def label_splits(
     Raises:
         DataError: there are no crops, a split is missing, or the layout has no identities.
         SettingsError: the layout or variant is unknown, or a pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> splits = label_splits(Path("data"), names=("query", "gallery"), patterns=Patterns("{camera}_{*}"))
+        >>> splits.tables["query"].identities, splits.notes
     """
     root, patterns = root.expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
@@ -181,6 +189,10 @@ def read_unlabeled_splits(
     Raises:
         DataError: there are no crops, or `root` does not have this layout.
         SettingsError: the layout or variant is unknown, or a pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> tables = read_unlabeled_splits(Path("crops"), patterns=Patterns("{camera}/{*}"))
+        >>> tables["train"].camera_names
     """
     root, patterns = root.expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)

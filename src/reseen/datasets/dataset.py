@@ -41,11 +41,15 @@ PATTERNED = (Layout.FOLDER, Layout.SPLIT_FOLDERS)
 """Layouts that support camera patterns."""
 
 
-def parse(name: str | None) -> Layout | None:
+def parse_layout(name: str | None) -> Layout | None:
     """The layout of a name; None for `auto` and None.
 
     Raises:
         SettingsError: the name is unknown.
+
+    Example:
+        >>> parse_layout("market1501")
+        <Layout.MARKET1501: 'market1501'>
     """
     if name is None or name == "auto":
         return None

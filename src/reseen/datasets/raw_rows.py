@@ -13,6 +13,14 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets.values import camera_names, tracklet_name
 
+JUNK = -1
+"""The identity of junk, such as bad detections; dropped before evaluation."""
+
+DISTRACTOR = 0
+"""The identity of distractors, gallery crops that match no query; kept in evaluation."""
+
+Value = TypeVar("Value")
+
 
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key for natural order, in which `cam2` comes before `cam10`."""
@@ -49,16 +57,6 @@ def number_people(names: Sequence[str]) -> list[int]:
     except (ValueError, OverflowError):
         people, _ = number([None if name == "-1" else name for name in names])
         return np.where(people >= 0, people + 1, people).tolist()  # 0 is reserved for distractors
-
-
-JUNK = -1
-"""The identity of junk, such as bad detections; dropped before evaluation."""
-
-DISTRACTOR = 0
-"""The identity of distractors, gallery crops that match no query; kept in evaluation."""
-
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)

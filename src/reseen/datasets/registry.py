@@ -30,7 +30,7 @@ from reseen.datasets import (
     veri776,
     viper,
 )
-from reseen.datasets.dataset import Dataset, Layout, Variant, parse
+from reseen.datasets.dataset import Dataset, Layout, Variant, parse_layout
 from reseen.datasets.skipped_files import describe_skipped, possible_crops, skipped_files
 from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
@@ -108,8 +108,13 @@ def choose(root: Path, layout: str | None = None, variant: str | None = None) ->
     Raises:
         DataError: `root` does not exist, or its layout cannot be detected.
         SettingsError: the layout or variant is unknown.
+
+    Example:
+        >>> choice = choose(Path("MSMT17"))
+        >>> choice.dataset.title, choice.variant.name
+        ('MSMT17', 'train+val')
     """
-    known = parse(layout) or detect(root)
+    known = parse_layout(layout) or detect(root)
     if known is Layout.FOLDER:
         if variant is not None:
             raise SettingsError(
@@ -133,6 +138,10 @@ def describe(
 
     `split` is the split in the table. With the folder `root`, the summary includes the release of MSMT17 and the
     folders and files that were not read.
+
+    Example:
+        >>> describe(read_training(root), Layout.MARKET1501, root=root)
+        'Market-1501 layout, 12,936 crops for training, 6 cameras from the file names'
     """
     crops = f"{len(table):,} crop{'' if len(table) == 1 else 's'}"
     count = len(table.camera_names)

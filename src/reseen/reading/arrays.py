@@ -18,6 +18,9 @@ def read_array(path: Path, mmap_mode: Literal["r", "r+", "c"] | None = None) -> 
         OSError: the file is missing, cannot be read, or is not a regular file.
         ValueError: it is not a .npy file, is shorter than its header declares, contains pickled objects, or does not
             fit into free memory.
+
+    Example:
+        >>> vectors = read_array(Path("vectors.npy"), mmap_mode="r")
     """
     with open_regular(path) as file:
         shape, dtype = _read_header(file, path.stat().st_size)
@@ -39,6 +42,9 @@ def read_archive(path: Path, names: list[str] | None = None) -> dict[str, np.nda
         OSError: the file is missing, cannot be read, or is not a regular file.
         ValueError: it is not a .npz file, a name occurs twice, an array is shorter than its header declares or
             contains pickled objects, or the arrays do not fit into free memory.
+
+    Example:
+        >>> identities = read_archive(Path("query.npz"), ["identities"])["identities"]
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:

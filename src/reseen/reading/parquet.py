@@ -36,6 +36,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     Raises:
         OSError: the file is missing, cannot be read, or is not a regular file.
         ValueError: it is not a Parquet file, is damaged, or does not fit into free memory.
+
+    Example:
+        >>> paths = read_table(Path("manifest.parquet"), ["path"]).column("path").to_pylist()
     """
     try:
         with (

@@ -101,7 +101,11 @@ def draw_crowd(
 
 
 def crowd_exists(out: Path, people: int, cameras: int, seed: int) -> bool:
-    """Whether `out` contains exactly this crowd, complete and with all other settings at their defaults."""
+    """Whether `out` contains exactly this crowd, complete and with all other settings at their defaults.
+
+    Raises:
+        SettingsError: a setting is out of range.
+    """
     plan = CrowdPlan(people, cameras, seed)
     return _holds(out, plan, _count(plan).images)
 

@@ -1,15 +1,10 @@
 """Drawing of one person: the parts of the body, from far to near (painter's algorithm)."""
 
-from collections.abc import Callable
-
 from reseen.synthetic.brush import Brush, Paint, darker
-from reseen.synthetic.clothes import bag_parts, cloth
+from reseen.synthetic.clothes import Part, bag_parts, cloth
 from reseen.synthetic.head import HEIGHT, draw_hair, draw_head
 from reseen.synthetic.person import Person
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Limb, Point, Pose, Skeleton, skeleton
-
-Part = tuple[float, Callable[[], None]]
-"""The depth of a part (larger is nearer) and the function that draws it."""
 
 Level = tuple[float, float, float, float]
 

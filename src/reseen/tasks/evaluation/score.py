@@ -21,7 +21,7 @@ from reseen.datasets import (
     detect,
     drop_junk,
     label_splits,
-    parse,
+    parse_layout,
 )
 from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
@@ -122,7 +122,7 @@ def patterns_of(
     """The patterns that were given, else those of the run's recipe where the data may have them."""
     root = Path(data).expanduser()
     camera = camera_pattern_of(run.recipe, root, camera_pattern, layout)
-    if identity_pattern is None and (parse(layout) or detect(root)) in PATTERNED:
+    if identity_pattern is None and (parse_layout(layout) or detect(root)) in PATTERNED:
         identity_pattern = run.recipe.data.identity_pattern
     return Patterns(camera, identity_pattern)
 
