@@ -13,7 +13,7 @@ from pathlib import Path
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import image_paths
 from reseen.datasets.raw_rows import LabeledRows, Rows
-from reseen.datasets.split_folders import numbered
+from reseen.datasets.split_folders import assign_identities
 from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
 from reseen.reading import read_lines
@@ -72,7 +72,7 @@ class _Named:
 
 
 def _numbered(by_split: dict[str, "_Named"]) -> dict[str, LabeledRows]:
-    identities = numbered({name: split.animals for name, split in by_split.items()})
+    identities = assign_identities({name: split.animals for name, split in by_split.items()})
     return {name: LabeledRows(split.rows, identities[name]) for name, split in by_split.items()}
 
 

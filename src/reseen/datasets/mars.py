@@ -22,7 +22,7 @@ from reseen.errors import DataError
 NAME = re.compile(r"(?P<tracklet>(?P<person>\d{4}|00-1)C(?P<camera>\d)T\d{4})F\d{3,4}\.\w+")
 """Matches a file name: person, camera, tracklet, frame."""
 
-TOGETHER, APART = "queries-in-gallery", "queries-apart"
+QUERIES_INCLUDED, QUERIES_EXCLUDED = "queries-in-gallery", "queries-apart"
 
 
 def matches(root: Path) -> bool:
@@ -58,7 +58,10 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
         tracks, queries = _tracks(root)
         is_query = np.zeros(len(tracks), dtype=bool)
         is_query[queries] = True
-        members = {"query": is_query, "gallery": np.ones_like(is_query) if variant == TOGETHER else ~is_query}
+        members = {
+            "query": is_query,
+            "gallery": np.ones_like(is_query) if variant == QUERIES_INCLUDED else ~is_query,
+        }
         lines = _lines(root)
         by_split |= {name: _split(root, tracks, lines, members[name]) for name in names if name in members}
     return by_split
@@ -147,12 +150,17 @@ DATASET = Dataset(
     zero_is_distractor=True,
     variants=(
         Variant(
-            TOGETHER,
+            QUERIES_INCLUDED,
             "queries are in the gallery too, as the authors score",
             "video",
             _published(12_180),
         ),
-        Variant(APART, "queries are not in the gallery; 140 have no answer", "video", _published(10_200)),
+        Variant(
+            QUERIES_EXCLUDED,
+            "queries are not in the gallery; 140 have no answer",
+            "video",
+            _published(10_200),
+        ),
     ),
     source="Zheng et al. 2016, MARS: A Video Benchmark for Large-Scale Person Re-identification",
     page="https://zheng-lab.cecs.anu.edu.au/Project/project_mars.html",

@@ -88,7 +88,7 @@ def splits(root: Path, patterns: Patterns, names: Sequence[str] | None = None) -
     }
 
 
-def numbered(names: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+def assign_identities(names: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
     """Identities by split, numbered from 1 (0 may mean distractors) in natural order of the names; -1 stays junk."""
     labels = [text if (text := label(name)) != "-1" else None for split in names.values() for name in split]
     indices = iter(number(labels)[0].tolist())
@@ -117,10 +117,12 @@ def _identities(
     patterns: Patterns,
 ) -> dict[str, list[int]]:
     if patterns.identity:
-        return numbered({name: _by_pattern(root / folders[name], paths[name], patterns) for name in folders})
+        return assign_identities(
+            {name: _by_pattern(root / folders[name], paths[name], patterns) for name in folders}
+        )
     if naming is None:
         within = {name: [f"{folders[name]}/{path}" for path in paths[name]] for name in folders}
-        return numbered({name: people_folders(root, split) for name, split in within.items()})
+        return assign_identities({name: people_folders(root, split) for name, split in within.items()})
     by_split = {}
     for name in folders:
         numbers = [naming.person(match) for path in paths[name] if (match := naming.match(path))]
