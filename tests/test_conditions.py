@@ -30,7 +30,7 @@ def test_reasons_name_the_setting_that_decides_and_what_it_would_have_to_be():
     found = inactive(Outer(), "x.")
     assert found == {
         "x.inner.size": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to b or c",
-        "x.maybe": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to something else than a",
+        "x.maybe": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to something other than a",
         "x.least": "has no effect where x.inner.size is 4; leave it out, or set x.inner.size below 3",
     }
     off = inactive(Outer(on=False, inner=Inner(kind="b", size=1, rate=0.1)))

@@ -54,7 +54,7 @@ def test_messages(tmp_path):
         == f"{tmp_path}: the disk is full; free some space and run the command again (resume training with --resume)"
     )
     denied = storage_error(tmp_path, OSError(errno.EACCES, "Permission denied"))
-    assert "cannot be written (Permission denied); choose another place" in str(denied)
+    assert "cannot be written (Permission denied); choose another path" in str(denied)
     (tmp_path / "file").write_text("")
     large = storage_error(tmp_path, OSError(errno.EFBIG, "File too large"))
     assert "larger than the file-size limit of this process" in str(large)

@@ -80,9 +80,9 @@ def test_what_is_not_finite_is_black_and_does_not_count():
         (
             np.full((4, 4), 4096 * 2, np.uint16),
             4095,
-            r"16-bit values up to 8,192, and 4,095 .* such as 16383",
+            r"16-bit values up to 8,192, but the white level is 4,095; .* such as 16383",
         ),
-        ((RAMP * 4 - 2).astype(np.float32), 2, "float values from -2, and 0 is black"),
+        ((RAMP * 4 - 2).astype(np.float32), 2, "float values from -2, but 0 is black"),
     ],
 )
 def test_values_beyond_black_and_white_are_refused(values, white, said):

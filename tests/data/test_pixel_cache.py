@@ -81,7 +81,7 @@ def test_damaged_details_are_no_entry(tmp_path):
 
 def test_what_a_killed_process_leaves_is_swept(tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from reseen.data import cache\n"
+        "import sys, time; from pathlib import Path; from reseen.data import pixel_cache as cache\n"
         "def fill(place):\n"
         "    (place / cache.PIXELS_FILE).write_bytes(b'half'); print('ready', flush=True); time.sleep(6000)\n"
         "cache.create_entry(Path(sys.argv[1]), 'key', fill)"

@@ -6,7 +6,7 @@ import pytest
 
 from reseen.datasets import DATASETS
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
 BENCHMARKS = [layout for layout, dataset in DATASETS.items() if dataset.access != "own"]
 
 
@@ -23,6 +23,6 @@ def test_every_benchmark_is_on_the_page_with_its_place_and_terms(layout):
 
 
 def test_the_page_of_own_data_has_every_other_layout():
-    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     for layout, dataset in DATASETS.items():
         assert dataset.access != "own" or f"| `{layout}` |" in page

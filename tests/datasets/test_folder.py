@@ -59,7 +59,7 @@ def test_camera_tracklet_and_time_by_file_name(make_images):
 
 
 def test_bad_time_is_named(make_images):
-    with pytest.raises(DataError, match=r"a_noon.jpg: 'noon' is no time"):
+    with pytest.raises(DataError, match=r"a_noon.jpg: 'noon' is not a time"):
         read_training(make_images("a_noon.jpg"), pattern="{camera}_{time}.jpg")
 
 
@@ -68,7 +68,7 @@ def test_bad_time_is_named(make_images):
     [
         ("{camra}/{*}", "no field '{camra}'; did you mean 'camera'"),
         ("{*}.jpg", "has no field"),
-        ("{camera}{camera}", "given twice"),
+        ("{camera}{camera}", "occurs twice"),
         ("cam{camera}.png", r"matches none of 1 images; the first is '1.jpg'"),
     ],
 )
@@ -93,7 +93,7 @@ def test_suggested_patterns(paths, pattern):
 
 def test_a_suggestion_is_said(make_images):
     root = make_images("a/1.jpg", "b/2.jpg")
-    assert "no cameras; if their paths tell, try the camera pattern '{camera}/{*}'" in describe(
+    assert "no cameras; if the paths contain cameras, try the camera pattern '{camera}/{*}'" in describe(
         read_training(root), detect(root)
     )
 

@@ -84,7 +84,7 @@ def test_absolute_paths(make_images, tmp_path):
         ("path,path\na.jpg,a.jpg\n", "duplicate columns"),
         ("path\na.jpg\na.jpg\n", "row 2: a.jpg is listed twice"),
         ("path,camera\n,1\n", "row 1: no path"),
-        ("path\nx.jpg\na.jpg\ny.jpg\n", r"2 of 3 files do not exist: x.jpg, y.jpg; paths start from"),
+        ("path\nx.jpg\na.jpg\ny.jpg\n", r"2 of 3 files do not exist: x.jpg, y.jpg; paths are relative to"),
         ("path,split\na.jpg,trian\n", "row 1: split is 'trian'; did you mean 'train'"),
         ("path,split\na.jpg,query\n", "no row of split 'train' among 1 rows"),
         ("path,time\na.jpg,noon\n", "column 'time' must contain seconds, Unix times or dates"),

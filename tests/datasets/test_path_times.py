@@ -56,7 +56,7 @@ def test_other_times(make_images):
     times = read_training(root, pattern="{camera}_{time}.jpg").times
     assert times[0] == 12.5
     assert np.isnan(times[1])
-    with pytest.raises(DataError, match="'2024-02-31T12-00' is no time"):
+    with pytest.raises(DataError, match="'2024-02-31T12-00' is not a time"):
         read_training(
             make_images("a_2024-02-31_12-00.jpg", folder="b"), pattern="{camera}_{date}_{clock}.jpg"
         )

@@ -109,7 +109,7 @@ def test_without_a_training_folder_nothing_is_guessed(make_images):
 )
 def test_what_is_not_clear_is_asked_about_and_patterns_answer(make_images, names, patterns):
     root = make_images(*names)
-    with pytest.raises(DataError, match="identity or camera are not clear") as error:
+    with pytest.raises(DataError, match="identity or camera is not clear") as error:
         read_evaluation(root)
     identity, camera = patterns
     assert f"--identity-pattern '{identity}' --camera-pattern '{camera}'" in str(error.value)

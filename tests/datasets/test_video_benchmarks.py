@@ -64,7 +64,7 @@ def test_mars_without_its_info_can_be_learned_from_but_not_scored(tmp_path):
     ("name", "variable", "value", "message"),
     [
         ("tracks_test_info.mat", "track_test_info", [[1, 2, -1]], "expected 4 numbers per tracklet, found 3"),
-        ("tracks_test_info.mat", "other", [[1]], "wanted a matrix 'track_test_info', found none"),
+        ("tracks_test_info.mat", "other", [[1]], "expected a matrix 'track_test_info', found none"),
         ("tracks_test_info.mat", "track_test_info", [[0.5, 1, 1, 1]], "values that are not integers"),
         ("query_IDX.mat", "query_IDX", [[9]], "lists tracklets out of range; there are 5"),
         ("tracks_test_info.mat", "track_test_info", [[1, 99, -1, 1]] * 5, "lines 1 to 99 of test_name.txt"),

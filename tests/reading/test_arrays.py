@@ -23,7 +23,7 @@ def archive(file, **parts):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (header("(1000000000000, 8)"), "are there"),
+        (header("(1000000000000, 8)"), "but the file has"),
         (header("(-1, 8)"), "shape"),
         (header("(4,)", "'|O'"), "pickled objects"),
         (header("(4,)", "'<U1000000000'"), None),

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from reseen.data.decode_table import sample_levels
 from reseen.data.levels import too_dark
 from reseen.data.occlusion import Occlusion
-from reseen.data.pixel_cache import sample_levels
 from reseen.data.pixels import PixelStore, open_pixels
 from reseen.data.settings import DataSettings
 from reseen.data.table import UNKNOWN_TRACKLET, ImageTable

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from reseen.data import pixel_cache as cache
 from reseen.data.decode import quiet_pillow
-from reseen.data.parallel import in_blocks
-from reseen.data.pixel_cache import (
+from reseen.data.decode_table import (
     Problems,
     cache_key,
     decode_rows,
@@ -22,6 +21,7 @@ from reseen.data.pixel_cache import (
     verify,
     write_entry,
 )
+from reseen.data.parallel import in_blocks
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, ImagesError
 from reseen.reading import read_array

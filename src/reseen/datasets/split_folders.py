@@ -182,7 +182,7 @@ def _ambiguity(root: Path, path: str, parents: Sequence[str]) -> str:
         if cameras and cameras[0] > 0:
             identity, camera = "{identity}/{*}", "{*}/{camera}/{*}"
     return (
-        f"{root}: identity or camera are not clear: {path} {problem}, and its name follows no known convention. Give "
+        f"{root}: identity or camera is not clear: {path} {problem}, and its name follows no known convention. Give "
         f"their places in paths below the folders of the splits, for example --identity-pattern '{identity}' "
         f"--camera-pattern '{camera}' (an empty camera pattern for unknown cameras), or write a manifest"
     )
