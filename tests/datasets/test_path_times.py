@@ -61,5 +61,5 @@ def test_other_times(make_images):
             make_images("a_2024-02-31_12-00.jpg", folder="b"), pattern="{camera}_{date}_{clock}.jpg"
         )
     for pattern in ("{date}_{*}", "{time}_{date}_{clock}"):
-        with pytest.raises(SettingsError, match=r"a time is {time}, or {date} and {clock} together"):
+        with pytest.raises(SettingsError, match=r"use either {time}, or {date} and {clock} together"):
             read_training(root, pattern=pattern)
