@@ -7,7 +7,7 @@ import pytest
 from numba import config
 from numba.core import caching
 
-from reseen.compiled import cache_place, compiled
+from reseen.compiled import cache_path, compiled
 from reseen.tasks.doctor import diagnose
 
 
@@ -31,14 +31,14 @@ def read_only(monkeypatch):
 def test_beside_the_source():
     function = compiled()(add)
     assert function(1, 2) == 3
-    assert cache_place(function) == Path(__file__).parent / "__pycache__"
+    assert cache_path(function) == Path(__file__).parent / "__pycache__"
 
 
 def test_in_reseens_cache_where_nothing_else_can_be_written(read_only, monkeypatch, tmp_path):
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path / "cache"))
     function = compiled()(add)
     assert function(1, 2) == 3
-    place = cache_place(function)
+    place = cache_path(function)
     assert place.parent == tmp_path / "cache" / "numba"
     assert place.parent.stat().st_mode & 0o777 == 0o700
     assert any(place.iterdir())
@@ -60,7 +60,7 @@ def test_nowhere_if_need_be(read_only, monkeypatch, tmp_path):
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path / "file"))
     function = compiled()(add)
     assert function(1, 2) == 3
-    assert cache_place(function) is None
+    assert cache_path(function) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="about permissions")
@@ -69,14 +69,14 @@ def test_never_where_others_can_write(read_only, monkeypatch, tmp_path):
     (tmp_path / "numba").mkdir()
     (tmp_path / "numba").chmod(0o777)
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path))
-    assert cache_place(compiled()(add)) is None
+    assert cache_path(compiled()(add)) is None
     assert list((tmp_path / "numba").iterdir()) == []
 
 
 def test_the_doctor_says_which(monkeypatch):
     found = {finding.name: finding for finding in diagnose()}["compiled loops"]
     assert (found.state, found.value.startswith("kept in ")) == ("ok", True)
-    monkeypatch.setattr("reseen.compiled.cache_place", lambda function: None)
+    monkeypatch.setattr("reseen.compiled.cache_path", lambda function: None)
     found = {finding.name: finding for finding in diagnose()}["compiled loops"]
     assert (found.state, found.value) == ("slow", "not kept")
     assert "RESEEN_CACHE" in found.advice

@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from reseen.conditions import Above, AtLeast, Below, Other, When, changed, inactive, with_defaults
+from reseen.conditions import Above, AtLeast, Below, Not, When, changed, inactive, with_defaults
 from reseen.config import Settings, check_effect
 from reseen.errors import SettingsError
 
@@ -17,7 +17,7 @@ class Inner(Settings):
 class Outer(Settings):
     on: bool = True
     inner: Annotated[Inner, When(on=True)] = Inner(size=4)
-    maybe: Annotated[Inner | None, When({"inner.kind": Other("a")})] = None
+    maybe: Annotated[Inner | None, When({"inner.kind": Not("a")})] = None
     most: Annotated[int, When({"inner.size": AtLeast(3)})] = 0
     least: Annotated[int, When({"inner.size": Below(3)})] = 0
     both: int = 0
@@ -30,7 +30,7 @@ def test_reasons_name_the_setting_that_decides_and_what_it_would_have_to_be():
     found = inactive(Outer(), "x.")
     assert found == {
         "x.inner.size": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to b or c",
-        "x.maybe": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to something else than a",
+        "x.maybe": "has no effect where x.inner.kind is a; leave it out, or set x.inner.kind to something other than a",
         "x.least": "has no effect where x.inner.size is 4; leave it out, or set x.inner.size below 3",
     }
     off = inactive(Outer(on=False, inner=Inner(kind="b", size=1, rate=0.1)))

@@ -51,10 +51,10 @@ def test_messages(tmp_path):
     full = storage_error(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
     assert (
         str(full)
-        == f"{tmp_path}: the disk is full; free some space and give the command again, a training with --resume"
+        == f"{tmp_path}: the disk is full; free some space and run the command again (resume training with --resume)"
     )
     denied = storage_error(tmp_path, OSError(errno.EACCES, "Permission denied"))
-    assert "cannot be written (Permission denied); choose another place" in str(denied)
+    assert "cannot be written (Permission denied); choose another path" in str(denied)
     (tmp_path / "file").write_text("")
     large = storage_error(tmp_path, OSError(errno.EFBIG, "File too large"))
     assert "larger than the file-size limit of this process" in str(large)

@@ -54,7 +54,7 @@ def test_pseudo_labels():
         PseudoLabels(np.array([0, 2]))
     with pytest.raises(ValueError, match="start at -1, got -2"):
         PseudoLabels(np.array([0, -2]))
-    with pytest.raises(ValueError, match="one axis"):
+    with pytest.raises(ValueError, match="one-dimensional"):
         PseudoLabels(np.zeros((2, 2), np.int64))
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from reseen.text import name_in_cell, printable, spreadsheet_cell
+from reseen.text import parse_spreadsheet_cell, printable, spreadsheet_cell
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ def test_a_name_cannot_steer_a_terminal(name, shown):
 def test_a_name_that_spreadsheets_would_run_is_marked_and_read_again(name):
     cell = spreadsheet_cell(name)
     assert cell == f"'{name}"
-    assert name_in_cell(cell) == name
+    assert parse_spreadsheet_cell(cell) == name
 
 
 @pytest.mark.parametrize("name", ["", "a=1.jpg", "-1", "+2.5", "'a", "a'b"])
 def test_other_names_and_numbers_stay(name):
     assert spreadsheet_cell(name) == name
-    assert name_in_cell(name) == name
+    assert parse_spreadsheet_cell(name) == name

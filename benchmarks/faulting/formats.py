@@ -15,7 +15,7 @@ from benchmarks.faulting.structures import Restructure
 
 from reseen.audit import read_answers
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.labels import read_labels
 from reseen.datasets import read_evaluation, read_training
 from reseen.evaluate.feature_files import read_features
@@ -84,7 +84,7 @@ def formats(desk: Desk) -> dict[str, Format]:
 
 def _image(file: Path) -> None:
     with quiet_pillow():
-        fit(decode(read_bytes(Source(file))), 64, 32)
+        fit(decode(read_bytes(ImageSource(file))), 64, 32)
 
 
 def _evaluation(file: Path) -> None:

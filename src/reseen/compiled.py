@@ -1,7 +1,7 @@
-"""Compiled loops, kept on disk where that is possible: beside their source, in the user's caches, or not at all.
+"""Numba-compiled functions whose machine code is cached on disk: beside the source, in the user's cache, or not at all.
 
-Numba keeps what it compiled as pickles, which run code when they are read. So they are only kept where nobody but this
-user can write.
+Numba caches machine code as pickles, which can execute code when loaded. It is therefore only cached in folders that no
+other user can write to.
 """
 
 import inspect
@@ -15,25 +15,30 @@ from numba import config, njit
 from reseen.user_folders import cache_base, is_private
 
 _SETTINGS: Any = config
-"""Numba's own, whose names are made when it is imported."""
+"""Numba's configuration; its attributes are created at import, so type checkers do not see them."""
 
 
 def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Numba's `njit`, cached, on the function as written: checkers of shapes may have wrapped it.
+    """A decorator: Numba's `njit` with caching, `nogil`, and `options`.
 
-    Where neither the folder of the source nor the user's caches can be written, the loops are cached in reseen's own
-    cache folder, and where that cannot be written either they are compiled anew in every process.
+    It compiles the undecorated function, because shape checkers may have wrapped it. If neither the source folder nor
+    Numba's user cache is writable, machine code is cached in reseen's own cache folder; if that is not writable either,
+    the function is compiled again in every process.
+
+    Example:
+        >>> @compiled(fastmath=True)
+        ... def total(values): ...
     """
 
     def compile_function(function: Any) -> Any:
         bare = inspect.unwrap(function)
-        with suppress(RuntimeError):  # Numba's word for "no place that can be written"
-            return _needing_no_room(njit(cache=True, nogil=True, **options)(bare))
+        with suppress(RuntimeError):  # Numba raises it when no cache folder is writable
+            return _ignore_save_errors(njit(cache=True, nogil=True, **options)(bare))
         before = _SETTINGS.CACHE_DIR
         with suppress(RuntimeError, OSError):
             _SETTINGS.CACHE_DIR = str(_own_folder())
             try:
-                return _needing_no_room(njit(cache=True, nogil=True, **options)(bare))
+                return _ignore_save_errors(njit(cache=True, nogil=True, **options)(bare))
             finally:
                 _SETTINGS.CACHE_DIR = before
         return njit(nogil=True, **options)(bare)
@@ -41,14 +46,14 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
     return compile_function
 
 
-def cache_place(function: Any) -> Path | None:
-    """Where the machine code of a compiled function is kept; None where it is not."""
-    place = function.stats.cache_path
-    return None if place is None else Path(place)
+def cache_path(function: Any) -> Path | None:
+    """The folder in which the machine code of a compiled function is cached; None if it is not cached."""
+    folder = function.stats.cache_path
+    return None if folder is None else Path(folder)
 
 
-def _needing_no_room(function: Any) -> Any:
-    """The same function, which runs where its machine code cannot be written any more: on a full disk, for one."""
+def _ignore_save_errors(function: Any) -> Any:
+    """Make a compiled function ignore errors while its machine code is saved, such as a full disk."""
     cache = function._cache
     save = cache.save_overload
 
@@ -61,10 +66,10 @@ def _needing_no_room(function: Any) -> Any:
 
 
 def _own_folder() -> Path:
-    """The folder for machine code below reseen's cache folder, private to this user.
+    """The folder for machine code inside reseen's cache folder, private to this user.
 
     Raises:
-        OSError: it cannot be made, or others may write there.
+        OSError: the folder cannot be created, or other users can write to it.
     """
     folder = cache_base() / "numba"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

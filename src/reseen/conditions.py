@@ -1,7 +1,7 @@
-"""Which settings have an effect: a field may be declared to count only where other settings say so.
+"""Conditions under which a setting has an effect, declared on the fields of pydantic models.
 
-`steps: Annotated[int, When(stop="steps")]` has no effect under another `stop`. What is more than that, such as settings
-that depend on another section of a recipe, is said by the method `conditions` of the model that holds them all.
+`steps: Annotated[int, When(stop="steps")]` has no effect with any other `stop`. Conditions that span several models,
+such as sections of a recipe, are returned by a method `conditions` of the model that contains them.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Above:
-    """A number above this one is wanted."""
+    """Requires a value greater than `number`."""
 
     number: float
 
-    def holds(self, found: Any) -> bool:
-        """Whether a value will do."""
-        return bool(found > self.number)
+    def accepts(self, setting: Any) -> bool:
+        """Whether a setting satisfies the rule."""
+        return bool(setting > self.number)
 
     def __str__(self) -> str:
         return f"above {self.number:g}"
@@ -29,13 +29,13 @@ class Above:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """This number or more is wanted."""
+    """Requires a value of at least `number`."""
 
     number: float
 
-    def holds(self, found: Any) -> bool:
-        """Whether a value will do."""
-        return bool(found >= self.number)
+    def accepts(self, setting: Any) -> bool:
+        """Whether a setting satisfies the rule."""
+        return bool(setting >= self.number)
 
     def __str__(self) -> str:
         return f"to {self.number:g} or more"
@@ -43,83 +43,87 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Below:
-    """A number below this one is wanted."""
+    """Requires a value less than `number`."""
 
     number: float
 
-    def holds(self, found: Any) -> bool:
-        """Whether a value will do."""
-        return bool(found < self.number)
+    def accepts(self, setting: Any) -> bool:
+        """Whether a setting satisfies the rule."""
+        return bool(setting < self.number)
 
     def __str__(self) -> str:
         return f"below {self.number:g}"
 
 
 @dataclass(frozen=True)
-class Other:
-    """Any value but this one is wanted."""
+class Not:
+    """Requires any value other than `value`."""
 
     value: Any
 
-    def holds(self, found: Any) -> bool:
-        """Whether a value will do."""
-        return bool(found != self.value)
+    def accepts(self, setting: Any) -> bool:
+        """Whether a setting satisfies the rule."""
+        return bool(setting != self.value)
 
     def __str__(self) -> str:
-        return f"to something else than {shown(self.value)}"
+        return f"to something other than {shown(self.value)}"
 
 
-_RULES = (Above, AtLeast, Below, Other)
+_RULES = (Above, AtLeast, Below, Not)
 
 
 class When:
-    """Annotation of a field that has an effect only where other fields of its model have the values wanted.
+    """Annotation for a field that only has an effect when other fields of its model have the required values.
 
-    Wanted is a value, any of the values in a tuple, or what `Above`, `AtLeast`, `Below` or `Other` says. Fields of
-    models below are named by a mapping of dotted paths.
+    A requirement is a value, a tuple of allowed values, or one of the rules `Above`, `AtLeast`, `Below` and `Not`.
+    Fields of nested models are given as a mapping from dotted path to requirement.
+
+    Example:
+        >>> steps: Annotated[int, When(stop="steps")] = 100
+        >>> alpha: Annotated[float, When({"warp.rotation": Above(0)})] = 0.5
     """
 
-    def __init__(self, below: Mapping[str, Any] | None = None, **wanted: Any) -> None:
-        self._wanted = {**(below or {}), **wanted}
+    def __init__(self, nested: Mapping[str, Any] | None = None, **required: Any) -> None:
+        self._required = {**(nested or {}), **required}
 
     def unmet(self, model: BaseModel, prefix: str) -> str | None:
-        """Why the field has no effect in `model`, whose own path starts with `prefix`; None where it has one."""
-        for path, wanted in self._wanted.items():
-            found = value_at(model, path)
-            if not _holds(found, wanted):
-                return _reason(f"{prefix}{path}", found, wanted)
+        """The reason why the field has no effect in `model`; None if it has one. `prefix` is the model's own path."""
+        for path, requirement in self._required.items():
+            setting = value_at(model, path)
+            if not _accepts(requirement, setting):
+                return _reason(f"{prefix}{path}", setting, requirement)
         return None
 
 
 @runtime_checkable
 class HasConditions(Protocol):
-    """A model with conditions beside those of its fields."""
+    """A model with conditions beyond those of its own fields."""
 
     def conditions(self) -> Mapping[str, When]:
-        """When settings have an effect, by their path below the model."""
+        """Conditions by the dotted path of the setting, relative to the model."""
         ...
 
 
 def inactive(model: BaseModel, prefix: str = "") -> dict[str, str]:
-    """Settings of a model that have no effect, and why: a sentence that names the setting that decides.
+    """Dotted paths of the settings that have no effect, each with the reason, which names the deciding setting.
 
-    The paths are dotted; that of a model stands for everything below it.
+    The path of a nested model covers all settings below it.
     """
-    found: dict[str, str] = {}
+    reasons_by_path: dict[str, str] = {}
     for name, field in type(model).model_fields.items():
         path, value = f"{prefix}{name}", getattr(model, name)
         reasons = [mark.unmet(model, prefix) for mark in field.metadata if isinstance(mark, When)]
         reason = next((reason for reason in reasons if reason is not None), None)
         if reason is not None:
-            found[path] = reason
+            reasons_by_path[path] = reason
         elif isinstance(value, BaseModel):
-            found |= inactive(value, f"{path}.")
+            reasons_by_path |= inactive(value, f"{path}.")
     if isinstance(model, HasConditions):
         for path, when in model.conditions().items():
             reason = when.unmet(model, prefix)
             if reason is not None:
-                found.setdefault(f"{prefix}{path}", reason)
-    return found
+                reasons_by_path.setdefault(f"{prefix}{path}", reason)
+    return reasons_by_path
 
 
 def changed(model: BaseModel, below: str) -> list[str]:
@@ -129,24 +133,24 @@ def changed(model: BaseModel, below: str) -> list[str]:
 
 
 def with_defaults(model: Model, path: str) -> Model:
-    """The model with the setting at `path`, or everything below it, at its default."""
+    """A copy of the model with the setting at `path`, or all settings below it, reset to the default."""
     return _reset(model, type(model)(), path.split("."))
 
 
 def value_at(model: Any, path: str) -> Any:
-    """The value of a setting by its dotted path."""
+    """The value of a setting, given its dotted path."""
     for name in path.split("."):
         model = getattr(model, name)
     return model
 
 
 def lies_below(path: str, above: str) -> bool:
-    """Whether a path is another one or lies below it."""
+    """Whether `path` equals the dotted path `above` or lies below it."""
     return path == above or path.startswith(f"{above}.")
 
 
 def shown(value: Any) -> str:
-    """A value as it is written in a recipe."""
+    """A value as it is written in a recipe; `set` for values that are not scalars."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float) and value.is_integer():
@@ -154,45 +158,44 @@ def shown(value: Any) -> str:
     return str(value) if isinstance(value, int | float | str) else "set"
 
 
-def _holds(found: Any, wanted: Any) -> bool:
-    if isinstance(wanted, _RULES):
-        return wanted.holds(found)
-    return found in wanted if isinstance(wanted, tuple) else found == wanted
+def _accepts(requirement: Any, setting: Any) -> bool:
+    if isinstance(requirement, _RULES):
+        return requirement.accepts(setting)
+    return setting in requirement if isinstance(requirement, tuple) else setting == requirement
 
 
-def _reason(decides: str, found: Any, wanted: Any) -> str:
-    if isinstance(wanted, _RULES):
-        change = f"set {decides} {wanted}"
+def _reason(path: str, setting: Any, requirement: Any) -> str:
+    if isinstance(requirement, _RULES):
+        change = f"set {path} {requirement}"
     else:
-        change = (
-            f"set {decides} to {' or '.join(map(shown, wanted if isinstance(wanted, tuple) else (wanted,)))}"
-        )
-    return f"has no effect where {decides} is {shown(found)}; leave it out, or {change}"
+        allowed = requirement if isinstance(requirement, tuple) else (requirement,)
+        change = f"set {path} to {' or '.join(map(shown, allowed))}"
+    return f"has no effect where {path} is {shown(setting)}; leave it out, or {change}"
 
 
 def _reference(value: BaseModel, default: Any) -> BaseModel:
-    """What a nested model is compared with: the default where that is one of its kind."""
+    """The model that a nested model is compared with: the default if it has the same type, else a new one."""
     return default if type(default) is type(value) else type(value)()
 
 
 def _flat(model: BaseModel, reference: BaseModel, prefix: str = "") -> dict[str, bool]:
-    """Whether each setting differs from its default, by path; a model that stands for none differs as such."""
-    found: dict[str, bool] = {}
+    """Whether each setting differs from its default, by path; so does a model whose default is None."""
+    differs: dict[str, bool] = {}
     for name in type(model).model_fields:
         path, value, default = f"{prefix}{name}", getattr(model, name), getattr(reference, name)
         if isinstance(value, BaseModel):
             if default is None:
-                found[path] = True
-            found |= _flat(value, _reference(value, default), f"{path}.")
+                differs[path] = True
+            differs |= _flat(value, _reference(value, default), f"{path}.")
         else:
-            found[path] = value != default
-    return found
+            differs[path] = value != default
+    return differs
 
 
 def _reset(model: Model, reference: BaseModel, path: list[str]) -> Model:
-    name, *rest = path
+    name, *remaining = path
     value, default = getattr(model, name), getattr(reference, name)
-    if rest:
-        assert isinstance(value, BaseModel)  # the path leads there
-        default = _reset(value, _reference(value, default), rest)
+    if remaining:
+        assert isinstance(value, BaseModel)  # only models have settings below them
+        default = _reset(value, _reference(value, default), remaining)
     return model.model_copy(update={name: default})

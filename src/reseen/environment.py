@@ -1,4 +1,4 @@
-"""Where a run happened: versions and hardware, so that a result can be compared with another."""
+"""Package versions and hardware of this machine, recorded with every run so that results can be compared."""
 
 import os
 import platform
@@ -14,18 +14,18 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
+    """Versions of Python and of the packages that affect results; `missing` for one that is not installed."""
+    by_package = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            by_package[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            by_package[name] = "missing"
+    return by_package
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, memory, threads and GPU."""
+    """Processor name, cores, memory in GB, torch's threads and the GPU's name (None without one)."""
     import torch
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
@@ -39,34 +39,34 @@ def hardware() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_gigabytes() -> float:
-    """Memory of the machine."""
+    """Physical memory of the machine in GB (10^9 bytes); NaN where it is unknown."""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     return float("nan")
 
 
 def processor() -> str:
-    """Name of the processor."""
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
+    """Model name of the processor."""
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.is_file():
+        for line in cpu_info.read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
 def command() -> str:
-    """The command line of this process, without the path of the interpreter."""
+    """The command line of this process: the program's base name and its arguments."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def knows_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16; where it does not, torch emulates that, many times slower."""
-    listed = Path("/proc/cpuinfo")
-    flags = listed.read_text() if listed.is_file() else ""
+    """Whether this processor has bfloat16 instructions; without them torch emulates bfloat16 many times slower."""
+    cpu_info = Path("/proc/cpuinfo")
+    flags = cpu_info.read_text() if cpu_info.is_file() else ""
     return "amx_bf16" in flags or "avx512_bf16" in flags

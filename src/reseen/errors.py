@@ -1,28 +1,28 @@
-"""Every error a user can cause, as a tree. The command line prints them as one line and exits with code 2.
+"""The exceptions that reseen raises on purpose. The command line prints them as one line and exits with code 2.
 
     ReseenError
-    ├── SettingsError      a recipe, key, value or flag that does not fit
-    ├── DataError          a folder, file or manifest that cannot be read as crops
+    ├── SettingsError      an invalid recipe, key, value or flag
+    ├── DataError          a folder, file or manifest that cannot be read as a set of crops
     │   └── ImagesError    too many unreadable images
-    ├── WeightsError       a weights file that does not fit the model
-    ├── RunError           a run folder that is missing, incomplete or does not fit the request
+    ├── WeightsError       a weights file that does not match the model
+    ├── RunError           a run folder that is missing, incomplete or incompatible with the request
     ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
-    ├── TrainingError      training cannot go on (no clusters, loss is not a number)
-    ├── LostProcessError   one of several processes that work together is gone
-    ├── GalleryError       a gallery that is missing, damaged, locked, or made by another model
-    ├── ExportError        a model that cannot be written in a form, or does not give its vectors there
-    └── StorageError       the disk is full or the place cannot be written
+    ├── TrainingError      training cannot continue (no clusters, non-finite loss)
+    ├── LostProcessError   a process of a distributed run died or is unreachable
+    ├── GalleryError       a gallery that is missing, damaged, locked, or built with another model
+    ├── ExportError        a model that cannot be exported, or whose export fails the parity check
+    └── StorageError       the disk is full or a path cannot be written
 
-A message says what was wanted, what was found and what to do next, and names the file or setting.
+A message names the file or setting and states what was expected, what was found and how to fix it.
 """
 
 
 class ReseenError(Exception):
-    """Base of every error that reseen raises on purpose."""
+    """Base class of all errors that reseen raises on purpose."""
 
 
 class SettingsError(ReseenError):
-    """A recipe, key, value or flag does not fit."""
+    """A recipe, key, value or flag is invalid."""
 
 
 class DataError(ReseenError):
@@ -34,32 +34,32 @@ class ImagesError(DataError):
 
 
 class WeightsError(ReseenError):
-    """A weights file is missing, is no weights file, or holds another model."""
+    """A weights file is missing, is not a weights file, or belongs to another model."""
 
 
 class RunError(ReseenError):
-    """A run folder is missing, incomplete, or was made with other data or settings."""
+    """A run folder is missing, incomplete, or was created with other data or settings."""
 
 
 class ClusteringError(ReseenError):
-    """Vectors cannot be clustered: zero or not finite, or too many for a linkage that needs all pairs at once."""
+    """Vectors cannot be clustered: zero, not finite, or too many for a linkage that needs all pairwise distances."""
 
 
 class TrainingError(ReseenError):
-    """Training cannot go on: no clusters, or a loss that is not a number."""
+    """Training cannot continue: clustering found no clusters, or the loss is not finite."""
 
 
 class LostProcessError(ReseenError):
-    """One of several processes that work together was killed, or cannot be reached any more."""
+    """A process of a distributed run was killed or is unreachable."""
 
 
 class GalleryError(ReseenError):
-    """A gallery is missing, damaged, in use elsewhere, or holds the vectors of another model."""
+    """A gallery is missing, damaged, in use by another process, or holds embeddings of another model."""
 
 
 class ExportError(ReseenError):
-    """A model cannot be written in the form asked for, or the file does not give the run's vectors."""
+    """A model cannot be exported to the requested format, or the exported file does not reproduce its embeddings."""
 
 
 class StorageError(ReseenError):
-    """The disk is full, or the place cannot be written."""
+    """The disk is full, or a path cannot be written."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: temporary name, sync, rename; and nothing written through a link or to a device."""
+"""Atomic file writes (temporary file, fsync, rename) that never follow symlinks and never write to a device."""
 
 import errno
 import os
@@ -13,10 +13,10 @@ from typing import BinaryIO
 from reseen.errors import StorageError
 
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
-"""Of every file that is opened by name alone; with O_NONBLOCK nobody waits for the other end of a pipe."""
+"""Flags for every `os.open`; O_NONBLOCK avoids waiting for the other end of a named pipe."""
 
 _DEVICES = {"/dev", "/proc", "/sys"}
-"""Folders of the system: a file put in place of `/dev/stdout`, a link, would break the machine."""
+"""System folders that are never written to: replacing the symlink `/dev/stdout` by a file would break the machine."""
 
 _KINDS = (
     (stat.S_ISLNK, "a link, which is not followed here"),
@@ -29,13 +29,16 @@ _KINDS = (
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place; on failure `path` is untouched.
+    """Call `write` with a temporary file beside `path`, then rename that to `path`; on failure `path` is unchanged.
 
-    Where `path` is a link, the link is replaced and what it points to stays as it is. Temporary files that killed
-    processes of this machine left of the same `path` are removed first.
+    If `path` is a symlink, the symlink is replaced and its target is left alone. Temporary files of the same `path`
+    left behind by killed processes of this machine are removed first.
 
     Raises:
-        StorageError: the disk is full, the place cannot be written, or a folder, device, pipe or socket is there.
+        StorageError: the disk is full, `path` cannot be written, or it is a folder, device, pipe or socket.
+
+    Example:
+        >>> write_atomically(Path("scores.npy"), lambda file: file.write_bytes(content))
     """
     temporary = path.with_name(f".{path.name}.{host_name()}-{os.getpid()}.part")
     check_output(path)
@@ -55,7 +58,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 atomically; file names in it that are no text keep their bytes."""
+    """Write a UTF-8 text file atomically; undecodable bytes of file names (surrogate escapes) are written unchanged.
+
+    Raises:
+        StorageError: as in `write_atomically`.
+    """
     try:
         content = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -68,49 +75,52 @@ def write_text(path: Path, text: str) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents.
+    """Create a folder and its parents if missing, and return it.
 
     Raises:
-        StorageError: it cannot be created or written.
+        StorageError: the folder cannot be created, or is not writable.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(path, error) from None
     if not os.access(path, os.W_OK):
-        raise StorageError(f"{path}: this folder cannot be written; choose another place")
+        raise StorageError(f"{path}: this folder cannot be written; choose another folder")
     return path
 
 
 def check_output(path: Path) -> Path:
-    """Refuse a name at which no file can be put: that of a folder, device, pipe or socket, also behind a link.
+    """Check that a file can be written at `path`, and return `path`.
 
-    Returns `path`. A link to a file, or to nothing, is no obstacle: `write_atomically` replaces the link.
+    Refused are folders, devices, pipes and sockets, also behind a symlink. A symlink to a file or a broken one is
+    accepted, because `write_atomically` replaces it.
 
     Raises:
-        StorageError: there is such a thing, or the place holds devices.
+        StorageError: `path` is one of these, or lies in a system folder of devices.
     """
     with suppress(OSError):
         _refuse_irregular(path, path.stat())
     if os.path.realpath(path.parent) in _DEVICES:
-        raise StorageError(f"{path}: cannot be written, its folder holds devices; choose another place")
+        raise StorageError(f"{path}: cannot be written, its folder holds devices; choose another folder")
     return path
 
 
 def check_outputs(*paths: Path | None) -> None:
-    """`check_output` for those that are given: asked before long work, not after it."""
+    """Run `check_output` on every path that is not None, before long work starts.
+
+    Raises:
+        StorageError: as in `check_output`.
+    """
     for path in paths:
         if path is not None:
             check_output(path)
 
 
 def check_journal(path: Path) -> Path:
-    """Refuse a name at which there is anything but a regular file, or nothing yet; links are not followed.
-
-    Returns `path`.
+    """Check that `path` is a regular file or does not exist, without following symlinks, and return `path`.
 
     Raises:
-        StorageError: there is such a thing.
+        StorageError: `path` is anything else.
     """
     with suppress(OSError):
         _refuse_irregular(path, path.lstat())
@@ -118,10 +128,10 @@ def check_journal(path: Path) -> Path:
 
 
 def open_regular(path: Path, flags: int) -> int:
-    """Open the regular file of exactly this name with the `flags` of `os.open`; returns its descriptor.
+    """Open a regular file with the `flags` of `os.open`, without following a symlink, and return its descriptor.
 
     Raises:
-        StorageError: there is a link, device, pipe, socket or folder, or the place cannot be read or written.
+        StorageError: `path` is a symlink, device, pipe, socket or folder, or cannot be read or written.
     """
     check_journal(path)
     try:
@@ -137,12 +147,12 @@ def open_regular(path: Path, flags: int) -> int:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a text file, on the disk when this returns; never through a link.
+    """Append a line to a text file and sync it to disk; symlinks are not followed.
 
-    A last line that a crash cut short is dropped.
+    An incomplete last line, left by a crash, is dropped first.
 
     Raises:
-        StorageError: the disk is full, the place cannot be written or is no regular file; the file is as it was.
+        StorageError: the disk is full, or `path` cannot be written or is not a regular file; nothing is appended.
     """
     make_folder(path.parent)
     try:
@@ -164,19 +174,19 @@ def append_line(path: Path, line: str) -> None:
 
 
 def open_journal(path: Path) -> BinaryIO:
-    """Open a file that lines are only ever added to, made where there is none; never through a link.
+    """Open an append-only file in binary mode, creating it if missing; symlinks are not followed.
 
     Raises:
-        StorageError: there is no regular file, or the place cannot be written.
+        StorageError: `path` is not a regular file, or cannot be written.
     """
     return os.fdopen(open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "ab")
 
 
 def create_file(path: Path) -> BinaryIO:
-    """Open a new file for reading and writing, in place of a file or a link that has its name.
+    """Create a file and open it for reading and writing; an existing file or symlink at `path` is replaced.
 
     Raises:
-        StorageError: there is a device, pipe, socket or folder, or the place cannot be written.
+        StorageError: `path` is a device, pipe, socket or folder, or cannot be written.
     """
     check_output(path)
     try:
@@ -190,56 +200,57 @@ def _create(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
 
 
-def _refuse_irregular(path: Path, found: os.stat_result) -> None:
+def _refuse_irregular(path: Path, status: os.stat_result) -> None:
     for is_kind, name in _KINDS:
-        if is_kind(found.st_mode):
+        if is_kind(status.st_mode):
             raise StorageError(f"{path}: cannot be written, it is {name}; give the name of a file")
 
 
 def host_name() -> str:
-    """The name of this machine, fit for a part of a file's name."""
+    """The host name of this machine, with `-` and `/` replaced so that it can be part of a file name."""
     return socket.gethostname().replace("-", "_").replace("/", "_")
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process with this number runs on this machine."""
+    """Whether a process with this ID runs on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # not ours to signal, so it lives
+    except OSError:  # it exists, but belongs to another user
         return True
     return True
 
 
 def is_temporary_of(path: Path, file: Path) -> bool:
-    """Whether a file is what a process writes, or left when it was killed, before it becomes `path`."""
+    """Whether `file` is a temporary file that `write_atomically` made for `path`."""
     name = file.name
     return file.parent == path.parent and name.startswith(f".{path.name}.") and name.endswith(".part")
 
 
 def _sweep(path: Path) -> None:
-    for left in path.parent.glob(f".{glob_escape(path.name)}.{glob_escape(host_name())}-*.part"):
-        process = left.name.removesuffix(".part").rpartition("-")[2]
+    """Remove temporary files of `path` whose process has ended."""
+    for temporary in path.parent.glob(f".{glob_escape(path.name)}.{glob_escape(host_name())}-*.part"):
+        process = temporary.name.removesuffix(".part").rpartition("-")[2]
         if process.isdecimal() and not is_alive(int(process)):
             with suppress(OSError):
-                left.unlink()
+                temporary.unlink()
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """One sentence for what the system said about writing `path`."""
+    """Convert an `OSError` raised while writing `path` to a `StorageError` that says how to fix it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(
-            f"{path}: the disk is full; free some space and give the command again, a training with --resume"
+            f"{path}: the disk is full; free some space and run the command again (resume training with --resume)"
         )
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return StorageError(
-            f"{path}: too many files are open; raise the limit (`ulimit -n`), or close other programs, and give the "
+            f"{path}: too many files are open; raise the limit (`ulimit -n`), or close other programs, and run the "
             "command again"
         )
     if error.errno == errno.EFBIG:
         return StorageError(
             f"{path}: larger than the file-size limit of this process or of its disk; raise the limit (`ulimit -f "
-            "unlimited`), or choose another place, and give the command again"
+            "unlimited`), or choose another path, and run the command again"
         )
-    return StorageError(f"{path}: cannot be written ({error.strerror or error}); choose another place")
+    return StorageError(f"{path}: cannot be written ({error.strerror or error}); choose another path")

@@ -1,7 +1,7 @@
-"""Locks between processes: a file that one process holds, let go of by the system however that process ends.
+"""Lock files between processes; the operating system releases a lock when its process ends, however it ends.
 
-Every lock of the package goes through here. A lock file is never followed through a link, and a file that holds
-anything but the number of a process is refused, so that taking a lock cannot overwrite what somebody else wrote.
+All locks of the package are made here. A lock file contains the ID of the process that holds it. Symlinks are not
+followed, and a file with any other content is refused, so that taking a lock never overwrites somebody's file.
 """
 
 import os
@@ -18,24 +18,24 @@ from reseen.errors import ReseenError, StorageError
 from reseen.files import check_output, is_alive, make_folder, open_regular
 
 LOCK = "lock"
-"""The file in a folder that the one process holds which works there."""
+"""Name of the lock file in a folder that one process at a time may use."""
 
 _HOLDER = re.compile(rb"\s*(\d{0,20})\s*")
-_LONGEST = 64
+_MAX_BYTES = 64
 _TRIES = 50
 _WAIT_SECONDS = 0.01
 
 
 @dataclass
 class Lock:
-    """A lock that this process holds until it calls `release` or ends."""
+    """A lock held by this process until it calls `release` or ends."""
 
     path: Path
     descriptor: int | None
-    """None where the file system knows no locks, or nobody can write there."""
+    """Descriptor of the open lock file; None where the file system supports no locks or is read-only."""
 
     def release(self, remove: bool = False) -> None:
-        """Let go, and with `remove` delete the file; a second time does nothing."""
+        """Release the lock and, with `remove`, delete the file; does nothing when already released."""
         if self.descriptor is None:
             return
         descriptor, self.descriptor = self.descriptor, None
@@ -43,16 +43,20 @@ class Lock:
             if remove:
                 self.path.unlink()
             else:
-                os.ftruncate(descriptor, 0)  # who only asks whether it is held must not read the old number
+                os.ftruncate(descriptor, 0)  # `holder_of` must not read the old process ID
         os.close(descriptor)
 
 
-def hold(path: Path) -> Lock:
-    """Take the lock file at `path`, made where there is none, for this process alone.
+def acquire(path: Path) -> Lock:
+    """Lock the file at `path` exclusively for this process, without blocking; the file is created if missing.
 
     Raises:
-        BlockingIOError: another process holds it; the text is that process's number, or `unknown`.
-        StorageError: the place cannot be written, or `path` is a link or no lock file.
+        BlockingIOError: another process holds the lock; the message is that process's ID, or `unknown`.
+        StorageError: `path` cannot be written, is a symlink, or is not a lock file.
+
+    Example:
+        >>> lock = acquire(folder / LOCK)
+        >>> lock.release()
     """
     for attempt in range(_TRIES):
         descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
@@ -71,20 +75,20 @@ def hold(path: Path) -> Lock:
             raise
         os.close(descriptor)
         if not locked:
-            # Nobody that lives: it is being taken this moment, or somebody asks whether it is held.
+            # The recorded holder is not alive: another process is just taking the lock, or only testing it.
             if attempt + 1 == _TRIES or (holder.isdecimal() and is_alive(int(holder))):
                 raise BlockingIOError(holder or "unknown")
             time.sleep(_WAIT_SECONDS)
     raise BlockingIOError("unknown")
 
 
-def hold_read_only(path: Path) -> Lock:
-    """Take a lock file that this process cannot write; where there is none, nothing is locked.
+def acquire_read_only(path: Path) -> Lock:
+    """Lock a file that this process can read but not write; without a lock file, nothing is locked.
 
-    For who only reads where nothing can be written: on a read-only disk there may be no lock file, and none is needed.
+    For readers of a read-only folder, where a lock file may be missing and none is needed.
 
     Raises:
-        BlockingIOError: another process holds it; the text is that process's number, or `unknown`.
+        BlockingIOError: another process holds the lock; the message is that process's ID, or `unknown`.
     """
     try:
         descriptor = open_regular(path, os.O_RDONLY)
@@ -94,7 +98,7 @@ def hold_read_only(path: Path) -> Lock:
         if lock_descriptor(descriptor, blocking=False):
             return Lock(path, descriptor)
         holder = _holder(path, descriptor) or "unknown"
-    except OSError:  # some file systems lock only what is open for writing
+    except OSError:  # some file systems lock only files opened for writing
         os.close(descriptor)
         return Lock(path, None)
     os.close(descriptor)
@@ -102,7 +106,7 @@ def hold_read_only(path: Path) -> Lock:
 
 
 def holder_of(path: Path) -> str | None:
-    """The number of the process that holds a lock file, or `unknown`; None where nobody does, or none can tell."""
+    """The ID of the process that holds a lock file, or `unknown`; None if it is not locked or cannot be read."""
     try:
         descriptor = open_regular(path, os.O_RDONLY)
     except StorageError:
@@ -117,17 +121,17 @@ def holder_of(path: Path) -> str | None:
 
 
 @contextmanager
-def held(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False) -> Iterator[None]:
-    """Be the only process in this block; `busy` makes the error to raise where the named process is in it.
+def exclusive_lock(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False) -> Iterator[None]:
+    """Hold the lock file at `path` while the block runs; with `remove`, delete the file afterwards.
 
-    With `remove`, the lock file is deleted at the end.
+    `busy` maps the ID of the process that holds the lock to the error to raise.
 
     Raises:
-        ReseenError: what `busy` gave.
-        StorageError: the place cannot be written.
+        ReseenError: the error made by `busy`, if another process holds the lock.
+        StorageError: `path` cannot be written.
     """
     try:
-        lock = hold(path)
+        lock = acquire(path)
     except BlockingIOError as holder:
         raise busy(str(holder)) from None
     try:
@@ -137,51 +141,51 @@ def held(path: Path, busy: Callable[[str], ReseenError], *, remove: bool = False
 
 
 @contextmanager
-def sole_writer(out: Path) -> Iterator[None]:
-    """Be the only process in this block that writes `out`, whatever it writes there and from what.
+def exclusive_writer(out: Path) -> Iterator[None]:
+    """Lock the output file `out` against other writers while the block runs.
 
-    The lock is a hidden file beside `out` that is removed at the end.
+    The lock is a hidden file beside `out`, removed at the end.
 
     Raises:
-        StorageError: another process is writing it, it is no regular file, or the place cannot be written.
+        StorageError: another process is writing `out`, it is not a regular file, or its folder cannot be written.
     """
 
     def busy(process: str) -> StorageError:
         return StorageError(
-            f"{out}: another process (number {process}) is writing this file; wait for it, or give another name"
+            f"{out}: another process (ID {process}) is writing this file; wait for it, or choose another name"
         )
 
     check_output(out)
-    with held(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
+    with exclusive_lock(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
         yield
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the file is still at `path`: its last holder may have removed it in between."""
+    """Whether the open file is still at `path`: its last holder may have removed it in the meantime."""
     with suppress(OSError):
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     return False
 
 
 def _holder(path: Path, descriptor: int) -> str:
-    """The number of a process in a lock file; empty where there is none.
+    """The process ID in a lock file; empty if there is none.
 
     Raises:
-        StorageError: the file holds anything else, which must not be overwritten.
+        StorageError: the file has other content, which must not be overwritten.
     """
-    start = 1 if os.name == "nt" else 0  # Windows lets nobody read the first byte of a file that is locked
+    start = 1 if os.name == "nt" else 0  # Windows does not let other processes read the locked first byte
     os.lseek(descriptor, start, os.SEEK_SET)
-    found = _HOLDER.fullmatch(os.read(descriptor, _LONGEST))
-    if found is None:
+    match = _HOLDER.fullmatch(os.read(descriptor, _MAX_BYTES))
+    if match is None:
         raise StorageError(
-            f"{path}: a lock file is wanted here, and this one holds something else; move it away, or choose another "
-            "place"
+            f"{path}: a lock file is needed here, and this file has other content; move it away, or choose another "
+            "folder"
         )
-    return found[1].decode("ascii")
+    return match[1].decode("ascii")
 
 
 def _write_holder(descriptor: int) -> None:
-    with suppress(OSError):  # on a full disk the lock holds all the same
+    with suppress(OSError):  # on a full disk the file is locked, only without the ID in it
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, f" {os.getpid()}".encode("ascii"))

@@ -1,7 +1,10 @@
-"""The nouns that travel along the flow; each checks itself when it is made, so that functions may trust it.
+"""The records passed between the stages: features, neighbors, pseudo-labels, batches.
 
-Axis letters, everywhere in the package: `n` images, `b` batch, `v` views, `d` embedding, `c` clusters,
-`k` neighbors, `p` patches, `e` patch embedding, `q` queries, `g` gallery, `h w` pixels, `y x` map cells.
+Each record validates itself on construction, so functions that take one need no checks of their own.
+
+Axis letters used throughout the package: `n` images, `b` batch, `v` views, `d` embedding dimensions, `c` clusters,
+`k` neighbors, `p` patches, `e` patch embedding dimensions, `q` queries, `g` gallery, `h w` pixels, `y x` cells of a
+feature map.
 """
 
 from dataclasses import dataclass
@@ -13,20 +16,28 @@ from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor
 
 NOISE = -1
-"""The pseudo label of an image that belongs to no cluster."""
+"""The pseudo-label of outliers: images that belong to no cluster."""
 
 UNKNOWN_CAMERA = -1
-"""The camera index of an image whose camera nobody knows."""
+"""The camera index of an image whose camera is unknown."""
 
 _UNIT_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Features:
-    """Unit rows, one per row of an `ImageTable`, on the CPU in float32; `raw` rows have lengths of their own.
+    """Embeddings of the rows of an `ImageTable`: a float32 CPU matrix of L2-normalized rows.
+
+    With `raw`, rows are not normalized and only have to be finite.
 
     Raises:
-        ValueError: a row is not finite or, unless `raw`, its length differs from 1 by more than 0.001.
+        ValueError: `vectors` is not a matrix, a row is not finite or, unless `raw`, its L2 norm differs from 1 by more
+            than 0.001.
+
+    Example:
+        >>> features = Features(torch.nn.functional.normalize(torch.randn(4, 8)))
+        >>> len(features)
+        4
     """
 
     vectors: Float32[Tensor, "n d"]
@@ -54,16 +65,19 @@ class Features:
 
     @cached_property
     def numpy(self) -> Float32[np.ndarray, "n d"]:
-        """The same memory as a C-contiguous NumPy array."""
+        """The vectors as a C-contiguous NumPy array; shares memory with the tensor where that is contiguous."""
         return np.ascontiguousarray(self.vectors.numpy())
 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The k nearest rows of every row, nearest first, the row itself included (it is at distance 0).
+    """The k nearest neighbors of every row, nearest first, including the row itself (at distance 0).
 
-    `indices`: row numbers, 32 bits wide where they lie on disk. `distances`: squared Euclidean distances on the unit
-    sphere, 0 to 4.
+    `indices`: row numbers, int64 in memory and int32 on disk. `distances`: squared Euclidean distances of unit vectors,
+    0 to 4.
+
+    Raises:
+        ValueError: the two arrays are not matrices of the same shape.
     """
 
     indices: Int[np.ndarray, "n k"]
@@ -81,17 +95,22 @@ class Neighbors:
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """A cluster number per image: contiguous from 0, with `NOISE` (-1) for images in no cluster.
+    """One cluster index per image, contiguous from 0; `NOISE` (-1) marks outliers.
 
     Raises:
-        ValueError: a label is below -1 or a cluster number between 0 and the largest has no member.
+        ValueError: `labels` is not one-dimensional, a label is below -1, or an index between 0 and the largest is
+            unused.
+
+    Example:
+        >>> PseudoLabels(np.array([0, 1, 1, -1])).cluster_count
+        2
     """
 
     labels: Int64[np.ndarray, " n"]
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 1:
-            raise ValueError(f"PseudoLabels need one axis, got shape {self.labels.shape}")
+            raise ValueError(f"pseudo labels must be one-dimensional, got shape {self.labels.shape}")
         if self.labels.size and int(self.labels.min()) < NOISE:
             raise ValueError(f"pseudo labels start at {NOISE}, got {int(self.labels.min())}")
         if self.labels.size and int(self.labels.max()) >= self.labels.size:  # before anything is counted
@@ -108,27 +127,27 @@ class PseudoLabels:
 
     @cached_property
     def sizes(self) -> Int64[np.ndarray, " c"]:
-        """Images in each cluster."""
+        """Number of images in each cluster."""
         return np.bincount(self.labels[self.labels >= 0]).astype(np.int64)
 
     @property
     def cluster_count(self) -> int:
-        """Clusters, noise not counted."""
+        """Number of clusters, outliers not counted."""
         return len(self.sizes)
 
     @property
     def noise_share(self) -> float:
-        """Share of images in no cluster, 0 to 1."""
+        """Fraction of images that are outliers, 0 to 1; 0 without images."""
         return float((self.labels == NOISE).mean()) if len(self) else 0.0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One training step's images on the training device.
+    """The images of one training step, on the training device.
 
-    `images`: normalized floats; where processes share the batch, this one's part, of `a` images. `rows`: row numbers in
-    the training table. `labels`: cluster numbers, never noise. `cameras`: camera indices, `UNKNOWN_CAMERA` where
-    unknown.
+    `images`: normalized pixels; in a distributed run only the `a` images of this process. `rows`: row numbers in the
+    training table, of the whole batch, as are `labels`: cluster indices, never `NOISE`, and `cameras`: camera indices,
+    `UNKNOWN_CAMERA` where unknown.
     """
 
     images: Float[Tensor, "a 3 h w"]
@@ -141,17 +160,17 @@ class Batch:
 
 
 def contiguous(labels: Int64[np.ndarray, " n"]) -> PseudoLabels:
-    """Renumber arbitrary cluster numbers to 0, 1, ... in order of first appearance; negatives become noise."""
+    """Relabel arbitrary cluster indices to 0, 1, ... in order of first appearance; negative ones become `NOISE`."""
     result = np.full(labels.shape, NOISE, dtype=np.int64)
-    kept = labels >= 0
-    if bool(kept.any()):
-        _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
+    clustered = labels >= 0
+    if bool(clustered.any()):
+        _, first, inverse = np.unique(labels[clustered], return_index=True, return_inverse=True)
         order = np.empty(len(first), dtype=np.int64)
         order[np.argsort(first)] = np.arange(len(first))
-        result[kept] = order[inverse.reshape(-1)]
+        result[clustered] = order[inverse.reshape(-1)]
     return PseudoLabels(result)
 
 
 def to_index_tensor(values: np.ndarray) -> Int64[Tensor, " n"]:
-    """An int64 tensor of row numbers, labels or cameras."""
+    """Convert an array of row numbers, labels or camera indices to an int64 tensor."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Where the user's own files are kept: what can be made again, and what cannot."""
+"""The user's folders for cached files, which can be recomputed, and for state, which cannot."""
 
 import os
 import stat
@@ -10,55 +10,55 @@ from reseen.errors import StorageError
 
 
 def cache_base() -> Path:
-    """The folder of what can be made again: `$RESEEN_CACHE`, or `reseen` in the user's caches.
+    """The cache folder: `$RESEEN_CACHE`, else `$XDG_CACHE_HOME/reseen`, else `~/.cache/reseen`.
 
-    Without a home (in a container as a user nobody knows), a folder of this user alone among the temporary files.
+    Without a home folder (in a container whose user has none), a private folder in the system's temporary folder.
     """
-    own, general = os.environ.get("RESEEN_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    own, xdg = os.environ.get("RESEEN_CACHE"), os.environ.get("XDG_CACHE_HOME")
     home = _home()
     if own:
         return Path(own).expanduser() if home else Path(own)
-    if general:
-        return Path(general) / "reseen"
+    if xdg:
+        return Path(xdg) / "reseen"
     return home / ".cache" / "reseen" if home else _private_temporary_folder()
 
 
 def state_base() -> Path:
-    """The folder of what must not be lost: `reseen` in `$XDG_STATE_HOME`, or in `~/.local/state`.
+    """The folder for state that must persist: `$XDG_STATE_HOME/reseen`, else `~/.local/state/reseen`.
 
     Raises:
-        StorageError: there is neither.
+        StorageError: XDG_STATE_HOME is not set and the user has no home folder.
     """
-    general, home = os.environ.get("XDG_STATE_HOME"), _home()
-    if general:
-        return Path(general) / "reseen"
+    xdg, home = os.environ.get("XDG_STATE_HOME"), _home()
+    if xdg:
+        return Path(xdg) / "reseen"
     if home is None:
         raise StorageError(
-            "this user has no home folder, and what was forgotten or corrected must be kept; set XDG_STATE_HOME to a "
-            "folder that stays"
+            "this user has no home folder, and records of deletions and edits must be kept; set XDG_STATE_HOME to a "
+            "persistent folder"
         )
     return home / ".local" / "state" / "reseen"
 
 
 def is_private(folder: Path) -> bool:
-    """Whether a folder is there, is this user's, and nobody else may write into it."""
+    """Whether a folder exists, belongs to this user, and is not writable by anybody else."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    owned = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    return stat.S_ISDIR(found.st_mode) and owned and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    owned = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and owned and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _home() -> Path | None:
     try:
         return Path.home()
-    except RuntimeError:  # no HOME, and the system does not know this user
+    except RuntimeError:  # HOME is not set, and the user has no entry in the password database
         return None
 
 
 def _private_temporary_folder() -> Path:
-    """The same folder for every command of this user; another, where somebody else has taken that name."""
+    """A folder shared by all commands of this user; a new one if another user owns that name."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     folder = Path(tempfile.gettempdir()) / f"reseen-{user}"
     with suppress(OSError):

@@ -30,7 +30,7 @@ def test_missing_empty_and_without_images(train, tmp_path):
     assert "the folder is empty" in train(tmp_path / "empty")
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "notes.txt").write_text("hello")
-    assert "holds 1 file but no image" in train(tmp_path / "texts")
+    assert "contains 1 file but no image" in train(tmp_path / "texts")
     assert "neither a folder nor a manifest" in train(tmp_path / "texts" / "notes.txt")
     assert not (tmp_path / "run").exists()
 
@@ -105,7 +105,7 @@ def test_a_camera_pattern_that_fits_nothing(train, make_images):
 
 def test_evaluation_needs_query_and_gallery(fault, trained, make_images, crowd, tmp_path):
     bare = make_images(*CROPS)
-    assert "evaluation needs to know who is on each crop" in fault(
+    assert "evaluation needs the identity of each crop" in fault(
         "evaluate", trained, "--quiet", "--data", bare
     )
     assert "no such folder" in fault("evaluate", trained, "--quiet", "--data", tmp_path / "nowhere")

@@ -90,7 +90,10 @@ def test_a_full_disk_keeps_the_last_round_and_resume_goes_on(
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    assert "the disk is full; free some space and give the command again, a training with --resume" in train()
+    assert (
+        "the disk is full; free some space and run the command again (resume training with --resume)"
+        in train()
+    )
     monkeypatch.undo()
     run = open_run(tmp_path / "run")
     assert run.rounds_done == 1

@@ -55,7 +55,8 @@ def test_people_from_zero_and_unknown_cameras_are_said_with_the_score(reseen_say
     assert code == 0, err
     said = " ".join(out.split())
     assert (
-        "warning: 3 of 20 queries have the identity 0, which counts as a person here; --distractors" in said
+        "warning: 3 of 20 queries have the identity 0, which counts as a person here; set --distractors"
+        in said
     )
     assert "warning: cameras are unknown: matches under the query's own camera count as right answers" in said
     record = json.loads(out_file.read_text())

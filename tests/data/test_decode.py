@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 
 
 def noise(height=20, width=10, channels=3):
@@ -105,11 +105,11 @@ def test_jpeg_bomb_is_refused_by_its_header():
 
 def test_unreadable_files(tmp_path):
     with pytest.raises(UnreadableError, match="cannot be opened: No such file"):
-        read_bytes(Source(tmp_path / "gone.jpg"))
+        read_bytes(ImageSource(tmp_path / "gone.jpg"))
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(UnreadableError, match="empty file"):
-        read_bytes(Source(tmp_path / "empty.jpg"))
+        read_bytes(ImageSource(tmp_path / "empty.jpg"))
     with (tmp_path / "huge.jpg").open("wb") as file:
         file.truncate(10**9)
     with pytest.raises(UnreadableError, match="file of 1,000 MB, more than 256 MB"):
-        read_bytes(Source(tmp_path / "huge.jpg"))
+        read_bytes(ImageSource(tmp_path / "huge.jpg"))

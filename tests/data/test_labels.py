@@ -23,11 +23,11 @@ def test_what_is_written_is_read_and_junk_and_distractors_are_left_out(table, tm
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "wanted the columns path,label, found nothing"),
-        ("file,who\na,1\n", "wanted the columns path,label, found file,who"),
-        ("path,label\nb.jpg\n", r"line 2: wanted a path and a label"),
-        ("path,label\nb.jpg,\n", r"line 2: wanted a path and a label"),
-        ("path,label\nb.jpg,1\nb.jpg,2\n", r"line 3: b.jpg has a label already"),
+        ("", "expected the columns path,label, found nothing"),
+        ("file,who\na,1\n", "expected the columns path,label, found file,who"),
+        ("path,label\nb.jpg\n", r"line 2: expected a path and a label"),
+        ("path,label\nb.jpg,\n", r"line 2: expected a path and a label"),
+        ("path,label\nb.jpg,1\nb.jpg,2\n", r"line 3: b.jpg is labeled twice"),
         ("path,label\nb.jpg,1\nc.jpg,1\n", "at least two people among the crops of .*, found 1"),
         ("path,label\nx.jpg,1\n", "found 0; paths are relative to that folder"),
     ],

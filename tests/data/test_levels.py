@@ -75,14 +75,14 @@ def test_what_is_not_finite_is_black_and_does_not_count():
         (
             (RAMP * 255).astype(np.float32),
             None,
-            r"float values up to 255, and 1 is taken for white; .* such as 255",
+            r"float values up to 255, but the white level is 1; .* such as 255",
         ),
         (
             np.full((4, 4), 4096 * 2, np.uint16),
             4095,
-            r"16-bit values up to 8,192, and 4,095 .* such as 16383",
+            r"16-bit values up to 8,192, but the white level is 4,095; .* such as 16383",
         ),
-        ((RAMP * 4 - 2).astype(np.float32), 2, "float values from -2, and 0 is black"),
+        ((RAMP * 4 - 2).astype(np.float32), 2, "float values from -2, but 0 is black"),
     ],
 )
 def test_values_beyond_black_and_white_are_refused(values, white, said):
@@ -115,7 +115,7 @@ def test_training_asks_for_the_white_level_of_crops_that_would_be_black(tmp_path
     table = read_training(thermal(tmp_path / "crops", 4095))
     settings = DataSettings(cache_dir=tmp_path / "cache")
     with pytest.raises(
-        ImagesError, match=r"up to 4,095, and 65,535 is taken for white.*data.white_level to 4095"
+        ImagesError, match=r"up to 4,095, but the white level is 65,535.*data.white_level to 4095"
     ):
         open_crops(table, settings, 20, 10, progress=False, ask_for_white=True)
     assert "nearly black" in open_crops(table, settings, 20, 10, progress=False).notes[0]
@@ -168,9 +168,9 @@ def test_color_of_16_bits_gives_its_high_byte_and_takes_no_other_white():
     assert (decode(color_png(16, 200 << 8)) == 200).all()
     decoded = decode_with_levels(color_png(16, 200))
     assert decoded.pixels.max() == 0
-    assert "save them with 8 bits a color" in too_dark([decoded.levels])
+    assert "save them with 8 bits per channel" in too_dark([decoded.levels])
     with pytest.raises(
-        UnreadableError, match=r"16 bits a color.*data\.white_level is 255; save it with 8 bits"
+        UnreadableError, match=r"16 bits per channel.*data\.white_level is 255; save it with 8 bits"
     ):
         decode(color_png(16, 200), 255)
     assert decode_with_levels(color_png(8, 200)).levels is None

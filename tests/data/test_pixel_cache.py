@@ -13,7 +13,7 @@ def entry(folder, key, size_bytes, used):
         (place / cache.PIXELS_FILE).write_bytes(bytes(size_bytes))
         return {"root": "/data", "images": 1, "height": 1, "width": 1, "problems": {}}
 
-    made = cache.make(folder, key, fill)
+    made = cache.create_entry(folder, key, fill)
     os.utime(made / cache.DETAILS_FILE, (used, used))
     return made
 
@@ -58,7 +58,7 @@ def test_failed_entry_leaves_nothing(tmp_path):
         raise OSError("full")
 
     with pytest.raises(OSError, match="full"):
-        cache.make(tmp_path, "a", fill)
+        cache.create_entry(tmp_path, "a", fill)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,7 +68,7 @@ def test_first_rename_wins(tmp_path):
         (place / cache.PIXELS_FILE).write_bytes(bytes(99))
         return {"problems": {}}
 
-    made = cache.make(tmp_path, "a", fill)
+    made = cache.create_entry(tmp_path, "a", fill)
     assert (made / cache.PIXELS_FILE).stat().st_size == 10
     assert [place.name for place in tmp_path.iterdir()] == ["a"]
 
@@ -84,26 +84,26 @@ def test_what_a_killed_process_leaves_is_swept(tmp_path):
         "import sys, time; from pathlib import Path; from reseen.data import pixel_cache as cache\n"
         "def fill(place):\n"
         "    (place / cache.PIXELS_FILE).write_bytes(b'half'); print('ready', flush=True); time.sleep(6000)\n"
-        "cache.make(Path(sys.argv[1]), 'key', fill)"
+        "cache.create_entry(Path(sys.argv[1]), 'key', fill)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        cache.sweep(tmp_path)
+        cache.remove_stale(tmp_path)
         assert len(list(tmp_path.iterdir())) == 1, "its process lives"
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert len(list(tmp_path.iterdir())) == 1
     assert cache.entries(tmp_path) == []
-    cache.sweep(tmp_path)
+    cache.remove_stale(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_sweep_removes_strangers_only_after_a_day(tmp_path):
     for name in (".tmp-key-elsewhere-1-abc", ".tmp-odd"):
         (tmp_path / name).mkdir()
-    cache.sweep(tmp_path)
+    cache.remove_stale(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
     for place in tmp_path.iterdir():
         os.utime(place, (1, 1))
-    cache.sweep(tmp_path)
+    cache.remove_stale(tmp_path)
     assert list(tmp_path.iterdir()) == []

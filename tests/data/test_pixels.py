@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.limits import HANG_SECONDS
 
-from reseen.data import pixel_cache as prepare
+from reseen.data import decode_table
 from reseen.data import pixels as pixels_module
 from reseen.data.pixel_cache import PIXELS_FILE, cache_folder, entries
 from reseen.data.pixels import open_pixels
@@ -176,15 +176,15 @@ def test_full_disk_falls_back_and_leaves_nothing(table, tmp_path):
         (place / PIXELS_FILE).symlink_to(device)
         return real(place)
 
-    real, make = None, prepare.cache.make
+    real, make = None, decode_table.create_entry
 
-    def make_full(folder, key, fill, *more):
+    def make_full(folder, key, fill, *sources):
         nonlocal real
         real = fill
-        return make(folder, key, full, *more)
+        return make(folder, key, full, *sources)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare.cache, "make", make_full)
+        patch.setattr(decode_table, "create_entry", make_full)
         store = open_pixels(table, 64, 32, cache_dir=tmp_path / "cache")
     assert store.source == "on the fly"
     assert "(No space left on device)" in store.note

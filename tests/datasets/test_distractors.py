@@ -30,7 +30,7 @@ def test_people_of_a_manifest_that_are_counted_from_zero_are_people(manifest):
     found = label_splits(manifest)
     assert found.zero_is_person
     assert found.notes[0].startswith(
-        "1 query crops have the identity 0, which counts as a person here; --distractors"
+        "1 query crops have the identity 0, which counts as a person here; set --distractors"
     )
     assert people(read_evaluation(manifest, distractors="zero")) == [[0, 1], [0, 1]]
     assert people(read_evaluation(manifest, distractors="none")) == [[1, 2], [1, 2]]

@@ -55,11 +55,11 @@ def test_camera_tracklet_and_time_by_file_name(make_images):
     assert table.tracklets.tolist() == [0, 1, -1], "the same tracklet name under two cameras is two tracklets"
     assert table.times[:2].tolist() == [0.5, 1714564800.0]
     assert np.isnan(table.times[2])
-    assert "1 crops fit no camera" in describe(table, detect(root))
+    assert "1 crops of unknown camera" in describe(table, detect(root))
 
 
 def test_bad_time_is_named(make_images):
-    with pytest.raises(DataError, match=r"a_noon.jpg: 'noon' is no time"):
+    with pytest.raises(DataError, match=r"a_noon.jpg: 'noon' is not a time"):
         read_training(make_images("a_noon.jpg"), pattern="{camera}_{time}.jpg")
 
 
@@ -67,9 +67,9 @@ def test_bad_time_is_named(make_images):
     ("pattern", "message"),
     [
         ("{camra}/{*}", "no field '{camra}'; did you mean 'camera'"),
-        ("{*}.jpg", "names no field"),
-        ("{camera}{camera}", "given twice"),
-        ("cam{camera}.png", r"fits none of 1 images; the first is '1.jpg'"),
+        ("{*}.jpg", "has no field"),
+        ("{camera}{camera}", "occurs twice"),
+        ("cam{camera}.png", r"matches none of 1 images; the first is '1.jpg'"),
     ],
 )
 def test_wrong_patterns(make_images, pattern, message):
@@ -93,7 +93,7 @@ def test_suggested_patterns(paths, pattern):
 
 def test_a_suggestion_is_said(make_images):
     root = make_images("a/1.jpg", "b/2.jpg")
-    assert "no cameras; if their paths tell, try the camera pattern '{camera}/{*}'" in describe(
+    assert "no cameras; if the paths contain cameras, try the camera pattern '{camera}/{*}'" in describe(
         read_training(root), detect(root)
     )
 
@@ -104,7 +104,7 @@ def test_missing_empty_and_imageless_folders(tmp_path):
     with pytest.raises(DataError, match="the folder is empty"):
         read_training(tmp_path)
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(DataError, match=r"holds 1 file but no image; images end in .jpg"):
+    with pytest.raises(DataError, match=r"contains 1 file but no image; images end in .jpg"):
         read_training(tmp_path)
     with pytest.raises(DataError, match=r"a manifest ends in .csv or .parquet"):
         read_training(tmp_path / "a.txt")
@@ -114,5 +114,5 @@ def test_unknown_layout_and_evaluation_without_identities(make_images):
     root = make_images("1.jpg")
     with pytest.raises(SettingsError, match="no layout 'floder'; did you mean 'folder'"):
         read_training(root, "floder")
-    with pytest.raises(DataError, match="evaluation needs to know who is on each crop"):
+    with pytest.raises(DataError, match="evaluation needs the identity of each crop"):
         read_evaluation(root)

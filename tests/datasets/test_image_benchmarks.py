@@ -28,7 +28,7 @@ def test_market_distractors_join_the_gallery_when_asked_for(tmp_path):
     for path in (root / "images").iterdir():
         path.unlink()
     (root / "images").rmdir()
-    with pytest.raises(DataError, match="no folder images, which holds the 500,000 distractors"):
+    with pytest.raises(DataError, match="no folder images, which contains the 500,000 distractors"):
         read_evaluation(root, variant="distractors")
 
 
@@ -84,7 +84,7 @@ def test_msmt17_people_do_not_reach_the_training_table(tmp_path):
     ("name", "content", "message"),
     [
         ("list_train.txt", None, "list_train.txt: no such list"),
-        ("list_val.txt", "0001/0001_005_15_0303noon_0003_0.jpg\n", "line 1: wanted `path number`"),
+        ("list_val.txt", "0001/0001_005_15_0303noon_0003_0.jpg\n", "line 1: expected `path number`"),
         ("list_val.txt", "\n\n", "lists no crop"),
         ("list_val.txt", "0001/0001_005_15_0303noon_0003_0.jpg 1\n" * 2, "line 2: .* is listed twice"),
         ("list_val.txt", "0009/0009_005_15_0303noon_0003_0.jpg 9\n", "1 of 3 listed crops do not exist"),
@@ -151,7 +151,7 @@ def test_cuhk03_not_extracted_and_with_bad_splits(tmp_path):
     cuhk03(tree)
     root = tree.write()
     (root / "splits_new_detected.json").write_text(json.dumps([{"train": [["1_001_1_01.png"]]}]))
-    with pytest.raises(DataError, match="wanted a list of splits with train, query and gallery"):
+    with pytest.raises(DataError, match="expected a list of splits with train, query and gallery"):
         read_training(root)
     gone = {"train": [["9_001_1_01.png"]], "query": [], "gallery": []}
     (root / "splits_new_detected.json").write_text(json.dumps([gone]))
@@ -177,7 +177,7 @@ def test_viper_asks_from_one_side_for_the_other(tmp_path):
     assert {path.partition("/")[0] for path in query.images.paths} == {"cam_a"}
     assert len(read_training(root, variant="4")) == 4
     next((root / "VIPeR/cam_b").glob("009_*")).unlink()
-    with pytest.raises(DataError, match="1 people are seen from one side alone, the first is 009"):
+    with pytest.raises(DataError, match="1 people are in only one of the cameras, the first is 009"):
         read_training(root)
 
 

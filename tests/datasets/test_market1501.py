@@ -46,13 +46,13 @@ def test_evaluation_drops_junk_keeps_distractors_and_shares_cameras(make_images)
 def test_strange_name_is_named(make_images):
     root = market(make_images)
     make_images("bounding_box_train/holiday.jpg", folder="market")
-    with pytest.raises(DataError, match=r"1 of 4 names .* the first is holiday.jpg"):
+    with pytest.raises(DataError, match=r"1 of 4 file names .* the first is holiday.jpg"):
         read_training(root)
 
 
 def test_missing_split_is_named(make_images):
     root = make_images("bounding_box_train/0001_c1s1_1_1.jpg")
-    with pytest.raises(DataError, match="no folder query, which holds the query crops"):
+    with pytest.raises(DataError, match="no folder query, which contains the query crops"):
         read_evaluation(root)
 
 

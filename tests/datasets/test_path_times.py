@@ -40,7 +40,7 @@ def test_a_time_is_read_whole(make_images, name, pattern):
 )
 def test_a_pattern_that_would_drop_the_clock_is_refused(make_images, name, clock):
     with pytest.raises(
-        SettingsError, match=rf"would drop the clock '{clock}' behind it; write the fields {{date}}"
+        SettingsError, match=rf"would drop the clock time '{clock}' after it; use the fields {{date}}"
     ):
         read_training(make_images(name), pattern="{camera}_{time}_{*}.jpg")
 
@@ -56,10 +56,10 @@ def test_other_times(make_images):
     times = read_training(root, pattern="{camera}_{time}.jpg").times
     assert times[0] == 12.5
     assert np.isnan(times[1])
-    with pytest.raises(DataError, match="'2024-02-31T12-00' is no time"):
+    with pytest.raises(DataError, match="'2024-02-31T12-00' is not a time"):
         read_training(
             make_images("a_2024-02-31_12-00.jpg", folder="b"), pattern="{camera}_{date}_{clock}.jpg"
         )
     for pattern in ("{date}_{*}", "{time}_{date}_{clock}"):
-        with pytest.raises(SettingsError, match=r"a time is {time}, or {date} and {clock} together"):
+        with pytest.raises(SettingsError, match=r"use either {time}, or {date} and {clock} together"):
             read_training(root, pattern=pattern)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from reseen.data.decode import UnreadableError
 from reseen.datasets import read_training
-from reseen.datasets.remote_shards import place_table, read_place, read_remote
+from reseen.datasets.remote_shards import locate_crops, read_location, read_remote
 from reseen.errors import DataError
 
 
@@ -43,17 +43,17 @@ def bucket():
 def test_shards_at_an_address_are_those_on_a_disk(bucket, tmp_path):
     for name in ("a", "b", "other"):
         (tmp_path / f"{name}.tar").write_bytes(bucket.cat_file(f"/bucket/{name}.tar"))
-    far, near = read_remote("memory://bucket"), place_table(read_training(tmp_path))
+    far, near = read_remote("memory://bucket"), locate_crops(read_training(tmp_path))
     assert far.paths == ("a.tar::x.png", "b.tar::z.png", "b.tar::y.png")
     assert sorted(far.paths) == sorted(near.paths)
     cameras = dict(zip(near.paths, near.cameras, strict=True))
     assert far.cameras == tuple(cameras[path] for path in far.paths)
     bytes_near = {
-        path: read_place(*where) for path, *where in zip(near.paths, near.places, near.spans, strict=True)
+        path: read_location(*where) for path, *where in zip(near.paths, near.places, near.spans, strict=True)
     }
     for path, place, span in zip(far.paths, far.places, far.spans, strict=True):
         assert place.startswith("memory://")
-        assert read_place(place, span) == bytes_near[path]
+        assert read_location(place, span) == bytes_near[path]
 
 
 def test_one_shard_and_a_fingerprint(bucket):
@@ -69,7 +69,7 @@ def test_places_without_shards(bucket):
     bucket.pipe_file("/test/only.tar", shard("q", split="query"))
     bucket.pipe_file("/broken/a.tar", b"x" * 600)
     for address, message in (
-        ("memory://empty", "no shard; at an address"),
+        ("memory://empty", "no shard; remote crops must be"),
         ("memory://none", "cannot be opened"),
         ("nosuch://x", "cannot be opened"),
         ("memory://test", "no image of split 'train'"),
@@ -81,11 +81,11 @@ def test_places_without_shards(bucket):
 
 def test_bytes_that_cannot_be_read(bucket, tmp_path):
     with pytest.raises(UnreadableError, match="cannot be opened"):
-        read_place("memory://bucket/gone.tar", (0, 5))
+        read_location("memory://bucket/gone.tar", (0, 5))
     with pytest.raises(UnreadableError, match="cannot be opened"):
-        read_place(str(tmp_path / "gone.jpg"), None)
+        read_location(str(tmp_path / "gone.jpg"), None)
     bucket.pipe_file("/bucket/empty.jpg", b"")
     with pytest.raises(UnreadableError, match="empty file"):
-        read_place("memory://bucket/empty.jpg", None)
+        read_location("memory://bucket/empty.jpg", None)
     with pytest.raises(UnreadableError, match="more than 256 MB"):
-        read_place("memory://bucket/a.tar", (0, 10**9))
+        read_location("memory://bucket/a.tar", (0, 10**9))

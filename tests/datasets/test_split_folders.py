@@ -91,7 +91,7 @@ def test_train_all_is_taken_before_train_and_what_is_not_read_is_said(make_image
 
 def test_without_a_training_folder_nothing_is_guessed(make_images):
     root = make_images("query/a/1.jpg", "gallery/a/2.jpg", "cam1/3.jpg")
-    with pytest.raises(DataError, match=r"holds gallery, query but no train folder.*not one pool"):
+    with pytest.raises(DataError, match=r"contains gallery, query but no train folder.*not mixed"):
         read_training(root)
     assert len(read_training(root / "gallery")) == 1
     mixed = read_training(root, "folder")
@@ -109,7 +109,7 @@ def test_without_a_training_folder_nothing_is_guessed(make_images):
 )
 def test_what_is_not_clear_is_asked_about_and_patterns_answer(make_images, names, patterns):
     root = make_images(*names)
-    with pytest.raises(DataError, match="who and which camera is on a crop is not clear") as error:
+    with pytest.raises(DataError, match="identity or camera is not clear") as error:
         read_evaluation(root)
     identity, camera = patterns
     assert f"--identity-pattern '{identity}' --camera-pattern '{camera}'" in str(error.value)
@@ -125,13 +125,13 @@ def test_what_is_not_clear_is_asked_about_and_patterns_answer(make_images, names
 
 def test_flat_folders_need_a_pattern_for_the_people_alone(make_images):
     root = make_images("query/ann_1.jpg", "gallery/ann_2.jpg", "gallery/-1_3.jpg", "gallery/0_4.jpg")
-    with pytest.raises(DataError, match="lies in no person's folder"):
+    with pytest.raises(DataError, match="is not in a person's folder"):
         read_evaluation(root)
     splits = read_splits(root, patterns=Patterns(identity="{identity}_{*}"))
     assert splits["gallery"].identities.tolist() == [-1, 1, 2], (
         "-1 is junk, and no name stands for distractors"
     )
-    with pytest.raises(DataError, match="fits 1 of 3 images, the first that it does not fit"):
+    with pytest.raises(DataError, match="matches 1 of 3 images, the first that it does not match"):
         read_evaluation(root, identity_pattern="ann{identity}.jpg")
     with pytest.raises(SettingsError, match=r"identity pattern .* no field '{person}'"):
         read_evaluation(root, identity_pattern="{person}_{*}")
@@ -139,7 +139,7 @@ def test_flat_folders_need_a_pattern_for_the_people_alone(make_images):
 
 def test_folders_and_names_that_say_different_people_are_asked_about(make_images):
     root = make_images("query/17/0003_c1s1_1_1.jpg", "gallery/17/0003_c2s1_1_1.jpg")
-    with pytest.raises(DataError, match=r"lies in the folder 17, but its name.*says person 0003"):
+    with pytest.raises(DataError, match=r"is in the folder 17, but its name.*means person 0003"):
         read_evaluation(root)
     query, _ = read_evaluation(root, identity_pattern="{identity}/{*}")
     assert query.images.camera_names == ("c1", "c2"), "cameras are still those of the names"
@@ -151,7 +151,7 @@ def test_some_known_names_among_others_are_no_reason_to_drop_cameras(make_images
         read_training(root)
     bare = make_images("0001_c1s1_1_1.jpg", "0002_c2s1_1_1.jpg", "stray.jpg", folder="bare")
     said = describe(read_training(bare), Layout.FOLDER)
-    assert "no cameras: 2 names show one as in Market-1501, 1 do not, the first is stray.jpg" in said
+    assert "no cameras: 2 file names contain one as in Market-1501, 1 do not, the first is stray.jpg" in said
 
 
 def test_msmt17_names_count_from_zero_in_training_and_test(make_images):

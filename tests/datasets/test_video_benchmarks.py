@@ -56,21 +56,19 @@ def test_mars_without_its_info_can_be_learned_from_but_not_scored(tmp_path):
     root = plant(tmp_path, Layout.MARS)
     shutil.rmtree(root / "info")
     assert len(read_training(root)) == 4
-    with pytest.raises(
-        DataError, match="no folder info, without which nobody knows the tracklets and queries"
-    ):
+    with pytest.raises(DataError, match="no folder info, which defines the tracklets and queries"):
         read_evaluation(root)
 
 
 @pytest.mark.parametrize(
     ("name", "variable", "value", "message"),
     [
-        ("tracks_test_info.mat", "track_test_info", [[1, 2, -1]], "wanted 4 numbers for each tracklet, found 3"),
-        ("tracks_test_info.mat", "other", [[1]], "wanted a matrix 'track_test_info', found none"),
-        ("tracks_test_info.mat", "track_test_info", [[0.5, 1, 1, 1]], "something else than whole numbers"),
-        ("query_IDX.mat", "query_IDX", [[9]], "names tracklets beyond the 5 there are"),
+        ("tracks_test_info.mat", "track_test_info", [[1, 2, -1]], "expected 4 numbers per tracklet, found 3"),
+        ("tracks_test_info.mat", "other", [[1]], "expected a matrix 'track_test_info', found none"),
+        ("tracks_test_info.mat", "track_test_info", [[0.5, 1, 1, 1]], "values that are not integers"),
+        ("query_IDX.mat", "query_IDX", [[9]], "lists tracklets out of range; there are 5"),
         ("tracks_test_info.mat", "track_test_info", [[1, 99, -1, 1]] * 5, "lines 1 to 99 of test_name.txt"),
-        ("tracks_test_info.mat", "track_test_info", [[1, 2, 7, 1]] * 5, "is of person 7 and camera 1, but holds 00-1"),
+        ("tracks_test_info.mat", "track_test_info", [[1, 2, 7, 1]] * 5, "of person 7 and camera 1, but contains 00-1"),
     ],
 )  # fmt: skip
 def test_mars_with_bad_info(tmp_path, name, variable, value, message):
@@ -117,7 +115,7 @@ def test_prid2011_reads_published_cuts_where_they_are(tmp_path):
     (root / "splits_prid2011.json").write_text(json.dumps(cuts))
     assert set(read_splits(root, variant="7")["query"].identities.tolist()) == {2, 4}
     (root / "splits_prid2011.json").write_text("[]")
-    with pytest.raises(DataError, match="wanted a list of 10 splits with train and test"):
+    with pytest.raises(DataError, match="expected a list of 10 splits with train and test"):
         read_training(root)
 
 
@@ -136,8 +134,10 @@ def test_ilids_vid_takes_the_second_half_of_an_order_to_learn_from(tmp_path):
     assert set(read_splits(root, variant="2")["query"].identities.tolist()) == {2, 3}
     file = root / "train-test people splits/train_test_splits_ilidsvid.mat"
     savemat(file, {"ls_set": np.array([[1, 2, 3, 3]] * 10)})
-    with pytest.raises(DataError, match="wanted 10 orders of 4 people, found a 10 x 4 matrix that is none"):
+    with pytest.raises(
+        DataError, match="expected 10 permutations of 4 people, found another matrix of 10 x 4"
+    ):
         read_training(root)
     file.unlink()
-    with pytest.raises(DataError, match="says who is in the ten halves"):
+    with pytest.raises(DataError, match="defines the ten splits"):
         read_training(root)

@@ -76,10 +76,10 @@ def test_crops_that_vanish_under_a_run_that_decodes_them_stop_it(recipe, crowd, 
             victim.unlink()
 
     with pytest.raises(
-        ImagesError, match=f"{victim.name}: could be read when this began and cannot be now"
+        ImagesError, match=f"{victim.name}: was readable at the start and no longer is"
     ) as error:
         reseen.train(recipe, copy, tmp_path / "run", quiet=True, on_clusters=spoil)
-    assert "put it back and give the command again, a training with --resume" in str(error.value)
+    assert "restore it and run the command again (resume training with --resume)" in str(error.value)
     victim.write_bytes(content)
     run = reseen.train(recipe, copy, tmp_path / "run", quiet=True, resume=True)
     assert run.rounds_done == 2
@@ -98,8 +98,8 @@ def test_crops_that_vanish_under_a_run_that_decoded_them_change_nothing(recipe, 
 
 
 HOLDER = (
-    "import sys, time; from pathlib import Path; from reseen.locks import hold\n"
-    "hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
+    "import sys, time; from pathlib import Path; from reseen.locks import acquire\n"
+    "acquire(Path(sys.argv[1])); print('held', flush=True); time.sleep(6000)"
 )
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import reseen
-from reseen.datasets.remote_shards import place_table
+from reseen.datasets.remote_shards import locate_crops
 from reseen.errors import ImagesError, RunError, SettingsError, StorageError
 from reseen.features import embed_ray as module
 from reseen.features.embed_ray import embed_by_ray
@@ -186,7 +186,7 @@ def test_partitions_of_something_else_are_not_mixed_in(run, crowd, in_process, t
 
 
 def test_an_error_of_a_worker_keeps_its_kind(run, crowd, tmp_path, monkeypatch):
-    crops = place_table(reseen.read_training(crowd))
+    crops = locate_crops(reseen.read_training(crowd))
 
     def full(*_):
         raise StorageError("the disk is full")
@@ -197,7 +197,7 @@ def test_an_error_of_a_worker_keeps_its_kind(run, crowd, tmp_path, monkeypatch):
 
 
 def test_a_task_survives_as_text(crowd):
-    tasks = cut(place_table(reseen.read_training(crowd)), 5)
+    tasks = cut(locate_crops(reseen.read_training(crowd)), 5)
     assert [EmbedTask.load(task.dump()) for task in tasks] == tasks
     assert [task.start for task in tasks[1:]] == [task.stop for task in tasks[:-1]]
 

@@ -24,7 +24,7 @@ def gallery(model, tmp_path):
 def cached(tmp_path):
     """Decoded pixels of the crops, of crops in a folder below, and of other crops."""
     for name, root in (("ours", "/crops"), ("below", "/crops/c1"), ("other", "/elsewhere")):
-        cache.make(
+        cache.create_entry(
             cache.cache_folder(tmp_path),
             name,
             lambda place, root=root: (

@@ -51,7 +51,7 @@ def decoded(folder, name, root, whole=True):
             raise KeyboardInterrupt
         return {"root": root, "problems": {}}
 
-    return cache.make(cache.cache_folder(folder), name, fill, [root])
+    return cache.create_entry(cache.cache_folder(folder), name, fill, [root])
 
 
 def removal_of(store, count=3):

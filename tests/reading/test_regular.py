@@ -17,7 +17,7 @@ def test_pipes_devices_and_folders_are_refused_at_once(pipe, tmp_path):
     link = tmp_path / "link"
     link.symlink_to("/dev/zero")
     for place in (pipe, Path("/dev/zero"), link, tmp_path):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             open_regular(place)
 
 

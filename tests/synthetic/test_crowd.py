@@ -114,7 +114,7 @@ def test_seed_changes_every_image(small, tmp_path):
         ({"cameras": 0}, "cameras must be between 1 and 99"),
         ({"cameras": 100}, "found 100"),
         ({"seed": -1}, "seed must be between 0"),
-        ({"images_per_camera": 1}, "one is the query"),
+        ({"images_per_camera": 1}, "one query"),
         ({"height": 8}, "height must be between 32 and 1024"),
         ({"width": 5000}, "width must be between 16 and 1024"),
         ({"share_train": 1.5}, "share_train must be between 0.0 and 1.0"),
@@ -189,13 +189,13 @@ def test_an_unwritable_place(tmp_path, processes):
 
 
 def test_an_error_in_a_process_arrives_here(tmp_path, monkeypatch):
-    start_over = crowd_module._start_over
+    start_over = crowd_module._make_empty
 
     def start_with_a_hole(drawing):
         start_over(drawing)
         (drawing / "query").rmdir()
 
-    monkeypatch.setattr(crowd_module, "_start_over", start_with_a_hole)
+    monkeypatch.setattr(crowd_module, "_make_empty", start_with_a_hole)
     with pytest.raises(StorageError, match="No such file or directory"):
         draw_crowd(tmp_path / "out", 4, 2, processes=2, progress=False)
     assert list(tmp_path.iterdir()) == []

@@ -162,7 +162,7 @@ def test_a_full_disk_keeps_the_last_round(recipe, crowd, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(
         StorageError,
-        match="the disk is full; free some space and give the command again, a training with --resume",
+        match=r"the disk is full; free some space and run the command again \(resume training with --resume\)",
     ):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     monkeypatch.undo()

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.reading import read_lines
-from reseen.text import name_in_cell, spreadsheet_cell
+from reseen.text import parse_spreadsheet_cell, spreadsheet_cell
 
 Said = Literal["same", "different", "unsure"]
 
@@ -106,7 +106,9 @@ def _parse(file: Path, number: int, row: dict[str, str | None]) -> Answer:
     if said not in get_args(Said):
         raise DataError(f"{file}, line {number}: the answer is same, different or unsure, found '{said}'")
     crops = [
-        name_in_cell(value) for name, value in row.items() if name and name.startswith("crop_") and value
+        parse_spreadsheet_cell(value)
+        for name, value in row.items()
+        if name and name.startswith("crop_") and value
     ]
     if len(crops) < 2 or len(set(crops)) < len(crops):
         raise DataError(

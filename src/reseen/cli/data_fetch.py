@@ -96,7 +96,7 @@ def _facts(dataset: "Dataset") -> list[tuple[str, str]]:
         ("where", dataset.page if dataset.access != "withdrawn" else ""),
         ("had", _ACCESS[dataset.access]),
         ("terms", dataset.terms),
-        ("on disk", dataset.order),
+        ("on disk", dataset.expected_files),
         ("cameras", f"from {dataset.cameras_from}"),
         ("variants", f"{', '.join(shown)} (the first where none is given)" if len(names) > 1 else ""),
         (

@@ -1,1 +1,1 @@
-"""Images: what the rows are, how they are read from disk, and their pixels."""
+"""Crops: the table of image files, decoding and the pixel cache, augmentation, PK sampling."""

@@ -1,4 +1,8 @@
-"""Consecutive images of a batch: numbers are drawn for all of it and used for these, so that no split is felt."""
+"""`BatchSlice`: the images of a batch that one process augments.
+
+Random numbers are drawn for the whole batch and those of the slice are used, so that results do not depend on how the
+batch is split over processes.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,18 +10,18 @@ from typing import Self
 
 @dataclass(frozen=True)
 class BatchSlice:
-    """The images `own` of a batch of `of`."""
+    """Consecutive images, `span`, of a batch of `batch_size`."""
 
-    of: int
-    own: slice
+    batch_size: int
+    span: slice
 
     @classmethod
     def whole(cls, count: int) -> Self:
-        """All images of a batch."""
+        """The slice that contains all `count` images of a batch."""
         return cls(count, slice(0, count))
 
     def after(self, first: int) -> Self:
-        """What this part has of a batch that begins after the `first` images."""
+        """This slice relative to the batch without its `first` images."""
         return type(self)(
-            self.of - first, slice(max(self.own.start - first, 0), max(self.own.stop - first, 0))
+            self.batch_size - first, slice(max(self.span.start - first, 0), max(self.span.stop - first, 0))
         )

@@ -1,4 +1,4 @@
-"""The crops of a run: a table, its pixels, and only the rows that could be read."""
+"""The crops of a run: the readable rows of a table, and their pixels."""
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from reseen.data.decode_table import sample_levels
 from reseen.data.levels import too_dark
 from reseen.data.occlusion import Occlusion
-from reseen.data.pixel_cache import sample_levels
 from reseen.data.pixels import PixelStore, open_pixels
 from reseen.data.settings import DataSettings
 from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
@@ -18,37 +18,42 @@ from reseen.records import UNKNOWN_CAMERA, to_index_tensor
 
 @dataclass(frozen=True)
 class Crops:
-    """Readable crops, numbered 0 to n - 1 among themselves."""
+    """Readable crops, numbered 0 to n - 1. Made by `open_crops`."""
 
     table: ImageTable
     """The rows of the readable crops."""
     store: PixelStore
+    """Pixels of all crops, unreadable ones included."""
     store_rows: Int64[Tensor, " n"]
-    """The row of each readable crop in the store, which knows the unreadable ones too."""
+    """The row in `store` of each readable crop."""
     range_note: str = ""
-    """Why the white level of images of more than 8 bits is probably another; empty where it is plausible."""
+    """A warning if the white level of images of more than 8 bits is probably wrong; else empty."""
     occlusion: Occlusion | None = None
-    """What is hidden of every crop, to see how well a network does then."""
+    """Occlusion applied to every crop, for evaluating robustness; None for none."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know: why crops are decoded on the fly, what would be black, and what was left out."""
+        """Warnings for the user: why crops are decoded on the fly, a wrong white level, skipped unreadable files."""
         notes = [note for note in (self.store.note, self.range_note) if note]
         unreadable = self.store.unreadable
         if unreadable:
-            shown = "; ".join(unreadable[:3]) + ("; ..." if len(unreadable) > 3 else "")
-            notes.append(f"left out, unreadable: {len(unreadable)} of {len(self.store)}: {shown}")
+            examples = "; ".join(unreadable[:3]) + ("; ..." if len(unreadable) > 3 else "")
+            notes.append(f"left out, unreadable: {len(unreadable)} of {len(self.store)}: {examples}")
         return tuple(notes)
 
     def select(self, rows: Int64[np.ndarray, " m"]) -> "Crops":
-        """Some of the crops, in the order given."""
+        """The crops of `rows`, in that order."""
         return replace(self, table=self.table.select(rows), store_rows=self.store_rows[to_index_tensor(rows)])
 
     def __len__(self) -> int:
         return len(self.table)
 
     def images(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b 3 h w"]:
-        """Pixels of some crops."""
+        """RGB pixels of the crops in `rows`, with the occlusion applied.
+
+        Raises:
+            ImagesError: as in `PixelStore.images`.
+        """
         images = self.store.images(self.store_rows[rows])
         if self.occlusion is None:
             return images
@@ -56,13 +61,13 @@ class Crops:
 
     @property
     def cameras(self) -> Int64[np.ndarray, " n"] | None:
-        """Camera indices, or None where no camera is known."""
+        """Camera indices; None if no camera is known."""
         known = self.table.cameras
         return known if bool((known != UNKNOWN_CAMERA).any()) else None
 
     @property
     def tracklets(self) -> Int64[np.ndarray, " n"] | None:
-        """Tracklet indices, or None where no tracklet is known."""
+        """Tracklet indices; None if no tracklet is known."""
         known = self.table.tracklets
         return known if known is not None and bool((known != UNKNOWN_TRACKLET).any()) else None
 
@@ -75,13 +80,15 @@ def open_crops(
     progress: bool = True,
     ask_for_white: bool = False,
 ) -> Crops:
-    """Decode a table's crops (or find them decoded) and leave out the unreadable ones.
+    """Open the crops of a table at `height` x `width` pixels, from the cache if possible, without the unreadable ones.
 
-    Where images of more than 8 bits would be nearly black and `settings.white_level` is not given, a note says so, or
-    with `ask_for_white` an error.
+    If images of more than 8 bits would be nearly black and `settings.white_level` is not set, this is reported in
+    `Crops.notes`, or with `ask_for_white` raised as an error.
 
     Raises:
-        ImagesError: more than `settings.unreadable_share` of the crops cannot be read, or they would be nearly black.
+        DataError: the table is empty.
+        ImagesError: more than `settings.unreadable_share` of the crops are unreadable, or, with `ask_for_white`, they
+            would be nearly black.
     """
     dark = "" if settings.white_level is not None else too_dark(sample_levels(table))
     if dark and ask_for_white:

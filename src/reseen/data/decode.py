@@ -1,7 +1,7 @@
-"""One image file to RGB pixels: ordinary JPEGs by simplejpeg, the rest by Pillow, same pixels either way.
+"""Decodes an image file to RGB pixels: ordinary JPEGs with simplejpeg, everything else with Pillow.
 
-The size is read from the header and checked before anything is decoded, so that a few bytes that claim to
-be a billion pixels cost nothing. Both decoders let other threads run while they work.
+Both give the same pixels and release the GIL. The image size in the header is checked before decoding, so that
+decompression bombs are refused at no cost.
 """
 
 import io
@@ -15,45 +15,45 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.jpeg_scans import too_many_scans
 from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
 
 DECODE_VERSION = 2
-"""Raised when the same file would give other pixels, so that stale cache entries are not used."""
+"""Incremented when the decoder changes pixels, which invalidates cache entries."""
 
 MOST_PIXELS = 50_000_000
-"""Larger images are refused by their header."""
+"""Images of more pixels are refused before they are decoded."""
 
 MOST_BYTES = 256_000_000
-"""Larger files are not even read."""
+"""Files of more bytes are refused before they are read."""
 
 _JPEG_START = b"\xff\xd8\xff"
 _HEADER_BYTES = 65_536
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
-"""What Pillow may read. It knows dozens more; for one of them it starts another program on what the file says."""
+"""Formats that Pillow may decode. Others are disabled; for EPS, Pillow would start another program."""
 _ORDINARY_COLORSPACES = ("YCbCr", "Gray", "RGB")
 _WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 
 
 class UnreadableError(Exception):
-    """A file is no usable image; the message says why in a few words."""
+    """A file cannot be used as an image; the message gives the reason in a few words."""
 
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings: of large images, refused here by a stricter rule, and of damage, told of later."""
+    """Silence Pillow's warnings about large images, which have a stricter limit here, and damage, reported later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL")
         yield
 
 
-def read_bytes(source: Source) -> bytes:
-    """The bytes of a crop.
+def read_bytes(source: ImageSource) -> bytes:
+    """Read the encoded bytes of a crop.
 
     Raises:
-        UnreadableError: it cannot be opened, is empty or too large.
+        UnreadableError: the file cannot be opened, is empty, or is larger than `MOST_BYTES`.
     """
     try:
         size = source.size_on_disk()
@@ -69,26 +69,28 @@ def read_bytes(source: Source) -> bytes:
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image, and what is known of values that had more than 8 bits."""
+    """A decoded image and, for images of more than 8 bits, the range of its values."""
 
     pixels: UInt8[np.ndarray, "h w 3"]
     levels: Levels | None = None
-    """None for plain images of 8 bits."""
+    """None for 8-bit images."""
 
 
 def decode(content: bytes, white_level: float | None = None) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an image file to RGB, turned upright by its EXIF orientation; pixels of alpha 0 are black.
+    """Decode an image file to uint8 RGB; the EXIF orientation is applied, fully transparent pixels become black.
 
-    `white_level` is the value that becomes 255 in images of more than 8 bits; None: 65,535 for integers, 1 for floats.
+    `white_level` is the value that maps to 255 in images of more than 8 bits; by default 65,535 for integers and 1 for
+    floats.
 
     Raises:
-        UnreadableError: not an image, cut short, corrupt, more than `MOST_PIXELS` pixels, or values beyond white.
+        UnreadableError: the content is not an image, is truncated or corrupt, has more than `MOST_PIXELS` pixels, or
+            has values above the white level.
     """
     return decode_with_levels(content, white_level).pixels
 
 
 def decode_with_levels(content: bytes, white_level: float | None = None) -> Decoded:
-    """As `decode`, with what is known of the values of images of more than 8 bits.
+    """Like `decode`, but also return the range of values of images of more than 8 bits.
 
     Raises:
         UnreadableError: as in `decode`.
@@ -101,14 +103,14 @@ def decode_with_levels(content: bytes, white_level: float | None = None) -> Deco
 
 
 def fit(pixels: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> UInt8[np.ndarray, "y x 3"]:
-    """Resize by Pillow's antialiased bicubic, as published results do; unchanged when the size fits."""
+    """Resize to `height` x `width` with Pillow's antialiased bicubic filter, as is standard in re-ID."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _decode_ordinary_jpeg(content: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
-    """RGB, or None for what Pillow should judge: CMYK, damage, anything simplejpeg stumbles over."""
+    """RGB pixels, or None for files left to Pillow: CMYK, damaged, or otherwise refused by simplejpeg."""
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
         _check_size(int(height), int(width))
@@ -144,8 +146,8 @@ def _decode_by_pillow(content: bytes, white_level: float | None) -> Decoded:
         return Decoded(pixels)
     if white_level not in (None, INTEGER_WHITE):
         raise UnreadableError(
-            f"16 bits a color, of which only the upper 8 are read, and data.white_level is {white_level:g}; save it "
-            "with 8 bits a color"
+            f"16 bits per channel, of which only the upper 8 are read, but data.white_level is {white_level:g}; save "
+            "it with 8 bits per channel"
         )
     return Decoded(pixels, Levels("16-bit color", INTEGER_WHITE, float(pixels.max(initial=0)) * 257))
 
@@ -164,7 +166,7 @@ def _check_scans(content: bytes, height: int, width: int) -> None:
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB of an 8-bit image; black where it is transparent altogether."""
+    """RGB pixels of an 8-bit image; fully transparent pixels become black."""
     if image.mode not in _WITH_ALPHA and "transparency" not in image.info:
         return np.asarray(image.convert("RGB"))
     pixels = np.asarray(image.convert("RGBA"))
@@ -172,7 +174,7 @@ def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _decode_deep(image: Image.Image, white_level: float | None) -> Decoded:
-    """An image of one channel of 16 or 32 bits, integer or float."""
+    """Decode a single-channel image of 16 or 32 bits, integer or float."""
     kind = {"F": "float", "I": "32-bit"}.get(image.mode, "16-bit")
     values = np.asarray(image)
     gray, levels = to_8_bits(values, kind, white_level)
@@ -183,7 +185,7 @@ def _decode_deep(image: Image.Image, white_level: float | None) -> Decoded:
 
 
 def _has_16_bit_color(image: Image.Image, content: bytes) -> bool:
-    """Whether Pillow gives the upper 8 of 16 bits, which it does not say."""
+    """Whether an RGB file has 16 bits per channel, of which Pillow silently keeps the upper 8."""
     if image.format == "PNG":
         return content[24:25] == b"\x10" and not image.mode.startswith("I")
     if image.format == "TIFF":

@@ -1,4 +1,4 @@
-"""`EvaluationTable`: an `ImageTable` with the people on it. Only evaluation and the data check make one."""
+"""`EvaluationTable`: an `ImageTable` with identities. Only evaluation and the data check create one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from reseen.data.table import ImageTable
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTable:
-    """Crops and who is on them.
+    """Crops with their ground-truth identities.
 
     Raises:
-        ValueError: the two columns differ in length.
+        ValueError: `identities` does not have one entry per crop.
     """
 
     images: ImageTable
     """The crops."""
 
     identities: Int64[np.ndarray, " n"]
-    """Person number of each crop. In the Market-1501 layout 0 is a distractor: nobody that is asked for."""
+    """Identity of each crop: persons from 1, 0 for distractors (in the gallery, but never queried), -1 for junk."""
 
     def __post_init__(self) -> None:
         if self.identities.shape != (len(self.images),):
@@ -33,6 +33,6 @@ class EvaluationTable:
         return len(self.images)
 
     def select(self, rows: Int64[np.ndarray, " m"] | Sequence[int]) -> "EvaluationTable":
-        """The table of some rows, in the order given."""
+        """The table of `rows`, in that order."""
         index = np.asarray(rows, dtype=np.int64)
         return EvaluationTable(self.images.select(index), self.identities[index])

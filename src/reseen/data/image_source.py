@@ -1,4 +1,4 @@
-"""Where the bytes of a crop are: a file of its own, or a part of a shard."""
+"""`ImageSource`: where the bytes of a crop are stored, in a file of its own or inside a shard."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from reseen.reading import open_regular
 
 
-class Source(NamedTuple):
-    """A file, or `size` bytes of it from byte `start` on."""
+class ImageSource(NamedTuple):
+    """A file, or a range of `size` bytes in it that begins at byte `start`."""
 
     path: Path
     start: int = 0
@@ -15,19 +15,19 @@ class Source(NamedTuple):
     """None for the whole file."""
 
     def size_on_disk(self) -> int:
-        """Bytes of the crop.
+        """Number of bytes of the crop.
 
         Raises:
-            OSError: the file is gone.
+            OSError: the file does not exist.
         """
-        held = self.path.stat().st_size
-        return held if self.size is None else self.size
+        file_size = self.path.stat().st_size
+        return file_size if self.size is None else self.size
 
     def read(self) -> bytes:
-        """The bytes of the crop.
+        """Read the bytes of the crop.
 
         Raises:
-            OSError: the file is gone, no regular file any more, cannot be read, or shorter than the shard it was.
+            OSError: the file does not exist, is not a regular file, cannot be read, or is shorter than the range.
         """
         with open_regular(self.path) as file:
             if self.size is None:
@@ -39,10 +39,10 @@ class Source(NamedTuple):
         return content
 
     def stamp(self) -> str:
-        """Size and time of change, for telling whether the bytes may have changed; `gone` without the file."""
+        """File size, modification time and byte range, to detect changes; `gone` if the file does not exist."""
         try:
             status = self.path.stat()
         except OSError:
             return "gone"
-        place = "" if self.size is None else f" {self.start} {self.size}"
-        return f"{status.st_size} {status.st_mtime_ns}{place}"
+        span = "" if self.size is None else f" {self.start} {self.size}"
+        return f"{status.st_size} {status.st_mtime_ns}{span}"

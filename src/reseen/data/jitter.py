@@ -1,7 +1,7 @@
-"""Color jitter on whole batches: brightness, contrast, saturation and hue, each image with its own factors.
+"""Batched color jitter: brightness, contrast, saturation, hue and color cast, with random factors per image.
 
-The factors are drawn and the four changes defined as in torchvision's `ColorJitter`; their order is drawn once
-per batch. A fifth, the color cast of cameras, is ours.
+The first four are defined, and their factors drawn, as in torchvision's `ColorJitter`, except that the order of the
+transforms is drawn once per batch. The color cast, a random white balance, is not in torchvision.
 """
 
 from collections.abc import Callable
@@ -19,23 +19,23 @@ _GRAY = (0.2989, 0.587, 0.114)
 
 
 class JitterSettings(Settings):
-    """Strengths, each 0 for none."""
+    """Strengths of the color jitter; 0 disables a transform."""
 
     brightness: Annotated[float, Field(ge=0)] = 0.2
-    """Brightness is multiplied by a number within 1 +- this."""
+    """Brightness is multiplied by a factor within 1 +- this value."""
 
     contrast: Annotated[float, Field(ge=0)] = 0.2
-    """Contrast is multiplied by a number within 1 +- this."""
+    """Contrast is multiplied by a factor within 1 +- this value."""
 
     saturation: Annotated[float, Field(ge=0)] = 0.2
-    """Saturation is multiplied by a number within 1 +- this."""
+    """Saturation is multiplied by a factor within 1 +- this value."""
 
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Hue turns by at most this share of the color circle."""
+    """Hue is rotated by at most this fraction of the color circle."""
 
     cast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Red, green and blue are each multiplied by a number of their own within 1 +- this, as cameras with other
-    white balance would; not in torchvision."""
+    """Red, green and blue are multiplied by independent factors within 1 +- this value, like a change of white balance;
+    not in torchvision."""
 
 
 def jitter_color(
@@ -44,14 +44,14 @@ def jitter_color(
     generator: Generator,
     part: BatchSlice | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
-    """Change brightness, contrast, saturation and hue of each image by factors of its own."""
+    """Jitter the colors of each image by its own random factors; `part` is the slice of the batch in `images`."""
     part = part or BatchSlice.whole(len(images))
-    count = part.of
+    count = part.batch_size
 
     def factors(strength: float) -> Float[Tensor, "b 1 1 1"]:
         low = max(0.0, 1 - strength)
-        drawn = low + (1 + strength - low) * torch.rand(count, generator=generator)
-        return drawn[part.own].to(images.device)[:, None, None, None]
+        values = low + (1 + strength - low) * torch.rand(count, generator=generator)
+        return values[part.span].to(images.device)[:, None, None, None]
 
     gains = 1 + settings.cast * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
     turn = (2 * torch.rand(count, generator=generator) - 1) * settings.hue
@@ -59,27 +59,27 @@ def jitter_color(
         (adjust_brightness, factors(settings.brightness)),
         (adjust_contrast, factors(settings.contrast)),
         (adjust_saturation, factors(settings.saturation)),
-        (adjust_hue, turn[part.own].to(images.device)[:, None, None]),
-        (adjust_brightness, gains[part.own].to(images.device)),
+        (adjust_hue, turn[part.span].to(images.device)[:, None, None]),
+        (adjust_brightness, gains[part.span].to(images.device)),
     ]
-    changed = images.float() / 255
+    jittered = images.float() / 255
     for index in torch.randperm(len(steps), generator=generator).tolist():
-        change, amount = steps[index]
-        changed = change(changed, amount)
-    return (changed * 255).round().to(torch.uint8)
+        adjust, amount = steps[index]
+        jittered = adjust(jittered, amount)
+    return (jittered * 255).round().to(torch.uint8)
 
 
 def adjust_brightness(
     images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b #c 1 1"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Blend with black; values 0 to 1. One factor per image, or one per channel."""
+    """Multiply by a factor per image or per channel, clamped to 0 to 1, the range of the pixels."""
     return (images * factor).clamp(0, 1)
 
 
 def adjust_contrast(
     images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Blend with the mean gray of the image; values 0 to 1."""
+    """Blend each image with its mean gray level by a factor per image; pixels in 0 to 1."""
     mean = _gray(images).mean(dim=(2, 3), keepdim=True)
     return (images * factor + mean * (1 - factor)).clamp(0, 1)
 
@@ -87,12 +87,12 @@ def adjust_contrast(
 def adjust_saturation(
     images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Blend with the gray image; values 0 to 1."""
+    """Blend each image with its grayscale version by a factor per image; pixels in 0 to 1."""
     return (images * factor + _gray(images) * (1 - factor)).clamp(0, 1)
 
 
 def adjust_hue(images: Float[Tensor, "b 3 h w"], turn: Float[Tensor, "b 1 1"]) -> Float[Tensor, "b 3 h w"]:
-    """Turn the hue by a share of the color circle, -0.5 to 0.5; values 0 to 1."""
+    """Rotate the hue of each image by a fraction of the color circle, -0.5 to 0.5; pixels in 0 to 1."""
     red, green, blue = images.unbind(dim=1)
     value, lowest = images.amax(dim=1), images.amin(dim=1)
     chroma = value - lowest
@@ -105,8 +105,8 @@ def adjust_hue(images: Float[Tensor, "b 3 h w"], turn: Float[Tensor, "b 1 1"]) -
     sixths = torch.where(chroma == 0, torch.zeros_like(sixths), sixths) + 6 * turn
     channels = []
     for offset in (5.0, 3.0, 1.0):
-        place = (offset + sixths) % 6
-        channels.append(value - chroma * torch.minimum(place, 4 - place).clamp(0, 1))
+        position = (offset + sixths) % 6
+        channels.append(value - chroma * torch.minimum(position, 4 - position).clamp(0, 1))
     return torch.stack(channels, dim=1)
 
 

@@ -1,7 +1,6 @@
-"""Crops of which a part cannot be seen, the same part in every run: how well a network finds people then.
+"""Synthetic occlusion of crops, for measuring the robustness of retrieval; not used in training.
 
-Nothing learns from these. What is hidden depends on the seed and on the crop's path alone, so every method is asked
-the same questions, in whatever order.
+What is hidden depends only on the seed and the crop's path, so that every method is evaluated on the same occlusions.
 """
 
 import zlib
@@ -22,34 +21,37 @@ Half = Literal["upper", "lower"]
 
 @dataclass(frozen=True)
 class Occlusion:
-    """A rectangle of one color over a share of the crop, or half a body in place of a whole one.
+    """A single-color rectangle over a fraction of the crop, or the crop reduced to its upper or lower half.
 
     Raises:
-        SettingsError: neither or both are asked for, or the share is not between 0 and 1.
+        SettingsError: not exactly one of `share` and `half` is given, or `share` is not between 0 and 1.
+
+    Example:
+        >>> occluded = Occlusion(share=0.3).hide(images, paths)
     """
 
     share: float | None = None
-    """Share of the crop's area that a rectangle covers, above 0 and below 1."""
+    """Fraction of the crop's area covered by a rectangle, above 0 and below 1."""
     half: Half | None = None
-    """Only this half of the crop is left, and fills it."""
+    """The half of the crop that is kept, and resized to the whole crop."""
     seed: int = 0
-    """Decides rectangles and colors, together with each crop's path."""
+    """Seed of rectangles and colors, combined with each crop's path."""
 
     def __post_init__(self) -> None:
         if (self.share is None) == (self.half is None):
             raise SettingsError("occlusion: give a share of the crop to cover, or the half to keep")
         if self.share is not None and not 0 < self.share < 1:
             raise SettingsError(
-                f"occlusion: the share to cover lies above 0 and below 1, found {self.share:g}"
+                f"occlusion: the share to cover must be above 0 and below 1, found {self.share:g}"
             )
 
     @property
     def name(self) -> str:
-        """In a few words."""
+        """A short description for reports, such as `30% covered`."""
         return f"{self.share:.0%} covered" if self.share is not None else f"{self.half} half only"
 
     def hide(self, images: UInt8[Tensor, "b 3 h w"], paths: Sequence[str]) -> UInt8[Tensor, "b 3 h w"]:
-        """New images; `paths` names each."""
+        """Occluded copies of the images; `paths` are the crops' relative paths, which seed the rectangles."""
         height = images.shape[2]
         if self.half is not None:
             part = images[:, :, : height // 2] if self.half == "upper" else images[:, :, height // 2 :]
@@ -61,15 +63,15 @@ class Occlusion:
         return hidden
 
     def _cover(self, image: UInt8[Tensor, "3 h w"], path: str) -> None:
-        """A rectangle of any shape between a whole row and a whole column of the crop."""
+        """Draw the rectangle into `image`, of an aspect ratio between full width and full height."""
         assert self.share is not None
-        draw = np.random.default_rng([self.seed, zlib.crc32(path.encode("utf-8", "surrogateescape"))])
-        tall = self.share ** draw.random()
+        generator = np.random.default_rng([self.seed, zlib.crc32(path.encode("utf-8", "surrogateescape"))])
+        tall = self.share ** generator.random()
         size = tall, self.share / tall
         height, width = (
             max(1, round(share * side)) for share, side in zip(size, image.shape[1:], strict=True)
         )
-        top, left = (int(draw.integers(side - cover + 1)) for side, cover in
+        top, left = (int(generator.integers(side - cover + 1)) for side, cover in
                      zip(image.shape[1:], (height, width), strict=True))  # fmt: skip
-        color = torch.from_numpy(draw.integers(0, 256, 3).astype(np.uint8))
+        color = torch.from_numpy(generator.integers(0, 256, 3).astype(np.uint8))
         image[:, top : top + height, left : left + width] = color[:, None, None].to(image.device)

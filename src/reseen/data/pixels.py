@@ -1,4 +1,4 @@
-"""`PixelStore`: crops as uint8 tensors, decoded once into a memory-mapped array, else on the fly."""
+"""`PixelStore`: crops as uint8 tensors, from a memory-mapped cache entry or decoded on the fly."""
 
 import math
 import shutil
@@ -12,8 +12,7 @@ from torch import Tensor
 
 from reseen.data import pixel_cache as cache
 from reseen.data.decode import quiet_pillow
-from reseen.data.parallel import in_blocks
-from reseen.data.pixel_cache import (
+from reseen.data.decode_table import (
     Problems,
     cache_key,
     decode_rows,
@@ -22,6 +21,7 @@ from reseen.data.pixel_cache import (
     verify,
     write_entry,
 )
+from reseen.data.parallel import in_blocks
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, ImagesError
 from reseen.reading import read_array
@@ -32,7 +32,7 @@ _ROWS_PER_TASK = 8
 
 
 class PixelStore:
-    """The crops of a table at one size. Made by `open_pixels`; safe to pickle, to fork and to share."""
+    """The pixels of a table's crops at one size. Made by `open_pixels`; can be pickled and shared between processes."""
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class PixelStore:
         white_level: float | None = None,
     ) -> None:
         self.table = table
-        """The rows."""
+        """The table of the crops."""
         self.height, self.width = size
         self._white_level = white_level
         self.note = note
-        """Why crops are decoded on the fly; empty when they are cached."""
+        """The reason why crops are decoded on the fly; empty if they are cached."""
         self.readable: Bool[np.ndarray, " n"] = np.ones(len(table), dtype=bool)
-        """False for rows whose file is no usable image; their pixels are black."""
+        """False for rows of unreadable files, whose pixels are black."""
         self.readable[list(problems)] = False
         self.unreadable = tuple(f"{table.paths[row]}: {problems[row]}" for row in sorted(problems))
-        """Each unreadable file with the reason."""
+        """Paths of the unreadable files, each with the reason."""
         self._entry = entry
         self._mapped: np.ndarray | None = None
 
@@ -66,30 +66,30 @@ class PixelStore:
         return "cache" if self._entry else "on the fly"
 
     def images(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b 3 h w"]:
-        """RGB crops, a fresh tensor whose memory is channels-last; unreadable rows are black.
+        """RGB pixels of the crops in `rows`, as a new tensor in channels-last memory; unreadable crops are black.
 
         Raises:
-            ImagesError: a crop that is decoded on the fly could be read when this was opened, and cannot be now.
-            IndexError: a row number below 0 or beyond the table.
+            ImagesError: a crop decoded on the fly has become unreadable since the store was opened.
+            IndexError: a row number is negative or beyond the table.
         """
         index = rows.cpu().numpy()
         if index.size and not 0 <= index.min() <= index.max() < len(self):
             raise IndexError(f"rows run from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
-        # One core copies whole rows; index_select of torch starts threads, far slower where cores are busy.
+        # NumPy copies whole rows on one core; torch's index_select starts threads, which is far slower on busy cores.
         pixels = self._map().take(index, axis=0) if self._entry else self._decode(index.tolist())
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
     def _decode(self, rows: list[int]) -> UInt8[np.ndarray, "b h w 3"]:
         pixels = np.zeros((len(rows), self.height, self.width, 3), dtype=np.uint8)
 
-        def work(places: range) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
+        def work(block: range) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
             return decode_rows(
-                self.table, [rows[place] for place in places], self.height, self.width, self._white_level
+                self.table, [rows[index] for index in block], self.height, self.width, self._white_level
             )
 
         with quiet_pillow():
-            for places, (decoded, problems) in in_blocks(work, len(rows), _ROWS_PER_TASK):
-                pixels[places.start : places.stop] = decoded
+            for block, (decoded, problems) in in_blocks(work, len(rows), _ROWS_PER_TASK):
+                pixels[block.start : block.stop] = decoded
                 self._check_unchanged(problems)
         return pixels
 
@@ -97,8 +97,8 @@ class PixelStore:
         for row, reason in problems.items():
             if self.readable[row]:
                 raise ImagesError(
-                    f"{self.table.path(row)}: could be read when this began and cannot be now ({reason}); put it back "
-                    "and give the command again, a training with --resume"
+                    f"{self.table.path(row)}: was readable at the start and no longer is ({reason}); restore it and "
+                    "run the command again (resume training with --resume)"
                 )
 
     def _map(self) -> UInt8[np.ndarray, "n h w 3"]:
@@ -108,7 +108,7 @@ class PixelStore:
         return self._mapped
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_mapped": None}  # the other process maps the file itself
+        return self.__dict__ | {"_mapped": None}  # the receiving process maps the file itself
 
 
 def open_pixels(
@@ -121,16 +121,19 @@ def open_pixels(
     progress: bool = True,
     white_level: float | None = None,
 ) -> PixelStore:
-    """Decode the crops of a table, or find them decoded, at a size in pixels.
+    """Open the pixels of a table's crops at `height` x `width`, decoding them into the cache if they are not there.
 
-    They are decoded on the fly, and `PixelStore.note` says why, when they would not fit in `cap_gigabytes`
-    or on the disk, or when the cache folder cannot be written.
-
-    `white_level` is the value that is white in images of more than 8 bits, as in `decode`.
+    Crops are decoded on the fly instead, with the reason in `PixelStore.note`, if they exceed `cap_gigabytes` or the
+    free disk space, or if the cache folder is not writable. `white_level` is that of `decode`.
 
     Raises:
-        DataError: the table has no row.
-        ImagesError: every image is unreadable, or a larger share than `unreadable_share`.
+        DataError: the table is empty.
+        ImagesError: all images are unreadable, or a larger fraction than `unreadable_share`.
+
+    Example:
+        >>> store = open_pixels(read_training(Path("Market-1501")), 256, 128)
+        >>> store.images(torch.arange(4)).shape
+        torch.Size([4, 3, 256, 128])
     """
     if not len(table):
         raise DataError(f"{table.root}: no image to decode")
@@ -142,7 +145,7 @@ def open_pixels(
             store = PixelStore(
                 table, (height, width), entry, _stored_problems(entry), white_level=white_level
             )
-            store._map()  # from here on the pixels stay, even when another process evicts the entry
+            store._map()  # keeps the pixels available even if another process evicts the entry
         except (OSError, ValueError) as error:
             store, note = None, f"decoding on the fly: the cache in {folder} cannot be read ({error})"
     if store is None:
@@ -161,12 +164,12 @@ def _cached(
     progress: bool,
     white_level: float | None,
 ) -> tuple[Path | None, str]:
-    """The entry of these crops, made when there is none, or why there can be none."""
+    """The cache entry of the crops, created if missing, or None and the reason why there is none."""
     key = cache_key(table, *size, white_level)
     needed = needed_bytes(table, *size)
     what = f"{len(table):,} crops of {size[0]}x{size[1]} need {needed / _GIGABYTE:.2f} GB"
     try:
-        if _serves(folder / key, table, size, white_level):
+        if _is_valid(folder / key, table, size, white_level):
             cache.touch(folder / key)
             return folder / key, ""
         if needed > cap_gigabytes * _GIGABYTE:
@@ -174,7 +177,7 @@ def _cached(
                 f"decoding on the fly: {what}, more than the {cap_gigabytes:g} GB of data.cache_gigabytes"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        cache.sweep(folder)
+        cache.remove_stale(folder)
         cache.evict(folder, needed, int(cap_gigabytes * _GIGABYTE))
         free = shutil.disk_usage(folder).free
         if needed + _SPARE_BYTES > free:
@@ -190,21 +193,23 @@ def _cached(
         )
 
 
-def _serves(entry: Path, table: ImageTable, size: tuple[int, int], white_level: float | None) -> bool:
-    """True when an entry is whole and its unreadable files still are; any other is removed.
+def _is_valid(entry: Path, table: ImageTable, size: tuple[int, int], white_level: float | None) -> bool:
+    """Whether an entry exists, is complete, and its unreadable files still are unreadable; else it is removed.
 
     Raises:
-        OSError: the folder or the entry may not be looked at.
+        OSError: the folder or the entry cannot be accessed.
     """
     if not entry.exists():
         return False
     try:
-        whole = _mapped_array(entry).shape == (len(table), *size, 3)
+        complete = _mapped_array(entry).shape == (len(table), *size, 3)
         with quiet_pillow():
-            if whole and all(problem_of(table.source(row), white_level) for row in _stored_problems(entry)):
+            if complete and all(
+                problem_of(table.source(row), white_level) for row in _stored_problems(entry)
+            ):
                 return True
     except PermissionError:
-        raise  # somebody else's, and maybe whole
+        raise  # the entry of another user, possibly complete
     except (OSError, ValueError):
         pass
     cache.remove(entry)
@@ -224,18 +229,20 @@ def _stored_problems(entry: Path) -> Problems:
 
 def _check_share(store: PixelStore, allowed: float) -> None:
     count, total = len(store.unreadable), len(store)
-    listed = "; ".join(store.unreadable[:5]) + ("; ..." if count > 5 else "")
+    examples = "; ".join(store.unreadable[:5]) + ("; ..." if count > 5 else "")
     if count == total:
-        raise ImagesError(f"{store.table.root}: none of {total:,} images can be read: {listed}")
-    if count > math.ceil(allowed * total):  # rounded up: one bad file among a few dozen crops stops nothing
+        raise ImagesError(f"{store.table.root}: none of {total:,} images can be read: {examples}")
+    if count > math.ceil(
+        allowed * total
+    ):  # rounded up, so that one bad file among a few dozen crops is tolerated
         share = count / total
         raise ImagesError(
             f"{store.table.root}: {count:,} of {total:,} images ({share:.1%}) are unreadable, more than "
-            f"{allowed:.1%}: {listed}. Repair or remove them, or allow more with "
+            f"{allowed:.1%}: {examples}. Repair or remove them, or allow more with "
             f"--data.unreadable-share {_round_up(share)}"
         )
 
 
 def _round_up(share: float) -> str:
-    """The smallest number of two decimals that is not below a share."""
+    """A fraction rounded up to two decimals, at most 1."""
     return f"{min(1.0, -(-share * 100 // 1) / 100):.2f}"

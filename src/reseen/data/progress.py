@@ -1,4 +1,4 @@
-"""A progress bar that appears only when the work takes a while and somebody is watching."""
+"""A progress bar that is only shown in a terminal, and only for work that takes more than a few seconds."""
 
 import time
 from types import TracebackType
@@ -8,11 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 PATIENCE_SECONDS = 2.0
-"""Work shorter than this shows no bar."""
+"""Seconds before the bar is shown."""
 
 
 class ProgressBar:
-    """Counts items on standard error, with the time left."""
+    """A progress bar with the remaining time on standard error, used as a context manager.
+
+    Example:
+        >>> with ProgressBar("Decoding crops", 1_000, show=True) as bar:
+        ...     bar.advance(64)
+    """
 
     def __init__(self, title: str, total: int, show: bool) -> None:
         console = Console(stderr=True)
@@ -26,17 +31,17 @@ class ProgressBar:
             transient=True,
         )
         self._task = self._bar.add_task(title, total=total)
-        self._wanted = show and console.is_terminal
-        self._begun = time.monotonic()
+        self._enabled = show and console.is_terminal
+        self._start = time.monotonic()
         self._shown = False
 
     def __enter__(self) -> Self:
         return self
 
     def advance(self, count: int) -> None:
-        """Say that `count` more items are done."""
+        """Report that `count` more items are done."""
         self._bar.advance(self._task, count)
-        if self._wanted and not self._shown and time.monotonic() - self._begun > PATIENCE_SECONDS:
+        if self._enabled and not self._shown and time.monotonic() - self._start > PATIENCE_SECONDS:
             self._bar.start()
             self._shown = True
 

@@ -1,4 +1,7 @@
-"""PK sampling: batches of P clusters with K images each, spread over cameras where asked."""
+"""PK sampling: batches of P clusters with K images each, optionally balanced over cameras.
+
+Reference: Hermans et al., "In defense of the triplet loss for person re-identification", 2017.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,33 +21,34 @@ class SamplerSettings(Settings):
     """The shape of a batch."""
 
     clusters_per_batch: Annotated[int, Field(ge=2)] = 16
-    """P: different clusters in a batch."""
+    """P: number of different clusters in a batch."""
 
     images_per_cluster: Annotated[int, Field(ge=1)] = 16
-    """K: images of each of them."""
+    """K: number of images per cluster in a batch."""
 
     @property
     def batch_size(self) -> int:
-        """P x K."""
+        """Number of images in a batch, P x K."""
         return self.clusters_per_batch * self.images_per_cluster
 
 
 class PkSampler:
-    """Endless batches of P x K rows.
+    """An endless sampler of batches of P x K rows, in which K consecutive rows share a label.
 
-    Clusters come in a shuffled order, each once before any comes again. Corner cases:
+    Clusters are drawn in random order, each once before any is repeated. Corner cases:
 
-    - noise is never drawn;
-    - a cluster smaller than K gives all its images before one is repeated, and then repeats them as evenly;
-    - with fewer than P clusters the order starts over within the batch, so the batch keeps its size;
-    - with `cameras`, the K images go round the cluster's cameras in random order, one image each, until K are
-      found; images of an unknown camera count as one more camera; a cluster seen by one camera is drawn as
-      without cameras.
-
-    The rows of one cluster stand together: K consecutive rows share a label.
+    - outliers are never drawn;
+    - of a cluster smaller than K, images are repeated, all equally often up to one;
+    - with fewer than P clusters, clusters are repeated within the batch, so that its size is constant;
+    - with `cameras`, the K images are drawn round-robin from the cluster's cameras in random order; images of unknown
+      camera count as one camera of their own.
 
     Raises:
         ValueError: there is no cluster.
+
+    Example:
+        >>> sampler = PkSampler(labels, SamplerSettings(), torch.Generator().manual_seed(0))
+        >>> for rows in sampler.batches(200): ...
     """
 
     def __init__(
@@ -63,25 +67,25 @@ class PkSampler:
         self._queue: list[int] = []
 
     def batch(self) -> Int64[Tensor, " b"]:
-        """Rows of the next batch, P x K of them."""
+        """Row numbers of the next batch, of length P x K."""
         rows = [
             self._images_of(cluster) for cluster in self._next_clusters(self._settings.clusters_per_batch)
         ]
         return torch.from_numpy(np.concatenate(rows))
 
     def batches(self, count: int) -> Iterator[Int64[Tensor, " b"]]:
-        """The next `count` batches."""
+        """An iterator over the next `count` batches."""
         return (self.batch() for _ in range(count))
 
     def _next_clusters(self, count: int) -> list[int]:
-        chosen: list[int] = []
-        while len(chosen) < count:
+        drawn: list[int] = []
+        while len(drawn) < count:
             if not self._queue:
                 fresh = torch.randperm(len(self._members), generator=self._generator).tolist()
-                # A cluster already in this batch waits for the end of the new order, where that is possible.
-                self._queue = [c for c in fresh if c not in chosen] + [c for c in fresh if c in chosen]
-            chosen.append(self._queue.pop(0))
-        return chosen
+                # Clusters already in this batch are moved to the end of the new order, to avoid repeats.
+                self._queue = [c for c in fresh if c not in drawn] + [c for c in fresh if c in drawn]
+            drawn.append(self._queue.pop(0))
+        return drawn
 
     def _images_of(self, cluster: int) -> Int64[np.ndarray, " k"]:
         members = self._members[cluster]
@@ -95,14 +99,14 @@ class PkSampler:
 
 
 def _group_rows(labels: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " m"]]:
-    """Rows of each cluster, in row order."""
+    """Row numbers of each cluster, in ascending order."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(labels.max() + 2))
     return [order[begin:end] for begin, end in pairwise(starts)]
 
 
 def _round_robin(cameras: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-    """An order of shuffled images that takes one of each camera in turn, cameras as they first appear."""
+    """An order of images that cycles through their cameras, in order of each camera's first appearance."""
     _, first, camera = np.unique(cameras, return_index=True, return_inverse=True)
     turn = np.empty(len(cameras), dtype=np.int64)
     for index in range(len(first)):

@@ -1,4 +1,4 @@
-"""Settings of the images: where the cameras come from, how large crops are, where decoded pixels are kept."""
+"""`DataSettings`: the layout of the data on disk, crop size, pixel cache, labels."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,48 +10,48 @@ from reseen.config import Settings
 
 
 class DataSettings(Settings):
-    """How crops are found, decoded and kept."""
+    """How crops are found, decoded and cached."""
 
     layout: Literal[
         "auto", "market1501", "dukemtmc-reid", "occluded-duke", "msmt17", "cuhk03", "cuhk01", "viper", "prid2011",
         "ilids-vid", "mars", "dukemtmc-videoreid", "personx", "randperson", "luperson", "veri-776", "vehicleid",
         "animals", "split-folders", "webdataset", "manifest", "folder",
     ] = "auto"  # fmt: skip
-    """How the data lies on disk; `auto` looks."""
+    """Layout of the data on disk; `auto` detects it."""
 
     variant: str | None = None
-    """Which split, boxes or test size of a benchmark that has several; its first when not given."""
+    """Split, boxes or test size of a benchmark with several variants; default: its first."""
 
     camera_pattern: str | None = None
-    """Where a folder's paths name the camera: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`; for folders train,
-    query and gallery, paths below each."""
+    """Pattern of the camera in paths below a folder: `{camera}/{*}` (sub-folders) or `{camera}_{*}.jpg`; for folders
+    train, query and gallery, paths below each."""
 
     identity_pattern: str | None = None
-    """Where paths below query and gallery name the person, such as `{identity}/{*}`; read when a run is scored, never
-    in training."""
+    """Pattern of the identity in paths below query and gallery, such as `{identity}/{*}`; used only for evaluation,
+    never in training."""
 
     height: int | None = Field(default=None, ge=8, le=4096)
-    """Height of a crop in pixels; the backbone's own when not given."""
+    """Height of a crop in pixels; default: that of the backbone."""
 
     width: int | None = Field(default=None, ge=8, le=4096)
-    """Width of a crop in pixels; the backbone's own when not given."""
+    """Width of a crop in pixels; default: that of the backbone."""
 
     cache_dir: Annotated[Path | None, When(cache_gigabytes=Above(0))] = None
-    """Folder for decoded crops; `$RESEEN_CACHE`, else the user's cache folder, when not given."""
+    """Folder for decoded crops; default: `$RESEEN_CACHE`, else the user's cache folder."""
 
     cache_gigabytes: float = Field(default=20.0, ge=0)
-    """Most that decoded crops may take on disk, in GB; the least recently used go first, 0 keeps none."""
+    """Size limit of the cache of decoded crops in GB; the least recently used are evicted, 0 disables the cache."""
 
     white_level: float | None = Field(default=None, gt=0, le=2**32)
-    """Value that is white in images of more than 8 bits, such as 4095 for 12 bits kept in 16; when not given, 65535 for
-    integers and 1 for floats. Images of 8 bits are read as they are."""
+    """Value of white in images of more than 8 bits, such as 4095 for 12 bits stored in 16; default: 65535 for integers
+    and 1 for floats. Does not affect 8-bit images."""
 
     labels: Path | None = None
-    """CSV file of path and label, for the supervised method `source` alone."""
+    """CSV file of path and label, for the supervised method `source` only."""
 
     constraints: Path | None = None
-    """File of answers that `reseen audit --verify` saved: pairs of crops that every clustering must put together, or
-    cannot."""
+    """File of answers saved by `reseen audit --verify`: pairs of crops that every clustering must (must-link) or must
+    not (cannot-link) put into one cluster."""
 
     unreadable_share: float = Field(default=0.01, ge=0, le=1)
-    """Share of images, 0 to 1, that may be unreadable before reseen stops."""
+    """Fraction of images, 0 to 1, that may be unreadable before reseen stops with an error."""

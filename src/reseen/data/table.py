@@ -1,7 +1,7 @@
-"""`ImageTable`: one row per crop, and the row number is the only key.
+"""`ImageTable`: one row per crop; the row number is the only key.
 
-A table has no identity column: who is on a crop cannot be reached from the training path. Identities live in
-`reseen.data.evaluation_table`, which only evaluation reads.
+The table has no identity column, so that training code cannot access ground truth. Identities are in
+`reseen.data.evaluation_table`, which only evaluation imports.
 """
 
 import hashlib
@@ -14,46 +14,49 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.records import UNKNOWN_CAMERA
 
 UNKNOWN_TRACKLET = -1
-"""The tracklet index of an image whose tracklet nobody knows."""
+"""The tracklet index of an image whose tracklet is unknown."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageTable:
-    """Crops on disk, sorted by relative path when a reader made the table.
+    """Crops on disk with camera, tracklet and time; readers return tables sorted by path.
 
     Raises:
-        ValueError: columns of unequal length, or a camera index without a name.
+        ValueError: columns have different lengths, or a camera index has no name.
+
+    Example:
+        >>> table = reseen.read_training(Path("Market-1501"))
+        >>> len(table), table.paths[0], table.camera_names
     """
 
     root: Path
-    """Absolute folder that `paths` start from."""
+    """Absolute folder that `paths` are relative to."""
 
     paths: tuple[str, ...]
     """Path of each crop, relative to `root`, with forward slashes."""
 
     cameras: Int64[np.ndarray, " n"]
-    """Camera index, 0 to the number of names less one; `UNKNOWN_CAMERA` (-1) where nobody knows."""
+    """Camera index of each crop into `camera_names`; `UNKNOWN_CAMERA` (-1) where unknown."""
 
     camera_names: tuple[str, ...] = ()
-    """What each camera index is called."""
+    """Names of the cameras."""
 
     tracklets: Int64[np.ndarray, " n"] | None = None
-    """Tracklet index, -1 where unknown; a tracklet lies within one camera."""
+    """Tracklet index of each crop, -1 where unknown; all crops of a tracklet are from one camera."""
 
     times: Float64[np.ndarray, " n"] | None = None
     """Time of each crop in seconds from any origin, NaN where unknown."""
 
     spans: Int64[np.ndarray, "n 2"] | None = None
-    """First byte and number of bytes of crops that lie in shards, whose paths are `shard.tar::member`; None where
-    every crop is a file."""
+    """Offset and length in bytes of crops in shards, whose paths are `shard.tar::member`; None if crops are files."""
 
     def __post_init__(self) -> None:
-        for name in ("cameras", "tracklets", "times"):
-            column = getattr(self, name)
+        columns = {"cameras": self.cameras, "tracklets": self.tracklets, "times": self.times}
+        for name, column in columns.items():
             if column is not None and column.shape != (len(self.paths),):
                 raise ValueError(
                     f"{name} need one value for each of {len(self.paths)} paths, got {column.shape}"
@@ -74,18 +77,18 @@ class ImageTable:
         return len(self.paths)
 
     def path(self, row: int) -> Path:
-        """Absolute path of a crop; one in a shard goes on behind `::`."""
+        """Absolute path of a crop; for crops in shards, `shard.tar::member`."""
         return self.root / self.paths[row]
 
-    def source(self, row: int) -> Source:
-        """Where the bytes of a crop are."""
+    def source(self, row: int) -> ImageSource:
+        """The file or byte range of a crop."""
         if self.spans is None:
-            return Source(self.path(row))
+            return ImageSource(self.path(row))
         start, size = self.spans[row].tolist()
-        return Source(self.root / self.paths[row].partition("::")[0], start, size)
+        return ImageSource(self.root / self.paths[row].partition("::")[0], start, size)
 
     def select(self, rows: Int64[np.ndarray, " m"] | Sequence[int]) -> "ImageTable":
-        """The table of some rows, in the order given; camera indices keep their meaning."""
+        """The table of `rows`, in that order; `camera_names` and camera indices are unchanged."""
         index = np.asarray(rows, dtype=np.int64)
         return replace(
             self,
@@ -98,19 +101,19 @@ class ImageTable:
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        r"""Paths for files and screens: bytes in a name that are no UTF-8 are written as `\xNN`."""
+        r"""Paths as valid text, for output: bytes that are not UTF-8 are written as `\xNN`."""
         return tuple(
             path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for path in self.paths
         )
 
     @property
     def has_cameras(self) -> bool:
-        """True when the camera of at least one crop is known."""
+        """Whether the camera of at least one crop is known."""
         return bool((self.cameras != UNKNOWN_CAMERA).any())
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of relative paths, file sizes and cameras, in row order; the same after copying."""
+        """SHA-256 (hex) of relative paths, file sizes and cameras, in row order; unchanged by copying the folder."""
         digest = hashlib.sha256(self.cameras.astype("<i8").tobytes())
         digest.update("\0".join(self.camera_names).encode("utf-8", "surrogateescape"))
         for row, relative in enumerate(self.paths):
@@ -118,8 +121,8 @@ class ImageTable:
         return digest.hexdigest()
 
 
-def _size(source: Source) -> int:
-    """Bytes of a crop, -1 when its file is gone."""
+def _size(source: ImageSource) -> int:
+    """Number of bytes of a crop; -1 if its file does not exist."""
     try:
         return source.size_on_disk()
     except OSError:

@@ -1,24 +1,27 @@
-"""Times as data sets write them: dates, seconds, or Unix times in milliseconds, microseconds or nanoseconds."""
+"""Parsing of times in data sets: ISO 8601 dates, seconds, or Unix times in ms, µs or ns."""
 
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-"""Size of a number from which on it counts so many parts of a second: 1e11 seconds are the year 5138, 1e11
-milliseconds are 1973."""
+"""Smallest number in a unit, and that unit's count per second: 1e11 s would be the year 5138, 1e11 ms is 1973."""
 
-_MOST = 1e20
+_LIMIT = 1e20
 
 Time = float | datetime | None
-"""A number of a unit that is not known yet, a date with its zone, or nothing."""
+"""A number whose unit is not known yet, a date with time zone, or None for an unknown time."""
 
 
 def parse_time(text: str | None) -> Time:
-    """A number, or a date and time in ISO 8601, in UTC where it names no zone; None for nothing and for `nan`.
+    """Parse a number or an ISO 8601 date and time (UTC unless it has a zone); None for None and `nan`.
 
     Raises:
-        ValueError: neither of the two, infinite, or too large for a time in nanoseconds.
+        ValueError: the text is neither, is infinite, or is too large for a time in nanoseconds.
+
+    Example:
+        >>> to_seconds([parse_time("2024-05-01T12:00:00"), parse_time(None)])
+        [1714564800.0, nan]
     """
     if text is None:
         return None
@@ -29,15 +32,15 @@ def parse_time(text: str | None) -> Time:
         return date if date.tzinfo else date.replace(tzinfo=UTC)
     if math.isnan(number):
         return None
-    if abs(number) >= _MOST:
-        raise ValueError(f"{text[:40]} is no time")
+    if abs(number) >= _LIMIT:
+        raise ValueError(f"{text[:40]} is not a time")
     return number
 
 
 def to_seconds(times: Sequence[Time]) -> list[float]:
-    """Seconds, since 1970 for dates and Unix times; NaN for None.
+    """Convert the times of a column to seconds (since 1970 for dates and Unix times); NaN for None.
 
-    All numbers of a column have one unit, that of the largest: seconds below 1e11, milliseconds below 1e14,
+    All numbers of a column have the same unit, determined by the largest: seconds below 1e11, milliseconds below 1e14,
     microseconds below 1e17, nanoseconds above.
     """
     divisor = _divisor(max((abs(time) for time in times if isinstance(time, float)), default=0.0))
@@ -48,4 +51,4 @@ def to_seconds(times: Sequence[Time]) -> list[float]:
 
 
 def _divisor(largest: float) -> float:
-    return next((parts for least, parts in _UNITS if largest >= least), 1.0)
+    return next((per_second for lowest, per_second in _UNITS if largest >= lowest), 1.0)

@@ -1,10 +1,11 @@
-"""Augmentation of whole batches as tensors, deterministic under a passed generator.
+"""Batched augmentation of image tensors, deterministic given a generator.
 
-The order is the field's: turn and zoom, jitter, flip, pad-and-crop, normalize, random erasing. Every image draws
-its own numbers. Sampling follows torchvision's v2 transforms (`RandomHorizontalFlip`, `RandomCrop` with padding,
-`ColorJitter`, `RandomErasing`), which take one image at a time and would take most of a training step.
+The order is standard in re-ID: rotation and zoom, color jitter, flip, pad-and-crop, normalization, random erasing.
+Every image has its own random parameters, distributed as in torchvision's v2 transforms (`RandomHorizontalFlip`,
+`RandomCrop` with padding, `ColorJitter`, `RandomErasing`). Those process one image at a time and would dominate the
+time of a training step.
 
-Turn and zoom: the views after the first of a crop, in methods that compare several.
+Rotation and zoom (`warp`) apply only to the second and later views of a crop, in methods that use several views.
 """
 
 import math
@@ -22,16 +23,16 @@ from reseen.data.jitter import JitterSettings, jitter_color
 
 
 class WarpSettings(Settings):
-    """Strengths; the defaults are those of Yang et al., CVPR 2019."""
+    """Strength of rotation and zoom; the defaults are those of Yang et al., CVPR 2019."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
-    """Turns by at most so many degrees, either way."""
+    """Largest rotation in degrees, in either direction."""
 
     smallest_area: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Least share of the crop that is seen."""
+    """Smallest fraction of the crop's area that stays visible."""
 
     largest_area: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """Largest share of the crop that is seen."""
+    """Largest fraction of the crop's area that stays visible."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "WarpSettings":
@@ -46,23 +47,31 @@ def warp(
     generator: Generator,
     part: BatchSlice | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
-    """Turn each image around its middle, cut a window of its shape and enlarge that; edges go on outside."""
+    """Rotate each image around its center and zoom into a random window of the same aspect ratio.
+
+    Outside the image, edge pixels are repeated. `part` is the slice of the batch in `images`.
+
+    Reference: Yang et al., "Patch-based discriminative feature learning for unsupervised person re-identification",
+    CVPR 2019.
+    """
     part = part or BatchSlice.whole(len(images))
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     angle = math.radians(settings.rotation) * (2 * torch.rand(count, generator=generator) - 1)
     share = settings.largest_area - settings.smallest_area
     zoom = (settings.smallest_area + share * torch.rand(count, generator=generator)).sqrt()
-    place = (2 * torch.rand(count, 2, generator=generator) - 1) * (1 - zoom[:, None])
-    shape = height / width  # coordinates run from -1 to 1 on both sides, so that turning stretches
+    center = (2 * torch.rand(count, 2, generator=generator) - 1) * (1 - zoom[:, None])
+    aspect = (
+        height / width
+    )  # coordinates are -1 to 1 on both axes, so rotation must correct for the aspect ratio
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
-    across = torch.stack([cosine, -sine * shape, place[:, 0]], dim=1)
-    down = torch.stack([sine / shape, cosine, place[:, 1]], dim=1)
-    if not len(images):  # the numbers are drawn all the same
+    across = torch.stack([cosine, -sine * aspect, center[:, 0]], dim=1)
+    down = torch.stack([sine / aspect, cosine, center[:, 1]], dim=1)
+    if not len(images):  # after drawing, so that the generator advances as in other processes
         return images
-    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1)[part.own].to(images.device)
+    windows: Float[Tensor, "b 2 3"] = torch.stack([across, down], dim=1)[part.span].to(images.device)
     grid = affine_grid(windows, [len(images), 3, height, width], align_corners=False)
-    seen = grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
-    return seen.round().clamp(0, 255).to(torch.uint8)
+    warped = grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    return warped.round().clamp(0, 255).to(torch.uint8)
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -73,22 +82,22 @@ _ERASING_ATTEMPTS = 10
 
 
 class AugmentationSettings(Settings):
-    """What a training crop goes through."""
+    """Augmentation of training crops."""
 
     flip: Share = 0.5
-    """Share of images mirrored left to right."""
+    """Probability of a horizontal flip."""
 
     pad: Annotated[float, Field(ge=0, lt=0.5)] = 10 / 256
-    """Black border added before cropping back at a random place, as a share of the height."""
+    """Black border added before a random crop back to size, as a fraction of the height."""
 
     erasing: Share = 0.5
-    """Share of images of which a random rectangle (2 to 40 % of the area) becomes the mean color."""
+    """Probability of random erasing: a rectangle of 2 to 40 % of the area becomes the mean color."""
 
     jitter: JitterSettings | None = None
     """Color jitter; null for none."""
 
     warp: WarpSettings | None = None
-    """Turning and zooming of every view after the first, where a method takes several; null for none."""
+    """Rotation and zoom of the second and later views, in methods that use several; null for none."""
 
 
 def augment(
@@ -100,16 +109,19 @@ def augment(
     views_per_crop: int = 1,
     part: BatchSlice | None = None,
 ) -> Float[Tensor, "b 3 h w"]:
-    """Random views of `images`, normalized, on the same device and in channels-last memory.
+    """Augment and normalize a batch; the result is on the same device, in channels-last memory.
 
-    The batch holds `views_per_crop` of every crop: all crops once, then all again. The generator lives on the CPU, so
-    that a seed means the same views on every device. Where `images` are a `part` of the batch, they become what they
-    would in the whole of it.
+    The batch contains `views_per_crop` copies of every crop: all crops once, then all again. `generator` is on the CPU,
+    so that a seed gives the same views on every device. If `images` are only the slice `part` of the batch, they are
+    augmented exactly as they would be within the whole batch.
+
+    Example:
+        >>> views = augment(images, AugmentationSettings(), encoder.mean, encoder.std, torch.Generator())
     """
     part = part or BatchSlice.whole(len(images))
     if settings.warp is not None and views_per_crop > 1:
-        later = part.after(part.of // views_per_crop)
-        first = len(images) - (later.own.stop - later.own.start)
+        later = part.after(part.batch_size // views_per_crop)
+        first = len(images) - (later.span.stop - later.span.start)
         images = torch.cat([images[:first], warp(images[first:], settings.warp, generator, later)])
     if settings.jitter is not None:
         images = jitter_color(images, settings.jitter, generator, part)
@@ -135,9 +147,9 @@ def shift_and_flip(
     generator: Generator,
     part: BatchSlice | None = None,
 ) -> UInt8[Tensor, "b 3 h w"]:
-    """Pad with black, crop back at a random place and mirror some: one gather."""
+    """Pad with black, crop back at a random offset and flip a fraction of the images, in a single gather."""
     part = part or BatchSlice.whole(len(images))
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     pad = round(settings.pad * height)
     down = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
     right = torch.randint(0, 2 * pad + 1, (count,), generator=generator) - pad
@@ -145,13 +157,13 @@ def shift_and_flip(
     columns = torch.arange(width).expand(count, width)
     columns = torch.where(flipped[:, None], width - 1 - columns, columns) + right[:, None]
     rows = torch.arange(height) + down[:, None]
-    return _gather(images, rows[part.own].to(images.device), columns[part.own].to(images.device))
+    return _gather(images, rows[part.span].to(images.device), columns[part.span].to(images.device))
 
 
 def _gather(
     images: UInt8[Tensor, "b 3 h w"], rows: Int64[Tensor, "b h"], columns: Int64[Tensor, "b w"]
 ) -> UInt8[Tensor, "b 3 h w"]:
-    """Pixels at `rows` x `columns` of each image; black outside."""
+    """The pixels at `rows` x `columns` of each image; black outside the image."""
     height, width = images.shape[2:]
     pixels = images.permute(0, 2, 3, 1)
     which = torch.arange(len(images), device=images.device)[:, None, None]
@@ -165,12 +177,12 @@ def _gather(
 def _erased(
     images: Float[Tensor, "b 3 h w"], share: float, generator: Generator, part: BatchSlice
 ) -> Bool[Tensor, "b h w"]:
-    """Rectangles to erase, in a `share` of the images.
+    """Masks of the rectangles to erase, in a fraction `share` of the images.
 
-    As in torchvision, an image tries ten rectangles and stays whole when none fits inside.
+    As in torchvision, ten rectangles are tried per image, and nothing is erased if none fits.
     Reference: Zhong et al., "Random erasing data augmentation", AAAI 2020, algorithm 1.
     """
-    count, (height, width) = part.of, images.shape[2:]
+    count, (height, width) = part.batch_size, images.shape[2:]
     shape = (count, _ERASING_ATTEMPTS)
     low, high = _ERASING_AREA
     area = height * width * (low + (high - low) * torch.rand(shape, generator=generator))
@@ -185,9 +197,9 @@ def _erased(
     tall, wide = tall.gather(1, attempt)[:, 0], wide.gather(1, attempt)[:, 0]
     top = (torch.rand(count, generator=generator) * (height - tall + 1)).long()
     left = (torch.rand(count, generator=generator) * (width - wide + 1)).long()
-    chosen = (torch.rand(count, generator=generator) < share) & fits.any(dim=1)
+    erased = (torch.rand(count, generator=generator) < share) & fits.any(dim=1)
     rows, columns = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
     in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
-    chosen, in_rows, in_columns = chosen[part.own], in_rows[part.own], in_columns[part.own]
-    return (chosen[:, None, None] & in_rows[:, :, None] & in_columns[:, None, :]).to(images.device)
+    erased, in_rows, in_columns = erased[part.span], in_rows[part.span], in_columns[part.span]
+    return (erased[:, None, None] & in_rows[:, :, None] & in_columns[:, None, :]).to(images.device)

@@ -1,4 +1,4 @@
-"""Readers: one file per layout on disk. Training tables never hold identities; evaluation tables do."""
+"""Readers of data sets, one module per layout on disk. Only tables for evaluation have identities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy as np
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets import folder, split_folders
-from reseen.datasets.dataset import PATTERNED, Layout, parse
-from reseen.datasets.distractors import DistractorRule, settle_zero
-from reseen.datasets.raw_rows import JUNK, LabelledRows, evaluation_tables, image_table
+from reseen.datasets.dataset import PATTERNED, Layout, parse_layout
+from reseen.datasets.distractors import DistractorRule, resolve_zero
+from reseen.datasets.raw_rows import JUNK, LabeledRows, evaluation_tables, image_table
 from reseen.datasets.registry import DATASETS, Choice, choose, describe, detect
 from reseen.datasets.split_folders import Patterns
 from reseen.errors import DataError, SettingsError
@@ -27,38 +27,44 @@ __all__ = [
     "choose",
     "describe",
     "detect",
+    "drop_junk",
     "label_splits",
-    "parse",
+    "parse_layout",
     "read_evaluation",
-    "read_parts",
     "read_splits",
     "read_training",
-    "without_junk",
+    "read_unlabeled_splits",
 ]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Splits with the people on them, and what should be said about them."""
+    """Splits with identities, and how their identities were interpreted."""
 
     tables: Mapping[str, EvaluationTable]
+    """Table by name of the split: `train`, `query`, `gallery`."""
     zero_is_person: bool = False
-    """True where the identity 0 was a person; people are numbered one higher than they are written."""
+    """True if identity 0 is a person on disk; then all identities in the tables are one higher than on disk."""
     notes: tuple[str, ...] = ()
-    """Sentences that a score of these splits must state."""
+    """Remarks to report with a score of these splits."""
 
 
 def read_training(
     root: Path, layout: str | None = None, pattern: str | None = None, variant: str | None = None
 ) -> ImageTable:
-    """Read crops to train on or to embed, without identities, sorted by path.
+    """Read the training crops of a data set, sorted by path and without identities.
 
-    `layout` is looked for when it is None or `auto`; `variant` is the data set's first when it is None; `pattern`
-    says where a folder of your own names its cameras. Of folders train, query and gallery only the first is read.
+    `layout` is detected if it is None or `auto`; `variant` defaults to the data set's first. `pattern` is the camera
+    pattern of a folder of your own, such as `{camera}/{*}`. Of folders train, query and gallery, only train is read.
 
     Raises:
-        DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or a camera pattern that is wrong or has no place here.
+        DataError: there are no crops, or `root` does not have this layout.
+        SettingsError: the layout or variant is unknown, or the pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> table = read_training(Path("Market-1501"))
+        >>> len(table)
+        12936
     """
     root = root.expanduser()
     choice = choose(root, layout, variant)
@@ -79,26 +85,31 @@ def read_evaluation(
     identity_pattern: str | None = None,
     distractors: DistractorRule = "auto",
 ) -> tuple[EvaluationTable, EvaluationTable]:
-    """Read query and gallery with identities; cameras are numbered alike in both.
+    """Read query and gallery with identities; camera indices are shared by both.
 
-    Crops of identity -1 are dropped, 0 is kept (a distractor). A camera nobody knows stays -1. By which rules they
-    are to be scored, `choose(root, layout, variant).variant.protocol` says. The patterns say where paths below query
-    and gallery name camera (empty for unknown cameras) and person; `distractors` is that of `label_splits`.
+    Junk (identity -1) is dropped, distractors (identity 0) are kept, and unknown cameras are -1. The evaluation
+    protocol is `choose(root, layout, variant).variant.protocol`. The patterns give the place of camera (empty: unknown)
+    and identity in paths below query and gallery; `distractors` is that of `label_splits`.
 
     Raises:
-        DataError: there is nothing to read, or this layout knows no identities.
-        SettingsError: an unknown layout or variant, or patterns that are wrong or have no place here.
+        DataError: there are no crops, or the layout has no identities.
+        SettingsError: the layout or variant is unknown, or a pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> query, gallery = read_evaluation(Path("Market-1501"))
+        >>> len(query), len(gallery)
+        (3368, 15913)
     """
     patterns = Patterns(camera_pattern, identity_pattern)
-    found = label_splits(
+    labeled = label_splits(
         root, layout, variant, ("query", "gallery"), patterns=patterns, distractors=distractors
     )
-    query, gallery = (without_junk(found.tables[name]) for name in ("query", "gallery"))
+    query, gallery = (drop_junk(labeled.tables[name]) for name in ("query", "gallery"))
     return query, gallery
 
 
-def without_junk(table: EvaluationTable) -> EvaluationTable:
-    """The table without crops of identity -1."""
+def drop_junk(table: EvaluationTable) -> EvaluationTable:
+    """The table without junk, the crops of identity -1."""
     return table.select(np.flatnonzero(table.identities != JUNK))
 
 
@@ -111,11 +122,15 @@ def read_splits(
     patterns: Patterns | None = None,
     distractors: DistractorRule = "auto",
 ) -> dict[str, EvaluationTable]:
-    """Read splits with identities, junk included: those named, or those present when `names` is None.
+    """Read splits with identities, including junk: those in `names`, or all present ones if None.
 
     Raises:
-        DataError: there is nothing to read, or this layout knows no identities.
-        SettingsError: an unknown layout or variant, or patterns that are wrong or have no place here.
+        DataError: as in `label_splits`.
+        SettingsError: as in `label_splits`.
+
+    Example:
+        >>> list(read_splits(Path("Market-1501")))
+        ['train', 'query', 'gallery']
     """
     return dict(label_splits(root, layout, variant, names, patterns=patterns, distractors=distractors).tables)
 
@@ -129,68 +144,76 @@ def label_splits(
     patterns: Patterns | None = None,
     distractors: DistractorRule = "auto",
 ) -> Splits:
-    """As `read_splits`, with what should be said about the data.
+    """Like `read_splits`, but also return how identities were interpreted and the remarks to report with a score.
 
-    `patterns` say where folders train, query and gallery name camera and person. By `distractors` the identity 0 is
-    the number of distractors (`zero`), a person (`none`), or (`auto`) what the naming of the layout says, and a
-    person where it says nothing and queries have it.
+    `patterns` give the place of camera and identity in paths below the folders train, query and gallery. Identity 0
+    means distractors if `distractors` is `zero` and a person if `none`. With `auto`, the naming convention of the
+    layout decides; if it has none, 0 is a person if queries or training crops have it.
 
     Raises:
-        DataError: there is nothing to read, or this layout knows no identities.
-        SettingsError: an unknown layout or variant, or patterns that are wrong or have no place here.
+        DataError: there are no crops, a split is missing, or the layout has no identities.
+        SettingsError: the layout or variant is unknown, or a pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> splits = label_splits(Path("data"), names=("query", "gallery"), patterns=Patterns("{camera}_{*}"))
+        >>> splits.tables["query"].identities, splits.notes
     """
     root, patterns = root.expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
     if choice is None or choice.dataset.splits is None:
         title = "a bare folder" if choice is None else choice.dataset.title
         raise DataError(
-            f"{root}: evaluation needs to know who is on each crop, and {title} does not say; use folders query and "
-            "gallery with a folder for each person, the Market-1501 layout, or a manifest with the columns path, split "
-            "(query or gallery) and identity"
+            f"{root}: evaluation needs the identity of each crop, and {title} has none; use folders query and gallery "
+            "with a folder for each person, the Market-1501 layout, or a manifest with the columns path, split (query "
+            "or gallery) and identity"
         )
-    found = _splits(root, choice, patterns, names)
-    if not found:
+    labeled = _splits(root, choice, patterns, names)
+    if not labeled:
         raise DataError(
-            f"{root}: no split of {choice.dataset.title} is here; wanted below it: {choice.dataset.order}"
+            f"{root}: no split of {choice.dataset.title} found; expected in it: {choice.dataset.expected_files}"
         )
-    settled = settle_zero(found, distractors, choice.dataset.zero_is_distractor)
-    notes = (settled.note,) if settled.note else ()
-    return Splits(evaluation_tables(settled.splits), settled.as_person, notes)
+    resolved = resolve_zero(labeled, distractors, choice.dataset.zero_is_distractor)
+    notes = (resolved.note,) if resolved.note else ()
+    return Splits(evaluation_tables(resolved.splits), resolved.as_person, notes)
 
 
-def read_parts(
+def read_unlabeled_splits(
     root: Path,
     layout: str | None = None,
     variant: str | None = None,
     *,
     patterns: Patterns | None = None,
 ) -> dict[str, ImageTable]:
-    """The splits that are there without identities, for data that is split and does not say who is on a crop.
+    """Read all present splits without identities; data without splits is returned as the split `train`.
 
     Raises:
-        DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or patterns that are wrong or have no place here.
+        DataError: there are no crops, or `root` does not have this layout.
+        SettingsError: the layout or variant is unknown, or a pattern is invalid or not supported by the layout.
+
+    Example:
+        >>> tables = read_unlabeled_splits(Path("crops"), patterns=Patterns("{camera}/{*}"))
+        >>> tables["train"].camera_names
     """
     root, patterns = root.expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
     if choice is not None and choice.dataset.layout is Layout.SPLIT_FOLDERS:
-        found = split_folders.parts(root, patterns)
+        unlabeled = split_folders.parts(root, patterns)
     elif choice is not None and choice.dataset.parts is not None:
         _check_no_patterns(root, choice, patterns)
-        found = choice.dataset.parts(root)
+        unlabeled = choice.dataset.parts(root)
     elif choice is None and patterns.identity:
         raise SettingsError(
-            f"identity pattern '{patterns.identity}': {root} is a bare folder, which is not scored; identities are "
-            "read below folders query and gallery"
+            f"identity pattern '{patterns.identity}': {root} is a folder without splits, which cannot be evaluated; "
+            "identities are read below folders query and gallery"
         )
     else:
         return {"train": read_training(root, layout, patterns.camera, variant)}
-    return {name: image_table(rows) for name, rows in found.items()}
+    return {name: image_table(rows) for name, rows in unlabeled.items()}
 
 
 def _splits(
     root: Path, choice: Choice, patterns: Patterns, names: tuple[str, ...] | None
-) -> dict[str, LabelledRows]:
+) -> dict[str, LabeledRows]:
     if choice.dataset.layout is Layout.SPLIT_FOLDERS:
         return split_folders.splits(root, patterns, names)
     _check_no_patterns(root, choice, patterns)

@@ -1,9 +1,10 @@
-"""Animals, or any other beings: `metadata.csv` with `path` and `identity`, or folders that are called like them.
+"""Animal re-ID data sets: `metadata.csv` with the columns `path` and `identity`, or one folder per animal.
 
-`metadata.csv`, as collections of wildlife data sets have it: `split` says `train`, `query` (or `test`) and `gallery`
-(or `database`); where only `train` and `test` are said, the gallery is what was learned from. `camera` is read where
-it is there, other columns are passed over. Otherwise `train`, `query` and `gallery` hold a folder for each animal;
-with neither, every folder is one animal to learn from. Folders are read so when this layout is asked for.
+In `metadata.csv`, a format common in collections of wildlife data sets, the optional column `split` is `train`, `query`
+(or `test`) or `gallery` (or `database`); with only `train` and `test`, the training split is the gallery. The optional
+column `camera` is read, others are ignored. Without the file, `train`, `query` and `gallery` contain one folder per
+animal; without these folders, every folder is an animal of the training set. This folder form is only read if the
+layout is set to `animals`.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from pathlib import Path
 
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
-from reseen.datasets.split_folders import numbered
+from reseen.datasets.raw_rows import LabeledRows, Rows
+from reseen.datasets.split_folders import assign_identities
 from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
 from reseen.reading import read_lines
@@ -23,67 +24,66 @@ _SAME = {"test": "query", "database": "gallery"}
 _Row = dict[str, str]
 
 
-def holds(root: Path) -> bool:
-    """True when `metadata.csv` names animals."""
+def matches(root: Path) -> bool:
+    """Whether there is a `metadata.csv` with the columns path and identity."""
     return (root / "metadata.csv").is_file() and {"path", "identity"} <= set(_read(root)[0])
 
 
 def training(root: Path, _variant: str) -> Rows:
-    """Crops of the training split, all where nothing is split; who is on them is not read.
+    """The crops of the training split, or all crops if there are no splits; identities are not read.
 
     Raises:
-        DataError: there is no image, or the metadata is wrong.
+        DataError: there is no image, or the metadata is invalid.
     """
     if not (root / "metadata.csv").is_file():
         return _training_folder(root).rows
     rows = _read(root)
-    chosen = _of_split(root, rows, "train") if "split" in rows[0] else rows
-    return _rows(root, chosen)
+    return _rows(root, _of_split(root, rows, "train") if "split" in rows[0] else rows)
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the animals on them, numbered alike.
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits with identities, which are shared by all splits.
 
     Raises:
-        DataError: as in `training`, or there is no query or gallery, or a crop of one has no identity.
+        DataError: as in `training`, or a split is missing, or one of its crops has no identity.
     """
     if (root / "metadata.csv").is_file():
         return _listed(root, names)
-    held = part_folders(root)
+    available = part_folders(root)
     if names is None:
-        names = [name for name in SPLITS if folder_of(held, name)]
+        names = [name for name in SPLITS if folder_of(available, name)]
     if not names:
         return _numbered({"train": _training_folder(root)})
-    folders = {name: folder_of(held, name) for name in names}
+    folders = {name: folder_of(available, name) for name in names}
     missing = [name for name, folder in folders.items() if folder is None]
     if missing:
         raise DataError(
-            f"{root}: no folder {missing[0]}; to score, query and gallery each hold a folder for every animal, or "
-            "metadata.csv says who is where"
+            f"{root}: no folder {missing[0]}; for evaluation, query and gallery each contain one folder per animal, or "
+            "metadata.csv has the columns split and identity"
         )
     return _numbered({name: _folder(root, folder) for name, folder in folders.items() if folder})
 
 
 class _Named:
-    """Rows and the names of who is on them."""
+    """Rows and the name of the animal on each."""
 
     def __init__(self, rows: Rows, animals: list[str]) -> None:
         self.rows, self.animals = rows, animals
 
 
-def _numbered(found: dict[str, "_Named"]) -> dict[str, LabelledRows]:
-    people = numbered({name: split.animals for name, split in found.items()})
-    return {name: LabelledRows(split.rows, people[name]) for name, split in found.items()}
+def _numbered(by_split: dict[str, "_Named"]) -> dict[str, LabeledRows]:
+    identities = assign_identities({name: split.animals for name, split in by_split.items()})
+    return {name: LabeledRows(split.rows, identities[name]) for name, split in by_split.items()}
 
 
 def _training_folder(root: Path) -> "_Named":
-    """The training folder, or all folders where none is called like a part of a data set."""
-    held = part_folders(root)
-    folder = folder_of(held, "train")
-    if held and folder is None:
+    """The training folder, or all folders if none is named like a split."""
+    available = part_folders(root)
+    folder = folder_of(available, "train")
+    if available and folder is None:
         raise DataError(
-            f"{root}: holds {', '.join(sorted(held))} but no train folder; give the folder that is meant, since parts "
-            "of a data set are not one pool to learn from"
+            f"{root}: contains {', '.join(sorted(available))} but no train folder; give the folder to train on, since "
+            "splits are not mixed for training"
         )
     return _folder(root, folder or "")
 
@@ -93,46 +93,46 @@ def _folder(root: Path, split: str) -> "_Named":
     prefix = f"{split}/" if split else ""
     for path in paths:
         if path.count("/") != 1:
-            where = "lies in no animal's folder" if "/" not in path else "lies several folders deep"
+            problem = "is not in an animal's folder" if "/" not in path else "is more than one folder deep"
             raise DataError(
-                f"{root / split}: {path} {where}; the folder's name is the animal's. Where paths name it otherwise, "
-                "leave data.layout out and give an identity pattern"
+                f"{root / split}: {path} {problem}; expected one folder per animal. For other paths, leave data.layout "
+                "out and give an identity pattern"
             )
     return _Named(Rows(root, [prefix + path for path in paths]), [path.partition("/")[0] for path in paths])
 
 
-def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabelledRows]:
+def _listed(root: Path, names: Sequence[str] | None) -> dict[str, LabeledRows]:
     rows = _read(root)
     if "split" not in rows[0]:
         if names is not None:
             raise DataError(
-                f"{root / 'metadata.csv'}: scoring needs a column 'split' that says query and gallery"
+                f"{root / 'metadata.csv'}: evaluation needs a column 'split' with query and gallery"
             )
         return _numbered({"train": _Named(_rows(root, rows), [row["identity"] for row in rows])})
-    said = {_SAME.get(row["split"], row["split"]) for row in rows}
+    present = {_SAME.get(row["split"], row["split"]) for row in rows}
     names = (
-        [name for name in SPLITS if name in said or (name == "gallery" and "query" in said)]
+        [name for name in SPLITS if name in present or (name == "gallery" and "query" in present)]
         if names is None
         else names
     )
-    found = {}
+    by_split = {}
     for name in names:
-        where = "train" if name == "gallery" and "gallery" not in said else name
-        chosen = _of_split(root, rows, where)
-        nobody = sum(not row["identity"] for row in chosen)
-        if nobody:
+        split = "train" if name == "gallery" and "gallery" not in present else name
+        selected = _of_split(root, rows, split)
+        unlabeled = sum(not row["identity"] for row in selected)
+        if unlabeled:
             raise DataError(
-                f"{root / 'metadata.csv'}: {nobody:,} of {len(chosen):,} crops of split '{where}' have no identity"
+                f"{root / 'metadata.csv'}: {unlabeled:,} of {len(selected):,} crops of split '{split}' have no identity"
             )
-        found[name] = _Named(_rows(root, chosen), [row["identity"] for row in chosen])
-    return _numbered(found)
+        by_split[name] = _Named(_rows(root, selected), [row["identity"] for row in selected])
+    return _numbered(by_split)
 
 
 def _of_split(root: Path, rows: list[_Row], split: str) -> list[_Row]:
-    chosen = [row for row in rows if _SAME.get(row["split"], row["split"]) == split]
-    if not chosen:
+    selected = [row for row in rows if _SAME.get(row["split"], row["split"]) == split]
+    if not selected:
         raise DataError(f"{root / 'metadata.csv'}: no row of split '{split}' among {len(rows):,} rows")
-    return chosen
+    return selected
 
 
 def _rows(root: Path, rows: list[_Row]) -> Rows:
@@ -146,7 +146,7 @@ def _rows(root: Path, rows: list[_Row]) -> Rows:
 
 
 def _read(root: Path) -> list[_Row]:
-    """The rows of `metadata.csv` as text."""
+    """The rows of `metadata.csv`, all values as text."""
     import csv
 
     file = root / "metadata.csv"
@@ -158,24 +158,20 @@ def _read(root: Path) -> list[_Row]:
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read as a table ({error})") from None
     if not rows or not {"path", "identity"} <= set(rows[0]):
-        found = ", ".join(rows[0]) if rows else "no row"
-        raise DataError(f"{file}: wanted the columns path and identity, found {found}")
+        columns = ", ".join(rows[0]) if rows else "no row"
+        raise DataError(f"{file}: expected the columns path and identity, found {columns}")
     return rows
-
-
-def _loose(folder: Path) -> bool:
-    return any(path.is_file() for path in folder.iterdir() if not path.name.startswith("."))
 
 
 DATASET = Dataset(
     layout=Layout.ANIMALS,
     title="Animals",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     cameras_from="metadata.csv",
     access="own",
     size="as many as you have",
-    note="Where cameras are not known, nothing is taken out of a ranking.",
-    order="metadata.csv with path, identity, split; or train, query, gallery with a folder for each animal",
+    note="If cameras are unknown, no gallery crop is excluded from a ranking.",
+    expected_files="metadata.csv with path, identity, split; or train, query, gallery with a folder for each animal",
 )

@@ -1,10 +1,8 @@
-"""Small benchmarks that are cut in halves of people at random, ten times.
+"""Helpers shared by several benchmark readers.
 
-Benchmarks that are unpacked into a folder of their own name.
-
-Benchmarks whose splits are folders and whose file names show person and camera.
-
-Video benchmarks of two cameras, a folder of frames for each person in each camera.
+`NamedFolders` reads benchmarks with one folder per split and file names with person and camera. `draw_halves` draws the
+ten random halves of small benchmarks; `halves` and `frames` read video benchmarks of two cameras, with a folder of
+frames per person and camera.
 """
 
 import re
@@ -15,17 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from reseen.datasets.folder import first_image, image_paths, subfolders
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 SPLITS = 10
-"""Cuts; scores are the mean over all of them."""
+"""Number of random splits; a reported score is the mean over them."""
 
 
 def draw_halves(people: Sequence[str], split: int) -> tuple[list[str], list[str]]:
-    """People to learn from (the smaller half where the number is odd) and people to score with.
+    """Split people into a training half (the smaller one if their number is odd) and a test half.
 
-    The seed is the number of the split; order and doubles in `people` do not matter. Other codes draw other halves.
+    The split number is the seed; order and duplicates in `people` do not matter. Other code bases draw other halves.
     """
     names = sorted(set(people))
     order = np.random.default_rng(split).permutation(len(names))
@@ -34,55 +32,56 @@ def draw_halves(people: Sequence[str], split: int) -> tuple[list[str], list[str]
 
 
 def own_folder(root: Path, name: str) -> Path:
-    """The folder `name` below `root`, or `root` itself, which may be that folder."""
+    """The folder `name` in `root` if it exists, else `root` itself."""
     return root / name if (root / name).is_dir() else root
 
 
 @dataclass(frozen=True)
 class NamedFolders:
-    """Where the splits lie and how files are named."""
+    """A layout with one folder per split and file names that contain person and camera."""
 
     title: str
+    """Name of the benchmark."""
     folders: Mapping[str, str]
-    """Split to folder, below the root."""
+    """Folder of each split, relative to the root."""
     name: re.Pattern[str]
-    """The beginning of a file name, with the groups `person` and `camera`."""
+    """Matches the beginning of a file name, with the groups `person` and `camera`."""
     like: str
-    """A file name as people write it."""
+    """The format of file names, for messages, such as `PPPP_cC_N.png`."""
 
     def has(self, root: Path, split: str) -> bool:
-        """True when there is a folder for a split."""
+        """Whether the folder of a split exists."""
         return (root / self.folders[split]).is_dir()
 
-    def holds(self, root: Path) -> bool:
-        """True when there are crops to learn from or crops to score with, and the first is named as it should be."""
+    def matches(self, root: Path) -> bool:
+        """Whether train, or query and gallery, exist and an image in them has a matching name."""
         if not (self.has(root, "train") or (self.has(root, "query") and self.has(root, "gallery"))):
             return False
         first = first_image(root / self.folders["train" if self.has(root, "train") else "query"])
         return first is not None and self.name.match(first.rpartition("/")[2]) is not None
 
     def training(self, root: Path, _variant: str = "") -> Rows:
-        """The crops of the training folder, each with its camera; the person in a name is not read.
+        """The training crops with their cameras; identities are not read.
 
         Raises:
-            DataError: the folder is missing or empty, or a name shows no camera.
+            DataError: the folder is missing or empty, or a file name does not match.
         """
         return self.rows(root, "train")
 
     def splits(
         self, root: Path, _variant: str = "", names: Sequence[str] | None = None
-    ) -> dict[str, LabelledRows]:
-        """Splits with the people on them, junk included; those present when `names` is None.
+    ) -> dict[str, LabeledRows]:
+        """The splits in `names`, or all present ones if None, with identities, including junk.
 
         Raises:
             DataError: as in `training`.
         """
         names = [name for name in self.folders if self.has(root, name)] if names is None else names
         rows = {name: self.rows(root, name) for name in names}
-        return {name: LabelledRows(found, self._people(found.paths)) for name, found in rows.items()}
+        return {name: LabeledRows(split, self._people(split.paths)) for name, split in rows.items()}
 
     def rows(self, root: Path, split: str) -> Rows:
-        """The crops of one split.
+        """The crops of one split, without identities.
 
         Raises:
             DataError: as in `training`.
@@ -90,15 +89,15 @@ class NamedFolders:
         folder = root / self.folders[split]
         if not folder.is_dir():
             raise DataError(
-                f"{root}: no folder {self.folders[split]}, which holds the {split} crops of the {self.title} layout"
+                f"{root}: no folder {self.folders[split]}, which contains the {split} crops of the {self.title} layout"
             )
         paths = image_paths(folder)
         matches = [self.name.match(path.rpartition("/")[2]) for path in paths]
-        strange = [path for path, match in zip(paths, matches, strict=True) if match is None]
-        if strange:
+        unmatched = [path for path, match in zip(paths, matches, strict=True) if match is None]
+        if unmatched:
             raise DataError(
-                f"{folder}: {len(strange):,} of {len(paths):,} names are not like {self.like}, "
-                f"the first is {strange[0]}; move them away or set data.layout to 'folder'"
+                f"{folder}: {len(unmatched):,} of {len(paths):,} file names are not of the form {self.like}, "
+                f"the first is {unmatched[0]}; move them away or set data.layout to 'folder'"
             )
         cameras = [f"c{int(match['camera'])}" for match in matches if match]
         return Rows(root, [f"{self.folders[split]}/{path}" for path in paths], cameras)
@@ -108,19 +107,19 @@ class NamedFolders:
 
 
 Cameras = tuple[str, str]
-"""Folders of the asking and the answering camera, below the root."""
+"""Folders of the query camera and the gallery camera, relative to the root."""
 
 
 def people_of(root: Path, camera: str) -> list[str]:
-    """Names of the people a camera saw, sorted.
+    """Sorted names of the people seen by a camera.
 
     Raises:
-        DataError: there is no such folder, or nobody in it.
+        DataError: the camera's folder is missing or empty.
     """
     folder = root / camera
     names = [below.name for below in subfolders(folder)]
     if not names:
-        raise DataError(f"{root}: no folder {camera} with a folder of frames for each person")
+        raise DataError(f"{root}: no folder {camera} with a folder of frames per person")
     return names
 
 
@@ -130,28 +129,28 @@ def halves(
     people: tuple[Sequence[str], Sequence[str]],
     names: Sequence[str] | None,
     numbers: dict[str, int],
-) -> dict[str, LabelledRows]:
-    """Splits of people to learn from and people to score with; the first camera asks for the second.
+) -> dict[str, LabeledRows]:
+    """Splits for training and test `people`; queries are from the first camera, the gallery from the second.
 
-    A tracklet is one person's folder under one camera. `numbers` gives each person's identity.
+    A tracklet is one person's folder of one camera. `numbers` maps each person to the identity.
 
     Raises:
         DataError: a folder of frames is missing or empty.
     """
     train, test = people
-    wanted = {"train": (train, cameras), "query": (test, cameras[:1]), "gallery": (test, cameras[1:])}
-    found = {}
-    for name in names or wanted:
-        chosen, seen = wanted[name]
-        found[name] = frames(root, [(camera, person) for camera in seen for person in chosen], numbers)
-    return found
+    selection = {"train": (train, cameras), "query": (test, cameras[:1]), "gallery": (test, cameras[1:])}
+    by_split = {}
+    for name in names or selection:
+        persons, views = selection[name]
+        by_split[name] = frames(root, [(camera, person) for camera in views for person in persons], numbers)
+    return by_split
 
 
-def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, int]) -> LabelledRows:
-    """All frames of some (camera, person) folders.
+def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, int]) -> LabeledRows:
+    """All frames of the given (camera, person) folders.
 
     Raises:
-        DataError: one is missing or empty.
+        DataError: a folder is missing or empty.
     """
     paths, cameras, tracklets, identities = [], [], [], []
     for camera, person in folders:
@@ -160,4 +159,4 @@ def frames(root: Path, folders: Sequence[tuple[str, str]], numbers: dict[str, in
             cameras.append(camera.rpartition("/")[2])
             tracklets.append(person)
             identities.append(numbers[person])
-    return LabelledRows(Rows(root, paths, cameras, tracklets), identities)
+    return LabeledRows(Rows(root, paths, cameras, tracklets), identities)

@@ -1,7 +1,8 @@
-"""CUHK01: one folder `campus` of files `PPPPIII.png`; images 1 and 2 are of camera A, 3 and 4 of camera B.
+"""CUHK01: one folder `campus` of files `PPPPIII.png`; images 1 and 2 are from camera A, 3 and 4 from camera B.
 
-There is no official cut: ten halves are drawn, 485 people to learn from and 486 to score with, camera A asks for
-camera B. Reference: Li et al. 2012, "Human Reidentification with Transferred Metric Learning".
+There are no official splits: ten random splits of 485 training and 486 test people are drawn. Queries are from camera
+A, the gallery is from camera B.
+Reference: Li et al. 2012, "Human Reidentification with Transferred Metric Learning".
 """
 
 import re
@@ -11,45 +12,45 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 _NAME = re.compile(r"(?P<person>\d{4})(?P<image>00[1-4])\.\w+")
 
 
-def holds(root: Path) -> bool:
-    """True when `campus` holds a file that is named so."""
+def matches(root: Path) -> bool:
+    """Whether `campus` contains a file with a matching name."""
     first = first_image(root / "campus")
     return first is not None and _NAME.fullmatch(first) is not None
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The crops of half of the people.
+    """The crops of the training people.
 
     Raises:
-        DataError: the folder is missing or empty, or a name is not as it should be.
+        DataError: the folder is missing or empty, or a file name does not match.
     """
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits of a draw with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits of one random draw, with identities.
 
     Raises:
         DataError: as in `training`.
     """
     crops = {path: _parse(root, path) for path in image_paths(root / "campus")}
     train, test = draw_halves([person for person, _ in crops.values()], int(variant))
-    wanted = {"train": (train, "AB"), "query": (test, "A"), "gallery": (test, "B")}
-    found = {}
-    for name in names or wanted:
-        people, cameras = wanted[name]
-        chosen = [
+    selection = {"train": (train, "AB"), "query": (test, "A"), "gallery": (test, "B")}
+    by_split = {}
+    for name in names or selection:
+        people, cameras = selection[name]
+        paths = [
             path for path, (person, camera) in crops.items() if person in set(people) and camera in cameras
         ]
-        rows = Rows(root, [f"campus/{path}" for path in chosen], [crops[path][1] for path in chosen])
-        found[name] = LabelledRows(rows, [int(crops[path][0]) for path in chosen])
-    return found
+        rows = Rows(root, [f"campus/{path}" for path in paths], [crops[path][1] for path in paths])
+        by_split[name] = LabeledRows(rows, [int(crops[path][0]) for path in paths])
+    return by_split
 
 
 def _parse(root: Path, path: str) -> tuple[str, str]:
@@ -65,7 +66,7 @@ def _parse(root: Path, path: str) -> tuple[str, str]:
 DATASET = Dataset(
     layout=Layout.CUHK01,
     title="CUHK01",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -86,5 +87,5 @@ DATASET = Dataset(
     access="request",
     size="3,884 crops of 971 people, 2 cameras",
     note="Report the mean over ten halves; published scores are of other draws, some with 871 and 100 people.",
-    order="campus",
+    expected_files="campus",
 )

@@ -1,12 +1,12 @@
-"""CUHK03: boxes by a `detected` detector and `labeled` by hand; the new protocol (767/700) and 20 classic splits.
+"""CUHK03 with `detected` or hand-`labeled` boxes; the new protocol (767/700) and the 20 classic splits.
 
-Two forms on disk are read. (1) The new protocol as its authors repacked it: `detected` and `labeled`, each with the
+Two layouts are supported. (1) The new protocol as repacked by its authors: `detected` and `labeled`, each with the
 folders of Market-1501. (2) The extracted images, `images_detected` and `images_labeled` with files `P_NNN_V_II.png`
-(camera pair, person in it, view, image), and the splits as JSON beside them: `splits_new_detected.json`,
+(camera pair, person, view, image), and next to them the splits as JSON: `splits_new_detected.json`,
 `splits_classic_labeled.json` and so on, lists of `{"train", "query", "gallery"}` whose items begin with a path. The
-original `cuhk-03.mat` has to be extracted first: it is a MATLAB file of all pixels.
+original MATLAB file `cuhk-03.mat` must be extracted first.
 
-Query and gallery of a classic split are both the 100 test people; the protocol draws single shots from them.
+Query and gallery of a classic split are the same crops of 100 test people; the protocol draws single shots from them.
 Reference: Li et al. 2014, "DeepReID"; Zhong et al. 2017, "Re-ranking Person Re-identification", for the protocol.
 """
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS, NAME
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 from reseen.reading import read_json
 
 BOXES = ("detected", "labeled")
-"""How the boxes were made."""
+"""The two sources of boxes: a detector and manual labels."""
 
 CLASSIC_SPLITS = 20
 
@@ -35,17 +35,17 @@ _REPACKED = {
 }
 
 
-def holds(root: Path) -> bool:
-    """True for either form on disk, or for the original MATLAB file, which is then explained."""
+def matches(root: Path) -> bool:
+    """Whether one of the layouts, or the original MATLAB file, is present; for the latter, reading explains the fix."""
     extracted = any((root / f"images_{boxes}").is_dir() for boxes in BOXES)
-    return extracted or _matlab(root).is_file() or any(form.holds(root) for form in _REPACKED.values())
+    return extracted or _matlab(root).is_file() or any(form.matches(root) for form in _REPACKED.values())
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The training crops of a variant; people are not read.
+    """The training crops of a variant; identities are not read.
 
     Raises:
-        DataError: images or splits are missing or wrong.
+        DataError: images or splits are missing or invalid.
     """
     boxes = _boxes(variant)
     if variant == boxes and _REPACKED[boxes].has(root, "train"):
@@ -53,8 +53,8 @@ def training(root: Path, variant: str) -> Rows:
     return _rows(root, boxes, _split(root, variant)["train"])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits of a variant with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits of a variant, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -62,12 +62,12 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     boxes = _boxes(variant)
     if variant == boxes and _REPACKED[boxes].has(root, "train"):
         return _REPACKED[boxes].splits(root, variant, names)
-    listed = _split(root, variant)
-    found = {}
+    file_names = _split(root, variant)
+    by_split = {}
     for name in names or ("train", "query", "gallery"):
-        rows = _rows(root, boxes, listed[name])
-        found[name] = LabelledRows(rows, [_person(path) for path in rows.paths])
-    return found
+        rows = _rows(root, boxes, file_names[name])
+        by_split[name] = LabeledRows(rows, [_person(path) for path in rows.paths])
+    return by_split
 
 
 def _boxes(variant: str) -> str:
@@ -75,42 +75,42 @@ def _boxes(variant: str) -> str:
 
 
 def _split(root: Path, variant: str) -> dict[str, list[str]]:
-    """File names by split, from a JSON file; where they lay when it was written does not matter."""
+    """File names by split, from a JSON file; the folders in its paths are ignored."""
     kind = "classic" if variant.startswith("classic") else "new"
-    place = int(variant.rpartition("-")[2]) - 1 if kind == "classic" else 0
+    index = int(variant.rpartition("-")[2]) - 1 if kind == "classic" else 0
     file = root / f"splits_{kind}_{_boxes(variant)}.json"
     if not file.is_file():
         images = (root / f"images_{_boxes(variant)}").is_dir()
         raise DataError(
-            f"{root}: no {file.name}, which says who is in the {'20 classic splits' if kind == 'classic' else 'split'}"
+            f"{root}: no {file.name}, which defines the {'20 classic splits' if kind == 'classic' else 'split'}"
             + ("" if images else f", and no images_{_boxes(variant)}")
             + (f"; extract {_matlab(root)} first" if _matlab(root).is_file() else "")
         )
     try:
-        split = read_json(file)[place]
+        split = read_json(file)[index]
         return {
             name: [re.split(r"[\\/]", str(item[0]))[-1] for item in split[name]]
             for name in ("train", "query", "gallery")
         }
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(
-            f"{file}: wanted a list of splits with train, query and gallery, each a list of [path, ...]; "
-            f"split {place + 1} is not so ({error.__class__.__name__}: {error})"
+            f"{file}: expected a list of splits with train, query and gallery, each a list of [path, ...]; "
+            f"split {index + 1} is not ({error.__class__.__name__}: {error})"
         ) from None
 
 
 def _rows(root: Path, boxes: str, names: Sequence[str]) -> Rows:
     folder = f"images_{boxes}"
-    strange = [name for name in names if not _NAME.fullmatch(name)]
-    if strange:
-        raise DataError(f"{root / folder}: {strange[0]} is not named like P_NNN_V_II.png")
+    unmatched = [name for name in names if not _NAME.fullmatch(name)]
+    if unmatched:
+        raise DataError(f"{root / folder}: {unmatched[0]} is not named like P_NNN_V_II.png")
     missing = [name for name in names if not (root / folder / name).is_file()]
     if missing:
         raise DataError(
             f"{root / folder}: {len(missing):,} of {len(names):,} listed crops do not exist, the first is {missing[0]}"
         )
     matches = [match for name in names if (match := _NAME.fullmatch(name))]
-    # A view counts within its pair: view 1 of two pairs is not one camera.
+    # Views are numbered within a pair: view 1 of two pairs are different cameras.
     return Rows(
         root,
         [f"{folder}/{name}" for name in names],
@@ -139,7 +139,7 @@ def _new(train: int, query: int, gallery: int) -> Counts:
 DATASET = Dataset(
     layout=Layout.CUHK03,
     title="CUHK03",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -161,7 +161,7 @@ DATASET = Dataset(
     terms="research only, on request",
     access="request",
     size="14,096 labeled and 14,097 detected crops of 1,467 people, 5 pairs of cameras",
-    note="Say which boxes and which protocol a score is of. Classic: the mean over 20 splits, CMC alone.",
-    order="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or images_detected/, "
-    "images_labeled/ and splits_*.json",
+    note="Report boxes and protocol with a score. Classic: the mean over 20 splits, CMC only.",
+    expected_files="detected/ and labeled/, each with bounding_box_train, query, bounding_box_test; or "
+    "images_detected/, images_labeled/ and splits_*.json",
 )

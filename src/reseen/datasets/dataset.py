@@ -1,7 +1,4 @@
-"""`Dataset`: what reseen knows about a benchmark or a layout, and the functions that read it.
-
-The names of the layouts that reseen reads.
-"""
+"""`Dataset`: metadata of a benchmark or layout and the functions that read it; `Layout`: the names of all layouts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from reseen.config import suggestion
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import SettingsError
 
 
 class Layout(StrEnum):
-    """How data lies on disk; the table of what belongs to each is in `reseen.datasets.registry`."""
+    """Layouts of data on disk; `reseen.datasets.registry` maps each to its `Dataset`."""
 
     MARKET1501 = "market1501"
     DUKE = "dukemtmc-reid"
@@ -41,14 +38,18 @@ class Layout(StrEnum):
 
 
 PATTERNED = (Layout.FOLDER, Layout.SPLIT_FOLDERS)
-"""Layouts whose cameras may be named by a pattern."""
+"""Layouts that support camera patterns."""
 
 
-def parse(name: str | None) -> Layout | None:
-    """A layout by name; None for `auto` or nothing.
+def parse_layout(name: str | None) -> Layout | None:
+    """The layout of a name; None for `auto` and None.
 
     Raises:
-        SettingsError: there is no such layout.
+        SettingsError: the name is unknown.
+
+    Example:
+        >>> parse_layout("market1501")
+        <Layout.MARKET1501: 'market1501'>
     """
     if name is None or name == "auto":
         return None
@@ -61,76 +62,77 @@ def parse(name: str | None) -> Layout | None:
 
 
 Counts = Mapping[str, Mapping[str, int]]
-"""Split to quantity (`images`, `people`, `junk`, `distractors`, `tracklets`, `cameras`) to a count."""
+"""Counts by split and quantity (`images`, `people`, `junk`, `distractors`, `tracklets`, `cameras`)."""
 
 Protocol = Literal["market", "cuhk03-classic", "video", "vehicleid"]
-"""The rules a benchmark is scored by: `market` (CMC and mAP, crops of the query's person and camera taken out),
-`cuhk03-classic` (100 people, single-gallery-shot draws), `video` (crops of a tracklet are pooled, then the rules of
-Market-1501), `vehicleid` (one random gallery crop of each vehicle, ten draws)."""
+"""Evaluation protocols: `market` (CMC and mAP, excluding gallery crops of the query's identity and camera),
+`cuhk03-classic` (100 people, single-gallery-shot, random draws), `video` (features averaged per tracklet, then
+`market`), `vehicleid` (one random gallery crop per vehicle, ten draws)."""
 
 Access = Literal["page", "request", "withdrawn", "own"]
-"""How a set is had: from its `page`, on `request` to its owners, not at all (`withdrawn`), or it is your `own`."""
+"""How to obtain a data set: from its `page`, on `request` from its owners, not at all (`withdrawn`), or `own` data."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to use a data set: a split, a test size, a way to count."""
+    """One of several ways to use a data set: a split, a kind of boxes, a test size."""
 
     name: str
-    words: str = ""
-    """What it is, in a few words for the result; empty where there is nothing to choose."""
+    description: str = ""
+    """A short description for reports; empty for the only variant of a data set."""
     protocol: Protocol = "market"
     published: Counts = field(default_factory=dict)
-    """Counts as its authors published them; empty where there are none."""
+    """Counts published by the authors; empty if there are none."""
 
 
 STANDARD = (Variant("standard"),)
-"""For what has one way to be used, and no published counts."""
+"""The variants of data sets that have only one and no published counts."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A row of the table of data sets."""
+    """A benchmark or layout: how to recognize and read it, and information for users."""
 
     layout: Layout
     title: str
-    holds: Callable[[Path], bool]
-    """True when a folder or file is laid out so; looks at a few names, not at all."""
+    matches: Callable[[Path], bool]
+    """Whether a folder or file has this layout; checks only a few names."""
     training: Callable[[Path, str], Rows]
-    """Crops to learn from, of a variant; never who is on them."""
-    splits: Callable[[Path, str, Sequence[str] | None], dict[str, LabelledRows]] | None
-    """Splits of a variant with the people on them, junk included: those named, or those present; None where the
-    layout knows nobody."""
-    labelled: Callable[[Path], bool] = lambda _: True
-    """False when a folder or file of this layout says nothing about people, which is no fault of it."""
+    """Reads the training crops of a variant, without identities."""
+    splits: Callable[[Path, str, Sequence[str] | None], dict[str, LabeledRows]] | None
+    """Reads splits of a variant with identities, including junk: those named, or all present ones if None; None for a
+    layout without identities."""
+    has_identities: Callable[[Path], bool] = lambda _: True
+    """Whether a folder or file of this layout has identities, for layouts in which they are optional."""
     parts: Callable[[Path], dict[str, Rows]] | None = None
-    """Splits without people, for data that is split and says nothing about people."""
+    """Reads the present splits without identities, for layouts in which identities are optional."""
     zero_is_distractor: bool = False
-    """True where the naming gives the identity 0 to distractors, as Market-1501's does."""
+    """True if identity 0 means distractors by the naming convention of the layout, as in Market-1501."""
     variants: tuple[Variant, ...] = STANDARD
-    """The first is the default."""
+    """Variants; the first is the default."""
     cameras_from: str = "the file names"
+    """Where the cameras are read from, for messages."""
     source: str = ""
-    """Who made it, and where it was published."""
+    """Authors and publication."""
     page: str = ""
-    """Where its owners describe it."""
+    """URL of the official page."""
     terms: str = ""
-    """What its owners allow."""
+    """Terms of use, in short."""
     access: Access = "request"
     size: str = ""
-    """How much there is, in words."""
+    """Size of the data set, as text."""
     note: str = ""
-    """What people should know before they use it: withdrawn, blurred, ambiguous."""
+    """Remarks for users, such as that it was withdrawn."""
     release: Callable[[Path], str | None] | None = None
-    """Which release lies in a folder, where they differ."""
-    order: str = ""
-    """What has to lie where, for people who unpack it."""
+    """Detects which release a folder contains, if there are several."""
+    expected_files: str = ""
+    """Files and folders that are expected below the root, as text."""
 
     def variant(self, name: str | None) -> Variant:
-        """A variant by name; the default when it is None.
+        """The variant of a name; the default variant for None.
 
         Raises:
-            SettingsError: there is no such variant.
+            SettingsError: the name is unknown.
         """
         if name is None:
             return self.variants[0]

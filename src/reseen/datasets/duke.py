@@ -1,7 +1,7 @@
-"""DukeMTMC-reID and Occluded-Duke: the folders of Market-1501, files `PPPP_cC_fFFFFFFF.jpg`.
+"""DukeMTMC-reID and Occluded-Duke: the folders of Market-1501 with files `PPPP_cC_fFFFFFFF.jpg`.
 
-Both were cut from DukeMTMC, which its authors withdrew in 2019. The two are named alike; a folder is taken for
-Occluded-Duke when its name says so.
+Both are derived from DukeMTMC, which its authors withdrew in 2019. Their layouts are identical; a folder is read as
+Occluded-Duke if its name contains `occluded`.
 """
 
 import re
@@ -12,27 +12,27 @@ from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS
 
 WITHDRAWN = (
-    "DukeMTMC was withdrawn by its authors in 2019, over the privacy of the people in it; do not spread it. "
-    "MSMT17 or Market-1501 for images, MARS for video, or PersonX and RandPerson, which show nobody, serve instead."
+    "DukeMTMC was withdrawn by its authors in 2019, over the privacy of the people in it; do not redistribute it. "
+    "Alternatives: MSMT17 or Market-1501 for images, MARS for video, or the synthetic PersonX and RandPerson."
 )
-"""What every reader of this data says."""
+"""The note of all data sets derived from DukeMTMC."""
 
 NAME = re.compile(r"(?P<person>\d+)_c(?P<camera>\d+)_f\d+")
-"""The beginning of a file name: person, camera, frame."""
+"""Matches the beginning of a file name: person, camera, frame."""
 
 duke = NamedFolders("DukeMTMC-reID", FOLDERS, NAME, "PPPP_cC_fFFFFFFF.jpg")
 occluded = NamedFolders("Occluded-Duke", FOLDERS, NAME, "PPPP_cC_fFFFFFFF.jpg")
 
 
-def holds_occluded(root: Path) -> bool:
-    """True for files named as in DukeMTMC-reID in a folder whose name says that they are occluded."""
-    return "occluded" in root.resolve().name.lower() and occluded.holds(root)
+def matches_occluded(root: Path) -> bool:
+    """Whether the layout is that of DukeMTMC-reID and the folder's name contains `occluded`."""
+    return "occluded" in root.resolve().name.lower() and occluded.matches(root)
 
 
 DATASET = Dataset(
     layout=Layout.DUKE,
     title="DukeMTMC-reID",
-    holds=duke.holds,
+    matches=duke.matches,
     training=duke.training,
     splits=duke.splits,
     variants=(
@@ -50,13 +50,13 @@ DATASET = Dataset(
     access="withdrawn",
     size="36,411 crops of 1,404 people and 408 distractors, 8 cameras",
     note=WITHDRAWN,
-    order="bounding_box_train, query, bounding_box_test",
+    expected_files="bounding_box_train, query, bounding_box_test",
 )
 
 OCCLUDED = Dataset(
     layout=Layout.OCCLUDED_DUKE,
     title="Occluded-Duke",
-    holds=holds_occluded,
+    matches=matches_occluded,
     training=occluded.training,
     splits=occluded.splits,
     variants=(
@@ -75,5 +75,5 @@ OCCLUDED = Dataset(
     access="withdrawn",
     size="35,489 crops, all queries occluded, 8 cameras",
     note=WITHDRAWN,
-    order="bounding_box_train, query, bounding_box_test, in a folder whose name has `occluded` in it",
+    expected_files="bounding_box_train, query, bounding_box_test, in a folder whose name has `occluded` in it",
 )

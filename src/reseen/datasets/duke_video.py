@@ -1,6 +1,6 @@
-"""DukeMTMC-VideoReID: `train`, `query`, `gallery`, in each `PERSON/TRACKLET/PPPPCcFffffXxxxxx.jpg`.
+"""DukeMTMC-VideoReID: `train`, `query` and `gallery`, each with files `PERSON/TRACKLET/PPPPCcFffffXxxxxx.jpg`.
 
-Cut from DukeMTMC, which its authors withdrew in 2019.
+Derived from DukeMTMC, which its authors withdrew in 2019.
 Reference: Wu et al. 2018, "Exploit the Unknown Gradually".
 """
 
@@ -11,32 +11,32 @@ from pathlib import Path
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.duke import WITHDRAWN
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 SPLITS = ("train", "query", "gallery")
 
 PATH = re.compile(r"(?P<person>\d{4})/(?P<tracklet>\d{4})/\d{4}_?C(?P<camera>\d)_?F\d+_?X\d+\.\w+")
-"""Person, tracklet, file; older files have no underscores."""
+"""Matches a path: person, tracklet, file; older releases have no underscores."""
 
 
-def holds(root: Path) -> bool:
-    """True when a split holds a path that is named so."""
+def matches(root: Path) -> bool:
+    """Whether a split contains a matching path."""
     firsts = [first_image(root / split) for split in SPLITS]
     return any(first and PATH.fullmatch(first) for first in firsts)
 
 
 def training(root: Path, _variant: str) -> Rows:
-    """The crops of `train` with camera and tracklet.
+    """The crops of `train` with camera and tracklet; identities are not read.
 
     Raises:
-        DataError: the folder is missing or empty, or a path is not as it should be.
+        DataError: the folder is missing or empty, or a path does not match.
     """
     return _split(root, "train").rows
 
 
-def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the people on them; those present when `names` is None.
+def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits in `names`, or all present ones if None, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -45,27 +45,29 @@ def splits(root: Path, _variant: str, names: Sequence[str] | None = None) -> dic
     return {name: _split(root, name) for name in names}
 
 
-def _split(root: Path, split: str) -> LabelledRows:
+def _split(root: Path, split: str) -> LabeledRows:
     if not (root / split).is_dir():
-        raise DataError(f"{root}: no folder {split}, which holds the {split} tracklets of DukeMTMC-VideoReID")
+        raise DataError(
+            f"{root}: no folder {split}, which contains the {split} tracklets of DukeMTMC-VideoReID"
+        )
     paths = image_paths(root / split)
     matches = [match for path in paths if (match := PATH.fullmatch(path))]
     if len(matches) < len(paths):
-        strange = next(path for path in paths if not PATH.fullmatch(path))
-        raise DataError(f"{root / split}: {strange} is not named like PPPP/TTTT/PPPPCcFffffXxxxxx.jpg")
+        unmatched = next(path for path in paths if not PATH.fullmatch(path))
+        raise DataError(f"{root / split}: {unmatched} is not named like PPPP/TTTT/PPPPCcFffffXxxxxx.jpg")
     rows = Rows(
         root,
         [f"{split}/{path}" for path in paths],
         [f"c{match['camera']}" for match in matches],
         [f"{match['person']}/{match['tracklet']}" for match in matches],
     )
-    return LabelledRows(rows, [int(match["person"]) for match in matches])
+    return LabeledRows(rows, [int(match["person"]) for match in matches])
 
 
 DATASET = Dataset(
     layout=Layout.DUKE_VIDEO,
     title="DukeMTMC-VideoReID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -85,5 +87,5 @@ DATASET = Dataset(
     access="withdrawn",
     size="4,832 tracklets of 1,404 people and 408 distractors, 8 cameras",
     note=WITHDRAWN,
-    order="train, query, gallery",
+    expected_files="train, query, gallery",
 )

@@ -1,4 +1,4 @@
-"""A bare folder of images at any depth; cameras from a pattern, from Market-1501 file names, or none."""
+"""A folder of images at any depth, without splits; cameras from a pattern, from Market-1501 file names, or unknown."""
 
 import os
 import re
@@ -11,10 +11,10 @@ from reseen.datasets.raw_rows import Rows
 from reseen.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""What counts as an image, in any letter case."""
+"""File name suffixes of images, in any letter case."""
 
 CAMERA_IN_NAME = re.compile(r"-?\d+_c(\d+)(?!\d)")
-"""The beginning of a Market-1501 file name: person, then camera."""
+"""Matches the beginning of a Market-1501 file name: person, then camera."""
 
 _SUGGESTIONS = (
     "{*}_c{camera}s{*}",
@@ -31,11 +31,13 @@ _MOST_CAMERAS = 64
 
 
 def training(root: Path, pattern: str | None = None) -> Rows:
-    """All images below `root`; cameras by the pattern, none by an empty one, by Market-1501 names without one.
+    """All images below `root`, with cameras by the pattern.
+
+    An empty pattern means unknown cameras; None reads them from the file names if all are named as in Market-1501.
 
     Raises:
-        DataError: the folder is missing, empty, or holds no image.
-        SettingsError: the pattern is wrong or fits no image.
+        DataError: the folder is missing, empty, or contains no image.
+        SettingsError: the pattern is invalid or matches no image.
     """
     paths = image_paths(root)
     if pattern is not None:
@@ -46,30 +48,30 @@ def training(root: Path, pattern: str | None = None) -> Rows:
 
 
 def image_paths(root: Path) -> tuple[str, ...]:
-    """Relative paths of all images below a folder, sorted.
+    """Sorted relative paths of all images below a folder.
 
-    Hidden files and folders are passed over, links are followed once.
+    Hidden files and folders are skipped; symlinks are followed, but each folder is visited once.
 
     Raises:
-        DataError: the folder is missing, cannot be listed, is empty, or holds no image.
+        DataError: the folder is missing, cannot be listed, is empty, or contains no image.
     """
     if not root.is_dir():
         raise DataError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}")
-    found, others = [], 0
+    images, others = [], 0
     for path in _files(root):
         if path.lower().endswith(IMAGE_SUFFIXES):
-            found.append(path)
+            images.append(path)
         else:
             others += 1
-    if not found:
+    if not images:
         files = "1 file" if others == 1 else f"{others:,} files"
-        held = f"{files} but no image" if others else "nothing: the folder is empty"
-        raise DataError(f"{root}: holds {held}; images end in {', '.join(IMAGE_SUFFIXES)}")
-    return tuple(sorted(found))
+        content = f"contains {files} but no image" if others else "the folder is empty"
+        raise DataError(f"{root}: {content}; images end in {', '.join(IMAGE_SUFFIXES)}")
+    return tuple(sorted(images))
 
 
 def first_image(root: Path) -> str | None:
-    """Relative path of an image below a folder that is quickly found; None where there is none or no folder."""
+    """Relative path of the first image found below a folder; None if there is none or the folder is missing."""
     try:
         return next((path for path in _files(root) if path.lower().endswith(IMAGE_SUFFIXES)), None)
     except DataError:
@@ -77,7 +79,7 @@ def first_image(root: Path) -> str | None:
 
 
 def subfolders(root: Path) -> list[Path]:
-    """Visible folders directly below a folder, sorted; none when it cannot be listed."""
+    """Non-hidden folders directly below a folder, sorted; empty if it cannot be listed."""
     try:
         with os.scandir(root) as entries:
             names = [
@@ -89,7 +91,7 @@ def subfolders(root: Path) -> list[Path]:
 
 
 def suggest_pattern(paths: Sequence[str]) -> str | None:
-    """A camera pattern that fits every path and tells 2 to 64 cameras apart, or None."""
+    """A camera pattern that matches all paths and gives 2 to 64 cameras; None if there is none."""
     for text in _SUGGESTIONS:
         pattern = compile_pattern(text)
         cameras = set()
@@ -106,40 +108,40 @@ def suggest_pattern(paths: Sequence[str]) -> str | None:
 
 
 def rows_by_pattern(root: Path, paths: tuple[str, ...], pattern: str) -> Rows:
-    """Crops with the camera, tracklet and time that a pattern finds in their paths below `root`.
+    """Crops with camera, tracklet and time, as given by a pattern in their paths relative to `root`.
 
     Raises:
-        DataError: a time that is none.
-        SettingsError: the pattern is wrong, fits no image, or would drop the clock of a time.
+        DataError: a time field is not a time.
+        SettingsError: the pattern is invalid, matches no image, or would cut off the clock time after a date.
     """
-    found = fields(paths, pattern)
-    has = set().union(*found)
+    matches = fields(paths, pattern)
+    names = set().union(*matches)
     return Rows(
         root,
         paths,
-        [match.get("camera") for match in found],
-        [match.get("tracklet") for match in found] if "tracklet" in has else None,
-        path_times(root, paths, found, pattern),
+        [match.get("camera") for match in matches],
+        [match.get("tracklet") for match in matches] if "tracklet" in names else None,
+        path_times(root, paths, matches, pattern),
     )
 
 
 def entries(root: Path) -> Iterator[tuple[str, str]]:
-    """Relative path and kind of what is visible: `file`, `broken link` or `special file`.
+    """Relative path and kind (`file`, `broken link` or `special file`) of all non-hidden entries below a folder.
 
-    Each real folder is entered once, so that link loops end.
+    Each folder is visited once, so that symlink loops end.
 
     Raises:
         DataError: a folder cannot be listed.
     """
     seen: set[tuple[int, int]] = set()
-    queue = [("", root)]
-    while queue:
-        prefix, place = queue.pop()
+    stack = [("", root)]
+    while stack:
+        prefix, folder = stack.pop()
         try:
-            status = place.stat()
-            listed = sorted(os.scandir(place), key=lambda entry: entry.name)
+            status = folder.stat()
+            listed = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            raise DataError(f"{place}: cannot be listed ({error.strerror})") from None
+            raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -148,7 +150,7 @@ def entries(root: Path) -> Iterator[tuple[str, str]]:
                 continue
             kind = _kind(entry)
             if kind == "folder":
-                queue.append((f"{prefix}{entry.name}/", Path(entry.path)))
+                stack.append((f"{prefix}{entry.name}/", Path(entry.path)))
             else:
                 yield prefix + entry.name, kind
 
@@ -162,5 +164,5 @@ def _kind(entry: os.DirEntry[str]) -> str:
         if entry.is_dir() or entry.is_file():
             return "folder" if entry.is_dir() else "file"
         return "broken link" if entry.is_symlink() and not Path(entry.path).exists() else "special file"
-    except OSError:  # a link that leads to itself
+    except OSError:  # a symlink loop
         return "broken link"

@@ -1,7 +1,8 @@
-"""iLIDS-VID: `i-LIDS-VID/sequences/cam1` and `cam2`, a folder of frames for each of 300 people.
+"""iLIDS-VID: `i-LIDS-VID/sequences/cam1` and `cam2`, each with a folder of frames for each of 300 people.
 
-Ten cuts in halves come with it, in `train-test people splits/train_test_splits_ilidsvid.mat`: rows of places in the
-sorted list of people, the first half to score with and the second to learn from. Camera 1 asks for camera 2.
+The ten official splits are in `train-test people splits/train_test_splits_ilidsvid.mat`: each row is a permutation of
+the sorted list of people, the first half for testing and the second for training. Queries are from camera 1, the
+gallery is from camera 2.
 Reference: Wang et al. 2014, "Person Re-Identification by Video Ranking".
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from reseen.datasets.benchmark_splits import SPLITS, halves, own_folder, people_of
 from reseen.datasets.dataset import Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError
 
@@ -20,8 +21,8 @@ CAMERAS = ("sequences/cam1", "sequences/cam2")
 SPLITS_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
 
 
-def holds(root: Path) -> bool:
-    """True when there are the sequences of both cameras, and they are of this data set by name or by its splits."""
+def matches(root: Path) -> bool:
+    """Whether both cameras' sequences exist and the folder's name or the split file identifies the data set."""
     both = all((own_folder(root, "i-LIDS-VID") / camera).is_dir() for camera in CAMERAS)
     return both and (
         own_folder(root, "i-LIDS-VID") != root
@@ -31,16 +32,16 @@ def holds(root: Path) -> bool:
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The frames of half of the people.
+    """The frames of the training people.
 
     Raises:
-        DataError: the splits, folders or frames are missing or wrong.
+        DataError: splits, folders or frames are missing or invalid.
     """
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits of a cut with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits of an official division, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -48,30 +49,32 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     base = own_folder(root, "i-LIDS-VID")
     people = people_of(base, CAMERAS[0])
     if people != people_of(base, CAMERAS[1]):
-        raise DataError(f"{base}: the two cameras saw different people; unpack the data set anew")
+        raise DataError(f"{base}: the people of the two cameras differ; unpack the data set again")
     file = next(
-        (place / SPLITS_FILE for place in (root, base.parent, base) if (place / SPLITS_FILE).is_file()), None
+        (folder / SPLITS_FILE for folder in (root, base.parent, base) if (folder / SPLITS_FILE).is_file()),
+        None,
     )
     if file is None:
+        raise DataError(f"{root}: no {SPLITS_FILE}, which comes with the data set and defines the ten splits")
+    permutations = read_matrix(file, "ls_set")
+    if (
+        permutations.shape != (SPLITS, len(people))
+        or not (np.sort(permutations) == np.arange(1, len(people) + 1)).all()
+    ):
         raise DataError(
-            f"{root}: no {SPLITS_FILE}, which comes with the data set and says who is in the ten halves"
+            f"{file}: expected {SPLITS} permutations of {len(people)} people, found another matrix of "
+            f"{permutations.shape[0]} x {permutations.shape[1]}"
         )
-    cuts = read_matrix(file, "ls_set")
-    if cuts.shape != (SPLITS, len(people)) or not (np.sort(cuts) == np.arange(1, len(people) + 1)).all():
-        raise DataError(
-            f"{file}: wanted {SPLITS} orders of {len(people)} people, found a {cuts.shape[0]} x {cuts.shape[1]} "
-            "matrix that is none"
-        )
-    order = [people[place - 1] for place in cuts[int(variant) - 1]]
+    order = [people[index - 1] for index in permutations[int(variant) - 1]]
     middle = len(people) // 2
-    numbers = {name: place for place, name in enumerate(people, start=1)}
+    numbers = {name: number for number, name in enumerate(people, start=1)}
     return halves(base, CAMERAS, (sorted(order[middle:]), sorted(order[:middle])), names, numbers)
 
 
 DATASET = Dataset(
     layout=Layout.ILIDS_VID,
     title="iLIDS-VID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -94,5 +97,5 @@ DATASET = Dataset(
     access="page",
     size="600 tracklets of 300 people, 2 cameras",
     note="Report the mean over its ten halves.",
-    order="i-LIDS-VID/sequences/cam1, cam2; 'train-test people splits'",
+    expected_files="i-LIDS-VID/sequences/cam1, cam2; 'train-test people splits'",
 )

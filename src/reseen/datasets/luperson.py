@@ -1,7 +1,7 @@
-"""LUPerson: four million crops from street videos, nobody labelled; files `COUNTRY/CITY/FFFFFFFF_OOOO.jpg`.
+"""LUPerson: four million unlabeled crops from street videos; files `COUNTRY/CITY/FFFFFFFF_OOOO.jpg`.
 
-Names tell frame and place in it, but neither video, camera nor person. The authors also pack it as LMDB, which has to
-be unpacked. Reference: Fu et al. 2021, "Unsupervised Pre-training for Person Re-identification".
+File names contain frame and detection, but neither video, camera nor person. The LMDB version of the authors must be
+unpacked first. Reference: Fu et al. 2021, "Unsupervised Pre-training for Person Re-identification".
 """
 
 import re
@@ -12,11 +12,11 @@ from reseen.datasets.folder import first_image, image_paths
 from reseen.datasets.raw_rows import Rows
 
 PATH = re.compile(r"[^/]+/[^/]+/\d{8}_\d{4}\.jpg")
-"""Country, city, frame and detection."""
+"""Matches a path: country, city, frame and detection."""
 
 
-def holds(root: Path) -> bool:
-    """True when the first image is named so."""
+def matches(root: Path) -> bool:
+    """Whether the first image has a matching path."""
     first = first_image(root)
     return first is not None and PATH.fullmatch(first) is not None
 
@@ -33,7 +33,7 @@ def training(root: Path, _variant: str) -> Rows:
 DATASET = Dataset(
     layout=Layout.LUPERSON,
     title="LUPerson",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=None,
     variants=(Variant("standard", published={"train": {"images": 4_180_243}}),),
@@ -43,6 +43,6 @@ DATASET = Dataset(
     terms="research only, commercial use is forbidden; lists of videos, which you download and cut",
     access="request",
     size="4,180,243 crops of over 200,000 people, unlabelled",
-    note="Nobody is labelled: it can be learned from, not scored on.",
-    order="COUNTRY/CITY/FFFFFFFF_OOOO.jpg",
+    note="Unlabeled: for training, not for evaluation.",
+    expected_files="COUNTRY/CITY/FFFFFFFF_OOOO.jpg",
 )

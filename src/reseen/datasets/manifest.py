@@ -1,4 +1,4 @@
-"""A CSV or Parquet table: column `path`, and if wanted `camera`, `tracklet`, `time`, `identity`, `split`."""
+"""Manifests: a CSV or Parquet table with the column `path` and optional columns for camera, identity and so on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,35 +6,35 @@ from pathlib import Path
 from reseen.config import suggestion
 from reseen.data.times import parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
-from reseen.datasets.raw_rows import JUNK, LabelledRows, Rows, number_people
+from reseen.datasets.raw_rows import JUNK, LabeledRows, Rows, number_people
 from reseen.datasets.split_names import parts_of_paths
 from reseen.datasets.values import label
 from reseen.errors import DataError
 from reseen.reading import open_regular, read_table
 
 COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
-"""The columns a manifest may have; only the first must be there."""
+"""The columns of a manifest; all but the first are optional."""
 
 SPLITS = ("train", "query", "gallery")
-"""What the `split` column may say."""
+"""The values of the column `split`."""
 
 Columns = dict[str, list[str | None]]
 
 
 SUFFIXES = (".csv", ".parquet")
-"""Kinds of manifest files."""
+"""File name suffixes of manifests."""
 
 
-def holds(manifest: Path) -> bool:
-    """True for a file that is called like a manifest."""
+def matches(manifest: Path) -> bool:
+    """Whether this is a file with the suffix of a manifest."""
     return manifest.is_file() and manifest.suffix.lower() in SUFFIXES
 
 
 def training(manifest: Path, _variant: str = "") -> Rows:
-    """The rows whose split is `train`, or all when there is no `split` column; identities are not read.
+    """The rows of split `train`, or all rows if there is no column `split`; identities are not read.
 
     Raises:
-        DataError: the manifest cannot be read, has wrong columns or values, or lists files that do not exist.
+        DataError: the manifest cannot be read, has invalid columns or values, or lists files that do not exist.
     """
     columns = _columns(manifest, [name for name in COLUMNS if name != "identity"])
     if "split" not in columns:
@@ -43,7 +43,7 @@ def training(manifest: Path, _variant: str = "") -> Rows:
 
 
 def parts(manifest: Path) -> dict[str, Rows]:
-    """The splits that are there, without identities.
+    """All present splits, without identities.
 
     Raises:
         DataError: as in `training`.
@@ -55,13 +55,13 @@ def parts(manifest: Path) -> dict[str, Rows]:
     } or {"train": training(manifest)}
 
 
-def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the people on them, numbered alike; those present when `names` is None.
+def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits in `names`, or all present ones if None, with identities that are shared by all splits.
 
-    Identities that are all whole numbers keep their value, others are numbered from 1.
+    Identities that are all integers keep their values; others are numbered from 1.
 
     Raises:
-        DataError: as in `training`, or there is no `split` or `identity` column.
+        DataError: as in `training`, or there is no column `split` or `identity`.
     """
     columns = _columns(manifest, COLUMNS)
     if "identity" not in columns:
@@ -70,22 +70,24 @@ def splits(manifest: Path, _variant: str = "", names: Sequence[str] | None = Non
         present = set(columns.get("split", ["train"]))
         names = [name for name in SPLITS if name in present]
     elif "split" not in columns:
-        raise DataError(f"{manifest}: evaluation needs a column 'split' that says query or gallery")
-    chosen = {name: _of_split(manifest, columns, name) for name in names}
-    people = iter(_numbered([person for part in chosen.values() for person in part["identity"]], manifest))
+        raise DataError(f"{manifest}: evaluation needs a column 'split' with the values query and gallery")
+    by_split = {name: _of_split(manifest, columns, name) for name in names}
+    identities = iter(
+        _numbered([name for split in by_split.values() for name in split["identity"]], manifest)
+    )
     return {
-        name: LabelledRows(_rows(manifest, part), [next(people) for _ in part["path"]])
-        for name, part in chosen.items()
+        name: LabeledRows(_rows(manifest, split), [next(identities) for _ in split["path"]])
+        for name, split in by_split.items()
     }
 
 
 def has_identities(manifest: Path) -> bool:
-    """True when the manifest has an identity column."""
+    """Whether the manifest has a column `identity`."""
     return "identity" in _columns(manifest, COLUMNS)
 
 
-def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
-    """The wanted columns that are there, as text; blank is None."""
+def _columns(manifest: Path, names: Sequence[str]) -> Columns:
+    """The present columns among `names`, as text; empty cells are None."""
     import pyarrow
     from pyarrow import csv
 
@@ -96,17 +98,15 @@ def _columns(manifest: Path, wanted: Sequence[str]) -> Columns:
             types = dict.fromkeys(COLUMNS, pyarrow.string())
             options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
             table = csv.read_csv(open_regular(manifest), convert_options=options)
-        names = (
-            table.column_names
-        )  # decoded here, as the values are below: a damaged file holds no valid text
-        _check_columns(manifest, names)
-        held = {name: table.column(name).to_pylist() for name in wanted if name in names}
+        present = table.column_names  # raises for invalid text in a damaged file, as `to_pylist` does
+        _check_columns(manifest, present)
+        columns = {name: table.column(name).to_pylist() for name in names if name in present}
     except FileNotFoundError:
         raise DataError(f"{manifest}: no such manifest") from None
     except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{manifest}: cannot be read as a manifest: {reason}") from None
-    return {name: [_text(value) for value in values] for name, values in held.items()}
+    return {name: [_text(value) for value in values] for name, values in columns.items()}
 
 
 def _check_columns(manifest: Path, names: Sequence[str]) -> None:
@@ -117,17 +117,17 @@ def _check_columns(manifest: Path, names: Sequence[str]) -> None:
             hint = suggestion(name, COLUMNS) or f"; the columns are {', '.join(COLUMNS)}"
             raise DataError(f"{manifest}: unknown column '{name}'{hint}")
     if len(set(names)) < len(names):
-        raise DataError(f"{manifest}: a column is there twice: {', '.join(names)}")
+        raise DataError(f"{manifest}: duplicate columns: {', '.join(names)}")
 
 
 def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
-    """The rows of a split, with their paths checked."""
+    """The rows of one split, after checking their paths."""
     values = columns.get("split", ["train"] * len(columns["path"]))
     for row, value in enumerate(values):
         if value not in SPLITS:
-            found = "nothing" if value is None else f"'{value}'"
+            shown = "empty" if value is None else f"'{value}'"
             hint = suggestion(value or "", SPLITS) or f"; known: {', '.join(SPLITS)}"
-            raise DataError(f"{manifest}: row {row + 1}: split is {found}{hint}")
+            raise DataError(f"{manifest}: row {row + 1}: split is {shown}{hint}")
     rows = [row for row, value in enumerate(values) if value == split]
     if not rows:
         raise DataError(f"{manifest}: no row of split '{split}' among {len(values):,} rows")
@@ -137,12 +137,12 @@ def _of_split(manifest: Path, columns: Columns, split: str) -> Columns:
 
 
 def _check_one_pool(manifest: Path, paths: Sequence[str | None]) -> None:
-    """Refuse rows of training and test that no column tells apart."""
-    parts_there = parts_of_paths([path for path in paths if path])
-    if len(parts_there) > 1:
+    """Refuse a manifest without splits whose paths are in folders of several splits."""
+    splits_in_paths = parts_of_paths([path for path in paths if path])
+    if len(splits_in_paths) > 1:
         raise DataError(
-            f"{manifest}: has no column 'split', and its paths lie in {' and '.join(parts_there)}, which are not one "
-            "pool to learn from; add the column, with train, query or gallery in each row"
+            f"{manifest}: has no column 'split', but its paths are in {' and '.join(splits_in_paths)}, which are not "
+            "mixed for training; add the column, with train, query or gallery in each row"
         )
 
 
@@ -154,19 +154,19 @@ def _check_paths(manifest: Path, paths: Sequence[str | None], rows: Sequence[int
         if path in seen:
             raise DataError(f"{manifest}: row {row + 1}: {path[:200]} is listed twice")
         seen.add(path)
-    missing = [path for path in paths if path is not None and not _is_there(manifest.parent / path)]
+    missing = [path for path in paths if path is not None and not _exists(manifest.parent / path)]
     if missing:
         shown = ", ".join(path[:200] for path in missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise DataError(
             f"{manifest}: {len(missing):,} of {len(paths):,} files do not exist: {shown}; "
-            f"paths start from {manifest.parent}"
+            f"paths are relative to {manifest.parent}"
         )
 
 
-def _is_there(file: Path) -> bool:
+def _exists(file: Path) -> bool:
     try:
         return file.is_file()
-    except OSError:  # a name longer than any file's
+    except OSError:  # the name is too long
         return False
 
 
@@ -181,7 +181,7 @@ def _times(manifest: Path, texts: Sequence[str | None]) -> list[float]:
         return to_seconds([parse_time(text) for text in texts])
     except ValueError as error:
         raise DataError(
-            f"{manifest}: column 'time' holds seconds, Unix times or dates like 2024-05-01T12:00:00: {error}"
+            f"{manifest}: column 'time' must contain seconds, Unix times or dates like 2024-05-01T12:00:00: {error}"
         ) from None
 
 
@@ -203,13 +203,13 @@ def _text(value: object) -> str | None:
 DATASET = Dataset(
     layout=Layout.MANIFEST,
     title="Manifest",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
-    labelled=has_identities,
+    has_identities=has_identities,
     parts=parts,
     cameras_from="its camera column",
     access="own",
     size="as many as you have",
-    order="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
+    expected_files="a .csv or .parquet file with the columns path, camera, tracklet, time, split, identity",
 )

@@ -1,6 +1,6 @@
-"""Market-1501: three folders of files `PPPP_cCsS_FFFFFF_NN.jpg`, and if wanted 500,000 distractors in a fourth.
+"""Market-1501: three folders of files `PPPP_cCsS_FFFFFF_NN.jpg`, and optionally 500,000 distractors in a fourth.
 
-Person -1 is junk and 0 a distractor. Reference: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark".
+Identity -1 is junk, 0 a distractor. Reference: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark".
 """
 
 import re
@@ -10,14 +10,14 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import DISTRACTOR, LabelledRows, Rows
+from reseen.datasets.raw_rows import DISTRACTOR, LabeledRows, Rows
 from reseen.errors import DataError
 
 NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)(?!\d)")
-"""The beginning of a file name: person, then camera."""
+"""Matches the beginning of a file name: person, then camera."""
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
-"""Split to folder, as many later benchmarks have it too."""
+"""Folder of each split; several later benchmarks use the same names."""
 
 DISTRACTORS = "images"
 """The folder of the 500,000 distractors."""
@@ -25,30 +25,31 @@ DISTRACTORS = "images"
 market = NamedFolders("Market-1501", FOLDERS, NAME, "PPPP_cCsS_FFFFFF_NN.jpg")
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the people on them; the variant `distractors` adds a folder of crops of nobody to the gallery.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits with identities; the variant `distractors` adds the 500,000 distractors to the gallery.
 
     Raises:
-        DataError: a folder is missing or empty, or a name shows no camera.
+        DataError: a folder is missing or empty, or a file name does not match.
     """
-    found = market.splits(root, variant, names)
-    if variant == "distractors" and "gallery" in found:
-        gallery, more = found["gallery"], _distractors(root)
+    by_split = market.splits(root, variant, names)
+    if variant == "distractors" and "gallery" in by_split:
+        gallery, distractors = by_split["gallery"], _distractors(root)
         rows = Rows(
             root,
-            [*gallery.rows.paths, *more.paths],
-            [*(gallery.rows.cameras or ()), *(more.cameras or ())],
+            [*gallery.rows.paths, *distractors.paths],
+            [*(gallery.rows.cameras or ()), *(distractors.cameras or ())],
         )
-        found["gallery"] = LabelledRows(rows, [*gallery.identities, *[DISTRACTOR] * len(more.paths)])
-    return found
+        identities = [*gallery.identities, *[DISTRACTOR] * len(distractors.paths)]
+        by_split["gallery"] = LabeledRows(rows, identities)
+    return by_split
 
 
 def _distractors(root: Path) -> Rows:
-    """Crops of nobody that is asked for, whatever their names say; cameras from the names that show one."""
+    """The distractor crops; person numbers in their names are ignored, cameras are read where present."""
     if not (root / DISTRACTORS).is_dir():
         raise DataError(
-            f"{root}: no folder {DISTRACTORS}, which holds the 500,000 distractors; leave data.variant out to do "
-            "without them"
+            f"{root}: no folder {DISTRACTORS}, which contains the 500,000 distractors; leave data.variant out to "
+            "evaluate without them"
         )
     paths = image_paths(root / DISTRACTORS)
     matches = [NAME.match(path.rpartition("/")[2]) for path in paths]
@@ -67,7 +68,7 @@ _MORE = {"images": 519_732, "people": 750, "junk": 3_819, "distractors": 502_798
 DATASET = Dataset(
     layout=Layout.MARKET1501,
     title="Market-1501",
-    holds=market.holds,
+    matches=market.matches,
     training=market.training,
     splits=splits,
     zero_is_distractor=True,
@@ -84,5 +85,5 @@ DATASET = Dataset(
     terms="no license is stated; offered for research",
     access="page",
     size="32,668 crops of 1,501 people, 6 cameras; 500,000 distractors apart",
-    order="bounding_box_train, query, bounding_box_test; distractors in images",
+    expected_files="bounding_box_train, query, bounding_box_test; distractors in images",
 )

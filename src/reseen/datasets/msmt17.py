@@ -1,7 +1,8 @@
-"""MSMT17, V1 and V2 (faces masked): folders of people, and lists of `path person` that make the splits.
+"""MSMT17, V1 and V2 (masked faces): one folder per person, and lists of `path person` that define the splits.
 
-Camera is the third field of a file name, `PPPP_NNN_CC_...`. The numbers of people start from 0 in training and in
-test, for different people; here test people follow on. Reference: Wei et al. 2018, "Person Transfer GAN".
+The camera is the third field of a file name, `PPPP_NNN_CC_...`. Persons are numbered from 0 in both training and test,
+although they differ; here the test identities continue after those of training.
+Reference: Wei et al. 2018, "Person Transfer GAN".
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reseen.datasets.dataset import Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
@@ -21,10 +22,10 @@ class _Version(NamedTuple):
 
 
 VERSIONS = (_Version("V1", "train", "test"), _Version("V2", "mask_train_v2", "mask_test_v2"))
-"""The two releases differ in their folders."""
+"""The two releases and their folders."""
 
 TRAIN_PEOPLE = 1_041
-"""People in training and validation; test people are numbered after them."""
+"""Number of people in training and validation, which is added to test identities."""
 
 _LISTS = {
     "train": ("list_train.txt",),
@@ -35,55 +36,55 @@ _LISTS = {
 
 
 def version(root: Path) -> str | None:
-    """`V1` or `V2`, or None when it is neither."""
-    found = next((version for version in VERSIONS if _has(root, version)), None)
-    return None if found is None else found.name
+    """The release in a folder, `V1` or `V2`; None for neither."""
+    release = next((version for version in VERSIONS if _has(root, version)), None)
+    return None if release is None else release.name
 
 
-def holds(root: Path) -> bool:
-    """True when there are lists beside the folders of either release."""
+def matches(root: Path) -> bool:
+    """Whether a list and the folders of either release exist."""
     lists = any((root / name).is_file() for names in _LISTS.values() for name in names)
     return lists and version(root) is not None
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The crops of `list_train.txt`, and of `list_val.txt` for the variant `train+val`; people are not read.
+    """The crops of `list_train.txt` and, for the variant `train+val`, `list_val.txt`; identities are not read.
 
     Raises:
-        DataError: a list is missing or wrong, or a file that it names.
+        DataError: a list is missing or invalid, or a listed file is missing.
     """
     return _rows(root, "train", [path for path, _ in _listed(root, variant)])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits in `names`, or all present ones if None, with identities.
 
     Raises:
         DataError: as in `training`.
     """
     if names is None:
         names = [name for name in ("train", "query", "gallery") if (root / _LISTS[name][0]).is_file()]
-    found = {}
+    by_split = {}
     for name in names:
         listed = _listed(root, variant if name == "train" else name)
-        after = 1 if name == "train" else 1 + TRAIN_PEOPLE
+        offset = 1 if name == "train" else 1 + TRAIN_PEOPLE
         rows = _rows(root, name, [path for path, _ in listed])
-        found[name] = LabelledRows(rows, [person + after for _, person in listed])
-    return found
+        by_split[name] = LabeledRows(rows, [person + offset for _, person in listed])
+    return by_split
 
 
 def _listed(root: Path, which: str) -> list[tuple[str, int]]:
-    """Path and number of each line."""
+    """Path and person number of each line of the lists."""
     return [line for name in _LISTS[which] for line in read_list(root / name)]
 
 
 def _rows(root: Path, split: str, paths: Sequence[str]) -> Rows:
-    found = next((version for version in VERSIONS if _has(root, version)), None)
-    if found is None:
+    release = next((version for version in VERSIONS if _has(root, version)), None)
+    if release is None:
         raise DataError(
             f"{root}: neither the folders train and test (V1) nor mask_train_v2 and mask_test_v2 (V2) of MSMT17"
         )
-    folder = found.train if split == "train" else found.test
+    folder = release.train if split == "train" else release.test
     missing = [path for path in paths if not (root / folder / path).is_file()]
     if missing:
         raise DataError(
@@ -111,7 +112,7 @@ _TEST = {
 DATASET = Dataset(
     layout=Layout.MSMT17,
     title="MSMT17",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -129,8 +130,8 @@ DATASET = Dataset(
     terms="research only, on request with a signed agreement",
     access="request",
     size="126,441 crops of 4,101 people, 15 cameras",
-    note="V2 masks faces and scores some points lower with the same weights: say which one a score is of.",
+    note="Report the release with a score: V2 has masked faces and scores a few points lower with the same weights.",
     release=version,
-    order="V1: train, test; V2: mask_train_v2, mask_test_v2; beside them list_train.txt, list_val.txt, "
+    expected_files="V1: train, test; V2: mask_train_v2, mask_test_v2; beside them list_train.txt, list_val.txt, "
     "list_query.txt, list_gallery.txt",
 )

@@ -1,4 +1,4 @@
-"""Ways of naming files after person and camera that benchmarks share, for folders that are sorted otherwise."""
+"""File naming conventions of benchmarks, recognized in folders of any layout."""
 
 import re
 from collections.abc import Sequence
@@ -10,27 +10,28 @@ from reseen.errors import DataError
 
 @dataclass(frozen=True)
 class Naming:
-    """A pattern of file names with the groups `person` and `camera`."""
+    """A convention of file names that contain person and camera."""
 
     title: str
+    """The benchmark it is from."""
     like: str
-    """A file name as people write it."""
+    """The format of file names, for messages."""
     expression: re.Pattern[str]
-    """Fits the beginning of a file name."""
+    """Matches the beginning of a file name, with the groups `person` and `camera`."""
     first_person: int = 1
-    """The least number of a person; where it is 0, no number stands for distractors."""
+    """The smallest number of a person; if 0, the convention has no distractors."""
 
     def match(self, path: str) -> re.Match[str] | None:
-        """The groups in the file name of a path; None where it is named otherwise."""
+        """Match the file name of a path; None if it does not follow the convention."""
         return self.expression.match(path.rpartition("/")[2])
 
     def person(self, match: re.Match[str]) -> int:
-        """The identity in a name: -1 for junk, people from 1, and 0 for distractors where the naming has them."""
+        """The identity of a match: persons from 1, 0 for distractors, -1 for junk."""
         text = match["person"]
         return -1 if text in ("-1", "00-1") else int(text) + 1 - self.first_person
 
     def camera(self, match: re.Match[str]) -> str:
-        """The name of the camera, such as `c1`."""
+        """The camera name of a match, such as `c1`."""
         return f"c{int(match['camera'])}"
 
 
@@ -49,23 +50,23 @@ NAMINGS = (
         re.compile(r"(?P<person>\d{4})_?C(?P<camera>\d)_?F\d+_?X\d+"),
     ),
 )
-"""Every naming that is known; a file name fits one of them at most."""
+"""All known conventions; a file name matches at most one of them."""
 
 
-def naming_of(paths: Sequence[str], place: str) -> Naming | None:
-    """The naming of all files; None when none is named so. `place` is what messages call the folder.
+def naming_of(paths: Sequence[str], folder: str) -> Naming | None:
+    """The naming convention of all files, or None if no file follows one; `folder` is named in messages.
 
     Raises:
-        DataError: some files are named so and others are not.
+        DataError: some files follow a convention and others do not.
     """
     for naming in NAMINGS:
-        strange = [path for path in paths if naming.match(path) is None]
-        if not strange and paths:
+        unmatched = [path for path in paths if naming.match(path) is None]
+        if not unmatched and paths:
             return naming
-        if len(strange) < len(paths):
+        if len(unmatched) < len(paths):
             raise DataError(
-                f"{place}: {len(paths) - len(strange):,} of {len(paths):,} files are named as in {naming.title} "
-                f"({naming.like}), {len(strange):,} are not, the first is {strange[0]}; move them away, or say by "
-                "--identity-pattern and --camera-pattern where paths name person and camera"
+                f"{folder}: {len(paths) - len(unmatched):,} of {len(paths):,} files are named as in {naming.title} "
+                f"({naming.like}), {len(unmatched):,} are not, the first is {unmatched[0]}; move them away, or give "
+                "the places of person and camera in paths by --identity-pattern and --camera-pattern"
             )
     return None

@@ -1,20 +1,20 @@
-"""What a path pattern matches, in time that grows with the length of the path alone.
+"""Matching of path patterns without exponential backtracking.
 
-A regular expression with lazy wildcards gives the same fields, and tries all ways to place them where nothing fits:
-minutes for a path of a few hundred letters. A recipe with such a pattern may come from a stranger.
+A regular expression with lazy wildcards gives the same fields, but on paths that do not match it tries all placements
+of the wildcards: minutes for a path of a few hundred letters. Patterns can come from untrusted recipes.
 """
 
 import re
 from collections.abc import Iterator
 
 MOST_WILDCARDS = 32
-"""Fields and `{*}` of one pattern."""
+"""Limit of wildcards, that is, fields and `{*}`, per pattern."""
 
 _PARTS = re.compile(r"(\{[^{}]*\})")
 
 
 class PathExpression:
-    """A pattern in parts: literal text, `{*}` for any text, and fields such as `{camera}` for text without a slash."""
+    """A parsed pattern: literal text, `{*}` for any text, and fields such as `{camera}` for text without a slash."""
 
     def __init__(self, text: str) -> None:
         self._parts = [part for part in _PARTS.split(text) if part]
@@ -24,17 +24,19 @@ class PathExpression:
 
     @property
     def wildcards(self) -> int:
-        """Fields and `{*}`."""
+        """Number of fields and `{*}`."""
         return self._literals.count(None)
 
     def fullmatch(self, path: str) -> dict[str, str] | None:
-        """The fields, each as short as it can be, the first ones first; None where the path does not fit.
+        """Match a whole path and return its fields, or None; each field is as short as possible, from left to right.
 
-        Letter case does not matter outside the fields.
+        Letter case is ignored outside the fields.
         """
         folded = _folded(path)
         begins = [0] * (len(self._parts) + 1)
-        failed: dict[tuple[int, int], int] = {}  # of a part up to a place: from where on nothing fits
+        failed: dict[
+            tuple[int, int], int
+        ] = {}  # (part, its last end): smallest begin from which no match exists
 
         def fits(number: int, begin: int) -> bool:
             begins[number] = begin
@@ -65,7 +67,7 @@ class PathExpression:
         }
 
     def _ends(self, number: int, folded: str, first: int, last: int) -> Iterator[int]:
-        """Where a wildcard may end so that what follows it can begin there."""
+        """Possible ends of a wildcard, at which the next part can begin."""
         if number + 1 == len(self._parts):
             if first <= len(folded) == last:
                 yield last
@@ -81,8 +83,8 @@ class PathExpression:
 
 
 def _folded(text: str) -> str:
-    """In small letters, of the same length: a few capitals have two small letters."""
-    small = text.lower()
-    if len(small) == len(text):
-        return small
+    """The text in lower case, of the same length: letters whose lower case is longer are kept."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)

@@ -1,4 +1,4 @@
-"""Patterns such as `{camera}_{*}.jpg` that say where a path names the camera, the tracklet, the time or the person."""
+"""Path patterns such as `{camera}_{*}.jpg`, from which camera, tracklet, time or identity are read."""
 
 import re
 from collections.abc import Sequence
@@ -10,36 +10,40 @@ from reseen.datasets.path_expression import MOST_WILDCARDS, PathExpression
 from reseen.errors import SettingsError
 
 CAMERA_FIELDS = ("camera", "tracklet", "time", "date", "clock")
-"""What a camera pattern may name."""
+"""Fields of a camera pattern."""
 
 IDENTITY_FIELDS = ("identity",)
-"""What an identity pattern names."""
+"""Fields of an identity pattern."""
 
 
 @dataclass(frozen=True)
 class PathPattern:
-    """A compiled pattern.
+    """A compiled path pattern. Made by `compile_pattern`.
 
-    A field such as `{camera}` stands for the shortest text without a slash, `{*}` for any text. A pattern with a
-    slash is held against the path relative to the data folder, one without against the file name alone. Letter case
-    does not matter outside the fields.
+    A field such as `{camera}` matches the shortest text without a slash, `{*}` any text. A pattern with a slash is
+    matched against the path relative to the data folder, one without a slash against the file name. Letter case is
+    ignored outside the fields.
+
+    Example:
+        >>> compile_pattern("{camera}_{*}.jpg").match("day1/cam2_0001.jpg")
+        {'camera': 'cam2'}
     """
 
     text: str
     expression: PathExpression
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The fields in a relative path, or None when it does not fit."""
+        """The fields of a relative path; None if the pattern does not match."""
         return self.expression.fullmatch(path if "/" in self.text else PurePosixPath(path).name)
 
 
 def compile_pattern(
     text: str, known: Sequence[str] = CAMERA_FIELDS, kind: str = "camera pattern"
 ) -> PathPattern:
-    """Compile a pattern; `known` are the fields it may name, `kind` is what messages call it.
+    """Compile a pattern that may contain the fields `known`; `kind` is its name in messages.
 
     Raises:
-        SettingsError: no field at all, an unknown one, or one given twice.
+        SettingsError: the pattern has no field, an unknown one or one twice, an incomplete time, or too many wildcards.
     """
     seen = set()
     for part in re.split(r"(\{[^{}]*\})", text):
@@ -50,21 +54,21 @@ def compile_pattern(
             hint = suggestion(name, known) or f"; known: {', '.join(known)} and *"
             raise SettingsError(f"{kind} '{text}': no field '{{{name}}}'{hint}")
         if name in seen:
-            raise SettingsError(f"{kind} '{text}': {{{name}}} is given twice")
+            raise SettingsError(f"{kind} '{text}': {{{name}}} occurs twice")
         seen.add(name)
     if not seen:
         field = known[0]
         raise SettingsError(
-            f"{kind} '{text}' names no field; write for example '{{{field}}}/{{*}}' for sub-folders "
+            f"{kind} '{text}' has no field; write for example '{{{field}}}/{{*}}' for sub-folders "
             f"or '{{{field}}}_{{*}}.jpg' for file names"
         )
     if ("date" in seen) != ("clock" in seen) or seen >= {"time", "date"}:
-        raise SettingsError(f"{kind} '{text}': a time is {{time}}, or {{date}} and {{clock}} together")
+        raise SettingsError(f"{kind} '{text}': use either {{time}}, or {{date}} and {{clock}} together")
     expression = PathExpression(text)
     if expression.wildcards > MOST_WILDCARDS:
         raise SettingsError(
-            f"{kind} '{text[:80]}...' has {expression.wildcards:,} fields and stars, and at most "
-            f"{MOST_WILDCARDS} are taken"
+            f"{kind} '{text[:80]}...' has {expression.wildcards:,} fields and wildcards, at most {MOST_WILDCARDS} are "
+            "allowed"
         )
     return PathPattern(text, expression)
 
@@ -72,16 +76,16 @@ def compile_pattern(
 def fields(
     paths: Sequence[str], text: str, known: Sequence[str] = CAMERA_FIELDS, kind: str = "camera pattern"
 ) -> list[dict[str, str]]:
-    """The fields in each path; empty where a path does not fit.
+    """The fields of each path; an empty dictionary for paths that do not match.
 
     Raises:
-        SettingsError: the pattern is wrong or fits no path.
+        SettingsError: the pattern is invalid or matches no path.
     """
     pattern = compile_pattern(text, known, kind)
-    found = [pattern.match(path) for path in paths]
-    if not any(found):
+    matches = [pattern.match(path) for path in paths]
+    if not any(matches):
         raise SettingsError(
-            f"{kind} '{text}' fits none of {len(paths):,} images; the first is '{paths[0]}'. "
-            "{*} stands for any text; a pattern without / is held against the file name alone"
+            f"{kind} '{text}' matches none of {len(paths):,} images; the first is '{paths[0]}'. "
+            "{*} stands for any text; a pattern without / is matched against the file name only"
         )
-    return [match or {} for match in found]
+    return [match or {} for match in matches]

@@ -1,4 +1,4 @@
-"""PersonX: rendered people; the folders of Market-1501 below `subset1`, files `PPPP_cC...jpg`.
+"""PersonX: synthetic people; the folders of Market-1501 in `subset1`, with files `PPPP_cC...jpg`.
 
 Reference: Sun and Zheng 2019, "Dissecting Person Re-identification from the Viewpoint of Viewpoint".
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.market1501 import FOLDERS, NAME
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 
 plain = NamedFolders("PersonX", FOLDERS, NAME, "PPPP_cC_NN.jpg")
 below = NamedFolders(
@@ -17,22 +17,22 @@ below = NamedFolders(
 )
 
 
-def holds(root: Path) -> bool:
-    """True for a `subset1`, or for the folders of Market-1501 in a folder that is called PersonX."""
-    return below.holds(root) or ("personx" in root.resolve().name.lower() and plain.holds(root))
+def matches(root: Path) -> bool:
+    """Whether there is a `subset1`, or the folders of Market-1501 in a folder whose name contains PersonX."""
+    return below.matches(root) or ("personx" in root.resolve().name.lower() and plain.matches(root))
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The training crops with their cameras.
+    """The training crops with their cameras; identities are not read.
 
     Raises:
-        DataError: the folder is missing or empty, or a name shows no camera.
+        DataError: the folder is missing or empty, or a file name does not match.
     """
     return _folders(root).training(root, variant)
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits in `names`, or all present ones if None, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -47,7 +47,7 @@ def _folders(root: Path) -> NamedFolders:
 DATASET = Dataset(
     layout=Layout.PERSONX,
     title="PersonX",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -65,6 +65,6 @@ DATASET = Dataset(
     terms="no license is stated; cite the paper",
     access="page",
     size="45,792 rendered crops of 1,266 people, 6 cameras (the subset that benchmarks use)",
-    note="Drawn people: nobody's privacy is touched. The counts are of the six-camera subset.",
-    order="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
+    note="Synthetic people, so no privacy concerns. The counts are of the six-camera subset.",
+    expected_files="subset1/bounding_box_train, subset1/query, subset1/bounding_box_test",
 )

@@ -1,9 +1,10 @@
-"""PRID2011: `multi_shot` and `single_shot`, each with `cam_a` and `cam_b`, below `prid_2011` or not.
+"""PRID2011: `multi_shot` and `single_shot`, each with `cam_a` and `cam_b`, optionally below `prid_2011`.
 
-People 1 to 200 are seen by both cameras. Multi-shot, as Wang et al. 2014 cut it: the 178 of them with more than 21
-frames in both cameras, in halves, camera a asks for camera b. The ten cuts are read from `splits_prid2011.json`
-(a list of `{"train", "test"}` with names such as `person_0001`), or drawn where that file is not there. Single-shot:
-100 of the 200 to learn from, 100 asked for among those and all that camera b alone saw.
+People 1 to 200 are seen by both cameras. Queries are from camera a, the gallery is from camera b. Multi-shot follows
+Wang et al. 2014: the 178 people with more than 21 frames in both cameras, split into halves. The ten splits are read
+from `splits_prid2011.json` (a list of `{"train", "test"}` with names such as `person_0001`), or drawn if there is no
+such file. Single-shot: 100 of the 200 people for training, the other 100 as queries; the gallery also contains the
+people seen only by camera b.
 Reference: Hirzer et al. 2011, "Person Re-Identification by Descriptive and Discriminative Classification".
 """
 
@@ -13,37 +14,37 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves, halves, own_folder, people_of
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.folder import image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 from reseen.reading import read_json
 
 IN_BOTH = 200
-"""People with numbers up to this are seen by both cameras."""
+"""People with numbers up to this one are seen by both cameras."""
 
 FEWEST_FRAMES = 22
-"""More than 21."""
+"""Minimum number of frames per camera in the multi-shot splits."""
 
 CAMERAS = ("multi_shot/cam_a", "multi_shot/cam_b")
 SINGLE = ("single_shot/cam_a", "single_shot/cam_b")
 SPLITS_FILE = "splits_prid2011.json"
 
 
-def holds(root: Path) -> bool:
-    """True when there is a camera of either form."""
+def matches(root: Path) -> bool:
+    """Whether a camera folder of either form exists."""
     return any((own_folder(root, "prid_2011") / camera).is_dir() for camera in (*CAMERAS, *SINGLE))
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The crops of half of the people.
+    """The crops of the training people.
 
     Raises:
-        DataError: folders, frames or people are missing.
+        DataError: folders, frames or people are missing, or the split file is invalid.
     """
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits of a cut with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits of one of the ten divisions, with identities.
 
     Raises:
         DataError: as in `training`.
@@ -51,58 +52,59 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     base, split = own_folder(root, "prid_2011"), int(variant.rpartition("-")[2])
     if variant.startswith("single"):
         return _single(base, split, names)
-    seen = sorted(set(people_of(base, CAMERAS[0])) & set(people_of(base, CAMERAS[1])))
-    cut = _listed(root, split) or draw_halves([name for name in seen if _long(base, name)], split)
-    return halves(
-        base, CAMERAS, cut, names, {name: _number(base, name) for name in {*cut[0], *cut[1], *seen}}
-    )
+    in_both = sorted(set(people_of(base, CAMERAS[0])) & set(people_of(base, CAMERAS[1])))
+    division = _listed(root, split) or draw_halves([name for name in in_both if _is_long(base, name)], split)
+    numbers = {name: _number(base, name) for name in {*division[0], *division[1], *in_both}}
+    return halves(base, CAMERAS, division, names, numbers)
 
 
-def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, LabelledRows]:
-    seen = [
+def _single(base: Path, split: int, names: Sequence[str] | None) -> dict[str, LabeledRows]:
+    crops = [
         {path.rpartition(".")[0]: f"{camera}/{path}" for path in image_paths(base / camera)}
         for camera in SINGLE
     ]
-    both = [name for name in seen[0].keys() & seen[1].keys() if _number(base, name) <= IN_BOTH]
+    both = [name for name in crops[0].keys() & crops[1].keys() if _number(base, name) <= IN_BOTH]
     train, test = draw_halves(both, split)
-    others = sorted(name for name in seen[1] if _number(base, name) > IN_BOTH)
-    wanted = {
+    others = sorted(name for name in crops[1] if _number(base, name) > IN_BOTH)
+    selection = {
         "train": [(0, name) for name in train] + [(1, name) for name in train],
         "query": [(0, name) for name in test],
         "gallery": [(1, name) for name in [*test, *others]],
     }
-    found = {}
-    for name in names or wanted:
-        chosen = wanted[name]
+    by_split = {}
+    for name in names or selection:
+        selected = selection[name]
         rows = Rows(
-            base, [seen[side][person] for side, person in chosen], [SINGLE[side][-5:] for side, _ in chosen]
+            base,
+            [crops[camera][person] for camera, person in selected],
+            [SINGLE[camera][-5:] for camera, _ in selected],
         )
-        found[name] = LabelledRows(rows, [_number(base, person) for _, person in chosen])
-    return found
+        by_split[name] = LabeledRows(rows, [_number(base, person) for _, person in selected])
+    return by_split
 
 
 def _listed(root: Path, split: int) -> tuple[list[str], list[str]] | None:
     file = next(
         (
-            place / SPLITS_FILE
-            for place in (root, own_folder(root, "prid_2011"))
-            if (place / SPLITS_FILE).is_file()
+            folder / SPLITS_FILE
+            for folder in (root, own_folder(root, "prid_2011"))
+            if (folder / SPLITS_FILE).is_file()
         ),
         None,
     )
     if file is None:
         return None
     try:
-        cut = read_json(file)[split - 1]
-        return sorted(map(str, cut["train"])), sorted(map(str, cut["test"]))
+        division = read_json(file)[split - 1]
+        return sorted(map(str, division["train"])), sorted(map(str, division["test"]))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(
-            f"{file}: wanted a list of {SPLITS} splits with train and test, lists of names; split {split} is not so "
+            f"{file}: expected a list of {SPLITS} splits with train and test, lists of names; split {split} is not "
             f"({error.__class__.__name__}: {error})"
         ) from None
 
 
-def _long(base: Path, name: str) -> bool:
+def _is_long(base: Path, name: str) -> bool:
     return _number(base, name) <= IN_BOTH and all(
         len(image_paths(base / camera / name)) >= FEWEST_FRAMES for camera in CAMERAS
     )
@@ -129,7 +131,7 @@ _ONE: Counts = {
 DATASET = Dataset(
     layout=Layout.PRID2011,
     title="PRID2011",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -148,7 +150,8 @@ DATASET = Dataset(
     terms="no license is stated; offered for research, cite the paper",
     access="page",
     size="200 people in both of 2 cameras; 178 with more than 21 frames are used",
-    note=f"Report the mean over ten halves. Without {SPLITS_FILE} the halves are drawn by reseen, and others than "
+    note=f"Report the mean over ten halves. Without {SPLITS_FILE} the halves are drawn by reseen, and differ from "
     "those of published scores.",
-    order="prid_2011/multi_shot/cam_a, cam_b; prid_2011/single_shot/cam_a, cam_b; splits_prid2011.json if you have it",
+    expected_files="prid_2011/multi_shot/cam_a, cam_b; prid_2011/single_shot/cam_a, cam_b; optionally "
+    "splits_prid2011.json",
 )

@@ -1,7 +1,4 @@
-"""From the names people give to the numbers a table holds.
-
-What a reader finds on disk, before it is sorted and numbered: names of cameras, tracklets, people.
-"""
+"""`Rows` and `LabeledRows`, the unsorted output of a reader, and their conversion to numbered and sorted tables."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +13,17 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets.values import camera_names, tracklet_name
 
+JUNK = -1
+"""The identity of junk, such as bad detections; dropped before evaluation."""
+
+DISTRACTOR = 0
+"""The identity of distractors, gallery crops that match no query; kept in evaluation."""
+
+Value = TypeVar("Value")
+
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorting key that puts `cam2` before `cam10`."""
+    """A sort key for natural order, in which `cam2` comes before `cam10`."""
     parts = re.split(r"([0-9]+)", name)
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
@@ -26,7 +31,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 def number(
     names: Sequence[str | None], known: Iterable[str] = ()
 ) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
-    """Index names in natural order, together with those in `known`; None becomes -1."""
+    """Indices of names in the natural order of all names, including `known`, and these names; None becomes -1."""
     ordered = tuple(sorted({name for name in names if name is not None}.union(known), key=natural))
     position = {name: index for index, name in enumerate(ordered)}
     return np.array([-1 if name is None else position[name] for name in names], dtype=np.int64), ordered
@@ -35,7 +40,7 @@ def number(
 def number_tracklets(
     names: Sequence[str | None], cameras: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
-    """Index tracklets; the same name under two cameras is two tracklets."""
+    """Indices of tracklets; the same name under two cameras is two tracklets, None becomes -1."""
     joined = [
         None if name is None else f"{camera}\0{name}" for name, camera in zip(names, cameras, strict=True)
     ]
@@ -43,61 +48,51 @@ def number_tracklets(
 
 
 def number_people(names: Sequence[str]) -> list[int]:
-    """Numbers of people: whole numbers keep their value; other names count from 1, but `-1` stays (leave it out).
+    """Identities of people: names that are all integers keep their values, others are numbered from 1; `-1` is junk.
 
-    Names are texts of `reseen.datasets.values.label`.
+    Names are normalized by `reseen.datasets.values.label`.
     """
     try:
         return np.array([int(name) for name in names], dtype=np.int64).tolist()
     except (ValueError, OverflowError):
         people, _ = number([None if name == "-1" else name for name in names])
-        return np.where(people >= 0, people + 1, people).tolist()  # 0 is the identity of distractors
-
-
-JUNK = -1
-"""The identity of crops that show nobody in particular; dropped before evaluation."""
-
-DISTRACTOR = 0
-"""The identity of gallery crops that match no query; kept."""
-
-
-Value = TypeVar("Value")
+        return np.where(people >= 0, people + 1, people).tolist()  # 0 is reserved for distractors
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Crops without identities, in any order; columns are as long as `paths`."""
+    """Crops without identities, in any order; all columns have the length of `paths`."""
 
     root: Path
-    """The folder that paths start from."""
+    """The folder that paths are relative to."""
     paths: Sequence[str]
-    """Relative, with forward slashes."""
+    """Relative paths, with forward slashes."""
     cameras: Sequence[str | None] | None = None
-    """What each camera is called; None where nobody knows."""
+    """Camera name of each crop; None where unknown."""
     tracklets: Sequence[str | None] | None = None
-    """What each tracklet is called; the same name under two cameras is two tracklets."""
+    """Tracklet name of each crop, None where unknown; the same name under two cameras is two tracklets."""
     times: Sequence[float] | None = None
-    """Seconds, NaN where unknown."""
+    """Time of each crop in seconds, NaN where unknown."""
     spans: Sequence[tuple[int, int]] | None = None
-    """First byte and number of bytes of crops that lie in shards."""
+    """Offset and length in bytes of crops in shards."""
 
 
 @dataclass(frozen=True)
-class LabelledRows:
-    """Crops and who is on them: `JUNK`, `DISTRACTOR`, or a number from 1 that is one person in all splits."""
+class LabeledRows:
+    """Crops with identities: `JUNK`, `DISTRACTOR`, or a number from 1 that denotes the same person in all splits."""
 
     rows: Rows
     identities: Sequence[int]
 
 
 def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
-    """The table of some rows, sorted by path; cameras are numbered together with those in `known_cameras`.
+    """Convert rows to a table sorted by path; cameras are numbered together with those in `known_cameras`.
 
-    Cameras and tracklets are named by the rule of `reseen.datasets.values`, whatever reader found them.
+    Names of cameras and tracklets are normalized by `reseen.datasets.values`.
     """
     order = _order(rows)
-    called = camera_names(rows.cameras or [None] * len(order))
-    cameras, names = number(_ordered(called, order), known_cameras)
+    normalized = camera_names(rows.cameras or [None] * len(order))
+    cameras, names = number(_ordered(normalized, order), known_cameras)
     tracklets = rows.tracklets and [tracklet_name(name) for name in rows.tracklets]
     return ImageTable(
         rows.root.resolve(),
@@ -110,10 +105,10 @@ def image_table(rows: Rows, known_cameras: Iterable[str] = ()) -> ImageTable:
     )
 
 
-def evaluation_tables(splits: Mapping[str, LabelledRows]) -> dict[str, EvaluationTable]:
-    """Tables by split, sorted by path; a camera has the same number in all of them."""
-    called = set(camera_names(name for split in splits.values() for name in split.rows.cameras or ()))
-    cameras = {name for name in called if name is not None}
+def evaluation_tables(splits: Mapping[str, LabeledRows]) -> dict[str, EvaluationTable]:
+    """Convert splits to tables sorted by path, with camera indices shared by all splits."""
+    normalized = set(camera_names(name for split in splits.values() for name in split.rows.cameras or ()))
+    cameras = {name for name in normalized if name is not None}
     tables = {}
     for name, split in splits.items():
         identities = np.array(_ordered(split.identities, _order(split.rows)), dtype=np.int64)

@@ -1,8 +1,7 @@
-"""Which data set lies in a folder: found by looking, said in one sentence, overridable by layout and variant.
+"""`DATASETS`, the registry of data sets by layout, and the detection of the layout of a folder.
 
-The table of data sets, written by hand: one row for each layout, in the order in which they are looked for.
-
-`folder` is not in it: anything that is nothing else is a bare folder, which has a camera pattern of its own.
+Layouts are detected in the order of the registry. `Layout.FOLDER` is not in it: a folder of no other layout is read as
+a folder of images, with an optional camera pattern.
 """
 
 from pathlib import Path
@@ -31,8 +30,8 @@ from reseen.datasets import (
     veri776,
     viper,
 )
-from reseen.datasets.dataset import Dataset, Layout, Variant, parse
-from reseen.datasets.passed_over import in_words, may_be_crops, passed_over
+from reseen.datasets.dataset import Dataset, Layout, Variant, parse_layout
+from reseen.datasets.skipped_files import describe_skipped, possible_crops, skipped_files
 from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
 
@@ -58,63 +57,73 @@ DATASETS: dict[Layout, Dataset] = {
     Layout.RANDPERSON: randperson.DATASET,
     Layout.LUPERSON: luperson.DATASET,
 }
-"""Narrower layouts stand before wider ones: Occluded-Duke before DukeMTMC-reID before Market-1501. Folders of train
-and test come before those that are known by the name of one file, which would be mixed."""
+"""Data sets by layout, more specific ones first: Occluded-Duke before DukeMTMC-reID before Market-1501. Split folders
+come before layouts that are recognized by one file name, which would mix the splits."""
 
 
 _SUBFOLDERS = 20
-"""Folders below the one that was given in which a benchmark is looked for; more are cameras or people."""
+"""Number of sub-folders searched for a benchmark; a folder with more of them has one per camera or person."""
 
 
 class Choice(NamedTuple):
-    """A data set and the way it is used."""
+    """A data set and one of its variants."""
 
     dataset: Dataset
     variant: Variant
 
 
 def detect(root: Path) -> Layout:
-    """Look at a folder or file and say how it is laid out.
+    """Detect the layout of a folder or file.
 
     Raises:
-        DataError: nothing is there, a file is neither a manifest nor a shard, or a benchmark lies one folder down.
+        DataError: `root` does not exist, is a file but neither a manifest nor a shard, or has a benchmark in a
+            sub-folder.
+
+    Example:
+        >>> detect(Path("Market-1501"))
+        <Layout.MARKET1501: 'market1501'>
     """
     if not root.exists():
         raise DataError(f"{root}: no such folder or manifest")
-    found = _layout(root)
-    if found is not None:
-        return found
+    detected = _layout(root)
+    if detected is not None:
+        return detected
     if root.is_file():
         raise DataError(
             f"{root}: neither a folder nor a manifest nor a shard; a manifest ends in .csv or .parquet, a shard in .tar"
         )
-    for below in folder.subfolders(root)[:_SUBFOLDERS]:
-        inner = _layout(below)
+    for subfolder in folder.subfolders(root)[:_SUBFOLDERS]:
+        inner = _layout(subfolder)
         if inner is not None:
             raise DataError(
-                f"{root}: the {DATASETS[inner].title} layout lies one folder down; give {below} instead "
+                f"{root}: the {DATASETS[inner].title} layout is one folder down; give {subfolder} instead "
                 "(or set data.layout to 'folder' to mix all its images)"
             )
     return Layout.FOLDER
 
 
 def choose(root: Path, layout: str | None = None, variant: str | None = None) -> Choice | None:
-    """The data set in a folder, and a variant of it; None for a bare folder.
+    """The data set in a folder, of the given or the detected layout, with a variant; None for a folder of images.
 
     Raises:
-        DataError: nothing is there, or it is not of this layout.
-        SettingsError: an unknown layout or variant.
+        DataError: `root` does not exist, or its layout cannot be detected.
+        SettingsError: the layout or variant is unknown.
+
+    Example:
+        >>> choice = choose(Path("MSMT17"))
+        >>> choice.dataset.title, choice.variant.name
+        ('MSMT17', 'train+val')
     """
-    chosen = parse(layout) or detect(root)
-    if chosen is Layout.FOLDER:
+    known = parse_layout(layout) or detect(root)
+    if known is Layout.FOLDER:
         if variant is not None:
             raise SettingsError(
-                f"data.variant: {root} is read as a bare folder, which has no variants; leave it out"
+                f"data.variant: {root} is read as a folder of images, which has no variants; leave it out"
             )
         return None
     if not root.exists():
         raise DataError(f"{root}: no such folder or manifest")
-    dataset = DATASETS[chosen]
+    dataset = DATASETS[known]
     return Choice(dataset, dataset.variant(variant))
 
 
@@ -125,30 +134,34 @@ def describe(
     root: Path | None = None,
     split: str = "train",
 ) -> str:
-    """One sentence for a person: the layout and variant, the crops, and where the cameras come from.
+    """A one-line summary of a table: layout and variant, number of crops, and where the cameras are read from.
 
-    `root` is the folder that was given, which tells the release of MSMT17 and what is not read; `split` is what the
-    crops of the table are.
+    `split` is the split in the table. With the folder `root`, the summary includes the release of MSMT17 and the
+    folders and files that were not read.
+
+    Example:
+        >>> describe(read_training(root), Layout.MARKET1501, root=root)
+        'Market-1501 layout, 12,936 crops for training, 6 cameras from the file names'
     """
     crops = f"{len(table):,} crop{'' if len(table) == 1 else 's'}"
     count = len(table.camera_names)
     cameras = f"{count} camera{'' if count == 1 else 's'}"
-    over = _passed_over(root) if root is not None and layout not in (Layout.SHARDS, Layout.MANIFEST) else ""
+    skipped = _skipped(root) if root is not None and layout not in (Layout.SHARDS, Layout.MANIFEST) else ""
     if layout is Layout.FOLDER:
-        return _describe_folder(table, crops, cameras) + over
-    meant = f"{crops} for training" if split == "train" else f"{crops} of the split {split}"
+        return _describe_folder(table, crops, cameras) + skipped
+    purpose = f"{crops} for training" if split == "train" else f"{crops} of the split {split}"
     if layout is Layout.SPLIT_FOLDERS:
-        return _describe_split_folders(table, meant, cameras, root) + over
+        return _describe_split_folders(table, purpose, cameras, root) + skipped
     dataset = DATASETS[layout]
-    words = dataset.variant(variant).words
+    description = dataset.variant(variant).description
     release = dataset.release(root) if dataset.release and root else ""
     title = f"{dataset.title}{' ' + release if release else ''}{' layout' if dataset.page else ''}"
-    parts = [title, *([words] if words else []), meant]
+    parts = [title, *([description] if description else []), purpose]
     if table.tracklets is not None:
         parts.append(f"{len(set(table.tracklets.tolist()) - {-1}):,} tracklets")
     parts.append(f"{cameras} from {dataset.cameras_from}" if count else "no cameras")
     withdrawn = f". {dataset.note}" if dataset.access == "withdrawn" else ""
-    return ", ".join(parts) + over + withdrawn
+    return ", ".join(parts) + skipped + withdrawn
 
 
 def _describe_folder(table: ImageTable, crops: str, cameras: str) -> str:
@@ -157,37 +170,37 @@ def _describe_folder(table: ImageTable, crops: str, cameras: str) -> str:
     return f"Folder of images, {crops}, {_cameras_of(table, cameras, table.paths)}{mix}"
 
 
-def _describe_split_folders(table: ImageTable, meant: str, cameras: str, root: Path | None) -> str:
+def _describe_split_folders(table: ImageTable, purpose: str, cameras: str, root: Path | None) -> str:
     read = table.paths[0].partition("/")[0]
-    held = part_folders(root) if root else {}
-    scored = {folder_of(held, part) for part in ("query", "gallery")}
+    available = part_folders(root) if root else {}
+    scored = {folder_of(available, part) for part in ("query", "gallery")}
     others = [name for name in folder.subfolders(root) if name.name not in {read, *scored}] if root else []
     unread = f"; not read: {', '.join(name.name for name in others)}" if others else ""
     below = tuple(path.partition("/")[2] for path in table.paths)
-    return f"Split folders, {meant} from {read}, {_cameras_of(table, cameras, below)}{unread}"
+    return f"Split folders, {purpose} from {read}, {_cameras_of(table, cameras, below)}{unread}"
 
 
 def _cameras_of(table: ImageTable, cameras: str, paths: tuple[str, ...]) -> str:
-    """Where cameras come from, or by which pattern they might."""
+    """Where the cameras are read from; without cameras, the reason or a suggested pattern."""
     if table.camera_names:
         unknown = int((table.cameras < 0).sum())
-        return f"{cameras} from the paths" + (f" ({unknown:,} crops fit no camera)" if unknown else "")
+        return f"{cameras} from the paths" + (f" ({unknown:,} crops of unknown camera)" if unknown else "")
     named = [folder.CAMERA_IN_NAME.match(path.rpartition("/")[2]) is not None for path in paths]
     if any(named) and not all(named):
-        strange = paths[named.index(False)]
+        unmatched = paths[named.index(False)]
         return (
-            f"no cameras: {sum(named):,} names show one as in Market-1501, {len(named) - sum(named):,} do not, the "
-            f"first is {strange}"
+            f"no cameras: {sum(named):,} file names contain one as in Market-1501, {len(named) - sum(named):,} do "
+            f"not, the first is {unmatched}"
         )
     hint = folder.suggest_pattern(paths)
-    return "no cameras" + (f"; if their paths tell, try the camera pattern '{hint}'" if hint else "")
+    return "no cameras" + (f"; if the paths contain cameras, try the camera pattern '{hint}'" if hint else "")
 
 
-def _passed_over(root: Path) -> str:
-    """What may have been meant as crops and is none."""
-    counts = may_be_crops(passed_over(root)) if root.is_dir() else {}
-    return f"; {in_words(counts)}" if counts else ""
+def _skipped(root: Path) -> str:
+    """The skipped files that may be meant as crops, as text."""
+    counts = possible_crops(skipped_files(root)) if root.is_dir() else {}
+    return f"; {describe_skipped(counts)}" if counts else ""
 
 
 def _layout(root: Path) -> Layout | None:
-    return next((layout for layout, dataset in DATASETS.items() if dataset.holds(root)), None)
+    return next((layout for layout, dataset in DATASETS.items() if dataset.matches(root)), None)

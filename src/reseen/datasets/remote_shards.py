@@ -1,4 +1,4 @@
-"""WebDataset shards at an address that fsspec knows, such as `s3://bucket/shards`: where every image in them is."""
+"""The index of images in WebDataset shards at an fsspec address, such as `s3://bucket/shards`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import fsspec
 
 from reseen.data.decode import MOST_BYTES, UnreadableError, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.datasets import shards
@@ -16,27 +16,28 @@ from reseen.records import UNKNOWN_CAMERA
 
 
 @dataclass(frozen=True)
-class PlacedCrops:
-    """Crops by name and place, without pixels; row i of all is one crop."""
+class CropLocations:
+    """Paths, cameras and byte locations of crops, one entry per crop."""
 
     paths: tuple[str, ...]
     cameras: tuple[str | None, ...]
+    """Camera name; None where unknown."""
     places: tuple[str, ...]
-    """File or address that holds the bytes."""
+    """File or address that contains the bytes."""
     spans: tuple[tuple[int, int] | None, ...]
-    """First byte and number of bytes; None for the whole file."""
+    """Offset and length in bytes; None for the whole file."""
     fingerprint: str
-    """Changes when other crops are there."""
+    """A hash that changes with the crops."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
 
-def place_table(table: ImageTable) -> PlacedCrops:
-    """The crops of a table on this disk."""
+def locate_crops(table: ImageTable) -> CropLocations:
+    """The locations of a table's crops on this disk."""
     sources = [table.source(row) for row in range(len(table))]
     names = table.camera_names
-    return PlacedCrops(
+    return CropLocations(
         table.texts,
         tuple(None if camera == UNKNOWN_CAMERA else names[camera] for camera in table.cameras.tolist()),
         tuple(str(source.path) for source in sources),
@@ -45,34 +46,32 @@ def place_table(table: ImageTable) -> PlacedCrops:
     )
 
 
-def read_remote(address: str) -> PlacedCrops:
-    """The training images of the shards at an address, or of one shard; only their headers are read.
+def read_remote(address: str) -> CropLocations:
+    """Locate the training images in the shards at an address, or in one shard; only tar headers are read.
 
     Raises:
-        DataError: there is no shard, fsspec does not know the address, or a shard cannot be read.
+        DataError: there is no shard, fsspec does not support the address, or a shard cannot be read.
     """
     try:
         system, root = fsspec.core.url_to_fs(address)
-        found = [root] if system.isfile(root) else system.ls(root, detail=False)
+        entries = [root] if system.isfile(root) else system.ls(root, detail=False)
     except (OSError, ImportError, ValueError) as error:
         raise DataError(f"{address}: cannot be opened ({error})") from None
-    files = sorted(str(file) for file in found if str(file).endswith(".tar"))
+    files = sorted(str(file) for file in entries if str(file).endswith(".tar"))
     if not files:
-        raise DataError(
-            f"{address}: no shard; at an address crops must lie in WebDataset shards, which end in .tar"
-        )
+        raise DataError(f"{address}: no shard; remote crops must be in WebDataset shards, which end in .tar")
     digest, samples, places = hashlib.sha256(), [], []
     with ProgressBar("Indexing shards", len(files), True) as bar:
-        for file, unsaid in zip(files, shards.splits_by_name(files), strict=True):
+        for file, default_split in zip(files, shards.splits_by_name(files), strict=True):
             digest.update(f"{file} {system.ukey(file)}\n".encode())
             with system.open(file, "rb") as content:
-                inside = shards.training_samples(PurePosixPath(file), content, unsaid)
+                inside = shards.training_samples(PurePosixPath(file), content, default_split)
             samples += inside
             places += [system.unstrip_protocol(file)] * len(inside)
             bar.advance(1)
     if not samples:
         raise DataError(f"{address}: no image of split 'train' in {len(files):,} shards")
-    return PlacedCrops(
+    return CropLocations(
         tuple(sample.path for sample in samples),
         tuple(shards.camera(sample) for sample in samples),
         tuple(places),
@@ -81,19 +80,19 @@ def read_remote(address: str) -> PlacedCrops:
     )
 
 
-def read_place(place: str, span: tuple[int, int] | None) -> bytes:
-    """The bytes of a crop.
+def read_location(location: str, span: tuple[int, int] | None) -> bytes:
+    """Read the bytes of a crop from one of `CropLocations.places`, a file or an address.
 
     Raises:
-        UnreadableError: they cannot be read.
+        UnreadableError: the file cannot be opened, is empty, or the crop is larger than `MOST_BYTES`.
     """
-    if "://" not in place:
-        return read_bytes(Source(Path(place), *(span or ())))
+    if "://" not in location:
+        return read_bytes(ImageSource(Path(location), *(span or ())))
     start, size = span or (0, None)
     if size is not None and size > MOST_BYTES:
         raise UnreadableError(f"file of {size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")
     try:
-        system, path = fsspec.core.url_to_fs(place)
+        system, path = fsspec.core.url_to_fs(location)
         content = system.cat_file(path, start, None if size is None else start + size)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or type(error).__name__}") from None

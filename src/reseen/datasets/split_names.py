@@ -1,4 +1,4 @@
-"""Folders and shards that are called like the parts of a data set: train, query, gallery, val, test."""
+"""Recognition of folders and shards that are named like a split: train, query, gallery, val, test."""
 
 from pathlib import Path
 
@@ -22,26 +22,31 @@ _PARTS = {name: part for part, names in _NAMES.items() for name in names}
 
 
 def part_of(name: str) -> str | None:
-    """`train`, `query`, `gallery` or `held out` for a name of a part; None for any other name. Case does not matter."""
+    """The split that a name means: `train`, `query`, `gallery` or `held out` (val, test); None for other names.
+
+    Letter case is ignored.
+    """
     return _PARTS.get(name.lower().replace("-", "_").replace(" ", "_"))
 
 
 def part_folders(root: Path) -> dict[str, str]:
-    """Names of the folders directly below `root` that are parts, each with its part; those with an image alone."""
+    """Folders directly below `root` that are named like a split and contain an image, each with its split."""
     named = {folder.name: part for folder in subfolders(root) if (part := part_of(folder.name))}
     return {name: part for name, part in named.items() if first_image(root / name) is not None}
 
 
 def folder_of(folders: dict[str, str], part: str) -> str | None:
-    """The folder that is read for a part: `train_all` before `train`; None where there is none."""
+    """The folder to read for a split, preferring `train_all` over `train`; None if there is none."""
     order = _NAMES[part]
-    held = [name for name, its_part in folders.items() if its_part == part]
+    candidates = [name for name, folder_part in folders.items() if folder_part == part]
     return min(
-        held, key=lambda name: order.index(name.lower().replace("-", "_").replace(" ", "_")), default=None
+        candidates,
+        key=lambda name: order.index(name.lower().replace("-", "_").replace(" ", "_")),
+        default=None,
     )
 
 
 def parts_of_paths(paths: tuple[str, ...] | list[str]) -> list[str]:
-    """Names of parts among the first folders of relative paths, sorted."""
+    """Sorted names of the top-level folders in relative paths that are named like a split."""
     first = {path.partition("/")[0] for path in paths if "/" in path}
     return sorted(name for name in first if part_of(name))

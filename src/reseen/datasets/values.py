@@ -1,24 +1,28 @@
-"""One rule for labels as people write them: `1`, `1.0` and `001` are one number, `nan` and an empty cell are nothing.
+"""Normalization of labels: `1`, `1.0` and `001` are the same number, `nan` and empty cells are missing values.
 
-Every reader passes cameras, tracklets and identities through these functions, so that a camera has one name whether it
-was read from a file name, a manifest, a shard or an array.
+All readers normalize cameras, tracklets and identities by these functions, so that a camera has the same name in file
+names, manifests, shards and arrays.
 """
 
 import re
 from collections.abc import Iterable
 
-_NOTHING = frozenset({"", "nan", "none", "null", "<na>"})
+_MISSING = frozenset({"", "nan", "none", "null", "<na>"})
 _WHOLE = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _CAMERA = re.compile(r"c?0*([0-9]+)(?:\.0*)?", re.IGNORECASE)
 
 
 def label(value: object) -> str | None:
-    """A value as text: a whole number without leading zeros and decimals; None for an empty cell and for `nan`.
+    """Normalize a value to text, with integers without leading zeros and decimals; None for missing values.
 
-    `1`, `1.0`, `01` and the number 1 are `1`; `-1.0` is `-1`; other text stays as it is, without spaces around it.
+    Other text is only stripped of surrounding whitespace.
+
+    Example:
+        >>> [label(value) for value in (1, "01", "1.0", "-1.0", "cam 2", float("nan"))]
+        ['1', '1', '1', '-1', 'cam 2', None]
     """
     text = "" if value is None else str(value).strip()
-    if text.lower() in _NOTHING:
+    if text.lower() in _MISSING:
         return None
     whole = _WHOLE.fullmatch(text)
     if whole is None:
@@ -27,15 +31,15 @@ def label(value: object) -> str | None:
 
 
 def tracklet_name(value: object) -> str | None:
-    """A tracklet's name by `label`; None, unknown, also for -1."""
+    """Normalize the name of a tracklet by `label`; None (unknown) also for -1."""
     text = label(value)
     return None if text == "-1" else text
 
 
 def camera_name(value: object) -> str | None:
-    """A camera's name: `c1` for `1`, `1.0`, `01`, `c1`, `c01` and `C1`; other names as they are.
+    """Normalize the name of a camera: `c1` for `1`, `1.0`, `01`, `c1`, `c01` and `C1`; other names are unchanged.
 
-    None, an unknown camera, for -1, `nan` and nothing.
+    None (unknown) for -1 and missing values.
     """
     text = tracklet_name(value)
     if text is None:
@@ -45,12 +49,12 @@ def camera_name(value: object) -> str | None:
 
 
 def camera_names(values: Iterable[object]) -> list[str | None]:
-    """The name of every camera of a column by `camera_name`."""
-    known: dict[str, str | None] = {}
+    """Normalize a column of camera names by `camera_name`, with a cache."""
+    normalized: dict[str, str | None] = {}
     names = []
     for value in values:
-        written = str(value)
-        if written not in known:
-            known[written] = camera_name(value)
-        names.append(known[written])
+        text = str(value)
+        if text not in normalized:
+            normalized[text] = camera_name(value)
+        names.append(normalized[text])
     return names

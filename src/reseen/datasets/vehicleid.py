@@ -1,8 +1,9 @@
 """VehicleID: one folder `image`, and lists of `image vehicle` in `train_test_split`; no cameras.
 
-Three test lists: 800, 1,600 and 2,400 vehicles. The protocol draws one random crop of each vehicle for the gallery
-and asks for it with all others, ten times. Variants `small`, `medium`, `large` give every test crop as query and as
-gallery, for the protocol to draw from; `small-1` to `large-10` are draws made here. Reference: Liu et al. 2016.
+There are three test lists of 800, 1,600 and 2,400 vehicles. The protocol draws one random crop per vehicle for the
+gallery, uses all others as queries, and repeats this ten times. The variants `small`, `medium` and `large` return all
+test crops as both query and gallery, from which the protocol draws; `small-1` to `large-10` are fixed draws.
+Reference: Liu et al. 2016, "Deep Relative Distance Learning".
 """
 
 from collections.abc import Sequence
@@ -11,35 +12,35 @@ from pathlib import Path
 import numpy as np
 
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
 SIZES = {"small": 800, "medium": 1_600, "large": 2_400}
-"""Vehicles in the test list of each size."""
+"""Number of vehicles in the test list of each size."""
 
 DRAWS = 10
 
 _IMAGES = {"small": 6_493, "medium": 13_377, "large": 19_777}
 
 
-def holds(root: Path) -> bool:
-    """True when there are images and at least one of the lists."""
+def matches(root: Path) -> bool:
+    """Whether the folder of images and at least one of the lists exist."""
     lists = [_list(root, "train"), *(_list(root, size) for size in SIZES)]
     return (root / "image").is_dir() and any(file.is_file() for file in lists)
 
 
 def training(root: Path, _variant: str) -> Rows:
-    """The crops of `train_list.txt`; vehicles are not read.
+    """The crops of `train_list.txt`; identities are not read.
 
     Raises:
-        DataError: the list is missing or wrong, or a file that it names.
+        DataError: the list is missing or invalid, or a listed file is missing.
     """
     return _rows(root, [image for image, _ in read_list(_list(root, "train"))])
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits with the vehicles on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits in `names`, or all present ones if None, with the vehicles as identities.
 
     Raises:
         DataError: as in `training`.
@@ -48,27 +49,27 @@ def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict
     if names is None:
         names = [name for name in ("train",) if _list(root, name).is_file()]
         names += ["query", "gallery"] if _list(root, size).is_file() else []
-    found = {}
+    by_split = {}
     if "train" in names:
-        found["train"] = _labelled(root, read_list(_list(root, "train")))
+        by_split["train"] = _labeled(root, read_list(_list(root, "train")))
     if "query" in names or "gallery" in names:
         listed = sorted(read_list(_list(root, size)))
-        chosen = _draw(listed, int(draw)) if draw else set(listed)
-        sides = {"query": [line for line in listed if not draw or line not in chosen], "gallery": chosen}
-        found |= {
-            name: _labelled(root, sorted(sides[name])) for name in ("query", "gallery") if name in names
+        gallery = _draw(listed, int(draw)) if draw else set(listed)
+        test = {"query": [line for line in listed if not draw or line not in gallery], "gallery": gallery}
+        by_split |= {
+            name: _labeled(root, sorted(test[name])) for name in ("query", "gallery") if name in names
         }
-    return found
+    return by_split
 
 
 def _draw(listed: list[tuple[str, int]], seed: int) -> set[tuple[str, int]]:
-    """One crop of each vehicle; the same seed and lists give the same crops, whatever the order of the list."""
+    """Draw one crop per vehicle, reproducibly given the seed and the sorted list."""
     shuffled = np.random.default_rng(seed).permutation(len(listed))
     return set({listed[row][1]: listed[row] for row in shuffled}.values())
 
 
-def _labelled(root: Path, listed: list[tuple[str, int]]) -> LabelledRows:
-    return LabelledRows(_rows(root, [image for image, _ in listed]), [vehicle + 1 for _, vehicle in listed])
+def _labeled(root: Path, listed: list[tuple[str, int]]) -> LabeledRows:
+    return LabeledRows(_rows(root, [image for image, _ in listed]), [vehicle + 1 for _, vehicle in listed])
 
 
 def _rows(root: Path, images: list[str]) -> Rows:
@@ -99,7 +100,7 @@ def _published(size: str, drawn: bool) -> Counts:
 DATASET = Dataset(
     layout=Layout.VEHICLEID,
     title="VehicleID",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=(
@@ -124,6 +125,6 @@ DATASET = Dataset(
     terms="research only, on request with a signed agreement",
     access="request",
     size="221,763 crops of 26,267 vehicles, no camera labels",
-    note="No cameras: nothing is taken out of a ranking. Report the mean over ten draws.",
-    order="image, train_test_split with train_list.txt and test_list_800.txt, _1600.txt, _2400.txt",
+    note="No cameras: no gallery crop is excluded from a ranking. Report the mean over ten draws.",
+    expected_files="image, train_test_split with train_list.txt and test_list_800.txt, _1600.txt, _2400.txt",
 )

@@ -1,4 +1,4 @@
-"""VeRi-776: vehicles; `image_train`, `image_query`, `image_test`, files `VVVV_cCCC_TTTTTTTT_N.jpg`.
+"""VeRi-776, vehicle re-ID: `image_train`, `image_query` and `image_test` with files `VVVV_cCCC_TTTTTTTT_N.jpg`.
 
 Reference: Liu et al. 2016, "A Deep Learning-Based Approach to Progressive Vehicle Re-identification".
 """
@@ -9,7 +9,7 @@ from reseen.datasets.benchmark_splits import NamedFolders
 from reseen.datasets.dataset import Dataset, Layout, Variant
 
 FOLDERS = {"train": "image_train", "query": "image_query", "gallery": "image_test"}
-"""Split to folder."""
+"""Folder of each split."""
 
 veri = NamedFolders(
     "VeRi-776",
@@ -21,7 +21,7 @@ veri = NamedFolders(
 DATASET = Dataset(
     layout=Layout.VERI776,
     title="VeRi-776",
-    holds=veri.holds,
+    matches=veri.matches,
     training=veri.training,
     splits=veri.splits,
     variants=(
@@ -39,6 +39,6 @@ DATASET = Dataset(
     terms="non-commercial, on request by e-mail",
     access="request",
     size="51,035 crops of 776 vehicles, 20 cameras",
-    note="Scored here image to image; its image-to-track rule is another protocol.",
-    order="image_train, image_query, image_test",
+    note="Evaluated image to image; the image-to-track protocol is not supported.",
+    expected_files="image_train, image_query, image_test",
 )

@@ -1,6 +1,7 @@
-"""VIPeR: folders `cam_a` and `cam_b`, below `VIPeR` or not, files `PPP_AAA.bmp` (person, angle).
+"""VIPeR: folders `cam_a` and `cam_b`, optionally below `VIPeR`, with files `PPP_AAA.bmp` (person, angle).
 
-632 people, one crop from each side. No official cut: ten halves of 316 people are drawn, camera a asks for camera b.
+There are 632 people with one crop per camera. There are no official splits: ten random halves of 316 people are drawn.
+Queries are from camera a, the gallery is from camera b.
 Reference: Gray et al. 2007, "Evaluating Appearance Models for Recognition, Reacquisition, and Tracking".
 """
 
@@ -11,15 +12,15 @@ from pathlib import Path
 from reseen.datasets.benchmark_splits import SPLITS, draw_halves, own_folder
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
-from reseen.datasets.raw_rows import LabelledRows, Rows
+from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.errors import DataError
 
 _NAME = re.compile(r"(?P<person>\d{3})_\d{1,3}\.\w+")
 _CAMERAS = ("cam_a", "cam_b")
 
 
-def holds(root: Path) -> bool:
-    """True when both cameras hold a file that is named so."""
+def matches(root: Path) -> bool:
+    """Whether the folders of both cameras contain a file with a matching name."""
     return all(
         (first := first_image(own_folder(root, "VIPeR") / camera)) is not None and _NAME.fullmatch(first)
         for camera in _CAMERAS
@@ -27,57 +28,57 @@ def holds(root: Path) -> bool:
 
 
 def training(root: Path, variant: str) -> Rows:
-    """The crops of half of the people.
+    """The crops of the training people.
 
     Raises:
-        DataError: a folder is missing or empty, a name is not as it should be, or somebody lacks one side.
+        DataError: a folder is missing or empty, a file name does not match, or a person is missing in one camera.
     """
     return splits(root, variant, ("train",))["train"].rows
 
 
-def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabelledRows]:
-    """Splits of a draw with the people on them.
+def splits(root: Path, variant: str, names: Sequence[str] | None = None) -> dict[str, LabeledRows]:
+    """The splits of one random draw, with identities.
 
     Raises:
         DataError: as in `training`.
     """
     base = own_folder(root, "VIPeR")
     crops = {camera: _crops(base / camera) for camera in _CAMERAS}
-    alone = sorted(crops["cam_a"].keys() ^ crops["cam_b"].keys())
-    if alone:
+    in_one_camera = sorted(crops["cam_a"].keys() ^ crops["cam_b"].keys())
+    if in_one_camera:
         raise DataError(
-            f"{base}: {len(alone):,} people are seen from one side alone, the first is {alone[0]}"
+            f"{base}: {len(in_one_camera):,} people are in only one of the cameras, the first is {in_one_camera[0]}"
         )
     train, test = draw_halves(list(crops["cam_a"]), int(variant))
-    wanted = {"train": (train, _CAMERAS), "query": (test, ("cam_a",)), "gallery": (test, ("cam_b",))}
-    found = {}
-    for name in names or wanted:
-        people, cameras = wanted[name]
-        chosen = [(camera, person) for camera in cameras for person in people]
+    selection = {"train": (train, _CAMERAS), "query": (test, ("cam_a",)), "gallery": (test, ("cam_b",))}
+    by_split = {}
+    for name in names or selection:
+        people, cameras = selection[name]
+        selected = [(camera, person) for camera in cameras for person in people]
         rows = Rows(
             base,
-            [f"{camera}/{crops[camera][person]}" for camera, person in chosen],
-            [camera for camera, _ in chosen],
+            [f"{camera}/{crops[camera][person]}" for camera, person in selected],
+            [camera for camera, _ in selected],
         )
-        found[name] = LabelledRows(rows, [int(person) + 1 for _, person in chosen])
-    return found
+        by_split[name] = LabeledRows(rows, [int(person) + 1 for _, person in selected])
+    return by_split
 
 
 def _crops(folder: Path) -> dict[str, str]:
-    """Person to file name."""
-    found = {}
+    """The file name of each person."""
+    file_of = {}
     for path in image_paths(folder):
         match = _NAME.fullmatch(path)
-        if match is None or match["person"] in found:
+        if match is None or match["person"] in file_of:
             raise DataError(f"{folder}: {path} is not named like PPP_AAA.bmp, one crop of each person")
-        found[match["person"]] = path
-    return found
+        file_of[match["person"]] = path
+    return file_of
 
 
 DATASET = Dataset(
     layout=Layout.VIPER,
     title="VIPeR",
-    holds=holds,
+    matches=matches,
     training=training,
     splits=splits,
     variants=tuple(
@@ -99,5 +100,5 @@ DATASET = Dataset(
     access="page",
     size="1,264 crops of 632 people, 2 cameras",
     note="Report the mean over ten halves; other codes draw other halves.",
-    order="VIPeR/cam_a, VIPeR/cam_b",
+    expected_files="VIPeR/cam_a, VIPeR/cam_b",
 )

@@ -20,7 +20,7 @@ from reseen.export.quantize import LOSS, quantize
 from reseen.export.samples import Pixels, calibration_crops, check_crops
 from reseen.export.torch_file import write_torch
 from reseen.files import check_output, write_atomically
-from reseen.locks import sole_writer
+from reseen.locks import exclusive_writer
 from reseen.models import Encoder
 from reseen.runs.console import RunView
 from reseen.runs.run import Run, open_run
@@ -99,7 +99,7 @@ def export_run(
     _check_options(run, kind, int8, calibrate, crops, loss)
     for target in _targets(out):
         check_output(target)
-    with sole_writer(out):
+    with exclusive_writer(out):
         benchmark = read_benchmark(score) if score is not None else None
         encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
         to_calibrate, to_check, origin, calibration = None, None, "", ""

@@ -20,7 +20,7 @@ from reseen.errors import SettingsError, StorageError
 from reseen.features.extract import extract
 from reseen.features.partitions import describe_vectors, vector_table
 from reseen.files import write_atomically
-from reseen.locks import sole_writer
+from reseen.locks import exclusive_writer
 from reseen.reading import parquet_schema, read_table
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.checkpoint import CHECKPOINT
@@ -78,7 +78,7 @@ def embed(
     parts = _parts(run, table, out)
 
     with (
-        sole_writer(out) if is_main_process() else nullcontext(),
+        exclusive_writer(out) if is_main_process() else nullcontext(),
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):

@@ -17,7 +17,7 @@ from typing import Any, cast
 from reseen import errors
 from reseen.data.parallel import thread_count
 from reseen.data.table import ImageTable
-from reseen.datasets.remote_shards import PlacedCrops, place_table, read_remote
+from reseen.datasets.remote_shards import CropLocations, locate_crops, read_remote
 from reseen.errors import DataError, ImagesError, RunError, SettingsError, StorageError
 from reseen.features.embed_worker import EmbedTask, EmbedWorker, cut
 from reseen.features.partitions import PartitionFolder
@@ -109,17 +109,17 @@ def embed_by_ray(
     return folder.place
 
 
-def _listed(run: Run, data: str | Path | ImageTable, camera_pattern: str | None) -> PlacedCrops:
+def _listed(run: Run, data: str | Path | ImageTable, camera_pattern: str | None) -> CropLocations:
     if isinstance(data, str) and "://" in data:
         if camera_pattern is not None:
             raise SettingsError(
                 "a camera pattern is for a bare folder; shards name cameras in the JSON beside an image"
             )
         return read_remote(data)
-    return place_table(load_other_table(run.recipe, data, camera_pattern))
+    return locate_crops(load_other_table(run.recipe, data, camera_pattern))
 
 
-def _key(run: Run, crops: PlacedCrops, rows: int) -> str:
+def _key(run: Run, crops: CropLocations, rows: int) -> str:
     """What partitions are made from: weights, crops, and where they are cut."""
     with (run.folder / CHECKPOINT).open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()

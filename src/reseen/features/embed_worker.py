@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow
 from reseen.data.parallel import in_blocks
 from reseen.data.views import normalize
-from reseen.datasets.remote_shards import PlacedCrops, read_place
+from reseen.datasets.remote_shards import CropLocations, read_location
 from reseen.errors import ReseenError
 from reseen.features.extract import BATCH
 from reseen.features.partitions import PartitionFolder, describe_vectors, partition_name, vector_table
@@ -53,7 +53,7 @@ class EmbedTask:
         return cls(values["start"], values["stop"], spans=spans, **plain)
 
 
-def cut(crops: PlacedCrops, rows: int) -> list[EmbedTask]:
+def cut(crops: CropLocations, rows: int) -> list[EmbedTask]:
     """Crops in partitions of so many rows; an unreadable one counts, so that names do not depend on reading."""
     return [
         EmbedTask(
@@ -115,7 +115,7 @@ class EmbedWorker:
             for place in places:
                 row = rows[place]
                 try:
-                    content = read_place(task.places[row], task.spans[row])
+                    content = read_location(task.places[row], task.spans[row])
                     pixels[place] = fit(decode(content, self._white_level), *shape[1:3])
                 except UnreadableError as error:
                     readable[row] = False

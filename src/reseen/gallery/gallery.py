@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from reseen.audit import Calibration
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
@@ -150,7 +150,9 @@ class Gallery:
         name = "the image" if isinstance(image, bytes) else str(image)
         try:
             with quiet_pillow():
-                content = image if isinstance(image, bytes) else read_bytes(Source(Path(image).expanduser()))
+                content = (
+                    image if isinstance(image, bytes) else read_bytes(ImageSource(Path(image).expanduser()))
+                )
                 pixels = fit(
                     decode(content, self.run.recipe.data.white_level), self.model.height, self.model.width
                 )

@@ -32,7 +32,7 @@ from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.text import name_in_cell
+from reseen.text import parse_spreadsheet_cell
 
 
 def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
@@ -60,7 +60,10 @@ def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict
 
 
 def _read_csv(file: Path) -> dict[str, int]:
-    return {name_in_cell(row["path"]): _cluster(row["cluster"]) for row in csv.DictReader(read_lines(file))}
+    return {
+        parse_spreadsheet_cell(row["path"]): _cluster(row["cluster"])
+        for row in csv.DictReader(read_lines(file))
+    }
 
 
 def _cluster(text: str) -> int:

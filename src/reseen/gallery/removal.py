@@ -88,7 +88,9 @@ def find_copies(store: Store, address: str, removal: Removal) -> FoundCopies:
         if cache.is_unreachable(Path(path), device)
     ]
     return FoundCopies(
-        tuple({path.resolve(): None for folder in folders for path in cache.holding(folder, sources)}),
+        tuple(
+            {path.resolve(): None for folder in folders for path in cache.folders_holding(folder, sources)}
+        ),
         tuple(file for folder in maps for file in _map_files(folder)),
         tuple(copy for copy in held if copy.kind == "answers" and _names(copy, keys)),
         tuple(
@@ -117,7 +119,7 @@ def remove(store: Store, address: str, removal: Removal) -> RemovalResult:
     store.delete(Filter(keys=removal.keys))
     copies = find_copies(store, address, removal)
     for folder in copies.cached:
-        if cache.being_written(folder) is None:
+        if cache.writer_process(folder) is None:
             cache.remove(folder)
     for file in copies.maps:
         _unlink(file)
@@ -172,7 +174,7 @@ def _leftovers(copies: FoundCopies, entries_left: int, count: int) -> list[str]:
     """Descriptions of what is left, one each."""
     leftovers = [f"{entries_left:,} of {count:,} entries of the store"] if entries_left else []
     for folder in copies.cached:
-        process = cache.being_written(folder)
+        process = cache.writer_process(folder)
         busy = "" if process is None else f", which process {process} is writing right now; wait for it"
         leftovers.append(f"decoded pixels in {folder}{busy}")
     leftovers += [f"map coordinates in {file}" for file in copies.maps]

@@ -8,7 +8,7 @@ import simplejpeg
 from PIL import Image
 
 from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 
 HEIGHT = 128
 """Maximum height in pixels; the maximum width is twice as much."""
@@ -16,7 +16,7 @@ HEIGHT = 128
 _QUALITY = 85
 
 
-def thumbnail(source: Source, white_level: float | None = None) -> bytes:
+def thumbnail(source: ImageSource, white_level: float | None = None) -> bytes:
     """A JPEG of at most 128 x 256 pixels (height x width), aspect ratio kept; empty if the image is unreadable."""
     try:
         return shrink(read_bytes(source), white_level)
@@ -27,7 +27,7 @@ def thumbnail(source: Source, white_level: float | None = None) -> bytes:
 def read_thumbnails(images: Iterable[str | Path], white_level: float | None = None) -> list[bytes]:
     """A thumbnail of each image file; empty for an unreadable one."""
     with quiet_pillow():
-        return [thumbnail(Source(Path(image).expanduser()), white_level) for image in images]
+        return [thumbnail(ImageSource(Path(image).expanduser()), white_level) for image in images]
 
 
 def shrink(content: bytes, white_level: float | None = None) -> bytes:

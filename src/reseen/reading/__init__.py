@@ -1,7 +1,7 @@
-"""Files of strangers, read within limits: regular files alone, JSON, NumPy arrays and Parquet tables.
+"""Readers of untrusted files with limits on size and type: regular files, JSON, NumPy arrays, Parquet tables.
 
-Every reader here raises `OSError` or `ValueError` with one line that says what is wrong, whatever the bytes are. The
-caller makes an error of reseen's own of it, which names the file and what to do.
+Whatever the content of the file, every reader raises only `OSError` or `ValueError`, with a one-line message. The
+caller converts it to one of reseen's errors, which names the file and the fix.
 """
 
 from reseen.reading.arrays import read_archive, read_array

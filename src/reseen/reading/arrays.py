@@ -1,4 +1,4 @@
-"""NumPy files, never unpickled: what a header declares is held against the file and free memory before it is read."""
+"""Readers of .npy and .npz files without pickle; declared sizes are checked against file and memory before reading."""
 
 import math
 import zipfile
@@ -12,16 +12,20 @@ from reseen.reading.regular import open_regular
 
 
 def read_array(path: Path, mmap_mode: Literal["r", "r+", "c"] | None = None) -> np.ndarray:
-    """The array of a .npy file, read or mapped into memory.
+    """Read the array of a .npy file, or memory-map it with a `mmap_mode` of `numpy.load`.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is no regular file.
-        ValueError: it is none, declares more than it holds, or does not fit into free memory.
+        OSError: the file is missing, cannot be read, or is not a regular file.
+        ValueError: it is not a .npy file, is shorter than its header declares, contains pickled objects, or does not
+            fit into free memory.
+
+    Example:
+        >>> vectors = read_array(Path("vectors.npy"), mmap_mode="r")
     """
     with open_regular(path) as file:
-        shape, kind = _declared(file, path.stat().st_size)
-    if mmap_mode is None or 0 in shape:  # nothing to map in an array without entries
-        require_memory(_bytes(shape, kind), "this array")
+        shape, dtype = _read_header(file, path.stat().st_size)
+    if mmap_mode is None or 0 in shape:  # an empty array cannot be mapped
+        require_memory(_byte_count(shape, dtype), "this array")
         mmap_mode = None
     try:
         return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
@@ -32,31 +36,35 @@ def read_array(path: Path, mmap_mode: Literal["r", "r+", "c"] | None = None) -> 
 
 
 def read_archive(path: Path, names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file, all or those of `names` that are there.
+    """Read the arrays of a .npz file, by name: all of them, or those in `names` that exist.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is no regular file.
-        ValueError: it is none, an array declares more than it holds, or they do not fit into free memory.
+        OSError: the file is missing, cannot be read, or is not a regular file.
+        ValueError: it is not a .npz file, a name occurs twice, an array is shorter than its header declares or
+            contains pickled objects, or the arrays do not fit into free memory.
+
+    Example:
+        >>> identities = read_archive(Path("query.npz"), ["identities"])["identities"]
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            wanted, needed = {}, 0
+            members, needed = {}, 0
             for member in archive.infolist():
                 name = member.filename.removesuffix(".npy")
                 if names is not None and name not in names:
                     continue
-                if name in wanted:
-                    raise ValueError(f"the array {name[:80]!r} is there twice")
+                if name in members:
+                    raise ValueError(f"the array {name[:80]!r} occurs twice")
                 with archive.open(member) as content:
-                    shape, kind = _declared(content, member.file_size)  # pyrefly: ignore
-                needed += _bytes(shape, kind)
-                wanted[name] = member
+                    shape, dtype = _read_header(content, member.file_size)  # pyrefly: ignore
+                needed += _byte_count(shape, dtype)
+                members[name] = member
             require_memory(3 * needed, f"reading arrays of {needed / 1e9:,.1f} GB")
-            found = {}
-            for name, member in wanted.items():
+            arrays = {}
+            for name, member in members.items():
                 with archive.open(member) as content:
-                    found[name] = np.lib.format.read_array(content, allow_pickle=False)
-            return found
+                    arrays[name] = np.lib.format.read_array(content, allow_pickle=False)
+            return arrays
     except (OSError, ValueError, MemoryError) as error:
         if isinstance(error, MemoryError):
             raise ValueError("its arrays do not fit into memory") from None
@@ -65,8 +73,8 @@ def read_archive(path: Path, names: list[str] | None = None) -> dict[str, np.nda
         raise ValueError(_reason(error)) from None
 
 
-def _declared(file: BinaryIO, size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type in a header, checked against the bytes that follow."""
+def _read_header(file: BinaryIO, size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and dtype in a header, checked against the `size` of the file in bytes."""
     try:
         version = np.lib.format.read_magic(file)
         read = {
@@ -74,26 +82,27 @@ def _declared(file: BinaryIO, size: int) -> tuple[tuple[int, ...], np.dtype[Any]
             (2, 0): np.lib.format.read_array_header_2_0,
         }.get(version)
         if read is None:
-            raise ValueError(f"format {version} of NumPy, and 1.0 and 2.0 are read")
-        shape, _, kind = read(file)
+            raise ValueError(f"NumPy format {version} is not supported; use 1.0 or 2.0")
+        shape, _, dtype = read(file)
     except (OSError, ValueError):
         raise
     except Exception as error:  # a header is parsed as Python text
         raise ValueError(_reason(error)) from None
-    if kind.hasobject:
+    if dtype.hasobject:
         raise ValueError("pickled objects, which are refused because they can run code")
     if any(length < 0 for length in shape):
         raise ValueError(f"an array of shape {shape}")
-    held = max(0, size)
-    if _bytes(shape, kind) > held:
+    available = max(0, size)
+    if _byte_count(shape, dtype) > available:
         raise ValueError(
-            f"an array of shape {shape} and {kind} needs {_bytes(shape, kind):,} bytes, and {held:,} are there"
+            f"an array of shape {shape} and {dtype} needs {_byte_count(shape, dtype):,} bytes, but the file has "
+            f"{available:,}"
         )
-    return shape, kind
+    return shape, dtype
 
 
-def _bytes(shape: tuple[int, ...], kind: np.dtype[Any]) -> int:
-    return math.prod(shape) * kind.itemsize
+def _byte_count(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return math.prod(shape) * dtype.itemsize
 
 
 def _reason(error: Exception) -> str:

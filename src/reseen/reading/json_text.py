@@ -1,7 +1,7 @@
-"""JSON with limits on size, depth and numbers, and checked against a type where the type is known.
+"""A JSON reader with limits on size, nesting depth and integers, and optional validation against a type.
 
-The standard library's reader takes numbers of four thousand digits, which no array holds, and halves of surrogate
-pairs, which no file takes; it ends in `RecursionError` where brackets are nested deep.
+The standard library's parser accepts integers of thousands of digits, which no array can hold, and lone surrogates,
+which no file can store; it raises `RecursionError` on deeply nested input.
 """
 
 from dataclasses import fields, is_dataclass
@@ -19,17 +19,17 @@ _T = TypeVar("_T")
 
 
 def parse_json(content: bytes | str, most_bytes: int = MOST_BYTES) -> Any:
-    """The value that a JSON text stands for: at most 200 levels deep, whole numbers of at most 64 bits.
+    """Parse JSON of at most 200 levels and integers of at most 64 bits.
 
-    NaN and infinities are taken, since Python writes them.
+    NaN and infinities are accepted, because Python's `json` writes them.
 
     Raises:
-        ValueError: it is no such text, has lone surrogates or more than `most_bytes`.
+        ValueError: the text is not valid JSON, has lone surrogates, or is longer than `most_bytes`.
     """
     try:
         raw = content.encode("utf-8") if isinstance(content, str) else content
     except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair, which is no text") from None
+        raise ValueError("a lone surrogate, which is not valid text") from None
     if len(raw) > most_bytes:
         raise ValueError(f"{len(raw):,} bytes, and at most {most_bytes:,} are read")
     value = from_json(raw)
@@ -38,26 +38,30 @@ def parse_json(content: bytes | str, most_bytes: int = MOST_BYTES) -> Any:
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
-    """`parse_json` of a file.
+    """Read a file by `parse_json`.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is no regular file.
+        OSError: the file is missing, cannot be read, or is not a regular file.
         ValueError: as in `parse_json`.
     """
     return parse_json(read_regular(path, most_bytes), most_bytes)
 
 
 def parse_as(kind: type[_T], content: bytes | str, most_bytes: int = MOST_BYTES) -> _T:
-    """A JSON text as a value of a type, such as a dataclass; nothing is converted but lists to tuples.
+    """Parse JSON as an instance of a type, such as a dataclass; nothing is converted except lists to tuples.
 
     Raises:
-        ValueError: as in `parse_json`, or a part is missing, of another type, or not known; says where.
+        ValueError: as in `parse_json`, or a field is missing, has the wrong type, or is unknown; names the field.
+
+    Example:
+        >>> parse_as(dict[str, int], '{"seed": 0}')
+        {'seed': 0}
     """
     values = parse_json(content, most_bytes)
     if is_dataclass(kind) and isinstance(values, dict):
         unknown = sorted(values.keys() - {field.name for field in fields(kind)})
         if unknown:
-            raise ValueError(f"no part '{unknown[0][:100]}' is known")
+            raise ValueError(f"unknown field '{unknown[0][:100]}'")
     try:
         return _adapter(kind).validate_json(content, strict=True)
     except ValidationError as error:
@@ -65,10 +69,10 @@ def parse_as(kind: type[_T], content: bytes | str, most_bytes: int = MOST_BYTES)
 
 
 def validate_as(kind: type[_T], values: Any) -> _T:
-    """Values that `parse_json` gave as those of a pydantic model; nothing is converted.
+    """Validate values returned by `parse_json` as an instance of a type, without conversions.
 
     Raises:
-        ValueError: a part is missing or of another type; says where.
+        ValueError: a field is missing or has the wrong type; names the field.
     """
     try:
         return _adapter(kind).validate_python(values, strict=True)
@@ -77,10 +81,10 @@ def validate_as(kind: type[_T], values: Any) -> _T:
 
 
 def read_json_as(kind: type[_T], path: Path, most_bytes: int = MOST_BYTES) -> _T:
-    """`parse_as` of a file.
+    """Read a file by `parse_as`.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is no regular file.
+        OSError: the file is missing, cannot be read, or is not a regular file.
         ValueError: as in `parse_as`.
     """
     return parse_as(kind, read_regular(path, most_bytes), most_bytes)
@@ -93,17 +97,17 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(map(str, problem["loc"]))[:100]
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
+    field = ".".join(map(str, problem["loc"]))[:100]
+    return f"{field}: {problem['msg']}" if field else problem["msg"]
 
 
 def _check_numbers(value: Any) -> None:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, int) and not -_LARGEST < one < _LARGEST:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, int) and not -_LARGEST < item < _LARGEST:
             raise ValueError("a whole number of more than 64 bits")

@@ -1,4 +1,4 @@
-"""Free memory, asked for before it is taken: a full machine kills a process, and says nothing."""
+"""Free memory, checked before large allocations: when memory runs out, the system kills the process silently."""
 
 import os
 from pathlib import Path
@@ -7,23 +7,23 @@ _CONTAINER = Path("/sys/fs/cgroup")
 
 
 def free_bytes() -> int | None:
-    """Memory that can be taken without swapping, as Linux tells it, within the limits of container and process.
+    """Bytes that can be allocated without swapping, within the limits of the machine, container and process.
 
-    Elsewhere that of the machine, or None where that is not known either.
+    On systems other than Linux, the physical memory; None where that is unknown.
     """
     limits = [limit for limit in (_of_machine(), _of_container(), _of_process()) if limit is not None]
     return max(0, min(limits)) if limits else None
 
 
-def require_memory(wanted: int, what: str) -> None:
-    """Raise unless `wanted` bytes are free.
+def require_memory(needed: int, what: str) -> None:
+    """Check that `needed` bytes of memory are free.
 
     Raises:
-        ValueError: they are not; begins with `what`.
+        ValueError: fewer are free; the message begins with `what`.
     """
     free = free_bytes()
-    if free is not None and wanted > free:
-        raise ValueError(f"{what} needs {wanted / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free")
+    if free is not None and needed > free:
+        raise ValueError(f"{what} needs {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free")
 
 
 def _of_machine() -> int | None:
@@ -38,16 +38,16 @@ def _of_machine() -> int | None:
 
 def _of_container() -> int | None:
     try:
-        limit, taken = (
+        limit, used = (
             int((_CONTAINER / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current")
         )
-    except (OSError, ValueError):  # none, or "max"
+    except (OSError, ValueError):  # no cgroup, or its limit is "max"
         return None
-    return limit - taken
+    return limit - used
 
 
 def _of_process() -> int | None:
-    """What a limit on the process's address space (`ulimit -v`) leaves."""
+    """What remains of the process's address space under its limit (`ulimit -v`)."""
     try:
         import resource
 

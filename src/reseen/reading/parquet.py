@@ -1,7 +1,7 @@
-"""Parquet tables: what the footer declares is held against the file and free memory before rows are read.
+"""Readers of Parquet tables; the declared size is checked against the file and free memory before rows are read.
 
-A few bytes can stand for a hundred million rows that are all alike, and a dictionary of one long text for as many
-copies of it. Text is therefore read as dictionaries first, and copied out only where it fits.
+A few bytes can encode a hundred million identical rows, and a dictionary with one long text as many copies of it. Text
+columns are therefore read dictionary-encoded, and decoded only if the result fits into memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ from reseen.reading.memory import require_memory
 from reseen.reading.regular import open_regular
 
 _MOST_ROWS_PER_BYTE = 256
-"""Crops have names, and vectors numbers, that differ; compressed as well as can be they stay far below this."""
-_OBJECT = 64
-"""Bytes of a value as an object of Python."""
+"""Paths and vectors differ from row to row, so that even compressed tables stay far below this."""
+_OBJECT_BYTES = 64
+"""Bytes of a value as a Python object."""
 _FOREIGN = (
     pa.ArrowException,
     ValueError,
@@ -31,21 +31,27 @@ _FOREIGN = (
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A Parquet file, or some of its columns that are there.
+    """Read a Parquet file: all columns, or those in `columns` that exist.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is no regular file.
-        ValueError: it is no Parquet file, damaged, or declares more than fits into free memory.
+        OSError: the file is missing, cannot be read, or is not a regular file.
+        ValueError: it is not a Parquet file, is damaged, or does not fit into free memory.
+
+    Example:
+        >>> paths = read_table(Path("manifest.parquet"), ["path"]).column("path").to_pylist()
     """
     try:
-        with open_regular(path) as stream, pq.ParquetFile(stream, read_dictionary=_texts(stream)) as file:
-            wanted = _wanted(file, columns)
-            _check_size(path, file, wanted)
-            return _plain(file.read(columns=wanted, use_threads=False))
+        with (
+            open_regular(path) as stream,
+            pq.ParquetFile(stream, read_dictionary=_text_columns(stream)) as file,
+        ):
+            names = _select_columns(file, columns)
+            _check_size(path, file, names)
+            return _decode_text(file.read(columns=names, use_threads=False))
     except MemoryError:
         raise ValueError("its rows do not fit into memory") from None
     except OSError as error:
-        if error.errno is None:  # Arrow's word for a damaged file
+        if error.errno is None:  # Arrow reports damaged files so
             raise ValueError(_reason(error)) from None
         raise
     except _FOREIGN as error:
@@ -53,23 +59,23 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def iterate_table(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-    """Some columns of a Parquet file, so many rows at a time; no more of it is in memory.
+    """Iterate over the columns of a Parquet file that exist, at most `rows` rows in memory at a time.
 
     Raises:
         OSError, ValueError: as in `read_table`.
     """
     try:
         with open_regular(path) as stream:
-            texts = _texts(stream)
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, read_dictionary=texts) as file:
-            wanted = _wanted(file, columns)
+            text_columns = _text_columns(stream)
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, read_dictionary=text_columns) as file:
+            names = _select_columns(file, columns)
             _check_plausible(path, file)
-            for batch in file.iter_batches(rows, columns=wanted, use_threads=False):
-                yield _plain(pa.Table.from_batches([batch]))
+            for batch in file.iter_batches(rows, columns=names, use_threads=False):
+                yield _decode_text(pa.Table.from_batches([batch]))
     except MemoryError:
         raise ValueError("its rows do not fit into memory") from None
     except OSError as error:
-        if error.errno is None:  # Arrow's word for a damaged file
+        if error.errno is None:  # Arrow reports damaged files so
             raise ValueError(_reason(error)) from None
         raise
     except _FOREIGN as error:
@@ -77,7 +83,7 @@ def iterate_table(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.
 
 
 def parquet_schema(path: Path) -> pa.Schema:
-    """Columns and what goes with them.
+    """The schema of a Parquet file: columns, types and metadata.
 
     Raises:
         OSError, ValueError: as in `read_table`.
@@ -86,7 +92,7 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 
 def parquet_rows(path: Path) -> int:
-    """Rows that the footer declares.
+    """The number of rows declared in the footer of a Parquet file.
 
     Raises:
         OSError, ValueError: as in `read_table`.
@@ -100,15 +106,15 @@ def _footer(path: Path) -> tuple[pa.Schema, int]:
             _check_plausible(path, file)
             return file.schema_arrow, file.metadata.num_rows
     except OSError as error:
-        if error.errno is None:  # Arrow's word for a damaged file
+        if error.errno is None:  # Arrow reports damaged files so
             raise ValueError(_reason(error)) from None
         raise
     except _FOREIGN as error:
         raise ValueError(_reason(error)) from None
 
 
-def _texts(stream: object) -> list[str]:
-    """Columns of text, which are read as dictionaries; the stream is left at its start."""
+def _text_columns(stream: object) -> list[str]:
+    """Names of the text columns, which are read dictionary-encoded; the stream is rewound."""
     schema = pq.read_schema(stream)
     stream.seek(0)  # type: ignore[attr-defined]
     return [field.name for field in schema if _is_text(field.type)]
@@ -122,25 +128,28 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _wanted(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[str]:
+def _select_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[str]:
     names = file.schema_arrow.names
     if len(set(names)) < len(names):
-        raise ValueError(f"a column is there twice: {', '.join(names)[:200]}")
+        raise ValueError(f"duplicate columns: {', '.join(names)[:200]}")
     return [name for name in names if columns is None or name in columns]
 
 
 def _check_plausible(path: Path, file: pq.ParquetFile) -> None:
-    """Refuse a footer that declares far more values than the file can hold of different ones."""
+    """Refuse a footer that declares far more distinct rows than the file can hold."""
     size, rows = path.stat().st_size, file.metadata.num_rows
     if not 0 <= rows <= _MOST_ROWS_PER_BYTE * size:
         raise ValueError(
-            f"declares {rows:,} rows in {size:,} bytes, which no list of crops or vectors does; write it anew from its "
-            "rows"
+            f"declares {rows:,} rows in {size:,} bytes, which is not plausible for crops or vectors; write it again "
+            "from its rows"
         )
 
 
 def _check_size(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:
-    """Refuse what does not fit; chunks of columns are not asked, since pyarrow ends the process on damaged ones."""
+    """Refuse a table that does not fit into memory.
+
+    Sizes of column chunks are not read, because pyarrow crashes on damaged ones.
+    """
     _check_plausible(path, file)
     rows = file.metadata.num_rows
     require_memory(
@@ -149,14 +158,14 @@ def _check_size(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> Non
 
 
 def _width(kind: pa.DataType) -> int:
-    """Bytes that a value of a column takes: a list of numbers stays an array, the rest become objects of Python."""
-    return 8 * kind.list_size if pa.types.is_fixed_size_list(kind) else _OBJECT
+    """Bytes per value in memory: fixed-size lists of numbers become arrays, other values Python objects."""
+    return 8 * kind.list_size if pa.types.is_fixed_size_list(kind) else _OBJECT_BYTES
 
 
-def _plain(table: pa.Table) -> pa.Table:
-    """Dictionaries of text as text, where that fits into memory; the text is checked, since writers may not."""
-    for place, field in enumerate(table.schema):
-        column = table.column(place)
+def _decode_text(table: pa.Table) -> pa.Table:
+    """Decode dictionary-encoded text columns if they fit into memory, and check that the text is valid UTF-8."""
+    for index, field in enumerate(table.schema):
+        column = table.column(index)
         if not pa.types.is_dictionary(field.type):
             continue
         kind = field.type.value_type
@@ -165,7 +174,7 @@ def _plain(table: pa.Table) -> pa.Table:
             require_memory(2 * needed, f"the text of column {field.name[:80]!r}")
             if needed >= 2**31:
                 kind = pa.large_binary() if pa.types.is_binary(kind) else pa.large_string()
-        table = table.set_column(place, field.name, column.cast(kind))
+        table = table.set_column(index, field.name, column.cast(kind))
     table.validate(full=True)
     return table
 

@@ -1,4 +1,4 @@
-"""Regular files: a device, a pipe or a socket in the place of a file could block a reader, or never end."""
+"""Readers that accept regular files only: a device, pipe or socket could block the reader or never end."""
 
 import io
 import os
@@ -8,28 +8,30 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 256_000_000
-"""Text files with more bytes are refused unread."""
+"""Size limit of text files, in bytes."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; links are followed, pipes and devices are refused without waiting for them.
+    """Open a regular file for reading in binary mode.
+
+    Symlinks are followed; pipes and devices are refused without blocking.
 
     Raises:
-        OSError: it is missing, cannot be read, or is no regular file.
+        OSError: the file is missing, cannot be read, or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(0, "is a folder, a device or a pipe, and no regular file", str(path))
+        raise OSError(0, "is a folder, a device or a pipe, not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
 
 
 def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
-    """The bytes of a regular file.
+    """Read a regular file of at most `most_bytes` bytes.
 
     Raises:
         OSError: as in `open_regular`.
-        ValueError: it has more than `most_bytes`.
+        ValueError: the file is larger.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -39,12 +41,12 @@ def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 
 def read_lines(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[str]:
-    """The lines of a text file in UTF-8 with their ends as they are, as the `csv` module wants them.
+    """Read the lines of a UTF-8 text file with their line endings, as the `csv` module requires.
 
-    A mark of the byte order at the beginning, as spreadsheets write it, is left out.
+    A byte order mark at the beginning, as spreadsheets write it, is skipped.
 
     Raises:
         OSError: as in `open_regular`.
-        ValueError: it has more than `most_bytes`, or is no UTF-8.
+        ValueError: the file is larger than `most_bytes`, or is not valid UTF-8.
     """
     return io.StringIO(read_regular(path, most_bytes).decode("utf-8-sig"), newline="")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reseen.data.table import ImageTable
-from reseen.datasets import PATTERNED, describe, detect, parse, read_training
+from reseen.datasets import PATTERNED, describe, detect, parse_layout, read_training
 from reseen.datasets.split_names import part_folders
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.recipe import Recipe
@@ -19,7 +19,7 @@ def load_table(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTabl
     else:
         root, layout, variant = Path(data).expanduser(), recipe.data.layout, recipe.data.variant
         table = read_training(root, layout, recipe.data.camera_pattern, variant)
-        sentence = [describe(table, parse(layout) or detect(root), variant, root)]
+        sentence = [describe(table, parse_layout(layout) or detect(root), variant, root)]
     return (table if recipe.cameras else _without_cameras(table)), sentence
 
 
@@ -50,7 +50,7 @@ def camera_pattern_of(
         DataError: nothing is there.
         SettingsError: an unknown layout.
     """
-    patterned = (parse(layout) or detect(root)) in PATTERNED
+    patterned = (parse_layout(layout) or detect(root)) in PATTERNED
     if camera_pattern is None:
         return recipe.data.camera_pattern if patterned else None
     return camera_pattern if camera_pattern or patterned else None

@@ -11,11 +11,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from reseen.config import read_yaml
-from reseen.data.pixel_cache import cache_folder, is_there
+from reseen.data.pixel_cache import cache_folder, is_accessible
 from reseen.data.settings import DataSettings
 from reseen.errors import RunError, SettingsError
 from reseen.files import make_folder, write_text
-from reseen.locks import LOCK, held
+from reseen.locks import LOCK, exclusive_lock
 from reseen.models import Encoder
 from reseen.reading import read_json, validate_as
 from reseen.runs.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
@@ -89,7 +89,7 @@ class Run:
         """
         settings = self.recipe.data
         folder = settings.cache_dir
-        if folder is None or is_there(cache_folder(folder)):
+        if folder is None or is_accessible(cache_folder(folder)):
             return settings
         return settings.model_copy(update={"cache_dir": None})
 
@@ -138,7 +138,7 @@ def hold_run(folder: Path) -> Iterator[None]:
             "choose another folder"
         )
 
-    with held(make_folder(folder) / LOCK, busy):
+    with exclusive_lock(make_folder(folder) / LOCK, busy):
         yield
 
 

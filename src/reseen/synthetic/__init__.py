@@ -1,11 +1,11 @@
-"""A synthetic crowd: drawn people seen by drawn cameras, written in the Market-1501 layout.
+"""A synthetic data set: drawn people seen by simulated cameras, written in the Market-1501 layout.
 
-    person (who) + pose (how) -> figure on a scene (where) -> camera (seen through what) -> JPEG
+    person (appearance) + pose -> figure on a scene (background) -> camera (imaging) -> JPEG
 
-Every image has its own random generator, made from (seed, person, camera, index), so the bytes do not depend
-on the order of drawing or on the number of processes. Nothing here imports torch: workers start fast.
+Every image has its own random generator, seeded by (seed, person, camera, index, subject), so that its bytes do not
+depend on the drawing order or the number of processes. Nothing here imports torch, so that worker processes start fast.
 """
 
-from reseen.synthetic.crowd import CrowdCounts, draw_crowd, is_drawn
+from reseen.synthetic.crowd import CrowdCounts, crowd_exists, draw_crowd
 
-__all__ = ["CrowdCounts", "draw_crowd", "is_drawn"]
+__all__ = ["CrowdCounts", "crowd_exists", "draw_crowd"]

@@ -1,7 +1,7 @@
-"""Shapes with volume: polygons, limbs and bodies of revolution, drawn on an oversampled canvas.
+"""Drawing primitives with shading: polygons, limbs and lofted bodies, on an oversampled canvas.
 
-A shape is drawn three times: a darker, slightly larger copy as the outline, the paint, and a translucent
-shade on the side away from the light. Shrinking the canvas afterwards makes all edges smooth.
+A shape is drawn in three layers: a darker, slightly larger copy as the outline, the fill, and a translucent shade on
+the side away from the light. The canvas is downsampled afterwards, which antialiases all edges.
 """
 
 import math
@@ -25,7 +25,7 @@ _HALF_TURN = tuple((math.cos(math.pi * step / 5), math.sin(math.pi * step / 5)) 
 
 @dataclass(frozen=True)
 class Texture:
-    """Cloth with a pattern that repeats every `period` canvas pixels in both directions."""
+    """Patterned cloth, periodic with `period` canvas pixels in both directions; `color` is its base color."""
 
     image: Image.Image
     color: Color
@@ -36,16 +36,16 @@ Paint = Color | Texture
 
 
 def darker(color: Color, share: float) -> Color:
-    """`color` with `share` (0 to 1) of its light left."""
+    """`color` multiplied by `share`, 0 (black) to 1 (unchanged)."""
     return (int(color[0] * share), int(color[1] * share), int(color[2] * share))
 
 
 class Brush:
-    """Draws body coordinates (see `pose`) on a canvas.
+    """Draws shapes given in body coordinates (see `pose`) on a canvas.
 
-    `origin` is the canvas pixel of the point on the ground between the feet, `scale` the canvas pixels in one
-    average body height, `yaw` the turn of the person (0 faces us, pi / 2 faces right), `pitch` how far the
-    camera looks down, and `light` 1 or -1 for light from the right or from the left.
+    `origin` is the canvas pixel of the point on the ground between the feet, `scale` the number of canvas pixels per
+    average body height, `yaw` the orientation of the person in radians (0 faces the camera, pi / 2 faces right),
+    `pitch` the downward tilt of the camera in radians, and `light` is 1 or -1 for light from the right or left.
     """
 
     def __init__(
@@ -53,38 +53,38 @@ class Brush:
     ) -> None:
         self.image = image
         self.draw = ImageDraw.Draw(image)
-        self.glaze = ImageDraw.Draw(image, "RGBA")  # lets what lies below shine through; slower
+        self.glaze = ImageDraw.Draw(image, "RGBA")  # for translucent colors; slower
         self.origin, self.scale, self.light = origin, scale, light
         self.yaw, self.pitch = yaw, pitch
         self.sine, self.cosine = math.sin(yaw), math.cos(yaw)
         self.down, self.up = math.sin(pitch), math.cos(pitch)
 
     def moved(self, x: float) -> "Brush":
-        """The same brush with its upright axis `x` further to the person's left."""
+        """A copy of the brush with its vertical axis shifted by `x` to the person's left."""
         across, rise = x * self.cosine * self.scale, x * self.sine * self.down * self.scale
         origin = (self.origin[0] + across, self.origin[1] - rise)
         return Brush(self.image, origin, self.scale, self.yaw, self.pitch, self.light)
 
     def depth(self, point: Point) -> float:
-        """How near to us a point is; larger is nearer."""
+        """The depth of a body point along the viewing direction; larger is nearer to the camera."""
         return point[2] * self.cosine - point[0] * self.sine
 
     def at(self, point: Point) -> Spot:
-        """Canvas pixel of a body point."""
+        """Project a body point to a canvas pixel."""
         x, y, z = point
         across = x * self.cosine + z * self.sine
         rise = y * self.up - (z * self.cosine - x * self.sine) * self.down
         return self.origin[0] + across * self.scale, self.origin[1] - rise * self.scale
 
     def polygon(self, spots: Sequence[Spot], paint: Paint) -> None:
-        """Fill the polygon through canvas pixels `spots`."""
+        """Fill the polygon with the vertices `spots`, in canvas pixels."""
         if isinstance(paint, Texture):
             self._textured(spots, paint)
         else:
             self.draw.polygon(spots, fill=paint)
 
     def disc(self, point: Point, radius: float, color: Color, flat: float = 1.0, edge: bool = True) -> None:
-        """An ellipse around a body point; `flat` is its height over its width."""
+        """Draw an ellipse around a body point; `flat` is its height divided by its width."""
         x, y = self.at(point)
         rx, ry = radius * self.scale, radius * flat * self.scale
         if edge:
@@ -93,7 +93,7 @@ class Brush:
         self.draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=color)
 
     def tube(self, points: Sequence[Point], radii: Sequence[float], paint: Paint, shade: bool = True) -> None:
-        """A rounded limb through body points with a radius at each."""
+        """Draw a rounded limb through body points, with a radius at each."""
         spine = _spine([self.at(point) for point in points])
         sizes = [radius * self.scale for radius in radii]
         color = paint.color if isinstance(paint, Texture) else paint
@@ -104,9 +104,9 @@ class Brush:
             self._shade_tube(spine, sizes)
 
     def loft(self, levels: Sequence[tuple[float, float, float, float]], paint: Paint) -> None:
-        """An upright body with elliptical cross-sections.
+        """Draw an upright body with elliptical cross-sections.
 
-        `levels` from top to bottom: height, half width, half depth, and how far forward the middle lies.
+        `levels`, from top to bottom, are (height, half width, half depth, forward offset of the center).
         """
         rows = _spline(len(levels)) @ np.asarray(levels, dtype=np.float64)
         half = np.hypot(rows[:, 1] * self.cosine, rows[:, 2] * self.sine) * self.scale
@@ -138,14 +138,14 @@ class Brush:
         width, height = math.ceil(max(xs)) - left + 1, math.ceil(max(ys)) - top + 1
         mask = Image.new("L", (width, height))
         ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in spots], fill=255)
-        turn = 0.085 * self.yaw * self.scale  # the cloth goes round with the person
+        turn = 0.085 * self.yaw * self.scale  # the pattern rotates with the person
         x0 = int(left - self.origin[0] - turn) % paint.period
         y0 = int(top - self.origin[1]) % paint.period
         self.image.paste(paint.image.crop((x0, y0, x0 + width, y0 + height)), (left, top), mask)
 
 
 def _spine(spots: Sequence[Spot]) -> list[tuple[Spot, Spot]]:
-    """Each point of a limb with the unit normal there (the mean direction of its two segments, turned)."""
+    """Each point of a limb with its unit normal, perpendicular to the mean direction of the adjacent segments."""
     steps = [(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise(spots)]
     units = [(dx / (math.hypot(dx, dy) or 1.0), dy / (math.hypot(dx, dy) or 1.0)) for dx, dy in steps]
     spine = []
@@ -157,7 +157,7 @@ def _spine(spots: Sequence[Spot]) -> list[tuple[Spot, Spot]]:
 
 
 def _outline(spine: Sequence[tuple[Spot, Spot]], radii: Sequence[float]) -> list[Spot]:
-    """The outline of a rounded limb: one side, the round end, the other side, the round start."""
+    """The outline of a rounded limb: left side, end cap, right side, start cap."""
     left, right = [], []
     for ((x, y), (nx, ny)), r in zip(spine, radii, strict=True):
         left.append((x + r * nx, y + r * ny))
@@ -171,7 +171,7 @@ def _cap(spot: Spot, normal: Spot, r: float) -> list[Spot]:
 
 
 def _sides(middle: np.ndarray, half: np.ndarray, y: np.ndarray, sag: float, extra: float = 0.0) -> list[Spot]:
-    """Outline of a loft: down the right side, along the rounded hem, up the left side."""
+    """The outline of a loft: down the right side, along the rounded hem, up the left side."""
     down = list(zip((middle + half).tolist(), y.tolist(), strict=True))
     hem = [
         (middle[-1] + half[-1] * math.cos(a), y[-1] + sag * math.sin(a) + extra)
@@ -183,7 +183,7 @@ def _sides(middle: np.ndarray, half: np.ndarray, y: np.ndarray, sag: float, extr
 
 @lru_cache(maxsize=16)
 def _spline(count: int, steps: int = 4) -> np.ndarray:
-    """Weights that draw a smooth (Catmull-Rom) curve through `count` values."""
+    """Interpolation weights of a Catmull-Rom spline through `count` values, `steps` points per segment."""
     weights = []
     for segment in range(count - 1):
         for t in np.arange(steps) / steps:

@@ -1,4 +1,4 @@
-"""Through what we see: color cast, gamma, blur, noise, compression and the side a camera mostly sees."""
+"""Simulated cameras: color cast, tone curve, blur, noise, compression and the predominant viewing direction."""
 
 import math
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 @dataclass(frozen=True)
 class Camera:
-    """The fixed traits of one camera."""
+    """The fixed parameters of one camera."""
 
     gains: tuple[float, float, float]
     """White balance: factor for each channel, 0.85 to 1.18."""
     gamma: float
     """Exponent of the tone curve, 0.8 to 1.3."""
     brightness: float
-    """Added after the curve, -0.06 to 0.06 of full scale."""
+    """Offset after the curve, -0.06 to 0.06 of full scale."""
     contrast: float
-    """Factor around middle gray, 0.82 to 1.08."""
+    """Contrast factor around middle gray, 0.82 to 1.08."""
     blur: float
     """Standard deviation of the blur, in pixels of the crop, 0 to 0.9."""
     noise: float
@@ -30,18 +30,18 @@ class Camera:
     quality: int
     """JPEG quality, 60 to 92."""
     pitch: float
-    """How far the camera looks down, radians."""
+    """Downward tilt in radians."""
     yaw: float
-    """The direction in which people mostly walk past it: 0 toward it, pi / 2 to its right."""
+    """Predominant walking direction of people in radians: 0 toward the camera, pi / 2 to its right."""
     light: int
-    """1 or -1: the sun is to the right or to the left."""
+    """1 or -1: light from the right or left."""
 
 
 def make_camera(generator: np.random.Generator, index: int, offset: float) -> Camera:
-    """The traits of camera number `index`, 0 and up.
+    """Draw the parameters of camera `index`, from 0.
 
-    The traits that matter most step through their ranges by the golden ratio, starting at `offset` (0 to 1),
-    so that a few cameras already differ a lot and none is a copy of another.
+    The most important parameters are spread over their ranges by a golden-ratio sequence that starts at `offset` (0 to
+    1), so that even a few cameras differ strongly.
     """
 
     def spread(start: float) -> float:
@@ -64,13 +64,13 @@ def make_camera(generator: np.random.Generator, index: int, offset: float) -> Ca
 
 
 def sample_yaw(camera: Camera, generator: np.random.Generator) -> float:
-    """The direction somebody walks: along the path of the camera, two times in three the usual way."""
-    way = 0.0 if generator.random() < 0.66 else math.pi
-    return camera.yaw + way + float(generator.normal(0, 0.35))
+    """Draw a walking direction in radians: near the camera's predominant one (probability 0.66) or its opposite."""
+    turn = 0.0 if generator.random() < 0.66 else math.pi
+    return camera.yaw + turn + float(generator.normal(0, 0.35))
 
 
-def see(image: Image.Image, camera: Camera, generator: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """The crop as `camera` records it, light and blur changing a little from image to image."""
+def capture(image: Image.Image, camera: Camera, generator: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    """The image as recorded by `camera`, with small random changes of blur, exposure and tint."""
     sharpness, exposure, tint = generator.random(3).tolist()
     blur = camera.blur * (0.6 + 0.8 * sharpness)
     if blur > 0.2:
@@ -84,15 +84,15 @@ def see(image: Image.Image, camera: Camera, generator: np.random.Generator) -> U
 
 @lru_cache(maxsize=4)
 def _noise(size: int) -> Float32[np.ndarray, " n"]:
-    """Normal noise for images of `size` values; each takes a piece of it, much faster than drawing anew."""
+    """A buffer of normal noise; images of `size` values use slices of it, which is much faster than new noise."""
     return np.random.default_rng(0).standard_normal(4 * size, dtype=np.float32)
 
 
 def tone_curve(camera: Camera, exposure: float = 1.0, tint: float = 0.0) -> UInt8[np.ndarray, "3 256"]:
-    """What each channel's levels become; never falling, so a camera hides no color behind another."""
+    """The lookup table of each channel's levels; monotone, so that the order of levels is preserved."""
     level = np.arange(256, dtype=np.float64)[None] / 255
     gains = exposure * np.array(camera.gains)[:, None] * np.array([[1 + tint], [1.0], [1 - tint]])
     bent = (level * gains).clip(0, 1.35) ** camera.gamma
-    bent = np.where(bent > 0.8, 0.8 + 0.2 * np.tanh((bent - 0.8) / 0.4), bent)  # a soft shoulder, not a cut
+    bent = np.where(bent > 0.8, 0.8 + 0.2 * np.tanh((bent - 0.8) / 0.4), bent)  # soft clipping of highlights
     value = (bent - 0.5) * camera.contrast + 0.5 + camera.brightness
     return (value.clip(0, 1) * 255).round().astype(np.uint8)

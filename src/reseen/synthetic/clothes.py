@@ -1,7 +1,4 @@
-"""Bags: each is a list of parts with how near they are, so that the body hides what it should.
-
-Cloth with a pattern, rendered once for each pattern, pair of colors and size.
-"""
+"""Bags, as parts with depth so that the body occludes them correctly, and patterned cloth (cached)."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,10 +10,11 @@ from reseen.synthetic.person import Color, Person
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Pose, Skeleton
 
 Part = tuple[float, Callable[[], None]]
+"""The depth of a part (larger is nearer) and the function that draws it."""
 
 
 def bag_parts(brush: Brush, person: Person, joints: Skeleton, pose: Pose) -> list[Part]:
-    """What to draw for the bag of `person`; empty for somebody without a bag."""
+    """The drawable parts of a person's bag; empty without a bag."""
     if person.bag == "backpack":
         return _backpack(brush, person, joints, pose)
     if person.bag == "handbag":
@@ -110,9 +108,9 @@ def _shoulder_bag(brush: Brush, person: Person, joints: Skeleton) -> list[Part]:
 
 @lru_cache(maxsize=256)
 def cloth(pattern: str, first: Color, second: Color, scale: int) -> Paint:
-    """Paint for a garment; `scale` is the canvas pixels in one average body height.
+    """The paint of a garment; `scale` is the number of canvas pixels per average body height.
 
-    Plain cloth, and cloth whose pattern is one printed shape (`logo`, `blocks`), is the first color itself.
+    For plain cloth, and patterns that are drawn separately (`logo`, `blocks`), this is the first color.
     """
     period = max(4, round(_PERIODS[pattern] * scale)) if pattern in _PERIODS else 0
     if not period:

@@ -1,4 +1,4 @@
-"""Draw a whole crowd into a folder, all or nothing."""
+"""Drawing of a whole synthetic crowd into a folder, by several processes; the folder is complete or not created."""
 
 import json
 import os
@@ -14,21 +14,21 @@ from pathlib import Path
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.files import make_folder
-from reseen.locks import held
+from reseen.locks import exclusive_lock
 from reseen.synthetic.schedule import GALLERY, QUERY, TRAIN, CrowdPlan, planned_shots
 from reseen.synthetic.shot import Subject
-from reseen.synthetic.worker import COULD_NOT_WRITE, draw_share
+from reseen.synthetic.worker import COULD_NOT_WRITE, draw_shard
 
 _MARKER = "crowd.json"
 _KNOWN = {_MARKER, TRAIN, QUERY, GALLERY}
 _WORKER = "from reseen.synthetic.worker import main; raise SystemExit(main())"
 _WORTH_A_PROCESS = 300
-"""Images below which a further process takes longer to start than it saves."""
+"""Number of images per additional process, below which starting it takes longer than it saves."""
 
 
 @dataclass(frozen=True)
 class CrowdCounts:
-    """How many images a crowd has, and of whom."""
+    """Numbers of people, cameras and images of a crowd."""
 
     train_people: int
     test_people: int
@@ -36,13 +36,13 @@ class CrowdCounts:
     train_images: int
     query_images: int
     gallery_images: int
-    """With distractors and junk."""
+    """Including distractors and junk."""
     distractors: int
     junk: int
 
     @property
     def images(self) -> int:
-        """All images."""
+        """Total number of images."""
         return self.train_images + self.query_images + self.gallery_images
 
 
@@ -59,19 +59,25 @@ def draw_crowd(
     processes: int | None = None,
     progress: bool = True,
 ) -> CrowdCounts:
-    """Draw people seen by cameras into `out`, in the Market-1501 layout.
+    """Draw a synthetic crowd into the folder `out`, in the Market-1501 layout.
 
-    Every camera sees everybody `images_per_camera` times. The first `share_train` of the people are the
-    training set; of each other person one image per camera is a query and the others are in the gallery, with
-    distractors (0000) and junk (-1). The same settings give the same bytes whatever `processes` is (default:
-    the cores at hand). The images are drawn beside `out` and moved there when all are finished, so a stopped
-    run leaves no half crowd; another crowd already in `out` is replaced, the same one
-    is left as it is.
+    Every camera sees every person `images_per_camera` times, in crops of `height` x `width` pixels. The fraction
+    `share_train` of the people is the training set. Of all others, one image per camera is a query and the rest are in
+    the gallery, together with distractors (0000) and junk (-1). The same settings give the same bytes for any number of
+    `processes` (default: the available cores).
+
+    Images are drawn in a temporary folder that is renamed to `out` at the end, so that an interrupted run leaves no
+    partial crowd. A different crowd in `out` is replaced; the same crowd is kept.
 
     Raises:
-        SettingsError: a setting outside its range.
-        DataError: `out` is a file, or a folder with something else in it.
-        StorageError: `out` cannot be written, another process is drawing there, or the disk is full.
+        SettingsError: a setting is out of range.
+        DataError: `out` is a file, or a folder with other content.
+        StorageError: `out` cannot be written, another process is drawing into it, or the disk is full.
+
+    Example:
+        >>> counts = draw_crowd(Path("crowd"), people=20, cameras=4)
+        >>> counts.train_images
+        160
     """
     plan = CrowdPlan(people, cameras, seed, images_per_camera, height, width, share_train)
     if processes is not None and processes < 1:
@@ -81,21 +87,25 @@ def draw_crowd(
     counts = _count(plan)
     if _holds(out, plan, counts.images):
         return counts
-    share = processes if processes is not None else _processes_for(counts.images)
+    workers = processes if processes is not None else _processes_for(counts.images)
 
     def busy(process: str) -> StorageError:
         return StorageError(
-            f"{out}: another process (number {process}) is drawing a crowd into this folder; wait for it, or choose "
+            f"{out}: another process (ID {process}) is drawing a crowd into this folder; wait for it, or choose "
             "another folder"
         )
 
-    with held(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
-        _draw_aside(out, plan, max(1, min(share, counts.images)), counts.images, progress)
+    with exclusive_lock(make_folder(out.parent) / f".{out.name}.lock", busy, remove=True):
+        _draw_and_rename(out, plan, max(1, min(workers, counts.images)), counts.images, progress)
     return counts
 
 
-def is_drawn(out: Path, people: int, cameras: int, seed: int) -> bool:
-    """True when `out` holds this very crowd, whole, with everything else at its default."""
+def crowd_exists(out: Path, people: int, cameras: int, seed: int) -> bool:
+    """Whether `out` contains exactly this crowd, complete and with all other settings at their defaults.
+
+    Raises:
+        SettingsError: a setting is out of range.
+    """
     plan = CrowdPlan(people, cameras, seed)
     return _holds(out, plan, _count(plan).images)
 
@@ -113,15 +123,15 @@ def _describe(plan: CrowdPlan) -> str:
 
 def _refuse_other_content(out: Path) -> None:
     if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: wanted a folder for the crowd, found a file; choose another name")
+        raise DataError(f"{out}: expected a folder for the crowd, found a file; choose another name")
     try:
-        found = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+        content = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
     except OSError as error:
         raise StorageError(f"{out}: cannot be read ({error.strerror}); choose another folder") from None
-    if found and (_MARKER not in found or found - _KNOWN):
-        other = sorted(found - _KNOWN) or sorted(found)
+    if content and (_MARKER not in content or content - _KNOWN):
+        other = sorted(content - _KNOWN) or sorted(content)
         raise DataError(
-            f"{out}: wanted a new folder, an empty one or one with a crowd, found '{other[0]}' in it; "
+            f"{out}: expected a new or empty folder or one with a crowd, found '{other[0]}' in it; "
             "choose another folder"
         )
 
@@ -149,11 +159,11 @@ def _processes_for(images: int) -> int:
     return min(cores, 1 + images // _WORTH_A_PROCESS)
 
 
-def _draw_aside(out: Path, plan: CrowdPlan, processes: int, images: int, progress: bool) -> None:
-    """Draw into a folder beside `out` and move it there when it is whole."""
+def _draw_and_rename(out: Path, plan: CrowdPlan, processes: int, images: int, progress: bool) -> None:
+    """Draw into a temporary folder beside `out`, and rename it to `out` when it is complete."""
     drawing = out.parent / f".{out.name}.drawing"
     try:
-        _start_over(drawing)
+        _make_empty(drawing)
         _draw(drawing, plan, processes, images, progress)
         (drawing / _MARKER).write_text(_describe(plan), encoding="utf-8")
         _move_into_place(drawing, out)
@@ -166,8 +176,8 @@ def _draw_aside(out: Path, plan: CrowdPlan, processes: int, images: int, progres
         shutil.rmtree(drawing, ignore_errors=True)
 
 
-def _start_over(drawing: Path) -> None:
-    if drawing.is_symlink():  # nothing is drawn through a link
+def _make_empty(drawing: Path) -> None:
+    if drawing.is_symlink():  # never draw through a symlink
         drawing.unlink()
     shutil.rmtree(drawing, ignore_errors=True)
     for folder in (TRAIN, QUERY, GALLERY):
@@ -186,7 +196,7 @@ def _move_into_place(drawing: Path, out: Path) -> None:
 def _draw(folder: Path, plan: CrowdPlan, processes: int, total: int, progress: bool) -> None:
     with ProgressBar("Drawing the crowd", total, show=progress) as bar:
         if processes == 1:
-            for drawn in draw_share(folder, plan, 0, 1):
+            for drawn in draw_shard(folder, plan, 0, 1):
                 bar.advance(drawn)
         else:
             _draw_in_processes(folder, plan, processes, bar.advance)
@@ -212,7 +222,7 @@ def _draw_in_processes(folder: Path, plan: CrowdPlan, processes: int, advance: C
         try:
             for _ in pool.map(follow, range(processes)):
                 pass
-        finally:  # also when one failed or the user stopped: nobody goes on drawing
+        finally:  # also after a failure or an interrupt, so that no worker keeps running
             for worker in workers:
                 worker.kill()
                 with worker:
@@ -220,11 +230,11 @@ def _draw_in_processes(folder: Path, plan: CrowdPlan, processes: int, advance: C
 
 
 def _follow(worker: subprocess.Popen, task: str, advance: Callable[[int], None]) -> None:
-    """Give a worker its task and report its counts until it ends.
+    """Send a worker its task and report its progress until it ends.
 
     Raises:
-        OSError: the worker could not write; the same error.
-        RuntimeError: the worker broke down.
+        OSError: the worker could not write a file; the same error is raised again.
+        RuntimeError: the worker failed otherwise.
     """
     assert worker.stdin is not None
     assert worker.stdout is not None
@@ -233,10 +243,10 @@ def _follow(worker: subprocess.Popen, task: str, advance: Callable[[int], None])
     worker.stdin.close()
     for line in worker.stdout:
         advance(int(line))
-    complaint = worker.stderr.read().strip()
+    output = worker.stderr.read().strip()
     if worker.wait() == 0:
         return
-    last = complaint.rpartition("\n")[2]
-    if worker.returncode == COULD_NOT_WRITE and last.startswith("["):
-        raise OSError(*json.loads(last))
-    raise RuntimeError(f"a drawing process ended with code {worker.returncode}: {complaint[-2000:]}")
+    last_line = output.rpartition("\n")[2]
+    if worker.returncode == COULD_NOT_WRITE and last_line.startswith("["):
+        raise OSError(*json.loads(last_line))
+    raise RuntimeError(f"a drawing process ended with code {worker.returncode}: {output[-2000:]}")

@@ -1,15 +1,10 @@
-"""Draw one person: the parts of the body, the farthest first."""
-
-from collections.abc import Callable
+"""Drawing of one person: the parts of the body, from far to near (painter's algorithm)."""
 
 from reseen.synthetic.brush import Brush, Paint, darker
-from reseen.synthetic.clothes import bag_parts, cloth
+from reseen.synthetic.clothes import Part, bag_parts, cloth
 from reseen.synthetic.head import HEIGHT, draw_hair, draw_head
 from reseen.synthetic.person import Person
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Limb, Point, Pose, Skeleton, skeleton
-
-Part = tuple[float, Callable[[], None]]
-"""How near a part is to us, and how to draw it."""
 
 Level = tuple[float, float, float, float]
 
@@ -22,11 +17,11 @@ _TORSO: tuple[Level, ...] = (
     (0.08, 0.086, 0.064, 0.0),
     (-0.06, 0.088, 0.064, 0.0),
 )
-"""Rows: height (0 at the hip joints, 1 at the shoulders), half width, half depth, forward shift."""
+"""Cross-sections: height (0 at the hip joints, 1 at the shoulders), half width, half depth, forward offset."""
 
 
 def draw_figure(brush: Brush, person: Person, pose: Pose, cloth_scale: int) -> None:
-    """Draw `person` in `pose`; `cloth_scale` is the size at which patterns are rendered (canvas pixels)."""
+    """Draw `person` in `pose`; `cloth_scale` is the scale of cloth patterns, in canvas pixels per body height."""
     joints = skeleton(person, pose)
     top = cloth(person.pattern, person.top_color, person.second_color, cloth_scale)
     neck = joints.hip + SHOULDER_ABOVE_HIP
@@ -87,7 +82,7 @@ def _draw_body(brush: Brush, person: Person, pose: Pose, joints: Skeleton, top: 
 
 
 def _draw_front(brush: Brush, person: Person, pose: Pose, joints: Skeleton) -> None:
-    """What is printed or opens on the clothes: blocks go all round, the rest shows from the front."""
+    """Draw what is on the clothes: color blocks from all sides; the opening of a coat and logos from the front."""
     hip, z = joints.hip, 0.062 * person.build + pose.lean * 0.2
     if person.pattern == "blocks":
         _band(brush, person, hip + 0.165, 0.045, person.second_color)
@@ -138,7 +133,7 @@ def _band(brush: Brush, person: Person, y: float, half_height: float, paint: Pai
 
 
 def _girth(person: Person, level: float) -> float:
-    """Width factor of the body between the hip (0) and the shoulders (1)."""
+    """The width factor of the body at a level between hips (0) and shoulders (1)."""
     share = min(max(level, 0.0), 1.0)
     return (0.58 + 0.5 * person.build) * (person.hips + (person.shoulders - person.hips) * share)
 

@@ -1,4 +1,4 @@
-"""Heads: a small sphere, colored point by point in the directions of the head, then seen from any side."""
+"""Drawing of heads: an ellipsoid with per-pixel colors, defined in head coordinates and rendered from any side."""
 
 import math
 from functools import lru_cache
@@ -11,7 +11,7 @@ from reseen.synthetic.person import Color, Person
 from reseen.synthetic.pose import Point
 
 WIDTH, HEIGHT = 0.064, 0.08
-"""Half width and half height of a head in heights of an average person; large, to show a face."""
+"""Half width and half height of a head as fractions of the average body height; enlarged so that faces are visible."""
 
 _SIZE_STEP = 2
 _EYE, _MOUTH, _NOSE, _CHEEK = (0.36, 0.0), (0.0, -0.56), (0.0, -0.24), (0.55, -0.34)
@@ -19,7 +19,7 @@ _RIM = 1.13
 
 
 def draw_head(brush: Brush, person: Person, center: Point) -> None:
-    """The head with face, hair that lies on it, and hat; hair that hangs is drawn by `draw_hair`."""
+    """Draw the head with face, hat and close-fitting hair; other hair is drawn by `draw_hair`."""
     rx = max(4, round(WIDTH * brush.scale / _SIZE_STEP) * _SIZE_STEP)
     ry = max(5, round(HEIGHT * brush.scale / _SIZE_STEP) * _SIZE_STEP)
     x, y = brush.at(center)
@@ -33,7 +33,7 @@ def draw_head(brush: Brush, person: Person, center: Point) -> None:
 
 
 def draw_hair(brush: Brush, person: Person, center: Point, before: bool) -> None:
-    """Hair that stands off the head; `before`: the head is yet to be drawn, so draw what lies behind it."""
+    """Draw hair that is not close-fitting; call with `before` to draw what is behind the head, then without it."""
     if person.hair == "curly" and before:
         _draw_curls(brush, person, center)
     if before == (brush.cosine < 0):
@@ -77,7 +77,7 @@ def _draw_brim(brush: Brush, person: Person, center: Point) -> None:
 def _sphere_colors(
     person: Person, rx: int, ry: int, yaw: float, light: int
 ) -> tuple[Image.Image, Image.Image]:
-    """The colored sphere and its round mask; `right`, `up`, `front` are directions of the head itself."""
+    """The rendered head and its mask; `right`, `up` and `front` are directions in head coordinates."""
     across, up, near, mask = _sphere(rx, ry)
     sine, cosine = math.sin(yaw), math.cos(yaw)
     right = across * cosine - near * sine
@@ -98,8 +98,8 @@ def _paint_face(
     if not seen.any():
         return
 
-    def spot(place: tuple[float, float], width: float, height: float) -> np.ndarray:
-        return seen & (((side - place[0]) / width) ** 2 + ((up - place[1]) / height) ** 2 < 1)
+    def spot(center: tuple[float, float], width: float, height: float) -> np.ndarray:
+        return seen & (((side - center[0]) / width) ** 2 + ((up - center[1]) / height) ** 2 < 1)
 
     colors[spot(_CHEEK, 0.17, 0.13)] = _mix(person.skin, (236, 96, 90), 0.28)
     colors[spot(_NOSE, 0.09, 0.12)] = darker(person.skin, 0.84)
@@ -118,7 +118,7 @@ def _paint_hair(
     colors: np.ndarray, person: Person, side: np.ndarray, up: np.ndarray, front: np.ndarray
 ) -> None:
     if person.hair == "bald":
-        colors[(up > 0.6) & (up + front > 1.1)] = _mix(person.skin, (255, 255, 255), 0.25)  # a little shine
+        colors[(up > 0.6) & (up + front > 1.1)] = _mix(person.skin, (255, 255, 255), 0.25)  # highlight
         return
     sideburn = 0.2 if person.hair in ("short", "cap") else 0.34
     line = np.where(front > sideburn, 0.44 + 0.16 * (side < 0.3), -0.5 + 0.4 * (front > -0.1))
@@ -135,7 +135,7 @@ def _paint_hair(
 
 @lru_cache(maxsize=64)
 def _sphere(rx: int, ry: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Image.Image]:
-    """Directions (right on the screen, up, toward us) of every pixel of a head, and where the head is."""
+    """The direction (right on the screen, up, toward the camera) of every pixel of a head, and the head's mask."""
     x = (np.arange(2 * rx, dtype=np.float32) + 0.5 - rx) / rx
     y = (ry - 0.5 - np.arange(2 * ry, dtype=np.float32)) / ry
     up, across = np.meshgrid(y, x, indexing="ij")

@@ -1,4 +1,4 @@
-"""Who somebody is: everything about a drawn person that stays the same in every image."""
+"""The appearance of a synthetic person, which is the same in all images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 Color = tuple[int, int, int]
-"""Red, green and blue, 0 to 255, before any camera has seen them."""
+"""Red, green and blue, 0 to 255, before the color changes of a camera."""
 
 CLOTH: tuple[Color, ...] = (
     (44, 62, 108),  # navy
@@ -20,7 +20,7 @@ CLOTH: tuple[Color, ...] = (
     (54, 56, 64),  # charcoal
     (236, 140, 150),  # pink
 )
-"""Few colors on purpose: many people share them, so that color alone does not tell people apart."""
+"""Few colors, so that many people share them and color alone does not identify a person."""
 
 DENIM: tuple[Color, ...] = ((72, 100, 150), (46, 48, 56), (184, 158, 114), (122, 124, 132), (90, 98, 66))
 SKIN: tuple[Color, ...] = ((250, 214, 186), (236, 188, 150), (206, 150, 108), (158, 104, 70), (106, 68, 48))
@@ -35,16 +35,16 @@ BOTTOMS = ("trousers", "trousers", "shorts", "skirt", "dress")
 
 @dataclass(frozen=True)
 class Person:
-    """The looks of one person. Lengths are shares of the height of an average person."""
+    """The appearance of one person. Lengths are fractions of the average body height."""
 
     height: float
     """Body height, 0.88 to 1.08."""
     build: float
-    """Width and depth of body and limbs, 0.84 to 1.3."""
+    """Width and depth of body and limbs relative to the average, 0.84 to 1.3."""
     shoulders: float
-    """Shoulder width against the average, 0.88 to 1.12."""
+    """Shoulder width relative to the average, 0.88 to 1.12."""
     hips: float
-    """Hip width against the average, 0.9 to 1.15."""
+    """Hip width relative to the average, 0.9 to 1.15."""
     skin: Color
     hair: str
     hair_color: Color
@@ -70,7 +70,7 @@ class Person:
 
 
 def sample_person(generator: np.random.Generator) -> Person:
-    """Draw somebody's looks."""
+    """Draw a random appearance."""
 
     def chance(probability: float) -> bool:
         return bool(generator.random() < probability)

@@ -1,6 +1,6 @@
-"""How somebody walks: a stick figure in three dimensions.
+"""Walking poses and the three-dimensional skeleton of a person.
 
-Body axes, in heights of an average person: x to the person's left, y up from the ground, z forward.
+Body coordinates, in units of the average body height: x to the person's left, y up from the ground, z forward.
 """
 
 import math
@@ -19,23 +19,23 @@ SHOULDER_ABOVE_HIP = 0.285
 
 @dataclass(frozen=True)
 class Pose:
-    """One moment of a walk. Angles in radians."""
+    """One phase of a walk. Angles are in radians."""
 
     phase: float
-    """Place in the stride, 0 to 2 pi."""
+    """Phase of the stride, 0 to 2 pi."""
     swing: float
-    """How far the thighs swing, 0 (standing) to 0.55."""
+    """Amplitude of the thighs, 0 (standing) to 0.55."""
     lean: float
     """Forward shear of the upper body."""
     bend: float
-    """Bend of the elbows."""
+    """Angle of the elbows, 0 for straight arms."""
     phone: bool
-    """Holds a telephone before the chest."""
+    """Whether the person holds a phone in front of the chest."""
 
 
 @dataclass(frozen=True)
 class Limb:
-    """Three joints from the body outward, and the tip: toe of a leg, knuckles of an arm."""
+    """Three joints from the body outward, and the tip: the toe of a leg or the knuckles of an arm."""
 
     root: Point
     middle: Point
@@ -45,7 +45,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Where the joints are; limbs in the order left, right."""
+    """Positions of the joints in body coordinates; limbs in the order left, right."""
 
     hip: float
     """Height of the hip joints above the ground."""
@@ -54,7 +54,7 @@ class Skeleton:
 
 
 def sample_pose(generator: np.random.Generator) -> Pose:
-    """Draw a moment of a walk."""
+    """Draw a random walking pose."""
     phase, swing, lean, bend, phone = generator.random(5).tolist()
     return Pose(
         phase=phase * 2 * math.pi,
@@ -66,7 +66,7 @@ def sample_pose(generator: np.random.Generator) -> Pose:
 
 
 def skeleton(person: Person, pose: Pose) -> Skeleton:
-    """Place the joints of `person` in `pose`; the lower foot stands on the ground."""
+    """The joints of `person` in `pose`, with the lower foot on the ground."""
     drops = [_leg_angles(pose, side) for side in (1, -1)]
     hip = ANKLE + max(THIGH * math.cos(thigh) + SHANK * math.cos(shank) for thigh, shank in drops)
     legs = _leg(person, hip, 1, *drops[0]), _leg(person, hip, -1, *drops[1])

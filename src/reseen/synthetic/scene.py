@@ -1,7 +1,4 @@
-"""Where somebody walks: one wide, slightly blurred backdrop per camera, from which crops are cut.
-
-Things that stand between the camera and a person.
-"""
+"""Backgrounds and occluders: one wide, slightly blurred scene per camera, and objects in front of people."""
 
 import math
 from collections.abc import Callable
@@ -13,13 +10,13 @@ from reseen.synthetic.brush import darker
 from reseen.synthetic.person import CLOTH, Color
 
 _WIDE, _TALL = 5, 1.2
-"""Size of a backdrop in crops: crops are cut from different places of it."""
+"""Width and height of a scene in units of the crop, which is cut from a random position."""
 
 _HAZE = (196, 196, 192)
 
 
 def render_scene(generator: np.random.Generator, kind: int, width: int, height: int) -> Image.Image:
-    """The backdrop of one camera for crops of `width` x `height` canvas pixels; any `kind` has a scene."""
+    """Draw the scene of one camera, for crops of `width` x `height` canvas pixels; `kind` (any integer) is its type."""
     size = (_WIDE * width, round(_TALL * height))
     horizon = round(size[1] * generator.uniform(0.3, 0.5))
     image = Image.new("RGB", size)
@@ -27,7 +24,9 @@ def render_scene(generator: np.random.Generator, kind: int, width: int, height: 
     soft = image.filter(ImageFilter.GaussianBlur(height / 130))
     grain = generator.normal(0, 4, (size[1] // 3, size[0] // 3)).astype(np.float32)
     speckle = Image.fromarray(np.clip(grain + 128, 0, 255).astype(np.uint8)).resize(size)
-    faded = Image.blend(soft, Image.new("RGB", size, _HAZE), 0.4)  # people stand out against the distance
+    faded = Image.blend(
+        soft, Image.new("RGB", size, _HAZE), 0.4
+    )  # so that people contrast with the background
     return Image.blend(faded, Image.merge("RGB", [speckle] * 3), 0.06)
 
 
@@ -39,7 +38,7 @@ def _fade(draw: ImageDraw.ImageDraw, top: int, bottom: int, width: int, first: C
 
 
 def _rays(draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int, step: float, color: tuple) -> None:
-    """Lines on the ground that meet at the horizon, and lines across that come closer with distance."""
+    """Draw ground lines that converge at the horizon, and cross lines that get denser toward it."""
     width, height = size
     middle = width / 2
     for x in np.arange(-3 * width, 4 * width, step):
@@ -166,7 +165,7 @@ _SCENES: tuple[Artist, ...] = (_street, _park, _plaza, _bricks, _station, _cross
 
 
 def draw_occluder(image: Image.Image, generator: np.random.Generator) -> None:
-    """Put a pole, a bush, a car or a sign in front of whoever is in the image."""
+    """Draw a pole, bush, car or sign in front of the people in the image."""
     draw = ImageDraw.Draw(image, "RGBA")
     _OCCLUDERS[int(generator.integers(len(_OCCLUDERS)))](draw, image.size, generator)
 

@@ -1,4 +1,4 @@
-"""Draw one image: somebody, somewhere, seen by one camera."""
+"""Drawing of one image: a person in a scene, seen by one camera."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,34 +10,34 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from reseen.synthetic.brush import Brush
-from reseen.synthetic.camera import Camera, make_camera, sample_yaw, see
+from reseen.synthetic.camera import Camera, capture, make_camera, sample_yaw
 from reseen.synthetic.figure import draw_figure
 from reseen.synthetic.person import Person, sample_person
 from reseen.synthetic.pose import sample_pose
 from reseen.synthetic.scene import draw_occluder, render_scene
 
 OVERSAMPLE = 3
-"""Canvas pixels per image pixel, each way."""
+"""Canvas pixels per image pixel along each axis."""
 
 _FILL = 0.93
-"""Share of the crop's height that an average person takes."""
+"""Height of an average person as a fraction of the crop's height."""
 
 _OCCLUDED, _ACCOMPANIED = 0.16, 0.08
 
 
 class Subject(IntEnum):
-    """What a crop shows; part of the seed of its random generator, so the numbers never change."""
+    """What a crop shows. The values are part of the seed of its random generator and must not change."""
 
     PERSON = 0
     JUNK = 1
-    """A person cut off badly, as a poor detector does."""
+    """A badly cropped person, as by a poor detector."""
     NOBODY = 2
     """Background only."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One image to draw. Persons count from 1, cameras from 1, images of one person and camera from 0."""
+    """The specification of one image: person and camera from 1, and the index of the image of this pair, from 0."""
 
     person: int
     camera: int
@@ -46,18 +46,18 @@ class Shot:
 
 
 def draw_shot(shot: Shot, seed: int, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of a shot; depends on the arguments only."""
+    """Draw the pixels of a shot; deterministic given the arguments."""
     generator = np.random.default_rng([seed, 3, shot.person, shot.camera, shot.index, shot.subject])
     camera = camera_of(seed, shot.camera)
     canvas, feet = _backdrop(shot, seed, height, width, generator)
     if shot.subject != Subject.NOBODY:
         _draw_people(canvas, shot, seed, camera, feet, generator)
     small = canvas.reduce(OVERSAMPLE)
-    return see(small, camera, generator)
+    return capture(small, camera, generator)
 
 
 def encode_shot(shot: Shot, seed: int, height: int, width: int) -> bytes:
-    """The JPEG file of a shot."""
+    """Draw a shot and encode it as a JPEG file, with the quality of its camera."""
     pixels = draw_shot(shot, seed, height, width)
     quality = camera_of(seed, shot.camera).quality
     return simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorsubsampling="420")
@@ -65,13 +65,13 @@ def encode_shot(shot: Shot, seed: int, height: int, width: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def person_of(seed: int, number: int) -> Person:
-    """The looks of person `number`."""
+    """The appearance of person `number`."""
     return sample_person(np.random.default_rng([seed, 1, number]))
 
 
 @lru_cache(maxsize=128)
 def camera_of(seed: int, number: int) -> Camera:
-    """The traits of camera `number`, 1 and up."""
+    """The parameters of camera `number`, from 1."""
     offset = float(np.random.default_rng([seed, 2]).random())
     return make_camera(np.random.default_rng([seed, 2, number]), number - 1, offset)
 
@@ -85,7 +85,7 @@ def _scene_of(seed: int, number: int, height: int, width: int) -> Image.Image:
 def _backdrop(
     shot: Shot, seed: int, height: int, width: int, generator: np.random.Generator
 ) -> tuple[Image.Image, float]:
-    """A piece of the camera's scene, and the height of the ground line under the person's feet."""
+    """A random crop of the camera's scene, and the vertical position of the person's feet, in canvas pixels."""
     tall, wide = height * OVERSAMPLE, width * OVERSAMPLE
     scene = _scene_of(seed, shot.camera, tall, wide)
     x = int(generator.integers(scene.width - wide + 1))

@@ -1,7 +1,7 @@
-"""Draw one share of a crowd: a process of its own, started by `crowd` and told what to do in JSON.
+"""The worker process that draws a part of a crowd; started by `crowd`, with its task as JSON on standard input.
 
-Processes of their own rather than `multiprocessing`: a fork of a process with threads may hang, and spawning
-would run the user's script again unless it is guarded.
+`multiprocessing` is not used, because forking a process with threads can hang, and spawning runs the user's script
+again unless it has a main guard.
 """
 
 import json
@@ -14,13 +14,13 @@ from reseen.synthetic.schedule import CrowdPlan, planned_shots
 from reseen.synthetic.shot import encode_shot
 
 COULD_NOT_WRITE = 74
-"""Exit code of a worker that met a full disk or a place it may not write."""
+"""Exit code of a worker that could not write a file."""
 
 _REPORT_EVERY = 32
 
 
-def draw_share(folder: Path, plan: CrowdPlan, first: int, step: int) -> Iterator[int]:
-    """Draw images `first`, `first + step`, ... of `plan` below `folder`; yields counts that add up to all.
+def draw_shard(folder: Path, plan: CrowdPlan, first: int, step: int) -> Iterator[int]:
+    """Draw images `first`, `first + step`, ... of `plan` into `folder`; yields the number drawn since the last yield.
 
     Raises:
         OSError: a file cannot be written.
@@ -36,10 +36,10 @@ def draw_share(folder: Path, plan: CrowdPlan, first: int, step: int) -> Iterator
 
 
 def main() -> int:
-    """Read the task from the standard input; print counts, or one line of JSON with an error number."""
+    """Read the task from standard input and draw; print progress counts, or an error as a line of JSON to stderr."""
     task = json.load(sys.stdin)
     try:
-        for drawn in draw_share(Path(task["folder"]), CrowdPlan(**task["plan"]), task["first"], task["step"]):
+        for drawn in draw_shard(Path(task["folder"]), CrowdPlan(**task["plan"]), task["first"], task["step"]):
             print(drawn, flush=True)
     except OSError as error:
         print(json.dumps([error.errno, error.strerror, error.filename]), file=sys.stderr)

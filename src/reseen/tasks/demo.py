@@ -11,7 +11,7 @@ from reseen.files import make_folder
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.recipe import Recipe, load_recipe
 from reseen.runs.run import Run
-from reseen.synthetic import draw_crowd, is_drawn
+from reseen.synthetic import crowd_exists, draw_crowd
 from reseen.tasks.evaluation.report import report_run
 from reseen.tasks.evaluation.score import read_benchmark, retrieve
 from reseen.training.train import train
@@ -43,7 +43,7 @@ def run_demo(
     folder = make_folder(Path(out).expanduser())
     recipe = load_recipe("demo") if recipe is None else recipe
     crowd = folder / "crowd"
-    if (folder / "run" / CHECKPOINT).is_file() and not is_drawn(crowd, people, cameras, recipe.seed):
+    if (folder / "run" / CHECKPOINT).is_file() and not crowd_exists(crowd, people, cameras, recipe.seed):
         raise RunError(f"{folder}: holds a demo of another crowd; choose another folder")
     draw_crowd(crowd, people=people, cameras=cameras, seed=recipe.seed, progress=not quiet)
     untrained = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})

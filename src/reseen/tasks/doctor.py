@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
-from reseen.data.pixel_cache import cache_folder, is_there
+from reseen.data.pixel_cache import cache_folder, is_accessible
 from reseen.environment import knows_bfloat16, memory_gigabytes, processor, usable_cores, versions
 
 _MEMORY_NEEDED = 4.0
@@ -30,10 +30,10 @@ def diagnose() -> list[Diagnosis]:
 
 def _loops() -> Diagnosis:
     """Where compiled loops are kept."""
-    from reseen.compiled import cache_place
+    from reseen.compiled import cache_path
     from reseen.evaluate.rank_kernel import write_ranks
 
-    place = cache_place(write_ranks)
+    place = cache_path(write_ranks)
     if place is not None:
         return Diagnosis("compiled loops", f"kept in {place}")
     return Diagnosis(
@@ -106,7 +106,7 @@ def _machine() -> list[Diagnosis]:
 
 def _disk() -> list[Diagnosis]:
     cache = cache_folder()
-    existing = next(folder for folder in (cache, *cache.parents) if is_there(folder))
+    existing = next(folder for folder in (cache, *cache.parents) if is_accessible(folder))
     free = shutil.disk_usage(existing).free / 1e9
     enough = free >= _DISK_NEEDED
     findings = [

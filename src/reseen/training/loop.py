@@ -211,7 +211,7 @@ def make_batch(
     count = training.method.views
     rows = rows.repeat(count)
     part = BatchSlice.whole(len(rows)) if own is None else BatchSlice(len(rows), own)
-    pixels = training.crops.images(rows[part.own]).to(device, non_blocking=True)
+    pixels = training.crops.images(rows[part.span]).to(device, non_blocking=True)
     views = augment(
         pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count, part
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from reseen.conditions import Above, Other, When
+from reseen.conditions import Above, Not, When
 from reseen.config import Settings
 from reseen.neighbors import JaccardSettings
 
@@ -26,9 +26,9 @@ class HierarchySettings(Settings):
     """Distance of two clusters: mean over pairs of members, nearest members, between means, or twice the mean
     between less the means within; `none`: the regularizer alone."""
 
-    metric: Annotated[
-        Literal["sqeuclidean", "euclidean", "cosine", "jaccard"], When(linkage=Other("none"))
-    ] = "sqeuclidean"
+    metric: Annotated[Literal["sqeuclidean", "euclidean", "cosine", "jaccard"], When(linkage=Not("none"))] = (
+        "sqeuclidean"
+    )
     """Distance of two members, or of two means; `jaccard`: by the neighbors that two members share, for average and
     single linkage."""
 
@@ -40,10 +40,10 @@ class HierarchySettings(Settings):
     pairs within A plus that within B; `sse`: sums of squares around the means, SSE(A) + SSE(B); `sse_union`:
     SSE of A and B together; `ward`: what merging adds to the SSE."""
 
-    weight: Annotated[float, Field(ge=0), When(regularizer=Other("none"))] = 0.005
+    weight: Annotated[float, Field(ge=0), When(regularizer=Not("none"))] = 0.005
     """Weight of the regularizer."""
 
-    merge: Annotated[Literal["chain", "absorb", "match"], When(share=Other(None))] = "absorb"
+    merge: Annotated[Literal["chain", "absorb", "match"], When(share=Not(None))] = "absorb"
     """Which pairs merge in a step, cheapest first. `chain`: all whose clusters are not yet joined; `absorb`: as
     long as neither has been absorbed in this step; `match`: as long as neither has merged in this step."""
 

@@ -10,7 +10,7 @@ from reseen.export.fingerprint import ModelIdentity
 from reseen.files import is_temporary_of, make_folder, write_text
 from reseen.gallery.in_use import in_use
 from reseen.gallery.stores.working_copy import WorkingCopy
-from reseen.locks import LOCK, Lock, hold, hold_read_only
+from reseen.locks import LOCK, Lock, acquire, acquire_read_only
 from reseen.reading import read_json
 
 _CARD = "gallery.json"
@@ -157,7 +157,7 @@ class GalleryFolder:
 
     def _hold(self) -> Lock:
         try:
-            return hold_read_only(self.path / LOCK) if self.read_only else hold(self.path / LOCK)
+            return acquire_read_only(self.path / LOCK) if self.read_only else acquire(self.path / LOCK)
         except BlockingIOError as holder:
             raise in_use(self.path, str(holder)) from None
 

@@ -29,7 +29,7 @@ from reseen.errors import DataError, SettingsError
 from reseen.features.extract import extract
 from reseen.files import check_output, write_text
 from reseen.geometry import unit
-from reseen.locks import sole_writer
+from reseen.locks import exclusive_writer
 from reseen.methods import METHODS, MethodContext
 from reseen.models import Encoder
 from reseen.records import Features
@@ -144,7 +144,9 @@ def audit_run(
     _check(views, questions)
     run = run if isinstance(run, Run) else open_run(run)
     page = None if verify_page is None else check_output(Path(verify_page).expanduser())
-    with sole_writer(run.folder / AUDIT):  # and of the strata of sheets, which are read and written again
+    with exclusive_writer(
+        run.folder / AUDIT
+    ):  # and of the strata of sheets, which are read and written again
         return _audit(run, data, views, answers, page, questions, seed, camera_pattern, quiet)
 
 

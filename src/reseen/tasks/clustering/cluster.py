@@ -18,7 +18,7 @@ from reseen.features.extract import extract
 from reseen.features.partitions import is_partitioned
 from reseen.features.vector_file import match_table, read_vectors
 from reseen.files import check_output, write_text
-from reseen.locks import sole_writer
+from reseen.locks import exclusive_writer
 from reseen.records import NOISE, PseudoLabels, to_index_tensor
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -86,7 +86,7 @@ def cluster_crops(
     _check_place(out, opened, dendrograms)
     if not isinstance(settings, HierarchySettings):
         settings = hierarchy_settings(opened.recipe if isinstance(opened, Run) else None, settings)
-    with sole_writer(out), RunView(0, quiet) as view:
+    with exclusive_writer(out), RunView(0, quiet) as view:
         if isinstance(opened, Run):
             material = _by_run(opened, data, camera_pattern, view, quiet)
         else:

@@ -18,7 +18,7 @@ from reseen.cluster.jaccard_dbscan import CANDIDATES
 from reseen.errors import SettingsError, StorageError
 from reseen.features.mapped_vectors import VectorFile, map_vectors, open_vector_file
 from reseen.files import check_output, write_atomically, write_text
-from reseen.locks import sole_writer
+from reseen.locks import exclusive_writer
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.neighbors.out_of_core import Scratch, key_of, nearest_mapped
 from reseen.records import NOISE, Features, Neighbors, PseudoLabels
@@ -87,7 +87,7 @@ def cluster_vectors(
         settings = vector_settings(settings)
     check_output(out.with_suffix(".json"))
     plan = plan_memory(memory_budget(memory), file.rows, file.dimension, settings)
-    with sole_writer(out), RunView(0, quiet) as view, MemoryWatch() as watch:
+    with exclusive_writer(out), RunView(0, quiet) as view, MemoryWatch() as watch:
         scratch = Scratch(out.with_name(f".{out.name}.work"))
         features = map_vectors(file, scratch, view.phase("vectors", file.rows))
         watch.finish("vectors")

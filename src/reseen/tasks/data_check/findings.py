@@ -12,13 +12,13 @@ from jaxtyping import UInt8
 
 from reseen.data.decode import UnreadableError, decode_with_levels, quiet_pillow, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageTable
 from reseen.datasets.dataset import Counts
-from reseen.datasets.passed_over import in_words, may_be_crops
+from reseen.datasets.skipped_files import describe_skipped, possible_crops
 from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, SplitReport
 
 _BLOCK = 64
@@ -50,7 +50,7 @@ def look_at_files(
     """Facts of each row of each table; a file that lies in two tables is read once."""
     sources = {name: [table.source(row) for row in range(len(table))] for name, table in tables.items()}
     distinct = list(dict.fromkeys(source for found in sources.values() for source in found))
-    facts: dict[Source, FileFacts] = {}
+    facts: dict[ImageSource, FileFacts] = {}
     with ProgressBar("Checking files", len(distinct), progress) as bar, quiet_pillow():
         work = in_blocks(
             lambda rows: [_look_at(distinct[row], white_level) for row in rows], len(distinct), _BLOCK
@@ -74,7 +74,7 @@ def same_bytes(
 
     One file in two splits is no group, unless it has two identities there.
     """
-    groups: dict[bytes, dict[tuple[Source, int | None], str]] = {}
+    groups: dict[bytes, dict[tuple[ImageSource, int | None], str]] = {}
     for name, table in images.items():
         labelled = tables[name]
         people = (
@@ -93,7 +93,7 @@ def same_bytes(
     return tuple(same), tuple(different)
 
 
-def _look_at(source: Source, white_level: float | None) -> FileFacts:
+def _look_at(source: ImageSource, white_level: float | None) -> FileFacts:
     digest = b""
     try:
         content = read_bytes(source)
@@ -199,8 +199,8 @@ def _splits_of(group: tuple[str, ...]) -> set[str]:
 def _passed_over(counts: Mapping[str, int]) -> list[Finding]:
     if not counts:
         return []
-    meant = may_be_crops(counts)
-    words = in_words(counts)
+    meant = possible_crops(counts)
+    words = describe_skipped(counts)
     return [Finding("look", f"{words}; convert those that are crops") if meant else Finding("fine", words)]
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.table import ImageTable
-from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_splits, read_parts
-from reseen.datasets.passed_over import passed_over
+from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_splits, read_unlabeled_splits
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
+from reseen.datasets.skipped_files import skipped_files
 from reseen.errors import DataError
 from reseen.tasks.data_check.findings import FileFacts, Finds, find, look_at_files, same_bytes, shared_people
 from reseen.tasks.data_check.pixel_findings import find_in_pixels
@@ -34,7 +34,7 @@ class Inspection:
     """What images of more than 8 bits were read with; None for the rule of their format."""
 
     @property
-    def files(self) -> dict[Source, FileFacts]:
+    def files(self) -> dict[ImageSource, FileFacts]:
         """Facts of every different file."""
         return {
             table.source(row): fact
@@ -107,7 +107,7 @@ def inspect_data(
         splits=splits,
         duplicates=duplicates,
         label_conflicts=conflicts,
-        passed_over=passed_over(root) if whole else {},
+        passed_over=skipped_files(root) if whole else {},
         shared_people=shared_people(people),
         published={name: dict(counts) for name, counts in published.items()},
         findings=(),
@@ -125,14 +125,16 @@ def _splits(
     root: Path, choice: Choice | None, layout: str | None, variant: str | None, patterns: Patterns
 ) -> tuple[Mapping[str, ImageTable | EvaluationTable], tuple[str, ...]]:
     """The splits, with identities where they are known, and what should be said about them."""
-    if choice is None or choice.dataset.splits is None or not choice.dataset.labelled(root):
-        return read_parts(root, layout, variant, patterns=patterns), ()
+    if choice is None or choice.dataset.splits is None or not choice.dataset.has_identities(root):
+        return read_unlabeled_splits(root, layout, variant, patterns=patterns), ()
     try:
         found = label_splits(root, layout, variant, patterns=patterns)
     except DataError as error:
         if choice.dataset.layout is not Layout.SPLIT_FOLDERS:
             raise
-        return read_parts(root, layout, variant, patterns=patterns), (f"cannot be scored yet: {error}",)
+        return read_unlabeled_splits(root, layout, variant, patterns=patterns), (
+            f"cannot be scored yet: {error}",
+        )
     return found.tables, found.notes
 
 

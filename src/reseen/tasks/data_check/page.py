@@ -10,7 +10,7 @@ import numpy as np
 
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import Source
+from reseen.data.image_source import ImageSource
 from reseen.data.table import ImageTable
 from reseen.pages import ClusterSheet, Figure, SheetGroup
 from reseen.pages.album import evenly_spaced
@@ -176,7 +176,7 @@ def _same_bytes(inspection: Inspection) -> SheetGroup:
 
 
 def _sheet(
-    title: str, note: str, shown: Sequence[tuple[Source, str]], white_level: float | None
+    title: str, note: str, shown: Sequence[tuple[ImageSource, str]], white_level: float | None
 ) -> ClusterSheet:
     images, words = [], []
     with quiet_pillow():

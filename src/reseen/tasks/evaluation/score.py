@@ -19,9 +19,9 @@ from reseen.datasets import (
     Patterns,
     choose,
     detect,
+    drop_junk,
     label_splits,
-    parse,
-    without_junk,
+    parse_layout,
 )
 from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
@@ -103,11 +103,11 @@ def read_benchmark(
     found = label_splits(
         root, layout, variant, ("query", "gallery"), patterns=patterns, distractors=distractors
     )
-    query, gallery = (without_junk(found.tables[name]) for name in ("query", "gallery"))
+    query, gallery = (drop_junk(found.tables[name]) for name in ("query", "gallery"))
     rule = AS_PERSON if found.zero_is_person else ZERO
     if choice is None:
         return Benchmark(query, gallery, notes=found.notes, distractors=rule)
-    words = f", {choice.variant.words}" if choice.variant.words else ""
+    words = f", {choice.variant.description}" if choice.variant.description else ""
     name = f"{choice.dataset.title}{words}"
     return Benchmark(query, gallery, name, choice.variant.protocol, found.notes, rule)
 
@@ -122,7 +122,7 @@ def patterns_of(
     """The patterns that were given, else those of the run's recipe where the data may have them."""
     root = Path(data).expanduser()
     camera = camera_pattern_of(run.recipe, root, camera_pattern, layout)
-    if identity_pattern is None and (parse(layout) or detect(root)) in PATTERNED:
+    if identity_pattern is None and (parse_layout(layout) or detect(root)) in PATTERNED:
         identity_pattern = run.recipe.data.identity_pattern
     return Patterns(camera, identity_pattern)
 

@@ -3,7 +3,7 @@
 import os
 
 from reseen.datasets import describe, detect, read_training
-from reseen.datasets.passed_over import in_words, may_be_crops, passed_over
+from reseen.datasets.skipped_files import describe_skipped, possible_crops, skipped_files
 from reseen.tasks.data_check import check_data
 
 
@@ -22,12 +22,12 @@ def test_files_are_counted_by_suffix(make_images):
     (root / "train/b/9.jpg").symlink_to("nowhere.jpg")
     (root / "train/b/again.jpg").symlink_to("again.jpg")
     os.mkfifo(root / "train/b/pipe.jpg")
-    counts = passed_over(root)
+    counts = skipped_files(root)
     assert counts == {
         ".avif": 2, "broken links": 2, ".gif": 1, ".mp4": 1, ".txt": 1, "no suffix": 1, "special files": 1,
     }  # fmt: skip
-    assert may_be_crops(counts).keys() == {".avif", ".gif", ".mp4", "broken links", "special files"}
-    assert in_words({".avif": 2, "broken links": 1}) == "3 files passed over: 2 .avif, 1 broken link"
+    assert possible_crops(counts).keys() == {".avif", ".gif", ".mp4", "broken links", "special files"}
+    assert describe_skipped({".avif": 2, "broken links": 1}) == "3 files passed over: 2 .avif, 1 broken link"
     assert "7 files passed over: 2 .avif, 2 broken links, 1 .gif, 1 .mp4, 1 special file" in describe(
         read_training(root), detect(root), root=root
     )

@@ -1,4 +1,4 @@
-"""Files of a folder that no reader takes for an image: counted by suffix, so that nothing is lost without a word."""
+"""Counts of files that readers skip because they are not images, so that no crops are lost silently."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,16 +11,17 @@ _PICTURES = frozenset({
     ".jp2", ".jpe", ".jxl", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".nef", ".pgm", ".ppm", ".psd", ".raw",
     ".svg", ".tga", ".ts", ".webm", ".wmv",
 })  # fmt: skip
-"""Suffixes of images and videos that reseen does not read."""
+"""Suffixes of image and video formats that reseen does not read."""
 
-_NO_FILES = frozenset({"broken links", "special files"})
+_NOT_FILES = frozenset({"broken links", "special files"})
 _LONGEST_SUFFIX = 12
 
 
-def passed_over(root: Path) -> dict[str, int]:
-    """How many visible files below `root` are no image, by suffix in small letters, most frequent first.
+def skipped_files(root: Path) -> dict[str, int]:
+    """Number of non-hidden files below `root` that are not images, by lower-case suffix, most frequent first.
 
-    Broken links and special files (pipes, devices) count under these words, names without a suffix as `no suffix`.
+    Broken symlinks are counted as `broken links`, pipes and devices as `special files`, names without a suffix as
+    `no suffix`.
 
     Raises:
         DataError: a folder cannot be listed.
@@ -35,16 +36,16 @@ def passed_over(root: Path) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def may_be_crops(counts: Mapping[str, int]) -> dict[str, int]:
-    """Those among passed-over files that may have been meant as crops: other images, videos, broken links."""
-    return {name: count for name, count in counts.items() if name in _PICTURES | _NO_FILES}
+def possible_crops(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts of skipped files that may be meant as crops: other image formats, videos, broken links."""
+    return {name: count for name, count in counts.items() if name in _PICTURES | _NOT_FILES}
 
 
-def in_words(counts: Mapping[str, int]) -> str:
-    """`7 files passed over: 4 .avif, 2 .mp4, 1 broken link`."""
+def describe_skipped(counts: Mapping[str, int]) -> str:
+    """The counts as text, such as `7 files passed over: 4 .avif, 2 .mp4, 1 broken link`."""
     total = sum(counts.values())
     listed = ", ".join(
-        f"{count:,} {name.removesuffix('s') if count == 1 and name in _NO_FILES else name}"
+        f"{count:,} {name.removesuffix('s') if count == 1 and name in _NOT_FILES else name}"
         for name, count in counts.items()
     )
     return f"{total:,} file{'' if total == 1 else 's'} passed over: {listed}"
