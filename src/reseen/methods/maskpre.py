@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 from reseen.cluster import Clustering, cluster_features, merge_features
 from reseen.errors import SettingsError
 from reseen.geometry import unit
-from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
+from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_reconstruction
 from reseen.memory import Classifier
 from reseen.methods.base import MethodContext, Round, Step
 from reseen.methods.cluster_contrast import CentroidContrast
@@ -127,7 +127,7 @@ class MaskPre(CentroidContrast):
     def after_step(self, step: Step) -> None:
         """Move the centroids towards the mean of both views (or the classifier on), and the teacher along."""
         if self._classifier is not None:
-            self._classifier.learn()
+            self._classifier.step()
         else:
             self.memory.update(step.features, step.labels)
         self._teacher.follow(self._around.encoder)
@@ -217,7 +217,7 @@ class MaskPre(CentroidContrast):
         for view, kept in zip(maps, masks, strict=True):
             assert kept is not None
             cells = encoder.cells(view).float()
-            apart.append(masked_cells(self._region(cells * kept), cells, kept))
+            apart.append(masked_reconstruction(self._region(cells * kept), cells, kept))
         return torch.stack(apart).mean()
 
 
