@@ -12,7 +12,7 @@ from reseen.errors import SettingsError, WeightsError
 from reseen.models import Encoder, ModelSettings
 from reseen.models.backbone import build_backbone, load_trunk
 from reseen.models.stages import stages_of
-from reseen.models.trial import try_trunk
+from reseen.models.trial import probe_trunk
 from reseen.models.weights import save_backbone_weights
 
 
@@ -36,10 +36,10 @@ def test_an_unknown_tag_is_named_with_those_that_there_are():
     [
         (
             "vit_tiny_patch16_224",
-            r"does not look at 10 of 250 rows and 13 of 125 columns.*; 256 x 128 works: --data.height 256 --data",
+            r"ignores 10 of 250 rows and 13 of 125 columns.*; 256 x 128 works: --data.height 256 --data",
         ),
-        ("levit_128s", r"cannot take crops of 250 x 125 pixels \(.*; 256 x 128 works"),
-        ("efficientformer_l1", r"cannot take crops of 250 x 125 pixels \(.*; 224 x 224 works"),
+        ("levit_128s", r"does not support crops of 250 x 125 pixels \(.*; 256 x 128 works"),
+        ("efficientformer_l1", r"does not support crops of 250 x 125 pixels \(.*; 224 x 224 works"),
     ],
 )
 def test_a_size_that_does_not_go_is_refused_with_one_that_does(name, said):
@@ -48,14 +48,14 @@ def test_a_size_that_does_not_go_is_refused_with_one_that_does(name, said):
 
 
 def test_a_few_lost_rows_are_a_note():
-    (note,) = [note for note in build("convnextv2_atto", (250, 125)).notes if "not looked at" in note]
-    assert note == "not looked at, at the edges of a crop: 2 rows and 1 columns of pixels"
+    (note,) = [note for note in build("convnextv2_atto", (250, 125)).notes if "ignored at" in note]
+    assert note == "ignored at the edges of a crop: 2 rows and 1 columns of pixels"
 
 
 def test_residual_branches_that_start_closed_are_looked_through():
     trunk = bare("resnet18")
     assert not trunk.layer1[0].bn2.weight.any()  # timm starts them at zero
-    assert try_trunk(trunk, 128, 64).unseen == (0, 0)
+    assert probe_trunk(trunk, 128, 64).unseen == (0, 0)
     assert not trunk.layer1[0].bn2.weight.any()
     assert trunk.training
 

@@ -41,7 +41,7 @@ def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float
     return _turned(encoder, outputs[0], 3, 1)
 
 
-def maps_from(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tensor) -> Tensor:
+def maps_from_frozen(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tensor) -> Tensor:
     """`encoder.maps(images)` where `output` is what the frozen stages make of the images.
 
     One image goes through the frozen stages, so that the trunk takes its usual way, and its place is taken after them
@@ -55,7 +55,7 @@ def maps_from(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tens
         return _maps(encoder, images[:1])
 
 
-def hidden(output: Float[Tensor, "b c y x"], kept: Bool[Tensor, "b 1 y x"]) -> Float[Tensor, "b c y x"]:
+def apply_mask(output: Float[Tensor, "b c y x"], kept: Bool[Tensor, "b 1 y x"]) -> Float[Tensor, "b c y x"]:
     """Zero where a mask hides, and what is kept scaled up by how much is lost."""
     share = kept.flatten(1).float().mean(dim=1)
     return output * (kept / share[:, None, None, None]).to(output)
@@ -76,7 +76,7 @@ def frozen_grid(encoder: Encoder) -> tuple[int, int] | None:
     encoder.eval()
     try:
         output = frozen_output(encoder, images)
-        same = torch.allclose(encoder.maps(images), maps_from(encoder, images, output), atol=1e-5)
+        same = torch.allclose(encoder.maps(images), maps_from_frozen(encoder, images, output), atol=1e-5)
     except (RuntimeError, TypeError, IndexError):  # later stages need more than the last frozen one gives
         return None
     finally:

@@ -18,7 +18,7 @@ _BUSY = 500
 """Answers from this on are of a server, or of a proxy before it, that cannot serve; the client would try again."""
 
 
-def weights_at_hand(name: str) -> Path | None:
+def cached_weights(name: str) -> Path | None:
     """The file of a timm model's weights in the hub's cache, where the hub cannot be reached; None where it can.
 
     None also for models whose weights come from elsewhere.

@@ -1,9 +1,9 @@
 """Batch norm whose statistics come from groups of a fixed size, whatever the batch and the number of devices.
 
 The field's first complaint is that one GPU gives 59.1 mAP where four give 82.6 from the same command, because
-each device normalizes its own share of the batch. Here the group is a setting: consecutive `group` images share
+each device normalizes its own shard of the batch. Here the group is a setting: consecutive `group` images shard
 statistics, however the batch is cut. Running statistics move once per step, by the mean over the groups, so they
-too are independent of the split. Where processes share a batch, `shared_norm.py` cuts it into the same groups.
+too are independent of the split. Where processes shard a batch, `shared_norm.py` cuts it into the same groups.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def group_batch_norm(
     return torch.cat(normalized)
 
 
-def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: BatchShard | None) -> Tensor:
+def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: BatchShard | None) -> Tensor:
     """The forward pass of a batch-norm module with group-fixed statistics."""
     if not module.training and module.running_mean is not None:
         return F.batch_norm(
@@ -89,9 +89,9 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: Bat
         module.num_batches_tracked.add_(1)
     momentum = 0.1 if module.momentum is None else module.momentum
     affine = (module.weight, module.bias)
-    if share is not None and share.cut is not None:
-        sizes = group_sizes(share.cut.total, group)
-        return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, share)
+    if shard is not None and shard.split is not None:
+        sizes = group_sizes(shard.split.total, group)
+        return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, shard)
     sizes = group_sizes(images.shape[0], group)
     return group_batch_norm(images, running, affine, sizes, momentum, module.eps)
 
@@ -100,33 +100,33 @@ class GroupBatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d` with group-fixed statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group, self.share)
+        return _normalize(self, input, self.group, self.shard)
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` with group-fixed statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group, self.share)
+        return _normalize(self, input, self.group, self.shard)
 
 
 class GroupBatchNormAct2d(BatchNormAct2d):
     """timm's batch norm with activation, with group-fixed statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize by groups, then drop and activate as timm does."""
-        return self.act(self.drop(_normalize(self, x, self.group, self.share)))
+        return self.act(self.drop(_normalize(self, x, self.group, self.shard)))
 
 
 _GROUPED: dict[type[nn.Module], type[nn.Module]] = {

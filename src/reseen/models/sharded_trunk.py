@@ -15,40 +15,40 @@ _GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
 class ShardedDropPath(DropPath):
     """timm's stochastic depth, drawn for the whole batch by every process, so that each drops what one would drop."""
 
-    share: BatchShard
+    shard: BatchShard
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop the branch for some images of this process's part."""
-        cut = self.share.cut
-        if cut is None or not self.training or self.drop_prob == 0:
+        split = self.shard.split
+        if split is None or not self.training or self.drop_prob == 0:
             return super().forward(x)
-        part = cut.own
+        part = split.own
         if len(x) != part.stop - part.start:
             raise SettingsError(
                 "--devices: stochastic depth of this backbone is not drawn per image; set model.drop_path to 0, or "
                 "train on one device"
             )
         keep = 1 - self.drop_prob
-        kept = x.new_empty(cut.total, *([1] * (x.ndim - 1))).bernoulli_(keep)[part]
+        kept = x.new_empty(split.total, *([1] * (x.ndim - 1))).bernoulli_(keep)[part]
         return x * (kept / keep if self.scale_by_keep and keep > 0 else kept)
 
 
-def shard_trunk(encoder: Encoder, share: BatchShard) -> None:
-    """Let `encoder` share training batches, in place; weights and names stay.
+def shard_trunk(encoder: Encoder, shard: BatchShard) -> None:
+    """Let `encoder` shard training batches, in place; weights and names stay.
 
     Raises:
         SettingsError: something in the trunk mixes images or draws numbers in a way that depends on the split.
     """
-    if share.size == 1:
+    if shard.size == 1:
         return
-    encoder.share = share
+    encoder.shard = shard
     for name, module in encoder.trunk.named_modules():
         if isinstance(module, _GROUPED):
-            module.share = share
+            module.shard = shard
         elif isinstance(module, DropPath):
             # Same fields, another forward, as for batch norms.
             module.__class__ = ShardedDropPath
-            module.share = share  # type: ignore[assignment]
+            module.shard = shard  # type: ignore[assignment]
         else:
             _check(name, module)
 

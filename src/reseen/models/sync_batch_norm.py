@@ -1,4 +1,4 @@
-"""Batch norm of a batch that several processes share: groups are cut as if one process had all of it.
+"""Batch norm of a batch that several processes shard: groups are cut as if one process had all of it.
 
 A group that lies within one process's part is normalized there. Of a group that spans processes each sends count, mean
 and sum of squared deviations; these are put together as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reseen.errors import SettingsError
-from reseen.models.batch_shard import BatchCut, BatchShard
+from reseen.models.batch_shard import BatchShard, BatchSplit
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Pieces:
         return [group for group in groups if sum(part[group] > 0 for part in self.rows) > 1]
 
 
-def overlap(cut: BatchCut, sizes: Sequence[int]) -> Pieces:
+def overlap(split: BatchSplit, sizes: Sequence[int]) -> Pieces:
     """The pieces of a batch that is cut into parts by process, and into groups of `sizes` images."""
     ends = list(accumulate(sizes))
     groups = list(zip([0, *ends], ends, strict=False))
-    parts = zip(cut.bounds, cut.bounds[1:], strict=False)
+    parts = zip(split.bounds, split.bounds[1:], strict=False)
     rows = [tuple(max(0, min(b, d) - max(a, c)) for c, d in groups) for a, b in parts]
-    return Pieces(tuple(rows), cut.rank)
+    return Pieces(tuple(rows), split.rank)
 
 
 def sync_batch_norm(
@@ -54,7 +54,7 @@ def sync_batch_norm(
     sizes: Sequence[int],
     momentum: float,
     epsilon: float,
-    share: BatchShard,
+    shard: BatchShard,
 ) -> Float[Tensor, "a c *spatial"]:
     """Batch norm in training mode of this process's `a` images, by groups of `sizes` images of the whole batch.
 
@@ -63,14 +63,14 @@ def sync_batch_norm(
     Raises:
         SettingsError: the norm is not given one row per image.
     """
-    assert share.cut is not None
-    pieces = overlap(share.cut, sizes)
-    if len(images) != sum(pieces.rows[share.rank]):
+    assert shard.split is not None
+    pieces = overlap(shard.split, sizes)
+    if len(images) != sum(pieces.rows[shard.rank]):
         raise SettingsError(
             "--devices: the batch norms of this backbone are not given one row per image; train on one device"
         )
     if pieces.spanning:
-        normalized, statistics = _SyncBatchNorm.apply(images, *affine, pieces, epsilon, share)
+        normalized, statistics = _SyncBatchNorm.apply(images, *affine, pieces, epsilon, shard)
     else:
         normalized, statistics = _within(images, affine, pieces, epsilon)
     if running is not None:
@@ -78,9 +78,9 @@ def sync_batch_norm(
         firsts = [
             place
             for place, (group, _) in enumerate(pieces.own)
-            if not any(pieces.rows[rank][group] for rank in range(share.rank))
+            if not any(pieces.rows[rank][group] for rank in range(shard.rank))
         ]
-        share.move(running, statistics[firsts].sum(dim=0) / len(sizes), momentum)
+        shard.move(running, statistics[firsts].sum(dim=0) / len(sizes), momentum)
     return normalized
 
 
@@ -110,12 +110,12 @@ class _SyncBatchNorm(torch.autograd.Function):
         bias: Tensor | None,
         pieces: Pieces,
         epsilon: float,
-        share: BatchShard,
+        shard: BatchShard,
     ) -> tuple[Tensor, Tensor]:
         area = images[0, 0].numel()
         parts = images.split([rows for _, rows in pieces.own])
         moments = torch.stack([_moments(part) for part in parts])
-        moments, counts = _put_together(moments, pieces, area, share)
+        moments, counts = _put_together(moments, pieces, area, shard)
         means, variances = moments[:, 0], moments[:, 1] / counts[:, None]
         kind = torch.promote_types(images.dtype, torch.float32) if weight is None else weight.dtype
         normalized = [
@@ -123,7 +123,7 @@ class _SyncBatchNorm(torch.autograd.Function):
             for part, mean, variance in zip(parts, means, variances, strict=True)
         ]
         ctx.save_for_backward(images, weight, bias, means, (variances + epsilon).rsqrt(), counts)
-        ctx.pieces, ctx.share = pieces, share
+        ctx.pieces, ctx.shard = pieces, shard
         unbiased = moments[:, 1] / (counts[:, None] - 1).clamp_min(1)
         statistics = torch.stack([means, unbiased], dim=1).to(kind)
         ctx.mark_non_differentiable(statistics)
@@ -143,7 +143,7 @@ class _SyncBatchNorm(torch.autograd.Function):
             given.append(gradient.to(exact))
             sums.append(torch.stack([_total(given[-1]), _total(given[-1] * standard[-1])]))
         own = torch.stack(sums)
-        whole = _sum_spanning(own, ctx.pieces, ctx.share) / counts[:, None, None]
+        whole = _sum_spanning(own, ctx.pieces, ctx.shard) / counts[:, None, None]
         back = [
             _wide(scale * gain, part) * (part - _wide(total[0], part) - one * _wide(total[1], part))
             for part, one, scale, total in zip(given, standard, scales, whole, strict=True)
@@ -154,10 +154,10 @@ class _SyncBatchNorm(torch.autograd.Function):
 
 
 def _put_together(
-    moments: Float[Tensor, "m 2 c"], pieces: Pieces, area: int, share: BatchShard
+    moments: Float[Tensor, "m 2 c"], pieces: Pieces, area: int, shard: BatchShard
 ) -> tuple[Float[Tensor, "m 2 c"], Float[Tensor, " m"]]:
     """Mean and sum of squared deviations of the whole group of each piece, and how many numbers that is."""
-    of_all = share.collect(_in_table(moments, pieces))
+    of_all = shard.collect(_in_table(moments, pieces))
     moments = moments.clone()
     counts = moments.new_tensor([float(rows * area) for _, rows in pieces.own])
     for place, (group, _) in enumerate(pieces.own):
@@ -171,9 +171,9 @@ def _put_together(
     return moments, counts
 
 
-def _sum_spanning(sums: Float[Tensor, "m 2 c"], pieces: Pieces, share: BatchShard) -> Float[Tensor, "m 2 c"]:
+def _sum_spanning(sums: Float[Tensor, "m 2 c"], pieces: Pieces, shard: BatchShard) -> Float[Tensor, "m 2 c"]:
     """The sums of each piece's whole group."""
-    table = share.add(_in_table(sums, pieces))
+    table = shard.add(_in_table(sums, pieces))
     places = [pieces.spanning.index(group) if group in pieces.spanning else -1 for group, _ in pieces.own]
     return torch.stack([sums[at] if place < 0 else table[place] for at, place in enumerate(places)])
 

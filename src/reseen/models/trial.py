@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrunkProbe:
     """What a trunk made of one image of noise."""
 
     output: Tensor
@@ -17,7 +17,7 @@ class Trial:
     """Rows and columns at the edges of the image that change nothing in the output."""
 
 
-def try_trunk(trunk: nn.Module, height: int, width: int) -> Trial:
+def probe_trunk(trunk: nn.Module, height: int, width: int) -> TrunkProbe:
     """Put an image through a trunk in evaluation mode, and back; its mode and weights stay as they are.
 
     Rows and columns without a gradient are those that a patch, a window or a stride without padding leaves over.
@@ -36,7 +36,7 @@ def try_trunk(trunk: nn.Module, height: int, width: int) -> Trial:
             output = trunk(image)
         if not isinstance(output, Tensor):
             raise TypeError(f"it gives a {type(output).__name__} in place of one map or one row of tokens")
-        return Trial(output, _unseen(trunk, image, generator))
+        return TrunkProbe(output, _unseen(trunk, image, generator))
     finally:
         trunk.train(training)
 

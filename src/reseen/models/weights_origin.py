@@ -32,7 +32,7 @@ class Origin:
 
     name: str = ""
     """Its name in timm, perhaps with a tag; empty where nothing says it."""
-    said_by: str = ""
+    source: str = ""
     mean: tuple[float, ...] | None = None
     """Per-channel mean of its images, for values 0 to 1; None where not said."""
     std: tuple[float, ...] | None = None
@@ -73,7 +73,7 @@ def check_origin(origin: Origin, backbone: str, file: Path) -> str:
         found = difference(given, wanted)
         if found:
             raise WeightsError(
-                f"model.weights: {file} holds {origin.name} by {origin.said_by}, and model.backbone is {backbone}, "
+                f"model.weights: {file} holds {origin.name} by {origin.source}, and model.backbone is {backbone}, "
                 f"which differs in {found}; set --model.backbone {origin.name}, or give weights of {backbone}"
             )
     of_name = _pretrained_config(origin.name) if origin.name else None
@@ -89,7 +89,7 @@ def check_origin(origin: Origin, backbone: str, file: Path) -> str:
                 f"{backbone} has {_text(used)}; {hint}name the tag of {wanted} that has it"
             )
     if origin.name:
-        return f"{origin.name} by {origin.said_by}"
+        return f"{origin.name} by {origin.source}"
     twin = wanted.removeprefix("tf_") if wanted.startswith("tf_") else f"tf_{wanted}"
     other = f" and not {twin}" if timm.is_model(twin) else ""
     return f"nothing says of which network, taken for {backbone}{other}"

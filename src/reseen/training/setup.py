@@ -118,7 +118,7 @@ def check_together(recipe: Recipe, processes: int) -> None:
     """
     sampler = getattr(recipe.method, "sampler", None)
     if sampler is not None:
-        BatchShard(0, processes).check(sampler.batch_size)
+        BatchShard(0, processes).check_batch_size(sampler.batch_size)
     if recipe.train.compile and processes > 1:
         raise SettingsError(
             "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
