@@ -109,7 +109,7 @@ def test_wrong_weights_say_what_is_wrong(tmp_path):
         encoder(weights=str(garbage))
     other = tmp_path / "other.safetensors"
     save_file({"conv1.weight": torch.zeros(1)}, other)
-    with pytest.raises(WeightsError, match=r"does not hold this backbone: it lacks .* such as 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"does not match this backbone: it lacks .* such as 'bn1.bias'"):
         encoder(weights=str(other))
     state = encoder().trunk.state_dict()
     state["bn1.bias"] = torch.full_like(state["bn1.bias"], float("nan"))

@@ -48,7 +48,7 @@ def test_the_teacher_gives_the_same_maps(backbone, stages):
 def test_without_frozen_stages_there_is_nothing_to_share():
     encoder = make("mobilenetv2_035", 0)
     assert frozen_grid(encoder) is None
-    with pytest.raises(ValueError, match=r"no frozen stages; set model\.frozen_stages above 0"):
+    with pytest.raises(ValueError, match=r"no frozen stages; set model\.frozen_stages to 1 or more"):
         frozen_output(encoder, torch.rand(2, 3, 64, 32))
 
 
