@@ -83,7 +83,7 @@ def unwrapped(encoder: nn.Module) -> Encoder:
     return plain
 
 
-class Added(nn.Module):
+class ResidualHead(nn.Module):
     """A residual head; its last layer is initialized to zero, so that it starts as the identity."""
 
     def __init__(self, head: nn.Sequential) -> None:
