@@ -141,4 +141,4 @@ def test_who_is_approximate():
     assert not SearchSettings().approximates(search.EXACT_UP_TO)
     assert SearchSettings().approximates(search.EXACT_UP_TO + 1)
     assert "every pair of 10 rows" in SearchSettings().describe(10)
-    assert "4,000 lists on disk, of which each row looks into 64" in SearchSettings().describe(1_000_000)
+    assert "4,000 inverted lists on disk, of which each row probes 64" in SearchSettings().describe(1_000_000)
