@@ -93,4 +93,4 @@ def test_a_cluster_made_of_shared_neighbors_is_drawn_by_distances(most):
     tree = whole_tree(mixture(30), shared, most)
     plain = whole_tree(mixture(30), HierarchySettings(regularizer="none"), most)
     assert np.array_equal(tree.matrix, plain.matrix)
-    assert "drawn by squared distances" in tree.note
+    assert "drawn with squared Euclidean distances" in tree.note
