@@ -98,7 +98,7 @@ class HierarchySettings(Settings):
             raise ValueError("metric jaccard needs feature sphere, and linkage average or single")
         if self.linkage == "none" and self.regularizer not in ("sse_union", "ward"):
             raise ValueError(
-                "linkage none needs the regularizer sse_union or ward: others do not depend on the pair"
+                "linkage none needs the regularizer sse_union or ward, since others do not compare the clusters"
             )
         if self.stop == "auto" and self.share is None:
             raise ValueError("stop auto compares the clusters of many steps; set share, such as 0.07")
