@@ -11,7 +11,13 @@ from reseen.records import NOISE, Features, PseudoLabels
 
 
 def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:
-    """Initial group of each of `count` rows: one per tracklet; rows of unknown tracklet (-1) are singletons."""
+    """Initial group of each of `count` rows: one per tracklet; rows of unknown tracklet (-1) are singletons.
+
+    Without tracklets (None), every row is a singleton.
+
+    Example:
+        tracklet_groups(np.array([1, -1, 1]), 3)  # [1, 2, 1]
+    """
     if tracklets is None:
         return np.arange(count)
     unknown = tracklets < 0

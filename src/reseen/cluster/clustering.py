@@ -46,7 +46,11 @@ class ClusterQuality:
 
 
 def cluster_quality(labels: PseudoLabels) -> ClusterQuality:
-    """The statistics of a labeling."""
+    """The statistics of a labeling.
+
+    Example:
+        cluster_quality(PseudoLabels(np.array([0, 0, 1, -1]))).noise_share  # 0.25
+    """
     sizes = labels.sizes
     if not len(sizes):
         return ClusterQuality(0, labels.noise_share, 0, 0.0, 0, 0.0, 0.0)

@@ -49,6 +49,7 @@ def dbscan(distances: csr_array | Rows, eps: float, min_samples: int) -> PseudoL
     suitable as rows in memory.
 
     Example:
+        jaccard = JaccardSettings()
         neighbors = nearest(features, jaccard.columns)
         labels = dbscan(jaccard_distance(features, neighbors, jaccard, threshold=0.6), eps=0.6, min_samples=4)
     """

@@ -28,6 +28,9 @@ def masked_reconstruction(
     """Squared error of the predicted cells where `kept` is False, divided by the squared norm of the true cells.
 
     Predicting zero gives 1; without a masked cell the loss is 0. No gradient flows to `maps`.
+
+    Example:
+        loss = masked_reconstruction(head(maps * kept), maps, kept)
     """
     masked = (~kept).to(maps.dtype)
     targets = maps.detach()

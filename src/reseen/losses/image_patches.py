@@ -37,6 +37,9 @@ def image_patches(
         nearest: a candidate is rejected when the image's center is among this many centers nearest to the candidate,
             itself included.
         groups: a label per center; centers with equal labels are never negatives of each other.
+
+    Example:
+        loss = image_patches(embeddings, torch.arange(len(centers)), centers, margin=2.0, reach=15, nearest=5)
     """
     centers = centers.detach()
     own = _distance(embeddings, centers[images])

@@ -53,6 +53,11 @@ def patch_discrimination(
         positives: explicit positives in place of the `count` nearest rows, padded with -1 and excluding `own`; images
             without positives are excluded from the mean.
         chunk: memory rows processed at once; by default a number that suits the device.
+
+    Example:
+        changed, fresh = bank.preview(patches, rows, momentum=0.1)  # a PatchBank, patches (b, p, e)
+        memory = PatchMemory(bank.vectors[:, 0], changed, fresh[:, 0])
+        loss = patch_discrimination(patches[:, 0], rows, memory, count=10, scale=5.0)
     """
     # -s |x - w|^2 = 2 s x.w - s |w|^2 - s |x|^2, and the last term cancels in the fraction
     changed = memory.changed.to(features.device)

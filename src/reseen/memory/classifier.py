@@ -14,7 +14,13 @@ from reseen.geometry import unit
 
 
 class Classifier:
-    """One direction per cluster, `weights` of shape (c, d), with an Adam optimizer of its own; it lasts one round."""
+    """One direction per cluster, `weights` of shape (c, d), with an Adam optimizer of its own; it lasts one round.
+
+    Example:
+        classifier = Classifier(memory.vectors, rate=3.5e-4)
+        classifier.loss(features, labels, temperature=0.05).backward()
+        classifier.step()
+    """
 
     def __init__(self, centroids: Float[Tensor, "c d"], rate: float) -> None:
         self.weights = centroids.detach().clone().requires_grad_()

@@ -18,6 +18,11 @@ class LookupTable:
     """`vectors` of shape (c, d) without gradients: unit rows, or zero where no sample of the cluster has been seen.
 
     With `raw`, rows are running means that are not normalized.
+
+    Example:
+        table = LookupTable(clusters, features.shape[1], momentum=0.5, device=features.device)
+        loss = cluster_contrast(features, labels, table.vectors, temperature=0.1)
+        table.update(features, labels)
     """
 
     def __init__(

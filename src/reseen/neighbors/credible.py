@@ -114,6 +114,9 @@ def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " 
     """Connected components of credible neighbors (padded with -1), numbered by first row.
 
     A row without neighbors, in either direction, is a group of its own.
+
+    Example:
+        credible_groups(np.array([[1], [-1], [-1]]))  # [0, 0, 1]
     """
     count = len(neighbors)
     row, column = np.nonzero(neighbors >= 0)
@@ -131,7 +134,11 @@ def constrain_neighbors(
 ) -> Int64[np.ndarray, "n k"]:
     """Neighbors after must-link constraints: linked rows are added in front, rows of another group are removed (-1).
 
-    `groups`: the `credible_groups` after applying the constraints; `must`: pairs of rows of the same person.
+    `groups`: the `credible_groups` after applying the constraints; `must`: pairs of rows of the same person. The result
+    has as many more columns as any row has links that are not yet neighbors.
+
+    Example:
+        neighbors = constrain_neighbors(neighbors, groups, must=np.array([[0, 7]]))
     """
     kept = np.where(groups[neighbors] == groups[:, None], neighbors, -1)
     linked: dict[int, list[int]] = {}

@@ -72,8 +72,9 @@ class Reranked:
 
     Example:
         reranked = Reranked(query, gallery, RerankSettings())
-        block = torch.empty(reranked.block_rows, len(gallery.vectors))
-        reranked.fill(0, reranked.block_rows, block)  # similarities of the first queries
+        count = min(reranked.block_rows, len(query))
+        block = torch.empty(count, len(gallery))
+        reranked.fill(0, count, block)  # similarities of the first queries
     """
 
     def __init__(self, query: Features, gallery: Features, settings: RerankSettings) -> None:

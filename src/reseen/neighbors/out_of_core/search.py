@@ -83,6 +83,10 @@ def nearest_mapped(
     Raises:
         ValueError: `k` is below 1, or the features are raw.
         StorageError: the disk is full.
+
+    Example:
+        scratch = Scratch(folder)
+        neighbors = nearest_mapped(features, 30, scratch, SearchSettings(), memory=1 << 30, key="my features")
     """
     if features.raw:
         raise ValueError("nearest-neighbor search needs unit vectors, got raw features")
