@@ -114,7 +114,7 @@ def test_wrong_weights_say_what_is_wrong(tmp_path):
     state = encoder().trunk.state_dict()
     state["bn1.bias"] = torch.full_like(state["bn1.bias"], float("nan"))
     save_file(state, other)
-    with pytest.raises(WeightsError, match=r"not numbers in 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"NaN or infinite values in 'bn1.bias'"):
         encoder(weights=str(other))
 
 

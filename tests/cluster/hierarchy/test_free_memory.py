@@ -20,7 +20,7 @@ VECTORS = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
             {"metric": "euclidean", "linkage": "energy"},
             "energy linkage of Euclidean .* metric sqeuclidean",
         ),
-        ({"engine": "dense"}, "engine dense needs a matrix of all pairs of 300 rows .* use engine search"),
+        ({"engine": "dense"}, "engine dense needs a matrix of all pairs of 300 rows.* use engine search"),
     ],
 )
 def test_all_pairs_that_do_not_fit_are_an_error_before_they_are_made(values, message, monkeypatch):

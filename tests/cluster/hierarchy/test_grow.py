@@ -256,7 +256,7 @@ def test_a_weight_beyond_numbers_is_an_error():
     [
         ({"metric": "cosine", "feature": "raw"}, "metric cosine needs feature sphere"),
         ({"linkage": "none"}, "linkage none needs the regularizer sse_union or ward"),
-        ({"engine": "search", "metric": "euclidean"}, "need all pairs"),
+        ({"engine": "search", "metric": "euclidean"}, "needs all pairs"),
         ({"share": 0}, "share"),
     ],
 )
