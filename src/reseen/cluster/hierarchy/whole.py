@@ -11,7 +11,7 @@ from reseen.cluster.hierarchy.settings import HierarchySettings
 
 _SHARE = 0.07
 _ROUNDING = 1e-7
-_BY_DISTANCE = "drawn with squared Euclidean distances, since crops share other neighbors within one cluster than among all crops"
+_BY_DISTANCE = "drawn with squared Euclidean distances: within one cluster, crops share other neighbors"
 
 
 @dataclass(frozen=True)
