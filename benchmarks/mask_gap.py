@@ -30,7 +30,7 @@ from reseen.distributed.process_group import SINGLE_PROCESS
 from reseen.features.extract import batches
 from reseen.geometry import unit
 from reseen.models import Encoder
-from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
+from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
 from reseen.models.masking import MaskSettings, draw_masks
 from reseen.runs.run import Run, open_run
 
@@ -107,7 +107,9 @@ def _masked_early(
 
     def look(images: torch.Tensor) -> torch.Tensor:
         kept = draw_masks(images.new_ones(len(images), 1, *grid), settings, share, generator)
-        return encoder.embed(maps_from(encoder, images, hidden(frozen_output(encoder, images), kept)))
+        return encoder.embed(
+            maps_from_frozen(encoder, images, apply_mask(frozen_output(encoder, images), kept))
+        )
 
     return look
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from reseen.audit import camera_mixing
+from reseen.audit import camera_mixing, feature_std
 from reseen.records import PseudoLabels
 
 
@@ -43,3 +44,13 @@ def test_what_does_not_count():
 def test_nothing_is_said_where_there_is_nothing_to_compare(cameras):
     assert camera_mixing(PseudoLabels(np.array([0, 0, 1, 1])), cameras) is None
     assert camera_mixing(PseudoLabels(np.full(4, -1)), np.arange(4)) is None
+
+
+def test_feature_std_is_one_for_spread_rows_and_zero_for_equal_rows():
+    rows = torch.nn.functional.normalize(
+        torch.randn(2000, 16, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    assert feature_std(rows) == pytest.approx(1, abs=0.01)
+    assert feature_std(rows[:1].expand(50, -1)) == pytest.approx(0, abs=1e-6)
+    deviations = rows.std(dim=0, correction=0)
+    assert feature_std(rows) == pytest.approx(float(deviations.square().mean().sqrt() * 16**0.5), abs=1e-5)

@@ -86,7 +86,7 @@ def test_crops_that_are_all_the_same(train, make_images):
     data = make_images(*CROPS)
     for name in CROPS:
         (data / name).write_bytes((data / CROPS[0]).read_bytes())
-    assert "wanted at least two clusters of 24 images" in train(data)
+    assert "expected at least two clusters of 24 images" in train(data)
 
 
 def test_a_manifest_that_points_nowhere(train, tmp_path):

@@ -30,9 +30,9 @@ def test_wrong_weights(fault, train_flags, crowd, tmp_path):
     file.write_bytes(b"no weights at all")
     assert "is not a readable safetensors file" in train(file)
     torch.save({"a": torch.zeros(2)}, file)
-    assert "pickled checkpoints are refused" in train(file)
+    assert "pickled checkpoints are not supported" in train(file)
     save_file({"conv_stem.weight": torch.zeros(3, 3)}, file)
-    assert "does not hold this backbone: it lacks" in train(file)
+    assert "does not match this backbone: it lacks" in train(file)
     assert "model.weights: no file" in train(tmp_path)
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 

@@ -149,7 +149,7 @@ def test_contradictions_are_said(fault, files, trained, crowd):
     assert "leave out --flip" in fault("evaluate", "--features", *files, "--flip")
     assert "give a run folder and --data DIR, or --features" in fault("evaluate", trained)
     assert "--raw is for --features" in fault("evaluate", trained, "--data", crowd, "--raw")
-    assert "GB are allowed" in fault(
+    assert "the limit is" in fault(
         "evaluate", "--features", *files, "--rerank", "zhong", "--rerank-memory", "1e-6", "--quiet"
     )
     assert "memory" in fault("evaluate", "--features", *files, "--rerank", "zhong", "--rerank-memory", "-1")

@@ -28,8 +28,8 @@ def test_a_converted_file_gets_the_name_of_its_network_and_loses_its_classifier(
     [
         (["--out", "x.safetensors"], "--backbone: say which timm model"),
         (["--backbone", "test_resnet", "--out", "x.pth"], "the name of the file ends in .safetensors"),
-        (["--backbone", "resnet18", "--out", "x.safetensors"], "does not hold this backbone"),
-        (["--backbone", "resnet18.no", "--out", "x.safetensors"], "timm has no weights 'no' of resnet18"),
+        (["--backbone", "resnet18", "--out", "x.safetensors"], "does not match this backbone"),
+        (["--backbone", "resnet18.no", "--out", "x.safetensors"], "timm has no weights 'no' for resnet18"),
     ],
 )
 def test_what_does_not_go_is_one_line(plain, flags, said, capsys, monkeypatch, tmp_path):

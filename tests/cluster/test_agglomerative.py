@@ -38,7 +38,7 @@ def test_no_merge_leaves_single_crops():
 def test_fewer_than_two_clusters_are_an_error_that_says_what_to_do(clusters, smallest):
     features, _ = people([3, 3])
     chosen = HierarchySettings(stop="clusters", clusters=clusters, share=None)
-    with pytest.raises(TrainingError, match=r"wanted at least two clusters of .* \(method.hierarchy.share"):
+    with pytest.raises(TrainingError, match=r"expected at least two clusters of .* \(method.hierarchy.share"):
         merge_features(features, chosen, smallest)
 
 

@@ -61,12 +61,12 @@ def test_a_bar_between_clusters_or_into_noise_changes_nothing():
 
 
 def test_answers_that_contradict_each_other_say_which():
-    with pytest.raises(DataError, match="a and c are said to be different"):
+    with pytest.raises(DataError, match="a and c are marked as different people"):
         Constraints(pairs((0, 1), (1, 2)), pairs((0, 2)), 3, ("a", "b", "c"))
 
 
 def test_constraints_of_other_rows_are_refused():
-    with pytest.raises(ValueError, match="of 3 rows, labels of 6"):
+    with pytest.raises(ValueError, match="for 3 rows, but 6 labels"):
         constrain(LINE, PseudoLabels(np.zeros(6, np.int64)), Constraints(pairs(), pairs(), 3))
 
 

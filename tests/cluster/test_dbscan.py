@@ -106,7 +106,7 @@ def test_no_rows_and_all_noise():
 @pytest.mark.parametrize("value", [0, 1, 1.5, -0.1, "often", True, None, float("nan")])
 def test_a_bad_eps_is_refused_in_words(value):
     with pytest.raises(
-        SettingsError, match=r"recipe.yaml: eps: wanted a Jaccard distance above 0 and below 1"
+        SettingsError, match=r"recipe.yaml: eps: expected a Jaccard distance above 0 and below 1"
     ):
         DbscanSettings.parse({"eps": value}, "recipe.yaml")
 

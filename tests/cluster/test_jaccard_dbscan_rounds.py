@@ -43,7 +43,7 @@ def test_all_noise_raises_eps_step_by_step(crowd):
     assert found.labels.cluster_count >= 2
     assert found.eps > 0.01
     assert found.notes[0] == "no cluster with eps 0.01, min_samples 4; tried eps 0.06, min_samples 4"
-    assert found.notes[-1] == f"found {found.labels.cluster_count} clusters with them"
+    assert found.notes[-1] == f"found {found.labels.cluster_count} clusters with these settings"
 
 
 def test_too_few_images_each_lowers_min_samples(crowd):
@@ -67,7 +67,7 @@ def test_identical_images_end_in_advice():
         cluster_features(features, JaccardSettings(), DbscanSettings())
     message = str(caught.value)
     assert (
-        "wanted at least two clusters of 12 images, found one cluster with method.dbscan.eps 0.60" in message
+        "expected at least two clusters of 12 images, got one cluster with method.dbscan.eps 0.60" in message
     )
     assert "more than one person" in message
     assert "\n" not in message
@@ -76,12 +76,12 @@ def test_identical_images_end_in_advice():
 def test_strangers_end_in_advice():
     features = Features(torch.eye(3))
     with pytest.raises(
-        TrainingError, match=r"found no cluster with method.dbscan.eps 0.60 .* pretrained weights"
+        TrainingError, match=r"got no cluster with method.dbscan.eps 0.60 .* pretrained weights"
     ):
         cluster_features(features, JaccardSettings(k1=1, k2=1), DbscanSettings())
 
 
 @pytest.mark.parametrize("images", [0, 1])
 def test_fewer_than_two_images_cannot_be_clustered(images):
-    with pytest.raises(TrainingError, match=f"at least 2 images, found {images}"):
+    with pytest.raises(TrainingError, match=f"at least 2 images, got {images}"):
         cluster_features(Features(torch.eye(3)[:images]), JaccardSettings(), DbscanSettings())

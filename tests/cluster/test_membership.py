@@ -75,7 +75,7 @@ def test_among_neighbors_with_all_of_them_is_the_same(tmp_path):
     neighbors = nearest(features, 60)
     done = []
     ours = measure_among_neighbors(
-        features, labels, neighbors, Scratch(tmp_path).unnamed, room=1, progress=done.append
+        features, labels, neighbors, Scratch(tmp_path).unnamed, memory=1, progress=done.append
     )
     np.testing.assert_allclose(ours.similarity, whole.similarity, atol=1e-6)
     np.testing.assert_array_equal(ours.other, whole.other)

@@ -128,7 +128,7 @@ def test_an_error_of_the_first_process_is_the_error(recipe, crowd, tmp_path, sta
     [
         (0, [], "--devices: wanted 1 or more, found 0"),
         (2, ["--train.compile", "true"], "train.compile: a compiled trunk trains on one device"),
-        (17, [], "17 processes cannot share a batch of 16 images"),
+        (17, [], "a batch of 16 images cannot be split over 17 processes"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(

@@ -26,12 +26,14 @@ def test_a_batch_is_cut_into_even_parts(images, size):
     for rank in range(size):
         share = BatchShard(rank, size)
         if images < size:
-            with pytest.raises(SettingsError, match=f"{size} processes cannot share a batch of {images}"):
+            with pytest.raises(
+                SettingsError, match=f"a batch of {images} images cannot be split over {size}"
+            ):
                 share.batch(images).__enter__()
             return
         with share.batch(images) as own:
             parts.append(own)
-        assert share.cut is None
+        assert share.split is None
     assert [row for part in parts for row in range(images)[part]] == list(range(images))
     sizes = [part.stop - part.start for part in parts]
     assert max(sizes) - min(sizes) <= 1
@@ -43,7 +45,7 @@ def test_alone_there_is_nobody_to_ask():
     assert SINGLE_PROCESS.broadcast(SINGLE_PROCESS) is SINGLE_PROCESS
     with SINGLE_PROCESS.share.batch(5) as own:
         assert own == slice(0, 5)
-        assert SINGLE_PROCESS.share.cut is None
+        assert SINGLE_PROCESS.share.split is None
 
 
 @pytest.mark.parametrize(

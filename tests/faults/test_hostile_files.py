@@ -66,7 +66,7 @@ def test_weights(fault, train_flags, crowd, marker, tmp_path, name, write):
     write(marker, tmp_path / name)
     flags = train_flags(crowd, tmp_path / "run")
     flags[flags.index("--model.weights") + 1] = tmp_path / name
-    assert "pickled checkpoints are refused" in fault(*flags)
+    assert "pickled checkpoints are not supported" in fault(*flags)
 
 
 def test_weights_that_timm_fetched(marker, tmp_path):

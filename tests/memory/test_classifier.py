@@ -17,7 +17,7 @@ def test_it_starts_as_the_contrast_with_centroids_and_then_learns():
     for _ in range(20):
         loss = classifier.loss(features, labels, 0.1)
         loss.backward()
-        classifier.learn()
+        classifier.step()
         losses.append(float(loss.detach()))
     assert abs(losses[0] - float(cluster_contrast(features, labels, centroids, 0.1))) < 1e-5
     assert losses[-1] < 0.7 * losses[0]

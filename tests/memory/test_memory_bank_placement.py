@@ -26,10 +26,10 @@ def test_a_cpu_has_one_place_and_nothing_is_said_of_it():
 
 def test_they_lie_on_the_gpu_where_all_together_leave_half_of_it_and_a_line_says_which(free):
     free(10 * 10**9)
-    assert fits_on_device(5 * 10**9, GPU) == (True, "memories of 5.00 GB lie on the GPU")
+    assert fits_on_device(5 * 10**9, GPU) == (True, "memory banks of 5.00 GB are on the GPU")
     fits, note = fits_on_device(5 * 10**9 + 1, GPU)
     assert not fits
-    assert "5.00 GB lie in host memory and are fetched in chunks: of the 10.00 GB free" in note
+    assert "5.00 GB are in host memory and read in chunks: half of the 10.00 GB free" in note
 
 
 def test_what_earlier_steps_left_behind_counts_as_free_and_what_tensors_hold_does_not(free):

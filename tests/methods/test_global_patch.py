@@ -84,7 +84,7 @@ def test_the_patch_loss_of_one_patch_does_not_reach_the_embedding_of_another(beg
     training, plan = begin("global-patch", global_weight=0, image_patches={"weight": 0})
     encoder = training.encoder
     batch = first_batch(training, plan)
-    patches = encoder.look_at_patches(encoder.maps(batch.images))
+    patches = encoder.embed_patches(encoder.maps(batch.images))
     rows = training.method.state()["bank.patches"][:, 1]
     changed = batch.rows.sort().values
     memory = PatchMemory(rows, changed, rows[changed])
@@ -100,7 +100,7 @@ def test_the_image_loss_sees_both_views_of_a_crop_as_its_own(begin):
     batch = first_batch(training, plan)
     found = method.losses(batch).terms["images"]
     settings = training.recipe.method.image_patches
-    patches = encoder.look_at_patches(encoder.maps(batch.images)).detach()
+    patches = encoder.embed_patches(encoder.maps(batch.images)).detach()
     weight = torch.nn.functional.normalize(state["projection"], dim=2)
     embeddings = torch.cat([patches[:, p] @ weight[p].T for p in range(patches.shape[1])], dim=1)
     rows = batch.rows[:8]

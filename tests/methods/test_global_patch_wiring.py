@@ -60,7 +60,7 @@ def test_patches_are_compared_with_their_memory_as_the_batch_will_have_left_it(b
     encoder, batch = training.encoder, first_batch(training, plan)
     method, memory = training.method, banks(training)["patches"]
     found = float(method.losses(batch).terms["patches"])
-    patches = encoder.look_at_patches(encoder.maps(batch.images)).detach()[:8].double()
+    patches = encoder.embed_patches(encoder.maps(batch.images)).detach()[:8].double()
     rows, memory = batch.rows[:8].tolist(), memory.double()
     for row, vector in zip(rows, patches, strict=True):
         memory[row] = 0.6 * memory[row] + 0.4 * vector
@@ -94,7 +94,7 @@ def test_after_a_step_each_memory_has_moved_by_its_own_momentum(begin, ramp):
         before, batch = banks(training), first_batch(training, plan)
         method.after_step(method.losses(batch))
         rows, maps = batch.rows[:8], encoder.maps(batch.images)
-        patches = encoder.look_at_patches(maps).detach()
+        patches = encoder.embed_patches(maps).detach()
         weight = torch.nn.functional.normalize(method.state()["projection"], dim=2)
         both = torch.cat([patches[:, p] @ weight[p].T for p in range(2)], dim=1)
         momentum = 0.5 * step / steps if ramp else 0.5

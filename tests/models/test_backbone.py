@@ -12,7 +12,7 @@ from reseen.errors import SettingsError, WeightsError
 from reseen.models import Encoder, ModelSettings
 from reseen.models.backbone import build_backbone, load_trunk
 from reseen.models.stages import stages_of
-from reseen.models.trial import try_trunk
+from reseen.models.trial import probe_trunk
 from reseen.models.weights import save_backbone_weights
 
 
@@ -25,9 +25,11 @@ def bare(name):
 
 
 def test_an_unknown_tag_is_named_with_those_that_there_are():
-    with pytest.raises(SettingsError, match=r"no weights 'nosuchtag' of mobilenetv2_100; known: ra_in1k"):
+    with pytest.raises(
+        SettingsError, match=r"no weights 'nosuchtag' for mobilenetv2_100; available: ra_in1k"
+    ):
         build("mobilenetv2_100.nosuchtag")
-    with pytest.raises(SettingsError, match=r"no weights 'tv_in1' of resnet18; did you mean 'tv_in1k'"):
+    with pytest.raises(SettingsError, match=r"no weights 'tv_in1' for resnet18; did you mean 'tv_in1k'"):
         build("resnet18.tv_in1")
 
 
@@ -36,10 +38,10 @@ def test_an_unknown_tag_is_named_with_those_that_there_are():
     [
         (
             "vit_tiny_patch16_224",
-            r"does not look at 10 of 250 rows and 13 of 125 columns.*; 256 x 128 works: --data.height 256 --data",
+            r"ignores 10 of 250 rows and 13 of 125 columns.*; 256 x 128 works: --data.height 256 --data",
         ),
-        ("levit_128s", r"cannot take crops of 250 x 125 pixels \(.*; 256 x 128 works"),
-        ("efficientformer_l1", r"cannot take crops of 250 x 125 pixels \(.*; 224 x 224 works"),
+        ("levit_128s", r"does not support crops of 250 x 125 pixels \(.*; 256 x 128 works"),
+        ("efficientformer_l1", r"does not support crops of 250 x 125 pixels \(.*; 224 x 224 works"),
     ],
 )
 def test_a_size_that_does_not_go_is_refused_with_one_that_does(name, said):
@@ -48,14 +50,14 @@ def test_a_size_that_does_not_go_is_refused_with_one_that_does(name, said):
 
 
 def test_a_few_lost_rows_are_a_note():
-    (note,) = [note for note in build("convnextv2_atto", (250, 125)).notes if "not looked at" in note]
-    assert note == "not looked at, at the edges of a crop: 2 rows and 1 columns of pixels"
+    (note,) = [note for note in build("convnextv2_atto", (250, 125)).notes if "ignored at" in note]
+    assert note == "ignored at the edges of a crop: 2 rows and 1 columns of pixels"
 
 
 def test_residual_branches_that_start_closed_are_looked_through():
     trunk = bare("resnet18")
     assert not trunk.layer1[0].bn2.weight.any()  # timm starts them at zero
-    assert try_trunk(trunk, 128, 64).unseen == (0, 0)
+    assert probe_trunk(trunk, 128, 64).unseen == (0, 0)
     assert not trunk.layer1[0].bn2.weight.any()
     assert trunk.training
 
@@ -96,31 +98,32 @@ def test_weights_of_another_network_are_refused_by_every_name_that_is_known(tmp_
     tf = "tf_efficientnet_lite0"
     named = save_as(tmp_path / "w.safetensors", tf, **{"reseen.backbone": tf})
     with pytest.raises(
-        WeightsError, match=rf"holds {tf} by its metadata.*differs in its modules.*--model.backbone {tf}"
+        WeightsError,
+        match=rf"contains {tf} according to its metadata.*differs in its modules.*--model.backbone {tf}",
     ):
         build("efficientnet_lite0", weights=named)
     called = save_as(tmp_path / f"{tf}.safetensors", tf)
-    with pytest.raises(WeightsError, match=rf"holds {tf} by its file name"):
+    with pytest.raises(WeightsError, match=rf"contains {tf} according to its file name"):
         build("efficientnet_lite0", weights=called)
     hub = save_as(tmp_path / "hub" / "model.safetensors", tf)
     (tmp_path / "hub" / "config.json").write_text(json.dumps({"architecture": tf}))
-    with pytest.raises(WeightsError, match=rf"holds {tf} by the config.json beside it"):
+    with pytest.raises(WeightsError, match=rf"contains {tf} according to the config.json beside it"):
         build("efficientnet_lite0", weights=hub)
-    assert f"{tf} by its metadata" in build(tf, weights=named).notes[0]
+    assert f"{tf} according to its metadata" in build(tf, weights=named).notes[0]
     mean = save_as(tmp_path / "m.safetensors", tf, mean="0.5,0.5,0.5", std="0.5,0.5,0.5")
     with pytest.raises(
-        WeightsError, match=r"trained on images with mean 0.5, 0.5, 0.5, .* has 0.485, 0.456, 0.406"
+        WeightsError, match=r"trained on images with mean 0.5, 0.5, 0.5, .* uses 0.485, 0.456, 0.406"
     ):
         build("efficientnet_lite0", weights=mean)
     unnamed = save_as(tmp_path / "x.safetensors", tf)
     note = build("efficientnet_lite0", weights=unnamed).notes[0]
-    assert f"nothing says of which network, taken for efficientnet_lite0 and not {tf}" in note
+    assert f"model not stated, assumed to be efficientnet_lite0, not {tf}" in note
 
 
 def test_another_name_for_the_same_network_is_taken(tmp_path):
     file = tmp_path / "w.safetensors"
     save_file(bare("vit_tiny_patch16_224").state_dict(), file, {"reseen.backbone": "vit_tiny_patch16_224"})
-    assert "by its metadata" in build("vit_tiny_patch16_384", weights=str(file)).notes[0]
+    assert "according to its metadata" in build("vit_tiny_patch16_384", weights=str(file)).notes[0]
 
 
 def test_saved_weights_name_their_network(tmp_path):
@@ -137,5 +140,5 @@ def test_a_checkpoint_of_a_run_is_no_file_of_weights(tmp_path):
     encoder = Encoder(ModelSettings(backbone="test_resnet", weights="none"), 64, 32)
     file = tmp_path / "checkpoint.safetensors"
     save_file({f"encoder.{name}": value for name, value in encoder.state_dict().items()}, file)
-    with pytest.raises(WeightsError, match=r"checkpoint of a run; start from it with --model.start"):
+    with pytest.raises(WeightsError, match=r"run's checkpoint; start from it with --model.start"):
         build("test_resnet", weights=str(file))

@@ -50,9 +50,11 @@ def test_vit_takes_person_shaped_crops_and_resized_position_embeddings(tmp_path)
 
 
 def test_pooling_that_does_not_fit_is_refused():
-    with pytest.raises(SettingsError, match="gives tokens, gem needs a map; use 'token' or 'average'"):
+    with pytest.raises(
+        SettingsError, match="outputs tokens, gem needs a feature map; use 'token' or 'average'"
+    ):
         encoder(backbone="vit_tiny_patch16_224", pooling="gem")
-    with pytest.raises(SettingsError, match="gives a map, it has no token"):
+    with pytest.raises(SettingsError, match="outputs a feature map and has no token"):
         encoder(pooling="token")
 
 
@@ -81,7 +83,7 @@ def test_frozen_stages_keep_weights_and_statistics():
     changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     assert not any(key.startswith(("trunk.conv1", "trunk.bn1", "trunk.layer1")) for key in changed)
     assert any(key.startswith("trunk.layer2") for key in changed)
-    with pytest.raises(SettingsError, match="at least one must learn"):
+    with pytest.raises(SettingsError, match="at least one must be trained"):
         encoder(frozen_stages=50)
 
 
@@ -107,12 +109,12 @@ def test_wrong_weights_say_what_is_wrong(tmp_path):
         encoder(weights=str(garbage))
     other = tmp_path / "other.safetensors"
     save_file({"conv1.weight": torch.zeros(1)}, other)
-    with pytest.raises(WeightsError, match=r"does not hold this backbone: it lacks .* such as 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"does not match this backbone: it lacks .* such as 'bn1.bias'"):
         encoder(weights=str(other))
     state = encoder().trunk.state_dict()
     state["bn1.bias"] = torch.full_like(state["bn1.bias"], float("nan"))
     save_file(state, other)
-    with pytest.raises(WeightsError, match=r"not numbers in 'bn1.bias'"):
+    with pytest.raises(WeightsError, match=r"NaN or infinite values in 'bn1.bias'"):
         encoder(weights=str(other))
 
 

@@ -5,7 +5,7 @@ import torch
 
 from reseen.models import Encoder, ModelSettings
 from reseen.models.ema import MomentumTeacher, TeacherSettings
-from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
+from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
 
 
 def make(backbone, stages):
@@ -38,7 +38,9 @@ def test_the_teacher_gives_the_same_maps(backbone, stages):
     assert not output.requires_grad
     assert output.shape[2:] == frozen_grid(student)
     before = output.clone()
-    torch.testing.assert_close(maps_from(teacher, images, output), teacher.maps(images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        maps_from_frozen(teacher, images, output), teacher.maps(images), rtol=1e-4, atol=1e-4
+    )
     assert torch.equal(output, before)  # later stages change a copy
     torch.testing.assert_close(teacher.maps(images), teacher.maps(images))  # hooks are gone
 
@@ -46,7 +48,7 @@ def test_the_teacher_gives_the_same_maps(backbone, stages):
 def test_without_frozen_stages_there_is_nothing_to_share():
     encoder = make("mobilenetv2_035", 0)
     assert frozen_grid(encoder) is None
-    with pytest.raises(ValueError, match=r"no frozen stages; set model\.frozen_stages above 0"):
+    with pytest.raises(ValueError, match=r"no frozen stages; set model\.frozen_stages to 1 or more"):
         frozen_output(encoder, torch.rand(2, 3, 64, 32))
 
 
@@ -54,7 +56,7 @@ def test_gradients_of_a_hidden_view_reach_what_learns_alone():
     student = make("mobilenetv2_035", 4).train()
     images = torch.rand(4, 3, 64, 32)
     kept = torch.rand(4, 1, *frozen_grid(student)) > 0.3
-    maps_from(student, images, hidden(frozen_output(student, images), kept)).sum().backward()
+    maps_from_frozen(student, images, apply_mask(frozen_output(student, images), kept)).sum().backward()
     for name, parameter in student.trunk.named_parameters():
         frozen = any(name.startswith(f"{stage}.") for stage in student.frozen)
         assert (parameter.grad is None) == frozen, name
@@ -64,7 +66,7 @@ def test_what_is_left_is_scaled_up_to_what_was_there():
     output = torch.ones(2, 3, 4, 2)
     kept = torch.ones(2, 1, 4, 2, dtype=torch.bool)
     kept[0, 0, :2] = False
-    found = hidden(output, kept)
+    found = apply_mask(output, kept)
     assert torch.equal(found[0, :, :2], torch.zeros(3, 2, 2))
     torch.testing.assert_close(found.sum(dim=(1, 2, 3)), output.sum(dim=(1, 2, 3)))
 

@@ -59,8 +59,11 @@ def refusal(name=NAME):
 def test_without_a_network_the_file_to_bring_is_named(ask, closed, no_cache):
     ask(closed)
     said = refusal()
-    assert said.startswith(f"model.weights: 'hub' cannot be reached for '{NAME}' (")
-    assert f"download {FILE} and give that file here with --model.weights FILE, or 'none'" in said
+    assert said.startswith(f"model.weights: the hub cannot be reached for '{NAME}' (")
+    assert (
+        f"download {FILE} on a machine with access and pass the file with --model.weights FILE, or use 'none'"
+        in said
+    )
 
 
 def test_a_server_that_never_answers_is_given_up(ask, no_cache, monkeypatch):
@@ -76,7 +79,7 @@ def test_a_search_for_the_address_that_never_ends_is_given_up(no_cache, monkeypa
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "_SECONDS", 0.1)
     monkeypatch.setattr(hub, "get_hf_file_metadata", lambda url, timeout: time.sleep(600))
-    assert "(no answer in 0 seconds)" in refusal()
+    assert "(no response in 0 seconds)" in refusal()
 
 
 def test_a_proxy_that_cannot_serve_is_no_hub(ask, no_cache):
@@ -91,7 +94,7 @@ def test_a_proxy_that_cannot_serve_is_no_hub(ask, no_cache):
     with http.server.HTTPServer(("127.0.0.1", 0), Proxy) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ask(f"http://127.0.0.1:{server.server_port}/file")
-        assert "(answer 503)" in refusal()
+        assert "(HTTP status 503)" in refusal()
         server.shutdown()
 
 

@@ -115,16 +115,16 @@ def test_masks_that_make_no_sense_are_refused():
     check_map(MaskSettings(), 8, 4)
     with pytest.raises(
         SettingsError,
-        match="5 x 5 does not fit a map of 8 x 4 cells, or leaves nothing of it; take at most 4",
+        match="5 x 5 does not fit a map of 8 x 4 cells, or hides all of it; use at most 4",
     ):
         check_map(MaskSettings(block=(3, 5)), 8, 4)
-    with pytest.raises(SettingsError, match="a strip of 8 rows leaves nothing"):
+    with pytest.raises(SettingsError, match="a strip of 8 rows hides the whole map"):
         check_map(MaskSettings(kind="strip", block=(8,)), 8, 4)
-    with pytest.raises(SettingsError, match="of 7 x 7 cells, or leaves nothing of it; take at most 6"):
+    with pytest.raises(SettingsError, match="of 7 x 7 cells, or hides all of it; use at most 6"):
         check_map(MaskSettings(block=7), 7, 7)
-    with pytest.raises(SettingsError, match="hides all of a map of one row"):
+    with pytest.raises(SettingsError, match="would hide the whole map, which has one row"):
         check_map(MaskSettings(kind="strip", block=1), 1, 4)
-    with pytest.raises(SettingsError, match="map has one cell"):
+    with pytest.raises(SettingsError, match="feature map has one cell"):
         check_map(MaskSettings(), 1, 1)
     for case in ({"share": 1.0}, {"share": -0.1}, {"block": ()}, {"block": (0,)}):
         with pytest.raises(ValidationError):

@@ -87,5 +87,5 @@ def test_names_and_weights_stay():
 
 
 def test_a_group_of_one_is_refused():
-    with pytest.raises(SettingsError, match="at least 2 images, found 1"):
+    with pytest.raises(SettingsError, match="at least 2 images, got 1"):
         fix_norm_groups(nn.BatchNorm1d(3), 1)

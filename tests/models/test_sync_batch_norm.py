@@ -13,7 +13,7 @@ from torch import nn
 
 from reseen.errors import SettingsError
 from reseen.models import Encoder, ModelSettings
-from reseen.models.batch_shard import BatchCut, BatchShard
+from reseen.models.batch_shard import BatchShard, BatchSplit
 from reseen.models.norm import fix_norm_groups
 from reseen.models.sharded_trunk import ShardedDropPath, shard_trunk
 from reseen.models.sync_batch_norm import overlap
@@ -26,15 +26,15 @@ class Threads(BatchShard):
         super().__init__(rank, size)
         self._barrier, self._table = barrier, table
 
-    def collect(self, numbers):
+    def all_gather(self, numbers):
         self._table[self.rank] = numbers.detach().clone()
         self._barrier.wait()
         everyone = torch.stack([self._table[rank] for rank in range(self.size)])
         self._barrier.wait()
         return everyone
 
-    def add(self, numbers):
-        return numbers.copy_(self.collect(numbers).sum(dim=0))
+    def all_reduce(self, numbers):
+        return numbers.copy_(self.all_gather(numbers).sum(dim=0))
 
 
 def run_together(size, work):
@@ -74,7 +74,7 @@ def learn(model, images, wanted, share=None):
     share = share or BatchShard()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.share = share
+            module.shard = share
     images = images.clone().requires_grad_()
     with share.batch(len(images)) as own:
         output = share.gather(model(images[own]))
@@ -106,7 +106,7 @@ def test_one_result_however_the_batch_is_cut(images, size, group):
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 5))
 def test_pieces_cover_groups_and_parts(sizes, processes):
     total = sum(sizes)
-    cut = BatchCut(tuple(total * rank // processes for rank in range(processes + 1)), 0)
+    cut = BatchSplit(tuple(total * rank // processes for rank in range(processes + 1)), 0)
     group_of = [group for group, size in enumerate(sizes) for _ in range(size)]
     rows = overlap(cut, sizes).rows
     for rank, row in enumerate(rows):
@@ -123,7 +123,7 @@ def test_branches_are_dropped_as_one_process_would():
         module = DropPath(0.5).train()
         if share is None:
             return module(torch.ones(11, 2, 2))
-        module.__class__, module.share = ShardedDropPath, share
+        module.__class__, module.shard = ShardedDropPath, share
         with share.batch(11) as own:
             return module(torch.ones(11, 2, 2)[own])
 
@@ -139,10 +139,10 @@ def test_branches_are_dropped_as_one_process_would():
 def test_what_depends_on_the_split_is_refused():
     encoder = Encoder(ModelSettings(backbone="lcnet_050", weights="none"), 64, 32)
     shard_trunk(encoder, BatchShard(0, 1))
-    assert encoder.share.size == 1
+    assert encoder.shard.size == 1
     share = BatchShard(1, 2)
     shard_trunk(encoder, share)
-    assert encoder.share is copy.deepcopy(encoder).share is share
+    assert encoder.shard is copy.deepcopy(encoder).shard is share
     encoder.trunk.add_module("dropout", nn.Dropout(0.1))
     with pytest.raises(SettingsError, match=r"Dropout in model\.backbone"):
         shard_trunk(encoder, share)

@@ -127,7 +127,7 @@ def test_sharing_nothing_is_not_credible_at_the_lowest_threshold():
 
 def test_fewer_images_than_neighbors_are_refused():
     with pytest.raises(
-        SettingsError, match=r"8 neighbors besides the image itself need more than 8 images, found 5"
+        SettingsError, match=r"8 neighbors besides the image itself need more than 8 images, got 5"
     ):
         credible_neighbors(_features(0, 5), CredibleSettings())
 

@@ -54,9 +54,9 @@ def test_an_empty_gallery_changes_nothing():
 
 def test_misuse_is_explained():
     one = at_degrees(0)
-    with pytest.raises(SettingsError, match="takes in 1 answer or more"):
+    with pytest.raises(SettingsError, match="needs a count of at least 1"):
         expand_queries(one, one, 0)
-    with pytest.raises(SettingsError, match="by a power of 0 or more; found 2 and -1"):
+    with pytest.raises(SettingsError, match="a power of at least 0, got 2 and -1"):
         expand_queries(one, one, 2, -1.0)
     with pytest.raises(SettingsError, match="needs unit vectors"):
         expand_queries(Features(one.vectors, raw=True), Features(one.vectors, raw=True), 1)

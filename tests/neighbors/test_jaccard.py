@@ -151,7 +151,7 @@ def test_misuse_is_explained():
     with pytest.raises(ValueError, match="below 1"):
         jaccard_distance(features, neighbors, JaccardSettings(), 1.0)
     with pytest.raises(
-        ValueError, match=r"need 31 neighbors a row .* got 30; search with k = settings.columns"
+        ValueError, match=r"need 31 neighbors per row .* got 30; search with k = settings.columns"
     ):
         jaccard_distance(features, neighbors, JaccardSettings(variant="zhong"), 0.5)
     with pytest.raises(ValueError, match="50 feature rows but 49 rows"):

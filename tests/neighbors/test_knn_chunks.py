@@ -8,7 +8,7 @@ import torch
 from reseen.errors import ClusteringError
 from reseen.geometry import unit
 from reseen.neighbors import nearest
-from reseen.neighbors.knn import farthest, in_chunks, is_out_of_memory, search_product
+from reseen.neighbors.knn import farthest, is_out_of_memory, map_chunks, search_product
 from reseen.records import Features
 
 ERRORS = [
@@ -41,7 +41,7 @@ def limited(most, error, log):
 )
 def test_every_row_is_done_once_whatever_fits(rows, chunk, most, error):
     log = []
-    parts = in_chunks(limited(most, error, log), rows, chunk)
+    parts = map_chunks(limited(most, error, log), rows, chunk)
     assert [row for part in parts for row in part] == list(range(rows))
     assert max(map(len, parts)) <= most
     assert max(log) <= max(chunk, 1)
@@ -49,12 +49,12 @@ def test_every_row_is_done_once_whatever_fits(rows, chunk, most, error):
 
 def test_no_memory_for_one_row_is_said_and_other_errors_are_not_hidden():
     with pytest.raises(
-        ClusteringError, match="there is none to compare one row with 10 others; end other programs"
+        ClusteringError, match="cannot compare a single row with 10 others; close other programs"
     ):
-        in_chunks(limited(0, MemoryError(), []), 10, 4)
+        map_chunks(limited(0, MemoryError(), []), 10, 4)
     with pytest.raises(RuntimeError, match="a bug"):
-        in_chunks(limited(0, RuntimeError("a bug"), []), 10, 4)
-    assert in_chunks(limited(0, MemoryError(), []), 0, 4) == []
+        map_chunks(limited(0, RuntimeError("a bug"), []), 10, 4)
+    assert map_chunks(limited(0, MemoryError(), []), 0, 4) == []
     assert not is_out_of_memory(ValueError("something else"))
 
 

@@ -123,7 +123,7 @@ def test_little_memory_makes_small_blocks_and_the_same_rows():
 @pytest.mark.parametrize("memory", [1e-6, 2e-4])  # before the search, and when the encodings are known
 def test_too_little_memory_says_how_much_is_needed(memory):
     with pytest.raises(
-        SettingsError, match=r"re-ranking 300 rows needs up to .* GB, .* GB are allowed; raise"
+        SettingsError, match=r"re-ranking 300 rows needs up to .* GB, the limit is .* GB; raise"
     ):
         made_with(people(300, 16, 2), 60, memory)
 

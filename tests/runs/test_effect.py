@@ -162,7 +162,7 @@ def test_training_and_clustering_stop_by_the_same_rule(name, end, value):
     other = "steps" if end == "distance" else "distance"
     both = ["hierarchy." + end, str(value), "hierarchy." + other, "1"]
     for load, prefix in ((hierarchy_settings, "--"), (lambda flags: load_recipe(name, flags), "--method.")):
-        with pytest.raises(SettingsError, match=r"both say when to stop; leave one out, or say which counts"):
+        with pytest.raises(SettingsError, match=r"are both stopping criteria; remove one, or select one"):
             load(flags=[f"{prefix}{part}" if part.startswith("h") else part for part in both])
         with pytest.raises(SettingsError, match=rf"hierarchy\.{end}: has no effect where .*stop is {other}"):
             load(flags=[f"{prefix}hierarchy.stop", other, f"{prefix}hierarchy.{end}", str(value)])

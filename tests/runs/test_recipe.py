@@ -62,7 +62,7 @@ def test_bad_recipes(tmp_path, text, message):
         (["rounds", "1"], "'rounds' is not a setting; write --section.name VALUE"),
         (["--train.rounds"], "--train.rounds needs a value"),
         (["--seed", "1", "--seed", "2"], "--seed is given twice"),
-        (["--method.dbscan.eps", "-1"], "method: dbscan: eps: wanted a Jaccard distance"),
+        (["--method.dbscan.eps", "-1"], "method: dbscan: eps: expected a Jaccard distance"),
     ],
 )
 def test_bad_flags(flags, message):

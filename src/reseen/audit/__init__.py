@@ -2,7 +2,13 @@
 
 from reseen.audit.answers import GROUP, Answer, links, read_answers, write_answers
 from reseen.audit.calibration import Calibration, Evidence, calibrate
-from reseen.audit.cluster_metrics import CameraMixing, camera_mixing, clustering_agreement, silhouette
+from reseen.audit.cluster_metrics import (
+    CameraMixing,
+    camera_mixing,
+    clustering_agreement,
+    feature_std,
+    silhouette,
+)
 from reseen.audit.estimate import ProportionEstimate, Tally, precision, recall, share
 from reseen.audit.gather import AnsweredPairs, gather_evidence
 from reseen.audit.mixture import Mixture, fit_mixture
@@ -27,6 +33,7 @@ __all__ = [
     "camera_mixing",
     "clustering_agreement",
     "draw_pairs",
+    "feature_std",
     "fit_mixture",
     "gather_evidence",
     "links",

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float64, Int64
+import torch
+from jaxtyping import Float, Float64, Int64
 from scipy.stats import hypergeom
+from torch import Tensor
 
 from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 
@@ -128,6 +130,16 @@ def clustering_agreement(first: PseudoLabels, second: PseudoLabels) -> float:
     if len(first) != len(second):
         raise ValueError(f"wanted two clusterings of the same crops, got {len(first)} and {len(second)}")
     return float(adjusted_rand_score(_alone(first), _alone(second)))
+
+
+def feature_std(features: Float[Tensor, "n d"]) -> float:
+    r"""Root mean square over dimensions of the per-dimension standard deviation of unit rows, times $\sqrt d$.
+
+    The usual collapse metric: about 1 for directions spread over the sphere, 0 when all rows are equal. Reference: Chen
+    and He, "Exploring simple Siamese representation learning", CVPR 2021, section 4.1.
+    """
+    centered = features.double() - features.double().mean(dim=0)
+    return float(torch.sqrt(centered.square().sum(dim=1).mean()))
 
 
 def _alone(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:

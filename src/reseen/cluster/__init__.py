@@ -1,4 +1,4 @@
-"""Neighbors to pseudo labels: DBSCAN on sparse Jaccard distances, bottom-up merging, and what the result looks like."""
+"""Clustering to pseudo-labels: DBSCAN on sparse Jaccard distances, hierarchical clustering, and cluster statistics."""
 
 from reseen.cluster.agglomerative import merge_features, tracklet_groups
 from reseen.cluster.centering import center_cameras

@@ -1,4 +1,4 @@
-"""One clustering of one round by merging from single crops on."""
+"""Agglomerative clustering of one training round, starting from single crops or from tracklets."""
 
 import numpy as np
 from jaxtyping import Int64
@@ -11,12 +11,18 @@ from reseen.records import NOISE, Features, PseudoLabels
 
 
 def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:
-    """Where `count` rows start from: those of a tracklet together, one of unknown tracklet (-1) by itself."""
+    """Initial group of each of `count` rows: one per tracklet; rows of unknown tracklet (-1) are singletons.
+
+    Without tracklets (None), every row is a singleton.
+
+    Example:
+        tracklet_groups(np.array([1, -1, 1]), 3)  # [1, 2, 1]
+    """
     if tracklets is None:
         return np.arange(count)
-    alone = tracklets < 0
+    unknown = tracklets < 0
     groups = tracklets.copy()
-    groups[alone] = tracklets.max(initial=-1) + 1 + np.arange(int(alone.sum()))
+    groups[unknown] = tracklets.max(initial=-1) + 1 + np.arange(int(unknown.sum()))
     return groups
 
 
@@ -27,35 +33,41 @@ def merge_features(
     tracklets: Int64[np.ndarray, " n"] | None = None,
     drop_doubtful: bool = False,
 ) -> Clustering:
-    """Grow clusters bottom-up, from crops or from tracklets; those with fewer than `smallest` images become noise.
+    """Cluster hierarchically, from crops or from tracklets; clusters of fewer than `smallest` images become noise.
 
-    With `drop_doubtful`, so do images that are nearer to the mean direction of another cluster than to their own's,
-    before sizes are looked at.
+    With `drop_doubtful`, ambiguous images become noise first: those nearer to the mean direction of another cluster
+    than to that of their own.
 
     Raises:
-        TrainingError: fewer than two clusters of that size are left.
+        TrainingError: fewer than two clusters of that size remain.
+
+    Example:
+        clustering = merge_features(features, HierarchySettings(), smallest=4)
     """
     start = tracklet_groups(tracklets, len(features))
     hierarchy = grow_hierarchy(features.numpy, settings, start)
-    found = hierarchy.labels.labels
-    doubtful = np.zeros(len(found), dtype=bool)
+    clusters = hierarchy.labels.labels
+    ambiguous = np.zeros(len(clusters), dtype=bool)
     if drop_doubtful:
         membership = measure_membership(features, hierarchy.labels)
-        doubtful = membership.other_similarity > membership.similarity
-    sizes = np.bincount(found[~doubtful], minlength=hierarchy.labels.cluster_count)
+        ambiguous = membership.other_similarity > membership.similarity
+    sizes = np.bincount(clusters[~ambiguous], minlength=hierarchy.labels.cluster_count)
     kept = np.flatnonzero(sizes >= smallest)
     if len(kept) < 2:
         raise TrainingError(
-            f"wanted at least two clusters of {smallest} images or more, merging {len(features)} images into "
-            f"{hierarchy.labels.cluster_count} clusters left {len(kept)}; merge less or more "
+            f"expected at least two clusters of {smallest} images or more, got {len(kept)} after merging "
+            f"{len(features)} images into {hierarchy.labels.cluster_count} clusters; merge less or more "
             "(method.hierarchy.share, method.hierarchy.steps), or lower method.smallest_cluster"
         )
     number = np.full(len(sizes), NOISE)
     number[kept] = np.arange(len(kept))
     merges = len(hierarchy.cost)
-    dearest = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
+    last_cost = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
     from_tracklets = "" if tracklets is None else f" from {len(np.unique(start))} tracklets"
-    note = f"merged {len(found)} crops{from_tracklets} into {len(sizes)} clusters{dearest}"
-    left = f"; {doubtful.mean():.0%} of the crops are nearer to another and sit out" if drop_doubtful else ""
-    labels = np.where(doubtful, NOISE, number[found])
-    return Clustering(PseudoLabels(labels), notes=(*hierarchy.notes, note + left))
+    note = f"merged {len(clusters)} crops{from_tracklets} into {len(sizes)} clusters{last_cost}"
+    if drop_doubtful:
+        note += (
+            f"; {ambiguous.mean():.0%} of the crops are nearer to another cluster and excluded as ambiguous"
+        )
+    labels = np.where(ambiguous, NOISE, number[clusters])
+    return Clustering(PseudoLabels(labels), notes=(*hierarchy.notes, note))

@@ -1,10 +1,9 @@
-"""What all crops of a camera have in common, taken out before clustering.
+"""Camera centering: subtracts the mean feature of each camera before clustering.
 
-A camera adds its own light, color and viewpoint to everybody it sees, so that crops of two people under one camera
-often stand nearer than crops of one person under two. The mean feature of a camera holds what is common to
-everybody in front of it. The idea is that of camera-based batch normalization (Zhuang et al., "Rethinking the
-distribution gap of person re-identification with camera-based batch normalization", ECCV 2020), applied once to
-finished features instead of within the network.
+A camera's lighting, color and viewpoint affect all its crops, so that crops of two people under one camera are often
+nearer than crops of one person under two. The mean feature of a camera estimates this common component. The idea is
+that of camera-based batch normalization (Zhuang et al., "Rethinking the distribution gap of person re-identification
+with camera-based batch normalization", ECCV 2020), applied once to the features instead of within the network.
 """
 
 import numpy as np
@@ -15,21 +14,23 @@ from reseen.geometry import unit
 from reseen.records import Features
 
 _PRIOR_CROPS = 16
-"""Crops' worth of belief that a camera is like all the others: one with few crops is hardly moved."""
+"""Pseudo-count of crops at the overall mean: cameras with few crops are shrunk towards it."""
 
 
 def center_cameras(features: Features, cameras: Int64[np.ndarray, " n"]) -> Features:
-    """Unit rows of `features` less the mean feature of their camera.
+    """Features minus the mean feature of their camera, renormalized to unit length.
 
-    The mean of a camera with m crops is drawn towards the mean of all crops, as if 16 crops of that mean had been
-    seen too. A row that stands exactly on its camera's mean keeps its place. Crops of unknown camera (-1) are
-    taken for one camera more.
+    A camera's mean is shrunk towards the mean of all crops, with a prior weight of 16 crops. A row that equals its
+    camera's mean is left unchanged. Crops of unknown camera (-1) are treated as one more camera.
 
     Raises:
-        ValueError: there is not one camera per row, or the features are raw.
+        ValueError: the number of cameras differs from the number of rows, or the features are raw.
+
+    Example:
+        clustering = cluster_features(center_cameras(features, table.cameras), JaccardSettings(), DbscanSettings())
     """
     if features.raw:
-        raise ValueError("cameras are centered on the sphere alone, got raw features")
+        raise ValueError("camera centering needs unit vectors, got raw features")
     if len(cameras) != len(features):
         raise ValueError(f"{len(features)} feature rows but {len(cameras)} cameras")
     if len(features) == 0:
@@ -37,11 +38,11 @@ def center_cameras(features: Features, cameras: Int64[np.ndarray, " n"]) -> Feat
     vectors = features.vectors.double()
     overall = vectors.mean(dim=0)
     _, camera = np.unique(cameras, return_inverse=True)
-    which = torch.from_numpy(camera)
-    counts = torch.bincount(which).double()[:, None]
-    sums = torch.zeros(len(counts), vectors.shape[1], dtype=torch.float64).index_add_(0, which, vectors)
+    index = torch.from_numpy(camera)
+    counts = torch.bincount(index).double()[:, None]
+    sums = torch.zeros(len(counts), vectors.shape[1], dtype=torch.float64).index_add_(0, index, vectors)
     centers = (sums + _PRIOR_CROPS * overall) / (counts + _PRIOR_CROPS)
-    moved = vectors - centers[which]
-    lost = moved.norm(dim=1) < 1e-6
-    moved[lost] = vectors[lost]
-    return Features(unit(moved).float())
+    centered = vectors - centers[index]
+    at_center = centered.norm(dim=1) < 1e-6
+    centered[at_center] = vectors[at_center]
+    return Features(unit(centered).float())

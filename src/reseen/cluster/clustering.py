@@ -1,7 +1,4 @@
-"""What every way of clustering a round answers.
-
-What can be said of a clustering without the truth: how many clusters, how large, how much is left out.
-"""
+"""The result of clustering one round, and its statistics without ground truth: cluster count, sizes, noise."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,43 +10,47 @@ from reseen.records import PseudoLabels
 
 @dataclass(frozen=True)
 class Clustering:
-    """Pseudo labels and how they came about."""
+    """Pseudo-labels, with how they were computed."""
 
     labels: PseudoLabels
     eps: float | None = None
-    """Jaccard distance used in the end, 0 to 1, where the clustering has one."""
+    """Final eps of DBSCAN, a Jaccard distance from 0 to 1; None for other clusterings."""
     notes: tuple[str, ...] = ()
-    """What a person should know: what was chosen, settings relaxed."""
+    """Messages for the log: automatic choices, relaxed settings."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """By part of the work."""
+    """Wall-clock seconds by stage."""
 
 
 @dataclass(frozen=True)
 class ClusterQuality:
-    """Numbers for a log line; every size is in images and 0 where there is no cluster."""
+    """Statistics of a clustering for the log; sizes are in images, and 0 if there is no cluster."""
 
     clusters: int
-    """Clusters, noise not counted."""
+    """Number of clusters, excluding noise."""
     noise_share: float
-    """Share of images in no cluster, 0 to 1."""
+    """Fraction of images in no cluster, 0 to 1."""
     smallest: int
     """Images in the smallest cluster."""
     median_size: float
-    """Images in the cluster in the middle."""
+    """Median cluster size."""
     largest: int
     """Images in the largest cluster."""
     largest_share: float
-    """Share of the clustered images that the largest cluster holds, 0 to 1; near 1 means people fused."""
+    """Fraction of the clustered images in the largest cluster, 0 to 1; near 1 means identities were merged."""
     size_spread: float
-    """Standard deviation of the sizes over their mean; 0 means equal sizes."""
+    """Coefficient of variation of the sizes (standard deviation over mean); 0 means equal sizes."""
 
     def as_row(self) -> dict[str, int | float]:
-        """The same as a flat mapping for a JSON line."""
+        """The statistics as a flat mapping for a JSON line."""
         return asdict(self)
 
 
 def cluster_quality(labels: PseudoLabels) -> ClusterQuality:
-    """Count and measure the clusters of one labelling."""
+    """The statistics of a labeling.
+
+    Example:
+        cluster_quality(PseudoLabels(np.array([0, 0, 1, -1]))).noise_share  # 0.25
+    """
     sizes = labels.sizes
     if not len(sizes):
         return ClusterQuality(0, labels.noise_share, 0, 0.0, 0, 0.0, 0.0)

@@ -1,9 +1,10 @@
-"""DBSCAN on a sparse distance graph, with labels that do not depend on the order of the rows.
+"""DBSCAN on a sparse distance matrix, with labels that do not depend on the order of the rows.
 
-A row with at least `min_samples` rows within eps, itself counted, is a core row. Core rows within eps of each
-other share a cluster. Any other row joins the cluster of its nearest core row within eps, or is noise.
+A row with at least `min_samples` rows within eps, including itself, is a core row. Core rows within eps of each other
+share a cluster. Any other row joins the cluster of its nearest core row within eps (a border row), or is noise.
 
-Reference: Ester et al. 1996. The original gives such border rows to whichever cluster reached them first.
+Reference: Ester et al., "A density-based algorithm for discovering clusters in large spatial databases with noise", KDD
+1996. The original assigns border rows to the cluster that reaches them first.
 """
 
 from typing import Any, Literal
@@ -14,19 +15,19 @@ from scipy.sparse import csr_array
 
 from reseen.config import Settings
 from reseen.neighbors.csr import Rows
-from reseen.neighbors.jaccard import parts
+from reseen.neighbors.jaccard import csr_arrays
 from reseen.records import NOISE, PseudoLabels, contiguous
 
 
 class DbscanSettings(Settings):
-    """When images count as one person."""
+    """Settings of DBSCAN."""
 
     eps: float | Literal["auto"] = 0.6
-    """Jaccard distance, above 0 and below 1, within which two images are neighbors; `auto` chooses it anew
-    each round from the distances."""
+    """Largest Jaccard distance between neighbors, above 0 and below 1; `auto` selects it from the distances in each
+    round."""
 
     min_samples: int = Field(default=4, ge=1)
-    """Images within eps, itself counted, that make an image the core of a cluster."""
+    """Images within eps, including itself, that make an image a core point."""
 
     @field_validator("eps", mode="plain")
     @classmethod
@@ -34,21 +35,27 @@ class DbscanSettings(Settings):
         if value == "auto":
             return "auto"
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-            raise ValueError("wanted a Jaccard distance above 0 and below 1, such as 0.6, or auto")
+            raise ValueError("expected a Jaccard distance above 0 and below 1, such as 0.6, or auto")
         return float(value)
 
 
 def dbscan(distances: csr_array | Rows, eps: float, min_samples: int) -> PseudoLabels:
-    """Cluster numbers in order of first appearance; noise is -1.
+    """Pseudo-labels numbered in order of first appearance; noise is -1.
 
-    `distances`: symmetric, with an explicit entry for every pair within `eps`, diagonal included; a missing
-    entry means farther. Border rows with two equally near core rows take the one with the smaller row number.
-    The entries are read three times from front to back and nothing is made of them but a few numbers per row, so
-    that rows mapped from disk serve as well as those in memory.
+    `distances`: symmetric, with an explicit entry for every pair within `eps`, including the diagonal; a missing entry
+    means a larger distance. Ties between core rows of a border row go to the smaller row number.
+
+    The entries are read three times in order, with a few values per row in memory, so that memory-mapped rows are as
+    suitable as rows in memory.
+
+    Example:
+        jaccard = JaccardSettings()
+        neighbors = nearest(features, jaccard.columns)
+        labels = dbscan(jaccard_distance(features, neighbors, jaccard, threshold=0.6), eps=0.6, min_samples=4)
     """
     from reseen.cluster.dbscan_kernels import join_core_rows, mark_core_rows, nearest_core_rows
 
-    rows = distances if isinstance(distances, tuple) else parts(distances)
+    rows = distances if isinstance(distances, tuple) else csr_arrays(distances)
     n, within = len(rows[0]) - 1, np.float32(eps)
     core, group = np.zeros(n, np.bool_), np.arange(n)
     mark_core_rows(rows, within, min_samples, core)

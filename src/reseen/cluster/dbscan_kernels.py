@@ -1,4 +1,4 @@
-"""Compiled loops of DBSCAN over the entries of sparse rows, from front to back, cached on disk beside this file."""
+"""Compiled loops of DBSCAN over the entries of sparse rows, in order."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from reseen.neighbors.csr import Rows
 
 @compiled()
 def mark_core_rows(rows: Rows, eps: np.float32, min_samples: int, core: np.ndarray) -> None:
-    """Which rows have as many entries within eps: `core`, (n,) bool."""
+    """Set `core` (n,), bool: whether a row has at least `min_samples` entries within eps."""
     start, _, values = rows
     for i in range(start.shape[0] - 1):
         count = 0
@@ -20,9 +20,9 @@ def mark_core_rows(rows: Rows, eps: np.float32, min_samples: int, core: np.ndarr
 
 @compiled()
 def join_core_rows(rows: Rows, eps: np.float32, core: np.ndarray, group: np.ndarray) -> None:
-    """Core rows within eps of each other get one number in `group`, which begins as the row numbers.
+    """Give core rows within eps of each other the same number in `group` (n,), which starts as the row numbers.
 
-    Union-find with path halving; a group goes by its smallest row.
+    Union-find with path halving; the number of a group is its smallest row.
     """
     start, columns, values = rows
     for i in range(start.shape[0] - 1):
@@ -34,12 +34,12 @@ def join_core_rows(rows: Rows, eps: np.float32, core: np.ndarray, group: np.ndar
                 one, other = _find(group, i), _find(group, j)
                 group[max(one, other)] = min(one, other)
     for i in range(group.shape[0]):
-        group[i] = group[group[i]]  # those before are settled already
+        group[i] = group[group[i]]  # earlier rows already point to their root
 
 
 @compiled()
 def nearest_core_rows(rows: Rows, eps: np.float32, core: np.ndarray, nearest: np.ndarray) -> None:
-    """For every row that is not core the nearest core row within eps, of equals the smaller, where there is one."""
+    """Set `nearest` (n,) to the nearest core row within eps of every other row; ties go to the smaller row number."""
     start, columns, values = rows
     for i in range(start.shape[0] - 1):
         if core[i]:

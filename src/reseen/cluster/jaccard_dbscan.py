@@ -1,13 +1,12 @@
-"""One clustering of one round: features to pseudo labels, with a defined way out of every bad outcome.
+"""Clusters one round by DBSCAN on Jaccard distances, with an optional choice of eps and retries.
 
-Flow: nearest rows -> sparse Jaccard distances -> eps -> DBSCAN. Where that gives fewer than two clusters, eps
-moves in steps (up when all is noise, down when all is one), then the same with min_samples 2, then an error.
+Flow: nearest neighbors -> sparse Jaccard distances -> eps -> DBSCAN. With fewer than two clusters, eps is changed in
+steps (up if all images are noise, down if all are one cluster), then again with min_samples 2, then an error is raised.
 
-Choose eps from the distances alone, once a round.
-
-As eps grows, noise first gathers into clusters; then, within a few hundredths, chains of images fuse people:
-the number of clusters falls while the number of clustered images still rises. Their product peaks between.
-Fragments of people score high in clusters but leave images out; a giant cluster holds all but is only one.
+eps `auto` is chosen from the distances in each round. As eps grows, noise first joins clusters; then, within a few
+hundredths, chaining merges identities: the number of clusters falls while the number of clustered images still rises.
+Their product peaks in between: fragments have many clusters but leave images out, a giant cluster has all images but is
+only one.
 """
 
 import time
@@ -25,19 +24,19 @@ from reseen.neighbors.csr import Rows
 from reseen.records import Features, PseudoLabels
 
 CANDIDATES: tuple[float, ...] = tuple(round(float(eps), 2) for eps in np.arange(0.30, 0.701, 0.02))
-"""Jaccard distances that are tried; one graph up to the last serves them all."""
+"""Candidates for eps; one distance graph up to the largest is enough for all."""
 
 
 @dataclass(frozen=True)
 class EpsilonChoice:
-    """The eps chosen and what it was chosen for."""
+    """A choice of eps, with the clustering statistics behind it."""
 
     eps: float
     """Jaccard distance, 0 to 1."""
     clusters: int
-    """Clusters found with it."""
+    """Number of clusters at this eps."""
     clustered_share: float
-    """Share of images that are in a cluster, 0 to 1."""
+    """Fraction of images in a cluster, 0 to 1."""
 
     def __str__(self) -> str:
         return (
@@ -49,10 +48,14 @@ class EpsilonChoice:
 def choose_eps(
     distances: csr_array | Rows, min_samples: int, candidates: tuple[float, ...] = CANDIDATES
 ) -> EpsilonChoice:
-    r"""The eps with the largest $clusters \times clustered\ share$; of equal ones the largest.
+    r"""The candidate eps that maximizes $clusters \times clustered\ share$; ties go to the largest eps.
 
-    `distances` must hold every pair up to the largest candidate. Where no candidate gives a cluster, the
-    largest is returned with 0 clusters.
+    `distances` must contain every pair up to the largest candidate. If no candidate gives a cluster, the largest is
+    returned with 0 clusters.
+
+    Example:
+        distances = jaccard_distance(features, neighbors, JaccardSettings(), threshold=0.7)
+        eps = choose_eps(distances, min_samples=4).eps
     """
     choices = []
     for eps in candidates:
@@ -62,8 +65,11 @@ def choose_eps(
 
 
 _STEP = 0.05
+"""Change of eps per retry."""
 _LOWEST, _HIGHEST = 0.05, 0.95
+"""Limits of eps in retries."""
 _FEWEST_SAMPLES = 2
+"""min_samples of the last retries."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,16 @@ class _Outcome:
 def cluster_features(
     features: Features, jaccard: JaccardSettings, settings: DbscanSettings, device: str = "cpu"
 ) -> Clustering:
-    """Cluster one round's features; `device` is where the neighbor search runs.
+    """Cluster the features of one round; `device` is the torch device of the neighbor search.
 
     Raises:
-        TrainingError: fewer than two clusters with the settings given and with every relaxed one.
+        TrainingError: fewer than two clusters with the given settings and with all relaxed ones.
+
+    Example:
+        labels = cluster_features(features, JaccardSettings(k1=30), DbscanSettings(eps=0.6)).labels
     """
     if len(features) < _FEWEST_SAMPLES:
-        raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, found {len(features)}")
+        raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, got {len(features)}")
     began = time.perf_counter()
     neighbors = nearest(features, jaccard.columns, device)
     searched = time.perf_counter()
@@ -103,7 +112,7 @@ def cluster_features(
         seconds={
             "neighbors": searched - began,
             "jaccard": compared - searched,
-            "dbscan": time.perf_counter() - compared,  # choice of eps and retries included
+            "dbscan": time.perf_counter() - compared,  # including the choice of eps and retries
         },
     )
 
@@ -121,24 +130,24 @@ def _first_try(distances: csr_array, settings: DbscanSettings, notes: list[str])
 def _relax(
     first: _Outcome, graph: Callable[[float], csr_array], distances: csr_array, notes: list[str]
 ) -> _Outcome:
-    """The first of the relaxed settings that gives two clusters or more; each settings tried is noted."""
+    """The outcome of the first relaxed settings with two clusters or more; every attempt is added to `notes`."""
     upward = first.labels.cluster_count == 0
     distances = graph(_HIGHEST) if upward else distances
     last = first
     for eps, min_samples in _attempts(first, upward):
         notes.append(
-            f"{_found(last.labels)} with eps {last.eps:.2f}, min_samples {last.min_samples}; "
+            f"{_cluster_count(last.labels)} with eps {last.eps:.2f}, min_samples {last.min_samples}; "
             f"tried eps {eps:.2f}, min_samples {min_samples}"
         )
         last = _Outcome(dbscan(distances, eps, min_samples), eps, min_samples)
         if last.labels.cluster_count >= 2:
-            notes.append(f"found {last.labels.cluster_count} clusters with them")
+            notes.append(f"found {last.labels.cluster_count} clusters with these settings")
             return last
     raise TrainingError(_advice(first, last, upward))
 
 
 def _attempts(first: _Outcome, upward: bool) -> Iterator[tuple[float, int]]:
-    """Eps in steps towards its limit, then from the start again with the fewest samples."""
+    """Pairs of eps and min_samples to retry: eps in steps towards its limit, then again with the fewest samples."""
     if upward:
         steps = int((_HIGHEST - first.eps) / _STEP + 1e-6)
         eps_values = [round(first.eps + _STEP * step, 4) for step in range(1, steps + 1)]
@@ -150,23 +159,23 @@ def _attempts(first: _Outcome, upward: bool) -> Iterator[tuple[float, int]]:
         yield from ((eps, _FEWEST_SAMPLES) for eps in [first.eps, *eps_values])
 
 
-def _found(labels: PseudoLabels) -> str:
+def _cluster_count(labels: PseudoLabels) -> str:
     return "one cluster" if labels.cluster_count == 1 else "no cluster"
 
 
 def _advice(first: _Outcome, last: _Outcome, upward: bool) -> str:
     images = len(first.labels)
-    tried = (
-        f"wanted at least two clusters of {images} images, found {_found(first.labels)} with "
+    outcome = (
+        f"expected at least two clusters of {images} images, got {_cluster_count(first.labels)} with "
         f"method.dbscan.eps {first.eps:.2f} and method.dbscan.min_samples {first.min_samples}, "
-        f"and no two clusters down to min_samples {last.min_samples} "
+        f"and fewer than two down to min_samples {last.min_samples} "
         f"and {'up' if upward else 'down'} to eps {last.eps:.2f}; "
     )
     if upward:
-        return tried + (
-            "give more images of each person, start from pretrained weights, or lower method.jaccard.k1"
+        return outcome + (
+            "add more images of each person, start from pretrained weights, or lower method.jaccard.k1"
         )
-    return tried + (
+    return outcome + (
         "check that the images show more than one person, start from pretrained weights, "
         "or lower method.jaccard.k1 or method.dbscan.eps"
     )

@@ -1,4 +1,4 @@
-"""How well each image sits in its cluster, and how spread the clusters are."""
+"""Similarity of each image to its own and to the nearest other cluster, and the sum of squares of each cluster."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,27 +14,32 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Membership:
-    """Similarities are cosines with the mean direction of a cluster, -1 to 1, higher is nearer."""
+    """Similarities are cosines with the mean direction of a cluster, -1 to 1; higher is nearer."""
 
     similarity: Float32[np.ndarray, " n"]
-    """To the image's own cluster, itself counted in; NaN for noise."""
+    """Similarity to the image's own cluster, whose mean includes the image; NaN for noise."""
     other: Int64[np.ndarray, " n"]
-    """The nearest cluster that is not the image's own; `NOISE` where there is none."""
+    """The nearest cluster other than the image's own; `NOISE` if there is none."""
     other_similarity: Float32[np.ndarray, " n"]
-    """To that cluster; NaN where there is none."""
+    """Similarity to that cluster; NaN if there is none."""
     square_errors: Float64[np.ndarray, " c"]
-    """Sum of squares of each cluster around its mean; 0 for one image, never more than its number of images."""
+    """Within-cluster sum of squares (SSE); 0 for a singleton, at most the number of images."""
 
     @property
     def doubtful(self) -> int:
-        """Images in a cluster that are nearer to another."""
+        """Number of ambiguous images: those in a cluster that are nearer to another one."""
         return int((self.other_similarity > self.similarity).sum())
 
 
 def measure_membership(
     features: Features, labels: PseudoLabels, progress: Callable[[int], None] = lambda _: None
 ) -> Membership:
-    """Measure a clustering; `progress` is called with the number of images just done."""
+    """The membership of every image, comparing it with all clusters; `progress` is called with images just done.
+
+    Example:
+        membership = measure_membership(features, clustering.labels)
+        ambiguous = membership.other_similarity > membership.similarity
+    """
     rows = features.numpy
     sums, errors = _sums(rows, labels)
     directions = _directions(sums)
@@ -49,8 +54,8 @@ def measure_membership(
         similarity[cells] = -np.inf
         nearest = similarity.argmax(axis=1)
         value = np.take_along_axis(similarity, nearest[:, None], axis=1)[:, 0]
-        found = np.isfinite(value)
-        other[part][found], other_similarity[part][found] = nearest[found], value[found]
+        valid = np.isfinite(value)
+        other[part][valid], other_similarity[part][valid] = nearest[valid], value[valid]
         progress(len(nearest))
     return Membership(own, other, other_similarity, errors)
 
@@ -60,15 +65,15 @@ def measure_among_neighbors(
     labels: PseudoLabels,
     neighbors: Neighbors,
     allocate: Allocate = in_memory,
-    room: int = 1 << 28,
+    memory: int = 1 << 28,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Membership:
-    """The same where clusters are too many to compare every image with all: others are those of its neighbors.
+    """As `measure_membership`, for many clusters: every image is compared only with the clusters of its neighbors.
 
-    An image none of whose `neighbors` is in another cluster has no other. Matrices with a row for every cluster come
-    from `allocate`; blocks take `room` bytes at most, or those of 64 images.
+    An image without `neighbors` in another cluster has no `other`. Matrices with one row per cluster come from
+    `allocate`; blocks use at most `memory` bytes, or 64 images.
     """
-    rows, found = features.numpy, labels.labels
+    rows, clusters = features.numpy, labels.labels
     sums, errors = _sums(rows, labels, allocate)
     directions = allocate(sums.shape, np.float32)
     for begin in range(0, len(sums), _ROWS_AT_ONCE):
@@ -76,21 +81,21 @@ def measure_among_neighbors(
         directions[begin : begin + _ROWS_AT_ONCE] = _directions(part)
     own, other_similarity = np.full((2, len(rows)), np.nan, np.float32)
     other = np.full(len(rows), NOISE)
-    at_once = max(64, room // (4 * (rows.shape[1] + 4) * (neighbors.indices.shape[1] + 2)))
+    at_once = max(64, memory // (4 * (rows.shape[1] + 4) * (neighbors.indices.shape[1] + 2)))
     for begin in range(0, len(rows) if len(sums) else 0, at_once):
         part = slice(begin, begin + at_once)
-        member = begin + np.flatnonzero(found[part] != NOISE)
-        own[member] = np.einsum("nd,nd->n", rows[member], directions[found[member]])
-        theirs = found[neighbors.indices[part, 1:]]
-        similarity = np.einsum("nd,nkd->nk", rows[part], directions[np.maximum(theirs, 0)])
-        similarity[(theirs == NOISE) | (theirs == found[part, None])] = -np.inf
+        member = begin + np.flatnonzero(clusters[part] != NOISE)
+        own[member] = np.einsum("nd,nd->n", rows[member], directions[clusters[member]])
+        candidates = clusters[neighbors.indices[part, 1:]]
+        similarity = np.einsum("nd,nkd->nk", rows[part], directions[np.maximum(candidates, 0)])
+        similarity[(candidates == NOISE) | (candidates == clusters[part, None])] = -np.inf
         if similarity.shape[1]:
             nearest = similarity.argmax(axis=1)[:, None]
             value = np.take_along_axis(similarity, nearest, axis=1)[:, 0]
-            there = np.isfinite(value)
-            other[part][there] = np.take_along_axis(theirs, nearest, axis=1)[there, 0]
-            other_similarity[part][there] = value[there]
-        progress(len(theirs))
+            valid = np.isfinite(value)
+            other[part][valid] = np.take_along_axis(candidates, nearest, axis=1)[valid, 0]
+            other_similarity[part][valid] = value[valid]
+        progress(len(candidates))
     return Membership(own, other, other_similarity, errors)
 
 
@@ -101,14 +106,14 @@ def _directions(sums: Float64[np.ndarray, "c d"]) -> Float32[np.ndarray, "c d"]:
 def _sums(
     rows: Float32[np.ndarray, "n d"], labels: PseudoLabels, allocate: Allocate = in_memory
 ) -> tuple[Float64[np.ndarray, "c d"], Float64[np.ndarray, " c"]]:
-    """Sum and sum of squares around the mean of every cluster."""
+    """Sum of the rows of every cluster, and its sum of squares around the mean."""
     sums = allocate((labels.cluster_count, rows.shape[1]), np.float64)
     squares = np.zeros(labels.cluster_count)
     order = np.argsort(labels.labels, kind="stable")[int((labels.labels == NOISE).sum()) :]
     for begin in range(0, len(order), _ROWS_AT_ONCE):
-        places = order[begin : begin + _ROWS_AT_ONCE]
-        numbers, starts = np.unique(labels.labels[places], return_index=True)
-        part = rows[places]
+        indices = order[begin : begin + _ROWS_AT_ONCE]
+        numbers, starts = np.unique(labels.labels[indices], return_index=True)
+        part = rows[indices]
         sums[numbers] += np.add.reduceat(part, starts, axis=0, dtype=np.float64)
         squares[numbers] += np.add.reduceat(np.einsum("nd,nd->n", part, part, dtype=np.float64), starts)
     lengths = np.zeros(len(sums))

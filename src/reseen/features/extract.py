@@ -69,9 +69,9 @@ def extract_frames(
     encoder.eval()
     vectors = torch.empty(len(crops), encoder.dimension)
     for rows, images, done in batches(crops, encoder, device, ranks):
-        features = encoder.frames(images)
+        features = encoder.embed_frames(images)
         if mirrored:
-            features = (features + encoder.frames(images.flip(3))) / 2
+            features = (features + encoder.embed_frames(images.flip(3))) / 2
         vectors[rows] = features.cpu()
         progress(done)
     ranks.all_gather_rows(vectors, BATCH)
@@ -97,7 +97,7 @@ def estimate_neck_statistics(
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
     for _rows, images, done in batches(crops, plain, device, ranks):
-        for norm, given in plain.unsettled(images):
+        for norm, given in plain.norm_inputs(images):
             numbers = given.double().cpu()
             sums[norm] += torch.stack([numbers.sum(dim=0), numbers.square().sum(dim=0)])
         progress(done)

@@ -1,9 +1,8 @@
-"""Vectors (and memory rows) to a number; one loss per file."""
+"""Loss functions: embeddings (and memory rows) to a scalar, one loss per file."""
 
 from reseen.losses.cluster_contrast import cluster_contrast as cluster_contrast
 from reseen.losses.consistency import consistency as consistency
-from reseen.losses.consistency import feature_std as feature_std
-from reseen.losses.consistency import masked_cells as masked_cells
+from reseen.losses.consistency import masked_reconstruction as masked_reconstruction
 from reseen.losses.global_similarity import GlobalSimilaritySettings as GlobalSimilaritySettings
 from reseen.losses.global_similarity import global_similarity as global_similarity
 from reseen.losses.image_patches import image_patches as image_patches

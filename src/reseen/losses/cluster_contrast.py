@@ -1,4 +1,4 @@
-"""Contrast a feature with all cluster centroids."""
+"""The cluster-contrast loss: InfoNCE of a feature against all cluster centroids."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -13,7 +13,12 @@ def cluster_contrast(
 ) -> Float[Tensor, ""]:
     r"""Mean of $-\log \frac{\exp(f \cdot c_y / \tau)}{\sum_k \exp(f \cdot c_k / \tau)}$ over the batch.
 
-    Features and centroids are unit rows; no gradient reaches the centroids. One cluster gives 0; a memory of
-    zeros gives $\ln c$. Reference: Dai et al. 2022, eq. 4.
+    Features and centroids are unit rows; `temperature` is $\tau$, above 0. No gradient flows to the centroids. A single
+    cluster gives 0; an all-zero memory gives $\ln c$.
+
+    Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, eq. 4.
+
+    Example:
+        loss = cluster_contrast(encoder(images), labels, memory.vectors, temperature=0.05)
     """
     return cross_entropy(features @ centroids.detach().T / temperature, labels)

@@ -1,10 +1,12 @@
-r"""Sums of exponentials over a whole memory, in chunks, with the gradient computed on the way.
+r"""Log-sum-exp over a whole memory bank, in chunks, with the gradient computed in the forward pass.
 
-Instance losses compare a batch with every row of a memory: $\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$. The matrix
-of a large memory's logits does not fit, and automatic differentiation would keep it twice. Here chunks of rows pass by
-once, with a running maximum; the gradient $a \sum_j p_j m_j$ is summed along and rescaled like the sum itself, as in
-streaming softmax. So memory is a chunk of logits, and the cost two matrix products. On a CPU a chunk is so small that
-its rows are still in the cache for the second product.
+Instance losses compare a batch with every row of a memory bank: $\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$. The
+logit matrix of a large bank does not fit into memory, and autograd would keep it twice. Instead the rows are read once
+in chunks with a running maximum, and the gradient $a \sum_j p_j m_j$ is accumulated and rescaled like the sum itself,
+as in streaming softmax. This needs one chunk of logits and two matrix products. On a CPU chunks are small enough for
+their rows to stay in cache for the second product.
+
+Reference: Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018.
 """
 
 from collections.abc import Iterator
@@ -15,11 +17,11 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 _CACHED = 8 << 20
-"""Bytes of rows in a chunk on a CPU: 2,048 rows of 1,024 numbers."""
+"""Bytes of rows per chunk on a CPU: 2,048 rows of 1,024 float32 values."""
 _LOGITS = 1 << 24
-"""Logits in a chunk on a GPU: 64 MiB of float32."""
+"""Logits per chunk on a GPU: 64 MiB of float32."""
 _FETCHED = 1 << 26
-"""Bytes of rows in a chunk that are fetched to a GPU from host memory."""
+"""Bytes of rows per chunk that are copied to a GPU from host memory."""
 
 
 class _StreamingLogsumexp(torch.autograd.Function):
@@ -35,49 +37,48 @@ class _StreamingLogsumexp(torch.autograd.Function):
         chunk: int | None,
         count: int,
     ) -> tuple[Tensor, Tensor]:
-        wanted = ctx.needs_input_grad[0]
-        highest = queries.new_full((len(queries),), -torch.inf)
-        total = torch.zeros_like(highest)
-        pulled = torch.zeros_like(queries) if wanted else None
-        best = RunningTop(len(queries), count, queries.device)
+        maximum = queries.new_full((len(queries),), -torch.inf)
+        total = torch.zeros_like(maximum)
+        gradient = torch.zeros_like(queries) if ctx.needs_input_grad[0] else None
+        top = RunningTop(len(queries), count, queries.device)
         for begin, rows, logits in _chunks(queries, memory, scale, lengths, squares, hidden, chunk):
-            best.take(logits, begin)
-            top = torch.maximum(highest, logits.amax(dim=1))
-            safe = top.masked_fill(top.isinf(), 0)
-            kept = torch.exp(highest - safe)
-            weights = logits.sub_(safe[:, None]).exp_()
-            total = total * kept + weights.sum(dim=1)
-            if pulled is not None:
-                pulled = torch.addmm(pulled.mul_(kept[:, None]), weights, rows)
-            highest = top
-        if pulled is not None:
-            # the highest row counts 1, so that a total below is one of no rows at all
-            ctx.save_for_backward(pulled * (scale / total.clamp_min(1))[:, None])
-        ctx.mark_non_differentiable(best.rows)
-        return highest + total.log(), best.rows
+            top.update(logits, begin)
+            new_maximum = torch.maximum(maximum, logits.amax(dim=1))
+            shift = new_maximum.masked_fill(new_maximum.isinf(), 0)
+            rescale = torch.exp(maximum - shift)
+            weights = logits.sub_(shift[:, None]).exp_()
+            total = total * rescale + weights.sum(dim=1)
+            if gradient is not None:
+                gradient = torch.addmm(gradient.mul_(rescale[:, None]), weights, rows)
+            maximum = new_maximum
+        if gradient is not None:
+            # the maximum contributes 1, so a total below 1 means that no row was visible
+            ctx.save_for_backward(gradient * (scale / total.clamp_min(1))[:, None])
+        ctx.mark_non_differentiable(top.rows)
+        return maximum + total.log(), top.rows
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
-        (pulled,) = ctx.saved_tensors
-        return gradients[0][:, None] * pulled, *(None,) * (len(ctx.needs_input_grad) - 1)
+        (local,) = ctx.saved_tensors
+        return gradients[0][:, None] * local, *(None,) * (len(ctx.needs_input_grad) - 1)
 
 
 class RunningTop:
-    """The rows of the highest logits so far, chunk by chunk; `rows` holds -1 where there are fewer than `count`."""
+    """Running top-k over chunks of logits: `rows` (queries, count) is padded with -1 where there are fewer."""
 
     def __init__(self, queries: int, count: int, device: torch.device) -> None:
         self.rows = torch.full((queries, count), -1, device=device)
         self._values = torch.full((queries, count), -torch.inf, device=device)
 
-    def take(self, logits: Float[Tensor, "b c"], begin: int) -> None:
-        """Look at the logits of the rows from `begin` on."""
+    def update(self, logits: Float[Tensor, "b c"], begin: int) -> None:
+        """Merge in the logits of a chunk whose first row is `begin`; minus infinity is ignored."""
         count = self.rows.shape[1]
         if count == 0:
             return
-        here = logits.topk(min(count, logits.shape[1]), dim=1)
-        found = torch.where(here.values.isneginf(), -1, here.indices + begin)
-        merged = torch.cat([self._values.to(here.values), here.values], dim=1).topk(count, dim=1)
-        self.rows = torch.cat([self.rows, found], dim=1).gather(1, merged.indices)
+        top = logits.topk(min(count, logits.shape[1]), dim=1)
+        rows = torch.where(top.values.isneginf(), -1, top.indices + begin)
+        merged = torch.cat([self._values.to(top.values), top.values], dim=1).topk(count, dim=1)
+        self.rows = torch.cat([self.rows, rows], dim=1).gather(1, merged.indices)
         self._values = merged.values
 
 
@@ -90,18 +91,18 @@ def _chunks(
     hidden: Int64[Tensor, "b h"] | None,
     chunk: int | None,
 ) -> Iterator[tuple[int, Float[Tensor, "c d"], Float[Tensor, "b c"]]]:
-    """Row number of the first, rows, and their logits, which may be overwritten."""
-    scaled = (queries * scale).T  # rows times queries: a quarter faster than the other way round on a CPU
+    """Per chunk: its first row number, its rows, and their logits, which the caller may overwrite."""
+    scaled = (queries * scale).T  # rows times queries is 25% faster than queries times rows on a CPU
     step = chunk or _rows_at_once(queries, memory)
     for begin in range(0, len(memory), step):
         rows = memory[begin : begin + step].to(queries)
         if lengths:
-            here = (
+            squared_norms = (
                 torch.linalg.vector_norm(rows, dim=1).square_()
                 if squares is None
                 else squares[begin : begin + step].to(queries)
             )
-            logits = torch.addmm(here[:, None], rows, scaled, beta=-lengths).T
+            logits = torch.addmm(squared_norms[:, None], rows, scaled, beta=-lengths).T
         else:
             logits = (rows @ scaled).T
         if hidden is not None:
@@ -125,11 +126,17 @@ def streaming_logsumexp(
     hidden: Int64[Tensor, "b h"] | None = None,
     chunk: int | None = None,
 ) -> Float[Tensor, " b"]:
-    r"""$\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$ over the rows j of `memory` that are not `hidden` from q.
+    r"""$\log \sum_j \exp(a q \cdot m_j - c \|m_j\|^2)$ over the rows j of `memory`, except those `hidden` from q.
 
-    The gradient reaches `queries` alone. `scale`: a; `lengths`: c, where c = a / 2 compares by distances. `hidden`: row
-    numbers per query, -1 for none. Minus infinity where all rows are hidden. `memory` may lie in host memory. `chunk`:
-    rows at once; None: what suits the device.
+    Only `queries` receives a gradient. The result is minus infinity where all rows are hidden.
+
+    Args:
+        queries: q.
+        memory: m; may be in host memory.
+        scale: a.
+        lengths: c; c = a / 2 ranks rows by Euclidean distance.
+        hidden: row numbers to exclude per query, padded with -1.
+        chunk: rows processed at once; by default a number that suits the device.
     """
     return streaming_logsumexp_and_top(queries, memory, 0, scale, lengths, hidden, chunk)[0]
 
@@ -146,16 +153,16 @@ def streaming_logsumexp_and_top(
 ) -> tuple[Float[Tensor, " b"], Int64[Tensor, "b k"]]:
     """`streaming_logsumexp` and `top_logits` of `count` rows, in one pass over the memory.
 
-    `squares`: the squared length of every row, where it is known already.
+    `squares`: the squared norm of every row, if precomputed.
     """
     return _StreamingLogsumexp.apply(queries, memory, scale, lengths, squares, hidden, chunk, count)  # type: ignore[return-value]
 
 
 def _hide(logits: Float[Tensor, "b c"], hidden: Int64[Tensor, "b h"], begin: int) -> None:
-    places = hidden - begin
-    inside: Bool[Tensor, "b h"] = (places >= 0) & (places < logits.shape[1])
-    row, which = inside.nonzero(as_tuple=True)
-    logits[row, places[row, which]] = -torch.inf
+    columns = hidden - begin
+    inside: Bool[Tensor, "b h"] = (columns >= 0) & (columns < logits.shape[1])
+    query, position = inside.nonzero(as_tuple=True)
+    logits[query, columns[query, position]] = -torch.inf
 
 
 @torch.no_grad()
@@ -168,8 +175,11 @@ def top_logits(
     hidden: Int64[Tensor, "b h"] | None = None,
     chunk: int | None = None,
 ) -> Int64[Tensor, "b k"]:
-    """Rows of the `count` highest logits that are not hidden, highest first; -1 where there are fewer."""
-    best = RunningTop(len(queries), count, queries.device)
+    """Row numbers of the `count` highest logits per query, highest first, padded with -1; without gradient.
+
+    Arguments are as in `streaming_logsumexp`; `hidden` rows are excluded.
+    """
+    top = RunningTop(len(queries), count, queries.device)
     for begin, _, logits in _chunks(queries, memory, scale, lengths, None, hidden, chunk):
-        best.take(logits, begin)
-    return best.rows
+        top.update(logits, begin)
+    return top.rows

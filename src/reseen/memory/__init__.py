@@ -1,4 +1,4 @@
-"""What is remembered between batches."""
+"""Memories kept between batches: centroids, lookup table, classifier, memory banks."""
 
 from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings

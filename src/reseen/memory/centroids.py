@@ -1,4 +1,4 @@
-"""One unit vector per cluster, moved by the features of each batch.
+"""The cluster memory: one unit centroid per cluster, updated from the features of each batch.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, eq. 5-7.
 """
@@ -16,23 +16,29 @@ from reseen.memory.sequential_ema import cumcount, sequential_ema
 
 
 class CentroidSettings(Settings):
-    """How centroids follow the batches."""
+    """Settings of the cluster memory's momentum update."""
 
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the old centroid that stays with each update."""
+    """Weight of the old centroid in each update."""
 
     update: Literal["instance", "hard", "mean"] = "instance"
-    """`instance`: every sample in turn; `hard`: only the sample of each cluster that is farthest from its
-    centroid; `mean`: the mean direction of the cluster's samples in the batch, once."""
+    """`instance`: one update per sample, in batch order; `hard`: only the sample of each cluster least similar to its
+    centroid; `mean`: one update with the mean direction of the cluster's samples in the batch."""
 
 
 class CentroidMemory:
-    """Centroids of the clusters of one round, `vectors` of shape (c, d), unit rows without gradients."""
+    """Centroids of the clusters of one round: `vectors` of shape (c, d), unit rows without gradients.
+
+    Example:
+        memory = CentroidMemory(features, labels, CentroidSettings())
+        loss = cluster_contrast(batch_features, batch_labels, memory.vectors, temperature=0.05)
+        memory.update(batch_features, batch_labels)
+    """
 
     def __init__(
         self, features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"], settings: CentroidSettings
     ) -> None:
-        """Start from the mean direction of each cluster's features; noise is left out."""
+        """Initialize each centroid with the mean direction of its cluster's features; noise (-1) is excluded."""
         kept = labels >= 0
         labels = labels[kept]
         sums = torch.zeros(int(labels.max()) + 1, features.shape[1], dtype=torch.float64)
@@ -42,7 +48,7 @@ class CentroidMemory:
 
     @torch.no_grad()
     def update(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> None:
-        """Move the centroids of `labels` towards `features`, in place."""
+        """Update the centroids of `labels` with `features`, in place; the features are detached."""
         features = features.detach().to(self.vectors)
         if self._settings.update == "hard":
             features, labels = self._hardest(features, labels)
@@ -53,7 +59,7 @@ class CentroidMemory:
     def _hardest(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
     ) -> tuple[Float[Tensor, "c d"], Int64[Tensor, " c"]]:
-        """The sample of each cluster least similar to its centroid; the first of equals."""
+        """The sample of each cluster least similar to its centroid; ties go to the first sample."""
         similarity = (features * self.vectors[labels]).sum(dim=1)
         by_similarity = torch.sort(similarity, stable=True).indices
         hardest = by_similarity[cumcount(labels[by_similarity]) == 0]

@@ -1,7 +1,7 @@
-"""Directions of clusters that learn by gradient, instead of following the batches.
+"""A cosine classifier over clusters whose weights are learned by gradient descent.
 
-Reference: the classifier of Ge et al., "Self-paced contrastive learning with hybrid memory", NeurIPS 2020, and its
-kin, whose weights start anew at the clusters' centers in each round; here on the sphere.
+Reference: the classifiers of pseudo-label methods such as Ge et al., "Self-paced contrastive learning with hybrid
+memory", NeurIPS 2020, which are reinitialized with the cluster centers in each round; here on the unit sphere.
 """
 
 import torch
@@ -14,7 +14,13 @@ from reseen.geometry import unit
 
 
 class Classifier:
-    """One direction per cluster, `weights` of shape (c, d); it lives for a round and has an optimizer of its own."""
+    """One direction per cluster, `weights` of shape (c, d), with an Adam optimizer of its own; it lasts one round.
+
+    Example:
+        classifier = Classifier(memory.vectors, rate=3.5e-4)
+        classifier.loss(features, labels, temperature=0.05).backward()
+        classifier.step()
+    """
 
     def __init__(self, centroids: Float[Tensor, "c d"], rate: float) -> None:
         self.weights = centroids.detach().clone().requires_grad_()
@@ -23,11 +29,11 @@ class Classifier:
     def loss(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], temperature: float
     ) -> Float[Tensor, ""]:
-        """Cross-entropy of the cosines over the temperature; gradients reach features and directions."""
+        """Cross-entropy of the cosines divided by the temperature; gradients flow to features and weights."""
         return cross_entropy(features @ unit(self.weights).T / temperature, labels)
 
     @torch.no_grad()
-    def learn(self) -> None:
-        """Take the gradients since the last step."""
+    def step(self) -> None:
+        """Take one optimizer step with the accumulated gradients, and clear them."""
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)

@@ -1,8 +1,8 @@
-"""The sequential rule of memories, without going through a batch sample by sample.
+"""The sequential momentum update of memory rows, vectorized over rows.
 
-The published rule takes the samples of a batch one after another and, on the sphere, renormalizes after each. Samples
-of different rows do not meet, so the k-th sample of every row is taken together: the same result in as many steps as
-the batch has samples of one row.
+The published update processes the samples of a batch one after another and renormalizes after each. Samples of
+different rows are independent, so the k-th samples of all rows are processed together: the same result in as many
+steps as the largest number of samples of one row.
 """
 
 import torch
@@ -22,27 +22,27 @@ def sequential_ema(
 ) -> None:
     """For each sample in order, in place: `memory[y] = unit(momentum * memory[y] + (1 - momentum) * feature)`.
 
-    `raw` rows keep the length of the mean; one that is zero still becomes its first sample, as on the sphere.
+    With `raw`, rows are not normalized; a row of zeros still becomes its first sample, as it does on the sphere.
     """
-    turns = cumcount(labels)
-    order = torch.sort(turns, stable=True).indices
-    sizes = torch.bincount(turns).tolist()  # the one place where a GPU is waited for
-    for now in order.split(sizes):
-        rows = labels[now]
-        mixed = momentum * memory[rows] + (1 - momentum) * features[now]
+    occurrence = cumcount(labels)
+    order = torch.sort(occurrence, stable=True).indices
+    sizes = torch.bincount(occurrence).tolist()  # the only GPU synchronization
+    for samples in order.split(sizes):
+        rows = labels[samples]
+        mixed = momentum * memory[rows] + (1 - momentum) * features[samples]
         if raw:
             empty = (memory[rows] == 0).all(dim=1, keepdim=True)
-            memory[rows] = torch.where(empty, features[now], mixed)
+            memory[rows] = torch.where(empty, features[samples], mixed)
         else:
             memory[rows] = unit(mixed)
 
 
 def cumcount(labels: Int64[Tensor, " b"]) -> Int64[Tensor, " b"]:
-    """How often each label has come before: `[3, 5, 3, 3, 5]` gives `[0, 0, 1, 2, 1]`."""
+    """Number of earlier occurrences of each label: `[3, 5, 3, 3, 5]` gives `[0, 0, 1, 2, 1]`."""
     order = torch.sort(labels, stable=True).indices
     ordered = labels[order]
     positions = torch.arange(len(labels), device=labels.device)
-    starts = torch.searchsorted(ordered, ordered)  # the first place of each label
+    starts = torch.searchsorted(ordered, ordered)  # position of the first occurrence of each label
     result = torch.empty_like(positions)
     result[order] = positions - starts
     return result

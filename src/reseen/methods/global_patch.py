@@ -117,7 +117,7 @@ class GlobalPatch(AbstractMethod):
             terms["global"] = settings.global_weight * self._global(
                 vectors, rows.repeat(repeated), labels.repeat(repeated)
             )
-        patches = encoder.look_at_patches(maps)
+        patches = encoder.embed_patches(maps)
         remembered = {"rows": rows, "patches": patches[:count].detach()}
         if settings.discrimination.weight:
             terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)

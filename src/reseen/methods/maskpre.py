@@ -21,14 +21,14 @@ from torch import Generator, Tensor, nn
 from reseen.cluster import Clustering, cluster_features, merge_features
 from reseen.errors import SettingsError
 from reseen.geometry import unit
-from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_cells
+from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_reconstruction
 from reseen.memory import Classifier
 from reseen.methods.base import MethodContext, Round, Step
 from reseen.methods.cluster_contrast import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.models import Encoder
-from reseen.models.ema import Added, MomentumTeacher, predictor, unwrapped
-from reseen.models.frozen_stages import frozen_grid, frozen_output, hidden, maps_from
+from reseen.models.ema import MomentumTeacher, ResidualHead, predictor, unwrapped
+from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
 from reseen.models.masking import check_map, draw_masks
 from reseen.models.norm import fix_norm_groups
 from reseen.models.pooling import TokenPooling
@@ -60,7 +60,7 @@ class MaskPre(CentroidContrast):
         hidden = settings.predictor_hidden
         head = predictor(dimension, hidden) if hidden else nn.Identity()
         if isinstance(head, nn.Sequential) and settings.predictor_start == "identity":
-            head = Added(head)
+            head = ResidualHead(head)
         self._predictor = head.to(device)
         fix_norm_groups(self._predictor, encoder.norm_group)
         self._region = (
@@ -90,7 +90,7 @@ class MaskPre(CentroidContrast):
 
     def begin(self) -> None:
         """The teacher begins as the student, whose neck has settled since."""
-        self._teacher.begin(self.context.encoder)
+        self._teacher.copy_from(self.context.encoder)
 
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, start centroids or classifier at the clusters' mean directions, and sample PK batches."""
@@ -127,10 +127,10 @@ class MaskPre(CentroidContrast):
     def after_step(self, step: Step) -> None:
         """Move the centroids towards the mean of both views (or the classifier on), and the teacher along."""
         if self._classifier is not None:
-            self._classifier.learn()
+            self._classifier.step()
         else:
             self.memory.update(step.features, step.labels)
-        self._teacher.follow(self.context.encoder)
+        self._teacher.update(self.context.encoder)
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
@@ -168,10 +168,10 @@ class MaskPre(CentroidContrast):
         """The map of each view: the same twice, two augmentations', or what comes of two masks of frozen stages."""
         settings = self._settings
         if frozen is not None and deep:
-            cut = encoder.share.cut
-            own = slice(None) if cut is None else cut.own
-            return [maps_from(encoder, images, hidden(frozen, kept[own])) for kept in deep]
-        maps = encoder.maps(images) if frozen is None else maps_from(encoder, images, frozen)
+            split = encoder.shard.split
+            own = slice(None) if split is None else split.own
+            return [maps_from_frozen(encoder, images, apply_mask(frozen, kept[own])) for kept in deep]
+        maps = encoder.maps(images) if frozen is None else maps_from_frozen(encoder, images, frozen)
         return list(maps.chunk(2)) if settings.augmentations == 2 else [maps] * settings.masked_views
 
     def _masks(self, encoder: Encoder, maps: list[Tensor]) -> list[Mask | None]:
@@ -184,7 +184,7 @@ class MaskPre(CentroidContrast):
         """Two masks of what the frozen stages give, for the whole batch where processes share it."""
         if self._settings.mask.place != "frozen" or not self._rate():
             return []
-        response = encoder.share.gather(frozen.abs().mean(dim=1, keepdim=True))
+        response = encoder.shard.gather(frozen.abs().mean(dim=1, keepdim=True))
         return self._drawn([response, response])
 
     def _rate(self) -> float:
@@ -217,7 +217,7 @@ class MaskPre(CentroidContrast):
         for view, kept in zip(maps, masks, strict=True):
             assert kept is not None
             cells = encoder.cells(view).float()
-            apart.append(masked_cells(self._region(cells * kept), cells, kept))
+            apart.append(masked_reconstruction(self._region(cells * kept), cells, kept))
         return torch.stack(apart).mean()
 
 

@@ -93,7 +93,7 @@ class Source(AbstractMethod):
         terms = {"identity": self._told_apart(whole, batch.labels, 0)}
         vectors = {"triplet": whole}
         if encoder.patches is not None:
-            patches = encoder.look_at_patches(maps)
+            patches = encoder.embed_patches(maps)
             each = [
                 self._told_apart(patches[:, place], batch.labels, 1 + place)
                 for place in range(patches.shape[1])

@@ -1,148 +1,73 @@
-"""Any timm backbone by name, with its starting weights, a finer last stage and frozen first stages.
+"""Builds any timm backbone as a trunk: initial weights, last stride 1, frozen first stages."""
 
-Keep the last feature map twice as fine: set the stride of a backbone's last stage to 1.
-
-Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", 2019, section 3.5.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import timm
-import torch
 from torch import Tensor, nn
 
 from reseen.config import suggestion
 from reseen.errors import SettingsError, WeightsError
-from reseen.models.hub import weights_at_hand
+from reseen.models.hub import cached_weights
+from reseen.models.last_stride import refine_last_stage
 from reseen.models.settings import ModelSettings
 from reseen.models.stages import loose_parameters, stages_of
-from reseen.models.trial import try_trunk
+from reseen.models.trial import probe_trunk
 from reseen.models.weights import load_backbone_weights
 
-_PROBE = 64
-_SHRINKING = ("stride", "kernel_size", "padding")
-
-
-@dataclass
-class _Strided:
-    """A module that halves its input, and the height of that input for a probe image."""
-
-    module: nn.Module
-    input_height: int
-
-
-def refine_last_stage(backbone: nn.Module) -> Callable[[], None] | None:
-    """Set stride 1 on every strided convolution and pooling of the last stage, in place.
-
-    Returns what takes the change back. Returns None, and changes nothing, where the backbone does not allow it:
-    transformers, and stages that shrink by a kernel without padding (ConvNeXt), whose weights would see another picture
-    at stride 1.
-    """
-    strided = _find_strided(backbone)
-    if len({item.input_height for item in strided}) < 2:
-        return None
-    last = [item.module for item in strided if item.input_height == min(s.input_height for s in strided)]
-    if not all(_keeps_size_at_stride_one(module) for module in last):
-        return None
-    held = [{name: vars(module)[name] for name in _SHRINKING if name in vars(module)} for module in last]
-    for module in last:
-        module.stride = (1, 1) if isinstance(module, nn.Conv2d) else 1  # type: ignore[assignment]
-        if isinstance(module, nn.AvgPool2d):
-            module.kernel_size, module.padding = 1, 0  # a shortcut's pooling has nothing left to shrink
-
-    def restore() -> None:
-        for module, values in zip(last, held, strict=True):
-            vars(module).update(values)
-
-    return restore
-
-
-def _find_strided(backbone: nn.Module) -> list[_Strided]:
-    found: list[_Strided] = []
-
-    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        found.append(_Strided(module, inputs[0].shape[-2]))
-
-    kinds = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)
-    hooks = [
-        module.register_forward_hook(note)
-        for module in backbone.modules()
-        if isinstance(module, kinds) and _stride(module) == 2
-    ]
-    training = backbone.training
-    backbone.eval()
-    try:
-        with torch.no_grad():
-            backbone(torch.zeros(1, 3, 2 * _PROBE, _PROBE))
-    except Exception:  # a fixed input size: a transformer, nothing to refine
-        return []
-    finally:
-        backbone.train(training)
-        for hook in hooks:
-            hook.remove()
-    return found
-
-
-def _stride(module: nn.Module) -> int:
-    return _first(getattr(module, "stride", 1))
-
-
-def _keeps_size_at_stride_one(module: nn.Module) -> bool:
-    if isinstance(module, nn.AvgPool2d):
-        return True
-    return isinstance(module, nn.Conv2d | nn.MaxPool2d) and _first(module.kernel_size) % 2 == 1
-
-
-def _first(size: int | tuple[int, ...]) -> int:
-    return size[0] if isinstance(size, tuple) else size
-
-
 PERSON_SIZE = (256, 128)
-"""Height and width in pixels for backbones made for square pictures: people are tall."""
+"""Default height and width in pixels for backbones pretrained on square images."""
 
 _UNSEEN = 1 / 32
-"""Largest share of rows or columns that may go unseen at a crop's edges: convolutions without padding lose a few."""
+"""Largest fraction of rows or columns at a crop's edges that may not reach the output: convolutions without padding
+drop a few."""
 
 _STEPS = (16, 32, 14, 64)
-"""Sides of patches, and products of strides, that sizes are multiples of."""
+"""Patch sizes and total strides: a suggested crop size is a multiple of one of these."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A trunk without pooling and head, and what is known of it."""
+    """A timm model without pooling and head, with its output format and normalization."""
 
     trunk: nn.Module
     width: int
-    """Channels of the map or length of the tokens."""
+    """Channels of the feature map, or dimension of the tokens."""
     tokens: bool
     """True for transformers, whose output is (b, t, d)."""
     channels_first: bool
     grid: tuple[int, int] | None
-    """Rows and columns of the map, or of a transformer's patches; None where patches are no grid."""
+    """Rows and columns of the map, or of a transformer's patch tokens; None where tokens do not form a grid."""
     mean: tuple[float, float, float]
+    """Per-channel mean for input normalization, for values 0 to 1."""
     std: tuple[float, float, float]
+    """Per-channel standard deviation for input normalization."""
     frozen: tuple[str, ...]
-    """Names of the stages that keep their starting weights and statistics."""
+    """Names of the frozen modules of the trunk."""
     notes: tuple[str, ...]
+    """Messages about what was loaded and changed."""
 
 
 def backbone_size(name: str) -> tuple[int, int]:
-    """The input height and width that `name` was made for, or 256 x 128 where that is a square."""
+    """The pretraining height and width of the timm model `name`, or 256 x 128 where these are equal.
+
+    Raises:
+        SettingsError: timm has no such model or tag.
+    """
     config = _pretrained_config(name)
     height, width = config.input_size[-2:]
     return (height, width) if height != width else PERSON_SIZE
 
 
 def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone:
-    """Create the trunk of `settings.backbone` for crops of `height` x `width` pixels.
+    """Build the trunk of `settings.backbone` for crops of `height` x `width` pixels.
 
     Raises:
-        SettingsError: timm has no such model or tag, or the model cannot take crops of this size, or would not look at
-            their last rows or columns.
-        WeightsError: the weights cannot be had or do not fit.
+        SettingsError: timm has no such model or tag, the model does not support this crop size, or it would ignore the
+            last rows or columns.
+        WeightsError: the weights are not available or do not fit.
     """
     config = _pretrained_config(settings.backbone)
     trunk = _create(settings, height, width)
@@ -170,53 +95,53 @@ def build_backbone(settings: ModelSettings, height: int, width: int) -> Backbone
 def _refine_and_try(
     trunk: nn.Module, settings: ModelSettings, height: int, width: int
 ) -> tuple[Tensor, list[str]]:
-    """What the trunk makes of a crop, with the last stage refined where that is wanted and possible, and notes."""
+    """The trunk's output for one crop, after setting the last stride to 1 if requested and possible, and notes."""
     restore, notes = None, []
     if settings.last_stride == 1 and not _is_transformer(trunk):
         restore = refine_last_stage(trunk)
         notes.append("last stage: stride 1" if restore else "last stage: stride kept, this backbone needs it")
     try:
         try:
-            trial = try_trunk(trunk, height, width)
+            probe = probe_trunk(trunk, height, width)
         except Exception:
             if restore is None:
                 raise
-            restore()  # a later layer counts on the size of the map
+            restore()  # a later layer depends on the size of the map
             notes = ["last stage: stride kept, this backbone needs it"]
-            trial = try_trunk(trunk, height, width)
-        if trial.output.ndim not in (3, 4):
-            raise TypeError("it gives one vector, where a map or tokens are needed")
+            probe = probe_trunk(trunk, height, width)
+        if probe.output.ndim not in (3, 4):
+            raise TypeError("its output is one vector, not a feature map or tokens")
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SettingsError(
-            f"model.backbone: {settings.backbone} cannot take crops of {height} x {width} pixels "
-            f"({reason}){_other_size(settings, height, width)}"
+            f"model.backbone: {settings.backbone} does not support crops of {height} x {width} pixels "
+            f"({reason}){_suggested_size(settings, height, width)}"
         ) from None
-    rows, columns = trial.unseen
+    rows, columns = probe.unseen
     if rows > _UNSEEN * height or columns > _UNSEEN * width:
         raise SettingsError(
-            f"model.backbone: {settings.backbone} does not look at {rows} of {height} rows and {columns} of {width} "
-            f"columns at the edges of a crop{_other_size(settings, height, width)}"
+            f"model.backbone: {settings.backbone} ignores {rows} of {height} rows and {columns} of {width} columns at "
+            f"the edges of a crop{_suggested_size(settings, height, width)}"
         )
     if rows or columns:
-        notes.append(f"not looked at, at the edges of a crop: {rows} rows and {columns} columns of pixels")
-    return trial.output, notes
+        notes.append(f"ignored at the edges of a crop: {rows} rows and {columns} columns of pixels")
+    return probe.output, notes
 
 
-def _other_size(settings: ModelSettings, height: int, width: int) -> str:
-    """The end of a message: a size near the one that was asked for that this backbone takes, tried out."""
+def _suggested_size(settings: ModelSettings, height: int, width: int) -> str:
+    """The end of an error message: a crop size close to the requested one that this backbone supports, verified."""
     native = _pretrained_config(settings.backbone).input_size[-2:]
     near = [(_multiple(height, step), _multiple(width, step)) for step in _STEPS]
     for size in dict.fromkeys([*near, PERSON_SIZE, native]):
         if size == (height, width):
             continue
         try:
-            trial = try_trunk(_create(settings.model_copy(update={"weights": "none"}), *size), *size)
+            probe = probe_trunk(_create(settings.model_copy(update={"weights": "none"}), *size), *size)
         except Exception:
             continue
-        if trial.output.ndim in (3, 4) and trial.unseen == (0, 0):
+        if probe.output.ndim in (3, 4) and probe.unseen == (0, 0):
             return f"; {size[0]} x {size[1]} works: --data.height {size[0]} --data.width {size[1]}"
-    return "; take another backbone"
+    return "; use another backbone"
 
 
 def _multiple(pixels: int, step: int) -> int:
@@ -231,11 +156,11 @@ def _is_channels_first(trunk: nn.Module, sample: Tensor) -> bool:
 
 
 def load_trunk(name: str, file: Path) -> nn.Module:
-    """The timm model `name` without its classifier, at its own size, with the weights of a safetensors file.
+    """The timm model `name` without its classifier, at its native input size, with weights from a safetensors file.
 
     Raises:
         SettingsError: timm has no such model.
-        WeightsError: the file does not hold it.
+        WeightsError: the file does not contain the weights of this model.
     """
     config = _pretrained_config(name)
     settings = ModelSettings(backbone=name, weights="none")
@@ -268,9 +193,9 @@ def _pretrained_config(name: str) -> timm.models.PretrainedCfg:
     except RuntimeError:
         model, _, tag = name.partition(".")
         tags = [known.partition(".")[2] for known in timm.list_models(f"{model}.*", pretrained=True)]
-        known = f"; known: {', '.join(tags)}" if tags else f"; leave it out: {model}"
+        known = f"; available: {', '.join(tags)}" if tags else f"; use the name without a tag: {model}"
         raise SettingsError(
-            f"model.backbone: timm has no weights '{tag}' of {model}{suggestion(tag, tags)}{known}"
+            f"model.backbone: timm has no weights '{tag}' for {model}{suggestion(tag, tags)}{known}"
         ) from None
     return config if config is not None else timm.models.PretrainedCfg()
 
@@ -283,7 +208,7 @@ def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
         try:
             trunk = timm.create_model(settings.backbone, img_size=(height, width), **options)
             options["img_size"] = (height, width)
-        except TypeError:  # convolutional models take any size and know no img_size
+        except TypeError:  # convolutional models take any size and have no img_size
             trunk = timm.create_model(settings.backbone, **options)
     except Exception as error:
         raise SettingsError(
@@ -291,23 +216,23 @@ def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
         ) from None
     if settings.weights != "hub":
         return trunk
-    cached = weights_at_hand(settings.backbone)
+    cached = cached_weights(settings.backbone)
     if cached is not None:
         options["pretrained_cfg_overlay"] = {"file": str(cached)}
-    try:  # only now: what fails here is the weights, not the settings
+    try:  # the model was built above, so a failure here is about the weights
         return timm.create_model(settings.backbone, pretrained=True, **options)
     except Exception as error:
         raise WeightsError(
-            f"model.weights: 'hub' gave no weights for '{settings.backbone}' "
-            f"({error.__class__.__name__}); give the path of a safetensors file, or 'none' to start from scratch"
+            f"model.weights: no weights for '{settings.backbone}' from 'hub' "
+            f"({error.__class__.__name__}); give the path of a safetensors file, or 'none' to train from scratch"
         ) from None
 
 
 def _start_weights(trunk: nn.Module, settings: ModelSettings) -> str:
     if settings.weights == "hub":
-        return f"weights: timm's own for {settings.backbone}"
+        return f"weights: timm's pretrained weights for {settings.backbone}"
     if settings.weights == "none":
-        return "weights: none, random start"
+        return "weights: none, random initialization"
     return load_backbone_weights(trunk, Path(settings.weights).expanduser(), settings.backbone)
 
 
@@ -319,8 +244,8 @@ def _freeze(trunk: nn.Module, settings: ModelSettings) -> tuple[str, ...]:
     stages = stages_of(trunk)
     if settings.frozen_stages >= len(stages):
         raise SettingsError(
-            f"model.frozen_stages: {settings.backbone} has {len(stages)} stages with the stem, "
-            f"found {settings.frozen_stages}; at least one must learn"
+            f"model.frozen_stages: {settings.backbone} has {len(stages)} stages including the stem, "
+            f"got {settings.frozen_stages}; at least one must be trained"
         )
     frozen = tuple(name for stage in stages[: settings.frozen_stages] for name in stage)
     for name in frozen:
@@ -331,5 +256,5 @@ def _freeze(trunk: nn.Module, settings: ModelSettings) -> tuple[str, ...]:
 
 
 def as_map(output: Tensor, channels_first: bool) -> Tensor:
-    """Bring a map to (b, d, y, x)."""
+    """A feature map as (b, d, y, x), from (b, y, x, d) unless `channels_first`."""
     return output if channels_first else output.permute(0, 3, 1, 2)

@@ -1,9 +1,9 @@
-"""One process's part in batches that several processes learn from together.
+"""One process's shard of the training batch in data-parallel training.
 
-The trunk is run on consecutive images of the batch, one part per process, and its maps are gathered: from there on
-every process computes the same on the whole batch, so that losses, memories and methods know of no processes. Since
-every process has the whole loss, the gradients of the trunk are those of a process's own images and must be added up;
-those of all that comes after the maps are alike everywhere and must not.
+Each process runs the trunk on consecutive images of the batch, and the feature maps are gathered. From there on every
+process computes the same on the whole batch, so losses, memories and methods do not depend on the number of processes.
+Since every process has the whole loss, trunk gradients cover only the process's own images and must be summed;
+gradients of everything behind the maps are equal on all processes and must not be.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from reseen.errors import LostProcessError, SettingsError
 
 
 @dataclass(frozen=True)
-class BatchCut:
-    """A batch cut into consecutive parts of (nearly) one size; `bounds[r]` to `bounds[r + 1]` are process r's."""
+class BatchSplit:
+    """A batch split into consecutive shards of (nearly) equal size; shard r is `bounds[r]` to `bounds[r + 1]`."""
 
     bounds: tuple[int, ...]
     rank: int
@@ -33,40 +33,40 @@ class BatchCut:
 
     @property
     def own(self) -> slice:
-        """The part of this process."""
+        """The shard of this process."""
         return slice(self.bounds[self.rank], self.bounds[self.rank + 1])
 
     @property
     def largest(self) -> int:
-        """Images in the largest part."""
+        """Images in the largest shard."""
         return max(end - begin for begin, end in zip(self.bounds, self.bounds[1:], strict=False))
 
 
 @dataclass(frozen=True)
-class _Move:
-    """By what the running statistics of a norm move at the end of a step; both are this process's share of a sum."""
+class _RunningUpdate:
+    """A pending update of a norm's running statistics; `target` is this process's addend of the new mean."""
 
     running: tuple[Tensor, Tensor]
-    towards: Float[Tensor, "2 c"]
+    target: Float[Tensor, "2 c"]
     momentum: float
 
 
 class BatchShard:
-    """Process `rank` of `size`; made with the default process group of torch.distributed where there are several."""
+    """Splits batches over the `size` processes of torch.distributed's default group; this is process `rank`."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
-        self.cut: BatchCut | None = None
-        """How the batch of the moment is cut; None outside `batch`, and where there is one process."""
-        self._moves: list[_Move] = []
+        self.split: BatchSplit | None = None
+        """Split of the current batch; None outside `batch`, and with a single process."""
+        self._updates: list[_RunningUpdate] = []
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Itself: a momentum teacher shares with the same processes as the encoder that it was copied from."""
+        """Itself: a momentum teacher uses the same process group as the encoder it was copied from."""
         return self
 
     @contextmanager
     def batch(self, images: int) -> Iterator[slice]:
-        """While this lasts, encoders see a part of a batch of `images`; which, is what it gives.
+        """Context in which encoders process this process's shard of a batch of `images`; yields the shard's slice.
 
         Raises:
             SettingsError: fewer images than processes.
@@ -74,87 +74,97 @@ class BatchShard:
         if self.size == 1:
             yield slice(0, images)
             return
-        self.check(images)
-        self.cut = BatchCut(tuple(images * rank // self.size for rank in range(self.size + 1)), self.rank)
+        self.check_batch_size(images)
+        self.split = BatchSplit(tuple(images * rank // self.size for rank in range(self.size + 1)), self.rank)
         try:
-            yield self.cut.own
+            yield self.split.own
         finally:
-            self.cut = None
-            self._moves.clear()
+            self.split = None
+            self._updates.clear()
 
-    def check(self, images: int) -> None:
-        """Whether every process gets an image of a batch.
+    def check_batch_size(self, images: int) -> None:
+        """Raise unless every process gets an image of a batch.
 
         Raises:
             SettingsError: there are fewer images than processes.
         """
         if images < self.size:
             raise SettingsError(
-                f"--devices: {self.size} processes cannot share a batch of {images} images; take at most {images}, "
-                "or raise method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
+                f"--devices: a batch of {images} images cannot be split over {self.size} processes; use at most "
+                f"{images}, or raise method.sampler.clusters_per_batch or method.sampler.images_per_cluster"
             )
 
     def gather(self, maps: Tensor) -> Tensor:
-        """The maps of the whole batch from those of this process's images; gradients flow back to these."""
-        return maps if self.cut is None else _Gather.apply(maps, self, self.cut)
+        """The maps of the whole batch from those of this process's images; gradients flow back to the latter."""
+        return maps if self.split is None else _Gather.apply(maps, self, self.split)
 
-    def collect(self, numbers: Tensor) -> Float[Tensor, "r ..."]:
-        """The same tensor of every process, one after another."""
-        places = [torch.empty_like(numbers) for _ in range(self.size)]
+    def all_gather(self, numbers: Tensor) -> Float[Tensor, "r ..."]:
+        """The tensors of all processes, stacked by rank; all have one shape.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        gathered = [torch.empty_like(numbers) for _ in range(self.size)]
         with communicating():
-            dist.all_gather(places, numbers)
-        return torch.stack(places)
+            dist.all_gather(gathered, numbers)
+        return torch.stack(gathered)
 
-    def add(self, numbers: Tensor) -> Tensor:
-        """The sum over processes, in place."""
+    def all_reduce(self, numbers: Tensor) -> Tensor:
+        """The sum over processes, in place.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
         with communicating():
             dist.all_reduce(numbers)
         return numbers
 
-    def move(self, running: tuple[Tensor, Tensor], towards: Float[Tensor, "2 c"], momentum: float) -> None:
-        """Let running statistics move at the end of the step; `towards` is this process's share of the means."""
-        self._moves.append(_Move(running, towards.detach(), momentum))
+    def queue_running_update(
+        self, running: tuple[Tensor, Tensor], target: Float[Tensor, "2 c"], momentum: float
+    ) -> None:
+        """Update running statistics in `sync_gradients`; `target` is this process's addend of their new mean."""
+        self._updates.append(_RunningUpdate(running, target.detach(), momentum))
 
     @torch.no_grad()
-    def sync_gradients(self, apart: Sequence[nn.Parameter], alike: Sequence[nn.Parameter]) -> None:
+    def sync_gradients(self, sharded: Sequence[nn.Parameter], replicated: Sequence[nn.Parameter]) -> None:
         """After the backward pass, within `batch`: make gradients and running statistics those of the whole batch.
 
-        Gradients of `apart` are added up. Those of `alike` are equal but for operations that a GPU does in an order
-        of its own; all take those of process 0, so that weights never drift apart.
+        Gradients of `sharded` parameters are summed. Those of `replicated` parameters are equal up to nondeterministic
+        GPU operations; all processes take those of process 0, so that weights never drift apart.
         """
-        if self.cut is None:
+        if self.split is None:
             return
         if self.rank:
-            for parameter in alike:
+            for parameter in replicated:
                 if parameter.grad is not None:
                     parameter.grad.zero_()
-        targets = [parameter.grad for parameter in (*apart, *alike) if parameter.grad is not None]
-        targets += [move.towards for move in self._moves]
+        targets = [parameter.grad for parameter in (*sharded, *replicated) if parameter.grad is not None]
+        targets += [update.target for update in self._updates]
         if not targets:
             return
         exact = torch.promote_types(targets[0].dtype, torch.float32)
-        whole = self.add(torch.cat([target.reshape(-1).to(exact) for target in targets]))
-        for target, part in zip(targets, whole.split([target.numel() for target in targets]), strict=True):
+        total = self.all_reduce(torch.cat([target.reshape(-1).to(exact) for target in targets]))
+        for target, part in zip(targets, total.split([target.numel() for target in targets]), strict=True):
             target.copy_(part.view_as(target))
-        for move in self._moves:
-            for running, towards in zip(move.running, move.towards, strict=True):
-                running.lerp_(towards.to(running.dtype), move.momentum)
-        self._moves.clear()
+        for update in self._updates:
+            for running, target in zip(update.running, update.target, strict=True):
+                running.lerp_(target.to(running.dtype), update.momentum)
+        self._updates.clear()
 
 
 class _Gather(torch.autograd.Function):
-    """All parts, in order. Backward takes this process's part, since each has the gradient of the whole loss."""
+    """All shards in order. Backward keeps this process's shard, since every process has the whole loss."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, share: BatchShard, cut: BatchCut) -> Tensor:
-        ctx.own = cut.own
+    def forward(ctx: Any, maps: Tensor, shard: BatchShard, split: BatchSplit) -> Tensor:
+        ctx.own = split.own
         channels_last = maps.ndim == 4 and not maps.is_contiguous()
-        given = (maps.permute(0, 2, 3, 1) if channels_last else maps).contiguous()
-        padded = given.new_zeros((cut.largest, *given.shape[1:]))  # parts of one size travel together
-        padded[: len(given)] = given
-        bytes_of_all = share.collect(padded.view(torch.uint8))
-        sizes = [end - begin for begin, end in zip(cut.bounds, cut.bounds[1:], strict=False)]
-        parts = bytes_of_all.view(maps.dtype)
+        local = (maps.permute(0, 2, 3, 1) if channels_last else maps).contiguous()
+        padded = local.new_zeros((split.largest, *local.shape[1:]))  # all_gather needs equal sizes
+        padded[: len(local)] = local
+        gathered = shard.all_gather(padded.view(torch.uint8))
+        sizes = [end - begin for begin, end in zip(split.bounds, split.bounds[1:], strict=False)]
+        parts = gathered.view(maps.dtype)
         whole = torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
         return whole.permute(0, 3, 1, 2) if channels_last else whole
 
@@ -165,10 +175,10 @@ class _Gather(torch.autograd.Function):
 
 @contextmanager
 def communicating() -> Iterator[None]:
-    """Around everything that processes do together.
+    """Context of every collective operation: turns the failure of another process into one error.
 
     Raises:
-        LostProcessError: one of them is gone.
+        LostProcessError: another process is gone.
     """
     try:
         yield

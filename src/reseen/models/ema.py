@@ -1,6 +1,6 @@
-r"""The moving average of an encoder over training: the momentum teacher.
+r"""The momentum teacher, an exponential moving average of an encoder, and the heads of self-distillation.
 
-Weights follow as $\theta' \leftarrow \alpha_t \theta' + (1 - \alpha_t) \theta$ with
+Weights are updated by $\theta' \leftarrow \alpha_t \theta' + (1 - \alpha_t) \theta$ with
 $\alpha_t = \min(1 - 1/(t+1), \alpha)$ at step t from 0, so that the first step copies the student.
 
 Reference: Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017; the warm-up as in Ge et al.,
@@ -21,49 +21,55 @@ from reseen.models.encoder import Encoder
 
 
 class TeacherSettings(Settings):
-    """How the teacher follows."""
+    """Settings of the momentum teacher."""
 
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.999
-    """Share of the teacher's weights that stays in each step, after the warm-up."""
+    """EMA decay: weight of the teacher's old weights in each step, after the warm-up."""
 
     statistics: Literal["copy", "average"] = "copy"
-    """Running statistics of batch norms: the student's, or averaged like the weights."""
+    """Running statistics of batch norms: `copy` the student's, or `average` them like the weights."""
 
 
 class MomentumTeacher:
-    """A copy of an encoder that moves towards it step by step, is always in evaluation mode and has no gradients."""
+    """An exponential moving average of an encoder, in evaluation mode and without gradients.
+
+    Example:
+        teacher = MomentumTeacher(student, TeacherSettings())
+        teacher.update(student)  # after every optimizer step
+        targets = teacher.encoder(images)
+    """
 
     def __init__(self, student: nn.Module, settings: TeacherSettings) -> None:
-        """Begin as the student, which may be wrapped by Fabric."""
+        """Initialize as a copy of the student, which may be wrapped by Fabric."""
         self._settings = settings
         self._steps = 0
         self.encoder = copy.deepcopy(unwrapped(student))
         self.encoder.requires_grad_(False)
         self.encoder.eval()
 
-    def begin(self, student: nn.Module) -> None:
-        """Be the student as it is now, which may be wrapped by Fabric."""
+    def copy_from(self, student: nn.Module) -> None:
+        """Copy the student's current weights and statistics; it may be wrapped by Fabric."""
         self.encoder.load_state_dict(unwrapped(student).state_dict())
 
     @torch.no_grad()
-    def follow(self, student: nn.Module) -> None:
-        """Move one step towards the student."""
-        keep = min(1 - 1 / (self._steps + 1), self._settings.momentum)
-        for own, theirs in zip(self.encoder.parameters(), student.parameters(), strict=True):
-            own.lerp_(theirs.detach(), 1 - keep)
-        for own, theirs in zip(self.encoder.buffers(), student.buffers(), strict=True):
+    def update(self, student: nn.Module) -> None:
+        """Take one EMA step towards the student."""
+        decay = min(1 - 1 / (self._steps + 1), self._settings.momentum)
+        for own, current in zip(self.encoder.parameters(), student.parameters(), strict=True):
+            own.lerp_(current.detach(), 1 - decay)
+        for own, current in zip(self.encoder.buffers(), student.buffers(), strict=True):
             if self._settings.statistics == "average" and own.is_floating_point():
-                own.lerp_(theirs, 1 - keep)
+                own.lerp_(current, 1 - decay)
             else:
-                own.copy_(theirs)
+                own.copy_(current)
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, statistics and the number of steps."""
+        """Weights, statistics and step count, to be saved in a checkpoint; see `restore`."""
         return {**self.encoder.state_dict(prefix="encoder."), "steps": torch.tensor(self._steps)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a `state`."""
+        """Restore weights, statistics and step count from a `state`."""
         self._steps = int(state["steps"])
         prefix = "encoder."
         self.encoder.load_state_dict(
@@ -72,13 +78,13 @@ class MomentumTeacher:
 
 
 def unwrapped(encoder: nn.Module) -> Encoder:
-    """The encoder inside the wrapper that Fabric puts around it."""
+    """The encoder inside Fabric's wrapper; the encoder itself if it is not wrapped."""
     plain: Any = getattr(encoder, "module", encoder)
     return plain
 
 
-class Added(nn.Module):
-    """A head whose output is added to its input; its last layer starts at zero, so that it starts as the identity."""
+class ResidualHead(nn.Module):
+    """A residual head; its last layer is initialized to zero, so that it starts as the identity."""
 
     def __init__(self, head: nn.Sequential) -> None:
         super().__init__()
@@ -87,12 +93,12 @@ class Added(nn.Module):
             nn.init.zeros_(values)
 
     def forward(self, vectors: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
-        """Vectors and what the head makes of them."""
+        """The vectors plus the output of the head."""
         return vectors + self.head(vectors)
 
 
 def predictor(dimension: int, hidden: int) -> nn.Sequential:
-    """The prediction head: from the vector of one view to that of another.
+    """The prediction head of SimSiam, a two-layer MLP: predicts the embedding of one view from that of another.
 
     Reference: Chen and He, "Exploring simple Siamese representation learning", CVPR 2021, section 4.
     """

@@ -1,7 +1,10 @@
-"""Images to unit vectors: trunk, pooling, BNNeck, patches beside them; or to vectors with their lengths, to compare.
+"""The encoder: images to embeddings by trunk, pooling and BNNeck, optionally with patch embeddings.
 
-The neck's batch norm puts all channels on one scale before the vector is projected on the sphere; its bias stays
-zero so that the sphere keeps its center. Reference: Luo et al. 2019, section 3.6.
+The neck's batch norm puts all channels on one scale before the embedding is normalized to unit length; its bias is
+fixed at zero, so that embeddings stay centered. Embeddings can also keep their lengths, for comparison.
+
+Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPR workshops 2019,
+section 3.6.
 """
 
 from collections.abc import Iterator
@@ -22,23 +25,31 @@ from reseen.models.settings import ModelSettings
 
 
 class Encoder(nn.Module):
-    """A backbone, pooling and BNNeck; `forward` gives one vector per image, of length 1 unless they are raw.
+    """A backbone, pooling and BNNeck; `forward` returns one embedding per image, of unit length unless `raw`.
+
+    Raises:
+        SettingsError: the settings do not fit the backbone, or the backbone does not support this crop size.
+        WeightsError: the weights are not available or do not fit.
 
     Attributes:
-        channels: numbers of the vector of the whole image.
-        part: what vectors are made of where there are patches: the whole image, patches, or both.
-        channels_first: whether the trunk keeps maps as (b, d, y, x); else they are (b, y, x, d).
-        grid: rows and columns of the map or of a transformer's patches, None where those are no grid.
-        frozen: names of the stages of the trunk that keep their starting weights, in order.
-        raw: whether vectors keep their lengths.
+        channels: dimension of the global (whole-image) embedding.
+        part: with patches, which embeddings `forward` returns: `global`, `patch`, or `both`.
+        channels_first: whether the trunk's maps are (b, d, y, x), not (b, y, x, d).
+        grid: rows and columns of the map or of a transformer's patch tokens, None where those do not form a grid.
+        frozen: names of the frozen modules of the trunk, in order.
+        raw: whether embeddings are not normalized.
         norm_group: images that share batch-norm statistics, None for the whole batch.
         height: crop height in pixels.
         width: crop width in pixels.
-        mean: per-channel mean that images are normalized with, for values 0 to 1.
-        std: per-channel standard deviation.
-        notes: lines that say what was loaded and changed.
-        precision: in what the trunk computes during training where it is not float32; vectors always are.
-        share: the part of a training batch that this process sees; all of it, unless it has been shared out.
+        mean: per-channel mean for input normalization, for values 0 to 1.
+        std: per-channel standard deviation for input normalization.
+        notes: messages about what was loaded and changed.
+        precision: autocast dtype of the trunk during training, None for float32; embeddings are always float32.
+        shard: this process's shard of the training batch; the whole batch with a single process.
+
+    Example:
+        encoder = Encoder(ModelSettings(backbone="resnet50"), height=256, width=128).eval()
+        embeddings = encoder(images)  # (b, 3, 256, 128) normalized with `mean` and `std`, to (b, 2048) unit rows
     """
 
     def __init__(self, settings: ModelSettings, height: int, width: int) -> None:
@@ -61,17 +72,17 @@ class Encoder(nn.Module):
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
         self.frozen = backbone.frozen
         self.precision: torch.dtype | None = None
-        self.share = BatchShard()
+        self.shard = BatchShard()
         self.train()
 
     @property
     def dimension(self) -> int:
-        """Numbers per vector."""
+        """Dimension of the embeddings that `forward` returns."""
         parts = 0 if self.patches is None else self.patches.count * self.patches.dimension
         return {"both": self.channels + parts, "global": self.channels, "patch": parts}[self.part]
 
     def train(self, mode: bool = True) -> Self:
-        """Switch training mode; frozen stages stay in evaluation mode, so that their statistics keep still."""
+        """Set training mode; frozen stages stay in evaluation mode, so that their statistics do not change."""
         super().train(mode)
         for name in self.frozen:
             self.trunk.get_submodule(name).eval()
@@ -80,105 +91,106 @@ class Encoder(nn.Module):
     def maps(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
         """The trunk's output: a map (b, d, y, x), or tokens (b, t, d) for transformers.
 
-        Where processes share a batch, `images` are this one's part and the output is that of the whole batch.
+        In data-parallel training `images` is this process's shard and the output is that of the whole batch.
         """
-        if self.precision is None:  # not even a context that does nothing: it would go into exported graphs
+        if self.precision is None:  # a no-op autocast context would be traced into exported graphs
             output = self.trunk(images)
         else:
             with torch.autocast(images.device.type, self.precision):
                 output = self.trunk(images)
-        return self.share.gather(output if self._tokens else as_map(output, self.channels_first))
+        return self.shard.gather(output if self._tokens else as_map(output, self.channels_first))
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
-        """Pool what is kept, neck, then unit length, or raw lengths on one common scale."""
-        vectors = self.unprojected(maps, kept)
+        """Global embeddings of `maps`, pooled over the cells where `kept` is True (all by default).
+
+        They have unit length; with `raw`, they are divided by the square root of the dimension instead.
+        """
+        vectors = self.unnormalized(maps, kept)
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
 
-    def unprojected(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
-        """The neck's vectors with their lengths, which the sphere takes away."""
+    def unnormalized(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
+        """The output of the BNNeck before normalization, float32."""
         return self.neck(self.pooling(maps, kept)).float()
 
-    def frames(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
-        """Vectors to average over a video: with their lengths, where they are not put together from patches."""
-        whole = self.patches is None or self.part == "global"
-        return self.unprojected(self.maps(images)) if whole else self(images)
+    def embed_frames(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Embeddings to average over the frames of a tracklet: not normalized, unless they contain patches."""
+        global_only = self.patches is None or self.part == "global"
+        return self.unnormalized(self.maps(images)) if global_only else self(images)
 
     def cells(self, maps: Tensor) -> Float[Tensor, "b d y x"]:
-        """The trunk's output as a map; a transformer's patch tokens take their places in the `grid`.
+        """The trunk's output as a feature map; a transformer's patch tokens are arranged in the `grid`.
 
         Raises:
-            ValueError: they are no grid.
+            ValueError: the tokens do not form a grid.
         """
         if not self._tokens:
             return maps
         if self.grid is None or not isinstance(self.pooling, TokenPooling):
-            raise ValueError("these tokens are no grid")
+            raise ValueError("the tokens of this backbone do not form a grid")
         return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(maps.shape[0], -1, *self.grid)
 
-    def look_at_patches(self, maps: Tensor) -> Float[Tensor, "b p e"]:
-        """A unit vector per patch.
+    def embed_patches(self, maps: Tensor) -> Float[Tensor, "b p e"]:
+        """One unit vector per patch.
 
         Raises:
-            ValueError: the encoder has none.
+            ValueError: the encoder has no patches.
         """
         if self.patches is None:
             raise ValueError("this encoder has no patches; set model.patches")
         return self.patches(self.cells(maps))
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
-        """Vectors, float32 whatever the precision of the trunk; with patches, of the `part` that is set.
+        """Embeddings of the images, float32 regardless of the trunk's precision; with patches, as `part` selects.
 
-        Of both, the vector of the whole image comes first, then the patches, which together weigh as
-        `model.patches.weight` says: the cosine of two vectors is the weighted mean of the blocks' cosines.
+        With `both`, the global embedding is followed by the patches, scaled so that the cosine of two embeddings is the
+        mean of the global cosine, with weight 1, and the patch cosine, with weight `model.patches.weight`.
         """
         maps = self.maps(images)
         if self.patches is None or self.part == "global":
             return self.embed(maps)
-        patches = self.look_at_patches(maps).flatten(1)
+        patches = self.embed_patches(maps).flatten(1)
         if self.part == "patch":
             return unit(patches)
         return unit(torch.cat([self.embed(maps), self._patch_weight * unit(patches)], dim=1))
 
-    def unsettled(
+    def norm_inputs(
         self, images: Float[Tensor, "b 3 h w"]
     ) -> Iterator[tuple[nn.BatchNorm1d, Float[Tensor, "b k"]]]:
-        """Every batch norm behind the trunk, with what it is given for these images."""
+        """Every batch norm behind the trunk, with its input for these images."""
         maps = self.maps(images)
         yield self.neck, self.pooling(maps)
         if self.patches is not None:
             yield self.patches.norm, self.patches.project(self.cells(maps))
 
     def _patches(self, settings: ModelSettings) -> Patches | None:
-        wanted = settings.patches
-        if wanted is None:
+        patches = settings.patches
+        if patches is None:
             return None
-        self._patch_weight = wanted.weight**0.5
+        self._patch_weight = patches.weight**0.5
         if settings.feature == "raw":
-            raise SettingsError(
-                "model.patches: patches are put together on the sphere; take feature 'sphere'"
-            )
+            raise SettingsError("model.patches: patches need unit vectors; set model.feature to 'sphere'")
         if self.grid is None:
             raise SettingsError(
-                f"model.patches: what {settings.backbone} gives is no map to cut; take another backbone"
+                f"model.patches: the output of {settings.backbone} is not a feature map; use another backbone"
             )
-        return Patches(wanted, self.channels, self.grid)
+        return Patches(patches, self.channels, self.grid)
 
 
 def _pooling(settings: ModelSettings, backbone: Backbone) -> Pooling:
     if backbone.tokens:
         if settings.pooling == "gem":
             raise SettingsError(
-                f"model.pooling: {settings.backbone} gives tokens, gem needs a map; use 'token' or 'average'"
+                f"model.pooling: {settings.backbone} outputs tokens, gem needs a feature map; use 'token' or 'average'"
             )
         prefix = int(getattr(backbone.trunk, "num_prefix_tokens", 1))
         return TokenPooling(prefix, average=settings.pooling == "average" or prefix == 0)
     if settings.pooling == "token":
         raise SettingsError(
-            f"model.pooling: {settings.backbone} gives a map, it has no token; use 'gem' or 'average'"
+            f"model.pooling: {settings.backbone} outputs a feature map and has no token; use 'gem' or 'average'"
         )
     return AveragePooling() if settings.pooling == "average" else GeneralizedMeanPooling()
 
 
 def count_parameters(encoder: nn.Module) -> int:
-    """Numbers that training may change."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in encoder.parameters() if parameter.requires_grad)

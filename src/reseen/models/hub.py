@@ -1,4 +1,4 @@
-"""Whether the hub of weights can be reached, decided in seconds: its own client tries again for minutes."""
+"""Checks within seconds whether the Hugging Face Hub can be reached; its own client retries for minutes."""
 
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as LateError
@@ -13,18 +13,18 @@ from reseen.errors import WeightsError
 
 _FILE = "model.safetensors"
 _SECONDS = 5.0
-"""For an answer; the search for the server's address has no limit of its own, so that all of it gets twice this."""
+"""Timeout of the request; resolving the host name has no timeout of its own, so the whole check gets twice this."""
 _BUSY = 500
-"""Answers from this on are of a server, or of a proxy before it, that cannot serve; the client would try again."""
+"""HTTP status codes from here on are server or proxy errors, which the client would retry."""
 
 
-def weights_at_hand(name: str) -> Path | None:
-    """The file of a timm model's weights in the hub's cache, where the hub cannot be reached; None where it can.
+def cached_weights(name: str) -> Path | None:
+    """Path of a timm model's weights in the local Hub cache, if the Hub cannot be reached; None if it can.
 
-    None also for models whose weights come from elsewhere.
+    None also for models whose weights are not on the Hub.
 
     Raises:
-        WeightsError: the hub cannot be reached and the file is not in the cache; the message says which to bring.
+        WeightsError: the Hub cannot be reached and the file is not cached; the message gives the URL to download.
     """
     config = timm.get_pretrained_cfg(name)
     source = config.hf_hub_id if config is not None and isinstance(config.hf_hub_id, str) else ""
@@ -38,31 +38,31 @@ def weights_at_hand(name: str) -> Path | None:
     if isinstance(cached, str):
         return Path(cached)
     raise WeightsError(
-        f"model.weights: 'hub' cannot be reached for '{name}' ({reason}); on a machine that can, download {url} and "
-        "give that file here with --model.weights FILE, or 'none' to start from scratch"
+        f"model.weights: the hub cannot be reached for '{name}' ({reason}); download {url} on a machine with access "
+        "and pass the file with --model.weights FILE, or use 'none' to train from scratch"
     )
 
 
 def _why_unreachable(url: str) -> str:
-    """In a few words; empty where the hub answers, whatever it says."""
+    """Short reason why the Hub cannot be reached; empty if it responds, with whatever status below 500."""
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
-    answer: Future[str] = Future()
+    outcome: Future[str] = Future()
 
-    def ask() -> None:
+    def request() -> None:
         try:
             get_hf_file_metadata(url, timeout=_SECONDS)
         except HfHubHTTPError as error:
             status = error.response.status_code
-            answer.set_result(f"answer {status}" if status >= _BUSY else "")
-        except Exception as error:  # of whatever library the client is built on
-            answer.set_result(type(error).__name__)
+            outcome.set_result(f"HTTP status {status}" if status >= _BUSY else "")
+        except Exception as error:  # the client's HTTP library has exceptions of its own
+            outcome.set_result(type(error).__name__)
         else:
-            answer.set_result("")
+            outcome.set_result("")
 
-    # A daemon, which does not keep the process from ending: the system may look for the server's name for a minute.
-    Thread(target=ask, daemon=True).start()
+    # A daemon thread does not keep the process alive: resolving the host name may take a minute.
+    Thread(target=request, daemon=True).start()
     try:
-        return answer.result(2 * _SECONDS)
+        return outcome.result(2 * _SECONDS)
     except LateError:
-        return f"no answer in {2 * _SECONDS:.0f} seconds"
+        return f"no response in {2 * _SECONDS:.0f} seconds"

@@ -1,9 +1,9 @@
-"""Batch norm whose statistics come from groups of a fixed size, whatever the batch and the number of devices.
+"""Batch norm with statistics over groups of a fixed size, independent of the batch size and the number of devices.
 
-The field's first complaint is that one GPU gives 59.1 mAP where four give 82.6 from the same command, because
-each device normalizes its own share of the batch. Here the group is a setting: consecutive `group` images share
-statistics, however the batch is cut. Running statistics move once per step, by the mean over the groups, so they
-too are independent of the split. Where processes share a batch, `shared_norm.py` cuts it into the same groups.
+A well-known problem of the field is that the same command gives 59.1 mAP on one GPU and 82.6 on four, because each
+device normalizes its own part of the batch. Here the group size is a setting: `group` consecutive images share
+statistics, however the batch is split. Running statistics are updated once per step with the mean over the groups, so
+they do not depend on the split either. In data-parallel training, `sync_batch_norm.py` forms the same groups.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,19 @@ from reseen.models.sync_batch_norm import sync_batch_norm
 
 
 def group_sizes(batch: int, group: int | None) -> list[int]:
-    """Cut a batch into runs of `group` images; None takes the whole batch as one group.
+    """Sizes of the groups that a batch is split into; with None, the whole batch is one group.
 
-    A rest of one image joins the group before it, since one vector has no variance; a larger rest stands alone.
+    A remainder of one image is added to the last group, since a single vector has no variance; a larger remainder is a
+    group of its own.
     """
     if group is None or group >= batch:
         return [batch]
     sizes = [group] * (batch // group)
-    rest = batch % group
-    if rest == 1:
+    remainder = batch % group
+    if remainder == 1:
         sizes[-1] += 1
-    elif rest:
-        sizes.append(rest)
+    elif remainder:
+        sizes.append(remainder)
     return sizes
 
 
@@ -44,10 +45,10 @@ def group_batch_norm(
     momentum: float,
     epsilon: float,
 ) -> Float[Tensor, "b c *spatial"]:
-    """Batch norm in training mode over consecutive runs of `sizes` images.
+    """Batch norm in training mode over consecutive groups of `sizes` images.
 
-    `running` (mean, variance) is moved in place by `momentum` towards the mean over groups of the groups' means
-    and unbiased variances. With one group this is exactly `torch.nn.functional.batch_norm`.
+    `running` (mean, variance) is updated in place with `momentum` and the means over groups of the groups' means and
+    unbiased variances. With one group this is exactly `torch.nn.functional.batch_norm`.
     """
     weight, bias = affine
     if len(sizes) == 1:
@@ -58,7 +59,7 @@ def group_batch_norm(
     means = torch.zeros(len(sizes), channels, dtype=like.dtype, device=images.device)
     variances = torch.ones_like(means)
     normalized = [
-        # Momentum 1 makes the scratch rows receive this group's own statistics.
+        # Momentum 1 writes this group's own statistics into the scratch rows.
         F.batch_norm(part, means[index], variances[index], weight, bias, True, 1.0, epsilon)
         for index, part in enumerate(images.split(list(sizes)))
     ]
@@ -69,8 +70,8 @@ def group_batch_norm(
     return torch.cat(normalized)
 
 
-def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: BatchShard | None) -> Tensor:
-    """The forward pass of a batch-norm module with group-fixed statistics."""
+def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: BatchShard | None) -> Tensor:
+    """The forward pass of a batch-norm module with grouped statistics."""
     if not module.training and module.running_mean is not None:
         return F.batch_norm(
             images,
@@ -89,44 +90,44 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None, share: Bat
         module.num_batches_tracked.add_(1)
     momentum = 0.1 if module.momentum is None else module.momentum
     affine = (module.weight, module.bias)
-    if share is not None and share.cut is not None:
-        sizes = group_sizes(share.cut.total, group)
-        return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, share)
+    if shard is not None and shard.split is not None:
+        sizes = group_sizes(shard.split.total, group)
+        return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, shard)
     sizes = group_sizes(images.shape[0], group)
     return group_batch_norm(images, running, affine, sizes, momentum, module.eps)
 
 
 class GroupBatchNorm2d(nn.BatchNorm2d):
-    """`torch.nn.BatchNorm2d` with group-fixed statistics."""
+    """`torch.nn.BatchNorm2d` with grouped statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
-        """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group, self.share)
+        """Normalize; in training mode with the statistics of each group."""
+        return _normalize(self, input, self.group, self.shard)
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):
-    """`torch.nn.BatchNorm1d` with group-fixed statistics."""
+    """`torch.nn.BatchNorm1d` with grouped statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, input: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
-        """Normalize, in training by the statistics of each group."""
-        return _normalize(self, input, self.group, self.share)
+        """Normalize; in training mode with the statistics of each group."""
+        return _normalize(self, input, self.group, self.shard)
 
 
 class GroupBatchNormAct2d(BatchNormAct2d):
-    """timm's batch norm with activation, with group-fixed statistics."""
+    """timm's batch norm with activation, with grouped statistics."""
 
     group: int | None = None
-    share: BatchShard | None = None
+    shard: BatchShard | None = None
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
-        """Normalize by groups, then drop and activate as timm does."""
-        return self.act(self.drop(_normalize(self, x, self.group, self.share)))
+        """Normalize by groups, then apply timm's drop layer and activation."""
+        return self.act(self.drop(_normalize(self, x, self.group, self.shard)))
 
 
 _GROUPED: dict[type[nn.Module], type[nn.Module]] = {
@@ -137,20 +138,20 @@ _GROUPED: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def fix_norm_groups(model: nn.Module, group: int | None) -> int:
-    """Give every batch norm of `model` group-fixed statistics, in place; weights and names stay.
+    """Give every batch norm of `model` grouped statistics, in place; parameters, buffers and names stay.
 
-    Returns the number of batch norms; 0 for models that use layer norm, which need no groups.
+    Returns the number of batch norms; 0 for models with layer norm, which do not need groups.
 
     Raises:
-        SettingsError: a group of fewer than 2 images.
+        SettingsError: `group` is below 2.
     """
     if group is not None and group < 2:
-        raise SettingsError(f"model.norm_group: a group needs at least 2 images, found {group}")
+        raise SettingsError(f"model.norm_group: a group needs at least 2 images, got {group}")
     count = 0
     for module in model.modules():
         grouped = _GROUPED.get(type(module), type(module) if type(module) in _GROUPED.values() else None)
         if grouped is not None:
-            # Same fields, another forward: changing the class keeps parameters, buffers, hooks and names.
+            # The classes differ only in `forward`: changing the class keeps parameters, buffers, hooks and names.
             module.__class__ = grouped
             module.group = group  # type: ignore[assignment]
             count += 1

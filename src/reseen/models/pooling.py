@@ -1,4 +1,4 @@
-"""From what a backbone gives (a map or tokens) to one vector per image, over all cells or those that a mask keeps."""
+"""Pooling of a feature map or tokens to one vector per image, over all cells or those that a mask keeps."""
 
 from abc import ABC, abstractmethod
 
@@ -8,26 +8,27 @@ from torch import Tensor, nn
 
 
 class Pooling(ABC, nn.Module):
-    """Pools in two halves, so that several masks of one map share the first."""
+    """Base class of poolings in two steps, so that several masks of one map share the first: `lift`, then `gather`."""
 
     def forward(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
-        """One vector per image."""
+        """One vector per image, over the cells where `kept` is True (all by default)."""
         return self.gather(self.lift(maps), kept)
 
     def lift(self, maps: Tensor) -> Tensor:
-        """What does not depend on the mask, in float32."""
+        """The part of the pooling that does not depend on the mask, in float32."""
         return maps.float()
 
     @abstractmethod
     def gather(self, lifted: Tensor, kept: Bool[Tensor, "b c y x"] | None) -> Float[Tensor, "b d"]:
-        """Pool what `lift` made over what is kept, or over everything."""
+        """Pool the output of `lift` over the kept cells, or over all."""
 
 
 class GeneralizedMeanPooling(Pooling):
-    r"""$(\mathrm{mean}_{yx} \max(x, \epsilon)^p)^{1/p}$ per channel, with a learned exponent that starts at 3.
+    r"""Generalized mean (GeM) pooling: $(\mathrm{mean}_{yx} \max(x, \epsilon)^p)^{1/p}$ per channel, with learned p.
 
     p = 1 is the average of the positive part, p to infinity the maximum.
-    Reference: Radenovic et al., "Fine-tuning CNN image retrieval with no human annotation", 2018, eq. 3.
+
+    Reference: Radenovic et al., "Fine-tuning CNN image retrieval with no human annotation", TPAMI 2018, eq. 3.
     """
 
     def __init__(self, exponent: float = 3.0, epsilon: float = 1e-6) -> None:
@@ -36,21 +37,23 @@ class GeneralizedMeanPooling(Pooling):
         self.epsilon = epsilon
 
     def lift(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b d y x"]:
-        """Powers, in float32 since they overflow in half precision."""
+        """The p-th powers, in float32 since they overflow in half precision."""
         return maps.float().clamp_min(self.epsilon).pow(self.exponent)
 
     def gather(
         self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
-        """The root of the mean power of each channel."""
+        """The p-th root of the mean power of each channel."""
         mean = _mean(lifted, kept)
-        if kept is not None and kept.shape[1] > 1:  # a channel may keep no cell: the root has no slope at 0
+        if (
+            kept is not None and kept.shape[1] > 1
+        ):  # a channel may keep no cell; the root has no gradient at 0
             mean = torch.maximum(mean, self.epsilon ** self.exponent.detach())
         return mean.pow(1.0 / self.exponent)
 
 
 class AveragePooling(Pooling):
-    """The mean over the map."""
+    """Global average pooling."""
 
     def gather(
         self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
@@ -60,7 +63,7 @@ class AveragePooling(Pooling):
 
 
 class TokenPooling(Pooling):
-    """One vector from a transformer's tokens: the class token, or the mean of the patch tokens."""
+    """Pooling of a transformer's tokens: the class token, or the mean of the patch tokens."""
 
     def __init__(self, prefix_tokens: int, average: bool) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class TokenPooling(Pooling):
     def gather(
         self, lifted: Float[Tensor, "b t d"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
-        """Pick or average; a class token sees everything, whatever the mask."""
+        """Take the class token, which the mask does not affect, or average the kept patch tokens."""
         if not self.average:
             return lifted[:, 0]
         patches = lifted[:, self.prefix_tokens :]
@@ -81,9 +84,9 @@ class TokenPooling(Pooling):
 
 
 def _mean(maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None) -> Float[Tensor, "b d"]:
-    """The mean over cells, by one mask for all channels or by one for each.
+    """The mean over the kept cells, with one mask for all channels or one per channel.
 
-    That is what dropping some cells and scaling up the others gives too, and it fits every kind of mean.
+    This equals dropping cells and rescaling the others, and applies to every generalized mean.
     """
     if kept is None:
         return maps.mean(dim=(2, 3))

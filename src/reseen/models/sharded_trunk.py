@@ -1,4 +1,4 @@
-"""Make an encoder's trunk run on a part of each batch with the outcome of running on the whole of it."""
+"""Makes an encoder's trunk run on one shard of each batch with the same result as on the whole batch."""
 
 from timm.layers import DropPath
 from torch import Tensor, nn
@@ -13,42 +13,46 @@ _GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
 
 
 class ShardedDropPath(DropPath):
-    """timm's stochastic depth, drawn for the whole batch by every process, so that each drops what one would drop."""
+    """timm's stochastic depth with random numbers drawn for the whole batch, so that the split does not matter."""
 
-    share: BatchShard
+    shard: BatchShard
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop the branch for some images of this process's part."""
-        cut = self.share.cut
-        if cut is None or not self.training or self.drop_prob == 0:
+        """Drop the branch for some images of this process's shard.
+
+        Raises:
+            SettingsError: `x` does not have one row per image.
+        """
+        split = self.shard.split
+        if split is None or not self.training or self.drop_prob == 0:
             return super().forward(x)
-        part = cut.own
+        part = split.own
         if len(x) != part.stop - part.start:
             raise SettingsError(
-                "--devices: stochastic depth of this backbone is not drawn per image; set model.drop_path to 0, or "
+                "--devices: stochastic depth of this backbone is not applied per image; set model.drop_path to 0, or "
                 "train on one device"
             )
         keep = 1 - self.drop_prob
-        kept = x.new_empty(cut.total, *([1] * (x.ndim - 1))).bernoulli_(keep)[part]
+        kept = x.new_empty(split.total, *([1] * (x.ndim - 1))).bernoulli_(keep)[part]
         return x * (kept / keep if self.scale_by_keep and keep > 0 else kept)
 
 
-def shard_trunk(encoder: Encoder, share: BatchShard) -> None:
-    """Let `encoder` share training batches, in place; weights and names stay.
+def shard_trunk(encoder: Encoder, shard: BatchShard) -> None:
+    """Let the trunk of `encoder` run on one shard of each batch, in place; parameters and names stay.
 
     Raises:
-        SettingsError: something in the trunk mixes images or draws numbers in a way that depends on the split.
+        SettingsError: a module of the trunk mixes images or draws random numbers in a way that depends on the split.
     """
-    if share.size == 1:
+    if shard.size == 1:
         return
-    encoder.share = share
+    encoder.shard = shard
     for name, module in encoder.trunk.named_modules():
         if isinstance(module, _GROUPED):
-            module.share = share
+            module.shard = shard
         elif isinstance(module, DropPath):
-            # Same fields, another forward, as for batch norms.
+            # The classes differ only in `forward`, as for batch norms.
             module.__class__ = ShardedDropPath
-            module.share = share  # type: ignore[assignment]
+            module.shard = shard  # type: ignore[assignment]
         else:
             _check(name, module)
 
@@ -58,6 +62,6 @@ def _check(name: str, module: nn.Module) -> None:
     batch_statistics = any(key == "running_var" for key, _ in module.named_buffers(recurse=False))
     if drops or batch_statistics:
         raise SettingsError(
-            f"--devices: {type(module).__name__} in model.backbone ({name}) would depend on how a batch is split; "
-            "take another backbone, or train on one device"
+            f"--devices: {type(module).__name__} in model.backbone ({name}) depends on how the batch is split; use "
+            "another backbone, or train on one device"
         )

@@ -1,4 +1,4 @@
-"""Stem and stages of a trunk, by timm's own groups of layers; where it has none, by the names of its modules."""
+"""Finds the stem and stages of a trunk by timm's layer groups or, where timm has none, by module names."""
 
 import re
 from collections.abc import Callable
@@ -8,25 +8,25 @@ from typing import Any
 from torch import nn
 
 _STAGE = re.compile(r"(layer|stage|block)s?_?\d+")
-"""Children that are a stage by their name."""
+"""Names of child modules that are a stage."""
 
 _CONTAINERS = {"blocks", "stages", "layers"}
-"""Children that hold a stage in every place."""
+"""Names of child modules whose items are stages."""
 
-_REST = 99_999.0
-"""Last ordinal, or more, of the layers behind the last stage: timm's mark for layers that go with those before."""
+_AFTER_STAGES = 99_999.0
+"""Smallest last ordinal of layers behind the last stage: timm's mark for layers grouped with the preceding ones."""
 
 _Group = tuple[float, ...]
 
 
 def stages_of(trunk: nn.Module) -> list[list[str]]:
-    """Names of the modules of the stem (all before the first stage), then of each stage; the rest is left out."""
+    """Module names of the stem (everything before the first stage), then of each stage; other modules are omitted."""
     groups = _module_groups(trunk)
     return [groups[group] for group in sorted(groups)] or _by_name(trunk)
 
 
 def loose_parameters(trunk: nn.Module, stages: int) -> list[nn.Parameter]:
-    """Parameters of the first `stages` that belong to no module of theirs, such as position embeddings."""
+    """Parameters of the first `stages` stages that are not in a submodule, such as position embeddings."""
     order, match = sorted(_module_groups(trunk)), _matcher(trunk)
     if match is None or not order:
         return []
@@ -38,33 +38,33 @@ def loose_parameters(trunk: nn.Module, stages: int) -> list[nn.Parameter]:
 
 
 def _module_groups(trunk: nn.Module) -> dict[_Group, list[str]]:
-    """The outermost modules whose parameters are all of one group; empty where timm does not group this trunk."""
+    """The outermost modules whose parameters are all in one group; empty where timm does not group this trunk."""
     match = _matcher(trunk)
-    found: dict[_Group, list[str]] = {}
+    modules: dict[_Group, list[str]] = {}
 
     def visit(module: nn.Module, prefix: str) -> None:
         groups = {match(prefix + name) for name, _ in module.named_parameters()} if match else set()
         if len(groups) == 1 and prefix:
-            found.setdefault(groups.pop(), []).append(prefix[:-1])
+            modules.setdefault(groups.pop(), []).append(prefix[:-1])
         elif groups:
             for name, child in module.named_children():
                 visit(child, f"{prefix}{name}.")
 
     visit(trunk, "")
-    return {group: names for group, names in found.items() if group[-1] < _REST}
+    return {group: names for group, names in modules.items() if group[-1] < _AFTER_STAGES}
 
 
 def _matcher(trunk: nn.Module) -> Callable[[str], _Group] | None:
-    """From the name of a parameter to its group, as `timm.models.group_parameters` forms them."""
+    """A function from parameter names to groups, as `timm.models.group_parameters` forms them; None without groups."""
     try:
-        given = trunk.group_matcher(coarse=True)  # type: ignore[operator]
+        matcher = trunk.group_matcher(coarse=True)  # type: ignore[operator]
     except (AttributeError, TypeError, AssertionError, NotImplementedError):
         return None
-    if callable(given):
-        return lambda name: _as_group(given(name))
+    if callable(matcher):
+        return lambda name: _as_group(matcher(name))
     rules = [
         (re.compile(pattern), (ordinal,), suffix)
-        for ordinal, spec in enumerate(given.values())
+        for ordinal, spec in enumerate(matcher.values())
         if spec is not None
         for pattern, suffix in (spec if isinstance(spec, list | tuple) else [(spec, None)])
     ]
@@ -84,10 +84,10 @@ def _as_group(ordinal: Any) -> _Group:
 
 
 def _by_name(trunk: nn.Module) -> list[list[str]]:
-    """Children that are called like stages; those that timm takes maps from count as such."""
+    """Stem and stages by the names of child modules, including those that timm's `feature_info` lists."""
     info = getattr(trunk, "feature_info", None) or []
-    tapped = [str(one.get("module", "")) for one in info if isinstance(one, dict)]
-    containers = _CONTAINERS | {name.partition(".")[0] for name in tapped if re.fullmatch(r"\w+\.\d+", name)}
+    listed = [str(entry.get("module", "")) for entry in info if isinstance(entry, dict)]
+    containers = _CONTAINERS | {name.partition(".")[0] for name in listed if re.fullmatch(r"\w+\.\d+", name)}
     stem: list[str] = []
     stages: list[list[str]] = []
     for name, child in trunk.named_children():

@@ -1,4 +1,4 @@
-"""One image through a trunk: what comes out, and which rows and columns of the image have no part in it."""
+"""Probes a trunk with one image: its output, and the rows and columns of the image that do not affect it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,23 +9,23 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a trunk made of one image of noise."""
+class TrunkProbe:
+    """A trunk's output for one random image."""
 
     output: Tensor
     unseen: tuple[int, int]
-    """Rows and columns at the edges of the image that change nothing in the output."""
+    """Rows and columns at the edges of the image that do not affect the output."""
 
 
-def try_trunk(trunk: nn.Module, height: int, width: int) -> Trial:
-    """Put an image through a trunk in evaluation mode, and back; its mode and weights stay as they are.
+def probe_trunk(trunk: nn.Module, height: int, width: int) -> TrunkProbe:
+    """Run a random image forward and backward through a trunk in evaluation mode; its mode and weights are restored.
 
-    Rows and columns without a gradient are those that a patch, a window or a stride without padding leaves over.
-    Where no gradient can be had, none counts as unseen.
+    Rows and columns without a gradient are those left over by patches, windows or strides without padding. If the trunk
+    is not differentiable, none are reported.
 
     Raises:
         Exception: whatever the trunk raises for an image of this size.
-        TypeError: the output is no tensor.
+        TypeError: the output is not a tensor.
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 3, height, width, generator=generator)
@@ -35,8 +35,10 @@ def try_trunk(trunk: nn.Module, height: int, width: int) -> Trial:
         with torch.no_grad():
             output = trunk(image)
         if not isinstance(output, Tensor):
-            raise TypeError(f"it gives a {type(output).__name__} in place of one map or one row of tokens")
-        return Trial(output, _unseen(trunk, image, generator))
+            raise TypeError(
+                f"its output is a {type(output).__name__}, not one feature map or one token sequence"
+            )
+        return TrunkProbe(output, _unseen(trunk, image, generator))
     finally:
         trunk.train(training)
 
@@ -46,9 +48,8 @@ def _unseen(trunk: nn.Module, image: Tensor, generator: torch.Generator) -> tupl
     try:
         with torch.enable_grad(), _branches_open(trunk):
             output = trunk(image)
-            weights = torch.rand(
-                output.shape, generator=generator
-            )  # a plain sum is constant behind a layer norm
+            # random weights, since behind a layer norm a plain sum is constant
+            weights = torch.rand(output.shape, generator=generator)
             (gradient,) = torch.autograd.grad((output * weights).sum(), image)
     except RuntimeError:
         return 0, 0
@@ -58,24 +59,24 @@ def _unseen(trunk: nn.Module, image: Tensor, generator: torch.Generator) -> tupl
 
 @contextmanager
 def _branches_open(trunk: nn.Module) -> Iterator[None]:
-    """Scales that start at zero, so that a residual branch gives nothing yet, are one meanwhile."""
-    closed = [
+    """Context in which scales initialized to zero, which disable their residual branch, are one."""
+    zero_scales = [
         parameter
         for name, parameter in trunk.named_parameters()
         if parameter.ndim <= 1 and not name.endswith("bias") and not parameter.any()
     ]
     with torch.no_grad():
-        for parameter in closed:
+        for parameter in zero_scales:
             parameter.fill_(1)
     try:
         yield
     finally:
         with torch.no_grad():
-            for parameter in closed:
+            for parameter in zero_scales:
                 parameter.zero_()
 
 
 def _edges(touched: Tensor) -> int:
-    """Places before the first and behind the last that is true; none where no place is."""
-    places = touched.nonzero().flatten()
-    return len(touched) - int(places[-1] - places[0]) - 1 if len(places) else 0
+    """Number of entries before the first and after the last True; 0 if there is none."""
+    positions = touched.nonzero().flatten()
+    return len(touched) - int(positions[-1] - positions[0]) - 1 if len(positions) else 0

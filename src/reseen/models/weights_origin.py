@@ -1,7 +1,7 @@
-"""Which timm model a file of weights belongs to, and whether another model's modules compute the same.
+"""Determines which timm model a weights file belongs to, and whether two models compute the same function.
 
-Tensors of the same names and shapes are not enough: `tf_efficientnet_lite0` and `efficientnet_lite0` differ in padding,
-epsilon and mean alone, which no tensor shows.
+Equal tensor names and shapes are not sufficient: `tf_efficientnet_lite0` and `efficientnet_lite0` differ only in
+padding, epsilon and mean, which no tensor shows.
 """
 
 import json
@@ -20,26 +20,28 @@ NAME_KEY = "reseen.backbone"
 """Key of the timm name in the metadata of a safetensors file, and in the card of an exported model."""
 
 _LONGEST = 200
-"""Letters of a name; longer ones are none."""
+"""Longest model name accepted from a file, in characters."""
 
 _CONFIG = "config.json"
-"""What the hub keeps beside a file of weights."""
+"""Name of the configuration file that the Hub stores beside a weights file."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file says of the network that its weights were trained in."""
+    """The model that a weights file states it belongs to."""
 
     name: str = ""
-    """Its name in timm, perhaps with a tag; empty where nothing says it."""
-    said_by: str = ""
+    """Name in timm, possibly with a tag; empty if unknown."""
+    source: str = ""
+    """Where the name was found, for messages; empty if unknown."""
     mean: tuple[float, ...] | None = None
-    """Per-channel mean of its images, for values 0 to 1; None where not said."""
+    """Per-channel mean of the training images, for values 0 to 1; None if unknown."""
     std: tuple[float, ...] | None = None
+    """Per-channel standard deviation of the training images; None if unknown."""
 
 
 def read_origin(file: Path) -> Origin:
-    """By the file's metadata, else by the hub's `config.json` beside it, else by its own name.
+    """The origin of a file from its metadata, else from the `config.json` beside it, else from its file name.
 
     Raises:
         WeightsError: the file is not safetensors.
@@ -53,62 +55,63 @@ def read_origin(file: Path) -> Origin:
     name = metadata.get(NAME_KEY, "")
     if name and name.isprintable() and len(name) <= _LONGEST:
         return Origin(name, "its metadata", mean, std)
-    beside = _name_in_config(file.parent / _CONFIG)
-    if beside:
-        return Origin(beside, f"the {_CONFIG} beside it", mean, std)
+    configured = _name_in_config(file.parent / _CONFIG)
+    if configured:
+        return Origin(configured, f"the {_CONFIG} beside it", mean, std)
     if timm.is_model(file.stem.partition(".")[0]):
         return Origin(file.stem, "its file name", mean, std)
     return Origin(mean=mean, std=std)
 
 
 def check_origin(origin: Origin, backbone: str, file: Path) -> str:
-    """Refuse weights of a network that computes otherwise than `backbone`; returns what is known, in a few words.
+    """Raise if the weights belong to a model that computes differently from `backbone`; returns a note on the origin.
 
     Raises:
-        WeightsError: it is another network, or its images had another mean or deviation.
+        WeightsError: it is another model, or was trained with another mean or std.
     """
     config = timm.get_pretrained_cfg(backbone)
-    given, wanted = _base(origin.name), _base(backbone)
-    if origin.name and given != wanted:
-        found = difference(given, wanted)
-        if found:
+    stated, expected = _base(origin.name), _base(backbone)
+    if origin.name and stated != expected:
+        differing = difference(stated, expected)
+        if differing:
             raise WeightsError(
-                f"model.weights: {file} holds {origin.name} by {origin.said_by}, and model.backbone is {backbone}, "
-                f"which differs in {found}; set --model.backbone {origin.name}, or give weights of {backbone}"
+                f"model.weights: {file} contains {origin.name} according to {origin.source}, but model.backbone is "
+                f"{backbone}, which differs in {differing}; set --model.backbone {origin.name}, or use weights of "
+                f"{backbone}"
             )
-    of_name = _pretrained_config(origin.name) if origin.name else None
+    origin_config = _pretrained_config(origin.name) if origin.name else None
     for what in ("mean", "std") if config is not None else ():
         used = tuple(getattr(config, what))
-        trained = getattr(origin, what) or (tuple(getattr(of_name, what)) if of_name else None)
+        trained = getattr(origin, what) or (tuple(getattr(origin_config, what)) if origin_config else None)
         if trained and not _close(trained, used):
             hint = (
                 f"set --model.backbone {origin.name}, or " if origin.name and origin.name != backbone else ""
             )
             raise WeightsError(
-                f"model.weights: {file} was trained on images with {what} {_text(trained)}, and model.backbone "
-                f"{backbone} has {_text(used)}; {hint}name the tag of {wanted} that has it"
+                f"model.weights: {file} was trained on images with {what} {_text(trained)}, but model.backbone "
+                f"{backbone} uses {_text(used)}; {hint}add the tag of {expected} that uses it"
             )
     if origin.name:
-        return f"{origin.name} by {origin.said_by}"
-    twin = wanted.removeprefix("tf_") if wanted.startswith("tf_") else f"tf_{wanted}"
-    other = f" and not {twin}" if timm.is_model(twin) else ""
-    return f"nothing says of which network, taken for {backbone}{other}"
+        return f"{origin.name} according to {origin.source}"
+    twin = expected.removeprefix("tf_") if expected.startswith("tf_") else f"tf_{expected}"
+    other = f", not {twin}" if timm.is_model(twin) else ""
+    return f"model not stated, assumed to be {backbone}{other}"
 
 
 def difference(first: str, second: str) -> str:
-    """In which modules two timm models differ, sizes of images aside; empty where they compute the same."""
-    if not timm.is_model(first):  # nor is the network asked, for names that begin with a hub
+    """The first difference between the modules of two timm models, apart from image sizes; empty if there is none."""
+    if not timm.is_model(first):  # timm would download models for names with a hub prefix
         return "its name"
     try:
         with torch.device("meta"):
             printed = [repr(timm.create_model(name, num_classes=0)).splitlines() for name in (first, second)]
-    except Exception:  # a model that needs more settings
+    except Exception:  # a model that needs further arguments
         return "its name"
     if printed[0] == printed[1]:
         return ""
     pairs = ((a.strip(), b.strip()) for a, b in zip(*printed, strict=False) if a != b)
     one, other = next(pairs, ("its number of modules", "that of the other"))
-    return f"its modules: {one[:100]} for {other[:100]}"
+    return f"its modules: {one[:100]} instead of {other[:100]}"
 
 
 def _name_in_config(file: Path) -> str:

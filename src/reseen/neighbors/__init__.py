@@ -1,4 +1,4 @@
-"""Vectors to who is near whom: nearest rows, those to believe, the sparse k-reciprocal Jaccard distance, re-ranking."""
+"""Nearest neighbors, credible neighbors, k-reciprocal Jaccard distance, re-ranking, and query expansion."""
 
 from reseen.neighbors.credible import (
     CredibleSettings,

@@ -1,4 +1,4 @@
-"""Which neighbors to believe: near enough, and mutual."""
+"""Credible neighbors: similar enough to be taken for the same person, and mutual."""
 
 from typing import Annotated, Literal
 
@@ -16,36 +16,36 @@ from reseen.neighbors.knn import nearest
 from reseen.records import Features
 
 _ROUNDING = 1e-6
-"""Pairs as much below the threshold count as at it, since rounding could tell no better."""
+"""Tolerance of the threshold for rounding errors."""
 _LEAST_SHARE = 0.05
-"""Of shared neighbors: at 0 the pairs of all rows with all would be kept, at twice this some tens a row."""
+"""Smallest fraction of shared neighbors: at 0 all pairs of rows would be kept, at twice this a few dozen per row."""
 
 
 class CredibleSettings(Settings):
-    """When a neighbor counts as the same person."""
+    """Settings of credible neighbors."""
 
     count: Annotated[int, Field(ge=1)] = 8
-    """k: neighbors looked at, the image itself not counted."""
+    """k: number of neighbors considered, excluding the image itself."""
 
     threshold: Annotated[float, Field(ge=-1, le=1), When(source=("neighbors", "shared"))] = 0.6
-    """Least cosine similarity; where the source is `shared`, least share of common neighbors, 0 to 1."""
+    """Minimum cosine similarity; for source `shared`, minimum fraction of shared neighbors, 0 to 1."""
 
     mutual: Annotated[bool, When(source=("neighbors", "shared"))] = True
-    """Both must be among each other's nearest."""
+    """Require both images to be among each other's nearest."""
 
     source: Literal["neighbors", "shared", "clusters"] = "neighbors"
-    """`neighbors`: nearest by cosine. `shared`: those with whom most neighbors are shared, which tells people apart
-    better, most of all across cameras. `clusters`: nearest by cosine that stand in the same hierarchical cluster, in
-    place of threshold and mutuality. Where the global branch is clusters, its own take that place with any source."""
+    """`neighbors`: nearest by cosine. `shared`: by the fraction of shared neighbors, which separates identities better,
+    especially across cameras. `clusters`: nearest by cosine within the same hierarchical cluster, in place of threshold
+    and mutuality. If the global branch uses clusters, its clusters are used with any source."""
 
     jaccard: Annotated[JaccardSettings, When(source="shared")] = JaccardSettings()
-    """How common neighbors are counted, where the source is `shared`."""
+    """Neighbor sets for source `shared`."""
 
     @model_validator(mode="after")
     def _shares_something(self) -> "CredibleSettings":
         if self.source == "shared" and self.threshold < _LEAST_SHARE:
             raise ValueError(
-                f"source shared wants a threshold of {_LEAST_SHARE} or more: below, most pairs of rows would be kept"
+                f"source shared needs a threshold of {_LEAST_SHARE} or more: below, most pairs of rows would be kept"
             )
         return self
 
@@ -56,26 +56,29 @@ def credible_neighbors(
     device: str = "cpu",
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> Int64[np.ndarray, "n k"]:
-    """Credible neighbors of every row, nearest first, then -1; the row itself is not among them.
+    """Credible neighbors of every row, nearest first, padded with -1; the row itself is excluded.
 
-    With `clusters`, -1 for rows that stand in none, those of the `count` nearest that stand in the same cluster, in
-    place of threshold and mutuality.
+    With `clusters` (cluster numbers, -1 for noise), the neighbors are those of the `count` nearest rows that are in the
+    same cluster, in place of threshold and mutuality.
 
     Raises:
-        SettingsError: no more rows than neighbors are asked for.
+        SettingsError: `settings.count` is not below the number of rows.
+
+    Example:
+        neighbors = credible_neighbors(features, CredibleSettings(count=8, threshold=0.6))
     """
     count = settings.count
     if len(features) <= count:
         raise SettingsError(
             f"method.credible.count: {count} neighbors besides the image itself need more than {count} images, "
-            f"found {len(features)}; lower it, or add images"
+            f"got {len(features)}; lower it, or add images"
         )
     if settings.source == "shared":
         least = settings.threshold if clusters is None else _LEAST_SHARE
-        indices, similarity = _sharing(features, settings, least, device)
+        indices, similarity = _by_shared_neighbors(features, settings, least, device)
     else:
-        found = nearest(features, count + 1, device)
-        indices, similarity = found.indices[:, 1:], 1 - found.distances[:, 1:] / 2
+        neighbors = nearest(features, count + 1, device)
+        indices, similarity = neighbors.indices[:, 1:], 1 - neighbors.distances[:, 1:] / 2
     if clusters is not None:
         kept = (clusters[indices] == clusters[:, None]) & (indices >= 0) & (clusters[:, None] >= 0)
     else:
@@ -86,30 +89,35 @@ def credible_neighbors(
     return np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(indices, order, 1), -1)
 
 
-def _sharing(
+def _by_shared_neighbors(
     features: Features, settings: CredibleSettings, least: float, device: str
 ) -> tuple[Int64[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
-    """Of each row the others that share most neighbors with it, then -1, and how many they share, `least` to 1."""
+    """The rows with the highest Jaccard similarity to each row, padded with -1, and these similarities (>= `least`)."""
     jaccard = settings.jaccard
-    near = nearest(features, min(jaccard.columns, len(features)), device)
-    farthest = 1 - least + _ROUNDING
-    distances = jaccard_distance(features, near, jaccard, farthest, device)
-    found = distances.tocoo()
-    others = found.row != found.col
-    row, column, distance = found.row[others], found.col[others], found.data[others]
+    neighbors = nearest(features, min(jaccard.columns, len(features)), device)
+    threshold = 1 - least + _ROUNDING
+    entries = jaccard_distance(features, neighbors, jaccard, threshold, device).tocoo()
+    off_diagonal = entries.row != entries.col
+    row, column, distance = entries.row[off_diagonal], entries.col[off_diagonal], entries.data[off_diagonal]
     order = np.lexsort((column, distance, row))
     row, column, distance = row[order], column[order], distance[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    taken = place < settings.count
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = rank < settings.count
     indices = np.full((len(features), settings.count), -1, dtype=np.int64)
     similarity = np.zeros(indices.shape)
-    indices[row[taken], place[taken]] = column[taken]
-    similarity[row[taken], place[taken]] = 1 - distance[taken].astype(np.float64)
+    indices[row[kept], rank[kept]] = column[kept]
+    similarity[row[kept], rank[kept]] = 1 - distance[kept].astype(np.float64)
     return indices, similarity
 
 
 def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
-    """Groups of rows that credible neighbors connect, numbered by their first row; a row without any is one alone."""
+    """Connected components of credible neighbors (padded with -1), numbered by first row.
+
+    A row without neighbors, in either direction, is a group of its own.
+
+    Example:
+        credible_groups(np.array([[1], [-1], [-1]]))  # [0, 0, 1]
+    """
     count = len(neighbors)
     row, column = np.nonzero(neighbors >= 0)
     ones = np.ones(len(row), dtype=np.int8)
@@ -124,9 +132,13 @@ def credible_groups(neighbors: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, " 
 def constrain_neighbors(
     neighbors: Int64[np.ndarray, "n k"], groups: Int64[np.ndarray, " n"], must: Int64[np.ndarray, "m 2"]
 ) -> Int64[np.ndarray, "n k"]:
-    """Neighbors after the answers of a person: nobody of another group, and all who were linked, who come first.
+    """Neighbors after must-link constraints: linked rows are added in front, rows of another group are removed (-1).
 
-    `groups`: what is left of `credible_groups` after the answers; `must`: pairs of rows that are one person.
+    `groups`: the `credible_groups` after applying the constraints; `must`: pairs of rows of the same person. The result
+    has as many more columns as any row has links that are not yet neighbors.
+
+    Example:
+        neighbors = constrain_neighbors(neighbors, groups, must=np.array([[0, 7]]))
     """
     kept = np.where(groups[neighbors] == groups[:, None], neighbors, -1)
     linked: dict[int, list[int]] = {}
@@ -134,14 +146,14 @@ def constrain_neighbors(
         for row, other in ((first, second), (second, first)):
             if other not in kept[row] and other not in linked.setdefault(row, []):
                 linked[row].append(other)
-    more = np.full((len(kept), max(map(len, linked.values()), default=0)), -1, dtype=kept.dtype)
+    added = np.full((len(kept), max(map(len, linked.values()), default=0)), -1, dtype=kept.dtype)
     for row, others in linked.items():
-        more[row, : len(others)] = others
-    return np.concatenate([more, kept], axis=1)
+        added[row, : len(others)] = others
+    return np.concatenate([added, kept], axis=1)
 
 
 def _mutual(indices: Int64[np.ndarray, "n k"]) -> np.ndarray:
-    """Which entries are found the other way round, too; entries of -1 are nobody."""
+    """Whether each entry is mutual: its row lists the row of the entry, too. Entries of -1 are ignored."""
     count = len(indices)
     rows = np.repeat(np.arange(count), indices.shape[1])
     forward = (rows * count + indices.ravel())[indices.ravel() >= 0]

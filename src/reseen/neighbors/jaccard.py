@@ -1,9 +1,9 @@
-"""The k-reciprocal Jaccard distance on sparse rows: the dense algorithm's numbers without its matrices.
+"""The k-reciprocal Jaccard distance on sparse rows: the same values as the dense algorithm without n x n matrices.
 
-Flow: mutual neighbors -> expanded by neighbors that share two thirds -> weights exp(-distance) of sum 1 ->
-averaged over the k2 nearest rows -> sum of the smaller weights of two rows, s -> distance 1 - s / (2 - s).
+Flow: mutual neighbors -> expanded by candidates that share two thirds of their neighbors -> weights exp(-distance) with
+sum 1 -> averaged over the k2 nearest rows -> sum s of the element-wise minimum of two rows -> distance 1 - s / (2 - s).
 
-Reference: Zhong et al. 2017, "Re-ranking person re-identification with k-reciprocal encoding", section 3.
+Reference: Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", CVPR 2017, section 3.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,52 +21,56 @@ from reseen.neighbors.knn import CHUNK_CELLS, farthest
 from reseen.records import Features, Neighbors
 
 Progress = Callable[[int], None]
-"""Called with the number of rows just done."""
+"""Called with the number of rows just processed."""
 
 PASSES = 6
-"""How often `jaccard_rows` goes through all rows."""
+"""Number of passes of `jaccard_rows` over all rows."""
 
 _REPORTS = 40
-"""Parts in which a pass is done where somebody waits."""
+"""Number of progress reports per pass."""
 
 _ROUNDING = np.float32(1e-5)
-"""A squared distance of float32 unit rows below this is taken for 0: copies have no scale."""
+"""A squared distance of float32 unit rows below this is rounding error: duplicates have no scale."""
 
 
 class JaccardSettings(Settings):
-    """Which neighbors vote, and which published variant of the rule."""
+    """Settings of the k-reciprocal Jaccard distance."""
 
     k1: int = Field(default=30, ge=1)
-    """Neighbors whose reciprocity is asked; more joins more views of a person and more people."""
+    """Neighbors checked for reciprocity; more joins more views of a person, but also more people."""
 
     k2: int = Field(default=6, ge=1)
-    """Nearest rows, itself included, over which a row's weights are averaged; 1 switches this off."""
+    """Nearest rows, including the row itself, for local query expansion; 1 disables it."""
 
     variant: Literal["zhong", "faiss"] = "faiss"
-    """`zhong`: itself and k1 neighbors, squared distance divided by the row's largest (one more matrix
-    product). `faiss`, as in SpCL and cluster-contrast: itself and k1 - 1 neighbors, squared distance."""
+    """`zhong`: the row and k1 neighbors, squared distance divided by the largest of the row (one more matrix
+    product). `faiss`, as in SpCL and cluster-contrast: the row and k1 - 1 neighbors, squared distance."""
 
     def conditions(self) -> Mapping[str, When]:
-        """No more rows can be averaged than neighbors are known."""
+        """For `faiss`, k2 above k1 has no effect: only k1 neighbors are known."""
         return {"k2": When(k1=AtLeast(self.k2))} if self.variant == "faiss" else {}
 
     @property
     def columns(self) -> int:
-        """Columns of `Neighbors` this needs, the row itself counted."""
+        """Number of columns of `Neighbors` that are needed, including the row itself."""
         return self.k1 if self.variant == "faiss" else max(self.k1 + 1, self.k2)
 
 
 def jaccard_distance(
     features: Features, neighbors: Neighbors, settings: JaccardSettings, threshold: float, device: str = "cpu"
 ) -> csr_array:
-    """Every pair at Jaccard distance `threshold` or nearer, float32, 0 to 1, columns ascending.
+    """Sparse (n, n) matrix of the Jaccard distances up to `threshold`, float32, 0 to 1; lower is nearer.
 
-    The diagonal is an explicit 0, the matrix is exactly symmetric, and a missing entry means farther than
-    `threshold`. `neighbors` are those of `features`; more columns than `settings.columns` are ignored.
+    The diagonal is an explicit 0, the matrix is exactly symmetric, columns are sorted, and a missing entry means a
+    distance above `threshold`. `neighbors` are those of `features`; columns beyond `settings.columns` are ignored.
     `device` is only used by the variant `zhong`.
 
     Raises:
-        ValueError: the threshold is not from 0 to below 1, or there are too few neighbors.
+        ValueError: the threshold is below 0 or not below 1, or there are too few neighbors.
+
+    Example:
+        settings = JaccardSettings(k1=30)
+        distances = jaccard_distance(features, nearest(features, settings.columns), settings, threshold=0.6)
     """
     n = len(features)
     start, columns, values = jaccard_rows(features, neighbors, settings, threshold, device)
@@ -82,31 +86,34 @@ def jaccard_rows(
     allocate: Allocate = in_memory,
     progress: Progress | None = None,
 ) -> Rows:
-    """The same as start of each row (n + 1, int64), columns (int32) and distances (float32).
+    """As `jaccard_distance`, but as `Rows`: start of each row (n + 1, int64), columns (int32) and distances (float32).
 
-    Arrays with several numbers per row come from `allocate`; in memory stand besides them some 50 bytes per row and
-    12 per row and thread. `progress` is called with rows done, `PASSES` times the number of rows in all.
+    Arrays with several values per row come from `allocate`; beyond these about 50 bytes per row and 12 bytes per row
+    and thread are held in memory. `progress` is called with the rows just processed, in total `PASSES` times n.
 
     Raises:
-        ValueError: as `jaccard_distance`.
+        ValueError: as in `jaccard_distance`.
     """
     if not 0 <= threshold < 1:
         raise ValueError(
-            f"a Jaccard threshold lies from 0 to below 1 (all pairs are within 1), got {threshold}"
+            f"a Jaccard threshold must be at least 0 and below 1 (all pairs are within 1), got {threshold}"
         )
     if len(features) == 0:
         return np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
     scale = row_scales(features, settings, device)
     weights = reciprocal_weights(features, neighbors, settings, scale, allocate, progress)
     return _overlaps(
-        averaged(weights, neighbors, settings.k2, allocate, progress), threshold, allocate, progress
+        average_over_neighbors(weights, neighbors, settings.k2, allocate, progress),
+        threshold,
+        allocate,
+        progress,
     )
 
 
 def row_scales(
     features: Features, settings: JaccardSettings, device: str = "cpu", chunk_cells: int = CHUNK_CELLS
 ) -> Float32[np.ndarray, " n"]:
-    """What each row's squared distances are multiplied with: `zhong` divides by the largest, `faiss` by nothing."""
+    """Factor of each row's squared distances: for `zhong` the reciprocal of the largest, for `faiss` 1."""
     if settings.variant == "faiss" or not len(features):
         return np.ones(len(features), np.float32)
     reach = farthest(features, device, chunk_cells)
@@ -116,11 +123,11 @@ def row_scales(
 def _check(features: Features, neighbors: Neighbors, settings: JaccardSettings) -> None:
     if len(features) != len(neighbors):
         raise ValueError(f"{len(features)} feature rows but {len(neighbors)} rows of neighbors")
-    found, wanted = neighbors.indices.shape[1], min(settings.columns, len(features))
-    if found < wanted:
+    columns, needed = neighbors.indices.shape[1], min(settings.columns, len(features))
+    if columns < needed:
         raise ValueError(
-            f"k1 {settings.k1}, k2 {settings.k2}, variant {settings.variant} need {wanted} neighbors a row "
-            f"(itself included), got {found}; search with k = settings.columns"
+            f"k1 {settings.k1}, k2 {settings.k2}, variant {settings.variant} need {needed} neighbors per row "
+            f"(including itself), got {columns}; search with k = settings.columns"
         )
 
 
@@ -132,7 +139,9 @@ def reciprocal_weights(
     allocate: Allocate = in_memory,
     progress: Progress | None = None,
 ) -> Rows:
-    """Each row's expanded reciprocal set with weights of sum 1, one row or more wanted.
+    """The k-reciprocal encoding of each row: its expanded reciprocal set, with weights of sum 1.
+
+    At least one row is needed. `scale` are the `row_scales`.
 
     Raises:
         ValueError: there are too few neighbors.
@@ -152,14 +161,14 @@ def reciprocal_weights(
     return _counted_then_filled(kernels.expand, len(features), inputs, allocate, progress)
 
 
-def averaged(
+def average_over_neighbors(
     weights: Rows,
     neighbors: Neighbors,
     k2: int,
     allocate: Allocate = in_memory,
     progress: Progress | None = None,
 ) -> Rows:
-    """Replace each row by the mean over its k2 nearest rows, itself included; columns ascend afterwards."""
+    """Local query expansion: each row as the mean over its k2 nearest rows, including itself; columns are sorted."""
     from reseen.neighbors.row_kernels import mean_rows
 
     nearby = first_columns(neighbors.indices, k2, np.int32, allocate)
@@ -168,32 +177,32 @@ def averaged(
 
 
 def _overlaps(weights: Rows, threshold: float, allocate: Allocate, progress: Progress | None) -> Rows:
-    """Jaccard distances of all pairs of rows that share a column, up to the threshold."""
+    """Jaccard distances up to the threshold of all pairs of rows that share a column."""
     from reseen.neighbors import jaccard_kernels as kernels
     from reseen.neighbors.row_kernels import sort_rows
 
     n = len(weights[0]) - 1
-    inputs = weights, by_column(weights, allocate), np.float32(threshold)
+    inputs = weights, to_csc(weights, allocate), np.float32(threshold)
     result = _counted_then_filled(kernels.overlap, n, inputs, allocate, progress)
     kernels.in_ranges(sort_rows, n, result)
     return result
 
 
-def by_column(rows: Rows, allocate: Allocate = in_memory) -> Rows:
-    """The same entries of a square matrix column by column, rows ascending."""
+def to_csc(rows: Rows, allocate: Allocate = in_memory) -> Rows:
+    """The entries of a square matrix by column (CSC), with sorted rows."""
     from reseen.neighbors.jaccard_kernels import in_ranges
     from reseen.neighbors.row_kernels import count_columns, transpose
 
     n = len(rows[0]) - 1
     lengths = np.zeros(n, np.int64)
     in_ranges(count_columns, n, rows[1], lengths)
-    output = _room_for(lengths, allocate)
+    output = _empty_rows(lengths, allocate)
     in_ranges(transpose, n, rows, output[0][:-1].copy(), output)
     return output
 
 
-def parts(matrix: csr_array | csc_array) -> Rows:
-    """Start, column and value arrays in the one set of types that the kernels are compiled for."""
+def csr_arrays(matrix: csr_array | csc_array) -> Rows:
+    """Start, column and value arrays of a SciPy matrix, in the dtypes that the kernels are compiled for."""
     start, index = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False)
     return start, index, matrix.data.astype(np.float32, copy=False)
 
@@ -205,18 +214,16 @@ def _counted_then_filled(
     allocate: Allocate,
     progress: Progress | None,
 ) -> Rows:
-    """Sparse rows from a kernel that counts where it is given no output."""
+    """Sparse rows from a kernel that is run twice: first with an empty output, to count entries, then to fill them."""
     lengths = np.zeros(rows, np.int64)
-    _in_turn(kernel, rows, (*inputs, _no_rows(), lengths), progress)
-    output = _room_for(lengths, allocate)
-    _in_turn(kernel, rows, (*inputs, output, lengths), progress)
+    _run(kernel, rows, (*inputs, _no_output(), lengths), progress)
+    output = _empty_rows(lengths, allocate)
+    _run(kernel, rows, (*inputs, output, lengths), progress)
     return output
 
 
-def _in_turn(
-    kernel: Callable[..., None], rows: int, inputs: tuple[Any, ...], progress: Progress | None
-) -> None:
-    """All rows at once, or in parts where somebody waits."""
+def _run(kernel: Callable[..., None], rows: int, inputs: tuple[Any, ...], progress: Progress | None) -> None:
+    """Run a kernel over all rows at once, or in parts if there is progress to report."""
     from reseen.neighbors.jaccard_kernels import in_ranges
 
     at_once = rows if progress is None else max(1, -(-rows // _REPORTS))
@@ -227,13 +234,13 @@ def _in_turn(
             progress(last - first)
 
 
-def _no_rows() -> Rows:
-    """What tells a kernel to count only."""
+def _no_output() -> Rows:
+    """The empty output that makes a kernel count only."""
     return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
 
 
-def _room_for(lengths: np.ndarray, allocate: Allocate) -> Rows:
-    """Room for sparse rows of these lengths."""
+def _empty_rows(lengths: np.ndarray, allocate: Allocate) -> Rows:
+    """Allocated sparse rows with these numbers of entries."""
     start = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     entries = (int(start[-1]),)
     return start, allocate(entries, np.int32), allocate(entries, np.float32)

@@ -1,12 +1,12 @@
-"""Compiled loops of the Jaccard distance, cached on disk; each works on a range of rows.
+"""Compiled loops of the Jaccard distance; each processes a range of rows.
 
-A kernel that makes sparse rows is called twice: with empty outputs it only counts the entries of each row,
-then, given outputs of the right length, it fills them. Scratch arrays belong to a range of rows, so that
-memory grows with rows times threads and never with rows times rows.
+A kernel that produces sparse rows is called twice: with empty outputs it only counts the entries of each row, with
+outputs of the right length it fills them. Scratch arrays belong to a range of rows, so that memory grows with rows
+times threads, not with rows times rows.
 
-Ranges are spread over plain threads (`in_ranges`); the kernels let go of the interpreter's lock. Numba's own
-parallel loops are not used: they share torch's OpenMP runtime, change its number of threads behind its back, and
-on a machine that others use too made every later torch operation tens of times slower.
+Ranges are distributed over plain threads (`in_ranges`); the kernels release the GIL. Numba's parallel loops are not
+used: they share torch's OpenMP runtime and change its number of threads, which on a busy machine made later torch
+operations tens of times slower.
 """
 
 import math
@@ -21,7 +21,7 @@ from reseen.compiled import compiled
 from reseen.neighbors.csr import Rows
 
 _RANGES_PER_THREAD = 4
-"""Ranges are finer than threads, so that rows of unequal work even out."""
+"""More ranges than threads balance the load when rows differ in work."""
 
 
 def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any, first: int = 0) -> None:
@@ -38,7 +38,7 @@ def in_ranges(kernel: Callable[..., None], rows: int, *inputs: Any, first: int =
 
 @compiled()
 def mutual(begin: int, end: int, ranks: np.ndarray, result: np.ndarray) -> None:
-    """Whether row i is also in the list of `ranks[i, t]`, for each i and t: (n, k) int32 to (n, k) bool zeros."""
+    """Set `result` (n, k), initially False, where row i is in the list of its neighbor `ranks[i, t]` (int32)."""
     k = ranks.shape[1]
     for i in range(begin, end):
         for t in range(k):
@@ -62,10 +62,10 @@ def expand(
     output: Rows,
     lengths: np.ndarray,
 ) -> None:
-    """Expanded reciprocal sets and their weights, as sparse rows with columns in the order of discovery.
+    """Expanded reciprocal sets and their weights, as sparse rows with columns in order of discovery.
 
-    Row i starts from its mutual neighbors (`near`) and takes in the mutual half-list of each of them that
-    lies inside by more than two thirds; weights are exp(-distance * scale[i]), scaled to sum 1.
+    Row i starts with its mutual neighbors (`near`) and adds the mutual half-list of each neighbor of which more than
+    two thirds are in the initial set; weights are exp(-distance * scale[i]), normalized to sum 1.
     """
     n, k = ranks.shape
     half = half_ranks.shape[1]
@@ -109,11 +109,11 @@ def overlap(
     output: Rows,
     lengths: np.ndarray,
 ) -> None:
-    """Jaccard distances up to `threshold` between sparse rows of sum 1, and the diagonal as an explicit 0.
+    """Jaccard distances up to `threshold` between sparse rows of sum 1, with an explicit 0 on the diagonal.
 
-    `lists` are the same entries by column. With s the sum of the smaller weights of two rows, their distance
-    is 1 - s / (2 - s). Columns of `rows` ascend, so that both directions of a pair add in one order and the
-    result is exactly symmetric; columns of `output` come in no order.
+    `lists` are the same entries by column. With s the sum of the element-wise minimum of two rows, their distance is
+    1 - s / (2 - s). Columns of `rows` must be sorted: both directions of a pair then add in the same order and the
+    result is exactly symmetric. Columns of `output` are not sorted.
     """
     start, columns, weights = rows
     list_start, list_rows, list_weights = lists
@@ -123,17 +123,17 @@ def overlap(
     shared = np.zeros(n, np.float64)
     touched = np.empty(n, np.int32)
     for i in range(begin, end):
-        seen = 0
+        touched_count = 0
         for entry in range(start[i], start[i + 1]):
             column = columns[entry]
             for other in range(list_start[column], list_start[column + 1]):
                 j = list_rows[other]
                 if shared[j] == 0:
-                    touched[seen] = j
-                    seen += 1
+                    touched[touched_count] = j
+                    touched_count += 1
                 shared[j] += min(weights[entry], list_weights[other])
         count = 0
-        for t in range(seen):
+        for t in range(touched_count):
             j = touched[t]
             distance = np.float32(0)
             if j != i:
@@ -149,7 +149,7 @@ def overlap(
 
 @compiled()
 def _add(member: int, row: int, stamp: np.ndarray, members: np.ndarray, count: int) -> int:
-    """Append a member unless this row has it; the new count."""
+    """Append a member unless this row already has it; returns the new count."""
     if stamp[member] != row:
         stamp[member] = row
         members[count] = member
@@ -161,7 +161,7 @@ def _add(member: int, row: int, stamp: np.ndarray, members: np.ndarray, count: i
 def _mostly_inside(
     row: int, half_ranks: np.ndarray, half_near: np.ndarray, candidate: int, in_base: np.ndarray
 ) -> bool:
-    """Whether more than two thirds of the candidate's mutual half-list are in the row's base set."""
+    """Whether more than two thirds of the candidate's mutual half-list are in the row's initial set."""
     size = 0
     common = 0
     for t in range(half_ranks.shape[1]):
@@ -174,7 +174,7 @@ def _mostly_inside(
 
 @compiled()
 def _distance(i: int, j: int, vectors: np.ndarray, ranks: np.ndarray, distances: np.ndarray) -> np.float32:
-    """Squared distance: looked up when j is in the list of i, else from the vectors."""
+    """Squared distance: looked up if j is in the list of i, else computed from the vectors."""
     for t in range(ranks.shape[1]):
         if ranks[i, t] == j:
             return distances[i, t]
@@ -183,7 +183,7 @@ def _distance(i: int, j: int, vectors: np.ndarray, ranks: np.ndarray, distances:
 
 @compiled(fastmath={"reassoc", "contract", "nsz"})
 def _dot(a: np.ndarray, b: np.ndarray) -> np.float32:
-    """Inner product in float32, summed in whatever order is fast."""
+    """Inner product in float32, in no fixed order of summation."""
     total = np.float32(0)
     for t in range(a.shape[0]):
         total += a[t] * b[t]

@@ -1,6 +1,6 @@
-"""Exact nearest rows: FAISS on the CPU, a matrix product and top-k elsewhere; never an n x n matrix.
+"""Exact k-nearest-neighbor search: FAISS on the CPU, matrix product and top-k elsewhere; never an n x n matrix.
 
-Rows in chunks that become smaller where the memory of machine or GPU does not suffice.
+Rows are searched in chunks, which are halved when the machine or the GPU runs out of memory.
 """
 
 from collections.abc import Callable
@@ -16,21 +16,21 @@ from reseen.records import Features, Neighbors
 
 Result = TypeVar("Result")
 
-_WORDS = (
+_OUT_OF_MEMORY = (
     "out of memory",
     "bad_alloc",
     "not enough memory",
     "cannot allocate memory",
     "can't allocate memory",
 )
-"""How PyTorch, FAISS and the system say it where they raise a RuntimeError."""
+"""Out-of-memory messages of the RuntimeErrors that PyTorch, FAISS and the system raise, in lower case."""
 
 
-def in_chunks(work: Callable[[slice], Result], rows: int, chunk: int) -> list[Result]:
-    """Results of `work` on consecutive slices of at most `chunk` rows, half as many whenever memory runs out.
+def map_chunks(work: Callable[[slice], Result], rows: int, chunk: int) -> list[Result]:
+    """Results of `work` on consecutive slices of at most `chunk` rows, halved whenever memory runs out.
 
     Raises:
-        ClusteringError: memory runs out even for one row.
+        ClusteringError: memory runs out even for a single row.
     """
     results: list[Result] = []
     start, chunk = 0, max(1, min(chunk, rows))
@@ -42,8 +42,8 @@ def in_chunks(work: Callable[[slice], Result], rows: int, chunk: int) -> list[Re
                 raise
             if chunk == 1:
                 raise ClusteringError(
-                    f"out of memory: there is none to compare one row with {rows:,} others; end other programs, take "
-                    "fewer crops, or a backbone with shorter vectors"
+                    f"out of memory: cannot compare a single row with {rows:,} others; close other programs, use fewer "
+                    "crops, or a backbone with a smaller embedding dimension"
                 ) from None
             chunk //= 2
         else:
@@ -52,31 +52,35 @@ def in_chunks(work: Callable[[slice], Result], rows: int, chunk: int) -> list[Re
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, whoever says it."""
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _WORDS)
+    """Whether an error of PyTorch, FAISS or the system means that memory ran out."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
 
 
 CHUNK_CELLS = 1 << 26
-"""Similarities held at once by the matrix product: 256 MiB of float32."""
+"""Similarities computed at once by the matrix product: 256 MiB of float32."""
 
 
 def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
-    """The `k` nearest rows of every row by squared Euclidean distance, exact.
+    """The `k` nearest rows of every row by squared Euclidean distance, including the row itself; exact.
 
-    Order within a row: the row itself, at distance exactly 0, even when others equal it; then by distance;
-    then by row number. Where several rows tie for the last place, which of them is kept is not defined.
-    With fewer than `k` rows, all of them are returned, so the result has min(k, n) columns.
+    The row itself comes first, at distance exactly 0 even if it has duplicates; the others are sorted by distance, then
+    by row number. Which of several rows at the distance of the last column is kept is undefined. The result has
+    min(k, n) columns.
 
-    Where memory runs out, fewer rows are searched for at a time.
+    If memory runs out, rows are searched in smaller chunks.
 
     Raises:
         ValueError: `k` is below 1, or the features are raw.
-        ClusteringError: memory runs out even for one row at a time.
+        ClusteringError: memory runs out even for a single row.
+
+    Example:
+        neighbors = nearest(features, k=10)
+        neighbors.indices[:, 1:]  # the 9 nearest others
     """
     if features.raw:
-        raise ValueError("a search for neighbors needs unit rows, got raw features")
+        raise ValueError("nearest-neighbor search needs unit vectors, got raw features")
     if k < 1:
-        raise ValueError(f"a search needs k of at least 1 (the row itself counts), got {k}")
+        raise ValueError(f"nearest-neighbor search needs k of at least 1 (including the row itself), got {k}")
     k = min(k, len(features))
     if k == 0:
         return Neighbors(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
@@ -90,32 +94,33 @@ def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
 def farthest(
     features: Features, device: str = "cpu", chunk_cells: int = CHUNK_CELLS
 ) -> Float32[np.ndarray, " n"]:
-    """Squared Euclidean distance, 0 to 4, from every row to the row farthest from it.
+    """Squared Euclidean distance, 0 to 4, from every row to its farthest row.
 
-    `chunk_cells` bounds the similarities held at once, in numbers, not bytes; where memory runs out they are fewer.
+    `chunk_cells` is the number of similarities computed at once, in values, not bytes; it is reduced if memory runs
+    out.
 
     Raises:
-        ClusteringError: memory runs out even for one row at a time.
+        ClusteringError: memory runs out even for a single row.
     """
     vectors = features.vectors.to(device)
     rows = chunk_cells // max(1, len(vectors))
-    lowest = in_chunks(lambda some: (vectors[some] @ vectors.T).amin(dim=1).cpu(), len(vectors), rows)
+    lowest = map_chunks(lambda chunk: (vectors[chunk] @ vectors.T).amin(dim=1).cpu(), len(vectors), rows)
     similarity = torch.cat(lowest) if len(vectors) else torch.empty(0)
     return (2 - 2 * similarity).clamp_min(0).numpy()
 
 
 def search_faiss(features: Features, k: int) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
-    """Cosine similarities and row numbers of the `k` most similar rows, by FAISS on torch's thread count."""
+    """Cosine similarities and row numbers of the `k` most similar rows, by FAISS with torch's number of threads."""
     import faiss
 
-    # FAISS and torch each bring their own OpenMP pool; equal sizes keep them from crowding the cores.
+    # FAISS and torch have separate OpenMP pools; equal sizes avoid oversubscription.
     faiss.omp_set_num_threads(torch.get_num_threads())
     rows = features.numpy
-    found = in_chunks(
-        lambda some: faiss.knn(rows[some], rows, k, metric=faiss.METRIC_INNER_PRODUCT), len(rows), len(rows)
+    results = map_chunks(
+        lambda chunk: faiss.knn(rows[chunk], rows, k, metric=faiss.METRIC_INNER_PRODUCT), len(rows), len(rows)
     )
     similarities, indices = (
-        np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True)
+        np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*results, strict=True)
     )
     return similarities, indices.astype(np.int64, copy=False)
 
@@ -123,27 +128,29 @@ def search_faiss(features: Features, k: int) -> tuple[Float32[np.ndarray, "n k"]
 def search_product(
     features: Features, k: int, device: str, chunk_cells: int = CHUNK_CELLS
 ) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
-    """The same by a chunked matrix product and top-k on any torch device.
+    """As `search_faiss`, by a chunked matrix product and top-k on any torch device.
 
-    `chunk_cells` bounds the similarities held at once, in numbers, not bytes.
+    `chunk_cells` is the number of similarities computed at once, in values, not bytes.
     """
     vectors = features.vectors.to(device)
 
-    def search(some: slice) -> tuple[Tensor, Tensor]:
-        best = torch.topk(vectors[some] @ vectors.T, k, dim=1)
-        return best.values.cpu(), best.indices.cpu()
+    def search(chunk: slice) -> tuple[Tensor, Tensor]:
+        top = torch.topk(vectors[chunk] @ vectors.T, k, dim=1)
+        return top.values.cpu(), top.indices.cpu()
 
-    similarities, indices = zip(*in_chunks(search, len(vectors), chunk_cells // len(vectors)), strict=True)
+    similarities, indices = zip(*map_chunks(search, len(vectors), chunk_cells // len(vectors)), strict=True)
     return torch.cat(similarities).numpy(), torch.cat(indices).numpy()
 
 
 def _self_first(similarities: Float32[np.ndarray, "n k"], indices: Int64[np.ndarray, "n k"]) -> Neighbors:
-    """Squared distances in the order that `nearest` promises."""
+    """Neighbors with squared distances, sorted as `nearest` documents."""
     own = np.arange(len(indices))[:, None]
     distances = np.maximum(2 - 2 * similarities, 0)
-    lost = ~(indices == own).any(axis=1)  # more exact copies than columns pushed the row out of its own list
-    indices[lost, -1] = own[lost, 0]
-    itself = indices == own
-    order = np.lexsort((indices, np.where(itself, np.float32(-1), distances)), axis=-1)
-    distances[itself] = 0
+    missing = ~(indices == own).any(
+        axis=1
+    )  # more duplicates than columns displaced the row from its own list
+    indices[missing, -1] = own[missing, 0]
+    is_self = indices == own
+    order = np.lexsort((indices, np.where(is_self, np.float32(-1), distances)), axis=-1)
+    distances[is_self] = 0
     return Neighbors(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))

@@ -1,11 +1,11 @@
 r"""k-reciprocal re-ranking of queries against a gallery, on sparse rows and in blocks of queries.
 
-Queries and gallery are encoded together. The new distance is $(1 - \lambda) d_J + \lambda d$: $d_J$ the Jaccard
-distance of encodings, 0 to 1; $d$ the squared Euclidean distance, which the variant `zhong` divides by the query's
-largest to all rows and the variant `faiss` takes as it is.
+Queries and gallery are encoded together. The final distance is $(1 - \lambda) d_J + \lambda d$, with $d_J$ the Jaccard
+distance of the encodings, 0 to 1, and $d$ the squared Euclidean distance, which the variant `zhong` divides by the
+query's largest distance to all rows.
 
-Reference: Zhong et al. 2017, "Re-ranking person re-identification with k-reciprocal encoding", section 3 and eq. 12.
-The public code of the variant `faiss` stops at the Jaccard distance; its sum with `d` is ours.
+Reference: Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", CVPR 2017, section 3 and
+eq. 12. The public code of the variant `faiss` only computes the Jaccard distance; adding $d$ is ours.
 """
 
 from typing import Annotated, Literal
@@ -19,81 +19,95 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.errors import SettingsError
-from reseen.neighbors.jaccard import JaccardSettings, averaged, parts, reciprocal_weights, row_scales
+from reseen.neighbors.jaccard import (
+    JaccardSettings,
+    average_over_neighbors,
+    csr_arrays,
+    reciprocal_weights,
+    row_scales,
+)
 from reseen.neighbors.knn import nearest
 from reseen.records import Features
 
 _MOST_ROWS = 256
+"""Largest number of queries per block."""
 _ENTRY_BYTES = 8
-"""A weight and its column."""
+"""Bytes of a sparse entry: weight and column."""
 
 
 class RerankSettings(Settings):
-    """Published values for retrieval."""
+    """Settings of k-reciprocal re-ranking; the defaults are the published values."""
 
     variant: Literal["zhong", "faiss"] = "zhong"
-    """As for the Jaccard distance: `zhong` has itself and k1 neighbors, `faiss` itself and k1 - 1."""
+    """As for the Jaccard distance: `zhong` uses the row and k1 neighbors, `faiss` the row and k1 - 1."""
 
     k1: Annotated[int, Field(ge=1)] = 20
-    """Neighbors whose reciprocity is asked."""
+    """Neighbors checked for reciprocity."""
 
     k2: Annotated[int, Field(ge=1)] = 6
-    """Nearest rows, itself included, over which encodings are averaged."""
+    """Nearest rows, including the row itself, for local query expansion."""
 
     distance_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of the plain distance in the new one; the paper's lambda."""
+    """Weight of the original distance in the final one; the paper's lambda."""
 
     memory: Annotated[float, Field(gt=0)] = 2.0
-    """Gigabytes that re-ranking may add to loaded features."""
+    """Memory limit of re-ranking in gigabytes, beyond the loaded features."""
 
     @property
     def text(self) -> str:
-        """For a score to state."""
+        """The settings as one line for score tables."""
         return f"{self.variant}, k1 {self.k1}, k2 {self.k2}, lambda {self.distance_weight:g}"
 
     @property
     def jaccard(self) -> JaccardSettings:
-        """The part that encodes."""
+        """The settings of the Jaccard distance."""
         return JaccardSettings(k1=self.k1, k2=self.k2, variant=self.variant)
 
 
 class Reranked:
-    """Similarities of queries with a gallery: the re-ranked distance, below zero.
+    """Re-ranked similarities of queries and gallery, computed in blocks: the negated re-ranked distance.
 
     Attributes:
-        block_rows: queries at a time that the memory allows.
+        block_rows: number of queries per block that fits into `settings.memory`.
+
+    Example:
+        reranked = Reranked(query, gallery, RerankSettings())
+        count = min(reranked.block_rows, len(query))
+        block = torch.empty(count, len(gallery))
+        reranked.fill(0, count, block)  # similarities of the first queries
     """
 
     def __init__(self, query: Features, gallery: Features, settings: RerankSettings) -> None:
-        """Search, encode, and keep the sparse rows.
+        """Search neighbors and encode queries and gallery as sparse rows.
 
         Raises:
-            SettingsError: features are raw, or the memory does not suffice; the message says how much does.
+            SettingsError: features are raw, or `settings.memory` is too small; the message gives the memory needed.
         """
         if query.raw or gallery.raw:
-            raise SettingsError("re-ranking needs unit vectors: leave raw features or re-ranking out")
+            raise SettingsError("re-ranking needs unit vectors: use unit features, or disable re-ranking")
         n, dimension = len(query) + len(gallery), query.vectors.shape[1]
-        room = int(settings.memory * 1e9)
+        limit = int(settings.memory * 1e9)
         fixed = 4 * n * dimension + n * settings.jaccard.columns * (8 + 4 + 1 + 4)
-        _fits(fixed + 4 * n, room, n, settings)
-        together = Features(torch.cat([query.vectors, gallery.vectors]))
-        scale = row_scales(together, settings.jaccard, chunk_cells=max(n, min(1 << 26, (room - fixed) // 4)))
-        neighbors = nearest(together, settings.jaccard.columns)
-        weights = reciprocal_weights(together, neighbors, settings.jaccard, scale)
-        # Averaging over k2 rows makes rows up to k2 times as long; they are held by row and by column.
+        _check_memory(fixed + 4 * n, limit, n, settings)
+        features = Features(torch.cat([query.vectors, gallery.vectors]))
+        scale = row_scales(features, settings.jaccard, chunk_cells=max(n, min(1 << 26, (limit - fixed) // 4)))
+        neighbors = nearest(features, settings.jaccard.columns)
+        weights = reciprocal_weights(features, neighbors, settings.jaccard, scale)
+        # Averaging over k2 rows makes rows up to k2 times as long; they are stored by row and by column.
         fixed += _ENTRY_BYTES * len(weights[1]) * (1 + 2 * settings.k2)
-        _fits(fixed + 4 * len(gallery), room, n, settings)
-        start, columns, values = averaged(weights, neighbors, settings.k2)
+        _check_memory(fixed + 4 * len(gallery), limit, n, settings)
+        start, columns, values = average_over_neighbors(weights, neighbors, settings.k2)
         self._query, self._gallery = query.vectors, gallery.vectors
-        cut = start[len(query)]
-        self._rows = start[: len(query) + 1], columns[:cut], values[:cut]
-        below = csr_array((values[cut:], columns[cut:], start[len(query) :] - cut), shape=(len(gallery), n))
-        self._lists = parts(below.tocsc())
+        end = start[len(query)]
+        self._rows = start[: len(query) + 1], columns[:end], values[:end]
+        gallery_start = start[len(query) :] - end
+        encoded_gallery = csr_array((values[end:], columns[end:], gallery_start), shape=(len(gallery), n))
+        self._lists = csr_arrays(encoded_gallery.tocsc())
         self._scale, self._weight = scale[: len(query)], np.float32(settings.distance_weight)
-        self.block_rows = int(min(_MOST_ROWS, max(1, (room - fixed) // (4 * max(1, len(gallery))))))
+        self.block_rows = int(min(_MOST_ROWS, max(1, (limit - fixed) // (4 * max(1, len(gallery))))))
 
     def fill(self, start: int, stop: int, out: Float32[Tensor, "b g"]) -> None:
-        """Write the rows of queries `start` to `stop`; higher is nearer, 0 is the highest."""
+        """Write the similarities of queries `start` to `stop` into `out`; higher is nearer, 0 is the maximum."""
         from reseen.neighbors.jaccard_kernels import in_ranges
         from reseen.neighbors.row_kernels import blend
 
@@ -101,9 +115,9 @@ class Reranked:
         in_ranges(blend, stop - start, start, self._rows, self._lists, self._scale, self._weight, out.numpy())
 
 
-def _fits(needed: int, room: int, rows: int, settings: RerankSettings) -> None:
-    if needed > room:
+def _check_memory(needed: int, limit: int, rows: int, settings: RerankSettings) -> None:
+    if needed > limit:
         raise SettingsError(
-            f"re-ranking {rows:,} rows needs up to {needed / 1e9:.2g} GB, {settings.memory:g} GB are allowed; raise "
-            "the memory for re-ranking, or rank without it"
+            f"re-ranking {rows:,} rows needs up to {needed / 1e9:.2g} GB, the limit is {settings.memory:g} GB; raise "
+            "the memory limit of re-ranking, or disable re-ranking"
         )

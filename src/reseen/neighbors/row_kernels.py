@@ -1,11 +1,7 @@
-"""Compiled loops over sparse rows that work as well on arrays mapped from disk: mean, transpose, order.
+"""Compiled loops over sparse rows (mean, transpose, sort), over blocks of products (top-k), and of re-ranking.
 
-Like those of `reseen.neighbors.jaccard_kernels` they work on a range, and none holds more than a few numbers per row
-besides what it is given. SciPy's own would copy a mapped matrix into memory.
-
-A compiled loop that keeps the largest inner products of each row, cached on disk beside this file.
-
-The compiled loop of re-ranking: shared weights of a query and every gallery row, and the sum of two distances.
+Like those of `reseen.neighbors.jaccard_kernels` they process a range of rows. Beyond their arguments they hold only a
+few values per row, so that they are also suitable for memory-mapped arrays; SciPy would copy these into memory.
 """
 
 import numpy as np
@@ -24,7 +20,10 @@ def mean_rows(
     output: Rows,
     lengths: np.ndarray,
 ) -> None:
-    """Row i becomes `share` times the sum of the rows `nearby[i]`, columns ascending; empty outputs only count."""
+    """Set row i of `output` to `share` times the sum of the rows `nearby[i]`, with sorted columns.
+
+    With an empty output, only the number of entries is counted, into `lengths`.
+    """
     start, columns, weights = rows
     out_start, out_columns, out_weights = output
     n = start.shape[0] - 1
@@ -55,7 +54,7 @@ def mean_rows(
 
 @compiled()
 def count_columns(begin: int, end: int, columns: np.ndarray, lengths: np.ndarray) -> None:
-    """Entries of each of the columns `begin` to `end`."""
+    """Count the entries of the columns `begin` to `end` into `lengths`."""
     for entry in range(columns.shape[0]):
         column = columns[entry]
         if begin <= column < end:
@@ -64,10 +63,10 @@ def count_columns(begin: int, end: int, columns: np.ndarray, lengths: np.ndarray
 
 @compiled()
 def transpose(begin: int, end: int, rows: Rows, free: np.ndarray, output: Rows) -> None:
-    """Entries of the columns `begin` to `end`, rows ascending; `free` is the next free place of every column.
+    """Write the entries of the columns `begin` to `end` with sorted rows; `free` is the next free slot of each column.
 
-    Every range reads all entries and writes into one stretch of the output, so that a mapped one is written from
-    front to back and not all over.
+    Every range reads all entries and writes to a contiguous part of the output, so that a memory-mapped output is
+    written sequentially.
     """
     start, columns, weights = rows
     _, out_rows, out_weights = output
@@ -75,15 +74,15 @@ def transpose(begin: int, end: int, rows: Rows, free: np.ndarray, output: Rows) 
         for entry in range(start[i], start[i + 1]):
             column = columns[entry]
             if begin <= column < end:
-                place = free[column]
-                out_rows[place] = i
-                out_weights[place] = weights[entry]
-                free[column] = place + 1
+                slot = free[column]
+                out_rows[slot] = i
+                out_weights[slot] = weights[entry]
+                free[column] = slot + 1
 
 
 @compiled()
 def sort_rows(begin: int, end: int, rows: Rows) -> None:
-    """Put the columns of every row in ascending order, in place."""
+    """Sort the entries of every row by column, in place."""
     start, columns, values = rows
     for i in range(begin, end):
         part = slice(start[i], start[i + 1])
@@ -101,32 +100,32 @@ def keep_largest(
     own: np.ndarray,
     names: np.ndarray,
     values: np.ndarray,
-    found: np.ndarray,
+    indices: np.ndarray,
 ) -> None:
-    """Rows `begin` to `end` of a block take the columns that belong into their lists, but for themselves.
+    """Merge rows `begin` to `end` of a block of products into top-k lists, excluding the owner of each list.
 
-    Row i fills list `lists[i]`, whose owner is `own[lists[i]]`; column j is `names[j]`. `values` and `found` are the
-    lists, descending, (q, k) float32 and int64. Of equal products the one that came first stays first.
+    Row i belongs to list `lists[i]`, whose owner is `own[lists[i]]`; column j is named `names[j]`. `values` and
+    `indices` are the lists, descending, (q, k) float32 and int64. Ties keep the earlier entry first.
     """
     last = values.shape[1] - 1
     for i in range(begin, end):
-        row, place = products[i], lists[i]
-        least = values[place, last]
+        row, target = products[i], lists[i]
+        least = values[target, last]
         for j in range(row.shape[0]):
-            if row[j] > least and names[j] != own[place]:
-                least = insert(row[j], names[j], values[place], found[place])
+            if row[j] > least and names[j] != own[target]:
+                least = insert(row[j], names[j], values[target], indices[target])
 
 
 @compiled()
-def insert(value: np.float32, name: int, values: np.ndarray, found: np.ndarray) -> np.float32:
-    """Put a value into its place of a list that has smaller ones; the smallest left."""
-    place = values.shape[0] - 1
-    while place > 0 and values[place - 1] < value:
-        values[place] = values[place - 1]
-        found[place] = found[place - 1]
-        place -= 1
-    values[place] = value
-    found[place] = name
+def insert(value: np.float32, name: int, values: np.ndarray, indices: np.ndarray) -> np.float32:
+    """Insert a value larger than the last one into a descending list, in place; returns the new last value."""
+    position = values.shape[0] - 1
+    while position > 0 and values[position - 1] < value:
+        values[position] = values[position - 1]
+        indices[position] = indices[position - 1]
+        position -= 1
+    values[position] = value
+    indices[position] = name
     return values[values.shape[0] - 1]
 
 
@@ -141,10 +140,10 @@ def blend(
     weight: np.float32,
     block: np.ndarray,
 ) -> None:
-    """Turn block rows `begin` to `end` of cosine similarities (b, g), in place, into re-ranked distances below zero.
+    """Replace rows `begin` to `end` of a block of cosine similarities (b, g) by negated re-ranked distances, in place.
 
-    Block row 0 is query `first`. `rows`: encodings of all queries, sum 1; `lists`: those of the gallery by column.
-    `weight` is the share of the squared distance, which `scale` (one number per query) is multiplied with.
+    Row 0 of the block is query `first`. `rows` are the encodings of all queries, with sum 1; `lists` those of the
+    gallery by column. `weight` is the weight of the squared distance, `scale` its factor per query.
     """
     start, columns, weights = rows
     list_start, list_rows, list_weights = lists

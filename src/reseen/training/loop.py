@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from reseen.audit import AuditScores, clustering_agreement, measure, round_scores, should_stop
+from reseen.audit import AuditScores, clustering_agreement, feature_std, measure, round_scores, should_stop
 from reseen.cluster import Clustering
 from reseen.data.batch_slice import BatchSlice
 from reseen.data.crops import Crops
@@ -22,7 +22,6 @@ from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup, shard
 from reseen.errors import TrainingError
 from reseen.features.extract import estimate_neck_statistics, extract, unwrap
 from reseen.geometry import unit
-from reseen.losses import feature_std
 from reseen.methods import AbstractMethod, Round
 from reseen.records import UNKNOWN_CAMERA, Batch, Features, PseudoLabels, to_index_tensor
 from reseen.runs.allocation import kept_memory

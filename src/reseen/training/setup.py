@@ -116,7 +116,7 @@ def check_together(recipe: Recipe, processes: int) -> None:
     Raises:
         SettingsError: they cannot.
     """
-    BatchShard(0, processes).check(recipe.method.batch_size)
+    BatchShard(0, processes).check_batch_size(recipe.method.batch_size)
     if recipe.train.compile and processes > 1:
         raise SettingsError(
             "train.compile: a compiled trunk trains on one device; leave it out, or --devices"

@@ -42,8 +42,8 @@ def test_clusters_are_nearly_those_of_the_exact_search(crowd, found):
 
 def test_a_note_says_that_the_search_was_approximate(found):
     assert found.notes == (
-        "approximate search: 5,000 clusters at the start, in 282 lists of which a search looks into 48; "
-        "pairs that it misses merge later or not at all",
+        "approximate search: 5,000 initial clusters, in 282 inverted lists, of which a search probes 48; "
+        "missed pairs merge later or not at all",
     )
 
 
@@ -102,7 +102,7 @@ def test_groups_and_raw_features_can_be_searched_approximately():
     exact = grow_hierarchy(3 * vectors, HierarchySettings(**chosen), groups)
     near = grow_hierarchy(3 * vectors, HierarchySettings(**chosen, engine="approximate"), groups)
     assert adjusted_rand_score(exact.labels.labels, near.labels.labels) > 0.95
-    assert "450 clusters at the start" in near.notes[0]
+    assert "450 initial clusters" in near.notes[0]
 
 
 def test_auto_is_approximate_above_a_size_where_it_can_be(crowd, monkeypatch):

@@ -24,7 +24,7 @@ def test_it_finds_about_as_many_clusters_as_there_are_people(people):
     assert adjusted_rand_score(truth, found.labels.labels) > 0.95
     assert abs(found.labels.cluster_count - people) <= max(1, 0.1 * people)
     assert found.notes[0].startswith(
-        f"auto: {found.labels.cluster_count} clusters, where halves of the features agree"
+        f"auto: {found.labels.cluster_count} clusters, where clusterings of half of the dimensions agree"
     )
     assert "the next" in found.notes[0]
 
@@ -67,10 +67,10 @@ def test_one_dimension_is_half_of_itself():
 def test_ending_at_the_largest_number_compared_is_said():
     pairs, _ = mixture([2] * 60, spread=0.1)
     people, _ = mixture([12] * 10, spread=0.4)
-    assert "no larger number was compared" in grow_hierarchy(pairs, AUTO).notes[0]
-    assert "no larger number was compared" not in grow_hierarchy(people, AUTO).notes[0]
+    assert "largest count compared" in grow_hierarchy(pairs, AUTO).notes[0]
+    assert "largest count compared" not in grow_hierarchy(people, AUTO).notes[0]
 
 
 def test_it_needs_a_share():
-    with pytest.raises(SettingsError, match="stop auto compares the clusters of many steps; give share"):
+    with pytest.raises(SettingsError, match="stop auto compares the clusters of many steps; set share"):
         HierarchySettings.parse({"stop": "auto", "share": None}, "x")

@@ -13,14 +13,14 @@ VECTORS = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
     [
         (
             {"metric": "euclidean"},
-            "average linkage of plain Euclidean distances needs all pairs of 300 rows at once, about 0.0 GB, and "
-            "0.0 GB of memory are free; take metric sqeuclidean",
+            "average linkage of Euclidean distances needs a matrix of all pairs of 300 rows, about 0.0 GB, but only "
+            "0.0 GB of memory are free; use metric sqeuclidean",
         ),
         (
             {"metric": "euclidean", "linkage": "energy"},
-            "energy linkage of plain Euclidean .* metric sqeuclidean",
+            "energy linkage of Euclidean .* metric sqeuclidean",
         ),
-        ({"engine": "dense"}, "engine dense needs all pairs of 300 rows .* take engine search"),
+        ({"engine": "dense"}, "engine dense needs a matrix of all pairs of 300 rows.* use engine search"),
     ],
 )
 def test_all_pairs_that_do_not_fit_are_an_error_before_they_are_made(values, message, monkeypatch):

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.cluster.hierarchy.partition import Partition
-from reseen.cluster.hierarchy.rules import MergePriority, choose
+from reseen.cluster.hierarchy.rules import MergePriority, select_merges
 from reseen.errors import ClusteringError, SettingsError
 
 ONE_BY_ONE = {"share": None, "stop": "clusters", "clusters": 1}
@@ -231,10 +231,10 @@ def test_more_merges_than_rows_end_at_one_cluster():
     [
         (
             lambda rows: rows[2].fill(0),
-            "1 rows are zero vectors, which have no direction, the first is row 2",
+            "1 rows are zero vectors, which cannot be normalized, the first is row 2",
         ),
-        (lambda rows: rows[1].fill(np.nan), "1 rows are not finite, the first is row 1"),
-        (lambda rows: rows[3, :1].fill(np.inf), "1 rows are not finite, the first is row 3"),
+        (lambda rows: rows[1].fill(np.nan), "1 rows contain NaN or infinite values, the first is row 1"),
+        (lambda rows: rows[3, :1].fill(np.inf), "1 rows contain NaN or infinite values, the first is row 3"),
     ],
 )
 def test_rows_that_cannot_be_clustered(change, message):
@@ -254,8 +254,8 @@ def test_a_weight_beyond_numbers_is_an_error():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"metric": "cosine", "feature": "raw"}, "cosine looks at directions alone"),
-        ({"linkage": "none"}, "only the regularizers sse_union and ward"),
+        ({"metric": "cosine", "feature": "raw"}, "metric cosine needs feature sphere"),
+        ({"linkage": "none"}, "linkage none needs the regularizer sse_union or ward"),
         ({"engine": "search", "metric": "euclidean"}, "needs all pairs"),
         ({"share": 0}, "share"),
     ],
@@ -278,4 +278,4 @@ def test_which_pairs_a_rule_takes(rule, wanted, places):
     # 1 takes in 0 and 2; then 0-2 are joined, 2-3 has the absorbed 2, and 4-5 are free.
     first, second = np.array([0, 1, 0, 2, 4]), np.array([1, 2, 2, 3, 5])
     standing = np.array([1, 9, 2, 3, 4, 5])
-    assert choose(first, second, wanted, rule, standing).tolist() == places
+    assert select_merges(first, second, wanted, rule, standing).tolist() == places

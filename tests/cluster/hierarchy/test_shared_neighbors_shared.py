@@ -105,5 +105,5 @@ def test_what_shares_no_neighbor_never_merges():
 
 def test_what_shared_neighbors_cannot_do_is_refused():
     for case in ({"linkage": "centroid"}, {"linkage": "energy"}, {"feature": "raw"}):
-        with pytest.raises(ValidationError, match="shared neighbors take feature sphere"):
+        with pytest.raises(ValidationError, match="metric jaccard needs feature sphere"):
             shared(**case)

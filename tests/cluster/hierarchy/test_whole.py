@@ -36,8 +36,8 @@ ALONE = {"linkage": "average", "regularizer": "none"}
     ("linkage", "regularizer", "seed", "expected", "words"),
     [
         ("energy", "ward", 3, {"linkage": "energy", "regularizer": "none"}, "without the regularizer ward"),
-        ("centroid", "none", 1, ALONE, "average linkage alone, since with centroid linkage"),
-        ("energy", "size", 1, ALONE, "average linkage alone, since with energy linkage"),
+        ("centroid", "none", 1, ALONE, "average linkage only, since with centroid linkage"),
+        ("energy", "size", 1, ALONE, "average linkage only, since with energy linkage"),
     ],
 )
 def test_heights_that_would_fall_are_not_drawn_and_it_is_said(linkage, regularizer, seed, expected, words):
@@ -93,4 +93,4 @@ def test_a_cluster_made_of_shared_neighbors_is_drawn_by_distances(most):
     tree = whole_tree(mixture(30), shared, most)
     plain = whole_tree(mixture(30), HierarchySettings(regularizer="none"), most)
     assert np.array_equal(tree.matrix, plain.matrix)
-    assert "drawn by squared distances" in tree.note
+    assert "drawn with squared Euclidean distances" in tree.note

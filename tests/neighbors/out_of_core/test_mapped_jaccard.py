@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from reseen.geometry import unit
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
-from reseen.neighbors.jaccard import PASSES, averaged, by_column, jaccard_rows
+from reseen.neighbors.jaccard import PASSES, average_over_neighbors, jaccard_rows, to_csc
 from reseen.neighbors.out_of_core import Scratch
 from reseen.records import Features, Neighbors
 
@@ -56,7 +56,9 @@ def test_means_of_rows_are_those_of_the_dense_matrix(n, k2, seed):
     matrix, rows = random_rows(n, seed)
     k2 = min(k2, n)
     nearby = np.stack([np.random.default_rng(seed + i).permutation(n)[:k2] for i in range(n)])
-    start, columns, values = averaged(rows, Neighbors(nearby, np.zeros(nearby.shape, np.float32)), k2)
+    start, columns, values = average_over_neighbors(
+        rows, Neighbors(nearby, np.zeros(nearby.shape, np.float32)), k2
+    )
     ours = csr_array((values, columns, start), shape=(n, n)).toarray()
     np.testing.assert_allclose(ours, matrix[nearby].mean(axis=1), atol=1e-6)
     assert all((np.diff(columns[a:b]) > 0).all() for a, b in pairwise(start))
@@ -66,6 +68,6 @@ def test_means_of_rows_are_those_of_the_dense_matrix(n, k2, seed):
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
 def test_by_column_is_the_transpose(n, seed):
     matrix, rows = random_rows(n, seed)
-    start, entries, values = by_column(rows)
+    start, entries, values = to_csc(rows)
     np.testing.assert_array_equal(csr_array((values, entries, start), shape=(n, n)).toarray(), matrix.T)
     assert all((np.diff(entries[a:b]) > 0).all() for a, b in pairwise(start))

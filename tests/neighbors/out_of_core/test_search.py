@@ -104,7 +104,7 @@ def test_some_lists_find_most_and_never_too_few(small, tmp_path):
 def test_stopped_work_goes_on_with_the_same_result(small, tmp_path, monkeypatch, mode):
     features = random_features(100, 8, 3)
     whole = found(features, 5, tmp_path / "whole", mode)
-    ordered, blocks = search._itself_first, []
+    ordered, blocks = search._self_first, []
 
     def stop_at_the_fourth(*arguments):
         blocks.append(len(arguments[0]))
@@ -112,12 +112,12 @@ def test_stopped_work_goes_on_with_the_same_result(small, tmp_path, monkeypatch,
             raise KeyboardInterrupt
         return ordered(*arguments)
 
-    monkeypatch.setattr(search, "_itself_first", stop_at_the_fourth)
+    monkeypatch.setattr(search, "_self_first", stop_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         found(features, 5, tmp_path / "stopped", mode)
     blocks.clear()
     monkeypatch.setattr(
-        search, "_itself_first", lambda *arguments: blocks.append(len(arguments[0])) or ordered(*arguments)
+        search, "_self_first", lambda *arguments: blocks.append(len(arguments[0])) or ordered(*arguments)
     )
     again = found(features, 5, tmp_path / "stopped", mode)
     assert sum(blocks) == 100 - 24
@@ -141,4 +141,4 @@ def test_who_is_approximate():
     assert not SearchSettings().approximates(search.EXACT_UP_TO)
     assert SearchSettings().approximates(search.EXACT_UP_TO + 1)
     assert "every pair of 10 rows" in SearchSettings().describe(10)
-    assert "4,000 lists on disk, of which each row looks into 64" in SearchSettings().describe(1_000_000)
+    assert "4,000 inverted lists on disk, of which each row probes 64" in SearchSettings().describe(1_000_000)

@@ -210,7 +210,7 @@ def test_forty_identical_crops_are_one_cluster_and_a_page(make_images, tmp_path)
     pq.write_table(table, tmp_path / "v.parquet")
     made = cluster_crops(tmp_path / "v.parquet", crops, tmp_path / "c.csv", quiet=True)
     assert made.labels.cluster_count == 1
-    assert made.chosen == "auto: all 40 images have the same vector, so nothing tells them apart"
+    assert made.chosen == "auto: all 40 images have the same vector and cannot be separated"
     assert "agree" not in made.chosen
     assert "1 cluster of 40 crops" in made.page.read_text()
 

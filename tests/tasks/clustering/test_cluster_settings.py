@@ -28,7 +28,7 @@ def test_a_run_with_a_hierarchy_lends_it_and_one_without_does_not():
         (["--hierarchy.cluster", "3"], "flags: hierarchy: no setting 'cluster'; did you mean 'clusters'"),
         (["--method.hierarchy.clusters", "3"], "flags: no setting 'method'; the settings here are hierarchy"),
         (["--hierarchy.clusters", "0"], "hierarchy: clusters: "),
-        (["--hierarchy.clusters", "9", "--hierarchy.steps", "2"], "both say when to stop; leave one out"),
+        (["--hierarchy.clusters", "9", "--hierarchy.steps", "2"], "are both stopping criteria; remove one"),
         (
             ["--hierarchy.clusters", "9", "--hierarchy.stop", "auto"],
             "hierarchy.clusters: has no effect where hierarchy.stop is auto",

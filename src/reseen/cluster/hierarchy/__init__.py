@@ -1,4 +1,4 @@
-"""Bottom-up merging of vectors into clusters, with a regularized cost."""
+"""Agglomerative (bottom-up) hierarchical clustering with a regularized merge cost."""
 
 from reseen.cluster.hierarchy.grow import grow_hierarchy, most_merges
 from reseen.cluster.hierarchy.history import Hierarchy

@@ -1,13 +1,12 @@
-"""How many clusters, told without labels: where halves of the features agree.
+"""Chooses the number of clusters without labels, by stability under random halves of the feature dimensions.
 
-Merging goes on to the end, a share of the clusters left per step, once with all features and a few times with a random
-half of their dimensions each. Too fine, and which of a person's images are together is chance; too coarse, and so is
-which people are. Between the two the halves agree best with the whole: there merging stops. Counts at which one
-cluster holds more than half of the images are looked at only where there are no others: everybody in one heap beside a
-few strays is stable, and nothing is told apart.
+Merging is run to the end, with a fraction of the remaining clusters per step: once with all dimensions, and a few times
+with a random half of them. In clusterings that are too fine it is random which images of a person are together, in
+those that are too coarse it is random which people are. In between, the halves agree best with the whole, and this
+count is chosen. Counts at which one cluster holds more than half of the images are considered only if there are no
+others: one giant cluster beside a few outliers is stable, but separates nothing.
 
-Stability under resampling as a measure of the number of clusters: Ben-Hur et al., "A stability based method for
-discovering structure in clustered data", 2002.
+Reference: Ben-Hur et al., "A stability based method for discovering structure in clustered data", 2002.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,16 +24,16 @@ from reseen.records import Neighbors
 _HALVES = 4
 _ROWS_AT_ONCE = 4096
 PASSES = 1 + _HALVES
-"""How many times merging goes all the way."""
+"""Number of complete merging runs."""
 _SEED = 0
 _ALIKE = 0.005
-"""Agreements this close are taken for equal; then the fewest clusters are chosen."""
+"""Agreements within this difference are ties, which go to the fewest clusters."""
 _SAME = 1e-6
-"""Numbers of unit rows this close are equal but for rounding."""
+"""Values of unit rows within this difference are equal up to rounding."""
 _LARGEST_SHARE = 0.5
-"""Of all images, in the largest cluster."""
+"""Largest fraction of the images in one cluster."""
 _SMALLEST_MEAN, _FEWEST = 2, 2
-"""Counts looked at: from half as many clusters as images down to two."""
+"""Range of counts compared: from half as many clusters as images down to two."""
 
 
 def choose_count(
@@ -45,10 +44,10 @@ def choose_count(
     allocate: Allocate = in_memory,
     neighbors: Neighbors | None = None,
 ) -> tuple[list[Pairs], str]:
-    """The merges of the steps up to the count chosen, and a sentence that says what was chosen and why.
+    """The merges of each step down to the chosen number of clusters, and a message that explains the choice.
 
-    The halves are drawn with a fixed seed, so that the same rows give the same count. `allocate` and `neighbors`, those
-    of whole rows, are as in `grow_hierarchy`.
+    The halves are drawn with a fixed seed, so that the same rows give the same count. `allocate` and `neighbors` are as
+    in `grow_hierarchy`.
     """
     share = settings.share or 0.0
     if _all_alike(rows):
@@ -56,7 +55,7 @@ def choose_count(
             rows, start, settings, lambda _, clusters: max(1, clusters // 2) if clusters > 1 else 0, progress, allocate,
             neighbors,
         )  # fmt: skip
-        return whole, f"auto: all {len(rows):,} images have the same vector, so nothing tells them apart"
+        return whole, f"auto: all {len(rows):,} images have the same vector and cannot be separated"
 
     def plan(_: int, clusters: int) -> int:
         return max(1, int(share * clusters)) if clusters > _FEWEST else 0
@@ -64,45 +63,43 @@ def choose_count(
     whole = merge_steps(rows, start, settings, plan, progress, allocate, neighbors)
     counts = len(np.unique(start)) - np.cumsum([len(cost) for _, _, cost in whole], dtype=np.int64)
     merged = sum(len(cost) for _, _, cost in whole)
-    looked_at = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
-    if len(looked_at) == 0:
+    compared = np.flatnonzero(counts <= len(rows) / _SMALLEST_MEAN)
+    if len(compared) == 0:
         return (
             whole,
-            f"auto: too few images to compare, merged as far as {len(np.unique(start)) - merged} clusters",
+            f"auto: too few images to compare counts, merged down to {len(np.unique(start)) - merged} clusters",
         )
-    largest = np.array([np.bincount(names).max() for names in _labels(start, whole, looked_at)])
+    largest = np.array([np.bincount(names).max() for names in _labels(start, whole, compared)])
     balanced = largest <= _LARGEST_SHARE * len(rows)
-    looked_at = looked_at[balanced] if balanced.any() else looked_at
+    compared = compared[balanced] if balanced.any() else compared
     generator = np.random.default_rng(_SEED)
-    agreement = np.zeros(len(looked_at))
+    agreement = np.zeros(len(compared))
     for _ in range(_HALVES):
         half = _half(rows, settings, generator, allocate)
         merges = merge_steps(half, start, settings, plan, progress, allocate)
-        both = _labels(start, whole, looked_at), _labels(start, merges, looked_at)
+        both = _labels(start, whole, compared), _labels(start, merges, compared)
         agreement += _agreement(*both) / _HALVES
     costs = np.array([cost.mean() for _, _, cost in whole])
     best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
-    step = int(looked_at[best])
+    step = int(compared[best])
     note = (
-        f"auto: {counts[step]} clusters, where halves of the features agree best with the whole "
-        f"({agreement[best]:.2f}; {len(looked_at)} counts from {counts[looked_at[0]]} to {counts[looked_at[-1]]} "
-        f"compared); merges up to there cost {costs[step]:.3f}, {_after(costs, step)}"
+        f"auto: {counts[step]} clusters, where clusterings of half of the dimensions agree best with that of all "
+        f"(adjusted Rand index {agreement[best]:.2f}; {len(compared)} counts from {counts[compared[0]]} to "
+        f"{counts[compared[-1]]} compared); the last merges cost {costs[step]:.3f}, {_next_cost(costs, step)}"
     )
-    if best == 0 and len(looked_at) > 1:
-        note += (
-            "; no larger number was compared, which can mean that the features do not tell people apart yet"
-        )
+    if best == 0 and len(compared) > 1:
+        note += "; this is the largest count compared, so the features may not separate people yet"
     return whole[: step + 1], note
 
 
 def _all_alike(rows: Float32[np.ndarray, "n d"]) -> bool:
-    """Whether all rows are one but for rounding; in most clusterings the first rows say that they are not."""
+    """Whether all rows are equal up to rounding; stops at the first block that differs."""
     blocks = (rows[begin : begin + _ROWS_AT_ONCE] for begin in range(0, len(rows), _ROWS_AT_ONCE))
     return len(rows) > 1 and all(np.abs(block - rows[0]).max(initial=0) <= _SAME for block in blocks)
 
 
-def _after(costs: Float64[np.ndarray, " s"], step: int) -> str:
-    return f"the next {costs[step + 1]:.3f}" if step + 1 < len(costs) else "and nothing was left to merge"
+def _next_cost(costs: Float64[np.ndarray, " s"], step: int) -> str:
+    return f"the next {costs[step + 1]:.3f}" if step + 1 < len(costs) else "and no further merge was possible"
 
 
 def _half(
@@ -111,7 +108,7 @@ def _half(
     generator: np.random.Generator,
     allocate: Allocate,
 ) -> Float32[np.ndarray, "n h"]:
-    """Half of the dimensions, at random, unit again on the sphere."""
+    """A random half of the dimensions; for feature `sphere`, normalized again."""
     dimensions = rows.shape[1]
     chosen = np.sort(generator.permutation(dimensions)[: max(1, dimensions // 2)])
     half = allocate((len(rows), len(chosen)), np.float32)
@@ -131,9 +128,9 @@ def _half(
 def _labels(
     start: Int64[np.ndarray, " n"], merges: Sequence[Pairs], steps: Int64[np.ndarray, " s"]
 ) -> Iterator[Int64[np.ndarray, " n"]]:
-    """Names of every row's cluster after each of these steps, ascending; after the last merges nothing changes.
+    """The cluster of every row after each of the given steps (ascending), one partition in memory at a time.
 
-    One partition is in memory at a time.
+    Steps beyond the last merges repeat the final partition.
     """
     groups, done = Groups(len(start)), 0
     for step in steps.tolist():

@@ -1,14 +1,14 @@
-"""The cheapest pairs of clusters, exact, from short lists that survive from step to step.
+"""The cheapest pairs of clusters, exact, from a pool of candidate pairs that is kept from step to step.
 
-Each cluster is searched once, when it is made, against all clusters there are then; its k cheapest partners go into
-a pool of pairs, and its k-th cost bounds from below every pair that the search has seen and left out. Of two
-clusters the later search has seen the other as it is, so a pair outside the pool costs at least the bound of one of
-its two. All pairs up to the smallest bound are therefore in the pool: they are scored anew in float64 and sorted.
-When more are needed, the clusters with the smallest bounds are searched again for longer lists. A merge drops the
-pairs of the clusters it changes, and nothing else.
+Each cluster is searched once, when it is created, against all clusters that exist then; its k cheapest partners go into
+the pool, and its k-th cost is a lower bound for every pair that the search left out. Of two clusters, the later search
+has seen the other in its current state, so a pair outside the pool costs at least the bound of one of the two. All
+pairs below the smallest bound are therefore in the pool: their costs are recomputed in float64 and sorted. If more are
+needed, the clusters with the smallest bounds are searched again for longer lists. A merge removes only the pairs of the
+clusters that it changes.
 
-Over an approximate search a bound holds only for what that search has seen. It is taken for a bound all the same:
-pairs that were not seen are missed until one of their two merges, and what merges still merges at its true cost.
+With an approximate search, the bounds only cover the pairs that the search has seen: missed pairs cannot merge until
+one of their clusters changes. Merge costs are exact in any case.
 """
 
 import numpy as np
@@ -21,17 +21,19 @@ from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 DECIMALS = 10
-"""Costs that agree to this many decimals are equal; then the names decide."""
+"""Costs that agree to this many decimals are ties, which are ordered by name."""
 
 _LIST = 16
+"""Initial length of a cluster's list of partners."""
 _GROWTH = 4
+"""Factor by which lists are lengthened."""
 
 Pairs = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Float64[np.ndarray, " p"]]
-"""First and second name, and cost."""
+"""First and second cluster name of each pair, and cost."""
 
 
 class CandidatePairs:
-    """Cheapest pairs of the clusters of a partition, for costs told from counts and sums."""
+    """Cheapest pairs of clusters of a partition, for costs computed from counts and sums."""
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class CandidatePairs:
         allocate: Allocate = in_memory,
         neighbors: Neighbors | None = None,
     ) -> None:
-        """Of clusters that are single unit rows under linear costs, the first lists may come from `neighbors`."""
+        """If all clusters are single unit rows and costs are linear, `neighbors` may replace the first search."""
         self._partition, self._cost = partition, cost
         self._partners = CheapestPartners(partition, cost, approximate, allocate)
         n = len(partition.counts)
@@ -57,23 +59,23 @@ class CandidatePairs:
 
     @property
     def count(self) -> int:
-        """Clusters left."""
+        """Number of clusters."""
         return len(self._partition.alive)
 
-    def cheapest(self, wanted: int) -> Pairs:
-        """At least the `wanted` cheapest pairs by cost, equals by name; all of them where there are fewer."""
+    def cheapest(self, minimum: int) -> Pairs:
+        """At least the `minimum` cheapest pairs, sorted by cost, then by name; all pairs if there are fewer."""
         self._search(self._new)
         self._new = self._new[:0]
         total = self.count * (self.count - 1) // 2
         while True:
             ceiling = self._bound[self._partition.alive].min(initial=np.inf)
-            pairs = self._up_to(ceiling, wanted)
-            if len(pairs[0]) >= min(wanted, total):
+            pairs = self._up_to(ceiling, minimum)
+            if len(pairs[0]) >= min(minimum, total):
                 return pairs
-            self._lengthen(ceiling, wanted)
+            self._lengthen(ceiling, minimum)
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join clusters: see `Partition.merge`."""
+        """Merge clusters, as `Partition.merge` does."""
         changed = self._partition.merge(target)
         self._keep(~(changed[self._searcher] | changed[self._partner]))
         self._new = np.flatnonzero(changed & (self._partition.counts > 0))
@@ -81,7 +83,7 @@ class CandidatePairs:
         self._partners.refresh(self._new)
 
     def _search(self, names: Int64[np.ndarray, " m"]) -> None:
-        """Fill the pool with the lists of these clusters, by their lengths."""
+        """Search these clusters, with their list lengths, and add the pairs to the pool."""
         for length in np.unique(self._length[names]):
             rows = names[self._length[names] == length]
             self._note(rows, *self._partners.search(rows, int(length)))
@@ -92,7 +94,7 @@ class CandidatePairs:
         partners: Int64[np.ndarray, "m k"],
         costs: Float64[np.ndarray, "m k"],
     ) -> None:
-        """Take the pairs of a search into the pool, and its bounds."""
+        """Add the pairs of a search to the pool, and record its bounds."""
         complete = partners.shape[1] >= self.count - 1
         known = partners >= 0
         reached = costs.max(axis=1, where=known, initial=-np.inf)
@@ -101,11 +103,11 @@ class CandidatePairs:
         self._partner = np.concatenate([self._partner, partners[known]])
         self._price = np.concatenate([self._price, costs[known]])
 
-    def _lengthen(self, ceiling: float, wanted: int) -> None:
-        """Search again, for longer lists, the clusters whose bounds stand in the way of the wanted pairs."""
+    def _lengthen(self, ceiling: float, minimum: int) -> None:
+        """Search again, with longer lists, the clusters whose bounds exclude the cheapest `minimum` pairs."""
         alive = self._partition.alive
         prices = self._price
-        reach = np.partition(prices, wanted * 2)[wanted * 2] if len(prices) > wanted * 2 else np.inf
+        reach = np.partition(prices, minimum * 2)[minimum * 2] if len(prices) > minimum * 2 else np.inf
         rows = alive[self._bound[alive] <= max(ceiling, reach)]
         rows = rows[self._bound[rows] < np.inf]
         again = np.zeros(len(self._bound), bool)
@@ -114,12 +116,12 @@ class CandidatePairs:
         self._length[rows] *= _GROWTH
         self._search(rows)
 
-    def _up_to(self, ceiling: float, wanted: int) -> Pairs:
-        """The cheapest pooled pairs that no pair outside the pool can undercut."""
+    def _up_to(self, ceiling: float, minimum: int) -> Pairs:
+        """The pairs of the pool that are cheaper than every pair outside, sorted."""
         slack = self._partners.slack
         limit = ceiling
-        if len(self._price) > 2 * wanted:  # a pair may stand in the pool twice
-            limit = min(ceiling, float(np.partition(self._price, 2 * wanted)[2 * wanted]) + slack)
+        if len(self._price) > 2 * minimum:  # a pair may be in the pool twice
+            limit = min(ceiling, float(np.partition(self._price, 2 * minimum)[2 * minimum]) + slack)
         near = self._price <= limit + slack
         searcher, partner = self._searcher[near], self._partner[near]
         keys = np.unique(np.minimum(searcher, partner) * len(self._bound) + np.maximum(searcher, partner))

@@ -1,12 +1,11 @@
-r"""The cost of merging two clusters, from counts, sums and sums of squares alone.
+r"""The cost of merging two clusters, computed from counts, sums and sums of squares.
 
 With means $\mu$ and $q$ the mean squared length of a cluster's rows, the mean squared distance between members of A
 and B is $q_A + q_B - 2 \mu_A \cdot \mu_B$; between means, the same with $|\mu|^2$ for $q$; the squared energy distance
-is twice that. So a cost is $u_A + u_B - f \, v_A \cdot v_B$ with a number $u$ and a vector $v$ per cluster, and the
-cheapest partners of a cluster come from a search for the largest inner products. Regularizers that look at one
-cluster at a time go into $u$. Those of the union need one more term, the increment of Ward,
-$\frac{n_A n_B}{n_A + n_B} |\mu_A - \mu_B|^2$, and the root of plain distances breaks the sum: such costs are searched
-in blocks.
+is twice that. So a cost is $u_A + u_B - f \, v_A \cdot v_B$ with a scalar $u$ and a vector $v$ per cluster, and the
+cheapest partners of a cluster are found by maximum inner product search. Regularizers of single clusters are part of
+$u$. Those of the union need one more term, Ward's increment, $\frac{n_A n_B}{n_A + n_B} |\mu_A - \mu_B|^2$, and the
+root of Euclidean distances is not a sum either: such costs are computed in blocks.
 
 Reference: the Lance-Williams family in this form, Murtagh and Contreras, "Algorithms for hierarchical clustering: an
 overview", 2012; the regularizers of Lin et al., AAAI 2019 (size) and Ding et al., BMVC 2019 (dispersion); the sum of
@@ -23,27 +22,27 @@ from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.settings import HierarchySettings
 
 _PAIRS_AT_ONCE = 1 << 22
-"""Numbers of two stacks of rows compared at once: 64 MiB of float64."""
+"""Values per operand of a block of pairs: 32 MiB of float64."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the costs of some clusters need: row i is cluster i of the names asked for."""
+    """Terms of the cost of some clusters, one row per cluster."""
 
     vectors: Float64[np.ndarray, "m d"]
-    """The v of the linkage."""
+    """v of the linkage."""
     offsets: Float64[np.ndarray, " m"]
-    """The u of the linkage."""
+    """u of the linkage, without the regularizer."""
     penalties: Float64[np.ndarray, " m"]
-    """Weighted regularizer of each cluster by itself."""
+    """Weighted regularizer of each cluster."""
     means: Float64[np.ndarray, "m d"]
     lengths: Float64[np.ndarray, " m"]
-    """Squared lengths of the means."""
+    """Squared norms of the means."""
     counts: Float64[np.ndarray, " m"]
 
 
 class MergeCost:
-    """Costs under given settings, of every linkage but `single` and those that need all pairs."""
+    """Merge costs for all linkages except `single` and those that need all pairs of rows."""
 
     def __init__(self, settings: HierarchySettings) -> None:
         self._settings = settings
@@ -54,17 +53,17 @@ class MergeCost:
         if linkage == "none":
             self.factor = 0.0
         self.root = metric == "euclidean" and linkage == "centroid"
-        """The linkage distance is the root of the sum."""
+        """Whether the linkage distance is the square root of the sum."""
         self.joint = settings.weight if settings.regularizer in ("sse_union", "ward") else 0.0
         """Weight of Ward's increment."""
 
     @property
     def linear(self) -> bool:
-        """Whether the whole cost is a sum of offsets less an inner product."""
+        """Whether the cost is a sum of offsets minus an inner product."""
         return not self.root and self.joint == 0.0 and self.factor > 0.0
 
     def terms(self, partition: Partition, names: Int64[np.ndarray, " m"]) -> Terms:
-        """What the costs of these clusters need."""
+        """The terms of the cost of the named clusters."""
         means, counts = partition.means(names), partition.counts[names]
         lengths = partition.lengths[names] / counts**2
         vectors, offsets = means, np.zeros(len(names))
@@ -83,9 +82,9 @@ class MergeCost:
     def between(
         self, one: Terms, other: Terms, products: Float[np.ndarray, "..."], means: Float[np.ndarray, "..."]
     ) -> Float[np.ndarray, "..."]:
-        """Costs from `products` of the vectors and of the `means`; shapes broadcast, `one` down, `other` across.
+        """Costs from the inner products of the vectors (`products`) and of the means (`means`); arguments broadcast.
 
-        `means` is not looked at where the cost has no term of the union.
+        `means` is only used if the cost has a term of the union.
         """
         cost = one.offsets + other.offsets - self.factor * products
         if self._settings.linkage == "none":
@@ -95,14 +94,14 @@ class MergeCost:
             cost = np.sqrt(cost)
         cost = cost + (one.penalties + other.penalties)
         if self.joint:
-            apart = np.maximum(one.lengths + other.lengths - 2 * means, 0)
-            cost = cost + self.joint * (one.counts * other.counts / (one.counts + other.counts)) * apart
+            squared = np.maximum(one.lengths + other.lengths - 2 * means, 0)
+            cost = cost + self.joint * (one.counts * other.counts / (one.counts + other.counts)) * squared
         return cost
 
     def of_pairs(
         self, partition: Partition, first: Int64[np.ndarray, " p"], second: Int64[np.ndarray, " p"]
     ) -> Float64[np.ndarray, " p"]:
-        """Costs of given pairs of clusters."""
+        """Costs of the given pairs of clusters."""
         at_once = max(1, _PAIRS_AT_ONCE // partition.dimension)
         parts = [np.zeros(0)]
         for begin in range(0, len(first), at_once):
@@ -114,7 +113,7 @@ class MergeCost:
         return np.concatenate(parts)
 
     def penalties(self, partition: Partition, names: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
-        """Weighted regularizer of each cluster by itself; that of the union adds Ward's increment to it."""
+        """Weighted regularizer of each single cluster; `sse_union` adds Ward's increment to it."""
         kind, weight = self._settings.regularizer, self._settings.weight
         if kind in ("none", "ward") or weight == 0:
             return np.zeros(len(names))

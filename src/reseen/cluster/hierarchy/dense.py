@@ -1,7 +1,7 @@
-"""The plain engine: a matrix of all pairs of rows, summed over clusters; for small n and as the other's reference.
+"""The dense engine: a matrix of all pairs of rows, summed over clusters; for small n, and as a reference in tests.
 
-Every linkage and regularizer is told from sums of pairwise distances alone, by other formulas than those of the
-engine that searches: with T(A, B) the sum of squared distances between members, SSE(A) = T(A, A) / 2n and
+Every linkage and regularizer is computed from sums of pairwise distances, independently of the formulas of the search
+engine: with T(A, B) the sum of squared distances between members, SSE(A) = T(A, A) / 2n and
 |mean A - mean B|^2 = T(A, B) / nm - T(A, A) / 2n^2 - T(B, B) / 2m^2.
 """
 
@@ -16,12 +16,12 @@ from reseen.cluster.hierarchy.shared_neighbors import shared_distances
 
 
 class DensePairs:
-    """Costs of all pairs of clusters, by name; n x n float64 matrices."""
+    """Costs of all pairs of clusters, from n x n float64 matrices."""
 
     def __init__(
         self, vectors: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
     ) -> None:
-        """Every row a cluster of its own, then the groups of `start`.
+        """Start with the clusters named in `start`.
 
         Raises:
             ClusteringError: the matrices do not fit into free memory.
@@ -37,14 +37,16 @@ class DensePairs:
         if settings.metric == "jaccard":
             near = shared_distances(vectors, settings.jaccard).tocoo()
             self._plain = np.ones((len(rows), len(rows)))
-            self._plain[near.row, near.col] = 1 - (1 - near.data.astype(np.float64))  # rounds as sums do
+            self._plain[near.row, near.col] = 1 - (
+                1 - near.data.astype(np.float64)
+            )  # same rounding as SharedPairs
         self.merge(start)
 
-    def cheapest(self, wanted: int) -> Pairs:
-        """All pairs of clusters that may merge by cost, equals by name; `wanted` is not needed here."""
-        del wanted
+    def cheapest(self, minimum: int) -> Pairs:
+        """All pairs of clusters that may merge, sorted by cost, then by name; `minimum` is ignored."""
+        del minimum
         first, second = np.triu_indices(len(self._names), 1)
-        if self._settings.metric == "jaccard":  # clusters that share no neighbor never merge
+        if self._settings.metric == "jaccard":  # clusters without shared neighbors never merge
             assert self._plain is not None
             farthest = np.outer(self._counts, self._counts) if self._settings.linkage == "average" else 1
             near = np.flatnonzero((self._plain < farthest)[first, second])
@@ -54,7 +56,7 @@ class DensePairs:
         return self._names[first[order]], self._names[second[order]], cost[order]
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join clusters, as `Partition.merge` does."""
+        """Merge clusters, as `Partition.merge` does."""
         into, inverse = np.unique(target[self._names], return_inverse=True)
         if len(into) == len(self._names):
             return
@@ -67,7 +69,7 @@ class DensePairs:
 
     @property
     def count(self) -> int:
-        """Clusters left."""
+        """Number of clusters."""
         return len(self._names)
 
     def _costs(self) -> Float64[np.ndarray, "c c"]:
@@ -121,11 +123,11 @@ class DensePairs:
 def _gathered(
     matrix: Float64[np.ndarray, "c c"], groups: Int64[np.ndarray, " c"], fold: np.ufunc
 ) -> Float64[np.ndarray, "k k"]:
-    """Fold together the rows and the columns of each group."""
+    """Reduce the rows and columns of each group by `fold`."""
     order, starts = np.argsort(groups, kind="stable"), _starts(groups)
     return fold.reduceat(fold.reduceat(matrix[order][:, order], starts, axis=0), starts, axis=1)
 
 
 def _starts(groups: Int64[np.ndarray, " c"]) -> Int64[np.ndarray, " k"]:
-    """Where each group begins once its members stand together."""
+    """Start of each group after sorting by group."""
     return np.concatenate([[0], np.cumsum(np.bincount(groups))[:-1]])

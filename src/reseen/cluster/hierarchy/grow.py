@@ -1,7 +1,7 @@
-"""Bottom-up merging of rows: each step merges the cheapest pairs of clusters by costs that hold still within it.
+"""Agglomerative clustering of rows: each step merges the cheapest pairs of clusters, with costs fixed within a step.
 
-Reference: the schedules of Lin et al., AAAI 2019 (BUC) and Zeng et al., CVPR 2020 (HCT): a share of the number of
-rows is merged per step.
+Reference: the schedules of Lin et al., AAAI 2019 (BUC) and Zeng et al., CVPR 2020 (HCT), which merge a fraction of the
+number of rows per step.
 """
 
 import numpy as np
@@ -32,19 +32,29 @@ def grow_hierarchy(
     allocate: Allocate = in_memory,
     neighbors: Neighbors | None = None,
 ) -> Hierarchy:
-    """Merge rows into clusters under `settings`; rows of one of the `groups` start as one cluster.
+    """Cluster rows hierarchically.
 
-    The share that merges in a step is that of `share_of`, which is the number of clusters at the start where it is
-    not given; after `most_steps` steps merging ends in any case: so can a hierarchy be grown step by step.
-    The result does not depend on the order of rows, but for pairs of equal cost, which merge in row order, and for
-    what an approximate search misses: a note says when there was one, and the same rows give the same clusters.
-    `progress` is called with merges as they are made, of `most_merges` at most.
-    Where the costs are inner products, matrices of as many rows as there are come from `allocate`, and `neighbors` of
-    the rows, if they are known, save the first search, with what an approximate one missed.
+    The result does not depend on the order of the rows, except that pairs of equal cost merge in row order, and for an
+    approximate search, of which a note informs. It is deterministic: the same rows give the same clusters.
+
+    Args:
+        vectors: the rows, normalized unless `settings.feature` is `raw`.
+        settings: linkage, regularizer, schedule and engine.
+        groups: initial cluster of each row; by default every row is a cluster.
+        share_of: number of clusters that `settings.share` refers to; by default the initial number. With `most_steps`
+            it allows growing a hierarchy over several calls.
+        most_steps: maximum number of steps, in addition to the stopping criterion.
+        progress: called with the number of merges just made, in total at most `most_merges`.
+        allocate: allocator of the large matrices, if costs are inner products.
+        neighbors: nearest neighbors of the rows, which replace the first search if costs are inner products.
 
     Raises:
-        ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite; all pairs are needed and do
-            not fit into memory.
+        ClusteringError: a row is not finite or, unless raw, zero; a cost is not finite; all pairs are needed and do not
+            fit into memory.
+
+    Example:
+        hierarchy = grow_hierarchy(features.numpy, HierarchySettings(stop="clusters", clusters=100))
+        labels = hierarchy.labels
     """
     rows = _checked(vectors, settings, allocate)
     start = _names(groups, len(rows))
@@ -67,7 +77,7 @@ def grow_hierarchy(
 
 
 def most_merges(count: int, settings: HierarchySettings) -> int:
-    """How many merges growing from so many clusters reports at most; fewer where a distance ends it."""
+    """Maximum number of merges that `grow_hierarchy` reports when starting with `count` clusters."""
     whole = max(count - 1, 0)
     if settings.stop == "auto":
         return PASSES * whole
@@ -82,8 +92,8 @@ def _plan(settings: HierarchySettings, origin: int, most_steps: int | None) -> P
     per_step = 1 if settings.share is None else max(1, int(origin * settings.share))
     steps = settings.steps if settings.stop == "steps" else origin
     steps = steps if most_steps is None else min(steps, most_steps)
-    left = settings.clusters if settings.stop == "clusters" else 1
-    return lambda done, clusters: min(per_step, clusters - left) if done < steps else 0
+    target = settings.clusters if settings.stop == "clusters" else 1
+    return lambda done, clusters: min(per_step, clusters - target) if done < steps else 0
 
 
 def _checked(
@@ -91,18 +101,18 @@ def _checked(
 ) -> Float32[np.ndarray, "n d"]:
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-    broken = np.flatnonzero(~np.isfinite(lengths))
-    if len(broken):
+    invalid = np.flatnonzero(~np.isfinite(lengths))
+    if len(invalid):
         raise ClusteringError(
-            f"{len(broken)} rows are not finite, the first is row {broken[0]}; nothing is clustered"
+            f"{len(invalid)} rows contain NaN or infinite values, the first is row {invalid[0]}; remove them"
         )
     if settings.feature == "raw":
         return rows
     zero = np.flatnonzero(lengths == 0)
     if len(zero):
         raise ClusteringError(
-            f"{len(zero)} rows are zero vectors, which have no direction, the first is row {zero[0]}; "
-            "remove them, or take feature raw"
+            f"{len(zero)} rows are zero vectors, which cannot be normalized, the first is row {zero[0]}; "
+            "remove them, or use feature raw"
         )
     return np.divide(rows, lengths[:, None], out=allocate(rows.shape, np.float32), casting="same_kind")
 
@@ -111,13 +121,13 @@ def _names(groups: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarr
     if groups is None:
         return np.arange(count)
     if len(groups) != count:
-        raise ClusteringError(f"{count} rows but {len(groups)} groups to start from")
+        raise ClusteringError(f"{count} rows, but {len(groups)} initial groups")
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
     return first[inverse]
 
 
 def _cut(start: Int64[np.ndarray, " n"], tree: Pairs, settings: HierarchySettings) -> Hierarchy:
-    """The merges of a whole tree that one pair at a time would come to."""
+    """The merges of a complete tree up to the stopping criterion, one pair per step."""
     first, second, cost = tree
     kept = len(first)
     if settings.stop == "steps":

@@ -1,4 +1,4 @@
-"""What was merged, in order: labels at any moment, and SciPy's linkage matrix."""
+"""The result of hierarchical clustering: the merges in order, labels at any level, and SciPy's linkage matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from reseen.records import PseudoLabels
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """The outcome of merging n rows.
+    """The merges of n rows, in order.
 
     `start`: the cluster of each row before the first merge, named by its smallest row. Merge t joined the clusters
-    of rows `first[t]` and `second[t]` at `cost[t]` in step `step[t]` (from 1). `notes`: what a person should know.
+    of rows `first[t]` and `second[t]` at `cost[t]` in step `step[t]` (from 1). `notes`: messages for the log.
     """
 
     start: Int64[np.ndarray, " n"]
@@ -30,7 +30,7 @@ class Hierarchy:
     def of_steps(
         cls, start: Int64[np.ndarray, " n"], merges: Sequence[Pairs], notes: tuple[str, ...] = ()
     ) -> "Hierarchy":
-        """From the merges of each step."""
+        """A hierarchy from the merges of each step."""
         none = np.empty(0, np.int64)
         return cls(
             start,
@@ -43,17 +43,19 @@ class Hierarchy:
 
     @property
     def labels(self) -> PseudoLabels:
-        """Labels after the last merge; every row has one, numbered by smallest row."""
+        """Labels after the last merge, numbered by smallest row; there is no noise."""
         return self.labels_after(len(self.first))
 
     def labels_after(self, merges: int) -> PseudoLabels:
-        """Labels after so many merges.
+        """Labels after the first `merges` merges, numbered by smallest row.
 
         Raises:
-            ValueError: there were fewer merges.
+            ValueError: `merges` is negative or above the number of merges.
         """
         if not 0 <= merges <= len(self.first):
-            raise ValueError(f"wanted labels after {merges} merges, there were {len(self.first)}")
+            raise ValueError(
+                f"labels after {merges} merges requested, but the hierarchy has {len(self.first)}"
+            )
         groups = Groups(len(self.start))
         for one, other in zip(self.first[:merges].tolist(), self.second[:merges].tolist(), strict=True):
             groups.join(one, other)
@@ -62,7 +64,7 @@ class Hierarchy:
 
     @property
     def cluster_counts(self) -> Int64[np.ndarray, " s"]:
-        """Clusters after each step, the start first."""
+        """Number of clusters initially and after each step."""
         begin = len(np.unique(self.start))
         last = int(self.step.max()) if len(self.step) else 0
         return begin - np.searchsorted(self.step, np.arange(last + 1), side="right")
@@ -70,21 +72,24 @@ class Hierarchy:
     def linkage_matrix(
         self, rows: Int64[np.ndarray, " k"] | None = None
     ) -> Float64[np.ndarray, "k_minus_1 4"]:
-        """SciPy's linkage matrix of all rows, or of the rows of one final cluster: `scipy.cluster.hierarchy` draws it.
+        """Linkage matrix of all rows, or of the rows of one final cluster, in the format of `scipy.cluster.hierarchy`.
 
-        Leaves are the start clusters in order of their smallest row, and the last column counts them. A merge
-        costs what it cost when it was made; where a step merges more than one pair, or a regularizer weighs in,
-        later merges may cost less than earlier ones.
+        Leaves are the initial clusters in order of their smallest row, and the last column counts leaves. Heights are
+        the costs at the time of merging; with several merges per step, or with a regularizer, later merges may cost
+        less than earlier ones.
 
         Raises:
-            ValueError: the rows are not one cluster at the end.
+            ValueError: the rows are not exactly one cluster at the end.
+
+        Example:
+            scipy.cluster.hierarchy.dendrogram(hierarchy.linkage_matrix())
         """
         rows = np.arange(len(self.start)) if rows is None else np.asarray(rows)
         leaves = np.unique(self.start[rows])
         inside = np.zeros(len(self.start), bool)
         inside[leaves] = True
         groups, sizes = Groups(len(self.start)), np.ones(len(self.start), np.int64)
-        node = {int(leaf): place for place, leaf in enumerate(leaves)}
+        node = {int(leaf): index for index, leaf in enumerate(leaves)}
         matrix = []
         for one, other, cost in zip(
             self.first.tolist(), self.second.tolist(), self.cost.tolist(), strict=True
@@ -93,15 +98,15 @@ class Hierarchy:
             if not inside[one] and not inside[other]:
                 continue
             if inside[one] != inside[other]:
-                raise ValueError("the rows are part of a larger cluster; give all rows of one final cluster")
+                raise ValueError("the rows are part of a larger cluster; pass all rows of one final cluster")
             low, high = sorted((node[one], node[other]))
             groups.join(one, other)
-            kept, lost = min(one, other), max(one, other)
-            sizes[kept] += sizes[lost]
-            node[kept] = len(leaves) + len(matrix)
-            matrix.append((low, high, cost, sizes[kept]))
+            target, absorbed = min(one, other), max(one, other)
+            sizes[target] += sizes[absorbed]
+            node[target] = len(leaves) + len(matrix)
+            matrix.append((low, high, cost, sizes[target]))
         if len(matrix) != len(leaves) - 1:
             raise ValueError(
-                f"the rows are {len(leaves) - len(matrix)} clusters at the end; merge to one, or ask for one of them"
+                f"the rows are {len(leaves) - len(matrix)} clusters at the end; merge to one, or pass the rows of one"
             )
         return np.array(matrix, dtype=np.float64).reshape(-1, 4)

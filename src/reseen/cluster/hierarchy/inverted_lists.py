@@ -1,13 +1,12 @@
-r"""An inverted file: rows in lists around the centers of k-means, so that a search looks into a few lists alone.
+r"""An inverted file: rows are stored by their nearest k-means centroid, so that a search probes only a few lists.
 
-What is searched for is the same as in `products`: the largest $f v_a \cdot v_b - u_b$ over rows `[v, u]`. A row is
-in the list of the center nearest to it, and a search looks into the lists whose centers have the largest products.
-Searches go list by list, all that look into one at once, so that blocks of products do the work and a list is read
-from memory once. Threads share the searches out: blocks are too small for the threads of a matrix product, which would
-wait for each other more than they multiply.
+The search is the same as in `products`: the largest $f v_a \cdot v_b - u_b$ over rows `[v, u]`. A row is in the list of
+its nearest centroid, and a search probes the lists whose centroids have the largest products. Searches are processed
+list by list, all that probe a list at once, so that the work is done by matrix products and a list is read from memory
+once. The searches are distributed over threads, since blocks are too small for a multi-threaded matrix product.
 
-Reference: Jegou et al., "Product quantization for nearest neighbor search", 2011, section 4 (the inverted file); the
-centers are those of FAISS, from a sample and a fixed seed.
+Reference: Jegou et al., "Product quantization for nearest neighbor search", TPAMI 2011, section 4 (the inverted file).
+The centroids are trained by FAISS on a sample with a fixed seed.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -22,46 +21,46 @@ from reseen.cluster.hierarchy.products import LargestProducts, as_queries, produ
 
 _LISTS_PER_ROOT, _FEWEST_PER_LIST = 4, 4
 _PROBES, _FOR_PARTNERS = 48, 16
-"""A search for so many partners looks into so many lists; for more partners, into more in proportion."""
+"""Lists probed by a search, and the number of partners up to which this holds; more partners need more lists."""
 _LEAST_GAIN = 2
 _SAMPLE_PER_LIST = 40
 _ROUNDS, _SEED = 6, 1
 _AT_ONCE = 1 << 14
 _SEARCHES_AT_ONCE = 1 << 18
 _PROBED_CELLS = 1 << 24
-"""Lists of searches that are in order at once: a longer search looks into more of them."""
+"""Probed lists of all searches in a batch: the more probes per search, the fewer searches at once."""
 
 
 def list_count(rows: int) -> int:
-    """Lists for so many rows."""
+    """Number of inverted lists for this number of rows."""
     return max(1, min(rows // _FEWEST_PER_LIST, int(_LISTS_PER_ROOT * rows**0.5)))
 
 
 def probe_count(k: int) -> int:
-    """Lists looked into for the k largest products."""
+    """Number of lists probed for the k largest products."""
     return max(_PROBES, _PROBES * k // _FOR_PARTNERS)
 
 
 def describe(rows: int) -> str:
-    """What a person should know of a search among so many rows."""
+    """A message about the approximate search for this number of initial clusters."""
     return (
-        f"approximate search: {rows:,} clusters at the start, in {list_count(rows):,} lists of which a search looks "
-        f"into {_PROBES}; pairs that it misses merge later or not at all"
+        f"approximate search: {rows:,} initial clusters, in {list_count(rows):,} inverted lists, of which a search "
+        f"probes {_PROBES}; missed pairs merge later or not at all"
     )
 
 
 class InvertedLists:
-    """Rows of a table by the center nearest to them; the table may change under those taken in anew."""
+    """An inverted file over a table of rows; changed rows must be passed to `refresh`."""
 
     def __init__(
         self, rows: Float32[np.ndarray, "n d1"], names: Int64[np.ndarray, " m"], count: int, factor: float
     ) -> None:
-        """As many lists as `count`, for these rows of the table; `factor` is the f of the products."""
+        """Train `count` centroids for the rows `names` of the table; `factor` is the f of the products."""
         import faiss
 
         faiss.omp_set_num_threads(torch.get_num_threads())
-        wanted = min(len(names), _SAMPLE_PER_LIST * count)
-        sample = np.sort(np.random.default_rng(_SEED).choice(names, wanted, replace=False))
+        sample_size = min(len(names), _SAMPLE_PER_LIST * count)
+        sample = np.sort(np.random.default_rng(_SEED).choice(names, sample_size, replace=False))
         means = faiss.Kmeans(
             rows.shape[1],
             count,
@@ -78,15 +77,15 @@ class InvertedLists:
 
     @property
     def count(self) -> int:
-        """Lists."""
+        """Number of lists."""
         return len(self._centers)
 
-    def pay(self, alive: int, probes: int) -> bool:
-        """Whether a search in so many lists is less work than one of all rows alive."""
+    def is_worthwhile(self, alive: int, probes: int) -> bool:
+        """Whether probing this number of lists is cheaper than an exact search of all rows alive."""
         return _LEAST_GAIN * (self.count + probes * alive / self.count) < alive
 
     def refresh(self, names: Int64[np.ndarray, " m"]) -> None:
-        """Put rows that are new, or have changed, into their lists."""
+        """Assign new or changed rows to their lists."""
         import faiss
 
         faiss.omp_set_num_threads(torch.get_num_threads())
@@ -98,8 +97,8 @@ class InvertedLists:
     def search(
         self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], k: int, probes: int
     ) -> LargestProducts:
-        """The k largest products of each named row with rows alive in `probes` lists, as far as there are k."""
-        best = LargestProducts(names, k)
+        """The k largest products of each named row with the rows alive in `probes` lists; fewer if these have less."""
+        top = LargestProducts(names, k)
         members = alive[np.argsort(self._list[alive], kind="stable")]
         edges = np.searchsorted(self._list[members], np.arange(self.count + 1))
         threads = torch.get_num_threads()
@@ -107,44 +106,44 @@ class InvertedLists:
         for begin in range(0, len(names), at_once):
             probed = self._probed(names[begin : begin + at_once], probes)
             parts = np.array_split(np.arange(len(probed)), threads)
-            looks = [
-                partial(self._look, best, names, begin + part[0], probed[part], members, edges)
+            searches = [
+                partial(self._search_part, top, names, begin + part[0], probed[part], members, edges)
                 for part in parts
                 if len(part)
             ]
             with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-                for look in [pool.submit(look) for look in looks]:
-                    look.result()
-        return best
+                for future in [pool.submit(search) for search in searches]:
+                    future.result()
+        return top
 
-    def _look(
+    def _search_part(
         self,
-        best: LargestProducts,
+        top: LargestProducts,
         names: Int64[np.ndarray, " m"],
         first: int,
         probed: Int64[np.ndarray, "q p"],
         members: Int64[np.ndarray, " c"],
         edges: Int64[np.ndarray, " e"],
     ) -> None:
-        """Searches `first` and on look into the lists probed, all of them into one list at a time."""
+        """Run the searches from `first` on in their probed lists, list by list; runs in a thread."""
         order = np.argsort(probed, axis=None, kind="stable")
         starts = np.searchsorted(probed.reshape(-1)[order], np.arange(self.count + 1))
-        for one in range(self.count):
-            lists = first + order[starts[one] : starts[one + 1]] // probed.shape[1]
-            inside = members[edges[one] : edges[one + 1]]
-            if len(lists) and len(inside):
+        for number in range(self.count):
+            lists = first + order[starts[number] : starts[number + 1]] // probed.shape[1]
+            rows = members[edges[number] : edges[number + 1]]
+            if len(lists) and len(rows):
                 queries = as_queries(self._rows[names[lists]], self._factor)
-                best.take(product(queries, self._rows[inside]), lists, inside, spread=False)
+                top.update(product(queries, self._rows[rows]), lists, rows, threaded=False)
 
     def _probed(self, names: Int64[np.ndarray, " m"], probes: int) -> Int64[np.ndarray, "m p"]:
-        """The lists that a search for each of these looks into."""
+        """The lists that the search of each named row probes."""
         import faiss
 
         faiss.omp_set_num_threads(torch.get_num_threads())
-        found = np.empty((len(names), probes), np.int64)
+        lists = np.empty((len(names), probes), np.int64)
         for begin in range(0, len(names), _AT_ONCE):
             queries = as_queries(self._rows[names[begin : begin + _AT_ONCE]], self._factor)
-            _, found[begin : begin + _AT_ONCE] = faiss.knn(
+            _, lists[begin : begin + _AT_ONCE] = faiss.knn(
                 queries, self._centers, probes, metric=faiss.METRIC_INNER_PRODUCT
             )
-        return found
+        return lists

@@ -1,6 +1,6 @@
-"""A compiled loop that keeps the largest inner products of each column of a block, cached on disk beside this file.
+"""A compiled loop for the running top-k over the columns of a block of products.
 
-Lists descend, as those of the rows in `reseen.neighbors.row_kernels`.
+It complements `keep_largest` for rows in `reseen.neighbors.row_kernels`; lists are descending.
 """
 
 import numpy as np
@@ -19,11 +19,11 @@ def keep_largest_across(
     first: int,
     shifts: np.ndarray,
     values: np.ndarray,
-    found: np.ndarray,
+    indices: np.ndarray,
 ) -> None:
-    """Columns `begin` to `end` of a block take its rows: column j fills list `first + j`.
+    """Merge columns `begin` to `end` of a block of products into top-k lists: column j belongs to list `first + j`.
 
-    The product of column j and row i is `products[i, j] + shifts[j] - offsets[i]`; row i is `names[i]`.
+    The value of column j and row i is `products[i, j] + shifts[j] - offsets[i]`; row i is named `names[i]`.
     """
     last = values.shape[1] - 1
     least = values[first + begin : first + end, last].copy()
@@ -32,4 +32,4 @@ def keep_largest_across(
         for j in range(begin, end):
             product = row[j] + shifts[j] - offset
             if product > least[j - begin]:
-                least[j - begin] = insert(product, names[i], values[first + j], found[first + j])
+                least[j - begin] = insert(product, names[i], values[first + j], indices[first + j])

@@ -1,4 +1,4 @@
-"""The cheapest partners of clusters, without a matrix of all pairs."""
+"""Search for the cheapest partners of clusters, without a matrix of all pairs."""
 
 from dataclasses import replace
 
@@ -18,19 +18,19 @@ NOT_FINITE = "a merge cost is not finite; lower the weight of the regularizer, o
 
 _BLOCK_CELLS = 1 << 22
 _SHORT = 64
-"""Longest lists that are kept sorted while blocks of products go by; FAISS has a better way for longer ones."""
+"""Longest lists for our running top-k; for longer ones FAISS is faster."""
 _SHARD, _QUERIES = 1 << 17, 1 << 14
-"""Clusters that FAISS is given at once, to be searched and to search."""
+"""Database rows and queries per call of FAISS."""
 _SINGLE_ROUNDING = 1e-5
-"""Largest error of an inner product of float32 rows, as a share of the largest products and offsets."""
+"""Largest error of an inner product of float32 rows, relative to the largest products and offsets."""
 _DOUBLE_ROUNDING = 1e-11
 
 
 class CheapestPartners:
-    """Search over the clusters of a partition, exact unless asked for an approximate one.
+    """Search for the cheapest partners among the clusters of a partition; exact unless `approximate`.
 
-    Linear costs go to FAISS as a search for the largest inner product of `[f v_a, -1]` and `[v_b, u_b]` in float32;
-    the others are computed in blocks of float64. `slack` bounds the error of a cost that a search returns.
+    Linear costs become a maximum inner product search of `[f v_a, -1]` and `[v_b, u_b]` in float32; other costs are
+    computed in blocks of float64. `slack` bounds the error of a returned cost.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class CheapestPartners:
 
     @property
     def slack(self) -> float:
-        """Largest error of a returned cost."""
+        """Upper bound for the error of a returned cost."""
         return self._scale * (_SINGLE_ROUNDING if self._cost.linear else _DOUBLE_ROUNDING)
 
     def refresh(self, names: Int64[np.ndarray, " m"]) -> None:
-        """Take in clusters that are new.
+        """Update the search index for new or changed clusters.
 
         Raises:
-            ClusteringError: costs are beyond the numbers that a search computes with.
+            ClusteringError: costs exceed the range of float32.
         """
         at_once = max(1, _BLOCK_CELLS // self._partition.dimension)
         for begin in range(0, len(names), at_once):
@@ -83,25 +83,25 @@ class CheapestPartners:
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
         """The k cheapest partners of each named cluster among all others, and their costs, ascending.
 
-        With k or fewer other clusters, all of them. An approximate search looks into more lists for a larger k, into
-        all of them in the end; where it finds fewer than k, the rest are named -1.
+        With at most k other clusters, all are returned. An approximate search probes more lists for a larger k, up to
+        an exact search; if it finds fewer than k partners, the rest are -1.
         """
         alive = self._partition.alive
         k = min(k, len(alive) - 1)
         if self._cost.linear:
             return self._by_product(names, alive, k)
-        found, costs = np.empty((len(names), k), np.int64), np.empty((len(names), k))
+        partners, costs = np.empty((len(names), k), np.int64), np.empty((len(names), k))
         at_once = max(1, (_BLOCK_CELLS * 4) // max(len(alive), 1))
         base = self._cost.terms(self._partition, alive)
         for begin in range(0, len(names), at_once):
             part = slice(begin, begin + at_once)
-            found[part], costs[part] = self._in_block(names[part], alive, base, k)
-        return found, costs
+            partners[part], costs[part] = self._in_block(names[part], alive, base, k)
+        return partners, costs
 
     def of_neighbors(
         self, neighbors: Neighbors, k: int
     ) -> tuple[Int64[np.ndarray, "n k"], Float64[np.ndarray, "n k"]]:
-        """As `search` for all clusters, each a single unit row, whose k nearest others are known already."""
+        """As `search` for all clusters, if all are single unit rows with known nearest neighbors."""
         k = min(k, neighbors.indices.shape[1] - 1)
         partners = neighbors.indices[:, 1 : k + 1].astype(np.int64)
         offsets = self._rows[:, -1].astype(np.float64)
@@ -116,36 +116,36 @@ class CheapestPartners:
     ) -> tuple[Int64[np.ndarray, "m k"], Float64[np.ndarray, "m k"]]:
         own = self._rows[names, -1].astype(np.float64)
         probes = probe_count(k)
-        if self._lists and k < len(alive) - 1 and self._lists.pay(len(alive), probes):
-            best = self._lists.search(names, alive, k, probes)
-            return best.names, own[:, None] - best.values
+        if self._lists and k < len(alive) - 1 and self._lists.is_worthwhile(len(alive), probes):
+            top = self._lists.search(names, alive, k, probes)
+            return top.names, own[:, None] - top.values
         if k <= _SHORT:
-            best = largest_products(self._rows, names, alive, self._cost.factor, k)
-            return best.names, own[:, None] - best.values
+            top = largest_products(self._rows, names, alive, self._cost.factor, k)
+            return top.names, own[:, None] - top.values
         partners, costs = np.empty((len(names), 0), np.int64), np.empty((len(names), 0))
         for begin in range(0, len(alive), _SHARD):
-            found, products = self._by_faiss(names, alive[begin : begin + _SHARD], k + 1)
-            partners = np.concatenate([partners, found], axis=1)
+            in_shard, products = self._by_faiss(names, alive[begin : begin + _SHARD], k + 1)
+            partners = np.concatenate([partners, in_shard], axis=1)
             costs = np.concatenate([costs, own[:, None] - products], axis=1)
-        costs[partners == names[:, None]] = np.inf  # itself, which another may have pushed out of the list
+        costs[partners == names[:, None]] = np.inf  # exclude the cluster itself, if it is in the list
         order = np.argsort(costs, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(partners, order, 1), np.take_along_axis(costs, order, 1)
 
     def _by_faiss(
         self, names: Int64[np.ndarray, " m"], shard: Int64[np.ndarray, " c"], k: int
     ) -> tuple[Int64[np.ndarray, "m k"], Float32[np.ndarray, "m k"]]:
-        """The clusters of a shard with the largest products, and these."""
+        """The clusters of a shard with the k largest products, and these products."""
         import faiss
 
         faiss.omp_set_num_threads(torch.get_num_threads())
         rows, k = self._rows[shard], min(k, len(shard))
-        found, products = np.empty((len(names), k), np.int64), np.empty((len(names), k), np.float32)
+        partners, products = np.empty((len(names), k), np.int64), np.empty((len(names), k), np.float32)
         for begin in range(0, len(names), _QUERIES):
             part = slice(begin, begin + _QUERIES)
             query = as_queries(self._rows[names[part]], self._cost.factor)
-            products[part], places = faiss.knn(query, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
-            found[part] = shard[places]
-        return found, products
+            products[part], indices = faiss.knn(query, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
+            partners[part] = shard[indices]
+        return partners, products
 
     def _in_block(
         self, names: Int64[np.ndarray, " m"], alive: Int64[np.ndarray, " c"], base: Terms, k: int

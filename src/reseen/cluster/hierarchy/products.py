@@ -1,8 +1,8 @@
-r"""The largest inner products of rows, exact, each pair of rows multiplied once.
+r"""Exact maximum inner product search in which each pair of rows is multiplied once.
 
-Rows are `[v, u]`, and what counts for a row a and another b is $f v_a \cdot v_b - u_b$: of two rows either learns
-its product with the other from $v_a \cdot v_b$. So the rows that are looked up stand first, a block of their
-products with each other serves its rows and its columns, and only those with the rest serve rows alone.
+Rows are `[v, u]`, and the value of row b for row a is $f v_a \cdot v_b - u_b$, so that $v_a \cdot v_b$ gives the values
+in both directions. The query rows are therefore put first: a block of their products with each other updates both its
+rows and its columns, and only blocks with the remaining rows update rows alone.
 """
 
 from collections.abc import Callable
@@ -17,38 +17,38 @@ from reseen.neighbors.row_kernels import keep_largest
 
 _ROWS_AT_ONCE = 2048
 _FEWEST_FOR_THREADS = 1 << 18
-"""Products of a block below which starting threads costs more than it saves."""
+"""Smallest block, in products, that is processed by several threads."""
 
 
 class LargestProducts:
-    """The k largest products that each of some rows has met so far.
+    """A running top-k of products for each of some rows.
 
     Attributes:
-        values: descending; -inf where there is none yet, (m, k).
-        names: the other row, -1 where there is none yet, (m, k).
+        values: the largest values so far, descending, padded with -inf, (m, k).
+        names: the other row of each value, padded with -1, (m, k).
     """
 
     def __init__(self, own: Int64[np.ndarray, " m"], k: int) -> None:
-        """Lists for the rows named `own`, which never find themselves."""
+        """Empty lists for the rows named `own`; a row is excluded from its own list."""
         self._own = own
         self.values = np.full((len(own), k), -np.inf, np.float32)
         self.names = np.full((len(own), k), -1, np.int64)
 
-    def take(
+    def update(
         self,
         products: Float32[np.ndarray, "r c"],
         lists: Int64[np.ndarray, " r"],
         names: Int64[np.ndarray, " c"],
-        spread: bool = True,
+        threaded: bool = True,
     ) -> None:
-        """Rows of a block take its columns: row i is that of list `lists[i]`, column j is named `names[j]`.
+        """Merge the rows of a block into the lists: row i belongs to list `lists[i]`, column j is named `names[j]`.
 
-        Work is spread over threads where there is enough of it, or not at all: for callers that are threads.
+        Large blocks are processed by several threads unless `threaded` is False, as for callers that are threads.
         """
-        run = in_ranges if spread and products.size >= _FEWEST_FOR_THREADS else _one_range
+        run = in_ranges if threaded and products.size >= _FEWEST_FOR_THREADS else _one_range
         run(keep_largest, len(products), products, lists, self._own, names, self.values, self.names)
 
-    def take_across(
+    def update_columns(
         self,
         products: Float32[np.ndarray, "r c"],
         offsets: Float32[np.ndarray, " r"],
@@ -56,7 +56,7 @@ class LargestProducts:
         first: int,
         shifts: Float32[np.ndarray, " c"],
     ) -> None:
-        """Columns of a block take its rows: column j is that of list `first + j`.
+        """Merge the columns of a block into the lists: column j belongs to list `first + j`, row i is named `names[i]`.
 
         `offsets` and `shifts` are the u of rows and columns.
         """
@@ -66,7 +66,7 @@ class LargestProducts:
 
 
 def as_queries(rows: Float32[np.ndarray, "m d1"], factor: float) -> Float32[np.ndarray, "m d1"]:
-    """Rows `[v, u]` as `[f v, -1]`, in place."""
+    """Turn rows `[v, u]` into queries `[f v, -1]`, in place."""
     rows[:, :-1] *= factor
     rows[:, -1] = -1
     return rows
@@ -86,20 +86,20 @@ def largest_products(
     factor: float,
     k: int,
 ) -> LargestProducts:
-    """The k largest products of each named row with the other rows alive; both are ascending."""
-    best = LargestProducts(names, k)
+    """The k largest products of each named row with the other rows alive; `names` and `alive` must be sorted."""
+    top = LargestProducts(names, k)
     columns = _blocks(names) + _blocks(np.setdiff1d(alive, names, assume_unique=True))
-    places = np.arange(len(names))
-    for at, block in enumerate(_blocks(names)):
-        begin = at * _ROWS_AT_ONCE
-        lists, queries = places[begin : begin + len(block)], as_queries(rows[block], factor)
-        for across, others in enumerate(columns[at:], start=at):
+    positions = np.arange(len(names))
+    for i, block in enumerate(_blocks(names)):
+        begin = i * _ROWS_AT_ONCE
+        lists, queries = positions[begin : begin + len(block)], as_queries(rows[block], factor)
+        for j, others in enumerate(columns[i:], start=i):
             products = product(queries, rows[others])
-            best.take(products, lists, others)
-            if at < across and across * _ROWS_AT_ONCE < len(names):
+            top.update(products, lists, others)
+            if i < j and j * _ROWS_AT_ONCE < len(names):
                 offsets, shifts = rows[block, -1], rows[others, -1]
-                best.take_across(products, offsets, block, across * _ROWS_AT_ONCE, shifts)
-    return best
+                top.update_columns(products, offsets, block, j * _ROWS_AT_ONCE, shifts)
+    return top
 
 
 def _one_range(kernel: Callable[..., None], rows: int, *inputs: Any) -> None:

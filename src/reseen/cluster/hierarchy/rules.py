@@ -1,4 +1,4 @@
-"""Which pairs of clusters merge in a step, taken from cheapest to dearest."""
+"""Selects the pairs of clusters that merge in a step, greedily by cost."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,13 +12,13 @@ _ROWS_AT_ONCE = 2048
 
 
 class Groups:
-    """Names joined in groups; a group goes by its smallest name (union-find with path halving)."""
+    """Disjoint sets of names (union-find with path halving); a group is named by its smallest member."""
 
     def __init__(self, count: int) -> None:
         self.parent = np.arange(count)
 
     def find(self, name: int) -> int:
-        """The name of the group that `name` is in."""
+        """The name of the group of `name`."""
         parent = self.parent
         while parent[name] != name:
             parent[name] = parent[parent[name]]
@@ -26,7 +26,7 @@ class Groups:
         return name
 
     def join(self, one: int, other: int) -> bool:
-        """Join two groups; False when they are one already."""
+        """Join the groups of two names; returns False if they are already one."""
         one, other = self.find(one), self.find(other)
         if one == other:
             return False
@@ -34,7 +34,7 @@ class Groups:
         return True
 
     def targets(self) -> Int64[np.ndarray, " n"]:
-        """The group's name, for every name."""
+        """The name of the group of every name."""
         parent = self.parent
         while not np.array_equal(parent, parent[parent]):
             parent = parent[parent]
@@ -42,14 +42,14 @@ class Groups:
 
 
 class MergePriority:
-    """An order among clusters that no file order decides: by size, then by their most central row.
+    """An order of clusters that does not depend on the order of rows: by size, then by their most central row.
 
     Attributes:
-        ranks: by name, higher stands above; names without a cluster have no meaning, (n,).
+        ranks: priority by name, higher first; undefined for names without a cluster, (n,).
     """
 
     def __init__(self, rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"]) -> None:
-        """Clusters of rows, named as in `start`; a row is central when it is near the mean of all."""
+        """Start with the clusters named in `start`; a row is the more central the nearer it is to the mean of all."""
         center = rows.sum(axis=0, dtype=np.float64) / max(1, len(rows))
         distance = np.empty(len(rows))
         for begin in range(0, len(rows), _ROWS_AT_ONCE):
@@ -63,40 +63,39 @@ class MergePriority:
         self.merge(start)
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join clusters: see `Partition.merge`."""
-        gone = np.flatnonzero((target != np.arange(len(target))) & (self._counts > 0))
-        np.add.at(self._counts, target[gone], self._counts[gone])
-        np.minimum.at(self._central, target[gone], self._central[gone])
-        self._counts[gone] = 0
+        """Merge clusters, as `Partition.merge` does."""
+        absorbed = np.flatnonzero((target != np.arange(len(target))) & (self._counts > 0))
+        np.add.at(self._counts, target[absorbed], self._counts[absorbed])
+        np.minimum.at(self._central, target[absorbed], self._central[absorbed])
+        self._counts[absorbed] = 0
         self.ranks = self._counts * len(target) - self._central
 
 
-def choose(
+def select_merges(
     first: Int64[np.ndarray, " p"],
     second: Int64[np.ndarray, " p"],
-    wanted: int,
+    most: int,
     rule: Rule,
-    standing: Int64[np.ndarray, " n"],
+    priority: Int64[np.ndarray, " n"],
 ) -> Int64[np.ndarray, " m"]:
-    """Places of the pairs that merge, at most `wanted`, of pairs sorted by cost.
+    """Indices of the pairs that merge, at most `most`, among pairs sorted by cost.
 
-    Distances do not change within a step. `chain` takes a pair when its clusters are not yet joined (BUC);
-    `absorb` unless one of the two was absorbed before, while the one that absorbs, which is the one of higher
-    `standing`, may absorb several (DBC, where the place in the file list decides who absorbs); `match` unless one
-    of the two has merged before.
+    Costs do not change within a step. `chain` accepts a pair whose clusters are not yet joined (BUC). `absorb` accepts
+    a pair if neither was absorbed in this step; the cluster of higher `priority` absorbs the other and may absorb more
+    (DBC, where the order of files decides). `match` accepts a pair if neither has merged in this step.
     """
-    accepts = _CHOICES[rule](standing)
-    places: list[int] = []
-    for place, (one, other) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
-        if len(places) >= wanted:
+    accepts = _CHOICES[rule](priority)
+    indices: list[int] = []
+    for index, (one, other) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        if len(indices) >= most:
             break
         if accepts(one, other):
-            places.append(place)
-    return np.array(places, dtype=np.int64)
+            indices.append(index)
+    return np.array(indices, dtype=np.int64)
 
 
-def _chain(standing: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
-    del standing  # who joins whom makes no difference
+def _chain(priority: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
+    del priority  # the direction of a merge does not matter
     parent: dict[int, int] = {}
 
     def find(name: int) -> int:
@@ -113,20 +112,20 @@ def _chain(standing: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
     return accepts
 
 
-def _absorb(standing: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
+def _absorb(priority: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
     absorbed: set[int] = set()
 
     def accepts(one: int, other: int) -> bool:
         free = one not in absorbed and other not in absorbed
         if free:
-            absorbed.add(other if standing[one] > standing[other] else one)
+            absorbed.add(other if priority[one] > priority[other] else one)
         return free
 
     return accepts
 
 
-def _match(standing: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
-    del standing
+def _match(priority: Int64[np.ndarray, " n"]) -> Callable[[int, int], bool]:
+    del priority
     merged: set[int] = set()
 
     def accepts(one: int, other: int) -> bool:

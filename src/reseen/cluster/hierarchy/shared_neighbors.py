@@ -1,12 +1,11 @@
-"""The cheapest pairs of clusters by the neighbors they share: linkage over the k-reciprocal Jaccard distance.
+"""The cheapest pairs of clusters under average or single linkage of the k-reciprocal Jaccard distance.
 
-Of all pairs of rows only those that share a neighbor have a distance below 1; the sums (or the largest) of their
-similarities over pairs of clusters are all that average (or single) linkage needs, and merging folds them together.
-Clusters that share no neighbor stand at distance 1 and never merge, so merging may end before the schedule does.
+Only pairs of rows that share a neighbor have a distance below 1. Average (or single) linkage needs only the sum (or the
+maximum) of their similarities per pair of clusters; after a merge, pairs that have become equal are aggregated, in time
+linear in the number of pairs. Clusters that share no neighbor have distance 1 and never merge, so merging may end
+before the schedule does.
 
 Reference: the distance of Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", CVPR 2017.
-
-Pairs of clusters under new names: pairs that have become one are folded together, in time linear in their number.
 """
 
 from collections.abc import Callable
@@ -35,10 +34,10 @@ def fold_pairs(
     target: Int64[np.ndarray, " n"],
     largest: bool = False,
 ) -> Folded:
-    """Name every pair anew, drop those within one name, and sum the values of equals, or take the largest.
+    """Rename pairs by `target`, drop pairs within one name, and sum the values of equal pairs, or take the `largest`.
 
-    The smaller name of a pair comes first; equals are added in the order in which they stood. Stands in memory beside
-    the pairs: 16 bytes for each that is left or folded away, and as many again where less than half are left.
+    The smaller name of a pair comes first; equal pairs are added in their given order. Extra memory: 16 bytes per
+    renamed pair, and as much again if fewer than half remain.
     """
     begins = np.zeros(len(target) + 1, np.int64)
     _count(first, second, target, begins)
@@ -47,12 +46,12 @@ def fold_pairs(
     _deal(first, second, values, target, begins[:-1].copy(), others, sorted_values)
     names = np.empty(begins[-1], np.int32)
     kept = _fold(begins, others, sorted_values, np.full(len(target), -1, np.int64), largest, names)
-    found = names[:kept], others[:kept], sorted_values[:kept]
-    return found if 2 * kept > len(names) else (found[0].copy(), found[1].copy(), found[2].copy())
+    folded = names[:kept], others[:kept], sorted_values[:kept]
+    return folded if 2 * kept > len(names) else (folded[0].copy(), folded[1].copy(), folded[2].copy())
 
 
 def similar_pairs(distances: csr_array) -> Folded:
-    """Each pair of a symmetric matrix of distances once, the smaller row first, with 1 less the distance."""
+    """Each pair of a symmetric distance matrix once, the smaller row first, with similarity 1 - distance."""
     start, columns, values = distances.indptr.astype(np.int64), distances.indices, distances.data
     count = _above_diagonal(start, columns)
     first, second, similarity = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count)
@@ -62,7 +61,7 @@ def similar_pairs(distances: csr_array) -> Folded:
 
 @compiled()
 def _above_diagonal(start: np.ndarray, columns: np.ndarray) -> int:
-    """Entries to the right of the diagonal."""
+    """Number of entries to the right of the diagonal."""
     count = 0
     for row in range(len(start) - 1):
         for place in range(start[row], start[row + 1]):
@@ -79,7 +78,7 @@ def _pick(
     second: np.ndarray,
     similarity: np.ndarray,
 ) -> None:
-    """Write those entries, row by row."""
+    """Write the entries to the right of the diagonal, row by row."""
     kept = 0
     for row in range(len(start) - 1):
         for place in range(start[row], start[row + 1]):
@@ -91,7 +90,7 @@ def _pick(
 
 @compiled()
 def _count(first: np.ndarray, second: np.ndarray, target: np.ndarray, begins: np.ndarray) -> None:
-    """Pairs of each smaller name, one place further on."""
+    """Count the pairs of each smaller name, shifted by one for a cumulative sum."""
     for place in range(len(first)):
         one, other = target[first[place]], target[second[place]]
         if one != other:
@@ -108,7 +107,7 @@ def _deal(
     others: np.ndarray,
     sorted_values: np.ndarray,
 ) -> None:
-    """Put the pairs of each smaller name side by side."""
+    """Sort pairs by their smaller name (counting sort)."""
     for place in range(len(first)):
         one, other = target[first[place]], target[second[place]]
         if one != other:
@@ -126,7 +125,7 @@ def _fold(
     largest: bool,
     names: np.ndarray,
 ) -> int:
-    """Fold equals, in place; how many pairs are left."""
+    """Aggregate equal pairs, in place; returns the number of pairs that remain."""
     kept = 0
     for name in range(len(begins) - 1):
         start = kept
@@ -145,31 +144,31 @@ def _fold(
 
 
 _FARTHEST = 1 - 1e-6
-"""A distance above this is 1: nothing is shared."""
+"""Distances above this are 1: no neighbor is shared."""
 
 PAIR_BYTES = 32
-"""Memory that merging takes at most for each pair of rows that share a neighbor."""
+"""Peak memory in bytes per pair of rows that share a neighbor."""
 
 _AT_ONCE = 1 << 20
-"""Pairs whose costs are counted at once."""
+"""Pairs whose costs are computed at once."""
 
 Names = Int32[np.ndarray, " p"]
 
 
 def shared_distances(rows: Float32[np.ndarray, "n d"], settings: JaccardSettings) -> csr_array:
-    """The Jaccard distance of every pair of unit rows that share a neighbor, (n, n), symmetric."""
+    """Sparse symmetric (n, n) matrix of the Jaccard distances of unit rows that share a neighbor."""
     features = Features(torch.from_numpy(rows))
     return jaccard_distance(features, nearest(features, settings.columns), settings, _FARTHEST)
 
 
 def count_shared_pairs(features: Features, settings: JaccardSettings) -> int:
-    """How many pairs of rows share a neighbor."""
+    """Number of pairs of rows that share a neighbor."""
     distances = shared_distances(features.numpy, settings)
     return (distances.nnz - len(features)) // 2
 
 
 class SharedPairs:
-    """Cheapest pairs of the clusters of a partition by shared neighbors; each pair is held once."""
+    """Cheapest pairs of clusters by shared neighbors; each pair is stored once."""
 
     def __init__(
         self, rows: Float32[np.ndarray, "n d"], start: Int64[np.ndarray, " n"], settings: HierarchySettings
@@ -185,23 +184,23 @@ class SharedPairs:
 
     @property
     def count(self) -> int:
-        """Clusters left."""
+        """Number of clusters."""
         return len(self._partition.alive)
 
-    def cheapest(self, wanted: int) -> Pairs:
-        """At least the `wanted` cheapest pairs that share a neighbor, equals by name; all where there are fewer."""
+    def cheapest(self, minimum: int) -> Pairs:
+        """At least the `minimum` cheapest pairs that share a neighbor, sorted by cost, then by name; all if fewer."""
         cost = self._cost = self._costs() if self._cost is None else self._cost
         first, second = self._first, self._second
-        limit = np.partition(cost, wanted)[wanted] if wanted < len(cost) else np.inf
+        limit = np.partition(cost, minimum)[minimum] if minimum < len(cost) else np.inf
         if np.isfinite(limit):
-            near = np.flatnonzero(cost <= limit + 10.0**-DECIMALS)  # with all that round to the same
+            near = np.flatnonzero(cost <= limit + 10.0**-DECIMALS)  # including ties after rounding
             near = near[np.round(cost[near], DECIMALS) <= np.round(limit, DECIMALS)]
             first, second, cost = first[near], second[near], cost[near]
         order = np.lexsort((second, first, np.round(cost, DECIMALS)))
         return first[order].astype(np.int64), second[order].astype(np.int64), cost[order]
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join clusters: see `Partition.merge`."""
+        """Merge clusters, as `Partition.merge` does."""
         self._partition.merge(target)
         if not np.array_equal(target, np.arange(len(target))):
             self._first, self._second, self._similarity = fold_pairs(
@@ -210,7 +209,7 @@ class SharedPairs:
         self._cost: Float64[np.ndarray, " p"] | None = None
 
     def _costs(self) -> Float64[np.ndarray, " p"]:
-        """What merging each pair costs."""
+        """Merge cost of each pair."""
         cost, penalties = np.empty(len(self._similarity)), self._penalties()
         for begin in range(0, len(cost), _AT_ONCE):
             part = slice(begin, begin + _AT_ONCE)
@@ -222,7 +221,7 @@ class SharedPairs:
         return cost
 
     def _penalties(self) -> Callable[[Names, Names], Float64[np.ndarray, " p"]]:
-        """The weighted regularizer of pairs."""
+        """A function that returns the weighted regularizer of pairs."""
         if self._regularizer.joint:
             return partial(self._regularizer.of_pairs, self._partition)
         alive = self._partition.alive

@@ -1,9 +1,9 @@
-"""The cheapest pairs of clusters under single linkage, exact, from lists of near rows.
+"""The cheapest pairs of clusters under single linkage, exact, from lists of nearest rows.
 
-The distance of two clusters is that of their nearest rows, so lists belong to rows and outlive every merge: a pair
-of rows stands for the clusters they are in by now. Each row's list bounds from below the distance to every row it
-leaves out; with the regularizer of its cluster that bounds what a pair outside the pool can cost. Rows deep inside a
-cluster, whose lists hold nothing but their own cluster, are looked up against all other clusters at once.
+The distance of two clusters is that of their nearest rows, so lists belong to rows and stay valid across merges: a pair
+of rows represents the clusters that contain them. The last entry of a row's list is a lower bound for its distance to
+every row not in the list; with the regularizer, it bounds the cost of pairs outside the pool. Rows whose lists contain
+only their own cluster are compared with all other clusters at once.
 """
 
 import numpy as np
@@ -42,19 +42,19 @@ class SinglePairs:
 
     @property
     def count(self) -> int:
-        """Clusters left."""
+        """Number of clusters."""
         return len(self._partition.alive)
 
-    def cheapest(self, wanted: int) -> Pairs:
-        """At least the `wanted` cheapest pairs by cost, equals by name; all of them where there are fewer."""
+    def cheapest(self, minimum: int) -> Pairs:
+        """At least the `minimum` cheapest pairs, sorted by cost, then by name; all pairs if there are fewer."""
         total = self.count * (self.count - 1) // 2
-        reach = 4 * wanted
+        reach = 4 * minimum
         while True:
             penalties = self._penalties()
             floor = self._distance(self._bound) + penalties[self._partition.owner]
             ceiling = floor.min(initial=np.inf) + penalties[self._partition.alive].min(initial=np.inf)
             pairs, limit = self._up_to(ceiling, reach, penalties)
-            if len(pairs[0]) >= min(wanted, total):
+            if len(pairs[0]) >= min(minimum, total):
                 return pairs
             if limit < ceiling:
                 reach *= 4
@@ -62,38 +62,38 @@ class SinglePairs:
                 self._lengthen(floor, self._prices(penalties), reach)
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join clusters: see `Partition.merge`."""
+        """Merge clusters, as `Partition.merge` does."""
         self._partition.merge(target)
         self._keep(self._partition.owner[self._row] != self._partition.owner[self._other])
 
     def _distance(self, squared: Float64[np.ndarray, " p"]) -> Float64[np.ndarray, " p"]:
-        """The metric's distance for squared distances."""
+        """Distances of the metric, from squared Euclidean distances."""
         squared = np.maximum(squared, 0)
         return {"sqeuclidean": squared, "euclidean": np.sqrt(squared), "cosine": squared / 2}[
             self._settings.metric
         ]
 
     def _penalties(self) -> Float64[np.ndarray, " n"]:
-        """Each cluster's own regularizer, by name."""
+        """Weighted regularizer of each single cluster, by name."""
         result = np.zeros(len(self._partition.counts))
         alive = self._partition.alive
         result[alive] = self._regularizer.penalties(self._partition, alive)
         return result
 
     def _search(self, rows: Int64[np.ndarray, " m"]) -> None:
-        """Lists of these rows, by their lengths; what lies in a row's own cluster is left out."""
+        """Search the nearest rows of these rows, with their list lengths; pairs within a cluster are left out."""
         for length in np.unique(self._length[rows]):
-            some = rows[self._length[rows] == length]
+            same_length = rows[self._length[rows] == length]
             if length > _LONGEST:
-                self._search_all(some)
+                self._search_all(same_length)
                 continue
-            others, squared = self._near.search(some, int(length))
+            others, squared = self._near.search(same_length, int(length))
             complete = others.shape[1] >= len(self._rows) - 1
-            self._bound[some] = np.inf if complete else squared[:, -1] - self._near.slack
-            self._add(np.repeat(some, others.shape[1]), others.reshape(-1), squared.reshape(-1))
+            self._bound[same_length] = np.inf if complete else squared[:, -1] - self._near.slack
+            self._add(np.repeat(same_length, others.shape[1]), others.reshape(-1), squared.reshape(-1))
 
     def _search_all(self, rows: Int64[np.ndarray, " m"]) -> None:
-        """For each of these rows, the nearest row of every other cluster."""
+        """Search the nearest row of every other cluster for each of these rows."""
         order = np.argsort(self._partition.owner, kind="stable")
         starts = np.searchsorted(self._partition.owner[order], self._partition.alive)
         transposed = self._rows[order].T
@@ -103,9 +103,9 @@ class SinglePairs:
             block = self._lengths[part, None] + self._lengths[order] - 2 * (self._rows[part] @ transposed)
             least = np.minimum.reduceat(block, starts, axis=1)
             sizes = np.diff(np.append(starts, len(order)))
-            at_least = block <= np.repeat(least, sizes, axis=1)
-            which, place = np.nonzero(at_least)
-            self._add(part[which], order[place], block[which, place])
+            is_least = block <= np.repeat(least, sizes, axis=1)
+            row, column = np.nonzero(is_least)
+            self._add(part[row], order[column], block[row, column])
         self._bound[rows] = np.inf
 
     def _add(
@@ -118,12 +118,12 @@ class SinglePairs:
         self._squared = np.concatenate([self._squared, squared[apart]])
 
     def _lengthen(
-        self, floor: Float64[np.ndarray, " n"], prices: Float64[np.ndarray, " p"], wanted: int
+        self, floor: Float64[np.ndarray, " n"], prices: Float64[np.ndarray, " p"], minimum: int
     ) -> None:
-        """Search again, for longer lists, the rows whose bounds stand in the way."""
+        """Search again, with longer lists, the rows whose bounds exclude the cheapest `minimum` pairs."""
         reach = np.inf
-        if len(prices) > wanted:
-            reach = float(np.partition(prices, wanted)[wanted])
+        if len(prices) > minimum:
+            reach = float(np.partition(prices, minimum)[minimum])
         rows = np.flatnonzero(np.isfinite(self._bound) & (floor <= max(reach, floor.min())))
         again = np.zeros(len(self._bound), bool)
         again[rows] = True
@@ -132,7 +132,7 @@ class SinglePairs:
         self._search(rows)
 
     def _up_to(self, ceiling: float, reach: int, penalties: Float64[np.ndarray, " n"]) -> tuple[Pairs, float]:
-        """The cheapest pairs that nothing outside the pool can undercut, and up to which cost they are all there."""
+        """The pairs of the pool that are cheaper than every pair outside, sorted, and the cost up to which all are."""
         ends = self._partition.owner[self._row], self._partition.owner[self._other]
         price = self._prices(penalties)
         limit = ceiling
@@ -154,7 +154,7 @@ class SinglePairs:
         return (first[order], second[order], cost[order]), limit
 
     def _prices(self, penalties: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " p"]:
-        """The least that the clusters of each pooled pair of rows can cost."""
+        """Lower bound for the merge cost of the clusters of each pair in the pool."""
         owner = self._partition.owner
         distance = self._distance(self._squared - self._near.slack)
         return distance + penalties[owner[self._row]] + penalties[owner[self._other]]

@@ -1,4 +1,4 @@
-"""Step by step: the cheapest pairs merge by costs that hold still within a step."""
+"""Merging in steps: in each step the cheapest pairs merge, with costs fixed within the step."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +11,7 @@ from reseen.cluster.hierarchy.cost import MergeCost
 from reseen.cluster.hierarchy.dense import DensePairs
 from reseen.cluster.hierarchy.partition import Partition
 from reseen.cluster.hierarchy.partners import NOT_FINITE
-from reseen.cluster.hierarchy.rules import Groups, MergePriority, choose
+from reseen.cluster.hierarchy.rules import Groups, MergePriority, select_merges
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared_neighbors import SharedPairs
 from reseen.cluster.hierarchy.single import SinglePairs
@@ -20,14 +20,14 @@ from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import Neighbors
 
 Plan = Callable[[int, int], int]
-"""From the number of steps done and the clusters left to the merges of the next step; 0 ends."""
+"""A function from the number of steps done and of remaining clusters to the merges of the next step; 0 stops."""
 
 Progress = Callable[[int], None]
 """Called with the number of merges just made."""
 
 
 def no_progress(merges: int) -> None:
-    """Show nothing."""
+    """A `Progress` that does nothing."""
 
 
 def merge_steps(
@@ -39,20 +39,20 @@ def merge_steps(
     allocate: Allocate = in_memory,
     neighbors: Neighbors | None = None,
 ) -> list[Pairs]:
-    """The merges of each step, from the clusters named in `start`; ends early where nothing can merge.
+    """The merges of each step, starting with the clusters named in `start`; stops early if no pair can merge.
 
     `allocate` and `neighbors` are as in `grow_hierarchy`.
 
     Raises:
         ClusteringError: a cost is not finite, or all pairs are needed and do not fit into memory.
     """
-    source, standing = _source(rows, start, settings, allocate, neighbors), MergePriority(rows, start)
+    source, priority = _source(rows, start, settings, allocate, neighbors), MergePriority(rows, start)
     merges: list[Pairs] = []
     while source.count > 1:
-        wanted = min(plan(len(merges), source.count), source.count - 1)
-        if wanted <= 0:
+        planned = min(plan(len(merges), source.count), source.count - 1)
+        if planned <= 0:
             break
-        first, second, cost = _take(source, wanted, settings, standing)
+        first, second, cost = _take(source, planned, settings, priority)
         if len(first) == 0:
             break
         merges.append((first, second, cost))
@@ -60,25 +60,25 @@ def merge_steps(
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
             joined.join(one, other)
         source.merge(joined.targets())
-        standing.merge(joined.targets())
+        priority.merge(joined.targets())
         progress(len(first))
     return merges
 
 
 class PairSource(Protocol):
-    """Where the cheapest pairs of the current clusters come from."""
+    """A source of the cheapest pairs of the current clusters."""
 
     @property
     def count(self) -> int:
-        """Clusters left."""
+        """Number of clusters."""
         ...
 
-    def cheapest(self, wanted: int) -> Pairs:
-        """At least the `wanted` cheapest pairs, or all there are: names (the smaller first) and costs, sorted."""
+    def cheapest(self, minimum: int) -> Pairs:
+        """At least the `minimum` cheapest pairs, or all: names (the smaller first) and costs, sorted by cost."""
         ...
 
     def merge(self, target: Int64[np.ndarray, " n"]) -> None:
-        """Join every cluster with the one that `target` names."""
+        """Merge each cluster into the one that `target` names."""
         ...
 
 
@@ -108,18 +108,18 @@ def _source(
     )
 
 
-def _take(source: PairSource, wanted: int, settings: HierarchySettings, standing: MergePriority) -> Pairs:
-    """The merges of one step."""
+def _take(source: PairSource, planned: int, settings: HierarchySettings, priority: MergePriority) -> Pairs:
+    """The merges of one step, `planned` or fewer."""
     total = source.count * (source.count - 1) // 2
-    asked = 2 * wanted
+    requested = 2 * planned
     while True:
-        first, second, cost = source.cheapest(asked)
-        if len(cost) and not np.isfinite(cost[: wanted + 1]).all():
+        first, second, cost = source.cheapest(requested)
+        if len(cost) and not np.isfinite(cost[: planned + 1]).all():
             raise ClusteringError(NOT_FINITE)
         within = len(cost)
         if settings.stop == "distance":
             within = int(np.searchsorted(np.round(cost, DECIMALS), settings.distance, side="right"))
-        places = choose(first[:within], second[:within], wanted, settings.merge, standing.ranks)
-        if len(places) == wanted or within < len(cost) or len(cost) < asked or len(cost) == total:
-            return first[places], second[places], cost[places]
-        asked = 2 * max(asked, len(cost))
+        chosen = select_merges(first[:within], second[:within], planned, settings.merge, priority.ranks)
+        if len(chosen) == planned or within < len(cost) or len(cost) < requested or len(cost) == total:
+            return first[chosen], second[chosen], cost[chosen]
+        requested = 2 * max(requested, len(cost))

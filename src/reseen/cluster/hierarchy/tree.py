@@ -1,8 +1,8 @@
-"""The whole tree at once, where it does not matter in which order mutual nearest neighbors merge.
+"""The complete tree for reducible costs, by merging all reciprocal nearest neighbors in rounds.
 
-Under a reducible cost a merged cluster is no nearer to any third than the nearer of its parts was. Two clusters that
-are each other's nearest then stay so whatever else merges, so all such pairs can merge in one round; and a cluster
-whose nearest has not merged keeps it. Sorted by cost, the merges are those of one pair at a time.
+Under a reducible cost a merged cluster is no nearer to any third cluster than the nearer of its parts was. Two clusters
+that are each other's nearest neighbors therefore remain so, and all such pairs can merge in one round; a cluster whose
+nearest neighbor has not merged keeps it. Sorted by cost, the merges equal those of one pair at a time.
 
 Reference: Bruynooghe, "Classification ascendante hierarchique des grands ensembles de donnees", 1978 (reducibility);
 Sumengen et al., "Scaling hierarchical agglomerative clustering to billion-sized datasets", 2021 (merging in rounds).
@@ -22,7 +22,7 @@ _LIST = 3
 
 
 def is_reducible(settings: HierarchySettings) -> bool:
-    """Whether the order of merges of mutual nearest neighbors makes no difference."""
+    """Whether the cost is reducible, so that reciprocal nearest neighbors can merge in any order."""
     plain = settings.regularizer == "none" or settings.weight == 0
     average = settings.linkage == "average" and settings.metric in ("sqeuclidean", "cosine") and plain
     ward = settings.linkage == "none" and settings.regularizer == "ward" and settings.weight > 0
@@ -30,7 +30,7 @@ def is_reducible(settings: HierarchySettings) -> bool:
 
 
 def reciprocal_tree(partition: Partition, cost: MergeCost, progress: Progress = no_progress) -> Pairs:
-    """All merges down to one cluster, by cost; `partition` is used up."""
+    """All merges down to one cluster, sorted by cost; `partition` is modified."""
     nearest = _Nearest(partition, cost)
     height = np.zeros(len(partition.counts))
     merges: list[Pairs] = []
@@ -41,7 +41,7 @@ def reciprocal_tree(partition: Partition, cost: MergeCost, progress: Progress = 
         second = nearest.name[first]
         mutual = (nearest.name[second] == first) & (first < second)
         first, second = first[mutual], second[mutual]
-        # Rounding must not put a merge before the merges it is made of.
+        # Rounding must not order a merge before the merges of its parts.
         height[first] = np.maximum(nearest.cost[first], np.maximum(height[first], height[second]))
         merges.append((first, second, height[first]))
         progress(len(first))
@@ -55,7 +55,7 @@ def reciprocal_tree(partition: Partition, cost: MergeCost, progress: Progress = 
 
 
 class _Nearest:
-    """The nearest cluster of each, exact, with equals decided by name."""
+    """The nearest neighbor of each cluster, exact; ties are ordered by name."""
 
     def __init__(self, partition: Partition, cost: MergeCost) -> None:
         self._partition, self._cost = partition, cost
@@ -64,20 +64,20 @@ class _Nearest:
         self.cost = np.full(len(partition.counts), np.inf)
 
     def find(self, names: Int64[np.ndarray, " m"]) -> None:
-        """Look these up anew."""
+        """Update the nearest neighbors of the named clusters."""
         length, others = _LIST, len(self._partition.alive) - 1
         while len(names):
-            found, rough = self.partners.search(names, length)
+            partners, rough = self.partners.search(names, length)
             near = rough <= rough[:, :1] + 2 * self.partners.slack
-            rows, places = np.nonzero(near)
-            one, other = names[rows], found[rows, places]
+            rows, columns = np.nonzero(near)
+            one, other = names[rows], partners[rows, columns]
             first, second = np.minimum(one, other), np.maximum(one, other)
             exact = self._cost.of_pairs(self._partition, first, second)
             order = np.lexsort((second, first, np.round(exact, DECIMALS), rows))
             best = order[np.searchsorted(rows[order], np.arange(len(names)))]
             self.name[names], self.cost[names] = other[best], exact[best]
-            unsure = near.all(axis=1) if found.shape[1] < others else np.zeros(len(names), bool)
-            names, length = names[unsure], 4 * length
+            uncertain = near.all(axis=1) if partners.shape[1] < others else np.zeros(len(names), bool)
+            names, length = names[uncertain], 4 * length
 
 
 def _sorted(merges: list[Pairs]) -> Pairs:

@@ -1,4 +1,4 @@
-"""The tree of one cluster, to be drawn: one pair at a time down to one, with heights that never fall."""
+"""The dendrogram of one cluster: merging one pair at a time down to one, with monotonic heights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,34 +11,32 @@ from reseen.cluster.hierarchy.settings import HierarchySettings
 
 _SHARE = 0.07
 _ROUNDING = 1e-7
-_BY_DISTANCE = (
-    "drawn by squared distances, since within one cluster other neighbors are shared than among all crops"
-)
+_BY_DISTANCE = "drawn with squared Euclidean distances: within one cluster, crops share other neighbors"
 
 
 @dataclass(frozen=True)
 class WholeTree:
-    """A tree over k leaves, each of them one row or several that are drawn as one."""
+    """A dendrogram over k leaves; a leaf is one row, or several that are drawn as one."""
 
     matrix: Float64[np.ndarray, "k_minus_1 4"]
-    """SciPy's linkage matrix; heights are merge costs and never fall."""
+    """SciPy's linkage matrix; heights are merge costs and never decrease."""
     leaves: Int64[np.ndarray, " n"]
     """The leaf of every row, 0 to k - 1."""
     settings: HierarchySettings
-    """What the heights cost."""
+    """Settings of the merge costs that are the heights."""
     note: str
-    """How the tree differs from the merging it explains; empty where it does not."""
+    """How the tree differs from the clustering that it explains; empty if it does not."""
 
 
 def whole_tree(
     vectors: Float32[np.ndarray, "n d"], settings: HierarchySettings, most_leaves: int
 ) -> WholeTree:
-    """Grow the rows of one cluster anew, one pair at a time, under the costs of `settings`.
+    """The dendrogram of the rows of one cluster, merged one pair at a time with the costs of `settings`.
 
-    Rows beyond `most_leaves` are joined in steps first, and what they were joined to are the leaves. Where heights
-    would fall, as a regularizer can make them, the tree is grown without it; where they still would, as those of
-    means do, by average linkage. Neighbors that are shared among all rows are others than those within one cluster, so
-    where the metric is `jaccard` squared distances are drawn.
+    More than `most_leaves` rows are first merged in steps into that number of leaves. If heights would decrease, as a
+    regularizer can cause, the tree is built without it; if they still would, as with centroid linkage, by average
+    linkage. Shared neighbors within one cluster differ from those among all rows, so metric `jaccard` is replaced by
+    squared Euclidean distances.
 
     Raises:
         ClusteringError: a row is not finite or, on the sphere, zero; a cost is not finite.
@@ -57,7 +55,7 @@ def whole_tree(
     )
     tree = next(tree for tree in trees if bool((np.diff(tree.matrix[:, 2]) >= -_ROUNDING).all()))
     heights = tree.matrix[:, 2]
-    np.maximum.accumulate(heights, out=heights)  # rounding can put one just below the one before
+    np.maximum.accumulate(heights, out=heights)  # rounding errors can decrease a height slightly
     return tree
 
 
@@ -76,12 +74,12 @@ def _attempts(settings: HierarchySettings) -> Iterator[tuple[HierarchySettings, 
     if settings.linkage != "none" and settings.regularizer != "none":
         yield (
             one_by_one.model_copy(update={"regularizer": "none"}),
-            f"drawn without the regularizer {settings.regularizer}, with which later merges can cost less than "
+            f"drawn without the regularizer {settings.regularizer}, since with it later merges can cost less than "
             "earlier ones",
         )
     update = {"regularizer": "none", "linkage": "average", "engine": "auto"}
     yield (
         one_by_one.model_copy(update=update),
-        f"drawn by average linkage alone, since with {settings.linkage} linkage later merges can cost less than "
+        f"drawn with average linkage only, since with {settings.linkage} linkage later merges can cost less than "
         "earlier ones",
     )

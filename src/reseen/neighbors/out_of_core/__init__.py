@@ -1,6 +1,6 @@
-"""Who is near whom where vectors do not fit into memory: arrays on disk, mapped; blocks as large as memory allows."""
+"""Nearest-neighbor search for vectors that do not fit into memory: memory-mapped arrays, processed in blocks."""
 
-from reseen.neighbors.out_of_core.scratch import Scratch, key_of
+from reseen.neighbors.out_of_core.scratch import Scratch, stage_key
 from reseen.neighbors.out_of_core.search import EXACT_UP_TO, SearchSettings, nearest_mapped
 
-__all__ = ["EXACT_UP_TO", "Scratch", "SearchSettings", "key_of", "nearest_mapped"]
+__all__ = ["EXACT_UP_TO", "Scratch", "SearchSettings", "nearest_mapped", "stage_key"]

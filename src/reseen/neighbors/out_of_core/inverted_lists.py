@@ -1,12 +1,12 @@
-r"""Inverted lists on disk: rows near the same center of k-means stand together, and a search reads a few lists.
+r"""An inverted file on disk: rows are stored by their nearest k-means centroid, and a search probes a few lists.
 
-A row is in the list of the center with the largest inner product, and looks for neighbors in the lists whose centers
-have the largest products with it. Searches go list by list, all queries of a block that look into it at once, so that
-a list is read from disk once per block, from front to back, and products of blocks do the work; FAISS's own inverted
-file goes query by query, which on memory-mapped lists reads the same list thousands of times.
+A row is in the list of the centroid with the largest inner product, and a query probes the lists whose centroids have
+the largest products with it. A block of queries is searched list by list, so that each list is read from disk once per
+block, sequentially, and the work is done by matrix products; FAISS's inverted file goes query by query, which reads the
+same memory-mapped list thousands of times.
 
-Reference: Jegou et al., "Product quantization for nearest neighbor search", 2011, section 4 (the inverted file); the
-centers and the search for them are those of FAISS, from a sample and a fixed seed.
+Reference: Jegou et al., "Product quantization for nearest neighbor search", TPAMI 2011, section 4 (the inverted file).
+The centroids are trained by FAISS on a sample with a fixed seed.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from jaxtyping import Float32, Int64
 from threadpoolctl import threadpool_limits
 
 from reseen.neighbors.out_of_core.scratch import Scratch
-from reseen.neighbors.out_of_core.tiles import SHARD, TILE, Best, nothing_found, search_shards
+from reseen.neighbors.out_of_core.tiles import SHARD, TILE, TopK, empty_topk, search_shards
 
 _STAGE = "lists"
 _LISTS_PER_ROOT, _FEWEST_PER_LIST = 4, 4
@@ -26,28 +26,28 @@ _SAMPLE_PER_LIST = 40
 _ROUNDS, _SEED = 6, 1
 
 LEAST_QUERIES = 1024
-"""Queries of the smallest block."""
+"""Smallest number of queries per block."""
 
 
 def list_count(rows: int) -> int:
-    """Lists for so many rows."""
+    """Number of inverted lists for this number of rows."""
     return max(1, min(rows // _FEWEST_PER_LIST, int(_LISTS_PER_ROOT * rows**0.5)))
 
 
-def room_for_centers(rows: int, dimension: int) -> int:
-    """Bytes in which centers can be found: FAISS copies the sample and centers, and compares in blocks."""
+def center_bytes(rows: int, dimension: int) -> int:
+    """Memory in bytes for training the centroids: FAISS copies sample and centroids, and compares in blocks."""
     lists = list_count(rows)
     sample = min(rows, _SAMPLE_PER_LIST * lists)
     return 4 * dimension * (2 * sample + 3 * lists) + 16 * rows
 
 
-def room_per_query(k: int, probes: int) -> int:
-    """Bytes for one query of a block: the lists it looks into, in order, and what it has found."""
+def query_bytes(k: int, probes: int) -> int:
+    """Memory in bytes per query of a block: its probed lists, sorted, and its results."""
     return 40 * probes + 24 * k
 
 
 class InvertedListsOnDisk:
-    """Rows of a mapped matrix by list; they are copied to disk in this order."""
+    """An inverted file over the rows of a memory-mapped matrix, with a copy of the rows on disk in list order."""
 
     def __init__(
         self,
@@ -56,9 +56,12 @@ class InvertedListsOnDisk:
         key: str,
         progress: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Find centers and copy the rows, or take up what an earlier call with the same `key` has left.
+        """Train centroids and copy the rows, or reopen the result of an earlier call with the same `key`.
 
-        `progress` is called with rows put into lists, all of them in the end.
+        `progress` is called with the number of rows just assigned, in total all rows.
+
+        Raises:
+            StorageError: the disk is full.
         """
         self._rows = rows
         if not scratch.done(_STAGE, key):
@@ -71,56 +74,60 @@ class InvertedListsOnDisk:
 
     @property
     def count(self) -> int:
-        """Lists."""
+        """Number of lists."""
         return len(self._centers)
 
-    def search(self, queries: Int64[np.ndarray, " q"], k: int, probes: int) -> Best:
+    def search(self, queries: Int64[np.ndarray, " q"], k: int, probes: int) -> TopK:
         """The k largest products of these rows with others in `probes` lists.
 
-        Where so many lists hold fewer than k others, all rows are looked at.
+        Queries whose lists contain fewer than k other rows are searched exactly.
         """
         import faiss
 
         if k == 0:
-            return nothing_found(len(queries), k)
+            return empty_topk(len(queries), k)
         threads = torch.get_num_threads()
         faiss.omp_set_num_threads(threads)
         _, probed = faiss.knn(
             self._rows[queries], self._centers, min(probes, self.count), metric=faiss.METRIC_INNER_PRODUCT
         )
-        values, found = nothing_found(len(queries), k)
+        values, indices = empty_topk(len(queries), k)
         parts = [part for part in np.array_split(np.arange(len(queries)), threads) if len(part)]
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(self._look, queries, part, probed, values, found) for part in parts]:
-                done.result()
-        short = np.flatnonzero((found < 0).any(axis=1))
-        if len(short):
-            values[short], found[short] = search_shards(self._rows, queries[short], k)
-        return values, found
+            futures = [
+                pool.submit(self._search_part, queries, part, probed, values, indices) for part in parts
+            ]
+            for future in futures:
+                future.result()
+        incomplete = np.flatnonzero((indices < 0).any(axis=1))
+        if len(incomplete):
+            values[incomplete], indices[incomplete] = search_shards(self._rows, queries[incomplete], k)
+        return values, indices
 
-    def _look(
+    def _search_part(
         self,
         queries: Int64[np.ndarray, " q"],
         part: Int64[np.ndarray, " p"],
         probed: Int64[np.ndarray, "q l"],
         values: Float32[np.ndarray, "q k"],
-        found: Int64[np.ndarray, "q k"],
+        indices: Int64[np.ndarray, "q k"],
     ) -> None:
-        """Some of the queries look into their lists, one list at a time."""
+        """Search a part of the queries in their probed lists, list by list; runs in a thread."""
         from reseen.neighbors.row_kernels import keep_largest
 
-        wanted = probed[part]
-        order = np.argsort(wanted, axis=None, kind="stable")
-        starts = np.searchsorted(wanted.reshape(-1)[order], np.arange(self.count + 1))
-        for one in np.flatnonzero(np.diff(starts)).tolist():
-            asking = part[order[starts[one] : starts[one + 1]] // wanted.shape[1]]
-            for begin in range(int(self._edges[one]), int(self._edges[one + 1]), SHARD):
-                stretch = slice(begin, min(begin + SHARD, int(self._edges[one + 1])))
-                inside, names = self._listed[stretch], self._names[stretch].astype(np.int64)
-                for first in range(0, len(asking), TILE):
-                    lists = asking[first : first + TILE]
-                    product = self._rows[queries[lists]] @ inside.T
-                    keep_largest(0, len(product), product, lists, queries, names, values, found)
+        probes = probed[part]
+        order = np.argsort(probes, axis=None, kind="stable")
+        starts = np.searchsorted(probes.reshape(-1)[order], np.arange(self.count + 1))
+        for number in np.flatnonzero(np.diff(starts)).tolist():
+            probing = part[order[starts[number] : starts[number + 1]] // probes.shape[1]]
+            end = int(self._edges[number + 1])
+            for begin in range(int(self._edges[number]), end, SHARD):
+                shard = slice(begin, min(begin + SHARD, end))
+                members, names = self._listed[shard], self._names[shard].astype(np.int64)
+                for first in range(0, len(probing), TILE):
+                    lists = probing[first : first + TILE]
+                    product = self._rows[queries[lists]] @ members.T
+                    keep_largest(0, len(product), product, lists, queries, names, values, indices)
 
 
 def _build(rows: Float32[np.ndarray, "n d"], scratch: Scratch, progress: Callable[[int], None]) -> None:

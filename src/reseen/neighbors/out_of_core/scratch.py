@@ -1,8 +1,8 @@
-"""A folder of arrays on disk that are mapped into memory, and of the stages of work that are done.
+"""A scratch folder of memory-mapped arrays, with a record of the stages that are finished.
 
-The pages of a mapped file can be dropped by the system whenever memory is short, and read again: they are no memory
-of the process. Space is taken from the disk when an array is made, so that a full disk is an error then and there;
-met in the middle of a mapped write it would end the process.
+The system can evict pages of a mapped file at any time and read them again, so they do not count towards the memory of
+the process. Disk space is allocated when an array is created: a full disk is then an error, whereas during a write to
+mapped memory it would kill the process.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ _ZEROS = bytes(1 << 20)
 
 
 class Scratch:
-    """Arrays below one folder, which belongs to one piece of work at a time."""
+    """Memory-mapped arrays in a folder, for use by one job at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder, or make it.
+        """Open the folder, or create it.
 
         Raises:
             StorageError: it cannot be written.
         """
         self.folder = make_folder(folder)
         self.taken = 0
-        """Bytes of disk that arrays have taken since, those included that are gone again."""
+        """Bytes of disk space allocated by this object, including arrays that were deleted since."""
 
-    def array(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
-        """A new array of zeros in the file `name`.npy, in place of one that is there.
+    def array(self, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+        """A new array of zeros in the file `name`.npy, replacing an existing one.
 
         Raises:
             StorageError: the disk is full or cannot be written.
@@ -45,11 +45,11 @@ class Scratch:
         path = self.folder / f"{name}.npy"
         try:
             with create_file(path) as file:
-                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_2_0(file, header)
                 file.flush()
-                size = int(np.prod(shape)) * np.dtype(kind).itemsize
-                _take_room(file.fileno(), file.tell(), size)
+                size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+                _allocate_space(file.fileno(), file.tell(), size)
                 self.taken += size
         except OSError as error:
             path.unlink(missing_ok=True)
@@ -57,52 +57,52 @@ class Scratch:
         return self.open(name)
 
     def open(self, name: str) -> np.ndarray:
-        """An array that is there, to read and to write.
+        """The existing array `name`, for reading and writing.
 
         Raises:
-            StorageError: a link has its name, or it is no file at all.
+            StorageError: its path is a link, or not a regular file.
         """
         path = check_journal(self.folder / f"{name}.npy")
         return np.asarray(read_array(path, "r+"))
 
-    def unnamed(self, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
-        """A new array of zeros without a name: its space is free again when nobody holds it any more.
+    def unnamed(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+        """A new array of zeros in a temporary file: its disk space is freed when the array is deleted.
 
         Raises:
             StorageError: the disk is full or cannot be written.
         """
-        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if size == 0:
-            return np.zeros(shape, kind)
+            return np.zeros(shape, dtype)
         try:
             with tempfile.TemporaryFile(dir=self.folder) as file:
-                _take_room(file.fileno(), 0, size)
+                _allocate_space(file.fileno(), 0, size)
                 self.taken += size
-                return np.asarray(np.memmap(file, dtype=kind, mode="r+", shape=shape))
+                return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=shape))
         except OSError as error:
             raise storage_error(self.folder, error) from None
 
     def done(self, stage: str, key: str) -> bool:
-        """Whether a stage was finished with this key."""
+        """Whether a stage is finished with this key."""
         return self.note(stage).get("key") == key and bool(self.note(stage).get("done"))
 
     def note(self, stage: str) -> dict[str, Any]:
-        """What was noted of a stage; nothing where there is none."""
+        """The record of a stage; empty if there is none."""
         try:
-            found = read_json(self.folder / f"{stage}.json")
+            record = read_json(self.folder / f"{stage}.json")
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return record if isinstance(record, dict) else {}
 
     def write_note(self, stage: str, key: str, done: bool = False, **more: int | str) -> None:
-        """Note how far a stage is; what it has written before must be on the disk by then: see `flush`."""
+        """Record the progress of a stage; the arrays that it has written must be flushed before: see `flush`."""
         write_text(self.folder / f"{stage}.json", json.dumps({"key": key, "done": done, **more}))
 
     def flush(self, name: str) -> None:
-        """Bring what was written into an array to the disk.
+        """Write the changes of an array to the disk (fsync).
 
         Raises:
-            StorageError: the disk did not take it.
+            StorageError: the disk cannot be written.
         """
         path = self.folder / f"{name}.npy"
         try:
@@ -115,18 +115,18 @@ class Scratch:
             raise storage_error(path, error) from None
 
     def remove(self) -> None:
-        """Delete the folder with all that is in it."""
+        """Delete the folder and its contents; errors are ignored."""
         with suppress(OSError):
             shutil.rmtree(self.folder)
 
 
-def key_of(before: str, settings: Mapping[str, Any]) -> str:
-    """A name for what a stage is made from: the key of the stage before and its own settings."""
+def stage_key(before: str, settings: Mapping[str, Any]) -> str:
+    """A hash of a stage's inputs: the key of the previous stage and the stage's own settings."""
     return hashlib.sha256(f"{before}\0{json.dumps(settings, sort_keys=True)}".encode()).hexdigest()[:32]
 
 
-def _take_room(descriptor: int, start: int, size: int) -> None:
-    """Bytes of the disk for `size` bytes from `start` on."""
+def _allocate_space(descriptor: int, start: int, size: int) -> None:
+    """Allocate disk space for `size` bytes of a file, from offset `start`."""
     if size == 0:
         return
     if hasattr(os, "posix_fallocate"):

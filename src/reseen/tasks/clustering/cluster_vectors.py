@@ -20,7 +20,7 @@ from reseen.features.mapped_vectors import VectorFile, map_vectors, open_vector_
 from reseen.files import check_output, write_atomically, write_text
 from reseen.locks import exclusive_writer
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
-from reseen.neighbors.out_of_core import Scratch, key_of, nearest_mapped
+from reseen.neighbors.out_of_core import Scratch, nearest_mapped, stage_key
 from reseen.records import NOISE, Features, Neighbors, PseudoLabels
 from reseen.runs.console import Progress, RunView
 from reseen.runs.process_memory import MemoryStage, MemoryWatch
@@ -94,7 +94,7 @@ def cluster_vectors(
         note = settings.search.describe(file.rows)
         view.say(note)
         k = settings.neighbors
-        key = key_of(file.key, {"k": k, **settings.search.model_dump()})
+        key = stage_key(file.key, {"k": k, **settings.search.model_dump()})
         progress = view.phase("neighbors", settings.search.work(file.rows))
         neighbors = nearest_mapped(features, k, scratch, settings.search, plan.room, key, progress)
         watch.finish("search")

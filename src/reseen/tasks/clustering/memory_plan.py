@@ -65,7 +65,7 @@ def plan_memory(budget: int, rows: int, dimension: int, settings: VectorClusterS
     now = own_bytes()
     start = (_UNKNOWN_START if now is None else now) + _LIBRARIES
     k = settings.neighbors
-    search = settings.search.least_room(rows, dimension, k)
+    search = settings.search.least_memory(rows, dimension, k)
     if settings.algorithm == "dbscan":
         growing = rows * (_JACCARD_PER_ROW + _JACCARD_PER_THREAD * torch.get_num_threads())
     else:

@@ -2,7 +2,7 @@ import pytest
 import timm
 import torch
 
-from reseen.models.backbone import refine_last_stage
+from reseen.models.last_stride import refine_last_stage
 
 
 def bare(name, **options):
