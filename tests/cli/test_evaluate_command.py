@@ -147,7 +147,7 @@ def test_contradictions_are_said(fault, files, trained, crowd):
     assert "leave out a run, --data" in fault("evaluate", trained, "--data", crowd, "--features", *files)
     assert "leave out --flip" in fault("evaluate", "--features", *files, "--flip")
     assert "give a run folder and --data DIR, or --features" in fault("evaluate", trained)
-    assert "--raw is for --features" in fault("evaluate", trained, "--data", crowd, "--raw")
+    assert "--raw needs --features" in fault("evaluate", trained, "--data", crowd, "--raw")
     assert "GB are allowed" in fault(
         "evaluate", "--features", *files, "--rerank", "zhong", "--rerank-memory", "1e-6", "--quiet"
     )
