@@ -84,7 +84,7 @@ def test_faults_of_vectors_alone(fault, trained, crowd, tmp_path):
         return fault("cluster", source, "--quiet", "--out", tmp_path / "c.csv", *more)
 
     (tmp_path / "v.parquet").write_text("x")
-    assert "is a run, which makes vectors of crops; add --data" in cluster(trained)
+    assert "is a run folder, not vectors; add --data" in cluster(trained)
     assert "neither .npy nor Parquet" in cluster(tmp_path / "v.parquet")
     assert "--memory is only for clustering vectors; leave out --data" in cluster(
         trained, "--data", crowd, "--memory", "4GB"

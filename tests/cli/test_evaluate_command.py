@@ -35,7 +35,7 @@ def test_features_get_every_score_there_is(reseen_says, files, tmp_path):
         "protocol market",
         "95% intervals",
         "rate of false positives",
-        "from camera (row)",
+        "by query camera (row)",
     ):
         assert words in out
     record = json.loads(out_file.read_text())

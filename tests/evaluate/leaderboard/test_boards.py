@@ -139,7 +139,7 @@ def test_folders_and_files_that_do_not_fit(tmp_path):
     with pytest.raises(DataError, match="holds no result"):
         read_results(tmp_path)
     (tmp_path / "a.json").write_text(json.dumps({"arm": "x", "score": {}}))
-    with pytest.raises(DataError, match=r"a.json: lacks what a result has"):
+    with pytest.raises(DataError, match=r"a.json: is not a complete result"):
         read_results(tmp_path)
     (tmp_path / "a.json").write_text('{"arm": ')
     with pytest.raises(DataError, match=r"a.json: cannot be read as JSON"):

@@ -13,7 +13,7 @@ HONESTY = (
 
 
 def to_markdown(leaderboard: Leaderboard) -> str:
-    """The page as text."""
+    """The leaderboard as a Markdown document."""
     parts = ["# Leaderboard", HONESTY]
     for board in leaderboard.boards:
         parts += [f"## {board.name}", board.note]
@@ -55,7 +55,7 @@ def _literature(rows: Sequence[Published]) -> str:
             row.cameras,
             row.backbone,
             " ".join(
-                words for words in (f"**{row.status}**: {row.note}." if row.status else row.note,) if words
+                text for text in (f"**{row.status}**: {row.note}." if row.status else row.note,) if text
             ),
             row.source,
         ]
@@ -73,7 +73,7 @@ def _figure(value: float | None, corrected: float | None, status: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays within its cell."""
+    """Text escaped for a table cell: on one line, without bare pipes."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

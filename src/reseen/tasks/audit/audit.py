@@ -203,7 +203,7 @@ def other_view(
 ) -> Features:
     """Features of the crops, each mirrored or not and moved a little."""
     return extract(
-        encoder, crops, device, progress, change=lambda images: shift_and_flip(images, _VIEW, generator)
+        encoder, crops, device, progress, transform=lambda images: shift_and_flip(images, _VIEW, generator)
     )
 
 

@@ -81,7 +81,7 @@ def cluster_vectors(
     file, out = open_vector_file(Path(source).expanduser()), Path(out).expanduser()
     if smallest < 1:
         raise SettingsError(f"smallest: wanted 1 row or more, got {smallest}")
-    if out.is_dir() or out.suffix == ".json" or out.resolve() == file.place.resolve():
+    if out.is_dir() or out.suffix == ".json" or out.resolve() == file.path.resolve():
         raise StorageError(f"{out}: give the name of a CSV file that is to be written, such as clusters.csv")
     if not isinstance(settings, VectorClusterSettings):
         settings = vector_settings(settings)
@@ -206,7 +206,7 @@ def _cosines(values: np.ndarray) -> list[str]:
 def _summary(made: VectorClusters, file: VectorFile, plan: MemoryPlan) -> dict[str, object]:
     """What there is to say besides the table."""
     return {
-        "vectors": str(file.place),
+        "vectors": str(file.path),
         "rows": file.rows,
         "dimension": file.dimension,
         "clusters": made.labels.cluster_count,

@@ -155,7 +155,7 @@ class Retrieval:
         """By the protocol of the options; shows progress unless `quiet`."""
         with RunView(0, quiet) as view:
             view.say(*before_ranking(self.task, self.options))
-            progress = view.phase("ranking", self.options.asked(self.task))
+            progress = view.phase("ranking", self.options.query_count(self.task))
             if self.options.protocol == "vehicleid":
                 return score_by(self.task, self.options, progress)
             return score_refined(self.refined, self.options, progress)

@@ -7,7 +7,7 @@ from typing import Literal
 from reseen.datasets import DistractorRule
 from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.feature_files import read_features
-from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped
+from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped_note
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
@@ -68,12 +68,12 @@ def score_features(
     )
     sides = [side if isinstance(side, LabeledFeatures) else read_features(side) for side in (query, gallery)]
     task = labeled_task(sides[0], sides[1], raw=raw, pool=protocol == "video", distractors=distractors)
-    note = swapped(sides[0], sides[1])
+    note = swapped_note(sides[0], sides[1])
     if note and protocol != "vehicleid":
         task = replace(task, notes=(note, *task.notes))
     with RunView(0, quiet) as view:
         view.say(*before_ranking(task, options))
-        found = score_by(task, options, view.phase("ranking", options.asked(task)))
+        found = score_by(task, options, view.phase("ranking", options.query_count(task)))
         if say_notes:
             view.say(*(f"warning: {note}" for note in found.notes))
     return with_domain(found, "features from elsewhere")
