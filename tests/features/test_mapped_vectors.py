@@ -102,5 +102,5 @@ def test_partitions_of_two_models(rows, tmp_path):
     (tmp_path / "parts").mkdir()
     parquet(tmp_path / "parts" / "a.parquet", rows)
     parquet(tmp_path / "parts" / "b.parquet", rows[:, :2], 10)
-    with pytest.raises(DataError, match="vectors have 2 dimensions, those in .* have 4"):
+    with pytest.raises(DataError, match=r"vectors have 2 dimensions, those in .* have 4"):
         map_vectors(open_vector_file(tmp_path / "parts"), Scratch(tmp_path / "work"))
