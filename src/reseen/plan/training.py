@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reseen.audit import MOST_SILHOUETTES, measure
+from reseen.audit import MAX_SILHOUETTES, measure
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.conditions import inactive
 from reseen.data.labels import COLUMNS
@@ -57,9 +57,9 @@ class RoundCosts:
     """Networks whose features are clustered or scored."""
 
     def audit_stage(self, images: int, rounds: int) -> PlanStage:
-        """Measuring clusters compares every crop with at most `MOST_SILHOUETTES` others."""
+        """Measuring clusters compares every crop with at most `MAX_SILHOUETTES` others."""
         measured = self.auditing.sizes[-1]
-        pairs = [float(count) * min(count, MOST_SILHOUETTES) for count in (measured, images)]
+        pairs = [float(count) * min(count, MAX_SILHOUETTES) for count in (measured, images)]
         seconds = self.auditing.seconds[-1] / pairs[0] * pairs[1]
         return PlanStage(self.auditing.name, rounds * seconds)
 
