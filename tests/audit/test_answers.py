@@ -38,8 +38,8 @@ def test_what_follows_from_answers():
     [
         ("path,cluster\na,1\n", "line 2: lacks sheet, stratum, answer"),
         ("sheet,stratum,answer,crop_1,crop_2\ns,x,maybe,a,b\n", "same, different or unsure, found 'maybe'"),
-        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,a\n", "two different crops"),
-        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,\n", "two different crops"),
+        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,a\n", "at least two different crops"),
+        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,\n", "at least two different crops"),
         ("sheet,stratum,answer,crop_1,crop_2\ns,x\n", "line 2: lacks answer"),
     ],
 )

@@ -40,7 +40,7 @@ def test_settings_and_a_tree(cluster, trained, tmp_path):
         "--hierarchy.linkage=energy",
     )
     assert code == 0, err
-    assert out.startswith("merged until 5 clusters were left, as asked")
+    assert out.startswith("merged to 5 clusters, as specified")
     assert f"Dendrogram written to {tmp_path / 'cluster-0.html'}" in out
     rows = list(csv.DictReader((tmp_path / "clusters.csv").open(newline="")))
     numbers = [int(row["cluster"]) for row in rows if row["cluster"] != "-1"]

@@ -29,7 +29,7 @@ from reseen.records import Features
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import Run
-from reseen.tasks.clustering.cluster import as_csv, load_cluster_input
+from reseen.tasks.clustering.cluster import as_csv, run_clustering
 from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput
 from reseen.tasks.clustering.cluster_settings import hierarchy_settings
@@ -102,7 +102,7 @@ def plan_clustering(
             material = ClusterInput(repeated(crops, count), features, "")
             with RunView(0, quiet=True) as silent:
                 with clustered.at(count):
-                    outcome = load_cluster_input(material, settings, 1, silent)
+                    outcome = run_clustering(material, settings, 1, silent)
                 if settings.metric == "jaccard" and len(clustered.squared) < len(clustered.sizes):
                     clustered.squared.append(shared_bytes(count, dimension, settings))
                 with pages.at(count):
