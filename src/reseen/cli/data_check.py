@@ -81,9 +81,9 @@ def check(
         write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
     if html is not None:
-        from reseen.tasks.data_check.page import write_check_sheet
+        from reseen.tasks.data_check.page import write_check_page
 
-        write_check_sheet(html, inspection)
+        write_check_page(html, inspection)
         console.print(f"\nPage written to {html}", markup=False, soft_wrap=True)
 
 

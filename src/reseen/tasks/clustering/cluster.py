@@ -84,8 +84,8 @@ def cluster_crops(
         StorageError: `out` cannot be written, or another process is writing it.
 
     Example:
-        >>> clusters = reseen.cluster_crops("runs/market", "crops", "clusters.csv", settings=["--hierarchy.clusters", "300"])
-        >>> clusters.labels.cluster_count
+        >>> flags = ["--hierarchy.clusters", "300"]
+        >>> reseen.cluster_crops("runs/market", "crops", "clusters.csv", settings=flags).labels.cluster_count
         300
     """
     out = Path(out).expanduser()

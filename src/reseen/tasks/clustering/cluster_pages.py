@@ -85,15 +85,15 @@ def _tree(result: ClusterResult, rows: list[int], most: int) -> CropTree | None:
     for image, branch in zip(images, branches, strict=True):
         row, size = rows[branch[0]], len(branch)
         label = f"×{size}" if size > 1 else result.camera(row)
-        words = f"{size} crops, such as {result.describe(row)}" if size > 1 else result.words(row)
-        leaves.append(Leaf(image, label if len(label) <= _LONGEST_LABEL else "", words))
+        caption = f"{size} crops, such as {result.describe(row)}" if size > 1 else result.describe(row)
+        leaves.append(Leaf(image, label if len(label) <= _LONGEST_LABEL else "", caption))
     notes = [_heights(tree.settings)]
     if tree.note:
         notes.append(f"{tree.note[:1].upper()}{tree.note[1:]}.")
     if len(branches) < len(rows):
         notes.append(
-            f"{len(rows):,} crops are too many to draw: each of the {len(branches)} leaves is a branch, with the number "
-            "of its crops below."
+            f"{len(rows):,} crops are too many to draw: each of the {len(branches)} leaves is a branch, with the "
+            "number of its crops below."
         )
     return CropTree(tree.matrix, leaves, "merge cost", " ".join(notes))
 

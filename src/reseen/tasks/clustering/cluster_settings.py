@@ -56,8 +56,8 @@ class VectorClusterSettings(Settings):
         ):
             raise ValueError(
                 "vectors on disk can only be merged by costs that are inner products: not with linkage single or none, "
-                "metric euclidean or jaccard, regularizer sse_union or ward, share null, or engine dense; change these, "
-                "or give crops with --data"
+                "metric euclidean or jaccard, regularizer sse_union or ward, share null, or engine dense; change "
+                "these, or give crops with --data"
             )
         return self
 
