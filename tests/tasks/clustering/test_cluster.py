@@ -174,7 +174,7 @@ def test_what_is_wrong_is_said_before_any_work(vectors, crops, tmp_path):
     def cluster(source=vectors, out=tmp_path / "c.csv", **more):
         return cluster_crops(source, crops, out, quiet=True, **more)
 
-    with pytest.raises(StorageError, match="is a folder; give the name of a CSV file"):
+    with pytest.raises(StorageError, match="it is a folder; give the name of a file"):
         cluster(out=tmp_path)
     for taken in ("c.html", "cluster-2.csv"):
         with pytest.raises(StorageError, match="is the name of a page"):

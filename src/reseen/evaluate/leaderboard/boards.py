@@ -50,9 +50,7 @@ def read_results(folder: Path) -> tuple[list[Result], list[str]]:
     """
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder; give a folder of results written by benchmarks/accuracy.py"
-        )
+        raise DataError(f"{folder}: no such folder; give a folder of results of benchmarks/accuracy.py")
     results, others = [], []
     for file in sorted(folder.glob("*.json")):
         try:
@@ -62,17 +60,13 @@ def read_results(folder: Path) -> tuple[list[Result], list[str]]:
         try:
             result = _result(values) if isinstance(values, dict) else None
         except ValueError as error:
-            raise DataError(
-                f"{file}: is not a complete result ({error}); create it again, or remove it"
-            ) from None
+            raise DataError(f"{file}: is not a complete result ({error}); repair or remove it") from None
         if result is None:
             others.append(file.name)
         else:
             results.append(result)
     if not results:
-        raise DataError(
-            f"{folder}: holds no result; benchmarks/accuracy.py and `reseen evaluate --json` write results"
-        )
+        raise DataError(f"{folder}: holds no result of benchmarks/accuracy.py or `reseen evaluate --json`")
     return results, others
 
 
@@ -223,7 +217,7 @@ class MeanAndDeviation:
 
 @dataclass(frozen=True)
 class Arm:
-    """One configuration, aggregated over its seeds."""
+    """One configuration, aggregated over its seeds, with the rounds scored and the command to reproduce it."""
 
     name: str
     text: str
@@ -232,9 +226,7 @@ class Arm:
     seeds: tuple[int, ...]
     cameras: bool
     rounds: str
-    """The last rounds of the seeds, which are the ones scored."""
     command: str
-    """The command to reproduce the arm, with all seeds if it has a flag for them."""
     commits: tuple[str, ...]
     ceiling: bool
 
@@ -251,11 +243,10 @@ class Board:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All boards; those with our own results come first."""
+    """All boards, those with our own results first, and the names of files without a result."""
 
     boards: tuple[Board, ...]
     skipped: tuple[str, ...]
-    """Files without a result."""
 
 
 def build_leaderboard(results: Sequence[Result], skipped: Sequence[str] = ()) -> Leaderboard:
@@ -267,16 +258,18 @@ def build_leaderboard(results: Sequence[Result], skipped: Sequence[str] = ()) ->
         literature = tuple(row for row in published() if row.dataset == dataset)
         covered.add(dataset)
         note = (
-            f"The whole of {dataset}; the literature's figures stand beside ours."
+            f"The whole of {dataset}; published figures are listed below."
             if dataset
-            else "A protocol of our own: its figures compare with each other and with nothing in the literature."
+            else "A protocol of our own: its figures are comparable with each other, but not with published ones."
         )
         arms = _arms([result for result in results if result.group == group])
         boards.append(Board(group, note, arms, literature))
     for dataset in dict.fromkeys(row.dataset for row in published()):
         if dataset not in covered:
-            rows = tuple(row for row in published() if row.dataset == dataset)
-            boards.append(Board(dataset, "The literature alone: we have no run on this yet.", (), rows))
+            note = "Published figures only; we have no run on this data set yet."
+            boards.append(
+                Board(dataset, note, (), tuple(row for row in published() if row.dataset == dataset))
+            )
     return Leaderboard(tuple(boards), tuple(skipped))
 
 

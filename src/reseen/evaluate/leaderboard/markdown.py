@@ -6,9 +6,9 @@ from reseen.evaluate.leaderboard.boards import FIGURES, Arm, Board, Leaderboard
 from reseen.evaluate.leaderboard.literature import Published
 
 HONESTY = (
-    "Ours: percent, mean ± standard deviation over seeds; the last round is scored, once. The literature's figures "
-    "were read, not measured, as each row's source says; many of them are of the round that scored best on the test "
-    "people, and many methods use camera names in the sampler."
+    "Ours: percent, mean ± standard deviation over seeds, of the last round. Published figures were not measured here, "
+    "see the source of each row; many are of the round with the best test score, and many methods use camera labels in "
+    "the sampler."
 )
 
 

@@ -184,11 +184,9 @@ def score(
         data: a benchmark in its published layout, or a manifest or shards with splits and identities.
         layout: the layout on disk; detected when None.
         variant: the variant of the benchmark (split, boxes or test size); its first when None.
-        camera_pattern: where paths below query and gallery name the camera, such as `{camera}/{*}`; empty for no
-            cameras, None for the pattern of the run's recipe.
-        identity_pattern: where they name the person, such as `{*}/{identity}/{*}`; None for that of the recipe.
-        distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or decided by the naming of the
-            data and whether queries have it (`auto`).
+        camera_pattern: where paths name the camera, such as `{camera}/{*}`; empty for none, None for the recipe's.
+        identity_pattern: where paths name the person, such as `{*}/{identity}/{*}`; None for the recipe's.
+        distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or decided by the data (`auto`).
         options: options of scoring; the default protocol of the data, without re-ranking, when None.
         mirrored: average the features of a crop and its mirror image; recorded in the score.
         devices: number of processes for feature extraction.
@@ -233,16 +231,9 @@ def retrieve(
 ) -> Retrieval:
     """Extract the features of query and gallery; unreadable crops are excluded.
 
-    Args:
-        run: the run.
-        benchmark: query and gallery with ground truth.
-        options: options of scoring; the default protocol of the benchmark when None.
-        occlusions: also extract features of the queries under each occlusion.
-        student: use the student network, where the method evaluates its momentum teacher.
-        part: use only global or only patch embeddings, where the method learns both.
-        mirrored: average the features of a crop and its mirror image.
-        devices: number of processes; on a CPU the features are bit-identical for equal numbers of threads.
-        quiet: hide progress.
+    `occlusions` adds features of occluded queries. `student` uses the student network in place of a momentum teacher,
+    `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image. With several
+    `devices`, features on a CPU are bit-identical for equal numbers of threads.
 
     Raises:
         DataError: the protocol needs tracklets, and the data has none.
