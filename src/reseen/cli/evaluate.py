@@ -189,8 +189,9 @@ def _evaluate_run(
     from reseen.evaluate.scoring import ScoringOptions
     from reseen.evaluate.tables import detail_tables, score_table
     from reseen.runs.run import open_run
+    from reseen.tasks.evaluation.domain import domain, with_domain
     from reseen.tasks.evaluation.report import report_run
-    from reseen.tasks.evaluation.score import domain, patterns_of, read_benchmark, retrieve, with_domain
+    from reseen.tasks.evaluation.score import patterns_of, read_benchmark, retrieve
 
     occlude, half, student, part = variations
     seed = common["seed"]

@@ -21,21 +21,19 @@ from reseen.reading import read_json, validate_as
 
 @dataclass(frozen=True)
 class Result:
-    """One run with one seed."""
+    """One run with one seed; `text` describes its arm, and `rounds` is the last round, which is scored."""
 
     group: str
     """Name of the comparable data and protocol; one board per group."""
     arm: str
     """Name of the configuration; results that differ only by seed share an arm."""
     text: str
-    """Short description of the arm."""
     seed: int
     score: Mapping[str, Any]
     """As `RetrievalScore.to_json`, from 0 to 1."""
     cameras: bool
     """Whether camera labels could be used in training."""
     rounds: int
-    """The last round, which is the one scored."""
     command: str
     commit: str
     ceiling: bool
@@ -197,7 +195,6 @@ def _short(settings: str) -> str:
 
 FIGURES = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
 """Metrics of an arm, in percent."""
-
 _DATASETS = {"market": "Market-1501"}
 """Protocols that are comparable with published figures, and their data set; all others are our own."""
 
@@ -251,9 +248,8 @@ class Leaderboard:
 
 def build_leaderboard(results: Sequence[Result], skipped: Sequence[str] = ()) -> Leaderboard:
     """One board per group of results, then one per remaining data set with published figures."""
-    groups = dict.fromkeys(result.group for result in results)
     boards, covered = [], set()
-    for group in groups:
+    for group in dict.fromkeys(result.group for result in results):
         dataset = _DATASETS.get(group)
         literature = tuple(row for row in published() if row.dataset == dataset)
         covered.add(dataset)
@@ -275,7 +271,7 @@ def build_leaderboard(results: Sequence[Result], skipped: Sequence[str] = ()) ->
 
 def _arms(results: Sequence[Result]) -> tuple[Arm, ...]:
     names = dict.fromkeys(result.arm for result in results)
-    arms = [_arm([result for result in results if result.arm == name]) for name in names]
+    arms = (_arm([result for result in results if result.arm == name]) for name in names)
     return tuple(sorted(arms, key=lambda arm: (arm.ceiling, -arm.figures["mAP"].mean)))
 
 

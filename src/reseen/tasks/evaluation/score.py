@@ -23,43 +23,16 @@ from reseen.datasets import (
 from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
-from reseen.errors import ReseenError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.evaluate.tracklets import POOLING
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
-from reseen.runs.load_table import camera_pattern_of, load_other_table, load_table
+from reseen.runs.load_table import camera_pattern_of
 from reseen.runs.run import Run, open_run
+from reseen.tasks.evaluation.domain import domain, with_domain
 from reseen.tasks.evaluation.retrieval_features import RetrievalFeatureExtractor
-
-
-def domain(run: Run, data: str | Path) -> str:
-    """`same` if the run was trained on the training split of `data`, else `cross-domain`, or `unknown` without one.
-
-    The training data is compared by fingerprint: paths, sizes and cameras of all crops. A run trained on a part of
-    the split counts as `cross-domain`.
-    """
-    readings = (
-        lambda: load_table(run.recipe, data)[0],
-        lambda: load_other_table(run.recipe, data),
-    )  # by the run's own settings for its data, then by those for other data
-    known = False
-    for reading in readings:
-        try:
-            table = reading()
-        except ReseenError:
-            continue
-        known = True
-        if table.fingerprint == run.facts["data"]:
-            return "same"
-    return "cross-domain" if known else "unknown"
-
-
-def with_domain(score: RetrievalScore, name: str) -> RetrievalScore:
-    """The score with the domain recorded among its rules."""
-    return replace(score, extra_rules={**score.extra_rules, "domain": name})
 
 
 @dataclass(frozen=True)

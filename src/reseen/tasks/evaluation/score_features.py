@@ -12,7 +12,8 @@ from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 from reseen.runs.console import RunView
-from reseen.tasks.evaluation.score import before_ranking, with_domain
+from reseen.tasks.evaluation.domain import with_domain
+from reseen.tasks.evaluation.score import before_ranking
 
 
 def score_features(
