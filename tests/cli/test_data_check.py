@@ -24,7 +24,7 @@ def test_file_names_never_break_the_output(make_images, capsys):
     root = make_images("1.png")
     (root / "[red]odd\udcff\n.jpg").write_text("broken")
     check(root)
-    assert "[red]odd??.jpg: not an image" in capsys.readouterr().out
+    assert "[red]odd\\xff\\n.jpg: not an image" in capsys.readouterr().out
 
 
 def test_unwritable_report(make_images, tmp_path):

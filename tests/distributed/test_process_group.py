@@ -38,7 +38,7 @@ def test_a_batch_is_cut_into_even_parts(images, size):
 
 
 def test_alone_there_is_nobody_to_ask():
-    assert SINGLE_PROCESS.first
+    assert SINGLE_PROCESS.is_main
     assert SINGLE_PROCESS.run_on_main(lambda: object) is object  # not even sent
     assert SINGLE_PROCESS.broadcast(SINGLE_PROCESS) is SINGLE_PROCESS
     with SINGLE_PROCESS.share.batch(5) as own:
@@ -60,7 +60,7 @@ def test_alone_there_is_nobody_to_ask():
 )
 def test_processes_share_the_cores(said, launched, processes, expected, monkeypatch):
     monkeypatch.setattr(together, "usable_cores", lambda: CORES)
-    monkeypatch.setattr(together, "by_torchrun", lambda: launched)
+    monkeypatch.setattr(together, "launched_by_torchrun", lambda: launched)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
