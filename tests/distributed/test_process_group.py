@@ -64,7 +64,7 @@ def test_processes_share_the_cores(said, launched, processes, expected, monkeypa
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
-    assert together.threads_of_each(processes) == expected
+    assert together.threads_per_process(processes) == expected
 
 
 def test_more_gpus_than_there_are(monkeypatch):

@@ -125,9 +125,9 @@ FAULTS = [
     ({"features": BROKEN, "identities": np.ones(3, int)}, r"2 of 3 feature rows .* not finite .* the first is row 1"),
     ({"features": np.ones(3, np.float32), "identities": np.ones(3, int)}, r"must be a matrix.* found shape \(3,\)"),
     ({"features": np.ones((3, 0), np.float32), "identities": np.ones(3, int)}, "must be a matrix"),
-    ({"features": np.ones((3, 2), np.float32), "identities": np.ones(2, int)}, r"one value of identities per feature row"),
+    ({"features": np.ones((3, 2), np.float32), "identities": np.ones(2, int)}, "one value of identities per feature"),
     ({"features": np.ones((3, 2), np.float32), "identities": np.ones(3, int), "cameras": np.ones(4, int)},
-     "one value of cameras per feature row"),
+     "one value of cameras per feature"),
 ]  # fmt: skip
 
 
