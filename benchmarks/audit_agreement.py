@@ -36,6 +36,7 @@ from benchmarks.protocols import PROTOCOLS
 from reseen import Run, open_run
 from reseen.audit import (
     Tally,
+    allocate_questions,
     calibrate,
     clustering_agreement,
     gather_evidence,
@@ -43,7 +44,6 @@ from reseen.audit import (
     plan_strata,
     precision,
     recall,
-    share_out,
 )
 from reseen.audit.evidence import near_pairs
 from reseen.data.crops import Crops, open_crops
@@ -201,7 +201,7 @@ def sheets(features: Features, labels: PseudoLabels, people: np.ndarray) -> dict
         sum(one for (one, _), s in zip(counts, strata, strict=True) if s.together is kind)
         for kind in (True, False)
     ]
-    asked = share_out(strata, QUESTIONS)
+    asked = allocate_questions(strata, QUESTIONS)
     truth = {
         "precision": right[0] / sum(stratum.pairs for stratum in strata if stratum.together),
         "recall": right[0] / sum(right),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from reseen import open_run
-from reseen.audit import best, round_scores, should_stop
+from reseen.audit import best_index, round_scores, should_stop
 
 
 def over_runs(runs: dict[str, dict]) -> dict:
@@ -18,7 +18,7 @@ def over_runs(runs: dict[str, dict]) -> dict:
         truth: {name: spearman([row[name] for row in rows], [row[truth] for row in rows]) for name in columns}
         for truth in ("mAP", "rank_1", "adjusted_rand_index")
     }
-    chosen = list(runs)[best([row["score"] for row in rows])]
+    chosen = list(runs)[best_index([row["score"] for row in rows])]
     top = max(runs, key=lambda name: runs[name]["mAP"])
     coverage = {
         name: [min(values), float(np.mean(values)), max(values)]
@@ -77,7 +77,7 @@ def over_rounds(rows: Sequence[dict]) -> dict:
     known = [place for place, score in enumerate(scores) if score is not None]
     stops = [place + 1 for place in range(len(rows)) if should_stop(scores[: place + 1])]
     ended = (stops or [len(rows)])[0]
-    chosen = best(scores)
+    chosen = best_index(scores)
     return {
         "spearman": spearman([scores[place] for place in known], [truth[place] for place in known]),
         "best_round": rows[int(np.argmax(truth))]["round"],

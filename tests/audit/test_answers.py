@@ -1,6 +1,6 @@
 import pytest
 
-from reseen.audit import Answer, links, read_answers, write_answers
+from reseen.audit import Answer, pair_constraints, read_answers, write_answers
 from reseen.errors import DataError
 
 ANSWERS = [
@@ -28,7 +28,7 @@ def test_files_add_up_and_the_later_answer_counts(tmp_path):
 
 
 def test_what_follows_from_answers():
-    must, cannot = links(ANSWERS)
+    must, cannot = pair_constraints(ANSWERS)
     assert must == [("a,1.jpg", 'b "2".jpg'), ("e.jpg", "f.jpg"), ("f.jpg", "g.jpg")]
     assert cannot == [("c.jpg", "d.jpg")]
 
@@ -38,8 +38,8 @@ def test_what_follows_from_answers():
     [
         ("path,cluster\na,1\n", "line 2: lacks sheet, stratum, answer"),
         ("sheet,stratum,answer,crop_1,crop_2\ns,x,maybe,a,b\n", "same, different or unsure, found 'maybe'"),
-        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,a\n", "two different crops"),
-        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,\n", "two different crops"),
+        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,a\n", "at least two different crops"),
+        ("sheet,stratum,answer,crop_1,crop_2\ns,x,same,a,\n", "at least two different crops"),
         ("sheet,stratum,answer,crop_1,crop_2\ns,x\n", "line 2: lacks answer"),
     ],
 )

@@ -109,5 +109,5 @@ def test_a_map_that_falls_is_refused():
 
 
 def test_too_few_of_a_kind_is_an_error():
-    with pytest.raises(DataError, match="20 pairs of one person"):
+    with pytest.raises(DataError, match="20 pairs each"):
         calibrated(count=100, share=0.05)

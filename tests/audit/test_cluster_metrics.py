@@ -13,9 +13,9 @@ def entropy(cameras):
 
 def test_clusters_of_one_camera_do_not_mix_and_random_ones_do():
     cameras = np.tile([0, 1], 40)
-    assert camera_mixing(PseudoLabels(cameras), cameras).share == 0
+    assert camera_mixing(PseudoLabels(cameras), cameras).ratio == 0
     half = PseudoLabels(np.arange(80) // 40)
-    assert camera_mixing(half, cameras).share == pytest.approx(1, abs=0.02)
+    assert camera_mixing(half, cameras).ratio == pytest.approx(1, abs=0.02)
 
 
 def test_chance_is_what_drawing_crops_at_random_gives():
@@ -37,7 +37,7 @@ def test_what_does_not_count():
     cameras = np.array([0, 1, -1, 0, 1, 1])
     found = camera_mixing(labels, cameras)
     assert found.entropy == pytest.approx(np.log(2))
-    assert found.share == 1
+    assert found.ratio == 1
 
 
 @pytest.mark.parametrize("cameras", [None, np.zeros(4, np.int64), np.full(4, -1)])

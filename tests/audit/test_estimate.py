@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from reseen.audit import Stratum, Tally, precision, recall, share
+from reseen.audit import Stratum, Tally, precision, proportion, recall
 
 SIZES = (5000, 5000, 5000, 3750, 11_250, 45_000)
 STRATA = [Stratum(f"s{place}", place < 3, 0, 1, float(size)) for place, size in enumerate(SIZES)]
@@ -60,18 +60,18 @@ def test_by_hand():
 
 @pytest.mark.parametrize(("right", "answers"), [(0, 10), (3, 10), (10, 10), (17, 45)])
 def test_a_share_has_the_intervals_of_the_textbook(right, answers):
-    exact = share(right, answers, exact=True)
+    exact = proportion(right, answers, exact=True)
     peer = binomtest(right, answers).proportion_ci(method="exact")
     if 0 < right < answers:
         assert (exact.low, exact.high) == pytest.approx((peer.low, peer.high))
-    jeffreys = share(right, answers)
+    jeffreys = proportion(right, answers)
     assert exact.low <= jeffreys.low <= jeffreys.value <= jeffreys.high <= exact.high
 
 
 def test_one_stratum_gives_its_own_interval():
     alone = [Tally(STRATA[0], 21, 9)]
-    assert precision(alone).low == pytest.approx(share(21, 30).low)
-    assert precision(alone).high == pytest.approx(share(21, 30).high)
+    assert precision(alone).low == pytest.approx(proportion(21, 30).low)
+    assert precision(alone).high == pytest.approx(proportion(21, 30).high)
 
 
 def test_more_answers_narrow_it():
@@ -89,7 +89,7 @@ def test_a_stratum_without_an_answer_leaves_it_open():
     assert precision(open_) is None
     assert recall(open_) is None
     assert precision([]) is None
-    assert share(0, 0).high == 1
+    assert proportion(0, 0).high == 1
 
 
 @pytest.mark.parametrize("same", [(0, 0, 0, 0, 0, 0), (0, 0, 0, 3, 2, 1), (30, 30, 30, 0, 0, 0)])
@@ -99,4 +99,4 @@ def test_extremes_stay_between_0_and_1(same):
 
 
 def test_words():
-    assert str(share(8, 10)).startswith("80 % (")
+    assert str(proportion(8, 10)).startswith("80 % (")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reseen.audit import AuditScores, best, measure, round_scores, should_stop, silhouette
+from reseen.audit import AuditScores, best_index, measure, round_scores, should_stop, silhouette
 from reseen.records import PseudoLabels
 
 
@@ -40,9 +40,9 @@ def row(agreement, compactness):
 def test_rounds_are_scored_from_the_log():
     scores = round_scores([row(None, 0.2), row(0.4, 0.4), row(0.9, 0.9), {"clusters": 3}])
     assert scores == [None, pytest.approx(0.4), pytest.approx(0.9), None]
-    assert best(scores) == 2
-    assert best([None, None]) is None
-    assert best([0.5, 0.5]) == 0
+    assert best_index(scores) == 2
+    assert best_index([None, None]) is None
+    assert best_index([0.5, 0.5]) == 0
 
 
 def test_training_stops_when_the_best_is_long_past():
@@ -50,5 +50,5 @@ def test_training_stops_when_the_best_is_long_past():
     assert not should_stop([None, 0.5, 0.4], 2)
     assert should_stop([None, 0.5, 0.4, 0.45], 2)
     assert not should_stop([None, 0.5, 0.4, 0.6], 2)
-    with pytest.raises(ValueError, match="1 round or more"):
+    with pytest.raises(ValueError, match="at least 1"):
         should_stop([0.5], 0)

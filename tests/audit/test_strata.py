@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reseen.audit import draw_pairs, plan_strata, share_out
+from reseen.audit import allocate_questions, draw_pairs, plan_strata
 from reseen.audit import strata as strata_module
 
 
@@ -87,8 +87,8 @@ def test_noise_is_together_with_nobody(people):
 def test_questions_are_shared_out(people):
     features, labels = people()
     strata = plan_strata(features, labels)
-    counts = share_out(strata, 180)
+    counts = allocate_questions(strata, 180)
     assert sum(counts) == pytest.approx(180, abs=3)
     assert sum(counts[:3]) == pytest.approx(90, abs=2)
     assert counts[3] < counts[4] < counts[5]
-    assert share_out([strata[0]], 10) == [10]
+    assert allocate_questions([strata[0]], 10) == [10]

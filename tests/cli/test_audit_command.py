@@ -36,10 +36,10 @@ def test_faults_are_one_line_that_says_what_to_do(fault, run, crowd, tmp_path):
 
     assert "no such run folder" in fault("audit", tmp_path / "none", "--data", crowd)
     assert "no such folder" in audit(data=tmp_path / "nowhere")
-    assert "views: wanted 1 or more" in audit("--views", "0")
+    assert "views must be at least 1" in audit("--views", "0")
     assert "no such file of answers" in audit("--answers", tmp_path / "a.csv")
     write_answers(tmp_path / "a.csv", [Answer("s", "x", "same", ("p.jpg", "q.jpg"))])
-    assert "is on a sheet of" in audit("--answers", tmp_path / "a.csv")
+    assert "belongs to a sheet of" in audit("--answers", tmp_path / "a.csv")
 
 
 def test_training_with_a_missing_file_of_answers_says_so(fault, train_flags, crowd, tmp_path):

@@ -10,7 +10,7 @@ import pytest
         (["evaluate"], "give a run folder and --data DIR"),
         (["data", "toy"], "`reseen data toy` needs OUT"),
         (["train", "demo", "--out", "x"], "`reseen train` needs --data; see"),
-        (["train", "demo", "--dta", "x", "--out", "y"], "did you mean --data where it says --dta?"),
+        (["train", "demo", "--dta", "x", "--out", "y"], "did you mean --data instead of --dta?"),
         (
             ["train", "demo", "--data", "x", "--out", "y", "--resum"],
             "no option --resum; did you mean '--resume'?",

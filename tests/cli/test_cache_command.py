@@ -12,7 +12,7 @@ def test_show_and_clear(make_images, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "64 x 32" in shown
     assert "just now" in shown
-    assert "1 entry, 13 kB in all" in shown
+    assert "1 entry, 13 kB in total" in shown
     clear(cache_dir=folder)
     assert "Freed 13 kB" in capsys.readouterr().out
     clear(cache_dir=folder)

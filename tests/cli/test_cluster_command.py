@@ -40,8 +40,8 @@ def test_settings_and_a_tree(cluster, trained, tmp_path):
         "--hierarchy.linkage=energy",
     )
     assert code == 0, err
-    assert out.startswith("merged until 5 clusters were left, as asked")
-    assert f"Tree written to {tmp_path / 'cluster-0.html'}" in out
+    assert out.startswith("merged to 5 clusters, as specified")
+    assert f"Dendrogram written to {tmp_path / 'cluster-0.html'}" in out
     rows = list(csv.DictReader((tmp_path / "clusters.csv").open(newline="")))
     numbers = [int(row["cluster"]) for row in rows if row["cluster"] != "-1"]
     sizes = [numbers.count(number) for number in range(max(numbers) + 1)]
@@ -84,14 +84,12 @@ def test_faults_of_vectors_alone(fault, trained, crowd, tmp_path):
         return fault("cluster", source, "--quiet", "--out", tmp_path / "c.csv", *more)
 
     (tmp_path / "v.parquet").write_text("x")
-    assert "is a run, which makes vectors of crops; add --data" in cluster(trained)
+    assert "is a run folder, not vectors; add --data" in cluster(trained)
     assert "neither .npy nor Parquet" in cluster(tmp_path / "v.parquet")
-    assert "--memory is for vectors alone; leave out --data" in cluster(
+    assert "--memory is only for clustering vectors; leave out --data" in cluster(
         trained, "--data", crowd, "--memory", "4GB"
     )
-    assert "--dendrogram needs crops to look at; add --data" in cluster(
-        tmp_path / "v.parquet", "--dendrogram", "1"
-    )
+    assert "--dendrogram needs the crops; add --data" in cluster(tmp_path / "v.parquet", "--dendrogram", "1")
     assert "no option --algoritm; did you mean '--algorithm'?" in cluster(
         tmp_path / "v.parquet", "--algoritm", "x"
     )

@@ -225,5 +225,5 @@ def test_a_tiny_demo_makes_everything_and_can_be_given_again(tiny_flags, tmp_pat
 
 def test_workers_are_for_ray(fault, trained, crowd, tmp_path):
     words = ["embed", trained, "--data", crowd, "--out", tmp_path / "v.parquet", "--quiet"]
-    assert "--workers is for --engine ray" in fault(*words, "--workers", "2")
-    assert "addresses are for --engine ray" in fault(*words[:3], "s3://bucket/crops", *words[4:])
+    assert "--workers needs --engine ray" in fault(*words, "--workers", "2")
+    assert "URLs need --engine ray" in fault(*words[:3], "s3://bucket/crops", *words[4:])

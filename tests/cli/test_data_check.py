@@ -42,7 +42,7 @@ def test_page_with_crops_of_every_camera_and_split(crowd, tmp_path, capsys):
         "Split query",
         "Split gallery",
         "Cameras in train",
-        "Crops of a person in gallery",
+        "Crops per person in gallery",
     ):
         assert words in page
     assert page.count("Camera c1") == 3

@@ -35,7 +35,7 @@ def test_all_about_one(capsys, layout):
 def test_withdrawn_data_names_what_to_take_instead_and_no_address(capsys):
     fetch("dukemtmc-reid")
     text = said(capsys)
-    assert "its authors withdrew it" in text
+    assert "withdrawn by its authors" in text
     assert "MSMT17 or Market-1501" in text
     assert "http" not in text
 

@@ -35,7 +35,7 @@ def test_features_get_every_score_there_is(reseen_says, files, tmp_path):
         "protocol market",
         "95% intervals",
         "rate of false positives",
-        "from camera (row)",
+        "by query camera (row)",
     ):
         assert words in out
     record = json.loads(out_file.read_text())
@@ -148,7 +148,7 @@ def test_contradictions_are_said(fault, files, trained, crowd):
     assert "leave out a run, --data" in fault("evaluate", trained, "--data", crowd, "--features", *files)
     assert "leave out --flip" in fault("evaluate", "--features", *files, "--flip")
     assert "give a run folder and --data DIR, or --features" in fault("evaluate", trained)
-    assert "--raw is for --features" in fault("evaluate", trained, "--data", crowd, "--raw")
+    assert "--raw needs --features" in fault("evaluate", trained, "--data", crowd, "--raw")
     assert "the limit is" in fault(
         "evaluate", "--features", *files, "--rerank", "zhong", "--rerank-memory", "1e-6", "--quiet"
     )

@@ -38,8 +38,8 @@ def test_a_folder_is_indexed_once(reseen_says, filled, crowd, tmp_path):
     count = len(reseen.read_training(crowd))
     code, out, err = reseen_says(*words)
     assert (code, err) == (0, "")
-    assert f"{count} crops added; {count} in all" in out
-    assert f"0 crops added; {count} there already; {count} in all" in reseen_says(*words)[1]
+    assert f"{count} crops added; {count} in total" in out
+    assert f"0 crops added; {count} already there; {count} in total" in reseen_says(*words)[1]
 
 
 def test_a_crop_finds_itself_first(reseen_says, filled, crop, tmp_path):
@@ -106,19 +106,19 @@ def test_forgetting_needs_a_yes_and_lasts(reseen_says, filled, gallery, crowd, t
     words = ("forget", gallery, "--image", name, "--cache-dir", tmp_path / "cache", "--page", page)
     code, out, _ = reseen_says(*words)
     assert code == 0
-    assert "Would forget 1 crop" in out
+    assert "Would delete 1 crop" in out
     assert "add --yes" in out
     assert name in page.read_text()
     code, out, _ = reseen_says(*words, "--files", tmp_path / "paths.txt", "--yes")
     assert code == 0
-    assert "Keys removed: 1 crop" in out
-    assert "yours to delete: " in out
+    assert "Deleted: 1 crop" in out
+    assert "delete them yourself: " in out
     assert str(page) in out
     assert (tmp_path / "paths.txt").read_text() == f"{reseen.read_training(crowd).path(0)}\n"
-    assert "Nothing in this gallery fits" in reseen_says(*words, "--yes")[1]
+    assert "No crop in this gallery matches" in reseen_says(*words, "--yes")[1]
     again = reseen_says("index", filled / "run", "--data", crowd, "--gallery", gallery, "--quiet")[1]
     assert "0 crops added" in again
-    assert "1 left out, forgotten here" in again
+    assert "1 skipped, deleted earlier" in again
 
 
 def test_retention_by_camera_and_time(reseen_says, fault, filled, gallery, crowd, tmp_path):
@@ -127,15 +127,15 @@ def test_retention_by_camera_and_time(reseen_says, fault, filled, gallery, crowd
     count = int((table.cameras == 0).sum())
     code, out, err = reseen_says("forget", gallery, "--camera", name, "--yes")
     assert code == 0, err
-    assert f"Keys removed: {count} crops" in out
+    assert f"Deleted: {count} crops" in out
     assert "Still similar" not in out, "it is not about a person"
     out = reseen_says("forget", gallery, "--before", "2026-05-01")[1]
-    assert "Nothing in this gallery fits" in out
+    assert "No crop in this gallery matches" in out
     assert f"{len(table) - count} crops without a known time" in out
     assert "no camera 'cx'" in fault("forget", gallery, "--camera", "cx")
     words = ("index", filled / "run", "--data", crowd, "--gallery", tmp_path / "some", "--quiet")
     out = reseen_says(*words, "--camera", name)[1]
-    assert f"{count} crops added; {len(table) - count} left out by --camera" in out
+    assert f"{count} crops added; {len(table) - count} skipped by --camera" in out
     assert "no camera 'cx' in this folder" in fault(*words, "--camera", "cx")
     assert "0 crops added" in reseen_says(*words, "--before", "0.5")[1]
 
@@ -166,23 +166,23 @@ def test_forgetting_who_is_like_an_image(reseen_says, gallery, crop, tmp_path):
     words = ("forget", gallery, "--like", crop, "--threshold", "0.9999", "--page", page)
     code, out, err = reseen_says(*words)
     assert code == 0, err
-    assert "Would forget" in out
+    assert "Would delete" in out
     assert "Near misses" in page.read_text()
-    assert "still in the gallery" not in out
-    assert "would stay. Whether they show the person was not checked" in out
+    assert "remain in the gallery" not in out
+    assert "would remain. Whether these, or less similar ones, show the person was not checked" in out
     everybody = reseen_says(*words[:5], "0.0", "--page", page, "--rounds", "-1")[1]
     assert "round by round" in everybody
     assert "nothing new appears" in everybody
     code, out, _ = reseen_says(*words, "--yes")
     assert code == 0
-    assert "none of these keys was found" in out
-    assert "are still in the gallery" in out
+    assert "none of their keys is left" in out
+    assert "remain in the gallery" in out
 
 
 def test_faults_are_one_line_that_says_what_to_do(fault, filled, crowd, crop, tmp_path):
     gallery = filled / "gallery"
     assert "name one or more image files" in fault("search", gallery)
-    assert "ask for at least 1" in fault("search", gallery, crop, "--top", 0)
+    assert "--top must be at least 1" in fault("search", gallery, crop, "--top", 0)
     assert "no camera 'cx' in this gallery" in fault("search", gallery, crop, "--camera", "cx")
     assert "give seconds" in fault("search", gallery, crop, "--after", "noon")
     assert "swap them" in fault("search", gallery, crop, "--after", "5", "--before", "4")

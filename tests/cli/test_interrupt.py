@@ -71,7 +71,10 @@ def test_ctrl_c_leaves_a_usable_run_that_resume_completes(
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert open_run(run).rounds_done == 1
-    assert err.strip() == f"reseen: stopped; {run} holds 1 of 3 rounds and can be used; --resume goes on"
+    assert (
+        err.strip()
+        == f"reseen: stopped; {run} is usable with 1 of 3 rounds completed; add --resume to continue"
+    )
     code, out, err = reseen_says("evaluate", run, "--data", crowd, "--quiet")
     assert code == 0, err
     code, out, err = reseen_says(*flags, "--resume")
@@ -89,7 +92,7 @@ def test_ctrl_c_before_anything_was_trained(reseen_says, train_flags, crowd, tmp
     monkeypatch.setattr(module, "open_crops", stop)
     code, _, err = reseen_says(*train_flags(crowd, tmp_path / "run"))
     assert code == 130
-    assert err == "reseen: stopped; nothing was trained yet, give the same command again\n"
+    assert err == "reseen: stopped; no round was completed; rerun the command\n"
 
 
 def test_ctrl_c_elsewhere(reseen_says, monkeypatch, crowd):

@@ -28,9 +28,11 @@ def test_a_run_can_be_planned_with(reseen_says, trained, crowd):
 
 def test_what_cannot_be_planned_is_said(fault, trained):
     assert "--images" in fault("plan", "embed", trained)
-    assert "from a recipe" in fault("plan", "train", trained, "--images", 100)
-    assert "wanted 1 or more" in fault("plan", "embed", trained, "--images", 0)
-    assert "settings are known" in fault("plan", "embed", trained, "--images", 100, "--model.backbone", "x")
+    assert "needs a recipe" in fault("plan", "train", trained, "--images", 100)
+    assert "--images must be at least 1" in fault("plan", "embed", trained, "--images", 0)
+    assert "settings of a run are fixed" in fault(
+        "plan", "embed", trained, "--images", 100, "--model.backbone", "x"
+    )
     assert "did you mean" in fault("plan", "embed", trained, "--imges", 100)
 
 

@@ -26,8 +26,8 @@ def test_a_converted_file_gets_the_name_of_its_network_and_loses_its_classifier(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--out", "x.safetensors"], "--backbone: say which timm model"),
-        (["--backbone", "test_resnet", "--out", "x.pth"], "the name of the file ends in .safetensors"),
+        (["--out", "x.safetensors"], "--backbone is required: the timm model"),
+        (["--backbone", "test_resnet", "--out", "x.pth"], "the file name must end in .safetensors"),
         (["--backbone", "resnet18", "--out", "x.safetensors"], "does not match this backbone"),
         (["--backbone", "resnet18.no", "--out", "x.safetensors"], "timm has no weights 'no' for resnet18"),
     ],

@@ -132,7 +132,7 @@ def test_data_check_says_what_was_assumed_of_deep_images(tmp_path):
     assert "set data.white_level to 4095" in finding.text
     assert finding.items == ("16-bit: 3 images, read with 65,535 as white, values up to 4,095",)
     again = check_data(root, progress=False, white_level=4095).findings
-    assert ("fine", "3 images of more than 8 bits, white as asked for") in [
+    assert ("fine", "3 images of more than 8 bits, white level as specified") in [
         (f.verdict, f.text) for f in again
     ]
 

@@ -126,7 +126,7 @@ def test_an_error_of_the_first_process_is_the_error(recipe, crowd, tmp_path, sta
 @pytest.mark.parametrize(
     ("devices", "flags", "message"),
     [
-        (0, [], "--devices: wanted 1 or more, found 0"),
+        (0, [], "--devices must be at least 1, got 0"),
         (2, ["--train.compile", "true"], "train.compile: a compiled trunk trains on one device"),
         (17, [], "a batch of 16 images cannot be split over 17 processes"),
     ],

@@ -113,7 +113,7 @@ def test_bootstrap_is_seeded_and_widens_where_people_differ():
     assert bootstrap(values, people, seed=1) != bootstrap(values, people, seed=2)
     assert bootstrap(alike, people).high - bootstrap(alike, people).low < 1e-9
     assert bootstrap(by_person, people).high - bootstrap(by_person, people).low > 0.2
-    with pytest.raises(ValueError, match="one value or more"):
+    with pytest.raises(ValueError, match="at least one value"):
         bootstrap(np.full(3, np.nan), np.arange(3))
 
 

@@ -9,7 +9,7 @@ from reseen import LabeledFeatures, score_features
 from reseen.errors import DataError
 from reseen.evaluate import market
 from reseen.evaluate.feature_files import read_features
-from reseen.evaluate.labeled import labeled_task, swapped
+from reseen.evaluate.labeled import labeled_task, swapped_note
 from reseen.records import Features
 
 
@@ -125,9 +125,9 @@ FAULTS = [
     ({"features": BROKEN, "identities": np.ones(3, int)}, r"2 of 3 feature rows .* not finite .* the first is row 1"),
     ({"features": np.ones(3, np.float32), "identities": np.ones(3, int)}, r"must be a matrix.* found shape \(3,\)"),
     ({"features": np.ones((3, 0), np.float32), "identities": np.ones(3, int)}, "must be a matrix"),
-    ({"features": np.ones((3, 2), np.float32), "identities": np.ones(2, int)}, r"one of identities per feature row"),
+    ({"features": np.ones((3, 2), np.float32), "identities": np.ones(2, int)}, "one value of identities per feature"),
     ({"features": np.ones((3, 2), np.float32), "identities": np.ones(3, int), "cameras": np.ones(4, int)},
-     "one of cameras per feature row"),
+     "one value of cameras per feature"),
 ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_sides_that_do_not_fit():
         labeled_task(labeled(1, identities=np.array(["ann"])), labeled(9))
     with pytest.raises(DataError, match=r"2 are missing"):
         labeled_task(labeled(3, identities=np.array([1, np.nan, np.nan])), labeled(9))
-    with pytest.raises(DataError, match="some are no whole numbers"):
+    with pytest.raises(DataError, match="some are not integers"):
         labeled_task(labeled(1, identities=np.array([1.5])), labeled(9))
     with pytest.raises(DataError, match="1 rows have no identity, the first is row 1"):
         labeled_task(labeled(2, identities=np.array(["ann", ""])), labeled(1, identities=np.array(["ann"])))
@@ -167,8 +167,8 @@ def test_an_empty_gallery_and_a_query_without_a_match():
 
 def test_sides_that_look_swapped_are_said(capsys):
     query, gallery = labeled(60, seed=2), labeled(12, seed=1)
-    assert "are they swapped?" in swapped(query, gallery)
-    assert not swapped(gallery, query)
+    assert "are they swapped?" in swapped_note(query, gallery)
+    assert not swapped_note(gallery, query)
     score_features(query, gallery)
     assert "warning: the query has more rows than the gallery (60 and 12)" in capsys.readouterr().err
     score_features(query, gallery, quiet=True)
@@ -208,5 +208,5 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"cut.npz"):
         read_features(tmp_path / "cut.npz")
     pq.write_table(pa.table({"vector": [[1.0], [1.0, 2.0]], "identity": [1, 2]}), tmp_path / "uneven.parquet")
-    with pytest.raises(DataError, match="column vector must hold as many numbers in every row"):
+    with pytest.raises(DataError, match="column vector must hold the same number of values in every row"):
         read_features(tmp_path / "uneven.parquet")

@@ -210,7 +210,7 @@ def test_empty_sides_say_so():
 
 def test_misfits_say_so():
     one, three = np.array([1]), np.array([1, 2, 3])
-    with pytest.raises(DataError, match="gallery: one identity and one camera per feature row"):
+    with pytest.raises(DataError, match="gallery: expected one identity and one camera per feature row"):
         scored(at_degrees(0), at_degrees(0), one, one, three, one)
     with pytest.raises(DataError, match="from one encoder, found 2 and 16 dimensions"):
         scored(at_degrees(0), exact_rows(np.random.default_rng(0), 1), one, one, one, one)

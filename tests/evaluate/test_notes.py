@@ -57,7 +57,7 @@ def test_names_follow_the_same_rule():
 def test_nothing_to_score_does_not_blame_the_cameras():
     rows, nobody = Features(torch.eye(4)), np.zeros(4, dtype=np.int64)
     with pytest.raises(
-        DataError, match=r"4 queries have the identity 0, the number of distractors.*--distractors none"
+        DataError, match=r"4 queries have the identity 0, which marks distractors.*--distractors none"
     ):
         market(rows, rows, nobody, np.arange(4), nobody, np.arange(4))
 

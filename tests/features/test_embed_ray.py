@@ -15,7 +15,7 @@ from reseen.datasets.remote_shards import locate_crops
 from reseen.errors import ImagesError, RunError, SettingsError, StorageError
 from reseen.features import embed_ray as module
 from reseen.features.embed_ray import embed_by_ray
-from reseen.features.embed_worker import EmbedTask, EmbedWorker, cut
+from reseen.features.embed_worker import EmbedTask, EmbedWorker, split_tasks
 from reseen.features.partitions import PartitionFolder
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'reseen[ray]'")
@@ -192,20 +192,20 @@ def test_an_error_of_a_worker_keeps_its_kind(run, crowd, tmp_path, monkeypatch):
         raise StorageError("the disk is full")
 
     monkeypatch.setattr(PartitionFolder, "write", full)
-    said = EmbedWorker(str(run.folder), str(tmp_path))({"task": cut(crops, 5)[0].dump()})
+    said = EmbedWorker(str(run.folder), str(tmp_path))({"task": split_tasks(crops, 5)[0].dump()})
     assert module.json.loads(said["done"]) == {"error": "the disk is full", "kind": "StorageError"}
 
 
 def test_a_task_survives_as_text(crowd):
-    tasks = cut(locate_crops(reseen.read_training(crowd)), 5)
+    tasks = split_tasks(locate_crops(reseen.read_training(crowd)), 5)
     assert [EmbedTask.load(task.dump()) for task in tasks] == tasks
     assert [task.start for task in tasks[1:]] == [task.stop for task in tasks[:-1]]
 
 
 def test_what_is_wrong_is_said_before_any_work(run, crowd, tmp_path, monkeypatch):
-    with pytest.raises(SettingsError, match="wanted 1 worker or more, got 0"):
+    with pytest.raises(SettingsError, match="--workers must be at least 1, got 0"):
         reseen.embed(run, crowd, tmp_path / "v", engine="ray", workers=0)
-    with pytest.raises(SettingsError, match="addresses are for --engine ray"):
+    with pytest.raises(SettingsError, match="URLs need --engine ray"):
         reseen.embed(run, "s3://bucket/crops", tmp_path / "v.parquet")
     monkeypatch.setitem(__import__("sys").modules, "ray.data", None)
     with pytest.raises(

@@ -78,29 +78,29 @@ def test_places_that_hold_no_vectors(rows, tmp_path):
             open_vector_file(tmp_path / name)
         return str(caught.value)
 
-    assert "is not there" in message("none.npy")
+    assert "does not exist" in message("none.npy")
     np.savez(tmp_path / "v.npz", rows)
-    assert "cannot be mapped into memory; write the features by numpy.save" in message("v.npz")
+    assert "cannot be memory-mapped; write the features with numpy.save" in message("v.npz")
     np.save(tmp_path / "one.npy", rows[0])
-    assert "wanted a matrix of floats" in message("one.npy")
+    assert "expected a matrix of floats" in message("one.npy")
     np.save(tmp_path / "ints.npy", np.ones((3, 3), int))
-    assert "wanted a matrix of floats" in message("ints.npy")
+    assert "expected a matrix of floats" in message("ints.npy")
     (tmp_path / "broken.npy").write_bytes(b"x")
     assert "cannot be read as an array" in message("broken.npy")
     (tmp_path / "text.parquet").write_text("x")
-    assert "neither .npy nor Parquet" in message("text.parquet")
+    assert "neither .npy nor a Parquet file" in message("text.parquet")
     pq.write_table(pa.table({"path": ["a"]}), tmp_path / "names.parquet")
     assert "lacks the column vector" in message("names.parquet")
     (tmp_path / "empty").mkdir()
     assert "holds no Parquet partition" in message("empty")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.yaml").write_text("")
-    assert "is a run, which makes vectors of crops; add --data" in message("run")
+    assert "is a run folder, not vectors; add --data" in message("run")
 
 
 def test_partitions_of_two_models(rows, tmp_path):
     (tmp_path / "parts").mkdir()
     parquet(tmp_path / "parts" / "a.parquet", rows)
     parquet(tmp_path / "parts" / "b.parquet", rows[:, :2], 10)
-    with pytest.raises(DataError, match="vectors of 2 numbers, 4 in"):
+    with pytest.raises(DataError, match=r"vectors have 2 dimensions, those in .* have 4"):
         map_vectors(open_vector_file(tmp_path / "parts"), Scratch(tmp_path / "work"))

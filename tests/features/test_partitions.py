@@ -66,7 +66,7 @@ def test_unfinished_partitions_are_refused(tmp_path):
     folder.make()
     folder.write(partition_name(0, 2), table(0, 1))
     folder.write_manifest({"done": False, "partitions": 2})
-    with pytest.raises(DataError, match="1 of 2 partitions are there; give the same `reseen embed` again"):
+    with pytest.raises(DataError, match="only 1 of 2 partitions are there; rerun the same `reseen embed`"):
         partition_files(tmp_path / "v")
 
 

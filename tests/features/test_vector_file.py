@@ -56,10 +56,10 @@ def test_vectors_from_elsewhere_are_brought_to_length_one(tmp_path):
             {"path": pa.array([], pa.string()), "vector": pa.array([], pa.list_(pa.float32()))},
             "holds no vector",
         ),
-        ({"path": ["a", "b", "a"], "vector": [[1.0]] * 3}, "names a twice"),
-        ({"path": ["a", "b"], "vector": [[1.0, 0.0], [1.0]]}, "as many numbers in every row"),
-        ({"path": ["a", "b"], "vector": [[1.0], None]}, "as many numbers in every row"),
-        ({"path": ["a"], "vector": [1.0]}, "as many numbers in every row"),
+        ({"path": ["a", "b", "a"], "vector": [[1.0]] * 3}, "holds a twice"),
+        ({"path": ["a", "b"], "vector": [[1.0, 0.0], [1.0]]}, "the same number of values in every row"),
+        ({"path": ["a", "b"], "vector": [[1.0], None]}, "the same number of values in every row"),
+        ({"path": ["a"], "vector": [1.0]}, "the same number of values in every row"),
         ({"path": ["a"], "vector": [["x"]]}, "must hold numbers"),
     ],
 )
@@ -72,7 +72,7 @@ def test_files_that_hold_no_vectors(tmp_path, columns, message):
 
 def test_no_parquet_file(tmp_path):
     (tmp_path / "v.parquet").write_text("path,vector\n")
-    with pytest.raises(DataError, match="not a Parquet file such as `reseen embed` writes"):
+    with pytest.raises(DataError, match="not a Parquet file of `reseen embed`"):
         read_vectors(tmp_path / "v.parquet")
 
 

@@ -15,7 +15,7 @@ def test_pictures_are_the_crops_asked_for_no_taller_than_said(crowd):
     expected = crops.images(to_index_tensor(np.array([3, 1]))).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(one, expected[0])
     assert np.array_equal(other, expected[1])
-    assert pictures(crops, [3], tallest=40)[0].shape == (40, 20, 3)
+    assert pictures(crops, [3], max_height=40)[0].shape == (40, 20, 3)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (24, 24), (100, 24)])

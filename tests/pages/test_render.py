@@ -87,9 +87,9 @@ def test_crops_are_jpeg_at_natural_size(outline):
 
 def test_right_and_wrong_are_said_not_only_colored(page):
     for words in (
-        "answer 1, right, camera 2",
-        "answer 2, wrong, camera 3",
-        "1 of 2 right",
+        "result 1, correct, camera 2",
+        "result 2, wrong, camera 3",
+        "1 of 2 correct",
         "query 1, camera 1",
     ):
         assert words in page
@@ -111,7 +111,7 @@ def test_links_lead_somewhere(outline):
 
 
 def test_scores_show_before_after_and_gain(page):
-    for text in (">45.2<", "from 10.0", "+35.2", "348 queries, 7 without an answer", "step rule"):
+    for text in (">45.2<", "from 10.0", "+35.2", "348 queries, 7 without a match", "step rule"):
         assert text in page
 
 

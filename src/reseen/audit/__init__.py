@@ -1,6 +1,6 @@
-"""What can be said of a run without labels: how good its clusters are, and which similarity means one person."""
+"""Evaluation without labels: cluster quality, a calibrated similarity threshold, and human verification."""
 
-from reseen.audit.answers import GROUP, Answer, links, read_answers, write_answers
+from reseen.audit.answers import GROUP, Answer, pair_constraints, read_answers, write_answers
 from reseen.audit.calibration import Calibration, Evidence, calibrate
 from reseen.audit.cluster_metrics import (
     CameraMixing,
@@ -9,15 +9,15 @@ from reseen.audit.cluster_metrics import (
     feature_std,
     silhouette,
 )
-from reseen.audit.estimate import ProportionEstimate, Tally, precision, recall, share
+from reseen.audit.estimate import ProportionEstimate, Tally, precision, proportion, recall
 from reseen.audit.gather import AnsweredPairs, gather_evidence
 from reseen.audit.mixture import Mixture, fit_mixture
-from reseen.audit.score import MOST_SILHOUETTES, AuditScores, best, measure, round_scores, should_stop
-from reseen.audit.strata import Stratum, draw_pairs, plan_strata, share_out
+from reseen.audit.score import MAX_SILHOUETTES, AuditScores, best_index, measure, round_scores, should_stop
+from reseen.audit.strata import Stratum, allocate_questions, draw_pairs, plan_strata
 
 __all__ = [
     "GROUP",
-    "MOST_SILHOUETTES",
+    "MAX_SILHOUETTES",
     "Answer",
     "AnsweredPairs",
     "AuditScores",
@@ -28,7 +28,8 @@ __all__ = [
     "ProportionEstimate",
     "Stratum",
     "Tally",
-    "best",
+    "allocate_questions",
+    "best_index",
     "calibrate",
     "camera_mixing",
     "clustering_agreement",
@@ -36,15 +37,14 @@ __all__ = [
     "feature_std",
     "fit_mixture",
     "gather_evidence",
-    "links",
     "measure",
+    "pair_constraints",
     "plan_strata",
     "precision",
+    "proportion",
     "read_answers",
     "recall",
     "round_scores",
-    "share",
-    "share_out",
     "should_stop",
     "silhouette",
     "write_answers",

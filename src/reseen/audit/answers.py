@@ -1,4 +1,4 @@
-"""What a person said of pairs and groups of crops: a CSV file that grows, and what follows from it."""
+"""Answers of a human annotator on pairs and groups of crops: CSV files, and the constraints that follow from them."""
 
 import csv
 import io
@@ -13,7 +13,8 @@ from reseen.files import write_text
 from reseen.reading import read_lines
 from reseen.text import parse_spreadsheet_cell, spreadsheet_cell
 
-Said = Literal["same", "different", "unsure"]
+Verdict = Literal["same", "different", "unsure"]
+"""Whether all crops of a question show the same person."""
 
 GROUP = "group"
 """The stratum of questions about a group of crops of one cluster."""
@@ -24,61 +25,64 @@ _CROPS = "crop_{}"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: whether all crops of a question show one person."""
+    """One answer of an annotator: whether all crops of a question show the same person."""
 
     sheet: str
-    """Which state of which run asked."""
+    """Key of the question sheet, which identifies a clustering of a run."""
     stratum: str
     """The stratum of the pair, or `GROUP`."""
-    said: Said
+    verdict: Verdict
     crops: tuple[str, ...]
-    """Paths, two of a pair and more of a group."""
+    """Paths of the crops: two for a pair, more for a group."""
 
 
 def read_answers(files: Iterable[str | Path]) -> list[Answer]:
-    """The answers of one or more files; of a question that was answered twice, the later answer.
+    """The answers of one or more CSV files; a later answer to the same question replaces an earlier one.
 
     Raises:
-        DataError: a file is missing or is none of answers; names the line.
+        DataError: a file is missing or not a file of answers; names the line.
+
+    Example:
+        >>> must_link, cannot_link = pair_constraints(read_answers(["answers.csv"]))
     """
-    found: dict[tuple[str, tuple[str, ...]], Answer] = {}
+    answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
     for file in map(Path, files):
         for answer in _read(file.expanduser()):
             key = (answer.sheet, tuple(sorted(answer.crops)))
-            found.pop(key, None)
-            found[key] = answer
-    return list(found.values())
+            answers.pop(key, None)
+            answers[key] = answer
+    return list(answers.values())
 
 
 def write_answers(file: Path, answers: Sequence[Answer]) -> None:
-    """Write a file that `read_answers` reads, whole or not at all.
+    """Write answers to a CSV file for `read_answers`, atomically.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     most = max((len(answer.crops) for answer in answers), default=2)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_HEADS, *(_CROPS.format(place) for place in range(1, most + 1))])
+    writer.writerow([*_HEADS, *(_CROPS.format(number) for number in range(1, most + 1))])
     for answer in answers:
-        gap = [""] * (most - len(answer.crops))
+        padding = [""] * (most - len(answer.crops))
         writer.writerow(
-            [answer.sheet, answer.stratum, answer.said, *map(spreadsheet_cell, answer.crops), *gap]
+            [answer.sheet, answer.stratum, answer.verdict, *map(spreadsheet_cell, answer.crops), *padding]
         )
     write_text(file, text.getvalue())
 
 
-def links(answers: Iterable[Answer]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of paths that must be, and that cannot be, in one cluster.
+def pair_constraints(answers: Iterable[Answer]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Must-link and cannot-link constraints, as pairs of paths.
 
-    A group that is one person links its crops in a row. One that is not says nothing of any two of them, and nothing
-    follows from `unsure`.
+    A group of one person gives a chain of must-links. A group of several people constrains no pair, and neither does
+    `unsure`.
     """
     must, cannot = [], []
     for answer in answers:
-        if answer.said == "same":
+        if answer.verdict == "same":
             must += list(pairwise(answer.crops))
-        elif answer.said == "different" and len(answer.crops) == 2:
+        elif answer.verdict == "different" and len(answer.crops) == 2:
             cannot.append((answer.crops[0], answer.crops[1]))
     return must, cannot
 
@@ -99,12 +103,14 @@ def _parse(file: Path, number: int, row: dict[str, str | None]) -> Answer:
     missing = [name for name in (*_HEADS, _CROPS.format(1), _CROPS.format(2)) if row.get(name) is None]
     if missing:
         raise DataError(
-            f"{file}, line {number}: lacks {', '.join(missing)}; wanted the columns {', '.join(_HEADS)}, crop_1, "
-            "crop_2, ... as the page of `reseen audit --verify` saves them"
+            f"{file}, line {number}: lacks {', '.join(missing)}; expected the columns {', '.join(_HEADS)}, crop_1, "
+            "crop_2, ... as saved from the page of `reseen audit --verify`"
         )
-    said = row["answer"] or ""
-    if said not in get_args(Said):
-        raise DataError(f"{file}, line {number}: the answer is same, different or unsure, found '{said}'")
+    verdict = row["answer"] or ""
+    if verdict not in get_args(Verdict):
+        raise DataError(
+            f"{file}, line {number}: the answer must be same, different or unsure, found '{verdict}'"
+        )
     crops = [
         parse_spreadsheet_cell(value)
         for name, value in row.items()
@@ -112,6 +118,6 @@ def _parse(file: Path, number: int, row: dict[str, str | None]) -> Answer:
     ]
     if len(crops) < 2 or len(set(crops)) < len(crops):
         raise DataError(
-            f"{file}, line {number}: wanted two different crops or more, found {', '.join(crops) or 'none'}"
+            f"{file}, line {number}: expected at least two different crops, found {', '.join(crops) or 'none'}"
         )
-    return Answer(row["sheet"] or "", row["stratum"] or "", said, tuple(crops))  # pyrefly: ignore
+    return Answer(row["sheet"] or "", row["stratum"] or "", verdict, tuple(crops))  # pyrefly: ignore

@@ -1,14 +1,4 @@
-"""How well clusters mix cameras: what a cluster knows about the camera tells of grouping cameras, not people.
-
-How much nearer crops are to their own cluster than to the next one: the silhouette, in one product per cluster.
-
-On the sphere the mean cosine distance from x to the crops of a cluster is one inner product with their mean, so that
-the exact silhouette takes n x c products instead of n x n.
-
-Reference: Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis".
-
-Whether two clusterings of the same crops put the same crops together.
-"""
+"""Cluster metrics without labels: camera mixing, silhouette, and agreement of two clusterings."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,24 +14,30 @@ from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 
 @dataclass(frozen=True)
 class CameraMixing:
-    """Entropies are means over clustered crops, in nats."""
+    """Entropy of cameras within clusters, and its expectation by chance; means over clustered crops, in nats.
+
+    Clusters that are informative about the camera group cameras instead of people.
+    """
 
     entropy: float
-    """Of the cameras within a cluster."""
+    """Entropy of the cameras within a cluster."""
     by_chance: float
-    """The same, were the crops of every cluster drawn at random from all crops."""
+    """Expected entropy if the crops of every cluster were drawn at random from all crops."""
 
     @property
-    def share(self) -> float:
-        """Entropy found over entropy by chance: 0 where every cluster has one camera, 1 where cameras do not matter."""
+    def ratio(self) -> float:
+        """Entropy over entropy by chance, 0 to 1: 0 if every cluster has one camera, 1 if cameras mix as by chance."""
         return min(self.entropy / self.by_chance, 1.0)
 
 
 def camera_mixing(labels: PseudoLabels, cameras: Int64[np.ndarray, " n"] | None) -> CameraMixing | None:
-    """Compare the cameras in clusters of two crops or more with chance; None where there is nothing to compare.
+    """Camera mixing of the clusters of at least two crops; None with fewer than two cameras or no such cluster.
 
-    Crops of unknown camera, in noise or alone do not count. The entropy by chance is exact: crops drawn without
-    putting back, so that small clusters, which cannot show many cameras, are not blamed for it.
+    Noise, single-crop clusters and crops of unknown camera are ignored. The entropy by chance is exact, for drawing
+    without replacement, so that small clusters, which cannot contain many cameras, are not penalized.
+
+    Example:
+        >>> camera_mixing(labels, table.cameras).ratio
     """
     if cameras is None:
         return None
@@ -59,77 +55,88 @@ def camera_mixing(labels: PseudoLabels, cameras: Int64[np.ndarray, " n"] | None)
         return None
     shares = counts / sizes[:, None]
     logarithms = np.log(shares, where=counts > 0, out=np.zeros_like(shares))
-    found = -(shares * logarithms).sum(axis=1)
-    key = tuple(totals.tolist())
-    chance = np.array([_chance(int(size), key) for size in sizes])
+    entropies = -(shares * logarithms).sum(axis=1)
+    camera_totals = tuple(totals.tolist())
+    expected = np.array([_expected_entropy(int(size), camera_totals) for size in sizes])
     crops = sizes.sum()
-    return CameraMixing(float(sizes @ found / crops), float(sizes @ chance / crops))
+    return CameraMixing(float(sizes @ entropies / crops), float(sizes @ expected / crops))
 
 
 @lru_cache(maxsize=4096)
-def _chance(size: int, totals: tuple[int, ...]) -> float:
-    """Expected entropy of the cameras of `size` crops drawn without putting back."""
-    seen = np.arange(1, size + 1)
-    share = seen / size
+def _expected_entropy(size: int, totals: tuple[int, ...]) -> float:
+    """Expected entropy of the cameras of `size` crops drawn without replacement."""
+    counts = np.arange(1, size + 1)
+    share = counts / size
     terms = -share * np.log(share)
     crops = sum(totals)
-    return float(sum(hypergeom.pmf(seen, crops, total, size) @ terms for total in totals))
+    return float(sum(hypergeom.pmf(counts, crops, total, size) @ terms for total in totals))
 
 
-_ROWS_AT_ONCE = 4096
+_BATCH_ROWS = 4096
 
 
 def silhouette(
-    features: Features, labels: PseudoLabels, asked: Int64[np.ndarray, " m"] | None = None
+    features: Features, labels: PseudoLabels, rows: Int64[np.ndarray, " m"] | None = None
 ) -> Float64[np.ndarray, " m"]:
-    """Silhouette of every crop, or of the rows `asked`, by cosine distance, -1 to 1, higher is better; NaN for noise.
+    """Silhouette by cosine distance of all crops, or of the given `rows`: -1 to 1, higher is better, NaN for noise.
 
-    A crop alone in its cluster has 0, as has every crop where there is one cluster only. Noise is in no mean.
+    Crops alone in their cluster get 0, and so do all if there is only one cluster. Noise is in no mean. For unit rows
+    the mean cosine distance to a cluster is an inner product with its mean, so the exact silhouette takes n x c
+    products instead of n x n.
+
+    Reference: Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis".
+
+    Example:
+        >>> np.nanmean(silhouette(features, labels))
     """
-    rows = features.numpy
-    asked = np.arange(len(rows)) if asked is None else asked
-    result = np.full(len(asked), np.nan)
-    answered = np.flatnonzero(labels.labels[asked] != NOISE)
+    vectors = features.numpy
+    rows = np.arange(len(vectors)) if rows is None else rows
+    result = np.full(len(rows), np.nan)
+    clustered = np.flatnonzero(labels.labels[rows] != NOISE)
     sizes = labels.sizes
     if len(sizes) < 2:
-        result[answered] = 0.0
+        result[clustered] = 0.0
         return result
-    member = np.flatnonzero(labels.labels != NOISE)
-    order = member[np.argsort(labels.labels[member], kind="stable")]
+    members = np.flatnonzero(labels.labels != NOISE)
+    order = members[np.argsort(labels.labels[members], kind="stable")]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    sums = np.add.reduceat(rows[order], starts, axis=0, dtype=np.float64)
-    for begin in range(0, len(answered), _ROWS_AT_ONCE):
-        which = answered[begin : begin + _ROWS_AT_ONCE]
-        part = asked[which]
-        own = labels.labels[part]
-        products = rows[part].astype(np.float64) @ sums.T
-        place = np.arange(len(part))
-        squares = np.einsum("nd,nd->n", rows[part], rows[part], dtype=np.float64)
-        inside = 1 - (products[place, own] - squares) / np.maximum(sizes[own] - 1, 1)
+    sums = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
+    for begin in range(0, len(clustered), _BATCH_ROWS):
+        positions = clustered[begin : begin + _BATCH_ROWS]
+        batch = rows[positions]
+        own = labels.labels[batch]
+        products = vectors[batch].astype(np.float64) @ sums.T
+        index = np.arange(len(batch))
+        squares = np.einsum("nd,nd->n", vectors[batch], vectors[batch], dtype=np.float64)
+        inside = 1 - (products[index, own] - squares) / np.maximum(sizes[own] - 1, 1)
         distances = 1 - products / sizes
-        distances[place, own] = np.inf
+        distances[index, own] = np.inf
         outside = distances.min(axis=1)
         largest = np.maximum(inside, outside)
         value = (outside - inside) / np.where(largest > 0, largest, 1)
-        result[which] = np.where(sizes[own] > 1, value, 0.0)
+        result[positions] = np.where(sizes[own] > 1, value, 0.0)
     return result
 
 
 def clustering_agreement(first: PseudoLabels, second: PseudoLabels) -> float:
-    """Adjusted Rand index of two clusterings, 1 for the same, about 0 by chance; a crop in noise is by itself.
+    """Adjusted Rand index of two clusterings: 1 for the same, about 0 by chance.
 
-    Noise counts, so that a clustering cannot look stable by leaving crops out.
+    Each noise crop counts as a cluster of its own, so that a clustering cannot look stable by excluding crops.
 
     Reference: Hubert and Arabie 1985, "Comparing partitions".
 
     Raises:
-        ValueError: the clusterings are of different numbers of crops.
+        ValueError: the clusterings have different numbers of crops.
+
+    Example:
+        >>> clustering_agreement(labels, labels)
+        1.0
     """
     from sklearn.metrics import adjusted_rand_score
 
     if len(first) != len(second):
-        raise ValueError(f"wanted two clusterings of the same crops, got {len(first)} and {len(second)}")
-    return float(adjusted_rand_score(_alone(first), _alone(second)))
+        raise ValueError(f"expected two clusterings of the same crops, got {len(first)} and {len(second)}")
+    return float(adjusted_rand_score(_noise_as_singletons(first), _noise_as_singletons(second)))
 
 
 def feature_std(features: Float[Tensor, "n d"]) -> float:
@@ -142,8 +149,8 @@ def feature_std(features: Float[Tensor, "n d"]) -> float:
     return float(torch.sqrt(centered.square().sum(dim=1).mean()))
 
 
-def _alone(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:
-    """Labels in which every crop in noise has a number of its own."""
+def _noise_as_singletons(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:
+    """Labels in which every noise crop is a cluster of its own."""
     numbers = labels.labels.copy()
     noise = numbers == NOISE
     numbers[noise] = labels.cluster_count + np.arange(int(noise.sum()))

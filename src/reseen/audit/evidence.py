@@ -1,7 +1,7 @@
-"""Pairs of crops of which something is known without labels: whether they show one person, and how sure that is.
+"""Pairs of crops with known or estimated labels, without identities.
 
-Positives: crops of one tracklet. Negatives: crops of one frame (one camera, one time) and different tracklets. Where
-either is missing, pairs of near crops are told apart by a mixture of two normal distributions.
+Positives: crops of one tracklet. Negatives: crops of one frame (same camera and time) and different tracklets. Where
+either is missing, pairs of nearest neighbors are classified by a mixture of two normal distributions.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
 from reseen.records import UNKNOWN_CAMERA, Features
 
 NEAREST = 10
-"""Near crops of each crop that are looked at."""
+"""Neighbors of each crop that form pairs."""
 
 _ANCHORS = 5000
 _KNOWN_PAIRS = 20_000
@@ -36,7 +36,7 @@ class Pairs:
 def near_pairs(
     features: Features, cameras: Int64[np.ndarray, " n"] | None, generator: np.random.Generator
 ) -> Pairs:
-    """Up to 5,000 crops drawn at random, each with its ten nearest, of other cameras where its camera is known."""
+    """Pairs of up to 5,000 random crops with their ten nearest neighbors, from other cameras if the camera is known."""
     rows, n = features.numpy, len(features)
     anchors = np.sort(generator.permutation(n)[:_ANCHORS])
     parts = []
@@ -57,14 +57,14 @@ def near_pairs(
 
 
 def tracklet_pairs(features: Features, table: ImageTable, generator: np.random.Generator) -> Pairs | None:
-    """Pairs of crops of one tracklet, at most 20,000, every tracklet with equal chances; None where there is none."""
+    """At most 20,000 random pairs within tracklets, evenly over tracklets; None if there are none."""
     if table.tracklets is None:
         return None
     return _within(features, table.tracklets, table.tracklets != UNKNOWN_TRACKLET, generator)
 
 
 def same_frame_pairs(features: Features, table: ImageTable, generator: np.random.Generator) -> Pairs | None:
-    """Pairs of crops of one camera at one time, of different tracklets where those are known; None without any."""
+    """Random pairs of crops of one camera and time, of different tracklets if known; None if there are none."""
     if table.times is None:
         return None
     known = (table.cameras != UNKNOWN_CAMERA) & np.isfinite(table.times)
@@ -76,21 +76,21 @@ def same_frame_pairs(features: Features, table: ImageTable, generator: np.random
         return pairs
     tracks = table.tracklets
     apart = (tracks[pairs.first] != tracks[pairs.second]) | (tracks[pairs.first] == UNKNOWN_TRACKLET)
-    return _some(pairs, apart)
+    return _select(pairs, apart)
 
 
 def random_pairs(features: Features, count: int, generator: np.random.Generator) -> Pairs:
-    """Pairs of different rows, drawn at random."""
+    """`count` random pairs of different rows."""
     first = generator.integers(0, len(features), count)
     second = (first + generator.integers(1, max(len(features), 2), count)) % len(features)
-    return _measured(features, first, second)
+    return _with_similarity(features, first, second)
 
 
 def pair_mixture(pairs: Pairs) -> Mixture:
-    """Two normal components of the similarities.
+    """A mixture of two normal distributions fitted to the similarities.
 
     Raises:
-        DataError: too few pairs, or all alike.
+        DataError: too few pairs, or all similarities are equal.
     """
     return fit_mixture(pairs.similarity)
 
@@ -98,7 +98,7 @@ def pair_mixture(pairs: Pairs) -> Mixture:
 def _within(
     features: Features, groups: np.ndarray, known: np.ndarray, generator: np.random.Generator
 ) -> Pairs | None:
-    """Random pairs within groups of known rows, evenly over the groups."""
+    """Random pairs within groups of the `known` rows, evenly over groups; None without a group of two."""
     rows = np.flatnonzero(known)
     rows = rows[np.argsort(groups[rows], kind="stable")]
     if not len(rows):
@@ -107,19 +107,19 @@ def _within(
     starts, sizes = starts[sizes > 1], sizes[sizes > 1]
     if not len(sizes):
         return None
-    each = max(1, _KNOWN_PAIRS // len(sizes))
-    draws = np.minimum(each, sizes * (sizes - 1) // 2)
+    per_group = max(1, _KNOWN_PAIRS // len(sizes))
+    draws = np.minimum(per_group, sizes * (sizes - 1) // 2)
     group = np.repeat(np.arange(len(sizes)), draws)[:_KNOWN_PAIRS]
     first = generator.integers(0, sizes[group])
     second = (first + generator.integers(1, sizes[group])) % sizes[group]
-    return _measured(features, rows[starts[group] + first], rows[starts[group] + second])
+    return _with_similarity(features, rows[starts[group] + first], rows[starts[group] + second])
 
 
-def _measured(features: Features, first: np.ndarray, second: np.ndarray) -> Pairs:
+def _with_similarity(features: Features, first: np.ndarray, second: np.ndarray) -> Pairs:
     rows = features.numpy
     value = np.einsum("md,md->m", rows[first], rows[second], dtype=np.float64)
     return Pairs(first.astype(np.int64), second.astype(np.int64), value)
 
 
-def _some(pairs: Pairs, kept: np.ndarray) -> Pairs | None:
+def _select(pairs: Pairs, kept: np.ndarray) -> Pairs | None:
     return Pairs(pairs.first[kept], pairs.second[kept], pairs.similarity[kept]) if kept.any() else None

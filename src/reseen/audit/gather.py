@@ -1,4 +1,4 @@
-"""Choose the evidence for a threshold: the best there is, and say how far it goes."""
+"""Choose the best available evidence for calibrating a threshold, and rate its reliability."""
 
 from dataclasses import dataclass
 
@@ -18,32 +18,33 @@ from reseen.data.table import ImageTable
 from reseen.records import Features
 
 ENOUGH_PAIRS = 200
-"""Tracklet or same-frame pairs from which on they are used."""
+"""Minimum number of tracklet or same-frame pairs for using them."""
 
 ENOUGH_ANSWERS = 100
-"""Sure answers of a person from which on they are used, of which one in ten must be of either kind."""
+"""Minimum number of sure answers for using them; a tenth of this is needed of either kind."""
 
-_BLURRED = 1.0
-"""A mixture whose means are nearer than so many standard deviations tells nothing."""
+_MIN_SEPARATION = 1.0
+"""Minimum distance of the mixture's means, in standard deviations, for using it."""
 
 _SHARES = (0.02, 0.98)
+"""Range of the mixture's weight for using it."""
 
 _NEAR = "pairs of a crop and one of its ten nearest"
 
 
 @dataclass(frozen=True)
 class AnsweredPairs:
-    """What a person said of pairs, and how many pairs each stands for."""
+    """Pairs labeled by an annotator, each with the number of pairs it represents."""
 
     first: Int64[np.ndarray, " m"]
     second: Int64[np.ndarray, " m"]
     same: Float64[np.ndarray, " m"]
-    """1 for one person, 0 for two."""
+    """1 for the same person, 0 for different people."""
     weight: Float64[np.ndarray, " m"]
 
     @property
     def enough(self) -> bool:
-        """Whether a threshold may rest on them."""
+        """Whether there are enough answers of either kind to calibrate a threshold."""
         kinds = self.same.sum(), (1 - self.same).sum()
         return len(self.same) >= ENOUGH_ANSWERS and min(kinds) >= ENOUGH_ANSWERS / 10
 
@@ -55,12 +56,17 @@ def gather_evidence(
     answered: AnsweredPairs | None,
     generator: np.random.Generator,
 ) -> Evidence:
-    """Answers of a person; else tracklets and frames; else a mixture; else views of one photograph.
+    """The best available evidence: answers; else tracklets and frames; else a mixture; else augmented views.
 
-    `views` are similarities of each crop with another view of itself.
+    Args:
+        features: unit features of the crops.
+        table: the crops, whose tracklets, times and cameras are used where known.
+        views: similarity of each crop with an augmented view of itself; None if not computed.
+        answered: pairs labeled by an annotator; None without answers.
+        generator: draws the pairs.
 
     Raises:
-        DataError: there are too few crops for any of it.
+        DataError: there are too few crops for any evidence.
     """
     if answered is not None and answered.enough:
         return _by_answers(features, answered)
@@ -87,12 +93,12 @@ def _by_tracklets(
 ) -> Evidence:
     if negative is None:
         other = random_pairs(features, 20_000, generator)
-        words = f"{len(other):,} random pairs for different people"
+        source = f"{len(other):,} random pairs for different people"
         reason = "crops of a tracklet are of one camera, and a few random pairs show one person"
     else:
-        other, words = negative, f"{len(negative):,} pairs of one frame"
+        other, source = negative, f"{len(negative):,} pairs of one frame"
         reason = "the pairs are known, but crops of a tracklet are of one camera: across cameras more will be missed"
-    return _known(positive, other, (f"{len(positive):,} pairs of one tracklet", words), "medium", reason)
+    return _known(positive, other, (f"{len(positive):,} pairs of one tracklet", source), "medium", reason)
 
 
 def _by_mixture(
@@ -103,8 +109,8 @@ def _by_mixture(
     generator: np.random.Generator,
 ) -> Evidence:
     mixture = pair_mixture(near)
-    words = f"{len(near):,} pairs of near crops, told apart by a mixture of two normal distributions"
-    clear = mixture.separation >= _BLURRED and _SHARES[0] <= mixture.share <= _SHARES[1]
+    source = f"{len(near):,} pairs of near crops, told apart by a mixture of two normal distributions"
+    clear = mixture.separation >= _MIN_SEPARATION and _SHARES[0] <= mixture.share <= _SHARES[1]
     if not clear and views is not None:
         rows = np.arange(len(views))
         other = negative or random_pairs(features, max(len(rows), 1000), generator)
@@ -121,7 +127,7 @@ def _by_mixture(
     reason = "pairs were told apart by similarity alone, which cannot see two people who look alike"
     if negative is None:
         return Evidence(
-            near.similarity, same, np.ones(len(near)), near.first, (words,), "low",
+            near.similarity, same, np.ones(len(near)), near.first, (source,), "low",
             f"{reason}; errors are likely to be higher than said", _NEAR,
         )  # fmt: skip
     scale = same.sum() / len(negative)
@@ -130,13 +136,13 @@ def _by_mixture(
         np.concatenate([np.ones(len(near)), np.zeros(len(negative))]),
         np.concatenate([same, np.full(len(negative), scale)]),
         np.concatenate([near.first, negative.first]),
-        (words, f"{len(negative):,} pairs of one frame for different people"), "low",
+        (source, f"{len(negative):,} pairs of one frame for different people"), "low",
         f"pairs of one person are not known: {reason}", "near pairs for misses, and pairs of one frame for matches",
     )  # fmt: skip
 
 
 def _known(positive: Pairs, negative: Pairs, sources: tuple[str, ...], trust: Trust, reason: str) -> Evidence:
-    """Both kinds with one weight in all; what shares a first crop hangs together."""
+    """Evidence of known pairs: both kinds have the same total weight, and pairs of one first crop form a group."""
     return Evidence(
         np.concatenate([positive.similarity, negative.similarity]),
         np.concatenate([np.ones(len(positive)), np.zeros(len(negative))]),

@@ -1,13 +1,13 @@
-r"""One number for how good a clustering is without labels, and what is chosen by it.
+r"""The audit score: the quality of a clustering without labels, for model selection and early stopping.
 
-The audit score is the geometric mean of three numbers from 0 to 1:
+It is the geometric mean of three metrics, each clipped to 0 and above:
 
-- stability: the adjusted Rand index of the clusterings of two views of the same crops (between rounds of a training:
-  of this round's clusters and the last one's);
-- compactness: the mean silhouette, where a crop in no cluster counts 0; below 0 counts as 0;
-- camera mixing: the entropy of cameras within clusters over that by chance; left out where cameras are unknown.
+- stability: the adjusted Rand index of the clusterings of two views of the same crops (during training: of the
+  clusters of this round and the previous one);
+- compactness: the mean silhouette, with 0 for noise;
+- camera mixing: the entropy of cameras within clusters over that by chance; omitted if cameras are unknown.
 
-A clustering has to be good at all three: stable junk is not compact, compact cameras do not mix.
+A good clustering needs all three: stable junk is not compact, and clusters of one camera do not mix.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,27 +19,27 @@ import numpy as np
 from reseen.audit.cluster_metrics import camera_mixing, silhouette
 from reseen.records import Features, PseudoLabels
 
-MOST_SILHOUETTES = 20_000
-"""Crops whose silhouette is taken, each against all others."""
+MAX_SILHOUETTES = 20_000
+"""Maximum number of crops whose silhouette is computed, each against all others."""
 
 PATIENCE = 3
-"""Rounds without a higher score after which a training is told to have seen its best."""
+"""Default number of rounds without improvement before early stopping."""
 
 
 @dataclass(frozen=True)
 class AuditScores:
-    """What the score is made of; None where it is not known."""
+    """The components of the audit score; None where unknown."""
 
     stability: float | None
     """Adjusted Rand index, -1 to 1."""
     compactness: float
-    """Mean silhouette with 0 for crops in no cluster, -1 to 1."""
+    """Mean silhouette, with 0 for noise, -1 to 1."""
     camera_mixing: float | None
-    """Share of the entropy by chance, 0 to 1."""
+    """Entropy of cameras within clusters over that by chance, 0 to 1."""
 
     @property
     def score(self) -> float | None:
-        """Geometric mean of what is known, 0 to 1; None without a stability, which the others cannot stand in for."""
+        """The audit score, 0 to 1: the geometric mean of the known components; None if stability is unknown."""
         if self.stability is None:
             return None
         known = [self.stability, self.compactness]
@@ -50,39 +50,42 @@ class AuditScores:
 def measure(
     features: Features, labels: PseudoLabels, cameras: np.ndarray | None, stability: float | None
 ) -> AuditScores:
-    """The parts of a clustering of unit features, from a stability that was measured elsewhere.
+    """The audit score's components for a clustering of unit features, with a given stability.
 
-    Of more than 20,000 crops the silhouette is taken of as many at random, always the same.
+    The silhouette is computed for at most 20,000 crops, sampled with a fixed seed.
+
+    Example:
+        >>> measure(features, labels, table.cameras, stability=0.9).score
     """
-    asked = np.sort(np.random.default_rng(0).permutation(len(labels))[:MOST_SILHOUETTES])
-    values = np.nan_to_num(silhouette(features, labels, asked))
+    rows = np.sort(np.random.default_rng(0).permutation(len(labels))[:MAX_SILHOUETTES])
+    values = np.nan_to_num(silhouette(features, labels, rows))
     mixing = camera_mixing(labels, cameras)
     return AuditScores(
-        stability, float(values.mean()) if len(values) else 0.0, None if mixing is None else mixing.share
+        stability, float(values.mean()) if len(values) else 0.0, None if mixing is None else mixing.ratio
     )
 
 
 def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
-    """The score of every row of a run's log; None in the first round and in logs that are older than the score."""
+    """The audit score of every round of a run's log; None in the first round, and in logs without its components."""
     return [
         AuditScores(row.get("agreement"), row.get("compactness", 0.0), row.get("camera_mixing")).score
         for row in rounds
     ]
 
 
-def best(scores: Sequence[float | None]) -> int | None:
-    """The place of the highest score, of equals the first; None where no score is known."""
-    known = [(-score, place) for place, score in enumerate(scores) if score is not None]
+def best_index(scores: Sequence[float | None]) -> int | None:
+    """The index of the highest score, the first of ties; None if no score is known."""
+    known = [(-score, index) for index, score in enumerate(scores) if score is not None]
     return min(known)[1] if known else None
 
 
 def should_stop(scores: Sequence[float | None], patience: int = PATIENCE) -> bool:
-    """Whether the highest score lies `patience` rounds back or more.
+    """Early stopping: whether the highest score is at least `patience` rounds old.
 
     Raises:
         ValueError: `patience` is below 1.
     """
     if patience < 1:
-        raise ValueError(f"patience is 1 round or more, got {patience}")
-    found = best(scores)
-    return found is not None and len(scores) - 1 - found >= patience
+        raise ValueError(f"patience must be at least 1, got {patience}")
+    index = best_index(scores)
+    return index is not None and len(scores) - 1 - index >= patience

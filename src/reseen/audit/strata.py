@@ -1,7 +1,7 @@
-"""Which pairs a person is asked about: a few at random of each stratum, by what was predicted and how similar they are.
+"""Stratified sampling of pairs for annotation: strata by predicted label and by similarity.
 
-Most pairs of a data set are of different people and look it. A stratum of them all would take thousands of answers, so
-pairs less similar than any stratum are not asked; what is told of recall is of pairs within the strata.
+Most pairs of a data set clearly show different people. A stratum of all of them would need thousands of answers, so
+pairs less similar than those of any stratum are not sampled; recall is estimated among the pairs within the strata.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -14,43 +14,43 @@ from jaxtyping import Bool, Float32, Int64
 from reseen.records import NOISE, Features, PseudoLabels
 
 _CELLS = 1 << 26
-"""Similarities computed at most for a plan: the rows of random crops, all of them where they fit."""
+"""Maximum number of similarities computed for a plan: random rows, or all rows if they fit."""
 
 _BINS = 4000
 _BLOCK = 256
 _TOGETHER = 3
 _APART = (0.25, 1.0, 4.0)
-"""Pairs in different clusters that belong to strata, from the most similar on, as multiples of those in one."""
+"""Cumulative sizes of the strata of different-cluster pairs, most similar first, relative to the same-cluster pairs."""
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Pairs of one prediction in a range of similarity."""
+    """Pairs with one predicted label in a range of similarity."""
 
     name: str
     together: bool
-    """Whether the clusters put the pairs together."""
+    """Whether the pairs are in one cluster."""
     low: float
     high: float
-    """Cosine similarity, from `low` on and below `high`."""
+    """Cosine similarity from `low` to `high`, exclusive."""
     pairs: float
-    """How many there are; an estimate where not all crops were looked at."""
+    """Number of pairs; an estimate if not all rows were processed."""
 
 
 def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list[Stratum]:
-    """Up to three strata of pairs in one cluster, of equal size, and up to three of pairs apart.
+    """Up to three strata of same-cluster pairs, of equal size, and up to three of different-cluster pairs.
 
-    Those apart hold the most similar quarter as many pairs as there are together, then up to as many, then up to four
-    times as many. Empty strata are left out.
+    With m same-cluster pairs, the strata of different-cluster pairs hold the 0.25 m most similar, those up to m, and
+    those up to 4 m. Empty strata are omitted.
     """
     together, apart = np.zeros(_BINS), np.zeros(_BINS)
     anchors, scale = _anchors(len(features), seed)
     for _rows, similarity, same, counted in _blocks(features, labels, anchors):
-        place = _place(similarity)
-        together += np.bincount(place[same & counted], minlength=_BINS)
-        apart += np.bincount(place[~same & counted], minlength=_BINS)
+        bins = _bins(similarity)
+        together += np.bincount(bins[same & counted], minlength=_BINS)
+        apart += np.bincount(bins[~same & counted], minlength=_BINS)
     edges = np.linspace(-1, 1, _BINS + 1)
-    edges[-1] = 2.0  # a similarity of 1 and a rounding error
+    edges[-1] = 2.0  # similarities may exceed 1 by rounding
     total = together.sum()
     cuts = [0, *np.searchsorted(together.cumsum(), total * np.arange(1, _TOGETHER) / _TOGETHER) + 1, _BINS]
     strata = [
@@ -75,35 +75,36 @@ def draw_pairs(
     strata: Sequence[Stratum],
     counts: Sequence[int],
     generator: np.random.Generator,
-    left_out: Collection[tuple[int, int]] = frozenset(),
+    exclude: Collection[tuple[int, int]] = frozenset(),
     seed: int = 0,
 ) -> list[Int64[np.ndarray, "m 2"]]:
-    """So many random pairs of each stratum, fewer where there are no more; rows ascend within a pair.
+    """Random pairs (m, 2) of each stratum, up to its count; the smaller row comes first in a pair.
 
-    `left_out` are pairs, smaller row first, that are not to be drawn again; give a set.
+    `exclude` is a set of pairs, smaller row first, that are not drawn. `seed` must be that of `plan_strata`.
     """
     anchors, _ = _anchors(len(features), seed)
-    found: list[list[tuple[float, int, int]]] = [[] for _ in strata]
+    samples: list[list[tuple[float, int, int]]] = [[] for _ in strata]
     for rows, similarity, same, counted in _blocks(features, labels, anchors):
         keys = generator.random(similarity.shape)
-        for stratum, count, kept in zip(strata, counts, found, strict=True):
+        for stratum, count, sample in zip(strata, counts, samples, strict=True):
             inside = (
                 (similarity >= stratum.low)
                 & (similarity < stratum.high)
                 & (same == stratum.together)
                 & counted
             )
-            _offer(kept, count, keys, inside, rows, left_out)
+            _update_sample(sample, count, keys, inside, rows, exclude)
     return [
-        np.array([pair[1:] for pair in sorted(kept)[:count]], dtype=np.int64).reshape(-1, 2)
-        for kept, count in zip(found, counts, strict=True)
+        np.array([pair[1:] for pair in sorted(sample)[:count]], dtype=np.int64).reshape(-1, 2)
+        for sample, count in zip(samples, counts, strict=True)
     ]
 
 
-def share_out(strata: Sequence[Stratum], questions: int) -> list[int]:
-    """How many questions each stratum gets: half for pairs together, evenly; half for pairs apart, more to the large.
+def allocate_questions(strata: Sequence[Stratum], questions: int) -> list[int]:
+    """The number of questions per stratum: half for same-cluster pairs, evenly; half for different-cluster pairs.
 
-    Strata apart are weighed by the square root of their size: recall hangs on what the largest of them hide.
+    Strata of different-cluster pairs are weighted by the square root of their size, since recall depends on the
+    positives in the largest of them.
     """
     weights = []
     for kind in (True, False):
@@ -111,35 +112,37 @@ def share_out(strata: Sequence[Stratum], questions: int) -> list[int]:
         weights += [0.5 * size / sum(sizes) for size in sizes]
     ordered = sorted(strata, key=lambda stratum: not stratum.together)
     total = sum(weights)
-    given = {stratum.name: weight / total for stratum, weight in zip(ordered, weights, strict=True)}
-    return [min(max(1, round(questions * given[one.name])), max(1, int(one.pairs))) for one in strata]
+    shares = {stratum.name: weight / total for stratum, weight in zip(ordered, weights, strict=True)}
+    return [
+        min(max(1, round(questions * shares[stratum.name])), max(1, int(stratum.pairs))) for stratum in strata
+    ]
 
 
-def _offer(
-    kept: list[tuple[float, int, int]],
+def _update_sample(
+    sample: list[tuple[float, int, int]],
     count: int,
     keys: np.ndarray,
     inside: Bool[np.ndarray, "b n"],
     rows: Int64[np.ndarray, " b"],
-    left_out: Collection[tuple[int, int]],
+    exclude: Collection[tuple[int, int]],
 ) -> None:
-    """Keep the `count` smallest keys over all blocks: a simple random sample."""
-    bar = kept[-1][0] if len(kept) >= count and kept else np.inf
-    places = np.argwhere(inside & (keys < bar))
-    order = np.argsort(keys[places[:, 0], places[:, 1]])
-    known = {pair[1:] for pair in kept}
-    taken = 0
-    for place, column in places[order].tolist():
-        pair = (min(int(rows[place]), column), max(int(rows[place]), column))
-        if pair in left_out or pair in known:
+    """Update the pairs with the `count` smallest random keys over all blocks, which are a simple random sample."""
+    bound = sample[-1][0] if len(sample) >= count and sample else np.inf
+    candidates = np.argwhere(inside & (keys < bound))
+    order = np.argsort(keys[candidates[:, 0], candidates[:, 1]])
+    known = {pair[1:] for pair in sample}
+    added = 0
+    for row, column in candidates[order].tolist():
+        pair = (min(int(rows[row]), column), max(int(rows[row]), column))
+        if pair in exclude or pair in known:
             continue
         known.add(pair)
-        kept.append((float(keys[place, column]), *pair))
-        taken += 1
-        if taken >= count:
+        sample.append((float(keys[row, column]), *pair))
+        added += 1
+        if added >= count:
             break
-    kept.sort()
-    del kept[count:]
+    sample.sort()
+    del sample[count:]
 
 
 def _blocks(
@@ -149,29 +152,29 @@ def _blocks(
         Int64[np.ndarray, " b"], Float32[np.ndarray, "b n"], Bool[np.ndarray, "b n"], Bool[np.ndarray, "b n"]
     ]
 ]:
-    """Rows, their similarities with all, whether clusters put them together, and which cells are to be counted.
+    """Yield rows, their similarities to all rows, whether each pair is in one cluster, and which pairs to count.
 
-    Where every row is an anchor a pair is counted once, else each of its ends counts by itself.
+    If all rows are anchors, every pair is counted once; else once per end that is an anchor.
     """
     vectors, cluster = features.numpy, labels.labels
-    every = np.arange(len(vectors))
-    whole = len(anchors) == len(vectors)
+    all_rows = np.arange(len(vectors))
+    complete = len(anchors) == len(vectors)
     for begin in range(0, len(anchors), _BLOCK):
         rows = anchors[begin : begin + _BLOCK]
         same = (cluster[rows][:, None] == cluster[None, :]) & (cluster[rows] != NOISE)[:, None]
-        counted = rows[:, None] < every[None, :] if whole else rows[:, None] != every[None, :]
+        counted = rows[:, None] < all_rows[None, :] if complete else rows[:, None] != all_rows[None, :]
         yield rows, vectors[rows] @ vectors.T, same, counted
 
 
 def _anchors(count: int, seed: int) -> tuple[Int64[np.ndarray, " a"], float]:
-    """Rows to start from, and how many pairs one that is counted stands for."""
+    """The rows to process, and the number of pairs that each counted pair represents."""
     most = max(1, _CELLS // max(count, 1))
     if count <= most:
         return np.arange(count), 1.0
     return np.sort(np.random.default_rng(seed).permutation(count)[:most]), count / most / 2
 
 
-def _place(similarity: Float32[np.ndarray, "b n"]) -> Int64[np.ndarray, "b n"]:
+def _bins(similarity: Float32[np.ndarray, "b n"]) -> Int64[np.ndarray, "b n"]:
     return np.clip(((similarity.astype(np.float64) + 1) / 2 * _BINS).astype(np.int64), 0, _BINS - 1)
 
 

@@ -9,20 +9,20 @@ import reseen
 
 
 def build_app() -> App:
-    """Commands by name; modules are imported when a command runs or asks for its own help."""
+    """The command-line application; a command's module is imported when it runs or shows its help."""
     app = App(
         name="reseen",
-        help="Learn to re-identify people from crops that nobody labelled.",
+        help="Train, evaluate and use person re-identification models without labels.",
         version=reseen.__version__,
         help_format="plaintext",
-        suppress_keyboard_interrupt=False,  # `main` says what is left of the work
+        suppress_keyboard_interrupt=False,  # `main` reports how much of the work is done
     )
     for name, text in _COMMANDS.items():
         app.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    data = App(name="data", help="Draw, look at, find and cache crops.", help_format="plaintext")
+    data = App(name="data", help="Prepare and check data sets.", help_format="plaintext")
     for name, text in _DATA_COMMANDS.items():
         data.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    cache = App(name="cache", help="Decoded crops on this disk.", help_format="plaintext")
+    cache = App(name="cache", help="Manage the cache of decoded crops.", help_format="plaintext")
     for name, text in _CACHE_COMMANDS.items():
         cache.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
     app.command(data)
@@ -31,114 +31,116 @@ def build_app() -> App:
 
 
 def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
-    """One sentence for a command line that does not fit, with the place to look things up."""
+    """A one-sentence message for a command-line error, with a suggestion or the help command to run."""
     command = " ".join(["reseen", *(error.command_chain or ())])
     if not isinstance(error, MissingArgumentError) or error.argument is None or error.keyword:
-        said = str(error).rstrip(".")
-        return f"{said[:1].lower()}{said[1:]}; see `{command} --help`"
+        message = str(error).rstrip(".")
+        return f"{message[:1].lower()}{message[1:]}; see `{command} --help`"
     name = error.argument.name
     if name in tokens:
         return f"{name} needs a value; see `{command} --help`"
     if error.argument.field_info.is_positional:
         return f"`{command}` needs {name.removeprefix('--').upper()}; see `{command} --help`"
     near = difflib.get_close_matches(name, tokens, n=1, cutoff=0.6)
-    hint = f"; did you mean {name} where it says {near[0]}?" if near else f"; see `{command} --help`"
+    hint = f"; did you mean {name} instead of {near[0]}?" if near else f"; see `{command} --help`"
     return f"`{command}` needs {name}{hint}"
 
 
 _COMMANDS = {
     "demo": (
         "demo:demo",
-        "Draw a crowd, learn from it, score before and after, write a report.\n\n"
-        "Takes about five minutes on two cores; given again, it goes on where it stopped.",
+        "Train on a synthetic data set without labels, score before and after, write a report.\n\n"
+        "Takes about five minutes on two cores. If interrupted, rerun the command to resume.",
     ),
     "train": (
         "train:train",
-        "Train an encoder on unlabelled crops.\n\n"
-        "Any setting of the recipe may follow as a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20; "
+        "Train an encoder on unlabeled crops.\n\n"
+        "Every setting of the recipe is also a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20; "
         "`reseen recipes NAME` prints them all.",
     ),
     "evaluate": (
         "evaluate:evaluate",
-        "Score a trained encoder, or anybody's features, on query and gallery.",
+        "Evaluate a trained encoder, or precomputed features, on query and gallery.",
     ),
-    "embed": ("embed:embed", "Write the vectors of a folder of crops to a Parquet file."),
+    "embed": ("embed:embed", "Write the embeddings of a folder of crops to a Parquet file."),
     "cluster": (
         "cluster:cluster",
-        "Cluster a folder of crops; write a CSV file and a page to look at.\n\n"
-        "Any setting of the clustering may follow as a flag, such as --hierarchy.clusters 300 or "
-        "--hierarchy.linkage single. Without one that says when to stop, the number of clusters is chosen where halves "
-        "of the features agree best.",
+        "Cluster a folder of crops; write a CSV file and an HTML page.\n\n"
+        "Every setting of the clustering is also a flag, such as --hierarchy.clusters 300 or "
+        "--hierarchy.linkage single. Without a stopping criterion, the number of clusters is chosen where the "
+        "clusterings of two halves of the features agree best.",
     ),
     "audit": (
         "audit:audit",
-        "Say how good a run is without labels, and which similarity means one person.\n\n"
-        "Reads no identities. Writes audit.json into the run folder. With --verify it writes a page of questions for a "
-        "person, and with --answers it tells precision and recall from what was answered.",
+        "Estimate the quality of a run without labels, and calibrate its similarity threshold.\n\n"
+        "Reads no identities. Writes audit.json into the run folder. --verify writes a page of questions for a human "
+        "annotator; --answers estimates precision and recall from the answers.",
     ),
     "weights": (
         "weights:weights",
-        "Write the weights of a run's backbone, or of a converted file, with the name of the timm model.",
+        "Save the backbone weights of a run, or of a converted file, together with the name of the timm model.",
     ),
     "index": (
         "index:index",
-        "Keep the crops of a folder in a gallery that can be searched.\n\n"
-        "Crops that are there are skipped, so the same command goes on after an interruption, takes in new crops, and "
-        "brings clusters up to date.",
+        "Index a folder of crops in a searchable gallery.\n\n"
+        "Crops already in the gallery are skipped: rerun the command to resume after an interruption, to add new "
+        "crops, or to update clusters.",
     ),
     "search": (
         "search:search",
-        "Find the crops of a gallery that look most like an image.\n\n"
-        "Prints a table, with small pictures where the terminal has colors for them, and writes a page with all "
-        "answers.",
+        "Search a gallery for the crops most similar to an image.\n\n"
+        "Prints a table, with thumbnails where the terminal has true color, and writes a page with all results.",
     ),
     "forget": (
         "forget:forget",
-        "Forget crops: their vectors, thumbnails and decoded pixels.\n\n"
-        "Without --yes nothing is changed and you see what would go. The image files themselves are never deleted. "
-        "What was forgotten is noted without a picture, and is not taken in again by `reseen index`.",
+        "Delete crops from a gallery: their embeddings, thumbnails and decoded pixels.\n\n"
+        "Without --yes this is a dry run. The image files themselves are never deleted. Deletions are logged without "
+        "images, and `reseen index` does not add the deleted crops again.",
     ),
     "export": (
         "export:export",
-        "Write the model to a file that trackers and other programs run.\n\n"
-        "ONNX, OpenVINO or torch, in float32 or int8. The file is checked against the run before it takes its place.",
+        "Export the model to a file for trackers and other programs.\n\n"
+        "ONNX, OpenVINO or torch, in float32 or int8. Outputs are compared with the run's before the file is written.",
     ),
     "view": (
         "view:view",
-        "Look at a gallery or a run in the browser: clusters, mends, a map, search.\n\n"
-        "Prints an address that works once and opens it. A run is indexed into its own folder first.",
+        "View a gallery or a run in the browser: clusters, review, map, search.\n\n"
+        "Prints a one-time address and opens it. A run is first indexed into its own folder.",
     ),
     "plan": (
         "plan:plan",
-        "Say what work will take on this machine, in time, memory and disk, before it starts.\n\n"
-        "Rehearses the real stages for some seconds to a minute and tells the size that was asked for from them. "
-        "Settings follow as flags, as for the work itself.",
+        "Estimate the time, memory and disk that a job needs on this machine, before it starts.\n\n"
+        "Benchmarks the real stages for up to a minute and extrapolates to the requested size. Settings are flags, as "
+        "for the job itself.",
     ),
-    "recipes": ("recipes:recipes", "List the shipped recipes, or print one with all its settings."),
-    "report": ("report:report", "Build the page of results, with the literature's figures beside ours."),
-    "doctor": ("doctor:doctor", "Check this machine: versions, device, disk, and what will be slow and why."),
+    "recipes": ("recipes:recipes", "List the built-in recipes, or print one with all its settings."),
+    "report": ("report:report", "Build a leaderboard page from results, next to published figures."),
+    "doctor": (
+        "doctor:doctor",
+        "Check your setup and flag bottlenecks: versions, device, threads, memory, disk.",
+    ),
 }
 
 _DATA_COMMANDS = {
-    "toy": ("toy:toy", "Draw a crowd of people seen by several cameras."),
+    "toy": ("toy:toy", "Generate a synthetic data set of people seen by several cameras."),
     "check": (
         "data_check:check",
-        "Say how a folder of crops is laid out and what is wrong with it.\n\n"
-        "Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes, "
+        "Check a data set before training on it.\n\n"
+        "Reads every file once; shows the layout, crops and cameras of each split next to the published counts, sizes, "
         "unreadable files, exact duplicates, label errors, people in two splits and splits that look swapped.",
     ),
     "labels": (
         "data_labels:labels",
-        "Write who is on each training crop of a benchmark to a file, to train source on.",
+        "Write the identities of a benchmark's training crops to a CSV file, for supervised training.",
     ),
     "fetch": (
         "data_fetch:fetch",
-        "Say where each benchmark is to be had, under which terms, and how it must lie on disk.\n\n"
+        "Show where to get each benchmark, its terms of use and the expected layout on disk.\n\n"
         "Nothing is downloaded.",
     ),
 }
 
 _CACHE_COMMANDS = {
-    "show": ("cache:show", "Where decoded crops are kept and how much they take."),
+    "show": ("cache:show", "Show where decoded crops are cached and how much space they take."),
     "clear": ("cache:clear", "Delete decoded crops."),
 }

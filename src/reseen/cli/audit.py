@@ -18,7 +18,7 @@ def audit(
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> None:
-    """Say how good a run is without labels, and which similarity means one person.
+    """Estimate the quality of a run without labels, and calibrate its similarity threshold.
 
     Reads no identities. Writes audit.json into the run folder.
 
@@ -27,28 +27,29 @@ def audit(
     run
         A run folder.
     data
-        The folder of crops or the manifest.
+        A folder of crops or a manifest.
     views
-        Other views of every crop that are clustered too, to see how stable clusters are.
+        Number of augmented views of every crop to cluster as well, to measure stability.
     verify
-        Also write a page of pairs and groups for a person to answer, such as pairs.html.
+        Also write a page of pairs and groups for a human annotator to this file, such as pairs.html.
     answers
-        A file that such a page saved; gives precision and recall, and is not asked again. May be given again.
+        A file of answers saved from that page; gives precision and recall. Answered pairs are not asked again.
+        Repeatable.
     questions
-        How many questions the page asks; about 200 tell precision within 9 points and recall within 20.
+        Number of questions on the page; about 200 give precision within 9 points and recall within 20.
     seed
-        What views and questions are drawn with.
+        Random seed of views and questions.
     camera_pattern
-        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+        Where paths name the camera; default: the run's own pattern; empty: no cameras.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from rich.console import Console
 
     from reseen.tasks.audit.audit import AUDIT, audit_run
     from reseen.tasks.audit.audit_table import audit_table, sentences
 
-    done = audit_run(
+    audited = audit_run(
         run,
         data,
         views=views,
@@ -60,13 +61,13 @@ def audit(
         quiet=quiet,
     )
     console = Console(highlight=False)
-    console.print(audit_table(done))
-    for sentence in sentences(done):
+    console.print(audit_table(audited))
+    for sentence in sentences(audited):
         console.print(sentence, markup=False)
     console.print(f"Written to {run / AUDIT}", markup=False, soft_wrap=True)
-    if done.page is not None:
+    if audited.page is not None:
         console.print(
-            f"Open {done.page} in a browser, answer, save answers.csv, then: reseen audit {run} --data {data} "
+            f"Open {audited.page} in a browser, answer, save answers.csv, then: reseen audit {run} --data {data} "
             "--answers answers.csv",
             markup=False,
             soft_wrap=True,

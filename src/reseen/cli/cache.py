@@ -1,15 +1,15 @@
-"""`reseen cache show` and `reseen cache clear`: the decoded crops that are kept on disk."""
+"""`reseen cache show` and `reseen cache clear`: the cache of decoded crops."""
 
 from pathlib import Path
 
 
 def show(*, cache_dir: Path | None = None) -> None:
-    """Show where decoded crops are kept and how much room they take.
+    """Show where decoded crops are cached and how much space they take.
 
     Parameters
     ----------
     cache_dir
-        The cache folder, when it is not the usual one.
+        The cache folder; default: the standard location.
     """
     from rich import box
     from rich.console import Console
@@ -21,9 +21,9 @@ def show(*, cache_dir: Path | None = None) -> None:
 
     console = Console(highlight=False)
     folder = cache_folder(cache_dir)
-    held = entries(folder)
+    cached = entries(folder)
     console.print(f"Cache of decoded crops: {folder}", markup=False, soft_wrap=True)
-    if not held:
+    if not cached:
         console.print("It is empty.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -35,7 +35,7 @@ def show(*, cache_dir: Path | None = None) -> None:
     ):
         table.add_column(title, justify=justify, overflow="fold")
     table.add_column("last used", justify="right")
-    for entry in reversed(held):
+    for entry in reversed(cached):
         details = entry.details
         table.add_row(
             Text(printable(details["root"])),
@@ -45,17 +45,17 @@ def show(*, cache_dir: Path | None = None) -> None:
             _ago(entry.used),
         )
     console.print(table)
-    total = sum(entry.size_bytes for entry in held)
-    console.print(f"{len(held)} {'entry' if len(held) == 1 else 'entries'}, {_size(total)} in all")
+    total = sum(entry.size_bytes for entry in cached)
+    console.print(f"{len(cached)} {'entry' if len(cached) == 1 else 'entries'}, {_size(total)} in total")
 
 
 def clear(*, cache_dir: Path | None = None) -> None:
-    """Remove all decoded crops; they are decoded again when needed.
+    """Delete decoded crops; they are decoded again when needed.
 
     Parameters
     ----------
     cache_dir
-        The cache folder, when it is not the usual one.
+        The cache folder; default: the standard location.
     """
     from rich.console import Console
 
@@ -64,8 +64,8 @@ def clear(*, cache_dir: Path | None = None) -> None:
 
     folder = cache_folder(cache_dir)
     freed = clear_folder(folder)
-    said = f"Freed {_size(freed)} in {folder}" if freed else f"Nothing to remove in {folder}"
-    Console(highlight=False).print(said, markup=False, soft_wrap=True)
+    message = f"Freed {_size(freed)} in {folder}" if freed else f"Nothing to remove in {folder}"
+    Console(highlight=False).print(message, markup=False, soft_wrap=True)
 
 
 def _size(size_bytes: int) -> str:
@@ -75,12 +75,12 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes / 1e3:.0f} kB"
 
 
-def _ago(moment: float) -> str:
+def _ago(timestamp: float) -> str:
     import time
 
-    passed = max(0.0, time.time() - moment)
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        count = int(passed // length)
+    elapsed = max(0.0, time.time() - timestamp)
+    for unit, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(elapsed // seconds)
         if count:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"

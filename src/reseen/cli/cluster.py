@@ -20,49 +20,50 @@ def cluster(
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> None:
-    """Cluster a folder of crops; write a CSV file and a page to look at.
+    """Cluster a folder of crops; write a CSV file and an HTML page.
 
-    Any setting of the clustering may follow as a flag, such as --hierarchy.clusters 300 or --hierarchy.linkage single.
-    Without one that says when to stop, the number of clusters is chosen where halves of the features agree best.
-    Without --data vectors alone are clustered, more than fit into memory if need be, and no page is written; settings
-    are then also --algorithm dbscan, --dbscan.eps 0.5, --jaccard.k1 20 and --search.mode exact.
+    Every setting of the clustering is also a flag, such as --hierarchy.clusters 300 or --hierarchy.linkage single.
+    Without a stopping criterion, the number of clusters is chosen where the clusterings of two halves of the features
+    agree best. Without --data, precomputed vectors are clustered, out of core if they do not fit into memory, and no
+    page is written; settings are then also --algorithm dbscan, --dbscan.eps 0.5, --jaccard.k1 20 and
+    --search.mode exact.
 
     Parameters
     ----------
     source
-        A run folder, or the vectors that `reseen embed` wrote, one file or a folder; without --data also a .npy file.
+        A run folder, or vectors written by `reseen embed` (a file or a folder); without --data also a .npy file.
     out
-        The CSV file to write; the page gets the same name in .html. Files that are there are replaced.
+        The CSV file to write; the page gets the same name with the suffix .html. Existing files are overwritten.
     data
-        The folder of crops or the manifest.
+        A folder of crops or a manifest.
     memory
-        The most memory that clustering vectors alone may take, such as 4GB; three quarters of what is free when not
-        given. Mapped files, whose pages the system can drop, do not count.
+        Memory limit for clustering vectors without --data, such as 4GB; default: three quarters of the free memory.
+        Memory-mapped files do not count.
     smallest
-        Clusters of fewer crops are dissolved; their crops get the number -1.
+        Minimum cluster size; smaller clusters become noise (-1).
     dendrogram
-        Also write cluster-N.html, with every crop of cluster N and how they were joined; may be given again.
+        Also write cluster-N.html, with the dendrogram and every crop of cluster N. Repeatable.
     camera_pattern
-        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+        Where paths name the camera; default: the run's own pattern; empty: no cameras.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.cli.setting_flags import check_names
 
     options = ("data", "out", "memory", "smallest", "dendrogram", "camera-pattern", "quiet")
     check_names(settings, options, () if data is not None else ("algorithm",))
     if data is None:
-        _alone(source, out, settings, memory, smallest, dendrogram, camera_pattern, quiet)
+        _cluster_vectors(source, out, settings, memory, smallest, dendrogram, camera_pattern, quiet)
         return
     from reseen.errors import SettingsError
     from reseen.tasks.clustering.cluster import cluster_crops
 
     if memory is not None:
         raise SettingsError(
-            "--memory is for vectors alone; leave out --data, and look at the clusters with `reseen index --clusters` "
-            "and `reseen view`"
+            "--memory is only for clustering vectors; leave out --data, and view the clusters with "
+            "`reseen index --clusters` and `reseen view`"
         )
-    made = cluster_crops(
+    clustered = cluster_crops(
         source,
         data,
         out,
@@ -72,14 +73,14 @@ def cluster(
         camera_pattern=camera_pattern,
         quiet=quiet,
     )
-    print(made.chosen)
-    _say(made.csv, made.labels, "crops")
-    print(f"Open {made.page} in a browser")
-    for page in made.trees:
-        print(f"Tree written to {page}")
+    print(clustered.chosen)
+    _print_summary(clustered.csv, clustered.labels, "crops")
+    print(f"Open {clustered.page} in a browser")
+    for page in clustered.trees:
+        print(f"Dendrogram written to {page}")
 
 
-def _alone(
+def _cluster_vectors(
     source: Path,
     out: Path,
     settings: tuple[str, ...],
@@ -89,30 +90,30 @@ def _alone(
     camera_pattern: str | None,
     quiet: bool,
 ) -> None:
-    """Vectors without crops."""
+    """Cluster vectors without their crops."""
     from reseen.errors import SettingsError
     from reseen.runs.process_memory import show_memory
     from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 
-    for name, given in (("--dendrogram", dendrogram), ("--camera-pattern", camera_pattern)):
-        if given is not None:
-            raise SettingsError(f"{name} needs crops to look at; add --data")
-    made = cluster_vectors(source, out, memory=memory, settings=settings, smallest=smallest, quiet=quiet)
-    for note in made.notes:
+    for name, value in (("--dendrogram", dendrogram), ("--camera-pattern", camera_pattern)):
+        if value is not None:
+            raise SettingsError(f"{name} needs the crops; add --data")
+    clustered = cluster_vectors(source, out, memory=memory, settings=settings, smallest=smallest, quiet=quiet)
+    for note in clustered.notes:
         print(note)
-    _say(made.csv, made.labels, "vectors")
-    took = [
+    _print_summary(clustered.csv, clustered.labels, "vectors")
+    costs = [
         f"{name} {stage.seconds:.1f} s"
         + (f" and {show_memory(stage.peak_bytes)}" if stage.peak_bytes else "")
-        for name, stage in made.stages.items()
+        for name, stage in clustered.stages.items()
     ]
-    print(f"Seconds and peak memory: {', '.join(took)}; in {made.summary}")
+    print(f"Time and peak memory: {', '.join(costs)}; written to {clustered.summary}")
 
 
-def _say(csv: Path, labels: "PseudoLabels", noun: str) -> None:
-    left = int((labels.labels < 0).sum())
+def _print_summary(csv: Path, labels: "PseudoLabels", noun: str) -> None:
+    outliers = int((labels.labels < 0).sum())
     print(
         f"{csv}: {len(labels):,} {noun} in {labels.cluster_count:,} clusters"
         + (f", the largest of {labels.sizes[0]:,}" if labels.cluster_count else "")
-        + (f"; {left:,} in none" if left else "")
+        + (f"; {outliers:,} in none" if outliers else "")
     )

@@ -1,4 +1,4 @@
-"""`reseen data check`: what a data set holds, and what is wrong with it."""
+"""`reseen data check`: the contents of a data set and its problems."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,31 +26,30 @@ def check(
     json: Path | None = None,
     html: Path | None = None,
 ) -> None:
-    """Look over a data set before training on it.
+    """Check a data set before training on it.
 
-    Reads every file once; shows the layout, crops and cameras of each split beside the published counts, sizes,
-    unreadable files, files passed over, exact duplicates, label errors, people in two splits and splits that look
-    swapped.
+    Reads every file once; shows the layout, crops and cameras of each split next to the published counts, sizes,
+    unreadable files, ignored files, exact duplicates, label errors, people in two splits and splits that look swapped.
 
     Parameters
     ----------
     directory
-        Folder of crops or shards, a shard, or a .csv or .parquet manifest.
+        A folder of crops or shards, a shard, or a .csv or .parquet manifest.
     layout
-        How the data lies on disk; auto looks. `reseen data fetch` lists the layouts.
+        Layout on disk; auto detects it. `reseen data fetch` lists the layouts.
     variant
-        Which split, boxes or test size, where the benchmark has several; its first when not given.
+        Variant of the benchmark (split, boxes or test size); default: its first.
     camera_pattern
-        Where paths of a folder name the camera: '{camera}/{*}' or '{camera}_{*}.jpg'; below train, query and gallery,
-        where there are such folders.
+        Where paths name the camera: '{camera}/{*}' or '{camera}_{*}.jpg'; relative to train, query and gallery where
+        these folders exist.
     identity_pattern
         Where paths below query and gallery name the person: '{identity}/{*}'.
     white_level
-        Value that is white in images of more than 8 bits; when not given, 65535 for integers and 1 for floats.
+        White level of images with more than 8 bits; default: 65535 for integers, 1 for floats.
     json
-        Write the report to this file too.
+        Also write the report to this JSON file.
     html
-        Write the report with histograms and some crops of each camera to this page; it holds small copies of crops.
+        Also write an HTML report with histograms and sample crops of each camera; it embeds thumbnails of crops.
     """
     from json import dumps
 
@@ -82,9 +81,9 @@ def check(
         write_text(json, dumps(report.to_dict(), indent=2) + "\n")
         console.print(f"\nReport written to {json}", markup=False, soft_wrap=True)
     if html is not None:
-        from reseen.tasks.data_check.page import write_check_sheet
+        from reseen.tasks.data_check.page import write_check_page
 
-        write_check_sheet(html, inspection)
+        write_check_page(html, inspection)
         console.print(f"\nPage written to {html}", markup=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`reseen data fetch`: where benchmarks are to be had, and under which terms."""
+"""`reseen data fetch`: where to get each benchmark, and its terms of use."""
 
 from typing import TYPE_CHECKING
 
@@ -8,23 +8,23 @@ if TYPE_CHECKING:
     from reseen.datasets.dataset import Dataset
 
 _ACCESS = {
-    "page": "from the page of its owners",
-    "request": "on request to its owners",
-    "withdrawn": "no longer: its authors withdrew it",
+    "page": "from its owners' page",
+    "request": "on request from its owners",
+    "withdrawn": "none: withdrawn by its authors",
     "own": "your own data",
 }
 
 
 def fetch(name: str | None = None) -> None:
-    """Say where each benchmark is to be had, under which terms, and how it must lie on disk.
+    """Show where to get each benchmark, its terms of use and the expected layout on disk.
 
-    Nothing is downloaded: none of the owners is known to offer a set at an address of its own, with a checksum, that
-    may be fetched without reading their page.
+    Nothing is downloaded: none of the owners is known to offer a direct link, with a checksum, that may be used
+    without reading the terms on their page.
 
     Parameters
     ----------
     name
-        A layout, such as msmt17, to read all about it; without it, all benchmarks in short.
+        A layout, such as msmt17, to show in detail; default: a summary of all benchmarks.
     """
     from rich.console import Console
 
@@ -38,8 +38,8 @@ def fetch(name: str | None = None) -> None:
         if dataset.access != "own":
             _print_short(console, dataset)
     console.print(
-        "reseen downloads none of these: the owners hand them out themselves, and what their page says counts.\n"
-        "Next: reseen data fetch NAME (how it must lie on disk), then reseen data check DIRECTORY."
+        "reseen downloads none of these: only their owners distribute them, under the terms on their page.\n"
+        "Next: reseen data fetch NAME (expected layout on disk), then reseen data check DIRECTORY."
     )
 
 
@@ -61,7 +61,7 @@ def _print_short(console: "Console", dataset: "Dataset") -> None:
     console.print(Text.assemble((str(dataset.layout), "bold cyan"), f"  {dataset.title}: {dataset.size}"))
     if dataset.access != "withdrawn":
         console.print(f"    where  {dataset.page}", markup=False)
-    console.print(f"    had    {_ACCESS[dataset.access]}", markup=False)
+    console.print(f"    access {_ACCESS[dataset.access]}", markup=False)
     console.print(f"    terms  {dataset.terms}\n", markup=False)
 
 
@@ -94,11 +94,11 @@ def _facts(dataset: "Dataset") -> list[tuple[str, str]]:
         ("what", dataset.size),
         ("source", dataset.source),
         ("where", dataset.page if dataset.access != "withdrawn" else ""),
-        ("had", _ACCESS[dataset.access]),
+        ("access", _ACCESS[dataset.access]),
         ("terms", dataset.terms),
         ("on disk", dataset.expected_files),
         ("cameras", f"from {dataset.cameras_from}"),
-        ("variants", f"{', '.join(shown)} (the first where none is given)" if len(names) > 1 else ""),
+        ("variants", f"{', '.join(shown)} (default: the first)" if len(names) > 1 else ""),
         (
             "scored by",
             ", ".join(dict.fromkeys(variant.protocol for variant in dataset.variants))

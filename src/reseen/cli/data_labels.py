@@ -11,18 +11,18 @@ def labels(
     variant: str | None = None,
     identity_pattern: str | None = None,
 ) -> None:
-    """Write who is on each training crop of a labelled benchmark to a CSV file, to train the method source on.
+    """Write the identities of a benchmark's training crops to a CSV file, for supervised training (method source).
 
     Parameters
     ----------
     directory
-        A benchmark whose layout knows who is on its training crops.
+        A benchmark with identities of its training crops.
     out
-        The file to write; its columns are path and label.
+        The CSV file to write, with the columns path and label.
     layout
-        How the data lies on disk; looked for when not given.
+        Layout on disk; default: detected.
     variant
-        Which split, boxes or test size of a benchmark that has several.
+        Variant of the benchmark (split, boxes or test size); default: its first.
     identity_pattern
         Where paths below train name the person: '{identity}/{*}'.
     """
@@ -32,11 +32,11 @@ def labels(
     from reseen.datasets import Patterns, read_splits
     from reseen.errors import DataError
 
-    given = None if identity_pattern is None else Patterns("", identity_pattern)
-    splits = read_splits(directory, layout, variant, ("train",), patterns=given)
+    patterns = None if identity_pattern is None else Patterns("", identity_pattern)
+    splits = read_splits(directory, layout, variant, ("train",), patterns=patterns)
     if "train" not in splits or not len(splits["train"]):
         raise DataError(
-            f"{directory}: no training crops with people on them here; `reseen data check` shows what is"
+            f"{directory}: no training crops with identities; `reseen data check` shows what the folder holds"
         )
     count = write_labels(out, splits["train"])
     Console(highlight=False).print(

@@ -4,32 +4,32 @@ from pathlib import Path
 
 
 def demo(out: Path = Path("demo"), *, people: int = 60, cameras: int = 6, quiet: bool = False) -> None:
-    """Draw a crowd, learn from it without labels, score before and after, write a report.
+    """Train on a synthetic data set without labels, score before and after, write a report.
 
-    Takes about five minutes on two cores; given again, it goes on where it stopped.
+    Takes about five minutes on two cores. If interrupted, rerun the command to resume.
 
     Parameters
     ----------
     out
-        Folder for crowd, run and report.
+        Output folder for data, run and report.
     people
-        People in the crowd; half are learned from, the others are searched for.
+        Number of people; half are for training, the others for evaluation.
     cameras
-        Cameras that see them.
+        Number of cameras.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from rich.console import Console
 
     from reseen.evaluate.tables import score_table
     from reseen.tasks.demo import run_demo
 
-    made = run_demo(out, people=people, cameras=cameras, quiet=quiet)
+    result = run_demo(out, people=people, cameras=cameras, quiet=quiet)
     console = Console()
     console.print(
-        score_table({"before": made.before, "after": made.after}, title="People it never saw, found again")
+        score_table({"before": result.before, "after": result.after}, title="Retrieval of unseen people")
     )
-    console.print(f"Open {made.report.resolve()} in a browser", soft_wrap=True, highlight=False, markup=False)
     console.print(
-        f"Look around in it: reseen view {out / 'run'}", soft_wrap=True, highlight=False, markup=False
+        f"Open {result.report.resolve()} in a browser", soft_wrap=True, highlight=False, markup=False
     )
+    console.print(f"Next: reseen view {out / 'run'}", soft_wrap=True, highlight=False, markup=False)

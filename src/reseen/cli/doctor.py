@@ -2,7 +2,7 @@
 
 
 def doctor() -> int:
-    """Check this machine: versions, device, threads, disk, and what will be slow and why."""
+    """Check your setup and flag bottlenecks: versions, device, threads, memory, disk."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

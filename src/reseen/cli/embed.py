@@ -15,29 +15,28 @@ def embed(
     devices: int = 1,
     quiet: bool = False,
 ) -> None:
-    """Write the vectors of a folder of crops to a Parquet file: path, camera, vector.
+    """Write the embeddings of a folder of crops to a Parquet file with the columns path, camera and vector.
 
-    For millions of crops, --engine ray writes a folder of partitions with several workers.
+    For millions of crops, --engine ray writes a folder of partitions from several workers.
 
     Parameters
     ----------
     run
         A run folder.
     data
-        A folder of crops, a manifest or shards; with Ray also an address of shards, such as s3://bucket/shards.
+        A folder of crops, a manifest or shards; with Ray also the URL of shards, such as s3://bucket/shards.
     out
-        The Parquet file to write, with Ray a folder or an address. Interrupted work goes on when the command is given
-        again.
+        The Parquet file to write; with Ray a folder or a URL. If interrupted, rerun the command to resume.
     engine
-        Which engine: plain is this process, ray is workers of Ray, here or on the cluster that RAY_ADDRESS names.
+        plain: this process; ray: Ray workers on this machine, or on the cluster in RAY_ADDRESS.
     workers
-        Workers of Ray, each with its own encoder; 2 when not given.
+        Number of Ray workers, each with its own encoder; default: 2.
     camera_pattern
-        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+        Where paths name the camera; default: the run's own pattern; empty: no cameras.
     devices
-        Processes that share the work, one per GPU, or sharing the cores.
+        Number of processes, one per GPU; on a CPU they share the cores.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.distributed.launch import is_main_process
     from reseen.errors import SettingsError
@@ -45,10 +44,10 @@ def embed(
     from reseen.features.partitions import PartitionFolder
 
     if engine == "plain" and workers is not None:
-        raise SettingsError("--workers is for --engine ray; leave it out")
+        raise SettingsError("--workers needs --engine ray; leave it out, or add --engine ray")
     if engine == "ray" and devices != 1:
-        raise SettingsError("--devices is for --engine plain; give the number of --workers")
-    made = embed_crops(
+        raise SettingsError("--devices needs --engine plain; with Ray set --workers")
+    output = embed_crops(
         run,
         data,
         out,
@@ -59,13 +58,13 @@ def embed(
         quiet=quiet,
     )
     if engine == "ray":
-        found = PartitionFolder(str(made)).manifest()
-        left = f"; left out, unreadable: {len(found['unreadable']):,}" if found["unreadable"] else ""
-        print(f"{made}: {found['rows']:,} vectors in {found['partitions']:,} partitions{left}")
+        manifest = PartitionFolder(str(output)).manifest()
+        skipped = f"; skipped, unreadable: {len(manifest['unreadable']):,}" if manifest["unreadable"] else ""
+        print(f"{output}: {manifest['rows']:,} vectors in {manifest['partitions']:,} partitions{skipped}")
         return
     import pyarrow.parquet as pq
 
     if not is_main_process():
         return
-    schema, rows = pq.read_schema(made), pq.read_metadata(made).num_rows
-    print(f"{made}: {rows} vectors of {schema.field('vector').type.list_size} numbers")
+    schema, rows = pq.read_schema(output), pq.read_metadata(output).num_rows
+    print(f"{output}: {rows} vectors of dimension {schema.field('vector').type.list_size}")

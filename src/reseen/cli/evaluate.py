@@ -34,66 +34,66 @@ def evaluate(
     report: Path | None = None,
     quiet: bool = False,
 ) -> None:
-    """Score the last round of a run on query and gallery, or anybody's features.
+    """Evaluate the last round of a run, or precomputed features, on query and gallery.
 
     Parameters
     ----------
     run
         A run folder.
     data
-        A benchmark in its layout, or a manifest or shards with splits and identities.
+        A benchmark in its published layout, or a manifest or shards with splits and identities.
     layout
-        How the data lies on disk; auto looks.
+        Layout on disk; auto detects it.
     variant
-        Which split, boxes or test size, where the benchmark has several; its first when not given.
+        Variant of the benchmark (split, boxes or test size); default: its first.
     camera_pattern
-        Where paths below query and gallery name the camera: '{camera}/{*}'; the run's own when not given, '' for none.
+        Where paths below query and gallery name the camera: '{camera}/{*}'; default: the run's own; '': no cameras.
     identity_pattern
-        Where paths below query and gallery name the person: '{identity}/{*}'; the run's own when not given.
+        Where paths below query and gallery name the person: '{identity}/{*}'; default: the run's own.
     distractors
-        What the identity 0 is: zero, the number of distractors; none, a person; auto, as the naming of the data says,
-        and a person where it does not and a query has it.
+        Meaning of identity 0. zero: distractors; none: a person; auto: by the file names of the data set, and where
+        they do not tell, a person if a query has it.
     features
-        In place of a run and data: two files, query first, .npz or Parquet, with features, identities and, where known,
-        cameras and tracklets.
+        Instead of a run and --data: two files, query then gallery, .npz or Parquet, with features, identities and
+        optionally cameras and tracklets.
     protocol
-        Whose rules; those of the data, or of Market-1501, when not given.
+        Evaluation protocol; default: that of the data set, or market.
     average_precision
-        The rule: step, or the trapezoid of the Market-1501 toolbox.
+        step, or trapezoid as in the Market-1501 toolbox.
     rerank
-        Re-rank by k-reciprocal neighbors, in this variant, with k1 20, k2 6, lambda 0.3.
+        Variant of k-reciprocal re-ranking (k1 20, k2 6, lambda 0.3); default: no re-ranking.
     rerank_memory
-        Gigabytes that re-ranking may take.
+        Memory limit of re-ranking, in gigabytes.
     expand_queries
-        A query takes in so many of its first answers.
+        Query expansion over the top N results.
     expansion_power
-        They count by their similarity to this power; 0 counts all alike.
+        Weight the results by similarity to this power (alpha query expansion); 0: unweighted average.
     queries_in_gallery
-        The queries stand in the gallery, too.
+        Include queries in the gallery.
     flip
         Average the features of each crop and its mirror image.
     raw
-        With --features: rank by Euclidean distance of rows as they are, instead of their directions.
+        With --features: rank by Euclidean distance, without normalizing the features.
     details
-        Also intervals, verification and pairs of cameras.
+        Also report confidence intervals, verification rates and a matrix of camera pairs.
     occlude
-        Also score with this share of every query crop covered by a rectangle, such as 0.3.
+        Also evaluate with this share of every query crop covered by a rectangle, such as 0.3.
     half
-        Also score with queries of which only this half is seen.
+        Also evaluate with only this half of every query crop visible.
     seed
-        Where the rectangles lie, and what is drawn; the same seed covers the same part of the same crop in every run.
+        Random seed of occlusions, sampled galleries and bootstrap; the same seed occludes a crop alike in every run.
     student
-        Score the network that learned, where the method scores its average over training.
+        Evaluate the student network, where the method evaluates its momentum teacher.
     part
-        Score vectors of whole images or of patches alone, where the method learned both.
+        Evaluate only global or only patch embeddings, where the method learns both.
     devices
-        Processes that make the features, one per GPU, or sharing the cores.
+        Number of processes for feature extraction, one per GPU; on a CPU they share the cores.
     json
-        Also write the score to this file.
+        Also write the score to this JSON file.
     report
-        Also write a page with curves and ranked lists to this file; it holds small copies of the crops.
+        Also write an HTML report with curves and ranked lists; it embeds thumbnails of crops.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.errors import SettingsError
     from reseen.files import check_outputs
@@ -110,17 +110,15 @@ def evaluate(
         "seed": seed,
     }
     if features is not None:
-        given = {
+        run_options = {
             "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
             "--student": student, "--part": part, "--variant": variant, "--report": report,
             "--devices": devices if devices > 1 else None,
             "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
         }  # fmt: skip
-        useless = [name for name, value in given.items() if value not in (None, False)]
-        if useless:
-            raise SettingsError(
-                f"--features takes the place of a run and its data: leave out {', '.join(useless)}"
-            )
+        conflicting = [name for name, value in run_options.items() if value not in (None, False)]
+        if conflicting:
+            raise SettingsError(f"--features replaces a run and its data: leave out {', '.join(conflicting)}")
         common["distractors"] = distractors
         _evaluate_features(features, protocol or "market", raw, common, json, quiet)
         return
@@ -129,10 +127,10 @@ def evaluate(
             "give a run folder and --data DIR, or --features QUERY GALLERY; see `reseen evaluate --help`"
         )
     if raw:
-        raise SettingsError("--raw is for --features; a run knows whether its features are raw")
+        raise SettingsError("--raw needs --features; a run records whether its features are raw")
     _evaluate_run(
         run,
-        _Place(data, layout, variant, camera_pattern, identity_pattern, distractors),
+        _DataOptions(data, layout, variant, camera_pattern, identity_pattern, distractors),
         protocol,
         flip,
         common,
@@ -144,8 +142,8 @@ def evaluate(
     )
 
 
-class _Place(NamedTuple):
-    """What is scored on, and how it is read."""
+class _DataOptions(NamedTuple):
+    """The data to evaluate on, and how to read it."""
 
     data: Path
     layout: str
@@ -174,11 +172,11 @@ def _evaluate_features(
 
 def _evaluate_run(
     run: Path,
-    place: "_Place",
+    source: "_DataOptions",
     protocol: Any,
     flip: bool,
     common: dict[str, Any],
-    asked: tuple[float | None, Any, bool, Any],
+    variations: tuple[float | None, Any, bool, Any],
     devices: int,
     json: Path | None,
     report: Path | None,
@@ -191,17 +189,18 @@ def _evaluate_run(
     from reseen.evaluate.scoring import ScoringOptions
     from reseen.evaluate.tables import detail_tables, score_table
     from reseen.runs.run import open_run
+    from reseen.tasks.evaluation.domain import domain, with_domain
     from reseen.tasks.evaluation.report import report_run
-    from reseen.tasks.evaluation.score import domain, patterns_of, read_benchmark, retrieve, with_domain
+    from reseen.tasks.evaluation.score import patterns_of, read_benchmark, retrieve
 
-    occlude, half, student, part = asked
+    occlude, half, student, part = variations
     seed = common["seed"]
     opened = open_run(run)
     occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
     occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
-    patterns = patterns_of(opened, place.data, place.layout, place.camera_pattern, place.identity_pattern)
+    patterns = patterns_of(opened, source.data, source.layout, source.camera_pattern, source.identity_pattern)
     benchmark = read_benchmark(
-        place.data, place.layout, place.variant, patterns=patterns, distractors=place.distractors
+        source.data, source.layout, source.variant, patterns=patterns, distractors=source.distractors
     )
     options = ScoringOptions(protocol=protocol or benchmark.protocol, **common)
     retrieval = retrieve(
@@ -217,10 +216,10 @@ def _evaluate_run(
     )
     if not is_main_process():
         return
-    where = domain(opened, place.data)
-    score, hidden = with_domain(retrieval.score(quiet), where), retrieval.occluded_scores()
+    score = with_domain(retrieval.score(quiet), domain(opened, source.data))
+    occluded = retrieval.occluded_scores()
     console = Console(highlight=False)
-    console.print(score_table({run.resolve().name: score, **hidden}, change="change"))
+    console.print(score_table({run.resolve().name: score, **occluded}, change="change"))
     for table in detail_tables(score, retrieval.query.table.camera_names):
         console.print(table)
     if json is not None:
@@ -229,7 +228,7 @@ def _evaluate_run(
             "rounds": opened.rounds_done,
             **score.to_json(),
             "benchmark": benchmark.name,
-            "occluded": {name: covered.to_json() for name, covered in hidden.items()},
+            "occluded": {name: value.to_json() for name, value in occluded.items()},
             "seed": seed,
             "student": student,
             "part": part,

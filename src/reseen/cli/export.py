@@ -24,7 +24,7 @@ def export(
     license: str = "",
     quiet: bool = False,
 ) -> None:
-    """Write the model to a file that trackers and other programs run, and check that it gives the same vectors.
+    """Export the model to a file for trackers and other programs, and check that its embeddings match the run's.
 
     Parameters
     ----------
@@ -33,37 +33,37 @@ def export(
     out
         The file to write: .onnx, .xml (OpenVINO, with a .bin beside it) or .pt2 (torch).
     format
-        The format, where the suffix should not decide alone.
+        File format; default: by the suffix of --out.
     input
-        pixels: bytes of crops of any size, resized and normalized inside; floats: 0 to 255 at the model's size,
-        normalized inside; tracker: at the model's size and normalized by ImageNet's mean and deviation, as most
-        trackers feed their re-identification model.
+        pixels: uint8 crops of any size, resized and normalized in the model; floats: 0 to 255 at the model's size,
+        normalized in the model; tracker: at the model's size and already normalized by ImageNet's mean and standard
+        deviation, as most trackers do.
     layout
-        Order of the axes; nhwc for pixels and nchw for the others when not given.
+        Order of the input axes; default: nhwc for pixels, nchw otherwise.
     channels
-        Order of the channels that come in; OpenCV reads bgr.
+        Order of the input channels; OpenCV reads bgr.
     part
-        Vectors of whole images or of patches alone, where the method learned both.
+        Export only global or only patch embeddings, where the method learns both.
     int8
-        Calculate with 8-bit integers in the layers that bear it: smaller, faster, a little less accurate.
+        Quantize to 8-bit integers the layers that tolerate it: smaller and faster, slightly less accurate.
     calibrate
-        With --int8: a folder of crops from your cameras, to find the ranges on.
+        With --int8: a folder of crops from your cameras, to calibrate the activation ranges.
     crops
-        How many of them.
+        Number of calibration crops.
     loss
-        With --int8: by how much the median cosine may fall below 1. The larger, the more layers calculate in int8.
+        With --int8: how far the median cosine may fall below 1; a larger value quantizes more layers.
     seed
-        Which crops.
+        Random seed of the calibration crops.
     score
-        Labelled data: also tell mAP and rank-1 of the run and of the file.
+        A benchmark with identities: also report mAP and rank-1 of the run and of the exported file.
     license
-        Terms of the data that the model learned from, as you state them; written into the file.
+        Terms of use of the training data, as you state them; written into the file.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.export.export import export_run
 
-    made = export_run(
+    exported = export_run(
         run,
         out,
         format=format,
@@ -80,14 +80,14 @@ def export(
         license=license,
         quiet=quiet,
     )
-    card, parity = made.card, made.parity
-    print(f"{made.file}: {made.format}, {card['reseen.precision']}, {made.size / 1e6:.1f} MB")
-    print(f"takes {card['reseen.input']}")
-    print(f"gives {card['reseen.output']}")
+    card, parity = exported.card, exported.parity
+    print(f"{exported.file}: {exported.format}, {card['reseen.precision']}, {exported.size / 1e6:.1f} MB")
+    print(f"input: {card['reseen.input']}")
+    print(f"output: {card['reseen.output']}")
     print(
-        f"against PyTorch on {parity.crops} {made.checked_on}: cosine at least {parity.minimum:.7f}, "
+        f"compared with PyTorch on {parity.crops} {exported.checked_on}: cosine at least {parity.minimum:.7f}, "
         f"median {parity.median:.7f}"
     )
-    if made.scores is not None:
-        for name, value in (("run", made.scores.run), ("file", made.scores.file)):
+    if exported.scores is not None:
+        for name, value in (("run", exported.scores.run), ("file", exported.scores.file)):
             print(f"{name}: mAP {value.mean_average_precision:.2%}, rank-1 {value.cmc[1]:.2%}")

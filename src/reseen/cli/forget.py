@@ -29,47 +29,49 @@ def forget(
     null: Annotated[bool, Parameter(name=("--null", "-0"), negative=())] = False,
     page: Path = Path("forget.html"),
 ) -> None:
-    """Forget crops: their vectors, thumbnails and decoded pixels.
+    """Delete crops from a gallery: their embeddings, thumbnails and decoded pixels.
 
-    Without --yes nothing is changed, and a table and a page show what would go and what nearly would. The image files
-    themselves are never deleted. What was forgotten is noted without a picture, and is not taken in again by `reseen
-    index`. An interrupted forgetting is finished by the same command.
+    Without --yes this is a dry run: a table and a page show the crops to be deleted, and those just below the
+    threshold. The image files themselves are never deleted. Deletions are logged without images, and `reseen index`
+    does not add the deleted crops again. If interrupted, rerun the command to finish.
 
     Parameters
     ----------
     gallery
-        The address that `reseen index` filled.
+        The address of a gallery made by `reseen index`.
     image
-        The path of a crop, as a search shows it; may be given again.
+        Delete the crop with this path, as shown by a search. Repeatable.
     cluster
-        All crops of this cluster; may be given again.
+        Delete all crops of this cluster. Repeatable.
     like
-        All crops at least as similar to this image as the threshold; give several images of the person.
+        Delete all crops whose similarity to this image reaches the threshold. Repeatable, for several images of the
+        person.
     threshold
-        Cosine similarity from which on a crop is like an image; that of the run's audit when not given.
+        Cosine similarity threshold; default: that of the run's audit.
     rounds
-        Beside --like, so many times search again with what was found; once when not given, -1 is until nothing new
-        appears, which also joins other people where the model confuses them.
+        With --like: search again with the crops found, this many times; default: 1. -1 repeats until nothing new
+        appears, which can add other people where the model confuses them.
     keep
-        Beside --like, the path of a crop of somebody else, which stays; may be given again.
+        With --like: the path of a crop of another person, which is kept. Repeatable.
     camera
-        Only crops of this camera, or all of them where nothing else is given; may be given again.
+        Only crops of this camera; on its own, all of its crops. Repeatable.
     after
-        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+        Only at or after this time: Unix seconds, or a date and time such as 2026-05-01T14:30 (UTC unless it has an
+        offset).
     before
-        Only before this time. Alone: everything that is older.
+        Only before this time; on its own, all older crops.
     yes
-        Do it.
+        Delete; without it, dry run.
     run
-        Where the model's run is now, when it has moved since the gallery was made.
+        The model's run folder, if it was moved since indexing.
     cache_dir
-        A cache of decoded crops beside those that are recorded.
+        An additional cache of decoded crops, besides the recorded ones.
     files
-        Write the paths of the image files to this file, so that you can delete them too.
+        Write the paths of the image files to this file, so that you can delete them yourself.
     page
-        The page to look at before --yes.
+        The page to review before --yes.
     null
-        End each path in --files by a null character and not by a line break, which names may hold: for `xargs -0`.
+        Separate paths in --files by null characters instead of line breaks, for `xargs -0`.
     """
     from reseen.gallery.in_use import refuse_if_in_use
 
@@ -99,25 +101,25 @@ def forget(
         among = parse_filter(camera, after, before, None, known)
         for note in opened.notes:
             print(note)
-        for removed in opened.finished:
+        for removed in opened.finished:  # deletions that were interrupted earlier
             write_files([f"{entry.source}/{entry.image}" for entry in removed_entries(removed)])
         limit = ROUNDS if rounds is None else None if rounds == -1 else rounds
         choice = select_entries(
             opened, image, cluster, like, threshold, rounds=limit, kept=keep or (), among=among
         )
-        with console.status("looking"):
-            found = forget_entries(
+        with console.status("searching"):
+            deletion = forget_entries(
                 opened, choice.where, choice.by, dry_run=True, cache_dir=cache_dir, threshold=choice.threshold
             )
-        if not found.entries:
+        if not deletion.entries:
             if not opened.finished:
-                print("Nothing in this gallery fits; nothing was changed")
-            _say_undated(found)
+                print("No crop in this gallery matches; nothing was changed")
+            _print_undated(deletion)
             return
         if yes:
-            write_files([*found.files])  # before anything goes: afterwards nobody knows the paths any more
-            with console.status("forgetting"):
-                found = forget_entries(
+            write_files([*deletion.files])  # before deleting: afterwards the paths are unknown
+            with console.status("deleting"):
+                deletion = forget_entries(
                     opened,
                     choice.where,
                     choice.by,
@@ -126,51 +128,53 @@ def forget(
                     threshold=choice.threshold,
                 )
         else:
-            console.print(entry_table(found.entries))
-            write_files([*found.files])
+            console.print(entry_table(deletion.entries))
+            write_files([*deletion.files])
             if choice.by != "filter":
-                write_forget_page(page, opened, choice, found, read_thumbnails(like or ()))
-    _say(choice, found)
-    if found.dry_run:
-        looked = f"; look at {page}" if choice.by != "filter" else ""
-        print(f"Nothing was changed{looked}, then add --yes to do it")
+                write_forget_page(page, opened, choice, deletion, read_thumbnails(like or ()))
+    _print_summary(choice, deletion)
+    if deletion.dry_run:
+        review = f"review {page}, then " if choice.by != "filter" else ""
+        print(f"Dry run, nothing was changed; {review}add --yes to delete")
 
 
-def _say(choice: "Selection", found: "ForgetResult") -> None:
-    """What would be or was removed, and, apart from it, what is still similar."""
-    count = _counted(len(found.entries), "crop")
+def _print_summary(choice: "Selection", deletion: "ForgetResult") -> None:
+    """Print what would be or was deleted, and separately what is still similar."""
+    count = _counted(len(deletion.entries), "crop")
     if choice.similar is not None:
         by_round = ", then ".join(f"{number:,}" for number in choice.similar.round_counts)
         more = "nothing new appears" if choice.similar.exhausted else "another round (--rounds) may find more"
         print(f"At a similarity of {choice.threshold:.3f} or more, round by round: {by_round}; {more}")
-    cached = f" and {_counted(len(found.cached), 'folder')} of decoded crops" if found.cached else ""
-    if found.dry_run:
-        print(f"Would forget {count}{cached}")
+    cached = f" and {_counted(len(deletion.cached), 'folder')} of decoded crops" if deletion.cached else ""
+    if deletion.dry_run:
+        print(f"Would delete {count}{cached}")
     else:
         print(
-            f"Keys removed: {count}{cached}; looked up again, none of these keys was found. "
-            f"Noted in {found.deletion_log}"
+            f"Deleted: {count}{cached}; verified that none of their keys is left. Logged in {deletion.deletion_log}"
         )
-    if found.still_similar is not None:
-        stay = "would stay" if found.dry_run else "are still in the gallery"
+    if deletion.still_similar is not None:
+        state = "would remain" if deletion.dry_run else "remain in the gallery"
         print(
-            f"Still similar: {_counted(found.still_similar, 'other crop')}, at {found.threshold:.3f} or more to one of "
-            f"them, {stay}. Whether they show the person was not checked, nor whether less similar ones do"
+            f"Still similar: {_counted(deletion.still_similar, 'other crop')} with a similarity of "
+            f"{deletion.threshold:.3f} or more to one of them {state}. Whether these, or less similar ones, show the "
+            "person was not checked"
         )
     elif choice.by != "filter":
-        print("Still similar: not compared, as no threshold is known; make an audit with `reseen audit`")
-    _say_undated(found)
-    if found.pages and not found.dry_run:
+        print("Still similar: not compared, no threshold is known; calibrate one with `reseen audit`")
+    _print_undated(deletion)
+    if deletion.pages and not deletion.dry_run:
         print(
-            f"These files show them or name them, and are yours to delete: {', '.join(map(str, found.pages))}"
+            f"These files still show or name them; delete them yourself: {', '.join(map(str, deletion.pages))}"
         )
-    if not found.dry_run:
-        print("The image files themselves are where they were; --files lists them")
+    if not deletion.dry_run:
+        print("The image files themselves were not deleted; --files lists them")
 
 
-def _say_undated(found: "ForgetResult") -> None:
-    if found.undated:
-        print(f"{_counted(found.undated, 'crop')} without a known time: in no window of time, kept")
+def _print_undated(deletion: "ForgetResult") -> None:
+    if deletion.undated:
+        print(
+            f"{_counted(deletion.undated, 'crop')} kept: without a known time, so outside every time window"
+        )
 
 
 def _counted(count: int, noun: str) -> str:

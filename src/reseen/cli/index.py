@@ -19,10 +19,10 @@ def index(
     before: str | None = None,
     quiet: bool = False,
 ) -> None:
-    """Keep the crops of a folder in a gallery that can be searched.
+    """Index a folder of crops in a searchable gallery.
 
-    Crops that are there are skipped, so the same command goes on after an interruption, takes in new crops, and brings
-    clusters up to date.
+    Crops already in the gallery are skipped: rerun the command to resume after an interruption, to add new crops, or
+    to update clusters.
 
     Parameters
     ----------
@@ -31,21 +31,23 @@ def index(
     data
         A folder of crops, a manifest, or shards.
     gallery
-        Where to keep them: a folder, qdrant://HOST:6333/NAME, or postgresql://USER:PASSWORD@HOST/DATABASE.
+        Address of the gallery: a folder, qdrant://HOST:6333/NAME, or postgresql://USER:PASSWORD@HOST/DATABASE.
     clusters
-        The CSV file of `reseen cluster`, or a clusters.parquet; the run's own where it learned from this folder.
+        The CSV file of `reseen cluster`, or a clusters.parquet; default: the run's own if it was trained on this
+        folder.
     thumbnails
-        Keep a small picture of each crop.
+        Store a thumbnail of each crop.
     camera_pattern
-        Where a bare folder names its cameras; the run's own pattern when not given, none when empty.
+        Where paths name the camera; default: the run's own pattern; empty: no cameras.
     camera
-        Take in only this camera; may be given again.
+        Add only this camera. Repeatable.
     after
-        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+        Only at or after this time: Unix seconds, or a date and time such as 2026-05-01T14:30 (UTC unless it has an
+        offset).
     before
-        Only before this time. Crops without a time lie in no window.
+        Only before this time. Crops without a time are outside every time window.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.gallery.in_use import refuse_if_in_use
 
@@ -53,7 +55,7 @@ def index(
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.index import index_run
 
-    done = index_run(
+    indexed = index_run(
         run,
         data,
         gallery,
@@ -63,14 +65,14 @@ def index(
         where=parse_filter(camera, after, before, None),
         quiet=quiet,
     )
-    parts = [f"{done.added:,} crops added"]
-    for count, words in (
-        (done.updated, "brought up to date"),
-        (done.present, "there already"),
-        (done.forgotten, "left out, forgotten here"),
-        (done.passed_over, "left out by --camera, --after and --before"),
-        (done.unreadable, "left out, unreadable"),
+    parts = [f"{indexed.added:,} crops added"]
+    for count, label in (
+        (indexed.updated, "updated"),
+        (indexed.present, "already there"),
+        (indexed.forgotten, "skipped, deleted earlier"),
+        (indexed.passed_over, "skipped by --camera, --after and --before"),
+        (indexed.unreadable, "skipped, unreadable"),
     ):
         if count:
-            parts.append(f"{count:,} {words}")
-    print(f"{done.address}: {'; '.join(parts)}; {done.count:,} in all")
+            parts.append(f"{count:,} {label}")
+    print(f"{indexed.address}: {'; '.join(parts)}; {indexed.count:,} in total")

@@ -2,12 +2,12 @@
 
 
 def recipes(name: str | None = None) -> None:
-    """List the shipped recipes, or print one with every setting, itself a recipe.
+    """List the built-in recipes, or print one with all its settings, as a valid recipe.
 
     Parameters
     ----------
     name
-        A shipped recipe or a YAML file.
+        A built-in recipe or a YAML file.
     """
     from rich.console import Console
     from rich.syntax import Syntax
@@ -25,7 +25,7 @@ def recipes(name: str | None = None) -> None:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("recipe", style="cyan", no_wrap=True)
-    table.add_column("what it is")
+    table.add_column("description")
     for recipe, path in shipped_recipes().items():
         comment = [
             line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"

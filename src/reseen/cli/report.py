@@ -4,20 +4,20 @@ from pathlib import Path
 
 
 def report(results: Path, *, out: Path | None = None) -> None:
-    """Build the page of results: runs with mean and spread over seeds, beside the literature's figures.
+    """Build a leaderboard page: runs with mean and standard deviation over seeds, next to published figures.
 
     Parameters
     ----------
     results
-        A folder of results, as benchmarks/accuracy.py and `reseen evaluate --json` write them.
+        A folder of results written by benchmarks/accuracy.py or `reseen evaluate --json`.
     out
-        The folder to write leaderboard.md and leaderboard.html to; the folder of results when not given.
+        The folder for leaderboard.md and leaderboard.html; default: the folder of results.
     """
     from reseen.evaluate.leaderboard import build_leaderboard, read_results
     from reseen.pages.leaderboard_page import write_leaderboard
 
-    found, skipped = read_results(results)
-    leaderboard = build_leaderboard(found, skipped)
+    scored, skipped = read_results(results)
+    leaderboard = build_leaderboard(scored, skipped)
     markdown, page = write_leaderboard((out or results).expanduser(), leaderboard)
     arms = sum(len(board.arms) for board in leaderboard.boards)
-    print(f"{markdown}, {page}: {len(found)} results in {arms} rows; files without a result: {len(skipped)}")
+    print(f"{markdown}, {page}: {len(scored)} results in {arms} rows; files without a result: {len(skipped)}")

@@ -22,40 +22,41 @@ def search(
     sheet: Path = Path("search.html"),
     pictures: bool = True,
 ) -> None:
-    """Find the crops of a gallery that look most like an image.
+    """Search a gallery for the crops most similar to an image.
 
-    Prints a table, with small pictures where the terminal has colors for them, and writes a page with all answers.
+    Prints a table, with thumbnails where the terminal has true color, and writes a page with all results.
 
     Parameters
     ----------
     gallery
-        The address that `reseen index` filled.
+        The address of a gallery made by `reseen index`.
     images
         One or more image files, each of one person.
     camera
-        Only this camera; may be given again.
+        Only this camera. Repeatable.
     after
-        Only at or after this time: seconds, or a date and time such as 2026-05-01T14:30, in UTC unless it says.
+        Only at or after this time: Unix seconds, or a date and time such as 2026-05-01T14:30 (UTC unless it has an
+        offset).
     before
         Only before this time.
     cluster
-        Only this cluster; may be given again.
+        Only this cluster. Repeatable.
     top
-        Answers per image.
+        Number of results per image.
     group
-        Of each tracklet only its best crop.
+        Return only the best crop of each tracklet.
     rerank
-        Rank the first hundred anew by the neighbors that they share.
+        Re-rank the top 100 results by k-reciprocal neighbors.
     together
-        The images show one person: search once, with their mean.
+        Treat the images as one person: search once with their mean embedding.
     run
-        Where the model's run is now, when it has moved since the gallery was made.
+        The model's run folder, if it was moved since indexing.
     json
-        Also write the answers to this file.
+        Also write the results to this JSON file.
     sheet
-        The page to write.
+        The HTML page to write.
     pictures
-        Show small pictures in the terminal.
+        Show thumbnails in the terminal.
     """
     from reseen.gallery.in_use import refuse_if_in_use
 
@@ -72,9 +73,9 @@ def search(
     from reseen.text import printable
 
     if not images:
-        raise SettingsError("no image to search with; name one or more image files after the gallery")
+        raise SettingsError("no query image; name one or more image files after the gallery")
     if top < 1:
-        raise SettingsError(f"--top {top}: ask for at least 1 answer")
+        raise SettingsError(f"--top must be at least 1, got {top}")
     check_outputs(json, sheet)
     console = Console(highlight=False)
     with open_gallery(gallery, run) as opened:
@@ -82,18 +83,18 @@ def search(
             console.print(note, markup=False, soft_wrap=True)
         described = opened.store.describe()
         where = parse_filter(camera, after, before, cluster, list(described.cameras))
-        asked = search_images(
+        searches = search_images(
             opened, images, top, where, group_tracklets=group, rerank=rerank, together=together
         )
-        for answers in asked:
+        for search_results in searches:
             if pictures:
-                row = thumbnail_row(console, answers)
+                row = thumbnail_row(console, search_results)
                 if row is not None:
                     console.print(row)
-            console.print(result_table(answers))
-        known = printable(opened.why_uncalibrated or opened.calibration_text)
-        console.print(known, soft_wrap=True, style="dim", markup=False)
-        page = write_sheet(sheet, opened, described.count, asked)
+            console.print(result_table(search_results))
+        calibration = printable(opened.why_uncalibrated or opened.calibration_text)
+        console.print(calibration, soft_wrap=True, style="dim", markup=False)
+        page = write_sheet(sheet, opened, described.count, searches)
     if json is not None:
-        print(f"Answers written to {write_json(json, opened, asked)}")
+        print(f"Results written to {write_json(json, opened, searches)}")
     print(f"Open {page.resolve()} in a browser")

@@ -1,18 +1,18 @@
-"""Flags that set what a recipe sets, told from misspelt options of a command."""
+"""Tell flags that set a recipe's settings from misspelled options of a command."""
 
 from collections.abc import Sequence
 
 
 def check_names(settings: Sequence[str], options: Sequence[str], known: Sequence[str]) -> None:
-    """Say so when an option of a command is misspelt; a setting without a dot is rare.
+    """Reject misspelled options: flags that are neither an option of the command nor a setting.
 
     Args:
-        settings: what the command did not know as an option of its own.
-        options: names of its options.
-        known: names of settings that have no dot.
+        settings: command-line tokens that the command does not define as options.
+        options: names of the command's options, for suggestions.
+        known: names of settings without a dot; names with a dot are always accepted here.
 
     Raises:
-        SettingsError: a flag that is neither.
+        SettingsError: a flag is neither; the message suggests the nearest name.
     """
     from reseen.config import suggestion
     from reseen.errors import SettingsError

@@ -16,18 +16,18 @@ def toy(
     processes: int | None = None,
     quiet: bool = False,
 ) -> None:
-    """Draw a crowd of people seen by several cameras, in the Market-1501 layout.
+    """Generate a synthetic data set of people seen by several cameras, in the Market-1501 layout.
 
     Parameters
     ----------
     out
-        A new or empty folder, or one with a crowd in it, which is replaced.
+        A new or empty folder, or one with a synthetic data set, which is overwritten.
     people
-        People in training, query and gallery together, 1 to 9999.
+        Number of people in all splits, 1 to 9999.
     cameras
-        Cameras, 1 to 99; everybody passes every camera.
+        Number of cameras, 1 to 99; every person appears in each.
     seed
-        The same seed and settings give the same files.
+        Random seed; the same seed and settings give the same files.
     images_per_camera
         Crops of each person in each camera, 2 to 99.
     height
@@ -35,11 +35,11 @@ def toy(
     width
         Width of a crop in pixels.
     share_train
-        Share of the people in the training set, 0 to 1; the others are query and gallery.
+        Share of the people in the training set, 0 to 1; the others form query and gallery.
     processes
-        Processes that draw; default: the cores at hand.
+        Number of processes; default: the usable cores.
     quiet
-        Show no progress.
+        Hide progress.
     """
     import shlex
     import time
@@ -49,7 +49,7 @@ def toy(
 
     from reseen.synthetic import draw_crowd
 
-    begun = time.perf_counter()
+    started = time.perf_counter()
     counts = draw_crowd(
         out,
         people,
@@ -62,7 +62,7 @@ def toy(
         processes=processes,
         progress=not quiet,
     )
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     console = Console(soft_wrap=True, highlight=False)
     crops = (
         f"{counts.train_images:,} for training ({counts.train_people} people), "
@@ -71,11 +71,9 @@ def toy(
     )
     console.print(Text.assemble((str(out), "bold"), f": {counts.images:,} crops in {seconds:.1f} s"))
     console.print(Text(f"  {crops}"))
-    place = shlex.quote(str(out))
+    folder = shlex.quote(str(out))
     if counts.train_images:
-        command = (
-            f"reseen train cluster-contrast --data {place} --out {shlex.quote(f'runs/{out.absolute().name}')}"
-        )
+        command = f"reseen train cluster-contrast --data {folder} --out {shlex.quote(f'runs/{out.absolute().name}')}"
     else:
-        command = f"reseen data check {place}"
+        command = f"reseen data check {folder}"
     console.print(Text.assemble("  next: ", (command, "bold cyan")))

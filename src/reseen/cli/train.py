@@ -17,27 +17,27 @@ def train(
     trust_recipe_paths: Annotated[bool, Parameter(negative=())] = False,
     quiet: bool = False,
 ) -> int:
-    """Train an encoder on unlabelled crops.
+    """Train an encoder on unlabeled crops.
 
-    Any setting of the recipe may follow as a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20;
+    Every setting of the recipe is also a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20;
     `reseen recipes NAME` prints them all.
 
     Parameters
     ----------
     recipe
-        A shipped recipe, such as cluster-contrast, or a YAML file.
+        A built-in recipe, such as cluster-contrast, or a YAML file.
     data
         A folder of crops or a manifest.
     out
-        The run folder to make.
+        The run folder to create.
     devices
-        Processes to train with, one per GPU, or sharing the cores; the result is that of one.
+        Number of processes, one per GPU; on a CPU they share the cores. The result does not depend on it.
     resume
-        Go on from the last whole round of a run that was stopped.
+        Resume an interrupted run from its last completed round.
     trust_recipe_paths
-        Take paths in the recipe as if you had typed them; else they may not leave its folder.
+        Allow paths in the recipe that point outside its folder.
     quiet
-        Print the result alone.
+        Print only the result.
     """
     from reseen.cli.setting_flags import check_names
     from reseen.distributed.launch import is_main_process
@@ -47,13 +47,13 @@ def train(
 
     options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
     check_names(settings, options, list(Recipe.model_fields))
-    own = resume and _is_same_file(Path(recipe), out / RECIPE)  # what was typed when the run began
+    own = resume and _is_same_file(Path(recipe), out / RECIPE)  # the run's own copy is trusted
     loaded = load_recipe(recipe, settings, trust_paths=trust_recipe_paths or own, of_run=own)
     try:
         run = train_run(loaded, data, out, devices=devices, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
         if is_main_process():
-            print(f"reseen: stopped; {_what_is_left(out, loaded.train.rounds)}", file=sys.stderr)
+            print(f"reseen: stopped; {_progress_message(out, loaded.train.rounds)}", file=sys.stderr)
         return 130
     if not is_main_process():
         return 0
@@ -68,12 +68,12 @@ def _is_same_file(first: Path, second: Path) -> bool:
         return False
 
 
-def _what_is_left(out: Path, rounds: int) -> str:
+def _progress_message(out: Path, rounds: int) -> str:
     from reseen.errors import RunError
     from reseen.runs.run import open_run
 
     try:
         done = open_run(out).rounds_done
     except RunError:
-        return "nothing was trained yet, give the same command again"
-    return f"{out} holds {done} of {rounds} rounds and can be used; --resume goes on"
+        return "no round was completed; rerun the command"
+    return f"{out} is usable with {done} of {rounds} rounds completed; add --resume to continue"

@@ -14,29 +14,29 @@ def view(
     token: str | None = None,
     quiet: bool = False,
 ) -> int:
-    """Look at a gallery or a run in the browser: clusters, mends, a map, search.
+    """View a gallery or a run in the browser: clusters, review, map, search.
 
-    A run is indexed into its own folder first, or that index is brought up to date.
+    A run is first indexed into its own folder, or that index is updated.
 
     Parameters
     ----------
     what
-        A gallery: a folder, qdrant://... or postgresql://...; or the folder of a run.
+        A gallery (a folder, qdrant://... or postgresql://...) or a run folder.
     data
-        Crops of a run that is given; those it learned from when not given.
+        With a run: the crops to index; default: its training data.
     run
-        Where the run of a gallery is now, when it was moved.
+        With a gallery: the model's run folder, if it was moved since indexing.
     host
-        The address to listen on; the default cannot be reached from other machines.
+        The address to listen on; the default is not reachable from other machines.
     port
-        The port; 0 is any that is free.
+        The port; 0: any free port.
     browser
         Open the browser.
     token
-        A secret of your own for programs, at least 16 letters and digits; other users of this machine can see command
-        lines, so the variable RESEEN_TOKEN is the better place.
+        API token for programs, at least 16 letters and digits. Other users of this machine can see command lines, so
+        prefer the environment variable RESEEN_TOKEN.
     quiet
-        Show no progress.
+        Hide progress.
     """
     from reseen.gallery.in_use import RUN_GALLERY, refuse_if_in_use
 
@@ -50,8 +50,8 @@ def view(
 
     console = Console(highlight=False)
 
-    def say(words: str) -> None:
-        console.print(words, markup=False, soft_wrap=True)
+    def say(message: str) -> None:
+        console.print(message, markup=False, soft_wrap=True)
 
     secret = token or os.environ.get("RESEEN_TOKEN") or None
     view_gallery(what, data, run, host, port, secret, browser=browser, quiet=quiet, say=say)

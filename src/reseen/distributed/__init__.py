@@ -1,1 +1,1 @@
-"""Several processes that train or embed together: launched, grouped, and told apart from one process alone."""
+"""Training, embedding and evaluation in several processes: launch, process group, workers, serialization."""

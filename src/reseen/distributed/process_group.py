@@ -1,4 +1,4 @@
-"""The processes that work on one run together, as one of them sees them. Alone, nothing here does anything."""
+"""The group of processes that work on one run, with its collective operations; no-ops for a single process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +16,12 @@ Outcome = TypeVar("Outcome")
 
 
 class ProcessGroup:
-    """Process `rank` of `size`, and `local_rank` of those on this machine.
+    """Process `rank` of `size`, with rank `local_rank` on its machine, and the collectives of the group.
 
-    `threads`: of a process that works while the others wait; between times each has its share of the cores.
+    `threads` is the number of threads of the main process while the others wait; otherwise all share the cores.
+
+    Example:
+        >>> labels = ranks.run_on_main(lambda: cluster(features))  # computed once, returned in every process
     """
 
     def __init__(
@@ -35,11 +38,11 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process clusters, writes and speaks for all."""
+        """Whether this is rank 0, which clusters, writes and prints."""
         return self.rank == 0
 
     def run_on_main(self, compute: Callable[[], Outcome]) -> Outcome:
-        """What `compute` gives in the first process, for all; see `packing` for what can be sent."""
+        """The result of `compute` in the main process, returned in all; `serialization` lists the types that work."""
         if self.size == 1:
             return compute()
         if not self.is_main:
@@ -49,7 +52,7 @@ class ProcessGroup:
         return self.broadcast(outcome)
 
     def broadcast(self, value: Any) -> Any:
-        """The first process's value, for all."""
+        """The value of the main process, returned in all; that of the others is ignored."""
         if self.size == 1:
             return value
         packed = torch.frombuffer(bytearray(serialize(value if self.is_main else None)), dtype=torch.uint8)
@@ -62,7 +65,7 @@ class ProcessGroup:
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:
-        """The first process of each machine goes through the block before the others, which find what it has cached."""
+        """Run the block in the first process of each machine before the others, which find its caches filled."""
         if self.local_rank:
             self.barrier()
         yield
@@ -71,27 +74,27 @@ class ProcessGroup:
         self.barrier()
 
     def barrier(self) -> None:
-        """Wait for all."""
+        """Wait until all processes are here."""
         if self.size > 1:
             with communicating():
                 dist.barrier(group=self._control)
 
     def rows(self, count: int, batch: int) -> range:
-        """Starts of the batches of this process, when rows are shared out in whole batches, in order."""
+        """Start rows of this process's batches, when `count` rows are split in order into batches of `batch`."""
         batches = -(-count // batch)
-        mine = range(batches * self.rank // self.size, batches * (self.rank + 1) // self.size)
-        return range(mine.start * batch, min(mine.stop * batch, count), batch)
+        own = range(batches * self.rank // self.size, batches * (self.rank + 1) // self.size)
+        return range(own.start * batch, min(own.stop * batch, count), batch)
 
     def all_gather_rows(self, vectors: Float32[Tensor, "n d"], batch: int) -> None:
-        """Fill in, in place and on the CPU, the rows that the other processes have made (see `rows`)."""
+        """Fill in, in place, the rows of a CPU tensor that the other processes computed, split as by `rows`."""
         for rank in range(self.size if self.size > 1 else 0):
-            theirs = ProcessGroup(rank, self.size).rows(len(vectors), batch)
-            if len(theirs):
+            rows = ProcessGroup(rank, self.size).rows(len(vectors), batch)
+            if len(rows):
                 with communicating():
-                    dist.broadcast(vectors[theirs.start : theirs.stop], rank, group=self._control)
+                    dist.broadcast(vectors[rows.start : rows.stop], rank, group=self._control)
 
     def all_reduce(self, numbers: Tensor) -> Tensor:
-        """The sum over processes, in place and on the CPU."""
+        """The sum of a CPU tensor over all processes, in place."""
         if self.size > 1:
             with communicating():
                 dist.all_reduce(numbers, group=self._control)
@@ -99,9 +102,9 @@ class ProcessGroup:
 
     @torch.no_grad()
     def sync_module_states(self, *modules: nn.Module) -> None:
-        """Take weights and statistics of the first process.
+        """Copy the floating-point weights and buffers of the main process to all.
 
-        They are equal already, but for what a GPU may have added up in another order.
+        They differ only by the order of floating-point summation on GPUs.
         """
         if self.size == 1:
             return
@@ -109,60 +112,60 @@ class ProcessGroup:
         floats = [tensor for tensor in tensors if tensor.is_floating_point()]
         if not floats:
             return
-        whole = torch.cat([tensor.reshape(-1).float() for tensor in floats])
+        flat = torch.cat([tensor.reshape(-1).float() for tensor in floats])
         with communicating():
-            dist.broadcast(whole, 0)
-        for tensor, part in zip(floats, whole.split([tensor.numel() for tensor in floats]), strict=True):
+            dist.broadcast(flat, 0)
+        for tensor, part in zip(floats, flat.split([tensor.numel() for tensor in floats]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
     def sync_rng(self) -> None:
-        """Take torch's global random numbers from the first process, which may have used some while others waited."""
+        """Copy the state of torch's global generators from the main process, which may have advanced alone."""
         if self.size == 1:
             return
-        torch.set_rng_state(self._from_first(torch.get_rng_state()))
+        torch.set_rng_state(self._from_main(torch.get_rng_state()))
         if torch.cuda.is_initialized():
-            torch.cuda.set_rng_state(self._from_first(torch.cuda.get_rng_state()))
+            torch.cuda.set_rng_state(self._from_main(torch.cuda.get_rng_state()))
 
     def check_rng_in_sync(self, generator: Generator) -> None:
-        """Whether all have drawn the same random numbers so far.
+        """Check that the random states of all processes are equal.
 
         Raises:
-            RuntimeError: they have not: a method draws or computes something that differs between processes.
+            RuntimeError: they are not: a method draws or computes something that differs between processes.
         """
         if self.size == 1:
             return
         states = torch.cat([generator.get_state(), torch.get_rng_state()])
-        if not torch.equal(states, self._from_first(states.clone())):
+        if not torch.equal(states, self._from_main(states.clone())):
             raise RuntimeError(
-                f"process {self.rank} of {self.size} has drawn other random numbers than the first; a method must "
-                "draw the same in every process (docs/adding-a-method.md)"
+                f"random state of process {self.rank} of {self.size} differs from that of process 0; a method must "
+                "draw the same numbers in every process (docs/adding-a-method.md)"
             )
 
-    def _from_first(self, tensor: Tensor) -> Tensor:
+    def _from_main(self, tensor: Tensor) -> Tensor:
         with communicating():
             dist.broadcast(tensor, 0, group=self._control)
         return tensor
 
     @contextmanager
     def _all_cores(self) -> Iterator[None]:
-        """As many threads as one process alone would take, while the others wait."""
-        usual = torch.get_num_threads()
-        torch.set_num_threads(self._threads or usual)
+        """Use the threads of a single process, while the others wait."""
+        previous = torch.get_num_threads()
+        torch.set_num_threads(self._threads or previous)
         try:
             yield
         finally:
-            torch.set_num_threads(usual)
+            torch.set_num_threads(previous)
 
 
 SINGLE_PROCESS = ProcessGroup()
-"""One process."""
+"""The group of this process alone."""
 
 
 def sharded_and_replicated(
     encoder: nn.Module, others: Sequence[nn.Module]
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters of the trunk, which each process runs on its part, and those that all run on the whole batch."""
+    """Parameters of the trunk, run by each process on its shard of a batch, and those run by all on the whole batch."""
     trunk = list(encoder.get_submodule("trunk").parameters())
-    known = {id(parameter) for parameter in trunk}
-    everything = [parameter for module in (encoder, *others) for parameter in module.parameters()]
-    return trunk, [parameter for parameter in everything if id(parameter) not in known]
+    trunk_ids = {id(parameter) for parameter in trunk}
+    parameters = [parameter for module in (encoder, *others) for parameter in module.parameters()]
+    return trunk, [parameter for parameter in parameters if id(parameter) not in trunk_ids]

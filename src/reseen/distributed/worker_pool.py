@@ -1,4 +1,4 @@
-"""WorkerPool: processes that this one starts to do the same work, watches, and ends."""
+"""Worker processes that the main process starts for the same job, monitors, and ends."""
 
 import json
 import os
@@ -15,41 +15,41 @@ from reseen import errors
 from reseen.errors import LostProcessError
 
 _GRACE = 120.0
-"""Seconds that a helper gets to end by itself, or to say why it failed: many, since a machine may be busy."""
+"""Seconds a worker has to end by itself, or to report an error; long, since a machine may be busy."""
 
 
 class WorkerPool:
-    """Processes 1 to `size` - 1; a context manager that leaves none behind.
+    """Processes 1 to `size` - 1, as a context manager that ends all of them.
 
-    They are told what to do in one line of JSON, and see by the end of their input that this process is gone. Ctrl-C
-    reaches this process alone, which ends them.
+    Each worker receives its job as one line of JSON on standard input, and exits when its input is closed, that is,
+    when this process ends. Ctrl-C reaches only this process, which then ends the workers.
     """
 
-    def __init__(self, size: int, place: dict[str, Any], work: str, request: dict[str, Any]) -> None:
+    def __init__(self, size: int, setup: dict[str, Any], work: str, request: dict[str, Any]) -> None:
         self._size = size
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._words = []
+        self._stderr = []
         environment = {
             "OMP_WAIT_POLICY": "PASSIVE",
             **os.environ,
-            "OMP_NUM_THREADS": str(place["threads"]),
+            "OMP_NUM_THREADS": str(setup["threads"]),
             "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
         }
         for rank in range(1, size):
-            words = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
-            self._words.append(words)
+            stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
+            self._stderr.append(stderr)
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "reseen.tasks.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=words,
+                stderr=stderr,
                 env=environment,
                 start_new_session=True,
             )
             self._processes.append(process)
-            order = {"rank": rank, **place, "work": work, "request": request}
+            job = {"rank": rank, **setup, "work": work, "request": request}
             assert process.stdin is not None
-            process.stdin.write(json.dumps(order).encode() + b"\n")
+            process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.flush()
 
     def __enter__(self) -> Self:
@@ -68,26 +68,26 @@ class WorkerPool:
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     stream.close()
-        for words in self._words:
-            words.close()
+        for stderr in self._stderr:
+            stderr.close()
 
     def wait_until_ready(self) -> None:
-        """Wait until all have loaded what they need.
+        """Wait until all workers have started and imported their modules.
 
         Raises:
-            LostProcessError: one has ended instead.
+            LostProcessError: a worker ended instead.
         """
         for process in self._processes:
             assert process.stdout is not None
             if process.stdout.readline() != b"ready\n":
-                raise LostProcessError("a helping process did not start")
+                raise LostProcessError("a worker process did not start")
 
     def reason(self, noticed: LostProcessError) -> Exception:
-        """Why a process is gone: what a helper said last, how it ended, or else what was `noticed` of it here."""
+        """Why a process was lost: the error that a worker reported, how it ended, or else `noticed`."""
         deadline = time.monotonic() + _GRACE
         while time.monotonic() < deadline:
-            ended = [place for place, process in enumerate(self._processes) if process.poll() is not None]
-            reasons = [reason for place in ended if (reason := self._said(place)) is not None]
+            ended = [index for index, process in enumerate(self._processes) if process.poll() is not None]
+            reasons = [reason for index in ended if (reason := self._error(index)) is not None]
             if reasons:
                 return reasons[0]
             if len(ended) == len(self._processes):
@@ -95,24 +95,24 @@ class WorkerPool:
             time.sleep(0.05)
         return noticed
 
-    def _said(self, place: int) -> Exception | None:
-        """None where a helper ended because another was gone."""
-        process = self._processes[place]
+    def _error(self, index: int) -> Exception | None:
+        """The error of a worker that ended; None if it ended because another process was lost."""
+        process = self._processes[index]
         assert process.stdout is not None
         lines = [line for line in process.stdout.read().splitlines() if line.startswith(b"{")]
         if lines:
-            said = json.loads(lines[-1])
-            if said["error"] == LostProcessError.__name__:
+            report = json.loads(lines[-1])
+            if report["error"] == LostProcessError.__name__:
                 return None
-            kind = getattr(errors, said["error"], None)
-            return RuntimeError(said["trace"]) if kind is None else kind(said["message"])
-        name = f"process {place + 1} of {self._size}, counted from 0,"
+            kind = getattr(errors, report["error"], None)
+            return RuntimeError(report["trace"]) if kind is None else kind(report["message"])
+        name = f"process {index + 1} of {self._size}, counted from 0,"
         if process.returncode < 0:
-            by = signal.Signals(-process.returncode).name
+            signal_name = signal.Signals(-process.returncode).name
             return LostProcessError(
-                f"{name} was killed by {by}, most often because memory ran out: take fewer --devices, a smaller batch "
-                "or smaller crops; what is written so far is whole, and --resume goes on"
+                f"{name} was killed by {signal_name}, most likely because memory ran out: use fewer --devices, a "
+                "smaller batch or smaller crops; all files written so far are complete, continue with --resume"
             )
-        self._words[place].seek(0)
-        last = self._words[place].read().decode(errors="replace").strip().splitlines()[-12:]
-        return RuntimeError(f"{name} ended with code {process.returncode}:\n" + "\n".join(last))
+        self._stderr[index].seek(0)
+        tail = self._stderr[index].read().decode(errors="replace").strip().splitlines()[-12:]
+        return RuntimeError(f"{name} exited with code {process.returncode}:\n" + "\n".join(tail))

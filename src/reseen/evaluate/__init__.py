@@ -1,4 +1,4 @@
-"""Ranks, scores and the page that shows them. Identities are read here and nowhere else."""
+"""Retrieval evaluation: ranking, metrics and protocols. The only stage that uses identities."""
 
 from reseen.evaluate.metrics import RetrievalScore, evaluate, score
 from reseen.evaluate.protocols import market, video

@@ -1,4 +1,4 @@
-"""What a score says beside its means: intervals, verification, pairs of cameras."""
+"""Details of a score besides its means: confidence intervals, verification rates, pairs of cameras."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,17 +18,17 @@ from reseen.evaluate.verification import PairCounter
 
 @dataclass(frozen=True)
 class ScoreDetails:
-    """Every figure is a share, 0 to 1."""
+    """Confidence intervals, verification rates and camera pairs of a score; all figures are from 0 to 1."""
 
     intervals: dict[str, Interval]
-    """`mAP` and `rank_1`: bootstrap intervals over people."""
+    """Bootstrap intervals over people of `mAP` and `rank_1`."""
     true_positive_rates: dict[float, float]
-    """Rate of false positives to the share of true pairs accepted; NaN without pairs of both kinds."""
+    """False positive rate to true positive rate; NaN without pairs of both kinds."""
     camera_pairs: CameraPairs | None
-    """None where fewer than two cameras are known."""
+    """Scores by pair of cameras; None where fewer than two cameras are known."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file."""
+        """JSON-serializable values; null in place of NaN."""
         return {
             "intervals": {
                 "level": LEVEL,
@@ -49,13 +49,15 @@ def scan(
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[PositiveRanks, ScoreDetails]:
-    """Ranks and details in one pass over the similarities; `seed` draws the bootstrap samples.
+    """Ranks and details from one pass over the similarities; `seed` is that of the bootstrap.
+
+    `progress` is called with the number of queries just ranked.
 
     Raises:
-        ValueError: no query has a right answer.
+        ValueError: no query has a correct match.
     """
     ranks, pairs, cameras = (
-        RankCounter(task.answers, task.query_cameras),
+        RankCounter(task.matches, task.query_cameras),
         PairCounter(task),
         CameraPairCounter(task),
     )
@@ -65,9 +67,9 @@ def scan(
             cameras.add(pool, first, block)
             pairs.add(first, block)
             progress(len(block))
-    found = ranks.result
-    precision = average_precisions(found, rule)
-    hits = np.where(np.isnan(precision), np.nan, found.first == 1)
+    positive_ranks = ranks.result
+    precision = average_precisions(positive_ranks, rule)
+    hits = np.where(np.isnan(precision), np.nan, positive_ranks.first == 1)
     matrix = cameras.result(rule)
     details = ScoreDetails(
         intervals={
@@ -77,4 +79,4 @@ def scan(
         true_positive_rates=pairs.true_positive_rates(),
         camera_pairs=matrix if len({*matrix.query_cameras, *matrix.gallery_cameras}) > 1 else None,
     )
-    return found, details
+    return positive_ranks, details

@@ -1,7 +1,4 @@
-"""Features with labels from a file: NumPy's .npz, never unpickled, or Parquet.
-
-A Parquet column of lists as a matrix.
-"""
+"""Read labeled features from a file: NumPy's .npz, never unpickled, or Parquet with a column of lists."""
 
 import zipfile
 from collections.abc import Mapping
@@ -18,17 +15,17 @@ from reseen.reading import read_archive, read_table
 
 
 def read_vector_column(file: Path, table: pa.Table, name: str) -> Float32[np.ndarray, "n d"]:
-    """The rows of a column whose lists all have one length; a copy, since Arrow's memory is read-only.
+    """A float32 matrix (n, d) from a column of equally long lists; a copy, since Arrow's memory is read-only.
 
     Raises:
-        DataError: lists of several lengths, or none, or of something else than numbers; names `file`.
+        DataError: the lists differ in length, are empty or missing, or do not hold numbers; names `file`.
     """
     column = table[name].combine_chunks()
     lengths = set(column.value_lengths().to_pylist()) if pa.types.is_list(column.type) else set()
     if pa.types.is_fixed_size_list(column.type):
         lengths = {column.type.list_size} if not column.null_count else set()
     if len(lengths) != 1 or None in lengths or not lengths.pop():
-        raise DataError(f"{file}: the column {name} must hold as many numbers in every row")
+        raise DataError(f"{file}: the column {name} must hold the same number of values in every row")
     try:
         flat = column.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
     except pa.ArrowException:
@@ -42,17 +39,22 @@ _NAMES = {
     "cameras": ("cameras", "camera"),
     "tracklets": ("tracklets", "tracklet"),
 }
-"""What a field may be called, the name that messages use first."""
+"""Accepted names of each field; messages use the first."""
 
 
 def read_features(file: str | Path) -> LabeledFeatures:
-    """Read `features`, `identities` and, where they are there, `cameras` and `tracklets`; more is ignored.
+    """The `features`, `identities` and, where present, `cameras` and `tracklets` of a file; other fields are ignored.
 
     A .npz file holds them as arrays; a Parquet file as columns, features as lists, under these names or `vector`,
     `identity`, `camera` and `tracklet`.
 
     Raises:
-        DataError: the file is missing, is neither, lacks features or identities, or holds values that do not fit.
+        DataError: the file is missing or of another format, lacks features or identities, or holds invalid values.
+
+    Example:
+        >>> gallery = read_features("gallery.npz")
+        >>> gallery.features.shape
+        (15913, 2048)
     """
     path = Path(file).expanduser()
     if not path.is_file():
@@ -61,8 +63,8 @@ def read_features(file: str | Path) -> LabeledFeatures:
     for needed in ("features", "identities"):
         if needed not in arrays:
             raise DataError(
-                f"{path}: lacks {needed}; a file of features has the arrays or columns features and identities, and "
-                "may have cameras and tracklets"
+                f"{path}: lacks {needed}; a feature file needs the arrays or columns features and identities, and "
+                "optionally cameras and tracklets"
             )
     features = np.asarray(arrays["features"])
     if features.dtype.kind not in "fiu":
@@ -79,15 +81,15 @@ def read_features(file: str | Path) -> LabeledFeatures:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         names = [name for allowed in _NAMES.values() for name in allowed]
-        held = read_archive(path, names)
-        return {field: held[name] for field, name in _found(list(held), path).items()}
+        arrays = read_archive(path, names)
+        return {field: arrays[name] for field, name in _field_names(list(arrays), path).items()}
     except DataError:
         raise
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: cannot be read as plain arrays ({reason}); write it with numpy.savez and arrays of numbers or "
-            "text, since pickled objects are refused"
+            f"{path}: cannot be read as plain arrays ({reason}); write it with numpy.savez from arrays of numbers or "
+            "text, pickled objects are refused"
         ) from None
 
 
@@ -95,7 +97,7 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
     try:
         table = read_table(path, [name for allowed in _NAMES.values() for name in allowed])
         arrays: dict[str, np.ndarray] = {}
-        for field, name in _found(table.column_names, path).items():
+        for field, name in _field_names(table.column_names, path).items():
             if field == "features":
                 arrays[field] = read_vector_column(path, table, name)
             else:
@@ -109,18 +111,19 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
 
 
 def _labels(column: pa.ChunkedArray) -> np.ndarray:
-    """Numbers as int64 where none is missing, else text, where missing ones are empty."""
+    """Integers as int64 if none is missing, else text, with empty strings for missing values."""
     if pa.types.is_integer(column.type) and not column.null_count:
         return column.to_numpy().astype(np.int64)
     return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)
 
 
-def _found(names: list[str], path: Path) -> Mapping[str, Any]:
-    chosen: dict[str, str] = {}
+def _field_names(names: list[str], path: Path) -> Mapping[str, Any]:
+    """Field to the name under which the file holds it."""
+    by_field: dict[str, str] = {}
     for field, allowed in _NAMES.items():
-        there = [name for name in allowed if name in names]
-        if len(there) > 1:
-            raise DataError(f"{path}: holds {' and '.join(there)}, which mean the same; keep one of them")
-        if there:
-            chosen[field] = there[0]
-    return chosen
+        present = [name for name in allowed if name in names]
+        if len(present) > 1:
+            raise DataError(f"{path}: holds {' and '.join(present)}, which mean the same; keep one of them")
+        if present:
+            by_field[field] = present[0]
+    return by_field

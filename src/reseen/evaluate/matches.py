@@ -1,4 +1,4 @@
-"""Which gallery rows answer which query, by identity and camera alone."""
+"""Correct matches of each query in the gallery, by identity and camera."""
 
 from dataclasses import dataclass
 
@@ -8,30 +8,30 @@ from jaxtyping import Int64
 from reseen.records import UNKNOWN_CAMERA
 
 JUNK = -1
-"""The identity of a gallery image that is no proper crop; it is neither right nor wrong."""
+"""The identity of junk, such as a bad detection: ignored, neither a correct nor a wrong match."""
 
 DISTRACTOR = 0
-"""The identity of people who are nobody's match."""
+"""The identity of distractors, which match no query."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Gallery rows (junk left out) grouped by identity, and each query's place among the groups."""
+    """Gallery rows without junk, grouped by identity, and the group of each query."""
 
     order: Int64[np.ndarray, " g"]
     """Gallery rows sorted by identity, then camera."""
     cameras: Int64[np.ndarray, " g"]
     """The cameras of `order`."""
     starts: Int64[np.ndarray, " q"]
-    """Where in `order` the query's person begins."""
+    """Start in `order` of the group of the query's identity."""
     stops: Int64[np.ndarray, " q"]
-    """Where it ends."""
+    """End (exclusive) of that group."""
     offsets: Int64[np.ndarray, " q_plus_1"]
-    """Where each query's right answers begin when those of all queries are written one after the other."""
+    """Cumulative number of correct matches, as in CSR: query q owns `offsets[q]` to `offsets[q + 1]`."""
 
     @property
     def counts(self) -> Int64[np.ndarray, " q"]:
-        """Right answers of each query."""
+        """Correct matches of each query."""
         return np.diff(self.offsets)
 
 
@@ -41,16 +41,18 @@ def find_matches(
     gallery_identities: Int64[np.ndarray, " g"],
     gallery_cameras: Int64[np.ndarray, " g"],
 ) -> Matches:
-    """Group the gallery; the same person under the query's own camera does not count as an answer."""
+    """Group the gallery by identity; the same person under the query's own camera is not a correct match."""
     order = np.lexsort((gallery_cameras, gallery_identities))
     identities, cameras = gallery_identities[order], gallery_cameras[order]
     starts = np.searchsorted(identities, query_identities, side="left")
     stops = np.searchsorted(identities, query_identities, side="right")
     stops = np.where(query_identities > DISTRACTOR, stops, starts)
     # Identity and camera as one sortable number; cameras are small, -1 included.
-    spread = 2 + max((int(values.max()) for values in (cameras, query_cameras) if len(values)), default=0)
-    pairs, asked = identities * spread + cameras, query_identities * spread + query_cameras
-    same_camera = np.searchsorted(pairs, asked, side="right") - np.searchsorted(pairs, asked, side="left")
+    base = 2 + max((int(values.max()) for values in (cameras, query_cameras) if len(values)), default=0)
+    keys, query_keys = identities * base + cameras, query_identities * base + query_cameras
+    same_camera = np.searchsorted(keys, query_keys, side="right") - np.searchsorted(
+        keys, query_keys, side="left"
+    )
     same_camera[query_cameras == UNKNOWN_CAMERA] = 0
     positives = np.maximum(stops - starts - same_camera, 0)
     offsets = np.concatenate([[0], np.cumsum(positives)]).astype(np.int64)

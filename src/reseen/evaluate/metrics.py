@@ -1,4 +1,4 @@
-"""From ranks to shares: mAP, CMC and mINP over the queries that can be answered at all.
+"""Retrieval metrics: mAP, CMC and mINP over the valid queries, those with a correct match.
 
 References: Zheng et al. 2015 (CMC and mAP for re-identification); Ye et al. 2021, section 4.2 (mINP).
 """
@@ -20,46 +20,51 @@ from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.records import Features
 
 CMC_RANKS = (1, 5, 10)
-"""The k of CMC@k that are reported."""
+"""The ranks k at which CMC is reported."""
 
 
 @dataclass(frozen=True)
 class RetrievalScore:
-    """How well queries find their person again; every figure is a share, 0 to 1, higher is better."""
+    """Retrieval metrics of a run or of features, from 0 to 1, higher is better, with the rules they were computed by.
+
+    Example:
+        >>> score = reseen.score("runs/market", "data/Market-1501")
+        >>> print(f"mAP {score.mean_average_precision:.1%}, rank-1 {score.cmc[1]:.1%}")
+    """
 
     protocol: str
-    """The name of the rules."""
+    """Name of the evaluation protocol."""
     mean_average_precision: float
-    """Mean over queries of the mean precision at the ranks of their right answers."""
+    """Mean of the average precision over valid queries (mAP)."""
     cmc: dict[int, float]
-    """k to the share of queries with a right answer among the first k."""
+    """k to CMC@k, the share of valid queries with a correct match among the first k results."""
     mean_inverse_negative_penalty: float
-    """Mean over queries of (right answers) / (rank of the last one)."""
+    """Mean over valid queries of the number of correct matches over the rank of the last one (mINP)."""
     queries: int
-    """Queries asked."""
+    """Number of queries."""
     valid_queries: int
-    """Queries with a right answer left after filtering; all means are over these."""
+    """Number of queries with a correct match after filtering; all means are over these."""
     gallery: int
-    """Gallery images ranked, distractors included, junk not."""
+    """Number of gallery images ranked, with distractors, without junk."""
     per_query_average_precision: Float64[np.ndarray, " q"]
-    """Average precision of each query row; NaN where the query cannot be answered."""
+    """Average precision of each query; NaN for queries without a correct match."""
     similarity: str = "cosine, float32"
-    """What ranks; raw features rank by Euclidean distance."""
+    """The similarity used for ranking; raw features are ranked by Euclidean distance."""
     average_precision_rule: PrecisionRule = "step"
-    """`step`: precision at each right answer; `trapezoid`, as in the Market-1501 toolbox: with the place above."""
+    """`step` or `trapezoid`, as in the Market-1501 toolbox; see `average_precisions`."""
     preparation: Preparation = field(default_factory=Preparation)
-    """What was done to the features before they were ranked."""
+    """Processing of the features before ranking."""
     details: ScoreDetails | None = None
-    """Intervals, verification and pairs of cameras, where they were asked for."""
+    """Confidence intervals, verification rates and camera pairs, if requested."""
     extra_rules: Mapping[str, Any] = field(default_factory=dict)
-    """What else a protocol does, such as random draws, by name."""
+    """Further rules of the protocol by name, such as random draws."""
     notes: tuple[str, ...] = ()
-    """Sentences on what makes this score another one than it looks, such as unknown cameras; show them with it."""
+    """Caveats on comparability, such as unknown cameras; show them together with the score."""
     distractors: str = ZERO
-    """What the identity 0 was."""
+    """How identity 0 was treated."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file; shares from 0 to 1, the rules spelt out."""
+        """JSON-serializable values; scores from 0 to 1, with all rules."""
         return {
             "protocol": self.protocol,
             "mAP": self.mean_average_precision,
@@ -98,10 +103,16 @@ def evaluate(
     gallery_cameras: Int64[np.ndarray, " g"],
     protocol: str = "market",
 ) -> RetrievalScore:
-    """Score queries against a gallery; the rules of filtering and of ties are in `reseen.evaluate.task`.
+    """Score query features (q, d) against gallery features (g, d); `reseen.evaluate.task` defines filtering and ties.
+
+    Identities are 1 and up, 0 for distractors, -1 for junk; cameras are 0 and up, -1 if unknown.
 
     Raises:
-        DataError: shapes do not fit, or not one query has a right answer; the message says why.
+        DataError: shapes do not match, or no query has a correct match; the message gives the reason.
+
+    Example:
+        >>> result = evaluate(query, query_identities, query_cameras, gallery, gallery_identities, gallery_cameras)
+        >>> result.mean_average_precision, result.cmc[1]
     """
     task = RetrievalTask(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras)
     return score(task, protocol)
@@ -116,18 +127,27 @@ def score(
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RetrievalScore:
-    """Score a task; `details` adds intervals (drawn from `seed`), verification and pairs of cameras.
+    """Score a retrieval task.
 
-    `progress` is called with the number of queries just ranked.
+    Args:
+        task: query and gallery with ground truth.
+        protocol: name of the protocol, recorded in the score.
+        average_precision: `step` or `trapezoid`, see `average_precisions`.
+        details: also compute confidence intervals, verification rates and camera pairs.
+        seed: random seed of the bootstrap.
+        progress: called with the number of queries just ranked.
 
     Raises:
-        DataError: not one query has a right answer; the message says why.
+        DataError: no query has a correct match; the message gives the reason.
+
+    Example:
+        >>> score(task, details=True).details.intervals["mAP"]
     """
-    check_answerable(task)
+    check_has_matches(task)
     if details:
-        ranks, found = scan(task, average_precision, seed, progress)
+        ranks, score_details = scan(task, average_precision, seed, progress)
     else:
-        ranks, found = rank_positives(task, progress), None
+        ranks, score_details = rank_positives(task, progress), None
     valid = task.positive_counts > 0
     precision = average_precisions(ranks, average_precision)
     first, last = ranks.first[valid], ranks.last[valid]
@@ -143,48 +163,49 @@ def score(
         similarity="Euclidean distance of raw features, float32" if task.query.raw else "cosine, float32",
         average_precision_rule=average_precision,
         preparation=task.preparation,
-        details=found,
+        details=score_details,
         notes=task_notes(task),
         distractors=task.distractors,
     )
 
 
-def check_answerable(task: RetrievalTask) -> None:
-    """Do nothing where a query has a right answer.
+def check_has_matches(task: RetrievalTask) -> None:
+    """Check that at least one query has a correct match.
 
     Raises:
-        DataError: not one has; the message says why.
+        DataError: none has; the message gives the reason.
     """
     if not task.positive_counts.any():
         raise DataError(_why_nothing_to_score(task))
 
 
 def _why_nothing_to_score(task: RetrievalTask) -> str:
-    asked, kept = len(task.query), len(task.kept)
-    if not asked or not kept:
-        side = "query" if not asked else "gallery"
+    queries, kept = len(task.query), len(task.kept)
+    if not queries or not kept:
+        side = "query" if not queries else "gallery"
         junk = " (junk, identity -1, is not counted)" if side == "gallery" and len(task.gallery) else ""
         return f"nothing to score: the {side} has no images{junk}; check the data folder"
     same_person = task.same_person_counts > 0
     if not same_person.any():
         return (
-            f"nothing to score: none of the {asked} queries has its person among the {kept} gallery images; "
-            f"check that query and gallery number the same people alike{_nobody(task)}"
+            f"nothing to score: none of the {queries} queries has its person among the {kept} gallery images; "
+            f"check that query and gallery use the same identity labels{_distractor_hint(task)}"
         )
     cameras = np.unique(task.query_cameras[same_person])
-    seen = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras"
+    camera_names = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras"
     return (
-        f"nothing to score: {int(same_person.sum())} of {asked} queries have their person in the gallery, "
-        f"but every match is under the query's own camera ({seen}) and the rules take those out; "
-        f"give the images their real cameras, or leave the cameras unknown to score across all images{_nobody(task)}"
+        f"nothing to score: {int(same_person.sum())} of {queries} queries have their person in the gallery, "
+        f"but every match is under the query's own camera ({camera_names}), which the protocol removes; "
+        "give the images their real cameras, or leave the cameras unknown to score across all images"
+        f"{_distractor_hint(task)}"
     )
 
 
-def _nobody(task: RetrievalTask) -> str:
-    nobody = int((task.query_identities == DISTRACTOR).sum())
-    if not nobody:
+def _distractor_hint(task: RetrievalTask) -> str:
+    distractors = int((task.query_identities == DISTRACTOR).sum())
+    if not distractors:
         return ""
     return (
-        f"; {nobody:,} queries have the identity 0, the number of distractors, who are nobody's match: "
+        f"; {distractors:,} queries have the identity 0, which marks distractors and matches nothing: "
         "--distractors none counts 0 as a person"
     )

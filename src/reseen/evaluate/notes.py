@@ -1,4 +1,4 @@
-"""What a score must say about its data: unknown cameras, and queries that are asked for nobody."""
+"""Caveats that a score states about its data: unknown cameras, and queries that are distractors."""
 
 from reseen.evaluate.matches import DISTRACTOR
 from reseen.evaluate.task import RetrievalTask
@@ -6,34 +6,34 @@ from reseen.records import UNKNOWN_CAMERA
 
 
 def task_notes(task: RetrievalTask) -> tuple[str, ...]:
-    """Sentences on what makes the score of a task another one than it looks; empty where all is known."""
+    """Caveats on the comparability of a task's score, one sentence each; empty if there are none."""
     notes = list(task.notes)
     cameras = _unknown_cameras(task)
     if cameras:
         notes.append(cameras)
-    nobody = int((task.query_identities == DISTRACTOR).sum())
-    if nobody:
+    distractors = int((task.query_identities == DISTRACTOR).sum())
+    if distractors:
         notes.append(
-            f"{nobody:,} of {len(task.query):,} queries have the identity 0, the number of distractors, and are not "
-            "scored; --distractors none counts 0 as a person"
+            f"{distractors:,} of {len(task.query):,} queries have the identity 0, the number of distractors, and are "
+            "not scored; --distractors none counts 0 as a person"
         )
     return tuple(notes)
 
 
 def _unknown_cameras(task: RetrievalTask) -> str:
     gallery = task.gallery_cameras[task.kept]
-    asked = int((task.query_cameras == UNKNOWN_CAMERA).sum())
-    held = int((gallery == UNKNOWN_CAMERA).sum())
-    if not asked and not held:
+    query_unknown = int((task.query_cameras == UNKNOWN_CAMERA).sum())
+    gallery_unknown = int((gallery == UNKNOWN_CAMERA).sum())
+    if not query_unknown and not gallery_unknown:
         return ""
-    which = "cameras are unknown"
-    if asked < len(task.query) and held < len(gallery):
+    subject = "cameras are unknown"
+    if query_unknown < len(task.query) and gallery_unknown < len(gallery):
         query, images = (
-            f"{asked:,} of {len(task.query):,} query",
-            f"{held:,} of {len(gallery):,} gallery images",
+            f"{query_unknown:,} of {len(task.query):,} query",
+            f"{gallery_unknown:,} of {len(gallery):,} gallery images",
         )
-        which = f"the cameras of {query} and {images} are unknown"
+        subject = f"the cameras of {query} and {images} are unknown"
     return (
-        f"{which}: matches under the query's own camera count as right answers there, so this score is not comparable "
-        "with one under known cameras"
+        f"{subject}: matches under the query's own camera count as right answers there, so this score is not "
+        "comparable with one under known cameras"
     )

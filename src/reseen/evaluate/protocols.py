@@ -1,4 +1,4 @@
-"""Published rules by name, on plain arrays; `single_shot` and `random_gallery` beside this hold those that draw."""
+"""Published evaluation protocols on plain arrays; `sampled_protocols` holds those with randomly drawn galleries."""
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -18,17 +18,20 @@ def market(
     gallery_identities: Int64[np.ndarray, " g"],
     gallery_cameras: Int64[np.ndarray, " g"],
 ) -> RetrievalScore:
-    """Market-1501's single-query rules, which DukeMTMC-reID, MSMT17 and VeRi-776 share.
+    """Score by Market-1501's single-query protocol, also that of DukeMTMC-reID, MSMT17 and VeRi-776.
 
-    Per query, gallery images of the same person under the same camera are taken out; the same camera with
-    another person stays. Junk (identity -1) is dropped, distractors (identity 0) stay. A query with no right
-    answer left is skipped, not counted as 0. Average precision is the step rule; the original toolbox used a
-    trapezoid, which differs by some tenths of a point.
+    For each query, gallery images of the same person under the same camera are removed; other people under that
+    camera stay. Junk (identity -1) is removed, distractors (identity 0) stay. Queries without a correct match are
+    skipped, not counted as 0. Average precision follows the step rule; the original toolbox uses the trapezoidal
+    rule, which differs by some tenths of a point.
 
     Reference: Zheng et al. 2015, "Scalable person re-identification: a benchmark", section 5.
 
     Raises:
-        DataError: shapes do not fit, or not one query has a right answer.
+        DataError: shapes do not match, or no query has a correct match.
+
+    Example:
+        >>> market(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras).cmc[1]
     """
     return evaluate(
         query,
@@ -53,15 +56,15 @@ def video(
     *,
     queries_in_gallery: bool = False,
 ) -> RetrievalScore:
-    """Market's rules on tracklets: frames are averaged, then normalized once, whatever their lengths were.
+    """Score by Market's protocol on tracklets: frame features are averaged, then normalized once.
 
     The official script of MARS adds the query tracklets to the gallery; without them 140 of its queries have no
-    right answer. Most later codes leave them out. The score says which it was.
+    correct match. Most later code leaves them out. The score records `queries_in_gallery`.
 
     Reference: Zheng et al. 2016, "MARS: a video benchmark for large-scale person re-identification", section 5.
 
     Raises:
-        DataError: arrays do not fit, a tracklet is two people's, or no query can be scored.
+        DataError: shapes do not match, a tracklet has two identities or cameras, or no query has a correct match.
     """
     query = pool_tracklets(query_frames, query_identities, query_cameras, query_tracklets, "query")
     gallery = pool_tracklets(
@@ -74,7 +77,7 @@ def video(
 
 
 def tracklet_task(query: Tracklets, gallery: Tracklets, mirrored: bool = False) -> RetrievalTask:
-    """Tracklets against tracklets; the score will say how they were pooled."""
+    """The retrieval task of query tracklets against gallery tracklets; it records how they were pooled."""
     return RetrievalTask(
         query.features,
         gallery.features,

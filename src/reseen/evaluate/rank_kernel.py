@@ -1,7 +1,7 @@
-"""The compiled inner loop of evaluation: where each positive stands in a ranked list that is never sorted.
+"""Compiled kernel that ranks the positives of each query without sorting the gallery.
 
-A positive's rank is its place among the positives plus the negatives at least as similar as it. So only
-the few positives are sorted; the long row of similarities is read, compared and counted.
+The rank of a positive is its rank among the positives plus the number of negatives at least as similar. So only the
+few positives are sorted; the long row of similarities is only compared and counted.
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ from jaxtyping import Float32, Int64
 from reseen.compiled import compiled
 
 _SCAN_LIMIT = 256
-"""Thresholds up to which a comparing pass for each (wide registers) beats a binary search per value."""
+"""Number of thresholds up to which one vectorized pass per threshold beats a binary search per value."""
 
-_STRETCH = 4096
-"""Values compared with every threshold before going on: 16 kB, so that the passes read the nearest cache."""
+_CHUNK = 4096
+"""Values per chunk, each compared with every threshold in turn: 16 kB, which fits into the L1 cache."""
 
 
 @compiled()
@@ -33,17 +33,17 @@ def write_ranks(
     """Fill `ranks[offsets[q]:offsets[q + 1]]`, ascending, for rows `row_start` to `row_stop` of a block.
 
     Args:
-        similarities: block of queries by the whole gallery; block row 0 is query `first_query`.
-        row_start: first block row to handle.
-        row_stop: block row to stop before.
-        first_query: the query number of block row 0.
-        cameras: of the queries, negative where unknown.
-        group_starts: where in `group_order` the query's own identity begins.
-        group_stops: where it ends.
+        similarities: a block of queries by the whole gallery; block row 0 is query `first_query`.
+        row_start: first block row to process.
+        row_stop: last block row, exclusive.
+        first_query: the query of block row 0.
+        cameras: cameras of the queries, negative if unknown.
+        group_starts: start in `group_order` of the query's identity.
+        group_stops: its end, exclusive.
         group_order: gallery rows sorted by identity.
         group_cameras: the cameras of `group_order`.
-        offsets: where each query's ranks begin in `ranks`.
-        ranks: written in place; ranks count from 1.
+        offsets: offset of each query's ranks in `ranks`.
+        ranks: output, written in place; ranks start at 1.
     """
     for row in range(row_start, row_stop):
         query = first_query + row
@@ -53,15 +53,15 @@ def write_ranks(
         start, stop = group_starts[query], group_stops[query]
         same_person = np.empty(stop - start, dtype=np.float32)
         positives = np.empty(count, dtype=np.float32)
-        found = 0
-        for place in range(start, stop):
-            similarity = similarities[row, group_order[place]]
-            same_person[place - start] = similarity
-            if cameras[query] < 0 or group_cameras[place] != cameras[query]:
-                positives[found] = similarity
-                found += 1
+        filled = 0
+        for member in range(start, stop):
+            similarity = similarities[row, group_order[member]]
+            same_person[member - start] = similarity
+            if cameras[query] < 0 or group_cameras[member] != cameras[query]:
+                positives[filled] = similarity
+                filled += 1
         positives.sort()
-        # The row holds the person's own images too; what is left after taking them off are negatives.
+        # The row also holds all images of the query's person; subtracting them leaves the negatives.
         negatives = _at_least(similarities[row], positives) - _at_least(same_person, positives)
         for index in range(count):
             ranks[offsets[query] + index] = index + 1 + negatives[count - 1 - index]
@@ -71,17 +71,15 @@ def write_ranks(
 def _at_least(
     values: Float32[np.ndarray, " n"], thresholds: Float32[np.ndarray, " m"]
 ) -> Int64[np.ndarray, " m"]:
-    """How many values reach each threshold (ascending). Reaching counts a tie: negatives win ties."""
+    """The number of values at or above each of the ascending thresholds; ties count, so they favor negatives."""
     counts = np.zeros(len(thresholds), dtype=np.int64)
     if len(thresholds) <= _SCAN_LIMIT:
-        for start in range(0, len(values), _STRETCH):
-            stretch = values[start : start + _STRETCH]
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
             for index in range(len(thresholds)):
                 threshold, reached = thresholds[index], np.int32(0)
-                for place in range(
-                    len(stretch)
-                ):  # by place: the compiler makes this loop wide, `in stretch` not
-                    reached += np.int32(1) if stretch[place] >= threshold else np.int32(0)
+                for offset in range(len(chunk)):  # by index: `in chunk` is not vectorized by the compiler
+                    reached += np.int32(1) if chunk[offset] >= threshold else np.int32(0)
                 counts[index] += reached
         return counts
     for value in values:

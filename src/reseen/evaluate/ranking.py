@@ -1,7 +1,7 @@
-"""Who stands where: the ranks of all right answers for every query, and the first few answers for some.
+"""The ranks of all correct matches of every query, and the top results of selected queries.
 
-Equal similarities: a wrong answer stands above a right one, so the order of files cannot change a score and a
-constant encoder earns nothing. What may be an answer at all: `reseen.evaluate.task`.
+Ties are broken pessimistically, wrong results before correct ones, so that the order of files cannot change a score
+and a constant encoder gains nothing. `reseen.evaluate.task` defines which gallery images are ranked.
 """
 
 from collections.abc import Callable
@@ -30,21 +30,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PositiveRanks:
-    """Ranks (from 1, ascending) of the right answers; query q owns `ranks[offsets[q]:offsets[q + 1]]`."""
+    """Ranks (from 1, ascending) of the correct matches; query q owns `ranks[offsets[q]:offsets[q + 1]]`."""
 
     ranks: Int64[np.ndarray, " m"]
     offsets: Int64[np.ndarray, " q_plus_1"]
 
     @property
     def first(self) -> Int64[np.ndarray, " q"]:
-        """The rank of each query's first right answer; 0 where it has none."""
+        """The rank of each query's first correct match; 0 without one."""
         result, valid = np.zeros(len(self.offsets) - 1, dtype=np.int64), np.diff(self.offsets) > 0
         result[valid] = self.ranks[self.offsets[:-1][valid]]
         return result
 
     @property
     def last(self) -> Int64[np.ndarray, " q"]:
-        """The rank of each query's last right answer; 0 where it has none."""
+        """The rank of each query's last correct match; 0 without one."""
         result, valid = np.zeros(len(self.offsets) - 1, dtype=np.int64), np.diff(self.offsets) > 0
         result[valid] = self.ranks[self.offsets[1:][valid] - 1]
         return result
@@ -52,37 +52,37 @@ class PositiveRanks:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The first answers to some queries, best first; a list that ran out is filled up with row -1.
-
-    `query_rows`, `gallery_rows`: row numbers of the task. `similarities`: cosine, -1 to 1, for raw features one
-    less half the squared distance, re-ranked the distance below zero. `right`: the answer is the person asked for.
-    """
+    """The top k results of r queries, best first."""
 
     query_rows: Int64[np.ndarray, " r"]
+    """Query rows of the task."""
     gallery_rows: Int64[np.ndarray, "r k"]
+    """Gallery rows of the task; -1 pads lists shorter than k."""
     similarities: Float32[np.ndarray, "r k"]
+    """Cosine, -1 to 1; for raw features 1 minus half the squared distance; after re-ranking the negative distance."""
     right: Bool[np.ndarray, "r k"]
+    """Whether the result is a correct match, that is, has the query's identity."""
 
 
 class RankCounter:
-    """Takes blocks of similarities one by one and keeps the ranks of right answers.
+    """Computes the ranks of correct matches from blocks of similarities.
 
     Attributes:
-        answers: the right answers among the columns of the blocks.
-        ranks: filled query by query.
+        matches: the correct matches of each query among the columns of the blocks.
+        ranks: ranks of the matches, filled block by block.
     """
 
-    def __init__(self, answers: Matches, query_cameras: Int64[np.ndarray, " q"]) -> None:
-        self.answers = answers
-        self.ranks = np.empty(int(answers.offsets[-1]), dtype=np.int64)
+    def __init__(self, matches: Matches, query_cameras: Int64[np.ndarray, " q"]) -> None:
+        self.matches = matches
+        self.ranks = np.empty(int(matches.offsets[-1]), dtype=np.int64)
         self._cameras = np.ascontiguousarray(query_cameras, dtype=np.int64)
 
     def add(self, pool: ThreadPoolExecutor, first: int, block: Float32[np.ndarray, "b g"]) -> None:
-        """Count one block, whose first row is query `first`, on as many threads as torch uses."""
+        """Rank one block, whose first row is query `first`, on as many threads as torch uses."""
         from reseen.evaluate.rank_kernel import write_ranks
 
-        found = self.answers
-        shared = (found.starts, found.stops, found.order, found.cameras, found.offsets, self.ranks)
+        matches = self.matches
+        shared = (matches.starts, matches.stops, matches.order, matches.cameras, matches.offsets, self.ranks)
         edges = np.linspace(0, len(block), torch.get_num_threads() + 1).astype(int)
         jobs = [
             pool.submit(write_ranks, block, start, stop, first, self._cameras, *shared)
@@ -93,13 +93,19 @@ class RankCounter:
 
     @property
     def result(self) -> PositiveRanks:
-        """What was counted."""
-        return PositiveRanks(ranks=self.ranks, offsets=self.answers.offsets)
+        """The ranks, after all blocks."""
+        return PositiveRanks(ranks=self.ranks, offsets=self.matches.offsets)
 
 
 def rank_positives(task: RetrievalTask, progress: Callable[[int], None] = lambda _: None) -> PositiveRanks:
-    """The rank of every right answer to every query, in blocks of queries: one product, then counting."""
-    counter = RankCounter(task.answers, task.query_cameras)
+    """The rank of every correct match of every query, computed in blocks of queries.
+
+    `progress` is called with the number of queries just ranked.
+
+    Example:
+        >>> rank_positives(task).first  # rank of the first correct match of each query
+    """
+    counter = RankCounter(task.matches, task.query_cameras)
     if len(counter.ranks):
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             for first, block in similarity_blocks(task):
@@ -109,18 +115,23 @@ def rank_positives(task: RetrievalTask, progress: Callable[[int], None] = lambda
 
 
 def top_ranked(task: RetrievalTask, query_rows: Int64[np.ndarray, " r"], count: int = 10) -> Ranking:
-    """The first `count` answers to the chosen queries, ranked by the rules that score them."""
+    """The top `count` results of the queries `query_rows`, by the same rules as the scores.
+
+    Example:
+        >>> top_ranked(task, np.array([0, 5]), count=10).gallery_rows.shape
+        (2, 10)
+    """
     shape = (len(query_rows), count)
     rows, right = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
     similarities = np.zeros(shape, dtype=np.float32)
     block = torch.empty((1, len(task.kept)))
-    for place, query in enumerate(query_rows):
+    for index, query in enumerate(query_rows):
         task.fill(int(query), int(query) + 1, block)
         row = block.numpy()[0]
-        same_person, removed = task.right_and_removed(int(query))
+        same_person, removed = task.same_person_and_removed(int(query))
         allowed = np.flatnonzero(~removed)
         best = allowed[np.lexsort((same_person[allowed], -row[allowed]))[:count]]
-        rows[place, : len(best)] = task.kept[best]
-        similarities[place, : len(best)] = row[best]
-        right[place, : len(best)] = same_person[best]
+        rows[index, : len(best)] = task.kept[best]
+        similarities[index, : len(best)] = row[best]
+        right[index, : len(best)] = same_person[best]
     return Ranking(np.asarray(query_rows, dtype=np.int64), rows, similarities, right)

@@ -1,4 +1,4 @@
-"""What may be done to a task before it is ranked; each step leaves a word in the score."""
+"""Optional steps before ranking: queries in the gallery, query expansion, re-ranking. The score records each."""
 
 from dataclasses import replace
 
@@ -12,16 +12,16 @@ from reseen.records import UNKNOWN_CAMERA, Features
 
 
 def add_queries(task: RetrievalTask) -> RetrievalTask:
-    """The queries stand in the gallery, too, as in the official evaluation of MARS.
+    """The task with its queries included in the gallery, as in the official evaluation of MARS.
 
-    A query is no answer to itself, since the rules take out the same person under the same camera.
+    A query does not match itself, since the same person under the same camera is removed.
 
     Raises:
-        DataError: a query's camera is unknown, so that it would find itself.
+        DataError: a query's camera is unknown, so that it would match itself.
     """
     if bool((task.query_cameras == UNKNOWN_CAMERA).any()):
         raise DataError(
-            "queries can only be added to the gallery when their cameras are known, else each would find itself; "
+            "queries can only be added to the gallery if their cameras are known, else each would match itself; "
             "give cameras, or leave the queries out of the gallery"
         )
     return replace(
@@ -34,25 +34,27 @@ def add_queries(task: RetrievalTask) -> RetrievalTask:
 
 
 def expand(task: RetrievalTask, count: int, power: float = 0.0) -> RetrievalTask:
-    """Queries take in their `count` first answers, as `reseen.neighbors.expand_queries`; junk is never one.
+    """The task with queries expanded by their top `count` results (AQE, or alpha-QE with `power` above 0).
+
+    Junk is never among the results. See `reseen.neighbors.expand_queries`.
 
     Raises:
-        SettingsError: see there.
+        SettingsError: `count` or `power` is out of range.
     """
-    how = "average" if power == 0 else f"weighted by similarity to the power of {power:g}"
+    weighting = "average" if power == 0 else f"weighted by similarity to the power of {power:g}"
     gallery = Features(task.kept_gallery, task.gallery.raw)
     return replace(
         task,
         query=expand_queries(task.query, gallery, count, power),
-        preparation=replace(task.preparation, query_expansion=f"first {count} answers, {how}"),
+        preparation=replace(task.preparation, query_expansion=f"first {count} answers, {weighting}"),
     )
 
 
 def rerank(task: RetrievalTask, settings: RerankSettings) -> RetrievalTask:
-    """Rank by k-reciprocal re-ranking of queries and gallery without junk.
+    """The task ranked by k-reciprocal re-ranking of queries and gallery without junk.
 
     Raises:
-        SettingsError: features are raw, or memory does not suffice.
+        SettingsError: features are raw, or the memory limit is too low.
     """
     gallery = Features(task.kept_gallery, task.gallery.raw)
     return replace(

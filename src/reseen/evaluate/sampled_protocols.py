@@ -1,11 +1,10 @@
-"""CUHK03's first protocol: a gallery of one image per person, drawn anew for every query.
+"""Protocols with randomly drawn galleries of one image per identity: the classic one of CUHK03, and VehicleID's.
 
-Reference: Li et al. 2014, "DeepReID", section 5; the draws follow the rule that later work settled on: ten draws per
-query, and mean average precision over the whole gallery.
+CUHK03 (classic) draws a gallery for each query. Reference: Li et al. 2014, "DeepReID", section 5; as in later work,
+with ten draws per query, and mean average precision over the whole gallery.
 
-VehicleID's protocol: no cameras, one random image of each vehicle is the gallery, all others are queries.
-
-Reference: Liu et al. 2016, "Deep relative distance learning: tell the difference between similar vehicles", section 5.
+VehicleID has no cameras: one random image of each vehicle forms the gallery, all others are queries. Reference: Liu
+et al. 2016, "Deep relative distance learning: tell the difference between similar vehicles", section 5.
 """
 
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from reseen.evaluate.task import Preparation, RetrievalTask, similarity_blocks
 from reseen.records import UNKNOWN_CAMERA, Features
 
 SINGLE_SHOT_DRAWS = 10
-"""Galleries drawn for each query."""
+"""Default number of galleries drawn for each query by `cuhk03_classic`."""
 
 
 def cuhk03_classic(
@@ -34,14 +33,18 @@ def cuhk03_classic(
     details: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RetrievalScore:
-    """CMC in galleries of one image per identity, mean over `draws` of them; mAP and mINP over the whole gallery.
+    """Score by CUHK03's classic protocol: CMC in single-shot galleries, mAP and mINP over the whole gallery.
 
-    For each query, images of its person under its own camera are taken out first, so cameras only have to be
-    numbered within a person: CUHK03's camera pairs are not comparable, and no matrix of cameras is given. One split
-    of CUHK03 is one task; give each of its twenty and take the mean.
+    CMC is the mean over `draws` galleries of one image per identity, drawn per query from `seed`. Images of the
+    query's person under its own camera are removed first, so cameras need only be numbered within a person: CUHK03's
+    camera pairs are not comparable, and details have no camera pairs. One task is one of the 20 splits of CUHK03;
+    average the scores of all.
 
     Raises:
-        DataError: not one query has a right answer.
+        DataError: no query has a correct match.
+
+    Example:
+        >>> cuhk03_classic(task, draws=10).cmc[1]
     """
     whole = score(
         task,
@@ -63,7 +66,7 @@ def cuhk03_classic(
 
 
 def single_shot_hits(task: RetrievalTask, draws: int, seed: int) -> Float64[np.ndarray, "q ranks"]:
-    """Per query the share of draws with the right image among the first k, for each k of `CMC_RANKS`; 0 for none."""
+    """The share of draws with the correct match in the top k, by query and k of `CMC_RANKS`; 0 without a match."""
     hits = np.zeros((len(task.query), len(CMC_RANKS)))
     generator = np.random.default_rng(seed)
     for first, block in similarity_blocks(task):
@@ -81,23 +84,24 @@ def _drawn_ranks(
     draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    answers = task.answers
-    identities = task.gallery_identities[task.kept][answers.order]
+    """The rank of the correct match in each of `draws` single-shot galleries."""
+    matches = task.matches
+    identities = task.gallery_identities[task.kept][matches.order]
     _, starts, sizes = np.unique(identities, return_index=True, return_counts=True)
-    own = int(np.searchsorted(starts, answers.starts[query]))
-    group = slice(answers.starts[query], answers.stops[query])
-    allowed = np.arange(answers.starts[query], answers.stops[query])[
-        (answers.cameras[group] != task.query_cameras[query]) | (task.query_cameras[query] < 0)
+    own = int(np.searchsorted(starts, matches.starts[query]))
+    group = slice(matches.starts[query], matches.stops[query])
+    allowed = np.arange(matches.starts[query], matches.stops[query])[
+        (matches.cameras[group] != task.query_cameras[query]) | (task.query_cameras[query] < 0)
     ]
-    chance = generator.random((draws, len(starts)))
-    drawn = similarities[answers.order[starts + (chance * sizes).astype(np.int64)]]
-    right = similarities[answers.order[allowed[(chance[:, own] * len(allowed)).astype(np.int64)]]]
-    drawn[:, own] = -np.inf
-    return 1 + (drawn >= right[:, None]).sum(axis=1)  # a wrong image wins a tie
+    uniform = generator.random((draws, len(starts)))
+    others = similarities[matches.order[starts + (uniform * sizes).astype(np.int64)]]
+    correct = similarities[matches.order[allowed[(uniform[:, own] * len(allowed)).astype(np.int64)]]]
+    others[:, own] = -np.inf
+    return 1 + (others >= correct[:, None]).sum(axis=1)  # ties are broken pessimistically
 
 
 DRAWS = 10
-"""Galleries drawn."""
+"""Default number of galleries drawn by `vehicle_id`."""
 
 _NO_CAMERAS = (
     "the protocol vehicleid knows no cameras: matches under the query's own camera count as right answers, so this "
@@ -116,24 +120,28 @@ def vehicle_id(
     refine: Callable[[RetrievalTask], RetrievalTask] = lambda task: task,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RetrievalScore:
-    """Means over `draws` galleries; a vehicle seen once is in every gallery and never asked for.
+    """Score by VehicleID's protocol: means over `draws` random galleries of one image per vehicle.
 
-    There is one right answer per query, so mAP is the mean of one over its rank. Junk and distractors, identities
-    below 1, have no place here. `refine` is done to each draw's task.
+    A vehicle with one image is in every gallery and never a query. There is one correct match per query, so mAP is
+    the mean reciprocal rank. Junk and distractors, identities below 1, are not allowed. `refine` is applied to the
+    task of each draw, such as re-ranking.
 
     Raises:
-        DataError: an identity below 1, or no vehicle with two images.
+        DataError: lengths differ, an identity is below 1, or no vehicle has two images.
+
+    Example:
+        >>> vehicle_id(features, identities, draws=10).mean_average_precision
     """
     if len(identities) != len(features):
         raise DataError(
-            f"one identity per feature row wanted, found {len(identities)} for {len(features)} rows"
+            f"expected one identity per feature row, found {len(identities)} for {len(features)} rows"
         )
     if len(identities) and int(identities.min()) <= DISTRACTOR:
         raise DataError(f"vehicleid: identities are 1 and up, found {int(identities.min())}")
     sizes = np.unique(identities, return_counts=True)[1]
     if not (sizes > 1).any():
         raise DataError(
-            f"nothing to score: none of {len(sizes)} vehicles has two images, one for the gallery and one to ask for"
+            f"nothing to score: none of {len(sizes)} vehicles has two images, one for the gallery and one as a query"
         )
     generator = np.random.default_rng(seed)
     scores, total, count = [], np.zeros(len(identities)), np.zeros(len(identities))
@@ -177,19 +185,21 @@ def _task(
 def _mean(
     scores: list[RetrievalScore], total: np.ndarray, count: np.ndarray, draws: int, seed: int
 ) -> RetrievalScore:
-    precisions = np.array([one.mean_average_precision for one in scores])
-    cmc = {k: np.array([one.cmc[k] for one in scores]) for k in scores[0].cmc}
-    spread = precisions.std(ddof=1) if draws > 1 else 0.0
+    precisions = np.array([drawn.mean_average_precision for drawn in scores])
+    cmc = {k: np.array([drawn.cmc[k] for drawn in scores]) for k in scores[0].cmc}
+    deviation = precisions.std(ddof=1) if draws > 1 else 0.0
     return replace(
         scores[0],
         mean_average_precision=float(precisions.mean()),
         cmc={k: float(values.mean()) for k, values in cmc.items()},
-        mean_inverse_negative_penalty=float(np.mean([one.mean_inverse_negative_penalty for one in scores])),
+        mean_inverse_negative_penalty=float(
+            np.mean([drawn.mean_inverse_negative_penalty for drawn in scores])
+        ),
         per_query_average_precision=np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0),
         notes=(_NO_CAMERAS,),
         extra_rules={
             "cameras": "none",
             "gallery_draws": f"one image per vehicle, {draws} draws, seed {seed}",
-            "mAP_standard_deviation_over_draws": float(spread),
+            "mAP_standard_deviation_over_draws": float(deviation),
         },
     )

@@ -1,7 +1,4 @@
-"""Scores side by side for the terminal, in percent, with the gain of the last over the first.
-
-Intervals, verification and pairs of cameras for the terminal, in percent.
-"""
+"""Tables of scores and of their details for the terminal, in percent."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,13 +19,13 @@ def score_table(
     title: str = "Retrieval",
     change: str = "gain",
 ) -> Group:
-    """One row per named score (such as before and after); with two or more, what the last differs by.
+    """A table of one row per named score, in percent; with two or more, also the difference of the last to the first.
 
-    The caption says what was done to the features, and whether the data is of another domain; the notes of the last
-    score follow.
+    The caption names the processing of the features, and whether the evaluation is cross-domain; the notes of the
+    last score follow.
 
     Raises:
-        ValueError: no score is given.
+        ValueError: `scores` is empty.
     """
     if not scores:
         raise ValueError("score_table needs at least one score")
@@ -52,7 +49,7 @@ def score_table(
 
 
 def shares(score: RetrievalScore) -> list[float]:
-    """The reported shares, 0 to 1, in the order of the table: mAP, CMC@k, mINP."""
+    """The metrics of a score, 0 to 1, in the order of the table: mAP, CMC@k, mINP."""
     return [score.mean_average_precision, *score.cmc.values(), score.mean_inverse_negative_penalty]
 
 
@@ -66,29 +63,29 @@ def _caption(score: RetrievalScore) -> str:
     skipped = score.queries - score.valid_queries
     noun = "query" if score.valid_queries == 1 else "queries"
     note = f" ({skipped:,} skipped: no right answer left)" if skipped else ""
-    done = score.preparation
-    more = [
+    preparation = score.preparation
+    extras = [
         "cross-domain" if score.extra_rules.get("domain") == "cross-domain" else "",
         "" if score.average_precision_rule == "step" else f"AP by the {score.average_precision_rule}",
-        "" if done.tracklets == "none" else f"tracklets: {done.tracklets}",
-        "queries in the gallery" if done.queries_in_gallery else "",
-        "mirrored features" if done.mirrored else "",
-        "" if done.query_expansion == "none" else f"query expansion: {done.query_expansion}",
-        "" if done.reranking == "none" else f"re-ranked: {done.reranking}",
+        "" if preparation.tracklets == "none" else f"tracklets: {preparation.tracklets}",
+        "queries in the gallery" if preparation.queries_in_gallery else "",
+        "mirrored features" if preparation.mirrored else "",
+        "" if preparation.query_expansion == "none" else f"query expansion: {preparation.query_expansion}",
+        "" if preparation.reranking == "none" else f"re-ranked: {preparation.reranking}",
     ]
     text = (
         f"percent · protocol {score.protocol} · {score.valid_queries:,} {noun}{note} · "
         f"{score.gallery:,} gallery images"
     )
-    return " · ".join([text, *(words for words in more if words)])
+    return " · ".join([text, *(extra for extra in extras if extra)])
 
 
 _MOST_CAMERAS = 12
-"""Columns that a terminal has room for; a file has them all."""
+"""Columns that fit into a terminal; the JSON file has all."""
 
 
 def detail_tables(score: RetrievalScore, cameras: Sequence[str] = ()) -> list[Table | Text]:
-    """What there is to show; nothing for a score without details. `cameras` are names by number, where known."""
+    """The details of a score for the terminal; empty without details. `cameras` are the names by number, if known."""
     details = score.details
     if details is None:
         return []
@@ -106,9 +103,7 @@ def detail_tables(score: RetrievalScore, cameras: Sequence[str] = ()) -> list[Ta
         if not math.isnan(share)
     ]
     if rates:
-        shown.append(
-            Text(f"true pairs accepted at a rate of false positives: {'; '.join(rates)}", style="dim")
-        )
+        shown.append(Text(f"true positive rate at false positive rate: {'; '.join(rates)}", style="dim"))
     if details.camera_pairs is not None:
         shown.append(_pairs(details.camera_pairs, cameras))
     return shown
@@ -117,10 +112,10 @@ def detail_tables(score: RetrievalScore, cameras: Sequence[str] = ()) -> list[Ta
 def _pairs(pairs: CameraPairs, names: Sequence[str]) -> Table | Text:
     if max(len(pairs.query_cameras), len(pairs.gallery_cameras)) > _MOST_CAMERAS:
         return Text(
-            f"{len(pairs.gallery_cameras)} cameras: --json has the table of all pairs of them", style="dim"
+            f"{len(pairs.gallery_cameras)} cameras: the table of all camera pairs is in --json", style="dim"
         )
     table = Table(
-        title="mAP, and Rank-1 below it, from camera (row) to camera (column)",
+        title="mAP, and Rank-1 below it, by query camera (row) and gallery camera (column)",
         title_justify="left",
         box=box.SIMPLE,
     )

@@ -1,8 +1,8 @@
-"""Queries, a gallery, and who may be an answer to whom: what every score starts from.
+"""The retrieval task that every score starts from: queries and a gallery with ground truth.
 
-One rule for all scores. Taken out before ranking: junk (identity -1, everywhere) and, query by query, the gallery
+All scores share one rule of filtering. Removed before ranking are junk (identity -1) and, for each query, the gallery
 images of the same person under the same camera. `UNKNOWN_CAMERA` equals no camera, not even itself. Distractors
-(identity 0) stay and are wrong for everybody.
+(identity 0) stay and match no query.
 """
 
 from collections.abc import Iterator
@@ -20,49 +20,53 @@ from reseen.evaluate.matches import DISTRACTOR, JUNK, Matches, find_matches
 from reseen.records import UNKNOWN_CAMERA, Features
 
 ZERO = "identity 0, kept as wrong answers"
-"""What a score says of distractors, where they have the identity 0."""
+"""How a score describes distractors with the identity 0."""
 
 _BLOCK_ROWS = 256
-"""Queries at a time, enough for a fast product: 16 MB at Market-1501, 0.5 GB at 516 k gallery images."""
+"""Queries per block, enough for a fast product: 16 MB on Market-1501, 0.5 GB with 516,000 gallery images."""
 
 
 class Similarities(Protocol):
-    """Similarities that are no plain products, such as re-ranked ones; columns are the kept gallery rows."""
+    """Similarities other than inner products, such as re-ranked ones; columns are the kept gallery rows."""
 
     block_rows: int
-    """Queries at a time that memory allows."""
+    """Queries per block that fit into the memory limit."""
 
     def fill(self, start: int, stop: int, out: Float32[Tensor, "b g"]) -> None:
-        """Write the rows of queries `start` to `stop`; higher is nearer."""
+        """Write the similarities of queries `start` to `stop` (exclusive) into `out`; higher is more similar."""
         ...
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What was done to features before they are ranked. A score states it."""
+    """Processing of the features before ranking, recorded in the score."""
 
     mirrored: bool = False
     """Features are means over a crop and its mirror image."""
 
     tracklets: str = "none"
-    """How frames became one vector per tracklet."""
+    """Pooling of frames to tracklets."""
 
     queries_in_gallery: bool = False
-    """The queries stand in the gallery, too."""
+    """Queries are included in the gallery."""
 
     query_expansion: str = "none"
-    """How queries took in their first answers."""
+    """Query expansion and its settings."""
 
     reranking: str = "none"
-    """How similarities were changed by shared neighbors."""
+    """Re-ranking and its settings."""
 
 
 @dataclass(frozen=True)
 class RetrievalTask:
-    """Queries, a gallery, and who is seen by which camera in both.
+    """Query and gallery features with the identity and the camera of every row.
 
     Raises:
-        DataError: lengths or embedding sizes do not fit, or an identity or camera is below -1.
+        DataError: lengths or dimensions do not match, one side is raw, or an identity or camera is below -1.
+
+    Example:
+        >>> task = RetrievalTask(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras)
+        >>> reseen.evaluate.score(task).mean_average_precision
     """
 
     query: Features
@@ -73,11 +77,11 @@ class RetrievalTask:
     gallery_cameras: Int64[np.ndarray, " g"]
     preparation: Preparation = Preparation()
     similarities: Similarities | None = None
-    """What ranks instead of products of features."""
+    """Similarities to rank by instead of inner products, such as re-ranked ones."""
     notes: tuple[str, ...] = ()
-    """Sentences on the data that a score of this task states."""
+    """Notes on the data, to be repeated by every score of this task."""
     distractors: str = ZERO
-    """What the identity 0 was, in words."""
+    """How identity 0 is treated."""
 
     def __post_init__(self) -> None:
         if self.query.raw != self.gallery.raw:
@@ -88,12 +92,14 @@ class RetrievalTask:
                 "query and gallery features must come from one encoder, "
                 f"found {sizes[0]} and {sizes[1]} dimensions"
             )
-        for side in ("query", "gallery"):
-            identities, cameras = getattr(self, f"{side}_identities"), getattr(self, f"{side}_cameras")
-            rows = len(getattr(self, side))
+        for side, features, identities, cameras in (
+            ("query", self.query, self.query_identities, self.query_cameras),
+            ("gallery", self.gallery, self.gallery_identities, self.gallery_cameras),
+        ):
+            rows = len(features)
             if not rows == len(identities) == len(cameras):
                 raise DataError(
-                    f"{side}: one identity and one camera per feature row wanted, found "
+                    f"{side}: expected one identity and one camera per feature row, found "
                     f"{len(identities)} identities and {len(cameras)} cameras for {rows} rows"
                 )
             if rows and int(identities.min()) < JUNK:
@@ -113,13 +119,13 @@ class RetrievalTask:
 
     @cached_property
     def kept_gallery(self) -> Float32[Tensor, "g_kept d"]:
-        """The gallery without junk; no copy where there is none."""
+        """Features of the gallery without junk; not a copy if there is no junk."""
         vectors = self.gallery.vectors
         return vectors if len(self.kept) == len(vectors) else vectors[torch.from_numpy(self.kept)]
 
     @cached_property
-    def answers(self) -> Matches:
-        """Where each query's right answers are among the kept rows."""
+    def matches(self) -> Matches:
+        """The correct matches of each query among the kept gallery rows."""
         return find_matches(
             self.query_identities,
             self.query_cameras,
@@ -129,27 +135,27 @@ class RetrievalTask:
 
     @property
     def positive_counts(self) -> Int64[np.ndarray, " q"]:
-        """Right answers that remain for each query; 0 where the query cannot be scored."""
-        return self.answers.counts
+        """Number of correct matches of each query; queries with 0 are not valid."""
+        return self.matches.counts
 
     @property
     def same_person_counts(self) -> Int64[np.ndarray, " q"]:
-        """Gallery images of each query's person before those of the same camera are taken out."""
-        return self.answers.stops - self.answers.starts
+        """Number of gallery images of each query's person, including those of the query's own camera."""
+        return self.matches.stops - self.matches.starts
 
-    def right_and_removed(
+    def same_person_and_removed(
         self, query: int
     ) -> tuple[Bool[np.ndarray, " g_kept"], Bool[np.ndarray, " g_kept"]]:
-        """Of the kept rows: those with the query's person, and those of them that the query's camera took."""
+        """Masks over the kept rows: those of the query's person, and those of them removed for its camera."""
         person, camera = self.query_identities[query], self.query_cameras[query]
         same_person = (self.gallery_identities[self.kept] == person) & (person > DISTRACTOR)
         same_camera = (self.gallery_cameras[self.kept] == camera) & (camera != UNKNOWN_CAMERA)
         return same_person, same_person & same_camera
 
     def fill(self, start: int, stop: int, out: Float32[Tensor, "b g"]) -> None:
-        """Write the similarities of queries `start` to `stop` with the kept gallery; higher is nearer.
+        """Write the similarities of queries `start` to `stop` (exclusive) with the kept gallery; higher is closer.
 
-        Cosine of unit rows; for raw rows what equals it on the sphere, one less half the squared distance.
+        Cosine for unit rows; for raw rows 1 minus half the squared distance, which equals the cosine on the sphere.
         """
         if self.similarities is not None:
             self.similarities.fill(start, stop, out)
@@ -162,7 +168,7 @@ class RetrievalTask:
 
 
 def similarity_blocks(task: RetrievalTask) -> Iterator[tuple[int, Float32[np.ndarray, "b g"]]]:
-    """The first query of a block, and its rows of similarities; each block is written over the last one."""
+    """Yield (first query, similarities) per block of queries; all blocks share one buffer, so copy to keep one."""
     limit = _BLOCK_ROWS if task.similarities is None else min(_BLOCK_ROWS, task.similarities.block_rows)
     rows = max(1, min(len(task.query), limit))
     block = torch.empty((rows, len(task.kept)))

@@ -1,4 +1,4 @@
-"""Same person or not, pair by pair: the share of true pairs accepted at a share of false pairs accepted."""
+"""Pairwise verification: the true positive rate at given false positive rates (TPR@FPR)."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from jaxtyping import Float32
 from reseen.evaluate.task import RetrievalTask
 
 FALSE_POSITIVE_RATES = (1e-4, 1e-3, 1e-2)
-"""Shares of false pairs that are accepted, 0 to 1, at which the share of true pairs is reported."""
+"""False positive rates, 0 to 1, at which the true positive rate is reported."""
 
 
 class PairCounter:
-    """Takes blocks of similarities and keeps those of true pairs, and the highest of false pairs.
+    """Collects the similarities of true pairs, and the highest of false pairs, from blocks of similarities.
 
-    Every query is paired with every kept gallery image that its own camera did not take of its person. Memory holds
-    twice the false pairs that the largest rate accepts, and a block.
+    Every query is paired with every kept gallery image except those of its person under its own camera. Memory holds
+    at most twice the false pairs accepted at the largest rate, and one block.
     """
 
     def __init__(self, task: RetrievalTask, rates: Sequence[float] = FALSE_POSITIVE_RATES) -> None:
@@ -28,30 +28,30 @@ class PairCounter:
         self._kept = int(max(self._rates) * self.negatives) + 1
         self._true: list[Float32[np.ndarray, " m"]] = []
         self._false = np.empty(0, dtype=np.float32)
-        self._waiting: list[Float32[np.ndarray, " m"]] = []
+        self._pending: list[Float32[np.ndarray, " m"]] = []
         self._floor = -np.inf
 
     def add(self, first: int, block: Float32[np.ndarray, "b g"]) -> None:
-        """Look at one block, whose first row is query `first`; the block itself stays as it is."""
-        answers = self._task.answers
+        """Process one block, whose first row is query `first`; the block is not modified."""
+        matches = self._task.matches
         for row, similarities in enumerate(block):
             query = first + row
-            own = answers.order[answers.starts[query] : answers.stops[query]]
+            own = matches.order[matches.starts[query] : matches.stops[query]]
             camera = self._task.query_cameras[query]
-            taken = answers.cameras[answers.starts[query] : answers.stops[query]]
-            self._true.append(similarities[own[(taken != camera) | (camera < 0)]])
+            own_cameras = matches.cameras[matches.starts[query] : matches.stops[query]]
+            self._true.append(similarities[own[(own_cameras != camera) | (camera < 0)]])
             high = similarities > self._floor
             high[own] = False
-            self._waiting.append(similarities[high])
-        if sum(map(len, self._waiting)) + len(self._false) > 2 * self._kept:
-            self._settle()
+            self._pending.append(similarities[high])
+        if sum(map(len, self._pending)) + len(self._false) > 2 * self._kept:
+            self._merge_pending()
 
     def true_positive_rates(self) -> dict[float, float]:
-        """For each rate of false positives the share of true pairs accepted; NaN without true or false pairs.
+        """False positive rate to true positive rate, each 0 to 1; NaN without pairs of both kinds.
 
-        The threshold accepts at most that share of false pairs, ties of the next one not among them.
+        The threshold is strict: it excludes the first false pair beyond the rate, with all ties.
         """
-        self._settle()
+        self._merge_pending()
         true = np.concatenate([np.empty(0, dtype=np.float32), *self._true])
         highest = np.sort(self._false)[::-1]
         if not len(true) or not len(highest):
@@ -62,9 +62,9 @@ class PairCounter:
             for rate, count in accepted.items()
         }
 
-    def _settle(self) -> None:
-        self._false = np.concatenate([self._false, *self._waiting])
-        self._waiting = []
+    def _merge_pending(self) -> None:
+        self._false = np.concatenate([self._false, *self._pending])
+        self._pending = []
         if len(self._false) > self._kept:
             self._false = np.partition(self._false, len(self._false) - self._kept)[-self._kept :]
             self._floor = self._false.min()

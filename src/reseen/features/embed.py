@@ -1,4 +1,4 @@
-"""Embed a folder of crops into a Parquet file, in parts, so that long work can go on where it stopped."""
+"""Embed a folder of crops into a Parquet file, in parts, so that an interrupted call can be resumed."""
 
 import hashlib
 import shutil
@@ -44,32 +44,39 @@ def embed(
     devices: int = 1,
     quiet: bool = False,
 ) -> Path | str:
-    """Write one row per readable crop: `path`, `camera` (null where unknown) and `vector`, a float32 list.
+    """Write the embeddings of all readable crops to a Parquet file, and return its path.
 
-    Vectors have length 1, unless the run's features are raw.
-    `camera_pattern` says where a bare folder names its cameras; the run's own when not given, none when empty.
-    The work is kept in parts beside `out` until it is whole; the same call after an interruption goes on. With several
-    `devices`, as many processes share it.
+    The columns are `path`, `camera` (null if unknown) and `vector`, a float32 list of unit length unless the run's
+    features are raw. Finished parts are kept next to `out` until all are there: if interrupted, repeat the call to
+    resume.
 
-    The engine `ray` writes the same rows into a folder of partitions, `out`, with so many `workers`; data and `out`
-    may then be addresses such as `s3://bucket/crops`: see `embed_by_ray`. Returns where the vectors are.
+    Args:
+        run: the run, or its folder.
+        data: a folder of crops, a manifest, shards, or a table; with Ray also a URL such as `s3://bucket/crops`.
+        out: the Parquet file to write; with Ray a folder of partitions or a URL.
+        engine: `plain` for this process, or `ray` for Ray workers, see `embed_by_ray`; both write the same rows.
+        workers: number of Ray workers.
+        camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
+        devices: number of processes of the engine `plain`.
+        quiet: hide progress.
 
     Raises:
-        RunError: `run` is no run folder, or partitions are of another one.
+        RunError: `run` is not a run folder, or `out` holds partitions of another run.
         DataError: the data cannot be read.
-        SettingsError: Ray is asked for and not installed.
+        SettingsError: a URL without Ray, or Ray is not installed.
         StorageError: `out` cannot be written, or another process is writing it.
+
+    Example:
+        >>> reseen.embed("runs/market", "crops", "embeddings.parquet")
     """
     run = run if isinstance(run, Run) else open_run(run)
     if engine == "ray":
         from reseen.features.embed_ray import embed_by_ray
 
         return embed_by_ray(run, data, out, workers=workers, camera_pattern=camera_pattern, quiet=quiet)
-    for place in (data, out):
-        if isinstance(place, str) and "://" in place:
-            raise SettingsError(
-                f"{place}: addresses are for --engine ray; give a folder or a file of this machine"
-            )
+    for path in (data, out):
+        if isinstance(path, str) and "://" in path:
+            raise SettingsError(f"{path}: URLs need --engine ray; give a folder or file on this machine")
     out = Path(out).expanduser()
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file, or --engine ray")
@@ -91,7 +98,7 @@ def embed(
 
 
 def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
-    """What the helpers of `embed` do: their share of every part."""
+    """Run `embed` in a worker process: embed its share of every part."""
     _embed_parts(
         open_run(request["run"]), ranks.broadcast(None), Path(request["out"]), ranks, RunView(0, True), True
     )
@@ -101,7 +108,7 @@ def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
 def _embed_parts(
     run: Run, table: ImageTable, out: Path, ranks: ProcessGroup, view: RunView, quiet: bool
 ) -> list[Path]:
-    """Write the parts that are missing; all parts, in order."""
+    """Write the missing parts, and return the files of all parts in order."""
     device = scoring_device(run, ranks)
     encoder = run.encoder().to(device)
     parts = _parts(run, table, out)
@@ -110,41 +117,41 @@ def _embed_parts(
         crops = open_crops(table, run.reading, *size, progress=ranks.is_main and not quiet)
     view.say(*crops.notes)
     progress = view.phase("embedding", len(crops))
-    files, said = [], describe_vectors(run, encoder)
+    files, metadata = [], describe_vectors(run, encoder)
     for start in range(0, len(crops), PART):
         rows = np.arange(start, min(start + PART, len(crops)))
         files.append(parts / f"{start:012d}.parquet")
         if not ranks.run_on_main(files[-1].is_file):
-            some = crops.select(rows)
-            vectors = extract(encoder, some, device, ranks=ranks).vectors.numpy()
+            part_crops = crops.select(rows)
+            vectors = extract(encoder, part_crops, device, ranks=ranks).vectors.numpy()
             if ranks.is_main:
-                part = _embed_part(some, vectors, said)
+                part = _embed_part(part_crops, vectors, metadata)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
         progress(len(rows))
     return files
 
 
-def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"], said: Mapping[str, Any]) -> pa.Table:
+def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"], metadata: Mapping[str, Any]) -> pa.Table:
     names, cameras = crops.table.camera_names, crops.table.cameras
     return vector_table(
-        crops.table.texts, [None if c == UNKNOWN_CAMERA else names[c] for c in cameras], vectors, said
+        crops.table.texts, [None if c == UNKNOWN_CAMERA else names[c] for c in cameras], vectors, metadata
     )
 
 
 def _join(files: list[Path], out: Path) -> None:
-    """One file of all parts, one part in memory at a time."""
+    """Concatenate the parts into one file, with one part in memory at a time."""
     with pq.ParquetWriter(out, parquet_schema(files[0])) as writer:
         for file in files:
             writer.write_table(read_table(file))
 
 
 def _parts(run: Run, table: ImageTable, out: Path) -> Path:
-    """Parts of another model or other crops must never be mixed in, so both are part of the folder's name."""
+    """The folder of the parts; its name identifies model and crops, so that parts of others are never mixed in."""
     return out.with_name(f".{out.name}.{_key(run, table)}.parts")
 
 
 def _key(run: Run, table: ImageTable) -> str:
-    # the file's time would tell two models apart as well, if clocks were right
+    # a content hash, since modification times depend on clocks
     with (run.folder / CHECKPOINT).open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{table.fingerprint[:12]}-{model[:12]}"

@@ -1,4 +1,4 @@
-"""One partition of crops to one Parquet file: what a worker does, again and again."""
+"""The Ray worker of `embed_by_ray`: embeds one partition of crops at a time into a Parquet file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ _BLOCK = 8
 
 @dataclass(frozen=True)
 class EmbedTask:
-    """The crops of one partition, as text that goes to another process."""
+    """The crops of one partition, serializable for another process."""
 
     start: int
     stop: int
@@ -37,24 +37,24 @@ class EmbedTask:
 
     @property
     def name(self) -> str:
-        """The file that it becomes."""
+        """File name of the partition."""
         return partition_name(self.start, self.stop)
 
     def dump(self) -> str:
-        """As JSON."""
+        """The task as JSON text."""
         return json.dumps(asdict(self))
 
     @classmethod
     def load(cls, text: str) -> "EmbedTask":
-        """From JSON."""
+        """The task of a JSON text from `dump`."""
         values = json.loads(text)
         spans = tuple(None if span is None else (span[0], span[1]) for span in values.pop("spans"))
         plain = {name: tuple(values[name]) for name in ("paths", "cameras", "places")}
         return cls(values["start"], values["stop"], spans=spans, **plain)
 
 
-def cut(crops: CropLocations, rows: int) -> list[EmbedTask]:
-    """Crops in partitions of so many rows; an unreadable one counts, so that names do not depend on reading."""
+def split_tasks(crops: CropLocations, rows: int) -> list[EmbedTask]:
+    """Split crops into tasks of `rows` crops, unreadable ones included, so that names do not depend on reading."""
     return [
         EmbedTask(
             start, stop, crops.paths[start:stop], crops.cameras[start:stop], crops.places[start:stop], spans
@@ -66,10 +66,10 @@ def cut(crops: CropLocations, rows: int) -> list[EmbedTask]:
 
 
 class EmbedWorker:
-    """An encoder of its own, and the folder that partitions go into."""
+    """A Ray actor with its own encoder that writes partitions into the folder `out`."""
 
     def __init__(self, run: str, out: str, threads: int | None = None) -> None:
-        """Load the encoder; `threads` are those of this process, torch's own choice when not given."""
+        """Load the encoder; `threads` is the number of torch threads, None for torch's default."""
         if threads is not None:
             torch.set_num_threads(threads)
         load_plugins_of_environment()
@@ -77,16 +77,16 @@ class EmbedWorker:
         self._device = scoring_device(opened)
         self._encoder = opened.encoder().to(self._device)
         self._white_level = opened.recipe.data.white_level
-        self._folder, self._said = PartitionFolder(out), describe_vectors(opened, self._encoder)
+        self._folder, self._metadata = PartitionFolder(out), describe_vectors(opened, self._encoder)
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
-        """Write the partition of a task, `{"task": JSON}`, and say what came of it, `{"done": JSON}`."""
+        """Write the partition of a task, `{"task": JSON}`, and return a report, `{"done": JSON}`."""
         task = EmbedTask.load(row["task"])
         try:
-            done = self._embed(task)
-        except ReseenError as error:  # an error of another process arrives without its kind
+            report = self._embed(task)
+        except ReseenError as error:  # Ray would lose the type of the exception
             return {"done": json.dumps({"error": str(error), "kind": type(error).__name__})}
-        return {"done": json.dumps(done)}
+        return {"done": json.dumps(report)}
 
     def _embed(self, task: EmbedTask) -> dict[str, object]:
         readable = np.ones(len(task.paths), dtype=bool)
@@ -94,41 +94,41 @@ class EmbedWorker:
         vectors = np.zeros((len(task.paths), self._encoder.dimension), np.float32)
         with torch.no_grad(), quiet_pillow():
             for begin in range(0, len(task.paths), BATCH):
-                rows = range(begin, min(begin + BATCH, len(task.paths)))
-                pixels = self._pixels(task, rows, readable, problems)
-                kept = begin + np.flatnonzero(readable[rows.start : rows.stop])
+                batch = range(begin, min(begin + BATCH, len(task.paths)))
+                pixels = self._pixels(task, batch, readable, problems)
+                kept = begin + np.flatnonzero(readable[batch.start : batch.stop])
                 if len(kept):
                     vectors[kept] = _encode(self._encoder, pixels[kept - begin], self._device)
-        chosen = np.flatnonzero(readable).tolist()
-        paths, cameras = [task.paths[row] for row in chosen], [task.cameras[row] for row in chosen]
-        said = self._said | {"unreadable": problems}
-        self._folder.write(task.name, vector_table(paths, cameras, vectors[readable], said))
-        return {"name": task.name, "rows": len(chosen), "unreadable": problems}
+        rows = np.flatnonzero(readable).tolist()
+        paths, cameras = [task.paths[row] for row in rows], [task.cameras[row] for row in rows]
+        metadata = self._metadata | {"unreadable": problems}
+        self._folder.write(task.name, vector_table(paths, cameras, vectors[readable], metadata))
+        return {"name": task.name, "rows": len(rows), "unreadable": problems}
 
     def _pixels(self, task: EmbedTask, rows: range, readable: np.ndarray, problems: list[str]) -> np.ndarray:
-        """Pixels of some crops; black where they cannot be read, which is noted."""
+        """Pixels of a batch; unreadable crops are black, cleared in `readable`, and appended to `problems`."""
         shape = (len(rows), self._encoder.height, self._encoder.width, 3)
         pixels = np.zeros(shape, np.uint8)
 
-        def read(places: range) -> list[str]:
-            found = []
-            for place in places:
-                row = rows[place]
+        def read(indices: range) -> list[str]:
+            failures = []
+            for index in indices:
+                row = rows[index]
                 try:
                     content = read_location(task.places[row], task.spans[row])
-                    pixels[place] = fit(decode(content, self._white_level), *shape[1:3])
+                    pixels[index] = fit(decode(content, self._white_level), *shape[1:3])
                 except UnreadableError as error:
                     readable[row] = False
-                    found.append(f"{task.paths[row]}: {error}")
-            return found
+                    failures.append(f"{task.paths[row]}: {error}")
+            return failures
 
-        for _, found in in_blocks(read, len(rows), _BLOCK):
-            problems += found
+        for _, failures in in_blocks(read, len(rows), _BLOCK):
+            problems += failures
         return pixels
 
 
 def _encode(encoder: Encoder, pixels: np.ndarray, device: torch.device) -> Float32[np.ndarray, "b d"]:
-    """Vectors of a batch, as `extract` makes them."""
+    """The features of a batch, the same as from `extract`."""
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
     vectors = encoder(normalize(images, encoder.mean, encoder.std)).float().cpu()
     return (vectors if encoder.raw else unit(vectors)).numpy()

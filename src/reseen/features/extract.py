@@ -1,7 +1,4 @@
-"""Images to features, without labels and without changing the encoder.
-
-The vector of one image.
-"""
+"""Feature extraction in memory: crops or single images to embeddings, and BNNeck statistics estimated on them."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,6 +17,7 @@ from reseen.runs.allocation import kept_memory
 from reseen.runs.console import Progress, no_progress
 
 BATCH = 256
+"""Crops per forward pass."""
 
 Images = UInt8[Tensor, "b 3 h w"]
 
@@ -31,21 +29,30 @@ def extract(
     device: torch.device,
     progress: Progress = no_progress,
     mirrored: bool = False,
-    change: Callable[[Images], Images] = lambda images: images,
+    transform: Callable[[Images], Images] = lambda images: images,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Features:
-    """Features of every crop, in row order; `encoder` may be wrapped by Fabric.
+    """Features (n, d) of all crops in row order, unit length unless the encoder is raw; the encoder is not modified.
 
-    Of several `ranks` each makes a run of whole batches, and all get everything.
+    Args:
+        encoder: an `Encoder`, which Fabric or `torch.compile` may have wrapped; it is run in evaluation mode.
+        crops: the crops to embed.
+        device: where the encoder is.
+        progress: called with the number of crops just embedded, over all processes.
+        mirrored: average the embeddings of a crop and its mirror image, before normalization.
+        transform: applied to every batch of uint8 images (b, 3, h, w) before normalization, such as an augmentation.
+        ranks: the process group; each process embeds a consecutive range of batches, and all get all features.
 
-    With `mirrored`, the mean of a crop's vector and its mirror image's, or its direction on the sphere. `change` makes
-    another view of a batch of pixels before the encoder sees it.
+    Example:
+        >>> features = extract(run.encoder(), crops, torch.device("cpu"))
+        >>> features.vectors.shape
+        torch.Size([3368, 2048])
     """
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    for rows, images, done in batches(crops, plain, device, ranks, change):
+    for rows, images, done in batches(crops, plain, device, ranks, transform):
         features = encoder(images)
         if mirrored:
             features = (features + encoder(images.flip(3))) / 2
@@ -65,7 +72,7 @@ def extract_frames(
     mirrored: bool = False,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Float32[np.ndarray, "n d"]:
-    """The neck's vectors with their lengths, in row order, to be averaged over tracklets before any normalization."""
+    """BNNeck outputs (n, d) before normalization, in row order, to be averaged over tracklets."""
     encoder.eval()
     vectors = torch.empty(len(crops), encoder.dimension)
     for rows, images, done in batches(crops, encoder, device, ranks):
@@ -86,10 +93,10 @@ def estimate_neck_statistics(
     progress: Progress = no_progress,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> None:
-    """Give the batch norms of neck and patches the statistics of the data before the first round.
+    """Estimate the batch norm statistics of BNNeck and patches on the crops, in place, before the first round.
 
-    A fresh neck passes vectors on as they are, on scales of their own per channel; the first clusters, which
-    all later ones grow from, are better when every channel counts alike.
+    With initial statistics the channels keep their different scales; first clusters, on which all later ones build,
+    are better when the channels are standardized.
     """
     plain = unwrap(encoder)
     training = plain.training
@@ -97,12 +104,12 @@ def estimate_neck_statistics(
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
     for _rows, images, done in batches(crops, plain, device, ranks):
-        for norm, given in plain.norm_inputs(images):
-            numbers = given.double().cpu()
-            sums[norm] += torch.stack([numbers.sum(dim=0), numbers.square().sum(dim=0)])
+        for norm, inputs in plain.norm_inputs(images):
+            values = inputs.double().cpu()
+            sums[norm] += torch.stack([values.sum(dim=0), values.square().sum(dim=0)])
         progress(done)
-    for norm, both in sums.items():
-        total, squares = ranks.all_reduce(both)
+    for norm, moments in sums.items():
+        total, squares = ranks.all_reduce(moments)
         mean = total / len(crops)
         norm.get_buffer("running_mean").copy_(mean)
         norm.get_buffer("running_var").copy_((squares / len(crops) - mean.square()).clamp_min(1e-8))
@@ -110,11 +117,15 @@ def estimate_neck_statistics(
 
 
 def unwrap(encoder: nn.Module) -> Encoder:
-    """The encoder inside Fabric's wrapper."""
+    """The `Encoder` inside the wrappers of Fabric and `torch.compile`.
+
+    Raises:
+        TypeError: there is none.
+    """
     inner = getattr(encoder, "module", encoder)
     inner = getattr(inner, "_orig_mod", inner)
     if not isinstance(inner, Encoder):
-        raise TypeError(f"wanted an Encoder, got {type(inner).__name__}")
+        raise TypeError(f"expected an Encoder, got {type(inner).__name__}")
     return inner
 
 
@@ -123,20 +134,21 @@ def batches(
     encoder: Encoder,
     device: torch.device,
     ranks: ProcessGroup,
-    change: Callable[[Images], Images] = lambda images: images,
+    transform: Callable[[Images], Images] = lambda images: images,
 ) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"], int]]:
-    """Rows and normalized images of this process's batches, and how many crops all have done meanwhile."""
-    left = len(crops)
+    """Yield rows and normalized images of this process's batches, and the number of crops done by all processes."""
+    remaining = len(crops)
     with kept_memory():
         for start in ranks.rows(len(crops), BATCH):
             rows = torch.arange(start, min(start + BATCH, len(crops)))
-            done = min(left, len(rows) * ranks.size)
-            left -= done
-            yield rows, normalize(change(crops.images(rows)).to(device), encoder.mean, encoder.std), done
+            done = min(remaining, len(rows) * ranks.size)
+            remaining -= done
+            images = transform(crops.images(rows)).to(device)
+            yield rows, normalize(images, encoder.mean, encoder.std), done
 
 
 @torch.no_grad()
 def embed_image(encoder: Encoder, pixels: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
-    """The encoder's vector of an RGB image of its size, as `extract` gives it."""
+    """The embedding (d,) of one uint8 RGB image of the encoder's input size, not normalized to unit length."""
     image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
     return encoder(normalize(image, encoder.mean, encoder.std))[0].float().numpy()

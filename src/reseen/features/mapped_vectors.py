@@ -1,4 +1,4 @@
-"""Vectors in a file that may be larger than memory: a .npy array, a Parquet file, or a folder of Parquet partitions."""
+"""Vectors in files that may be larger than memory: a .npy array, a Parquet file, or a folder of Parquet partitions."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -20,48 +20,46 @@ from reseen.records import Features
 from reseen.runs.run import RECIPE
 
 _BATCH = 4096
-"""Rows read at once."""
+"""Rows per read."""
 _STAGE = "vectors"
 _UNIT_TOLERANCE = 1e-3
 
 Names = tuple[list[str], list[str | None]]
-"""Paths, or row numbers where vectors have no names, and cameras of some rows."""
+"""Paths (row numbers for a .npy array) and camera names of a batch of rows."""
 
 
 @dataclass(frozen=True)
 class VectorFile:
-    """A place that holds vectors; nothing of them is in memory."""
+    """A file or folder of vectors, described without loading them."""
 
-    place: Path
+    path: Path
     parts: tuple[Path, ...]
-    """Parquet files in order; none of a .npy array."""
+    """Parquet files in order; empty for a .npy array."""
     rows: int
     dimension: int
 
     @property
     def first_column(self) -> str:
-        """What a row is called by."""
+        """Name of the column that identifies rows: `path`, or `row` for a .npy array."""
         return "path" if self.parts else "row"
 
     @property
     def key(self) -> str:
-        """Changes when a file is replaced."""
-        stamps = [(str(file), file.stat()) for file in self.parts or (self.place,)]
-        text = "\n".join(f"{name} {stamp.st_size} {stamp.st_mtime_ns}" for name, stamp in stamps)
+        """A hash of names, sizes and modification times, which changes when a file is replaced."""
+        stats = [(str(file), file.stat()) for file in self.parts or (self.path,)]
+        text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     def batches(self) -> Iterator[Float32[np.ndarray, "b d"]]:
-        """Vectors as they are, some thousand at a time.
+        """Yield the vectors as stored, in batches of up to 4,096 rows.
 
         Raises:
-            DataError: a Parquet file holds something else.
+            DataError: a Parquet file holds something other than vectors of one dimension.
         """
         if not self.parts:
-            array = read_array(self.place, "r")
+            array = read_array(self.path, "r")
             for begin in range(0, self.rows, _BATCH):
-                with np.errstate(
-                    over="ignore"
-                ):  # what float32 cannot hold becomes infinite, which is told of
+                with np.errstate(over="ignore"):  # float32 overflow becomes infinite, which is reported later
                     part = np.asarray(array[begin : begin + _BATCH], dtype=np.float32)
                 yield part
         for file in self.parts:
@@ -69,86 +67,84 @@ class VectorFile:
                 rows = read_vector_column(file, table, "vector")
                 if rows.shape[1] != self.dimension:
                     raise DataError(
-                        f"{file}: vectors of {rows.shape[1]} numbers, {self.dimension} in {self.parts[0]}; embed all "
-                        "crops with one model"
+                        f"{file}: vectors have {rows.shape[1]} dimensions, those in {self.parts[0]} have "
+                        f"{self.dimension}; embed all crops with one model"
                     )
                 yield rows
 
     def names(self) -> Iterator[Names]:
-        """What rows are called and their cameras, in the same order."""
+        """Yield paths (row numbers for a .npy array) and camera names, in batches of up to 4,096 rows."""
         if not self.parts:
             for begin in range(0, self.rows, _BATCH):
                 numbers = range(begin, min(begin + _BATCH, self.rows))
                 yield [str(number) for number in numbers], [None] * len(numbers)
         for file in self.parts:
-            known = "camera" in _schema(file).names
-            for table in _tables(file, ["path", "camera"] if known else ["path"]):
-                cameras = camera_names(table["camera"].to_pylist() if known else [None] * len(table))
+            has_cameras = "camera" in _schema(file).names
+            for table in _tables(file, ["path", "camera"] if has_cameras else ["path"]):
+                cameras = camera_names(table["camera"].to_pylist() if has_cameras else [None] * len(table))
                 yield table["path"].to_pylist(), cameras
 
 
-def is_vectors(place: Path) -> bool:
-    """Whether a place looks like vectors, a file or a folder of partitions, and not like a run or a recipe."""
-    return place.suffix.lower() in (".npy", ".npz", ".parquet") or is_partitioned(place)
+def is_vectors(path: Path) -> bool:
+    """Whether a path is a file of vectors, by its suffix, or a folder of partitions; not a run or a recipe."""
+    return path.suffix.lower() in (".npy", ".npz", ".parquet") or is_partitioned(path)
 
 
-def open_vector_file(place: Path) -> VectorFile:
-    """Look at a .npy file of a matrix, a Parquet file or a folder of partitions; read no vector but the first.
+def open_vector_file(path: Path) -> VectorFile:
+    """Open a .npy file of a float matrix, a Parquet file, or a folder of partitions; reads at most one vector.
 
     Raises:
-        DataError: it is none of these, or holds nothing.
+        DataError: it is none of these, or is empty.
     """
-    if not place.exists():
-        raise DataError(f"{place}: is not there; give a .npy file, or what `reseen embed` wrote")
-    if place.is_file() and place.suffix.lower() == ".npz":
-        raise DataError(
-            f"{place}: a .npz archive cannot be mapped into memory; write the features by numpy.save"
-        )
-    if place.is_file() and place.suffix.lower() == ".npy":
-        return _open_array(place)
-    if (place / RECIPE).is_file():
-        raise DataError(f"{place}: is a run, which makes vectors of crops; add --data, or embed them first")
-    parts = tuple(partition_files(place)) if place.is_dir() else (place,)
+    if not path.exists():
+        raise DataError(f"{path}: does not exist; give a .npy file, or the output of `reseen embed`")
+    if path.is_file() and path.suffix.lower() == ".npz":
+        raise DataError(f"{path}: a .npz archive cannot be memory-mapped; write the features with numpy.save")
+    if path.is_file() and path.suffix.lower() == ".npy":
+        return _open_array(path)
+    if (path / RECIPE).is_file():
+        raise DataError(f"{path}: is a run folder, not vectors; add --data, or run `reseen embed` first")
+    parts = tuple(partition_files(path)) if path.is_dir() else (path,)
     rows = 0
     for file in parts:
         names, count = _schema(file).names, parquet_rows(file)
         missing = [name for name in ("path", "vector") if name not in names]
         if missing:
             raise DataError(
-                f"{file}: lacks the column {' and '.join(missing)}; give what `reseen embed` wrote"
+                f"{file}: lacks the column {' and '.join(missing)}; give the output of `reseen embed`"
             )
         rows += count
     if rows == 0:
-        raise DataError(f"{place}: holds no vector; embed a folder that has crops")
+        raise DataError(f"{path}: holds no vector; embed a folder that has crops")
     first = next(table for file in parts for table in _tables(file, ["vector"], 1) if len(table))
-    return VectorFile(place, parts, rows, read_vector_column(parts[0], first, "vector").shape[1])
+    return VectorFile(path, parts, rows, read_vector_column(parts[0], first, "vector").shape[1])
 
 
 def map_vectors(
     file: VectorFile, scratch: Scratch, progress: Callable[[int], None] = lambda _: None
 ) -> Features:
-    """Unit rows mapped from disk: those of a .npy file where they are float32 and unit, else a copy in `scratch`.
+    """Memory-mapped unit rows: the .npy file itself if it is float32 and normalized, else a copy in `scratch`.
 
-    A copy that an earlier call has made is taken up. `progress` is called with rows looked at, all in the end.
+    A copy of an earlier call is reused. `progress` is called with the number of rows just processed.
 
     Raises:
         ClusteringError: a vector is zero or not finite.
-        DataError: a Parquet file holds something else than vectors of one length.
+        DataError: a Parquet file holds something other than vectors of one dimension.
         StorageError: the disk is full.
     """
     if scratch.done(_STAGE, file.key):
         progress(file.rows)
         return Features(torch.from_numpy(scratch.open(_STAGE)))
-    if not file.parts and read_array(file.place, "r").dtype == np.float32:
-        if _check(file, progress):
-            # Copy on write: nothing is ever written, and torch takes no array that says it cannot be.
-            return Features(torch.from_numpy(np.asarray(read_array(file.place, "c"))))
+    if not file.parts and read_array(file.path, "r").dtype == np.float32:
+        if _all_unit(file, progress):
+            # Copy on write: nothing is written, but torch does not accept read-only arrays.
+            return Features(torch.from_numpy(np.asarray(read_array(file.path, "c"))))
         progress(-file.rows)
     vectors, begin = scratch.array(_STAGE, (file.rows, file.dimension), np.float32), 0
     for rows in file.batches():
         lengths = _lengths(rows, begin, file)
-        near = np.abs(lengths - 1) <= _UNIT_TOLERANCE  # unit rows keep their bits
-        vectors[begin : begin + len(rows)] = rows / np.where(near, np.float32(1), lengths)[:, None]
+        is_unit = np.abs(lengths - 1) <= _UNIT_TOLERANCE  # unit rows keep their bits
+        vectors[begin : begin + len(rows)] = rows / np.where(is_unit, np.float32(1), lengths)[:, None]
         begin += len(rows)
         progress(len(rows))
     scratch.flush(_STAGE)
@@ -156,8 +152,8 @@ def map_vectors(
     return Features(torch.from_numpy(vectors))
 
 
-def _check(file: VectorFile, progress: Callable[[int], None]) -> bool:
-    """Whether all rows have length 1 as they are."""
+def _all_unit(file: VectorFile, progress: Callable[[int], None]) -> bool:
+    """Whether all rows have unit length."""
     unit, begin = True, 0
     for rows in file.batches():
         unit &= bool((np.abs(_lengths(rows, begin, file) - 1) <= _UNIT_TOLERANCE).all())
@@ -171,38 +167,38 @@ def _lengths(rows: Float32[np.ndarray, "b d"], begin: int, file: VectorFile) -> 
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if len(bad):
         raise ClusteringError(
-            f"{file.place}: vectors are zero or not finite, the first is row {begin + bad[0]}; remove these rows"
+            f"{file.path}: vectors are zero or not finite, the first is row {begin + bad[0]}; remove these rows"
         )
     return lengths
 
 
-def _open_array(place: Path) -> VectorFile:
+def _open_array(path: Path) -> VectorFile:
     try:
-        array = read_array(place, "r")
+        array = read_array(path, "r")
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "empty"
-        raise DataError(f"{place}: cannot be read as an array ({reason}); write it by numpy.save") from None
+        raise DataError(f"{path}: cannot be read as an array ({reason}); write it with numpy.save") from None
     if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
         raise DataError(
-            f"{place}: wanted a matrix of floats, a row for each crop; found shape {array.shape} of {array.dtype}"
+            f"{path}: expected a matrix of floats, one row per crop; found shape {array.shape} of {array.dtype}"
         )
-    return VectorFile(place, (), len(array), array.shape[1])
+    return VectorFile(path, (), len(array), array.shape[1])
 
 
 def _tables(file: Path, columns: list[str], rows: int = _BATCH) -> Iterator[pa.Table]:
-    """A Parquet file some rows at a time; pages are read as they are needed."""
+    """Yield a Parquet file in batches of `rows` rows, read as needed."""
     try:
         yield from iterate_table(file, columns, rows)
     except (OSError, ValueError) as error:
-        raise _damaged(file, error) from None
+        raise _corrupt(file, error) from None
 
 
 def _schema(file: Path) -> pa.Schema:
     try:
         return parquet_schema(file)
     except (OSError, ValueError) as error:
-        raise _damaged(file, error) from None
+        raise _corrupt(file, error) from None
 
 
-def _damaged(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file}: neither .npy nor Parquet such as `reseen embed` writes ({error})")
+def _corrupt(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file}: neither .npy nor a Parquet file of `reseen embed` ({error})")

@@ -1,7 +1,8 @@
-"""A folder of Parquet partitions that goes by one name: vectors of crops, cut by row.
+"""A folder of Parquet partitions: the embeddings of crops, split by row.
 
-A partition is called by its rows, written under another name and renamed. So it is there whole or not at all, and made
-twice, by a worker that died and the one that took over, it is still one. `partitions.json` says what they are made of.
+A partition is named after its rows, written under a temporary name, and renamed. So it is either complete or absent,
+and writing it twice, after a worker was replaced, is harmless. The manifest `partitions.json` records what the
+partitions were made from.
 """
 
 import json
@@ -24,37 +25,37 @@ from reseen.reading import parse_json
 from reseen.runs.run import Run
 
 MANIFEST = "partitions.json"
-"""What the partitions are made from, and whether they are all there."""
+"""File that records what the partitions are made from, and whether all are done."""
 
 
-def is_partitioned(place: Path) -> bool:
-    """Whether a place is a folder of partitions that `reseen embed` wrote."""
-    return (place / MANIFEST).is_file()
+def is_partitioned(path: Path) -> bool:
+    """Whether a path is a folder of partitions written by `reseen embed`."""
+    return (path / MANIFEST).is_file()
 
 
 def partition_files(folder: Path) -> list[Path]:
-    """The partitions of a folder, in order of their rows.
+    """The partition files of a folder, in row order.
 
     Raises:
-        DataError: there is none, or some are still missing.
+        DataError: there are none, or the set is incomplete.
     """
     files = sorted(file for file in folder.glob("*.parquet") if not file.name.startswith("."))
     if is_partitioned(folder):
         manifest = PartitionFolder(str(folder)).manifest()
         if not manifest.get("done"):
             raise DataError(
-                f"{folder}: {len(files):,} of {manifest.get('partitions', 0):,} partitions are there; give the same "
-                "`reseen embed` again, which goes on"
+                f"{folder}: only {len(files):,} of {manifest.get('partitions', 0):,} partitions are there; rerun the "
+                "same `reseen embed` to resume"
             )
     if not files:
         raise DataError(
-            f"{folder}: holds no Parquet partition; give a folder that `reseen embed` wrote, or a file"
+            f"{folder}: holds no Parquet partition; give a folder or file written by `reseen embed`"
         )
     return files
 
 
 def partition_name(start: int, stop: int) -> str:
-    """The file of the crops `start` to `stop`, that is, without the last number."""
+    """The file name of the partition of rows `start` to `stop`, exclusive."""
     return f"rows-{start:012d}-{stop:012d}.parquet"
 
 
@@ -62,9 +63,9 @@ def vector_table(
     paths: Sequence[str],
     cameras: Sequence[str | None],
     vectors: Float32[np.ndarray, "n d"],
-    said: Mapping[str, Any],
+    metadata: Mapping[str, Any],
 ) -> pa.Table:
-    """The columns `path`, `camera` (null where unknown) and `vector`, of fixed size; `said` goes with them."""
+    """A table of the columns `path`, `camera` (null if unknown) and `vector` (fixed size), with JSON `metadata`."""
     table = pa.table(
         {
             "path": pa.array(paths, pa.string()),
@@ -72,11 +73,11 @@ def vector_table(
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1]),
         }
     )
-    return table.replace_schema_metadata({"reseen": json.dumps(said)})
+    return table.replace_schema_metadata({"reseen": json.dumps(metadata)})
 
 
 def describe_vectors(run: Run, encoder: Encoder) -> dict[str, Any]:
-    """What goes with a file of vectors: who made them and how they are compared."""
+    """Metadata of a file of embeddings: the model that made them, and the similarity to compare them by."""
     return {
         "backbone": run.recipe.model.backbone,
         "dimension": encoder.dimension,
@@ -87,28 +88,28 @@ def describe_vectors(run: Run, encoder: Encoder) -> dict[str, Any]:
 
 
 class PartitionFolder:
-    """Partitions at a path, or at an address that fsspec knows, such as `s3://bucket/folder`."""
+    """A folder of partitions at a path, or at a URL that fsspec can open, such as `s3://bucket/folder`."""
 
-    def __init__(self, place: str) -> None:
-        """Look the address up; nothing is made yet.
+    def __init__(self, url: str) -> None:
+        """Resolve the path or URL; nothing is created.
 
         Raises:
-            StorageError: fsspec does not know it, or lacks a package for it.
+            StorageError: fsspec does not support the URL, or needs a package that is not installed.
         """
         try:
-            self._system, self._root = fsspec.core.url_to_fs(place)
+            self._system, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise StorageError(
-                f"{place}: cannot be opened ({error}); give a folder, or install what it names"
+                f"{url}: cannot be opened ({error}); give a folder, or install the package named"
             ) from None
-        self.place = place
+        self.url = url
         self._local = isinstance(self._system, LocalFileSystem)
 
     def make(self) -> None:
-        """Make the folder where it is not there.
+        """Create the folder if it does not exist.
 
         Raises:
-            StorageError: it cannot be made.
+            StorageError: it cannot be created.
         """
         if self._local:
             make_folder(Path(self._root))
@@ -116,18 +117,18 @@ class PartitionFolder:
             self._system.makedirs(self._root, exist_ok=True)
 
     def names(self) -> set[str]:
-        """Files that are there, those that are being written left out."""
+        """Names of the files in the folder, without files being written."""
         if not self._system.exists(self._root):
             return set()
         self._system.invalidate_cache()
-        found = (str(entry).rpartition("/")[2] for entry in self._system.ls(self._root, detail=False))
-        return {name for name in found if not name.startswith(".")}
+        names = (str(entry).rpartition("/")[2] for entry in self._system.ls(self._root, detail=False))
+        return {name for name in names if not name.startswith(".")}
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Put a partition in its place.
+        """Write a partition atomically.
 
         Raises:
-            StorageError: the place is full or cannot be written.
+            StorageError: the disk is full, or the folder cannot be written.
         """
         if self._local:
             write_atomically(Path(self._root) / name, lambda temporary: pq.write_table(table, temporary))
@@ -138,45 +139,49 @@ class PartitionFolder:
                 pq.write_table(table, file)
             self._system.mv(temporary, f"{self._root}/{name}")
         except OSError as error:
-            raise storage_error(Path(self.place) / name, error) from None
+            raise storage_error(Path(self.url) / name, error) from None
 
     def describe(self, name: str) -> tuple[int, dict[str, Any]]:
-        """Rows of a partition, and what goes with it; its footer alone is read."""
+        """Number of rows of a partition, and its metadata; only the footer of the file is read.
+
+        Raises:
+            DataError: the partition is corrupt.
+        """
         try:
             with self._system.open(f"{self._root}/{name}", "rb") as file:
-                found = pq.read_metadata(file)
-            said = parse_json((found.metadata or {}).get(b"reseen", b"{}"))
-            if not isinstance(said, dict):
-                raise ValueError("no table of names and values")
+                footer = pq.read_metadata(file)
+            metadata = parse_json((footer.metadata or {}).get(b"reseen", b"{}"))
+            if not isinstance(metadata, dict):
+                raise ValueError("not a JSON object")
         except (OSError, ValueError, pa.ArrowException) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(
-                f"{self.place}/{name}: damaged ({reason}); remove it, and the same call makes it again"
+                f"{self.url}/{name}: damaged ({reason}); remove it and rerun the command to make it again"
             ) from None
-        return found.num_rows, said
+        return footer.num_rows, metadata
 
     def manifest(self) -> dict[str, Any]:
-        """What the partitions are made from; empty where there are none.
+        """The manifest: what the partitions are made from; empty if there is none.
 
         Raises:
-            DataError: it is damaged.
+            DataError: it is corrupt.
         """
         path = f"{self._root}/{MANIFEST}"
         if not self._system.exists(path):
             return {}
         try:
-            found = parse_json(self._system.cat_file(path))
-            if not isinstance(found, dict) or not isinstance(found.get("partitions", 0), int):
-                raise ValueError("no table of names and values")
-            return found
+            manifest = parse_json(self._system.cat_file(path))
+            if not isinstance(manifest, dict) or not isinstance(manifest.get("partitions", 0), int):
+                raise ValueError("not a JSON object")
+            return manifest
         except ValueError:
-            raise DataError(f"{self.place}/{MANIFEST}: damaged; embed into a new folder") from None
+            raise DataError(f"{self.url}/{MANIFEST}: damaged; embed into a new folder") from None
 
     def write_manifest(self, content: Mapping[str, Any]) -> None:
-        """Say what the partitions are made from.
+        """Write the manifest.
 
         Raises:
-            StorageError: the place is full or cannot be written.
+            StorageError: the disk is full, or the folder cannot be written.
         """
         text = json.dumps(content, indent=1) + "\n"
         if self._local:

@@ -1,4 +1,4 @@
-"""The file of vectors that `embed` writes, read again and matched with the crops it was made from."""
+"""Read the embeddings that `embed` wrote, and match them with the crops they were made from."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,45 +20,47 @@ from reseen.reading import parse_json, read_table
 from reseen.records import UNKNOWN_CAMERA, Features
 
 _SIZE = (128, 64)
-"""Height and width in pixels that crops are shown at where the file does not say."""
+"""Height and width of crops, in pixels, if the file does not record them."""
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """What the file holds; row i of all three is one crop."""
+    """The embeddings of a file; row i of paths, cameras and features is one crop."""
 
     file: Path
     paths: tuple[str, ...]
     cameras: tuple[str | None, ...]
-    """Names, None where unknown."""
+    """Camera names, None if unknown."""
     features: Features
     size: tuple[int, int]
-    """Height and width of the crops that the encoder saw, in pixels."""
+    """Input height and width of the encoder, in pixels."""
 
 
 def read_vectors(file: Path) -> Vectors:
-    """Read a Parquet file with the columns `path`, `vector` and, where cameras are known, `camera`.
+    """Read a Parquet file with the columns `path`, `vector` and optionally `camera`, or a folder of partitions.
 
-    A folder of partitions is read as one file.
+    Vectors are normalized to unit length if they are not.
 
     Raises:
-        DataError: it is no such file or folder, holds no row, or names a crop twice.
+        DataError: it is not such a file or folder, has no rows, or has a crop twice.
         ClusteringError: a vector is zero or not finite.
     """
     try:
         parts = [read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
-        table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # the first says what goes with them
+        table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # with the metadata of the first
         names = table.column_names
         missing = [name for name in ("path", "vector") if name not in names]
         if missing:
             raise DataError(
-                f"{file}: lacks the column {' and '.join(missing)}; give the file that `reseen embed` wrote"
+                f"{file}: lacks the column {' and '.join(missing)}; give a file written by `reseen embed`"
             )
         paths = tuple(table["path"].cast(pa.string()).to_pylist())
-        written = table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
-        cameras = camera_names(written)
-        said = parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
-        height, width = map(int, said.get("size", _SIZE))
+        camera_column = (
+            table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
+        )
+        cameras = camera_names(camera_column)
+        metadata = parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
+        height, width = map(int, metadata.get("size", _SIZE))
         if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS and height * width <= MOST_PIXELS):
             raise ValueError(f"crops of {height} x {width} pixels")
         if not paths:
@@ -74,42 +76,42 @@ def read_vectors(file: Path) -> Vectors:
         pa.ArrowException,
     ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{file}: not a Parquet file such as `reseen embed` writes ({reason})") from None
+        raise DataError(f"{file}: not a Parquet file of `reseen embed` ({reason})") from None
     if len(set(paths)) < len(paths):
-        twice = Counter(paths).most_common(1)[0][0]
-        raise DataError(f"{file}: names {twice} twice; a crop has one vector")
+        duplicate = Counter(paths).most_common(1)[0][0]
+        raise DataError(f"{file}: holds {duplicate} twice; every crop must have one vector")
     return Vectors(file, paths, tuple(cameras), features, (height, width))
 
 
 def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageTable, str]:
-    """The table of the crops in `vectors`, in their order, and a sentence on crops of the data that have no vector.
+    """The table of the crops in `vectors`, in their order, and a note on crops of the data without a vector.
 
     Raises:
-        DataError: the data cannot be read, or lacks a crop.
+        DataError: the data cannot be read, or lacks a crop that has a vector.
     """
-    read = data if isinstance(data, ImageTable) else read_training(Path(data))
-    known, wanted = dict(zip(read.texts, read.paths, strict=True)), set(vectors.paths)
-    missing = [path for path in vectors.paths if path not in known and not (read.root / path).is_file()]
+    table = data if isinstance(data, ImageTable) else read_training(Path(data))
+    known, embedded = dict(zip(table.texts, table.paths, strict=True)), set(vectors.paths)
+    missing = [path for path in vectors.paths if path not in known and not (table.root / path).is_file()]
     if missing:
         raise DataError(
-            f"{vectors.file}: {len(missing):,} of {len(wanted):,} crops are not in {read.root}, the first is "
+            f"{vectors.file}: {len(missing):,} of {len(embedded):,} crops are not in {table.root}, the first is "
             f"{missing[0]}; give the folder that these vectors were made from, or embed this one"
         )
     names = tuple(sorted({camera for camera in vectors.cameras if camera is not None}))
-    number = {name: place for place, name in enumerate(names)}
+    number = {name: index for index, name in enumerate(names)}
     cameras = [UNKNOWN_CAMERA if camera is None else number[camera] for camera in vectors.cameras]
-    left = len(known.keys() - wanted)
-    note = f"left out, in {read.root} but without a vector: {left:,} crops" if left else ""
+    ignored = len(known.keys() - embedded)
+    note = f"ignored, in {table.root} but without a vector: {ignored:,} crops" if ignored else ""
     paths = tuple(known.get(path, path) for path in vectors.paths)
     spans = None
-    if read.spans is not None:  # every path is known: a member of a shard is no file of its own
-        place = {path: row for row, path in enumerate(read.paths)}
-        spans = read.spans[[place[path] for path in paths]]
-    return ImageTable(read.root, paths, np.array(cameras, dtype=np.int64), names, spans=spans), note
+    if table.spans is not None:  # every path is known, since members of a shard are not files
+        row_of = {path: row for row, path in enumerate(table.paths)}
+        spans = table.spans[[row_of[path] for path in paths]]
+    return ImageTable(table.root, paths, np.array(cameras, dtype=np.int64), names, spans=spans), note
 
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:
-    """Unit rows; rows of another length are brought to it, since directions are what is clustered."""
+    """The vectors as unit rows, normalized if needed, since clustering uses cosine similarity."""
     rows = read_vector_column(file, table, "vector")
     lengths = np.linalg.norm(rows, axis=1)
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))

@@ -1,4 +1,4 @@
-"""Pages in single files: a run with scores, curves, clusters and ranked lists; a clustering; a cluster; questions."""
+"""Self-contained HTML pages: reports of runs, clusterings, single clusters, and questions for annotators."""
 
 from reseen.pages.cluster_page import (
     ClustersContent,

@@ -1,7 +1,4 @@
-"""Crops for a page: each distinct crop becomes one JPEG inside the file, however often it is shown.
-
-Crops to be looked at: a few of many, as arrays that a page shows.
-"""
+"""Thumbnails for pages: crops as arrays, and an album that embeds every distinct crop as one JPEG in the file."""
 
 import base64
 import hashlib
@@ -23,7 +20,7 @@ _QUALITY = 85
 
 @dataclass(frozen=True)
 class Picture:
-    """A crop on the page: the name of its JPEG in the file, its size in pixels, what to read out for it."""
+    """A crop on the page: the name of its JPEG in the album, its size in pixels, and its alternative text."""
 
     name: str
     width: int
@@ -32,7 +29,7 @@ class Picture:
 
 
 class Album:
-    """The JPEGs of a page, each distinct crop once."""
+    """The JPEGs embedded in a page, one per distinct crop."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
@@ -40,13 +37,13 @@ class Album:
         """Name to data URI, width and height."""
 
     def add(self, image: Crop, alt: str) -> Picture:
-        """Put a crop in, unless it is in already.
+        """Add a crop, unless it is already there, and return its picture.
 
         Raises:
-            ValueError: the array is no uint8 RGB image.
+            ValueError: the array is not a uint8 RGB image (h, w, 3).
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f"a report shows uint8 images (h, w, 3), got {image.dtype} {image.shape}")
+            raise ValueError(f"pages show uint8 images (h, w, 3), got {image.dtype} {image.shape}")
         height, width = image.shape[:2]
         pixels = np.ascontiguousarray(image)
         key = hashlib.sha256(pixels.tobytes() + f"{width}x{height}".encode()).digest()
@@ -63,26 +60,26 @@ def _data_uri(image: Crop) -> str:
 
 
 def pictures(
-    crops: Crops, rows: Sequence[int], tallest: int | None = None
+    crops: Crops, rows: Sequence[int], max_height: int | None = None
 ) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-    """RGB crops of some rows, 0 to 255, made smaller where they are higher than `tallest` pixels."""
+    """RGB images (h, w, 3), uint8, of the crops in `rows`, scaled down to at most `max_height` pixels."""
     if not len(rows):
         return []
     pixels = crops.images(to_index_tensor(np.array(rows, dtype=np.int64)))
     arrays = list(pixels.permute(0, 2, 3, 1).contiguous().numpy())
     height, width = arrays[0].shape[:2]
-    if tallest is None or height <= tallest:
+    if max_height is None or height <= max_height:
         return arrays
-    return [fit(array, tallest, max(1, round(width * tallest / height))) for array in arrays]
+    return [fit(array, max_height, max(1, round(width * max_height / height))) for array in arrays]
 
 
 def evenly_spaced(rows: Sequence[int], most: int) -> list[int]:
-    """At most so many rows, evenly over the order they stand in, the first and the last among them."""
-    picked = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)
-    return [rows[index] for index in picked]
+    """At most `most` of the rows, evenly spaced in their order, including the first and the last."""
+    indices = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)
+    return [rows[index] for index in indices]
 
 
-def camera_words(crops: Crops, row: int) -> str:
-    """The camera of a row, such as `camera 3`; nothing where it is unknown."""
+def camera_label(crops: Crops, row: int) -> str:
+    """The camera of a crop, such as `camera 3`; empty if unknown."""
     camera = int(crops.table.cameras[row])
     return "" if camera == UNKNOWN_CAMERA else f"camera {crops.table.camera_names[camera].removeprefix('c')}"

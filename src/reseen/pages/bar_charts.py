@@ -1,7 +1,4 @@
-"""Bars of named things, such as crops of each camera, as inline SVG.
-
-Histograms as inline SVG: bars over round numbers, a long tail gathered in the last one.
-"""
+"""Bar charts and histograms as inline SVG."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,38 +22,38 @@ from reseen.pages.axes import (
     ticks,
 )
 
-_SIGNS = 44
-"""Signs that fit below all bars together."""
+_LABEL_CHARACTERS = 44
+"""Characters that fit below all bars together."""
 
 
 def bars(title: str, counts: Mapping[str, int], things: str) -> Chart:
-    """One bar for each name, in the order given.
+    """A bar chart with one bar per name, in the given order.
 
-    Names that would not fit below their bars are shortened to every so many; all are under the pointer.
+    If the names do not fit below the bars, only every n-th is shown; tooltips show all.
 
     Args:
-        title: what the names are of.
-        counts: name to a whole number, none below 0.
-        things: what is counted, such as `crops`.
+        title: title of the chart.
+        counts: name to count, 0 or more.
+        things: unit of the counts, such as `crops`.
 
     Raises:
-        ValueError: there is no name, or a number is negative.
+        ValueError: `counts` is empty, or a count is negative.
     """
     if not counts or min(counts.values()) < 0:
-        raise ValueError(f"bars '{title}' need one or more counts from 0 on")
+        raise ValueError(f"bar chart '{title}' needs at least one count, and none below 0")
     names, most = list(counts), max(counts.values())
     levels = [level for level in ticks(0, most or 1) if level == int(level)]
     x, y = axis(0, len(names), LEFT, WIDTH - RIGHT), axis(levels[0], levels[-1], HEIGHT - BOTTOM, TOP)
     longest = max(len(name) for name in names) + 1
-    every = -(-len(names) * longest // _SIGNS)
+    every = -(-len(names) * longest // _LABEL_CHARACTERS)
     parts = [grid(levels, y, short)]
-    for place, (name, count) in enumerate(counts.items()):
-        left, right = x(place), x(place + 1)
+    for index, (name, count) in enumerate(counts.items()):
+        left, right = x(index), x(index + 1)
         label = (
             Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(
-                x(place + 0.5), HEIGHT - 8, name
+                x(index + 0.5), HEIGHT - 8, name
             )
-            if place % every == 0 and longest <= _SIGNS
+            if index % every == 0 and longest <= _LABEL_CHARACTERS
             else Markup("")
         )
         body = Markup("M{} {}V{}H{}V{}Z").format(
@@ -82,33 +79,34 @@ def bars(title: str, counts: Mapping[str, int], things: str) -> Chart:
 
 _BARS = 16
 _REACH, _TAIL = 3.0, 1.5
-"""Bars reach so many times as far as nine values of ten; a tail that goes on for so many times that is gathered."""
+"""Bars cover up to `_REACH` times the 90 % quantile, if the maximum exceeds `_TAIL` times that; the last bar then
+holds all larger values."""
 
 
 def histogram(title: str, values: Sequence[float], things: str, whole: bool = False) -> Chart:
-    """Count values, none below 0, in bars of equal width.
+    """A histogram with bars of equal width; a long tail is collected in the last bar.
 
     Args:
-        title: what the values are.
-        values: one or more numbers.
-        things: what is counted, such as `clusters`.
-        whole: the values are whole numbers.
+        title: title of the chart, which names the values.
+        values: at least one number, 0 or more.
+        things: unit of the counts, such as `clusters`.
+        whole: whether the values are integers.
 
     Raises:
-        ValueError: there is no value, or one is negative or not finite.
+        ValueError: `values` is empty, or a value is negative or not finite.
     """
     numbers = np.asarray(values, dtype=np.float64)
     if not len(numbers) or not np.isfinite(numbers).all() or numbers.min() < 0:
-        raise ValueError(f"histogram '{title}' needs finite numbers from 0 on, and at least one")
-    edges, gathered = _edges(numbers, whole)
+        raise ValueError(f"histogram '{title}' needs finite numbers, at least one and none below 0")
+    edges, has_tail = _edges(numbers, whole)
     counts = np.histogram(np.minimum(numbers, edges[-1]), edges)[0]
     levels = [level for level in ticks(0, int(counts.max())) if level == int(level)]
     x, y = axis(0, len(counts), LEFT, WIDTH - RIGHT), axis(levels[0], levels[-1], HEIGHT - BOTTOM, TOP)
-    names = [_name(edges, place, whole, gathered) for place in range(len(counts))]
+    names = [_name(edges, index, whole, has_tail) for index in range(len(counts))]
     parts = [grid(levels, y, short), _marks(edges, x, whole)]
     parts += [
-        _bar(int(count), f"{title.lower()} {name}: {count} {things}", x(place), x(place + 1), y)
-        for place, (count, name) in enumerate(zip(counts.tolist(), names, strict=True))
+        _bar(int(count), f"{title.lower()} {name}: {count} {things}", x(index), x(index + 1), y)
+        for index, (count, name) in enumerate(zip(counts.tolist(), names, strict=True))
     ]
     middle, largest = short(float(np.median(numbers))), short(float(numbers.max()))
     words = f"median {middle}, largest {largest}"
@@ -116,21 +114,21 @@ def histogram(title: str, values: Sequence[float], things: str, whole: bool = Fa
 
 
 def _edges(numbers: Float64[np.ndarray, " n"], whole: bool) -> tuple[Float64[np.ndarray, " e"], bool]:
-    """Where bars begin and end, from 0 on, or from 1 on for whole numbers of which every one has its bar."""
+    """Bin edges, and whether the last bin collects a tail; they start at 0, or at 1 for integers with a bar each."""
     high, reach = float(numbers.max()), _REACH * float(np.quantile(numbers, 0.9))
-    gathered = high > _TAIL * reach > 0
-    high = reach if gathered else high
+    has_tail = high > _TAIL * reach > 0
+    high = reach if has_tail else high
     step = ticks(0, high or 1.0, _BARS)[1]
     if whole:
         step = max(1.0, step)
     start = 1.0 if whole and step == 1 and numbers.min() >= 1 else 0.0
     count = int(np.floor((high - start) / step + 1e-9)) + 1
-    return start + step * np.arange(count + 1 + gathered), gathered
+    return start + step * np.arange(count + 1 + has_tail), has_tail
 
 
-def _name(edges: Float64[np.ndarray, " e"], place: int, whole: bool, gathered: bool) -> str:
-    low, high = edges[place], edges[place + 1]
-    if gathered and place == len(edges) - 2:
+def _name(edges: Float64[np.ndarray, " e"], index: int, whole: bool, has_tail: bool) -> str:
+    low, high = edges[index], edges[index + 1]
+    if has_tail and index == len(edges) - 2:
         return f"{short(low)} or more"
     if not whole:
         return f"{short(low)} to {short(high)}"
@@ -138,19 +136,19 @@ def _name(edges: Float64[np.ndarray, " e"], place: int, whole: bool, gathered: b
 
 
 def _marks(edges: Float64[np.ndarray, " e"], x: Axis, whole: bool) -> Markup:
-    """Numbers below every so many bars: under the bar of a whole number, else under its edge."""
-    each = whole and edges[1] - edges[0] == 1
+    """Tick labels below every n-th bar: centered for integers with a bar each, else at the edge."""
+    centered = whole and edges[1] - edges[0] == 1
     every = -(-len(edges) // 6)
     return Markup("").join(
         Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(
-            x(place + 0.5 if each else place), HEIGHT - 8, short(float(edges[place]))
+            x(index + 0.5 if centered else index), HEIGHT - 8, short(float(edges[index]))
         )
-        for place in range(0, len(edges) - each, every)
+        for index in range(0, len(edges) - centered, every)
     )
 
 
 def _bar(count: int, words: str, left: float, right: float, y: Axis) -> Markup:
-    """A bar, and an invisible strip over its whole column that shows the number under the pointer."""
+    """A bar, and an invisible strip over its whole column with the tooltip."""
     return Markup(
         '<g class="column"><rect x="{}" y="{}" width="{}" height="{}"/>'
         '<path class="bin" d="M{} {}V{}H{}V{}Z"/><title>{}</title></g>'

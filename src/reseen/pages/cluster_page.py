@@ -1,4 +1,4 @@
-"""A page of clusters: how many, how large, how spread, and crops of some of them to judge by."""
+"""Pages of a clustering: all clusters with statistics and sample crops, and one cluster with its dendrogram."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _MOST_POINTS = 100
 
 
 class Figure(NamedTuple):
-    """One number at the top of the page, and what it counts."""
+    """One key figure at the top of the page, with its meaning."""
 
     name: str
     figure: str
@@ -26,29 +26,29 @@ class Figure(NamedTuple):
 
 
 class SheetGroup(NamedTuple):
-    """Clusters that are shown for one reason."""
+    """A group of clusters under one heading."""
 
     name: str
-    """A word or two."""
+    """The heading."""
     note: str
-    """Why these, and what to look for."""
+    """How they were selected."""
     sheets: Sequence[ClusterSheet]
 
 
 @dataclass(frozen=True)
 class ClustersContent:
-    """Everything on the page; an empty part is left out of it."""
+    """Content of the page of all clusters; empty parts are omitted."""
 
     title: str
     note: str = ""
-    """How the number of clusters came about."""
+    """How the number of clusters was determined."""
     figures: Sequence[Figure] = ()
     sizes: Sequence[int] = ()
-    """Images in each cluster."""
+    """Number of crops in each cluster."""
     square_errors: Sequence[float] = ()
-    """Sum of squares around the mean of each cluster."""
+    """Sum of squared errors of each cluster."""
     merges: Sequence[tuple[int, float]] = ()
-    """Merges made and what the dearest of them cost, after each step."""
+    """For each step, the number of merges so far and the highest cost of its merges."""
     groups: Sequence[SheetGroup] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
@@ -57,11 +57,11 @@ class ClustersContent:
 
 @dataclass(frozen=True)
 class TreeContent:
-    """A page of one cluster: its tree, and every crop with a caption."""
+    """Content of the page of one cluster: its dendrogram, and every crop with a caption."""
 
     title: str
     sheet: ClusterSheet
-    """All crops of the cluster, with words that are shown below each, and the tree."""
+    """All crops of the cluster, with captions and the dendrogram."""
     note: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
@@ -69,32 +69,32 @@ class TreeContent:
 
 
 def write_clusters_page(path: Path, content: ClustersContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     write_text(path, render_clusters(content))
 
 
 def render_clusters(content: ClustersContent) -> str:
-    """The page as text."""
+    """The page as HTML text."""
     album = Album()
     groups = [(group.name, group.note, cluster_sheets(album, group.sheets)) for group in content.groups]
     return fill("clusters.html.j2", album, content=content, charts=_charts(content), groups=groups)
 
 
 def write_tree_page(path: Path, content: TreeContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     write_text(path, render_tree(content))
 
 
 def render_tree(content: TreeContent) -> str:
-    """The page as text."""
+    """The page as HTML text."""
     album = Album()
     return fill("tree.html.j2", album, content=content, sheet=cluster_sheets(album, [content.sheet])[0])
 
@@ -108,7 +108,7 @@ def _charts(content: ClustersContent) -> list[Chart]:
     if len(content.merges) > 1:
         every = -(-len(content.merges) // _MOST_POINTS)
         shown = [*content.merges[:-1:every], content.merges[-1]]
-        numbers, costs = [made for made, _ in shown], [cost for _, cost in shown]
-        drawn = line_chart("Merge cost", numbers, [Series("cost", costs)], name="merge")
-        charts.append(Chart("Merge cost", f"{short(costs[-1])} at the end", drawn, []))
+        merges, costs = [count for count, _ in shown], [cost for _, cost in shown]
+        svg = line_chart("Merge cost", merges, [Series("cost", costs)], name="merge")
+        charts.append(Chart("Merge cost", f"{short(costs[-1])} at the end", svg, []))
     return charts

@@ -1,4 +1,4 @@
-"""What a report is made of: plain values and crops, nothing that has to be loaded or computed."""
+"""Content of the pages: plain values and crops, with nothing left to load or compute."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,102 +8,104 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 Crop = UInt8[np.ndarray, "h w 3"]
-"""RGB, 0 to 255, at its natural size."""
+"""An RGB image, 0 to 255, at the size in which it is shown."""
 
 
 class Leaf(NamedTuple):
-    """One crop at the foot of a tree."""
+    """One leaf of a dendrogram: a crop, or the representative of a branch."""
 
     image: Crop
     label: str
-    """A sign or two under the crop, such as its camera."""
+    """A few characters under the crop, such as its camera."""
     words: str
-    """What to say about it under the pointer."""
+    """The tooltip."""
 
 
 @dataclass(frozen=True)
 class CropTree:
-    """How the crops of a cluster were joined, to be drawn."""
+    """The dendrogram of a cluster's crops."""
 
     matrix: Float64[np.ndarray, "k_minus_1 4"]
-    """SciPy's linkage matrix; heights never fall."""
+    """SciPy's linkage matrix, with nondecreasing heights."""
     leaves: Sequence[Leaf]
-    """One for each leaf of the matrix, in its order."""
+    """The leaves in the order of the matrix."""
     heights: str
-    """What a height is, such as `merge cost`."""
+    """Meaning of the heights, such as `merge cost`."""
     note: str = ""
-    """A sentence under the tree."""
+    """A sentence under the dendrogram."""
 
 
 class ClusterSheet(NamedTuple):
-    """Some crops that were taken for one person."""
+    """Crops of one cluster."""
 
     title: str
     images: Sequence[Crop]
     note: str = ""
-    """A few words under the title."""
+    """A short text under the title."""
     words: Sequence[str] = ()
-    """What to say about each crop under the pointer; its place where there are none."""
+    """Captions of the crops, shown as tooltips; if empty, their position."""
     tree: CropTree | None = None
-    """Drawn when it is asked for."""
+    """The dendrogram, in a collapsed section."""
 
 
 class RankedAnswer(NamedTuple):
-    """One gallery crop in a ranked list; `camera` is a few words such as `camera 3`."""
+    """One result in a ranked list."""
 
     image: Crop
     right: bool
+    """Whether it shows the query's person."""
     camera: str
+    """A label such as `camera 3`; empty if unknown."""
 
 
 @dataclass(frozen=True)
 class RankedList:
-    """A query and its first answers, best first."""
+    """A query and its top results, best first."""
 
     query: Crop
     answers: Sequence[RankedAnswer | tuple[Crop, bool, str]]
     title: str = ""
-    """A few words on the query, such as its camera."""
+    """A label of the query, such as its camera."""
 
 
 class Strip(NamedTuple):
-    """Pictures of one crop side by side."""
+    """Images of one crop side by side."""
 
     frames: Sequence[tuple[Crop, str]]
-    """Each with a word or two under it."""
+    """Images with their captions."""
 
 
 @dataclass(frozen=True)
 class Insight:
-    """What a method looks at, in pictures."""
+    """A visualization of what a method learned."""
 
     title: str
     note: str
     strips: Sequence[Strip] = ()
     ranked: Sequence[RankedList] = ()
-    """Or crops with others beside them, right and wrong ones marked."""
+    """Crops with neighbors, marked as correct or wrong."""
 
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything on the page; an empty part is left out of it."""
+    """Content of the report of a run; empty parts are omitted."""
 
     title: str
     settings: str = ""
-    """The run's full settings as YAML."""
+    """All settings of the run, as YAML."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Versions, hardware, counts of images: what to call it, and what it is."""
+    """Name to value, such as versions, hardware and number of images."""
     rounds: Sequence[Mapping[str, Any]] = ()
-    """Lines of the run log. Drawn where present: `round`, `losses` (name to number), `clusters`,
+    """Lines of the run log. Plotted where present: `round`, `losses` (name to number), `clusters`,
     `noise_share` (0 to 1), `smallest`, `median_size` and `largest` (images in a cluster),
-    `images_per_second`, `seconds`; the table of the page has every other number too."""
+    `images_per_second`, `seconds`; the table also has all other numbers."""
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Name to `RetrievalScore.to_json()`, oldest first; the last is the result, compared to the first."""
+    """Name to `RetrievalScore.to_json()`, oldest first; the last is the result, compared with the first."""
     sheets: Sequence[ClusterSheet | tuple[str, Sequence[Crop]]] = ()
-    """Clusters to look at."""
+    """Sample clusters."""
     ranked: Sequence[RankedList] = ()
-    """Queries to look at."""
+    """Sample queries with their results."""
     insights: Sequence[Insight] = ()
-    """What the method looks at."""
+    """Visualizations of what the method learned."""
     note: str = ""
     """A sentence under the title."""

@@ -1,4 +1,4 @@
-"""A page about a data set: counts beside the published ones, what is wrong, histograms, crops of each camera."""
+"""The page of `reseen data check`: counts next to published ones, findings, histograms, sample crops per camera."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ from reseen.pages.sheets import cluster_sheets
 
 
 class Remark(NamedTuple):
-    """One thing that was looked at."""
+    """One finding on the page."""
 
     verdict: str
     """`fine`, `look` or `wrong`."""
     text: str
     items: Sequence[str] = ()
-    """A few lines on it."""
+    """Lines of detail, such as files."""
     more: str = ""
-    """What is not shown of them."""
+    """A note on the items that are not shown."""
 
 
 class CountRow(NamedTuple):
-    """One quantity in every split: (what is here, what was published or nothing)."""
+    """One quantity in every split, as pairs of actual and published count; the latter is empty if equal or unknown."""
 
     name: str
     counts: Sequence[tuple[str, str]]
@@ -34,11 +34,11 @@ class CountRow(NamedTuple):
 
 @dataclass(frozen=True)
 class DataContent:
-    """Everything on the page; an empty part is left out of it."""
+    """Content of the page; empty parts are omitted."""
 
     title: str
     note: str = ""
-    """How the data was read."""
+    """How the data was read, as a sentence."""
     figures: Sequence[Figure] = ()
     splits: Sequence[str] = ()
     rows: Sequence[CountRow] = ()
@@ -51,16 +51,16 @@ class DataContent:
 
 
 def write_data_page(path: Path, content: DataContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     write_text(path, render_data(content))
 
 
 def render_data(content: DataContent) -> str:
-    """The page as text."""
+    """The page as HTML text."""
     album = Album()
     groups = [(group.name, group.note, cluster_sheets(album, group.sheets)) for group in content.groups]
     return fill("data_page.html.j2", album, content=content, groups=groups)

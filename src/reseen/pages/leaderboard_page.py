@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML file that asks the network for nothing."""
+"""The leaderboard as a self-contained HTML file, and as Markdown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from reseen.pages.render import fill
 
 @dataclass(frozen=True)
 class _Head:
-    """What the frame of every page asks for."""
+    """The fields that the base template needs."""
 
     title: str = "Leaderboard"
     note: str = HONESTY
 
 
 def write_leaderboard(folder: Path, leaderboard: Leaderboard) -> tuple[Path, Path]:
-    """Write `leaderboard.md` and `leaderboard.html`; returns both paths.
+    """Write `leaderboard.md` and `leaderboard.html` into the folder; returns both paths.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -33,5 +33,5 @@ def write_leaderboard(folder: Path, leaderboard: Leaderboard) -> tuple[Path, Pat
 
 
 def render_leaderboard(leaderboard: Leaderboard) -> str:
-    """The page as text; text of results is escaped."""
+    """The page as HTML text; texts of results are escaped."""
     return fill("leaderboard.html.j2", Album(), content=_Head(), leaderboard=leaderboard, figures=FIGURES)

@@ -1,6 +1,6 @@
-"""Line charts as inline SVG: axes, grid, a line for each series, a round's numbers under the pointer.
+"""Line charts as inline SVG: axes, grid, one line per series, and tooltips with the values of a round.
 
-Colors are classes, so that the page's style sheet turns them for light and dark; lines differ by dashes too.
+Colors are CSS classes, so that the style sheet adapts them to light and dark mode; lines also differ by dashes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,24 +29,24 @@ from reseen.pages.axes import (
 
 _STYLES = 4
 _MOST = 1e300
-"""Numbers from here on are not drawn; nor is what is no number."""
+"""Numbers from this magnitude, and values that are not numbers, are not drawn."""
 _SIZES = ("smallest", "median_size", "largest")
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: a number for each round, None where the log has none."""
+    """One line: a value per round, None where the log has none."""
 
     name: str
     values: Sequence[float | None]
 
 
 def charts(rounds: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """The charts a run log has numbers for: losses, clusters, noise, cluster sizes, speed, time."""
+    """Charts of the values in a run log: losses, clusters, noise, cluster sizes, feature spread, speed, time."""
     if not rounds:
         return []
-    numbers = [int(line.get("round", place)) for place, line in enumerate(rounds)]
-    found = [
+    numbers = [int(line.get("round", index)) for index, line in enumerate(rounds)]
+    available = [
         _chart("Loss", numbers, _nested(rounds, "losses"), short),
         _chart("Clusters", numbers, [_flat(rounds, "clusters")], short),
         _chart("Images in no cluster", numbers, [_flat(rounds, "noise_share")], percent),
@@ -55,7 +55,7 @@ def charts(rounds: Sequence[Mapping[str, Any]]) -> list[Chart]:
         _chart("Images per second", numbers, [_flat(rounds, "images_per_second")], short),
         _chart("Seconds per round", numbers, [_flat(rounds, "seconds")], short),
     ]
-    return [chart for chart in found if chart]
+    return [chart for chart in available if chart]
 
 
 def _flat(rounds: Sequence[Mapping[str, Any]], key: str) -> Series:
@@ -63,8 +63,8 @@ def _flat(rounds: Sequence[Mapping[str, Any]], key: str) -> Series:
 
 
 def _nested(rounds: Sequence[Mapping[str, Any]], key: str) -> list[Series]:
-    found = (line.get(key) for line in rounds)
-    tables = [table if isinstance(table, Mapping) else {} for table in found]
+    values = (line.get(key) for line in rounds)
+    tables = [value if isinstance(value, Mapping) else {} for value in values]
     names = dict.fromkeys(name for table in tables for name in table)
     return [
         Series(str(name).replace("_", " "), [_number(table.get(name)) for table in tables]) for name in names
@@ -79,11 +79,11 @@ def _number(value: Any) -> float | None:
 def _chart(
     title: str, rounds: Sequence[int], series: Sequence[Series], write: Callable[[float], str]
 ) -> Chart | None:
-    kept = [one for one in series if any(value is not None for value in one.values)]
+    kept = [line for line in series if any(value is not None for value in line.values)]
     if not kept:
         return None
     last = next((value for value in reversed(kept[0].values) if value is not None), None)
-    legend = [(one.name, place % _STYLES) for place, one in enumerate(kept)] if len(kept) > 1 else []
+    legend = [(line.name, index % _STYLES) for index, line in enumerate(kept)] if len(kept) > 1 else []
     words = f"{write(last)} at the end" if last is not None and not legend else ""
     return Chart(title, words, line_chart(title, rounds, kept, write), legend)
 
@@ -95,20 +95,20 @@ def line_chart(
     write: Callable[[float], str] = short,
     name: str = "round",
 ) -> Markup:
-    """Draw series over rounds.
+    """A line chart of series over rounds as SVG.
 
     Args:
-        title: what the chart shows, read out by screen readers.
+        title: title of the chart, also for screen readers.
         rounds: round numbers, ascending.
-        series: one or more lines with at least one number in all.
-        write: how a value is written at the axis and under the pointer.
-        name: what is counted along the axis.
+        series: one or more lines with at least one number in total.
+        write: formats the values of axis and tooltips.
+        name: name of the x-axis unit.
 
     Raises:
         ValueError: no series holds a number, or lengths differ.
     """
-    values = [value for one in series for value in one.values if value is not None]
-    if not values or any(len(one.values) != len(rounds) for one in series):
+    values = [value for line in series for value in line.values if value is not None]
+    if not values or any(len(line.values) != len(rounds) for line in series):
         raise ValueError(
             f"chart '{title}' needs a number, and one value or None for each of {len(rounds)} rounds"
         )
@@ -118,20 +118,20 @@ def line_chart(
         axis(levels[0], levels[-1], HEIGHT - BOTTOM, TOP),
     )
     parts = [grid(levels, y, write), _marks(rounds, x, name)]
-    parts += [_line(one, place % _STYLES, rounds, x, y) for place, one in enumerate(series)]
-    parts += [_pointer_column(place, rounds, series, x, write, name) for place in range(len(rounds))]
+    parts += [_line(line, index % _STYLES, rounds, x, y) for index, line in enumerate(series)]
+    parts += [_tooltip_column(index, rounds, series, x, write, name) for index in range(len(rounds))]
     first, last = rounds[0], rounds[-1]
-    words = f"{title}, {name}s {first} to {last}: " + "; ".join(_ends(one, write) for one in series)
-    return drawing(words, parts)
+    label = f"{title}, {name}s {first} to {last}: " + "; ".join(_ends(line, write) for line in series)
+    return drawing(label, parts)
 
 
 def _marks(rounds: Sequence[int], x: Axis, name: str) -> Markup:
     marks = whole_ticks(rounds[0], rounds[-1])
     return Markup("").join(
         Markup('<text class="tick middle" x="{}" y="{}">{}{:,}</text>').format(
-            x(mark), HEIGHT - 8, f"{name} " if place == 0 else "", mark
+            x(mark), HEIGHT - 8, f"{name} " if index == 0 else "", mark
         )
-        for place, mark in enumerate(marks)
+        for index, mark in enumerate(marks)
     )
 
 
@@ -142,7 +142,7 @@ def _line(
     x: Axis,
     y: Axis,
 ) -> Markup:
-    """A path that breaks where a value is missing, and dots while they are few enough to tell apart."""
+    """A path with gaps at missing values, and dots for up to 25 rounds."""
     steps, pen_down, dots = [], False, []
     for number, value in zip(rounds, series.values, strict=True):
         if value is None:
@@ -157,26 +157,26 @@ def _line(
     return path + Markup("").join(dots if len(rounds) <= 25 else dots[-1:])
 
 
-def _pointer_column(
-    place: int,
+def _tooltip_column(
+    index: int,
     rounds: Sequence[int],
     series: Sequence[Series],
     x: Axis,
     write: Callable[[float], str],
-    word: str,
+    unit: str,
 ) -> Markup:
-    """An invisible strip over one round; the pointer on it shows a guide line and the numbers."""
-    left = (x(rounds[place - 1]) + x(rounds[place])) / 2 if place else LEFT
-    right = (x(rounds[place]) + x(rounds[place + 1])) / 2 if place + 1 < len(rounds) else WIDTH - RIGHT
-    shown = [(one.name, one.values[place]) for one in series]
-    words = "\n".join(f"{name}: {write(value)}" for name, value in shown if value is not None)
-    center = x(rounds[place])
+    """An invisible strip over one round that shows a guide line and the values on hover."""
+    left = (x(rounds[index - 1]) + x(rounds[index])) / 2 if index else LEFT
+    right = (x(rounds[index]) + x(rounds[index + 1])) / 2 if index + 1 < len(rounds) else WIDTH - RIGHT
+    values = [(line.name, line.values[index]) for line in series]
+    tooltip = "\n".join(f"{name}: {write(value)}" for name, value in values if value is not None)
+    center = x(rounds[index])
     return Markup(
         '<g class="column"><rect x="{}" y="{}" width="{}" height="{}"/>'
         '<line x1="{}" x2="{}" y1="{}" y2="{}"/><title>{}</title></g>'
     ).format(
         round(left, 1), TOP, round(right - left, 1), HEIGHT - TOP - BOTTOM,
-        center, center, TOP, HEIGHT - BOTTOM, f"{word} {rounds[place]:,}\n{words}",
+        center, center, TOP, HEIGHT - BOTTOM, f"{unit} {rounds[index]:,}\n{tooltip}",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A page that asks whether crops show one person, one question at a time, and saves the answers as a CSV file."""
+"""The page of questions for an annotator: do these crops show the same person? Answers are saved as a CSV file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,47 +12,47 @@ from reseen.pages.render import fill
 
 
 class Question(NamedTuple):
-    """A pair of crops, or a group of more."""
+    """A question on a pair or a group of crops."""
 
     stratum: str
-    """Goes into the file; it is not shown, so that nobody answers what was predicted."""
+    """Saved with the answer; not shown, so that it cannot bias the annotator."""
     paths: Sequence[str]
     images: Sequence[Crop]
 
 
 @dataclass(frozen=True)
 class QuestionsContent:
-    """Everything on the page."""
+    """Content of the page of questions."""
 
     title: str
     sheet: str
-    """What answers are kept under in the browser, and what they name in the file."""
+    """Key of the sheet, under which the browser stores answers; also saved with each answer."""
     run: str
-    """The name of the run."""
+    """Name of the run."""
     questions: Sequence[Question]
     earlier: Sequence[tuple[str, str, str, Sequence[str]]] = ()
-    """Answers from before, which the file will hold too: sheet, stratum, answer, paths."""
+    """Earlier answers (sheet, stratum, answer, paths), which are saved to the file as well."""
 
     @property
     def note(self) -> str:
         """A sentence under the title."""
         return (
-            "Look at the people, not at the background. Answers stay in this browser until you save them; nothing is "
-            "sent anywhere."
+            "Judge the people, not the background. Answers stay in this browser until you save them; nothing is sent "
+            "over the network."
         )
 
 
 def write_questions_page(path: Path, content: QuestionsContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     write_text(path, render_questions(content))
 
 
 def render_questions(content: QuestionsContent) -> str:
-    """The page as text."""
+    """The page as HTML text."""
     album = Album()
     questions = []
     for question in content.questions:

@@ -13,7 +13,7 @@ function load() {
 }
 
 function keep() {
-  try { localStorage.setItem(store, JSON.stringify(said)); } catch { at("saved").textContent = "This browser keeps nothing: save before you close the page."; }
+  try { localStorage.setItem(store, JSON.stringify(said)); } catch { at("saved").textContent = "This browser does not store answers: save before you close the page."; }
 }
 
 function picture(crop) {
@@ -43,7 +43,7 @@ function draw() {
   if (over) {
     at("words").textContent = "Done. Thank you.";
     const last = document.createElement("p"), command = document.createElement("pre");
-    last.textContent = "Save the file, then give it back:";
+    last.textContent = "Save the file, then run:";
     command.textContent = "reseen audit RUN --data DIR --answers answers.csv";
     stage.className = "done";
     stage.append(last, command);
@@ -70,7 +70,7 @@ function undo() {
 }
 
 function cell(text) {
-  // spreadsheets run a cell that begins like a formula; reseen takes the mark away again
+  // spreadsheets evaluate cells that start like a formula; reseen removes the apostrophe when reading
   const plain = /^'*[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
@@ -94,7 +94,7 @@ function save() {
   link.download = "answers.csv";
   link.click();
   URL.revokeObjectURL(link.href);
-  at("saved").textContent = `${said.length} new answers saved${data.earlier.length ? `, and ${data.earlier.length} from before` : ""}.`;
+  at("saved").textContent = `${said.length} new answers saved${data.earlier.length ? `, and ${data.earlier.length} earlier ones` : ""}.`;
 }
 
 at("buttons").addEventListener("click", (event) => {
@@ -110,5 +110,5 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "Backspace") { event.preventDefault(); undo(); }
   else if (event.key.toLowerCase() === "s") save();
 });
-if (data.earlier.length) at("earlier").textContent = `${data.earlier.length} answers from before go into the file too`;
+if (data.earlier.length) at("earlier").textContent = `${data.earlier.length} earlier answers are saved to the file as well`;
 draw();

@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that asks the network for nothing and reads well without a script."""
+"""Render pages to self-contained HTML files, which need neither network nor scripts."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +17,17 @@ from reseen.pages.sheets import cluster_sheets, ranked_lists, shown_insights
 
 
 def write_report(path: Path, content: ReportContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the report atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
-        ValueError: a crop is no uint8 RGB image.
+        StorageError: the disk is full, or the file cannot be written.
+        ValueError: a crop is not a uint8 RGB image.
     """
     write_text(path, render(content))
 
 
 def render(content: ReportContent) -> str:
-    """The page as text; text from the content is escaped, parts without content are left out."""
+    """The report as HTML text; texts of the content are escaped, empty parts are omitted."""
     album = Album()
     headings, rows = scores.table(content.scores)
     return fill(
@@ -49,7 +49,7 @@ def render(content: ReportContent) -> str:
 
 
 def fill(template: str, album: Album, **values: Any) -> str:
-    """A page from one of the templates; text is escaped, and the album's crops are in the file."""
+    """The HTML text of a template; texts are escaped, and the crops of the album are embedded."""
     environment = Environment(
         loader=PackageLoader("reseen.pages", "."),
         autoescape=True,

@@ -1,7 +1,4 @@
-"""Scores as cards: the figure after, the figure before, and the gain in points.
-
-The run log as a table, for readers who want the numbers behind the curves.
-"""
+"""Scores as cards and table rows, and the run log as a table, for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +9,19 @@ from reseen.pages.axes import percent, short
 
 @dataclass(frozen=True)
 class Card:
-    """One figure in percent; `before` and `gain` are None when there is nothing to compare to."""
+    """One metric, in percent, compared with the first score if there are two."""
 
     name: str
     meaning: str
     after: float
     before: float | None
+    """None if there is only one score."""
     gain: float | None
+    """`after` minus `before`, in points."""
 
     @property
     def gain_text(self) -> str:
-        """The gain with its sign, in points."""
+        """The gain with its sign, in points; empty without one."""
         if self.gain is None:
             return ""
         rounded = round(self.gain, 1)
@@ -30,22 +29,22 @@ class Card:
 
 
 def cards(scores: Mapping[str, Mapping[str, Any]]) -> list[Card]:
-    """mAP, rank-1, 5, 10 and mINP of the last score against the first."""
+    """Cards of mAP, CMC and mINP of the last score, compared with the first."""
     if not scores:
         return []
     named = list(scores.values())
     after, before = named[-1], named[0] if len(named) > 1 else None
     figures = [("mAP", "mean average precision", ("mAP",))]
     figures += [
-        (f"Rank-{k}", "right answer first" if k == "1" else f"right answer among the first {k}", ("cmc", k))
+        (f"Rank-{k}", "correct first result" if k == "1" else f"correct match in the top {k}", ("cmc", k))
         for k in after["cmc"]
     ]
-    figures.append(("mINP", "how early the hardest answer comes", ("mINP",)))
+    figures.append(("mINP", "mean inverse negative penalty", ("mINP",)))
     return [_card(name, meaning, key, after, before) for name, meaning, key in figures]
 
 
 def table(scores: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """The same as rows of text: headings, then (name, figures in percent)."""
+    """The scores as text: headings, and rows of a name and values in percent."""
     if not scores:
         return [], []
     shown = cards(dict(list(scores.items())[-1:]))
@@ -54,58 +53,58 @@ def table(scores: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[tupl
 
 
 def protocol(scores: Mapping[str, Mapping[str, Any]]) -> str:
-    """One sentence on the rules the result was scored by."""
+    """A sentence on the protocol of the last score; empty without scores."""
     if not scores:
         return ""
     score = list(scores.values())[-1]
     skipped = score["queries"] - score["valid_queries"]
-    skip = f", {skipped:,} without an answer left skipped" if skipped else ""
+    skip = f", {skipped:,} without a match skipped" if skipped else ""
     rule = score.get("rules", {}).get("average_precision", "step")
     return (
         f"Protocol {score['protocol']}: {score['valid_queries']:,} queries{skip}; "
         f"{score['gallery']:,} gallery images; average precision by the {rule} rule; "
-        "a wrong answer wins a tie. Higher is better."
+        "ties are broken pessimistically. Higher is better."
     )
 
 
 def notes(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What must be known of the result, such as unknown cameras."""
+    """Caveats of the last score, such as unknown cameras."""
     return list(list(scores.values())[-1].get("notes", ())) if scores else []
 
 
 def _card(
     name: str, meaning: str, key: tuple[str, ...], after: Mapping[str, Any], before: Mapping[str, Any] | None
 ) -> Card:
-    now = 100 * _at(after, key)
-    then = 100 * _at(before, key) if before else None
-    return Card(name, meaning, now, then, None if then is None else now - then)
+    current = 100 * _get(after, key)
+    previous = 100 * _get(before, key) if before else None
+    return Card(name, meaning, current, previous, None if previous is None else current - previous)
 
 
-def _at(values: Mapping[str, Any], key: tuple[str, ...]) -> float:
-    found: Any = values
+def _get(values: Mapping[str, Any], key: tuple[str, ...]) -> float:
+    value: Any = values
     for part in key:
-        found = found[part]
-    return float(found)
+        value = value[part]
+    return float(value)
 
 
 @dataclass(frozen=True)
 class LogTable:
-    """Headings and rows of text; a number the log does not hold is a dash."""
+    """The run log as headings and rows of text; missing numbers are dashes."""
 
     headings: list[str]
     rows: list[list[str]]
 
 
 def log_table(rounds: Sequence[Mapping[str, Any]]) -> LogTable:
-    """Every number of every round; nested ones such as `losses` get a column each."""
-    flat = [_flatten(line, place) for place, line in enumerate(rounds)]
+    """A table of all numbers of all rounds; nested ones, such as `losses`, have one column each."""
+    flat = [_flatten(line, index) for index, line in enumerate(rounds)]
     headings = list(dict.fromkeys(name for line in flat for name in line))
     rows = [[line.get(name, "–") for name in headings] for line in flat]
     return LogTable(headings, rows)
 
 
-def _flatten(line: Mapping[str, Any], place: int) -> dict[str, str]:
-    cells = {"round": str(line.get("round", place))}
+def _flatten(line: Mapping[str, Any], index: int) -> dict[str, str]:
+    cells = {"round": str(line.get("round", index))}
     for key, value in line.items():
         if key == "round":
             continue
@@ -114,8 +113,8 @@ def _flatten(line: Mapping[str, Any], place: int) -> dict[str, str]:
             pairs = ((f"{name}: {part}".replace("_", " "), number) for part, number in value.items())
             cells |= {title: short(number) for title, number in pairs if _is_number(number)}
         elif _is_number(value):
-            share = key.endswith("_share")
-            cells[name] = percent(value) if share else short(value)
+            is_share = key.endswith("_share")
+            cells[name] = percent(value) if is_share else short(value)
     return cells
 
 

@@ -1,4 +1,4 @@
-"""A page of searches: each query beside its answers."""
+"""The page of search results: each query next to its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,34 +12,34 @@ from reseen.pages.render import fill
 
 
 class FoundCrop(NamedTuple):
-    """One answer."""
+    """One search result."""
 
     image: Crop
     headline: str
-    """A sign or two, such as the similarity."""
+    """A short text, such as the similarity."""
     lines: Sequence[str]
-    """What else is known, a few words each."""
+    """Further details, one per line."""
     sure: bool
-    """Whether it is taken for the same person."""
+    """Whether it counts as the same person, by the calibrated threshold."""
 
 
 class Search(NamedTuple):
-    """A query and its answers, the likeliest first."""
+    """A query and its results, most similar first."""
 
     title: str
     queries: Sequence[Crop]
     answers: Sequence[FoundCrop]
     heading: str = ""
-    """In place of "Most like" and the title."""
+    """The heading; default: "Most similar to" and the title."""
     note: str = ""
-    """What stands above the answers."""
-    empty: str = "Nothing in the gallery fits these conditions."
-    """What stands in their place where there are none."""
+    """A sentence above the results."""
+    empty: str = "No crop in the gallery matches these conditions."
+    """The text if there are no results."""
 
 
 @dataclass(frozen=True)
 class SearchContent:
-    """Everything on the page."""
+    """Content of the page of search results."""
 
     title: str
     note: str
@@ -50,22 +50,22 @@ class SearchContent:
 
 
 def write_search_page(path: Path, content: SearchContent) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full, or the file cannot be written.
     """
     album = Album()
     shown = [
         {
             "title": search.title,
-            "heading": search.heading or f"Most like {search.title}",
+            "heading": search.heading or f"Most similar to {search.title}",
             "note": search.note,
             "empty": search.empty,
             "queries": [album.add(image, f"query {search.title}") for image in search.queries],
             "answers": [
                 (
-                    album.add(answer.image, f"answer {rank}, {answer.headline}, {', '.join(answer.lines)}"),
+                    album.add(answer.image, f"result {rank}, {answer.headline}, {', '.join(answer.lines)}"),
                     answer,
                 )
                 for rank, answer in enumerate(search.answers, start=1)

@@ -1,4 +1,4 @@
-"""Sheets of clusters and ranked lists, with their crops put into the album of the page."""
+"""Prepare clusters, ranked lists and insights for the templates, adding their crops to the album of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from reseen.pages.dendrogram import dendrogram
 
 @dataclass(frozen=True)
 class ShownSheet:
-    """A cluster on the page."""
+    """A cluster, prepared for the template."""
 
     title: str
     note: str
@@ -24,29 +24,29 @@ class ShownSheet:
 def cluster_sheets(
     album: Album, sheets: Sequence[ClusterSheet | tuple[str, Sequence[Crop]]]
 ) -> list[ShownSheet]:
-    """Sheets with their crops put into the album, and their trees drawn."""
-    made = (
+    """Clusters with their crops added to the album and their dendrograms drawn."""
+    named = (
         sheet if isinstance(sheet, ClusterSheet) else ClusterSheet(sheet[0], sheet[1]) for sheet in sheets
     )
-    return [_shown_sheet(album, sheet) for sheet in made]
+    return [_shown_sheet(album, sheet) for sheet in named]
 
 
 def _shown_sheet(album: Album, sheet: ClusterSheet) -> ShownSheet:
     count = len(sheet.images)
-    words = sheet.words or [f"{sheet.title}, image {place} of {count}" for place in range(1, count + 1)]
-    pictures = [album.add(image, said) for image, said in zip(sheet.images, words, strict=True)]
+    captions = sheet.words or [f"{sheet.title}, image {index} of {count}" for index in range(1, count + 1)]
+    pictures = [album.add(image, caption) for image, caption in zip(sheet.images, captions, strict=True)]
     tree = sheet.tree
     if tree is None:
         return ShownSheet(sheet.title, sheet.note, pictures, None, "")
-    feet = [(album.add(leaf.image, leaf.words), leaf.label) for leaf in tree.leaves]
+    leaves = [(album.add(leaf.image, leaf.words), leaf.label) for leaf in tree.leaves]
     return ShownSheet(
-        sheet.title, sheet.note, pictures, dendrogram(tree.matrix, feet, tree.heights), tree.note
+        sheet.title, sheet.note, pictures, dendrogram(tree.matrix, leaves, tree.heights), tree.note
     )
 
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """One answer of a ranked list on the page."""
+    """One result of a ranked list, prepared for the template."""
 
     picture: Picture
     rank: int
@@ -56,7 +56,7 @@ class ShownAnswer:
 
 @dataclass(frozen=True)
 class ShownList:
-    """A ranked list on the page."""
+    """A ranked list, prepared for the template."""
 
     title: str
     query: Picture
@@ -65,7 +65,7 @@ class ShownList:
 
 
 def ranked_lists(album: Album, lists: Sequence[RankedList]) -> list[ShownList]:
-    """Ranked lists with their crops put into the album."""
+    """Ranked lists with their crops added to the album."""
     return [_shown_list(album, number, ranked) for number, ranked in enumerate(lists, start=1)]
 
 
@@ -73,20 +73,20 @@ def _shown_list(album: Album, number: int, ranked: RankedList) -> ShownList:
     answers = []
     for rank, answer in enumerate(ranked.answers, start=1):
         image, right, camera = RankedAnswer(*answer)
-        words = f"answer {rank}, {'right' if right else 'wrong'}{', ' + camera if camera else ''}"
-        answers.append(ShownAnswer(album.add(image, words), rank, right, camera))
-    right = sum(answer.right for answer in answers)
+        alt = f"result {rank}, {'correct' if right else 'wrong'}{', ' + camera if camera else ''}"
+        answers.append(ShownAnswer(album.add(image, alt), rank, right, camera))
+    correct = sum(answer.right for answer in answers)
     return ShownList(
         title=ranked.title,
         query=album.add(ranked.query, f"query {number}{', ' + ranked.title if ranked.title else ''}"),
         answers=answers,
-        summary=f"{right} of {len(answers)} right" if answers else "no answers",
+        summary=f"{correct} of {len(answers)} correct" if answers else "no results",
     )
 
 
 @dataclass(frozen=True)
 class ShownInsight:
-    """What a method looks at, on the page."""
+    """An insight, prepared for the template."""
 
     title: str
     note: str
@@ -95,12 +95,15 @@ class ShownInsight:
 
 
 def shown_insights(album: Album, insights: Sequence[Insight]) -> list[ShownInsight]:
-    """Insights with their pictures put into the album."""
+    """Insights with their images added to the album."""
     return [
         ShownInsight(
             insight.title,
             insight.note,
-            [[(album.add(image, said), said) for image, said in strip.frames] for strip in insight.strips],
+            [
+                [(album.add(image, caption), caption) for image, caption in strip.frames]
+                for strip in insight.strips
+            ],
             ranked_lists(album, insight.ranked),
         )
         for insight in insights

@@ -29,7 +29,7 @@ from reseen.records import Features
 from reseen.runs.console import RunView
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import Run
-from reseen.tasks.clustering.cluster import as_csv, load_cluster_input
+from reseen.tasks.clustering.cluster import as_csv, run_clustering
 from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput
 from reseen.tasks.clustering.cluster_settings import hierarchy_settings
@@ -110,7 +110,7 @@ def plan_clustering(
             cluster_input = ClusterInput(repeat_crops(crops, count), features, "")
             with RunView(0, quiet=True) as silent:
                 with clustering.measure(count):
-                    result = load_cluster_input(cluster_input, settings, 1, silent)
+                    result = run_clustering(cluster_input, settings, 1, silent)
                 if settings.metric == "jaccard" and len(clustering.quadratic_memory) < len(clustering.sizes):
                     clustering.quadratic_memory.append(jaccard_pair_bytes(count, dimension, settings))
                 with pages.measure(count):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reseen.audit import MOST_SILHOUETTES, measure
+from reseen.audit import MAX_SILHOUETTES, measure
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.conditions import inactive
 from reseen.data.labels import COLUMNS
@@ -54,9 +54,9 @@ class RoundCosts:
     """Number of encoders whose features are clustered or evaluated."""
 
     def audit_stage(self, images: int, rounds: int) -> PlanStage:
-        """Cluster metrics, whose time is proportional to n * min(n, `MOST_SILHOUETTES`) for n crops."""
+        """Cluster metrics, whose time is proportional to n * min(n, `MAX_SILHOUETTES`) for n crops."""
         largest = self.auditing.sizes[-1]
-        pairs = [float(count) * min(count, MOST_SILHOUETTES) for count in (largest, images)]
+        pairs = [float(count) * min(count, MAX_SILHOUETTES) for count in (largest, images)]
         seconds = self.auditing.seconds[-1] / pairs[0] * pairs[1]
         return PlanStage(self.auditing.name, rounds * seconds)
 

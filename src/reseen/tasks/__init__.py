@@ -1,1 +1,1 @@
-"""What the commands do with a run: evaluate, cluster, audit, check data, run the demo, check the set-up."""
+"""Tasks behind the commands: evaluation, clustering, audit, data check, demo and doctor."""

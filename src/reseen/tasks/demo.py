@@ -1,4 +1,4 @@
-"""The whole way in a few minutes: draw a crowd, learn from it without labels, score before and after, show it."""
+"""The demo: train on a synthetic data set without labels, evaluate before and after, and write a report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,35 +16,48 @@ from reseen.tasks.evaluation.report import report_run
 from reseen.tasks.evaluation.score import read_benchmark, retrieve
 from reseen.training.train import train
 
-_TITLE = "A crowd that nobody labelled"
+_TITLE = "Unsupervised training on a synthetic crowd"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made."""
+    """The outputs of the demo."""
 
     run: Run
     before: RetrievalScore
+    """Score of the starting weights, with BNNeck statistics estimated on the training data."""
     after: RetrievalScore
+    """Score of the last round."""
     report: Path
 
 
 def run_demo(
     out: str | Path, recipe: Recipe | None = None, *, people: int = 60, cameras: int = 6, quiet: bool = False
 ) -> Demo:
-    """Draw, train, score and report into the folder `out`.
+    """Generate a synthetic data set, train on it, evaluate and write a report, all into the folder `out`.
 
-    Training and test people are different ones. Calling it again goes on where it stopped.
+    Training and test people are disjoint. If interrupted, repeat the call to resume.
+
+    Args:
+        out: the output folder.
+        recipe: the recipe to train with; the built-in recipe `demo` when None.
+        people: number of people; half are for training.
+        cameras: number of cameras.
+        quiet: hide progress.
 
     Raises:
         StorageError: `out` cannot be written.
         RunError: `out` holds a demo with other settings.
+
+    Example:
+        >>> demo = reseen.run_demo("demo")
+        >>> demo.after.mean_average_precision - demo.before.mean_average_precision
     """
     folder = make_folder(Path(out).expanduser())
     recipe = load_recipe("demo") if recipe is None else recipe
     crowd = folder / "crowd"
     if (folder / "run" / CHECKPOINT).is_file() and not crowd_exists(crowd, people, cameras, recipe.seed):
-        raise RunError(f"{folder}: holds a demo of another crowd; choose another folder")
+        raise RunError(f"{folder}: holds a demo with other settings; choose another folder")
     draw_crowd(crowd, people=people, cameras=cameras, seed=recipe.seed, progress=not quiet)
     untrained = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})
     benchmark = read_benchmark(crowd)

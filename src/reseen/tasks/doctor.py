@@ -1,4 +1,4 @@
-"""What this machine is, and what will be slow or fail on it and why."""
+"""Check the setup of this machine and flag bottlenecks."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ _OLDEST_TORCH = (2, 9)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line of the check-up."""
+    """The result of one check: a state, and advice if it is not `ok`."""
 
     name: str
     value: str
@@ -24,12 +24,12 @@ class Diagnosis:
 
 
 def diagnose() -> list[Diagnosis]:
-    """Look at versions, device, threads, memory and disk."""
-    return [*_packages(), *_device(), *_machine(), *_disk(), _loops()]
+    """Check versions, device, threads, memory, disk, and the cache of compiled code."""
+    return [*_packages(), *_device(), *_machine(), *_disk(), _compiled_cache()]
 
 
-def _loops() -> Diagnosis:
-    """Where compiled loops are kept."""
+def _compiled_cache() -> Diagnosis:
+    """Whether the machine code of compiled loops is cached."""
     from reseen.compiled import cache_path
     from reseen.evaluate.rank_kernel import write_ranks
 
@@ -46,17 +46,15 @@ def _packages() -> list[Diagnosis]:
     findings = []
     for name, version in versions().items():
         if version == "missing":
-            findings.append(Diagnosis(name, "missing", "bad", "pip install reseen again"))
+            findings.append(Diagnosis(name, "missing", "bad", "reinstall with: pip install reseen"))
         elif name == "torch" and tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_TORCH:
             findings.append(Diagnosis(name, version, "bad", "reseen needs torch 2.9 or newer"))
         else:
             findings.append(Diagnosis(name, version))
     try:
         import torchvision.ops  # noqa: F401
-    except Exception as error:  # a torch and a torchvision of different builds fail in many ways
-        advice = (
-            f"torch and torchvision do not fit together ({type(error).__name__}); install both anew, together"
-        )
+    except Exception as error:  # builds of torch and torchvision that do not match fail in many ways
+        advice = f"torch and torchvision do not match ({type(error).__name__}); reinstall both together"
         findings.append(Diagnosis("torch with torchvision", "broken", "bad", advice))
     return findings
 
@@ -70,7 +68,7 @@ def _device() -> list[Diagnosis]:
     findings = [
         Diagnosis(
             "device", "CPU", "slow",
-            "no usable GPU: ResNet-50 at 256 x 128 learns from about 7 crops a second and core; "
+            "no usable GPU: ResNet-50 at 256 x 128 trains on about 7 crops per second and core; "
             "use a small backbone (mobilenetv2_100) and 128 x 64 crops",
         )
     ]  # fmt: skip
@@ -90,12 +88,12 @@ def _machine() -> list[Diagnosis]:
     import torch
 
     cores, threads, memory = usable_cores(), torch.get_num_threads(), memory_gigabytes()
-    fits = threads >= cores
+    all_used = threads >= cores
     return [
         Diagnosis("processor", processor()),
         Diagnosis(
-            "threads", f"{threads} of {cores} cores", "ok" if fits else "slow",
-            "" if fits else "torch uses fewer threads than there are cores: see OMP_NUM_THREADS",
+            "threads", f"{threads} of {cores} cores", "ok" if all_used else "slow",
+            "" if all_used else "torch uses fewer threads than there are cores: see OMP_NUM_THREADS",
         ),
         Diagnosis(
             "memory", f"{memory:.0f} GB", "ok" if memory >= _MEMORY_NEEDED else "bad",
@@ -112,7 +110,7 @@ def _disk() -> list[Diagnosis]:
     findings = [
         Diagnosis(
             "cache", f"{cache}, {free:.0f} GB free", "ok" if enough else "slow",
-            "" if enough else "decoded crops may not fit and would be decoded again in every round",
+            "" if enough else "decoded crops may not fit, and would be decoded again in every round",
         )
     ]  # fmt: skip
     try:

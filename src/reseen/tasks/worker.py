@@ -1,4 +1,4 @@
-"""`python -m reseen.tasks.worker`: one of the processes that `Helpers` starts. Not for people to call."""
+"""`python -m reseen.tasks.worker`: entry point of the processes that `WorkerPool` starts. Not for direct use."""
 
 import json
 import os
@@ -24,39 +24,39 @@ WORK: dict[str, Callable[[ProcessGroup, dict[str, Any]], None]] = {
     "evaluate": evaluate_in_worker,
     "train": train_in_worker,
 }
-"""What helpers can do, by name."""
+"""The jobs of worker processes, by name."""
 
 
 def main() -> int:
-    """Do what one line of standard input says, and say on standard output what went wrong."""
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_first, daemon=True).start()
+    """Run the job in the first line of standard input; report `ready`, and an error as JSON, on standard output."""
+    job = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_exit_with_main_process, daemon=True).start()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print must not be taken for an answer
-    torch.set_num_threads(order["threads"])
-    _say(channel, "ready")
+    os.dup2(2, 1)  # output of libraries must not be mistaken for a report
+    torch.set_num_threads(job["threads"])
+    _send(channel, "ready")
     try:
         load_plugins_of_environment()
-        store = dist.TCPStore("127.0.0.1", order["port"], order["size"], is_master=False)
-        ranks = join(order["rank"], order["size"], order["rank"], order["device"], store, order["alone"])
-        WORK[order["work"]](ranks, order["request"])
+        store = dist.TCPStore("127.0.0.1", job["port"], job["size"], is_master=False)
+        ranks = join(job["rank"], job["size"], job["rank"], job["device"], store, job["alone"])
+        WORK[job["work"]](ranks, job["request"])
         ranks.barrier()
     except Exception as error:
         known = isinstance(error, ReseenError)
         message = {"error": type(error).__name__ if known else "", "message": str(error)}
-        _say(channel, json.dumps(message | {"trace": traceback.format_exc()}))
+        _send(channel, json.dumps(message | {"trace": traceback.format_exc()}))
         os._exit(2)  # without waiting for processes that may be stuck
     leave()
     return 0
 
 
-def _end_with_the_first() -> None:
-    """The first process holds the other end of standard input: when it is gone, nobody needs this one."""
+def _exit_with_main_process() -> None:
+    """Exit when standard input is closed, that is, when the main process has ended."""
     sys.stdin.buffer.read()
     os._exit(1)
 
 
-def _say(channel: IO[str], line: str) -> None:
+def _send(channel: IO[str], line: str) -> None:
     channel.write(line + "\n")
     channel.flush()
 

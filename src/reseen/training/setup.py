@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from reseen.audit import links, read_answers
+from reseen.audit import pair_constraints, read_answers
 from reseen.cluster import Constraints
 from reseen.data.crops import Crops, open_crops
 from reseen.data.labels import read_labels
@@ -38,7 +38,7 @@ def read_constraints(file: Path, table: ImageTable) -> tuple[Constraints, str]:
     Raises:
         DataError: the file cannot be read, no crop of it is in the table, or answers contradict each other.
     """
-    must, cannot = links(read_answers([file]))
+    must, cannot = pair_constraints(read_answers([file]))
     row = {path: place for place, path in enumerate(table.texts)}
 
     def rows(pairs: list[tuple[str, str]]) -> np.ndarray:

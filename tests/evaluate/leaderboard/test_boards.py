@@ -61,7 +61,7 @@ def test_arms_are_means_over_seeds_best_first_and_ceilings_last(leaderboard):
 def test_literature_stands_beside_the_whole_data_set_and_nowhere_else(leaderboard):
     boards = {board.name: board for board in leaderboard.boards}
     assert not boards["market-mini"].literature
-    assert "nothing in the literature" in boards["market-mini"].note
+    assert "not with published ones" in boards["market-mini"].note
     assert {row.dataset for row in boards["market"].literature} == {"Market-1501"}
     assert "Market-1501" not in boards
     assert boards["MSMT17"].arms == ()
@@ -100,9 +100,9 @@ def test_both_pages_show_the_same_and_mark_what_is_not_ours(leaderboard):
             assert words in text
     assert "~~38.3~~ 29.6" in markdown
     assert "<s>38.3</s> 29.6" in page
-    assert "read, not measured here" in page
-    assert "were read, not measured" in markdown
-    assert page.count("read, not measured here") == sum(
+    assert "published, not measured here" in page
+    assert "were not measured here" in markdown
+    assert page.count("published, not measured here") == sum(
         bool(board.literature) for board in leaderboard.boards
     )
 
@@ -139,7 +139,7 @@ def test_folders_and_files_that_do_not_fit(tmp_path):
     with pytest.raises(DataError, match="holds no result"):
         read_results(tmp_path)
     (tmp_path / "a.json").write_text(json.dumps({"arm": "x", "score": {}}))
-    with pytest.raises(DataError, match=r"a.json: lacks what a result has"):
+    with pytest.raises(DataError, match=r"a.json: is not a complete result"):
         read_results(tmp_path)
     (tmp_path / "a.json").write_text('{"arm": ')
     with pytest.raises(DataError, match=r"a.json: cannot be read as JSON"):

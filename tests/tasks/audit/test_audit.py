@@ -167,7 +167,7 @@ def test_answers_on_another_state_are_told_of_and_left_out(run, crowd, tmp_path)
     assert not found.verification.current
     assert found.calibration.trust == "low"
     write_answers(file, [replace(one, sheet="foreign") for one in moved])
-    with pytest.raises(DataError, match=r"none of the .* answers is on a sheet of"):
+    with pytest.raises(DataError, match=r"none of the .* answers belongs to a sheet of"):
         reseen.audit_run(run, crowd, answers=[file], quiet=True)
 
 
@@ -185,7 +185,7 @@ def test_answers_are_given_back_to_training(run, crowd, tmp_path):
     for labels in seen:
         for one in read_answers([file]):
             numbers = [int(labels.labels[row[crop]]) for crop in one.crops]
-            if one.said == "same":
+            if one.verdict == "same":
                 assert len(set(numbers)) == 1
                 assert NOISE not in numbers
             elif len(one.crops) == 2:
@@ -204,23 +204,23 @@ def test_answers_of_other_crops_are_an_error(run, crowd, tmp_path):
 
 
 def test_counts_out_of_range_and_too_few_crops_say_so(run, crowd):
-    with pytest.raises(SettingsError, match="views: wanted 1 or more"):
+    with pytest.raises(SettingsError, match="views must be at least 1"):
         reseen.audit_run(run, crowd, views=0, quiet=True)
-    with pytest.raises(SettingsError, match="questions: wanted 20 or more"):
+    with pytest.raises(SettingsError, match="questions must be at least 20"):
         reseen.audit_run(run, crowd, questions=3, quiet=True)
-    with pytest.raises(DataError, match="compares crops, found 1"):
+    with pytest.raises(DataError, match="needs at least 2 crops, found 1"):
         reseen.audit_run(run, reseen.read_training(crowd).select([0]), quiet=True)
 
 
 def test_a_calibration_that_is_not_there_says_how_to_make_it(run):
-    with pytest.raises(DataError, match="make it with `reseen audit`"):
+    with pytest.raises(DataError, match="create it with `reseen audit`"):
         reseen.read_calibration(run)
     (run / "audit.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         reseen.read_calibration(run)
     values = {"data": "", "score": 0.5, "parts": {"camera_mixing": None}, "calibration": None}
     (run / "audit.json").write_text(json.dumps(values))
-    with pytest.raises(DataError, match="allowed none"):
+    with pytest.raises(DataError, match="gave too little evidence"):
         reseen.read_calibration(run)
 
 
@@ -256,7 +256,7 @@ def test_the_run_with_the_highest_score_is_chosen(trained, run, crowd, tmp_path)
     with pytest.raises(DataError, match="audited on different crops"):
         reseen.choose_run([run, other])
     (other / "audit.json").unlink()
-    with pytest.raises(DataError, match="make it with `reseen audit`"):
+    with pytest.raises(DataError, match="create it with `reseen audit`"):
         reseen.choose_run([run, other])
     scored(run, score=None)
     with pytest.raises(RunError, match="no run has an audit score"):

@@ -44,7 +44,7 @@ FOUR = ("--hierarchy.clusters", "4")
 def test_people_are_found_and_numbered_largest_first(vectors, crops, tmp_path):
     made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=FOUR, quiet=True)
     assert made.labels.labels.tolist() == [[2, 0, 1, 3][person] for person in PEOPLE]
-    assert made.chosen.startswith("merged until 4 clusters were left, as asked; the dearest merge cost 0.")
+    assert made.chosen.startswith("merged to 4 clusters, as specified; the highest merge cost is 0.")
     assert made.page == tmp_path / "c.html"
     assert made.trees == ()
 
@@ -133,7 +133,7 @@ def test_a_doubtful_crop_is_pointed_out(crops, tmp_path):
     assert made.membership.doubtful == 2  # at 64 and 72 degrees, in the cluster around 36
     text = made.page.read_text()
     assert ">Doubtful</h2>" in text
-    assert "no camera known" in text
+    assert "cameras unknown" in text
 
 
 def test_a_dendrogram_has_every_crop_as_a_leaf(vectors, crops, tmp_path):
@@ -153,7 +153,7 @@ def test_a_huge_cluster_is_drawn_by_its_branches_and_says_so(vectors, crops, tmp
     made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=FOUR, dendrograms=[0], quiet=True)
     text = made.trees[0].read_text()
     assert text.count('class="join"') == 3
-    assert "9 crops are too many to draw: what was joined before 4 were left is one picture" in text
+    assert "9 crops are too many to draw: each of the 4 leaves is a branch" in text
     assert "×" in text
 
 
@@ -177,17 +177,17 @@ def test_what_is_wrong_is_said_before_any_work(vectors, crops, tmp_path):
     with pytest.raises(StorageError, match="it is a folder; give the name of a file"):
         cluster(out=tmp_path)
     for taken in ("c.html", "cluster-2.csv"):
-        with pytest.raises(StorageError, match="a page gets this name"):
+        with pytest.raises(StorageError, match="is the name of a page"):
             cluster(out=tmp_path / taken, dendrograms=[2])
     with pytest.raises(StorageError, match="holds the vectors; give the name of a CSV file"):
         cluster(out=vectors.parent / "." / vectors.name)
     with pytest.raises(
-        DataError, match="is not there; give a run folder, or the file that `reseen embed` wrote"
+        DataError, match="does not exist; give a run folder, or a file written by `reseen embed`"
     ):
         cluster(source=tmp_path / "none")
-    with pytest.raises(SettingsError, match="smallest: wanted 1 crop or more, got 0"):
+    with pytest.raises(SettingsError, match="smallest must be at least 1, got 0"):
         cluster(smallest=0)
-    with pytest.raises(SettingsError, match="a camera pattern is for a run"):
+    with pytest.raises(SettingsError, match="--camera-pattern is only for runs"):
         cluster(camera_pattern="c{camera}")
     assert not (tmp_path / "c.csv").exists()
 

@@ -135,7 +135,7 @@ def test_what_is_wrong_is_said_before_any_work(vectors, tmp_path):
     def cluster(*flags, out=tmp_path / "c.csv", **more):
         return cluster_vectors(vectors, out, settings=flags, quiet=True, **more)
 
-    with pytest.raises(SettingsError, match=r"clustering 400 vectors .* takes .* at the least.*give so much"):
+    with pytest.raises(SettingsError, match=r"clustering 400 vectors .* needs at least .*raise the limit"):
         cluster(memory="1MB")
     with pytest.raises(SettingsError, match="wanted an amount of memory"):
         cluster(memory="lots")
@@ -143,14 +143,14 @@ def test_what_is_wrong_is_said_before_any_work(vectors, tmp_path):
         cluster("--dbscan.eps", "0.5")
     with pytest.raises(SettingsError, match=r"hierarchy\.clusters: has no effect where algorithm is dbscan"):
         cluster("--algorithm", "dbscan", "--hierarchy.clusters", "3")
-    with pytest.raises(SettingsError, match="merged by costs that are inner products"):
+    with pytest.raises(SettingsError, match="only be merged by costs that are inner products"):
         cluster("--hierarchy.linkage", "single")
-    with pytest.raises(SettingsError, match="smallest: wanted 1 row or more"):
+    with pytest.raises(SettingsError, match="smallest must be at least 1"):
         cluster(smallest=0)
     for out in (tmp_path, tmp_path / "c.json", vectors):
         with pytest.raises(StorageError, match="give the name of a CSV file"):
             cluster(out=out)
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         cluster_vectors(tmp_path / "none.npy", tmp_path / "c.csv")
     assert {path.name for path in tmp_path.iterdir()} == {"v.npy"}
 

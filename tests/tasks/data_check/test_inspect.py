@@ -56,7 +56,7 @@ def test_same_bytes_in_training_and_test_are_wrong_and_within_a_split_to_be_look
 
 
 def test_people_in_training_and_test_are_wrong(make_images):
-    text = "1 people in both train and query: training sees people that are scored; are the splits mixed?"
+    text = "1 people in both train and query: training data contains test people; are the splits mixed?"
     said = verdicts(market(make_images))
     assert said[text] == "wrong"
     assert said["everybody in the query is in the training split: was it swapped with the test?"] == "wrong"
@@ -69,13 +69,16 @@ def test_query_and_gallery_that_changed_places_are_wrong(make_images):
     said = verdicts(root)
     assert said["the query has more crops (5) than the gallery (1): swapped?"] == "wrong"
     assert said["the query holds 1 crops of junk or distractors: was it swapped with the gallery?"] == "wrong"
-    assert said["1 people in both query and gallery; 1 of 2 are asked for in vain"] == "look"
+    assert said["1 people in both query and gallery; 1 of 2 queried people are not in the gallery"] == "look"
 
 
 def test_a_query_that_nobody_in_the_gallery_answers_is_wrong(make_images):
     root = make_images("query/0001_c1s1_1_1.jpg")
     make_images("bounding_box_test/0002_c3s1_1_1.jpg", seed=3)
-    assert verdicts(root)["0 people in both query and gallery; 1 of 1 are asked for in vain"] == "wrong"
+    assert (
+        verdicts(root)["0 people in both query and gallery; 1 of 1 queried people are not in the gallery"]
+        == "wrong"
+    )
 
 
 def test_a_drawn_gallery_smaller_than_the_query_is_as_it_should_be(tmp_path):

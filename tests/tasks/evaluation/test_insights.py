@@ -52,7 +52,7 @@ def test_mask_prediction_shows_crop_views_and_similarity_before_and_after(shown)
     assert not all(np.array_equal(one, other) for one, other in views)
     assert 0.05 < float((first != crop).any(axis=2).mean()) < 0.95
     assert not np.array_equal(before, after)
-    assert "What do masks hide" in render(ReportContent("t", insights=[found]))
+    assert "Masks and similarity maps" in render(ReportContent("t", insights=[found]))
 
 
 def test_patches_show_where_they_look_and_whom_they_believe(shown):

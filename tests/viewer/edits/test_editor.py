@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseen.audit.answers import links, read_answers
+from reseen.audit.answers import pair_constraints as answered_pairs
+from reseen.audit.answers import read_answers
 from reseen.cluster import Constraints
 from reseen.datasets import read_training
 from reseen.errors import GalleryError, StorageError
@@ -74,7 +75,7 @@ def test_merging_moves_all_crops_into_the_largest(editor, gallery):
     assert set(keys_of(editor, into)) == members
     assert 3 - into not in editor.viewer.snapshot.clusters
     same_state(editor)
-    must, cannot = links(read_answers(editor.files))
+    must, cannot = answered_pairs(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 0)
 
 
@@ -84,7 +85,7 @@ def test_splitting_makes_a_cluster_with_cannot_links_to_the_rest(editor):
     assert set(keys_of(editor, number)) == set(members[:3])
     assert set(keys_of(editor, 0)) == set(members[3:])
     same_state(editor)
-    must, cannot = links(read_answers(editor.files))
+    must, cannot = answered_pairs(read_answers(editor.files))
     assert len(must) == 2
     images = {entry.image: entry.key for entry in editor.viewer.snapshot.collection.entries}
     assert {images[first] for first, _ in cannot} == {members[0]}
@@ -113,7 +114,7 @@ def test_marks_change_no_cluster(editor, gallery):
     editor.mark_same(version(editor), keys[:2])
     editor.mark_different(version(editor), [keys[0], keys[2]])
     assert labels(gallery) == before
-    must, cannot = links(read_answers(editor.files))
+    must, cannot = answered_pairs(read_answers(editor.files))
     assert (len(must), len(cannot)) == (1, 1)
 
 

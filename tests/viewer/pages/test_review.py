@@ -100,7 +100,7 @@ def test_marks_are_saved_as_answers(tab, served):
     done(tab, "as different people")
     tab.goto(f"{served.address}/review")
     file = re.search(r"--answers (\S+)", tab.locator(".past").inner_text())[1]
-    assert [answer.said for answer in read_answers([file])] == ["same", "different"]
+    assert [answer.verdict for answer in read_answers([file])] == ["same", "different"]
 
 
 def test_questions_are_answered_by_keys_until_none_of_them_comes_back(tab, served):

@@ -1,4 +1,4 @@
-"""A page of results: runs with their spread over seeds, and the literature's figures beside them, marked as such."""
+"""The leaderboard: results of runs with standard deviations over seeds, next to published figures."""
 
 from reseen.evaluate.leaderboard.boards import (
     Arm,

@@ -1,6 +1,6 @@
-"""Results grouped by protocol and arm, with mean and spread over seeds.
+"""Read results of runs from JSON files and group them into boards by protocol and arm, averaged over seeds.
 
-Results of runs from a folder of JSON files: those of `benchmarks/accuracy.py` and of `reseen evaluate --json`.
+The files are those of `benchmarks/accuracy.py` and of `reseen evaluate --json`.
 """
 
 import hashlib
@@ -21,38 +21,34 @@ from reseen.reading import read_json, validate_as
 
 @dataclass(frozen=True)
 class Result:
-    """One run with one seed."""
+    """One run with one seed; `text` describes its arm, and `rounds` is the last round, which is scored."""
 
     group: str
-    """The data and rules that can be compared: a protocol's name."""
+    """Name of the comparable data and protocol; one board per group."""
     arm: str
-    """What was run; results that differ by their seed alone have one arm."""
+    """Name of the configuration; results that differ only by seed share an arm."""
     text: str
-    """What the arm is, in a few words."""
     seed: int
     score: Mapping[str, Any]
-    """As `RetrievalScore.to_json`, shares from 0 to 1."""
+    """As `RetrievalScore.to_json`, from 0 to 1."""
     cameras: bool
-    """Camera names could be used in training."""
+    """Whether camera labels could be used in training."""
     rounds: int
-    """The last round, which is the one scored."""
     command: str
     commit: str
     ceiling: bool
-    """Trained on the truth: no result, but what others cannot pass."""
+    """Trained with ground-truth labels: an upper bound, not a result."""
 
 
 def read_results(folder: Path) -> tuple[list[Result], list[str]]:
-    """Results of all .json files in a folder, by name, and the names of files that hold none.
+    """The results of all .json files of a folder, sorted by name, and the names of .json files without a result.
 
     Raises:
-        DataError: the folder is missing or has no result, or a file is damaged.
+        DataError: the folder is missing or has no result, or a file is corrupt.
     """
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder; give one with results as benchmarks/accuracy.py writes them"
-        )
+        raise DataError(f"{folder}: no such folder; give a folder of results of benchmarks/accuracy.py")
     results, others = [], []
     for file in sorted(folder.glob("*.json")):
         try:
@@ -62,25 +58,21 @@ def read_results(folder: Path) -> tuple[list[Result], list[str]]:
         try:
             result = _result(values) if isinstance(values, dict) else None
         except ValueError as error:
-            raise DataError(
-                f"{file}: lacks what a result has ({error}); make it anew, or remove it"
-            ) from None
+            raise DataError(f"{file}: is not a complete result ({error}); repair or remove it") from None
         if result is None:
             others.append(file.name)
         else:
             results.append(result)
     if not results:
-        raise DataError(
-            f"{folder}: holds no result; benchmarks/accuracy.py and `reseen evaluate --json` write them"
-        )
+        raise DataError(f"{folder}: holds no result of benchmarks/accuracy.py or `reseen evaluate --json`")
     return results, others
 
 
 def _result(values: Mapping[str, Any]) -> Result | None:
     if "arm" in values and "score" in values:
-        return _of_benchmark(values)
+        return _from_benchmark(values)
     if "training" in values and "mAP" in values:
-        return _of_evaluation(values)
+        return _from_evaluation(values)
     return None
 
 
@@ -89,7 +81,7 @@ _Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Score(BaseModel):
-    """The figures of a score that a page shows."""
+    """The metrics of a score that the page shows."""
 
     mean_average_precision: _Figure = Field(alias="mAP")
     mean_inverse_negative_penalty: _Figure = Field(alias="mINP")
@@ -98,18 +90,18 @@ class _Score(BaseModel):
     @model_validator(mode="after")
     def _has_ranks(self) -> Self:
         if not {"1", "5", "10"} <= self.cmc.keys():
-            raise ValueError("wanted the ranks 1, 5 and 10")
+            raise ValueError("cmc needs the ranks 1, 5 and 10")
         return self
 
 
 class _Recipe(BaseModel):
-    """The part of a recipe that a page shows."""
+    """The part of a recipe that the page shows."""
 
     cameras: bool = False
 
 
 class _Benchmark(BaseModel):
-    """A file of `benchmarks/accuracy.py`."""
+    """A result file of `benchmarks/accuracy.py`."""
 
     protocol: str
     arm: str
@@ -123,7 +115,7 @@ class _Benchmark(BaseModel):
 
 
 class _Training(BaseModel):
-    """What a score says of the run that was scored."""
+    """The run that was scored, as recorded in a score."""
 
     method: str
     seed: _Number
@@ -135,7 +127,7 @@ class _Training(BaseModel):
 
 
 class _Rules(BaseModel):
-    """How a score was made."""
+    """The rules of a score."""
 
     re_ranking: str
     query_expansion: str
@@ -144,7 +136,7 @@ class _Rules(BaseModel):
 
 
 class _Evaluation(_Score):
-    """A file of `reseen evaluate --json`."""
+    """A result file of `reseen evaluate --json`."""
 
     protocol: str
     queries: _Number
@@ -153,40 +145,40 @@ class _Evaluation(_Score):
     training: _Training
 
 
-def _of_benchmark(values: Mapping[str, Any]) -> Result:
-    given = validate_as(_Benchmark, values)
-    rounds = len(given.rounds)
+def _from_benchmark(values: Mapping[str, Any]) -> Result:
+    benchmark = validate_as(_Benchmark, values)
+    rounds = len(benchmark.rounds)
     return Result(
-        group=given.protocol,
-        arm=given.arm,
-        text=given.text,
-        seed=given.seed,
-        score=given.score.model_dump(by_alias=True),
-        cameras=given.recipe.cameras and rounds > 0,
+        group=benchmark.protocol,
+        arm=benchmark.arm,
+        text=benchmark.text,
+        seed=benchmark.seed,
+        score=benchmark.score.model_dump(by_alias=True),
+        cameras=benchmark.recipe.cameras and rounds > 0,
         rounds=rounds,
-        command=given.command,
-        commit=given.commit,
-        ceiling=given.arm == "true-people",
+        command=benchmark.command,
+        commit=benchmark.commit,
+        ceiling=benchmark.arm == "true-people",
     )
 
 
-def _of_evaluation(values: Mapping[str, Any]) -> Result:
-    """Runs with the same settings but for the seed, on the same data, are one arm; `rules` tell groups apart."""
-    given = validate_as(_Evaluation, values)
-    training, rules = given.training, given.rules
+def _from_evaluation(values: Mapping[str, Any]) -> Result:
+    """Runs on the same data whose settings differ only by seed are one arm; different rules make different arms."""
+    evaluation = validate_as(_Evaluation, values)
+    training, rules = evaluation.training, evaluation.rules
     settings = json.dumps({**training.recipe, "seed": None}, sort_keys=True) + training.data
-    group = f"{given.protocol}, {given.queries:,} queries, {given.gallery:,} gallery images"
-    asked = {"re_ranking": rules.re_ranking, "query_expansion": rules.query_expansion}
-    done = {name: how for name, how in asked.items() if how != "none"}
-    done |= {"mirrored": "yes"} if rules.mirrored_features else {}
-    done |= {"": "cross-domain"} if rules.domain == "cross-domain" else {}
-    words = [f"{name.replace('_', ' ')} {how}".strip() for name, how in done.items()]
+    group = f"{evaluation.protocol}, {evaluation.queries:,} queries, {evaluation.gallery:,} gallery images"
+    steps = {"re_ranking": rules.re_ranking, "query_expansion": rules.query_expansion}
+    applied = {name: setting for name, setting in steps.items() if setting != "none"}
+    applied |= {"mirrored": "yes"} if rules.mirrored_features else {}
+    applied |= {"": "cross-domain"} if rules.domain == "cross-domain" else {}
+    labels = [f"{name.replace('_', ' ')} {setting}".strip() for name, setting in applied.items()]
     return Result(
         group=group,
-        arm=" · ".join([training.method, *words, _short(settings)]),
+        arm=" · ".join([training.method, *labels, _short(settings)]),
         text=f"scored by `reseen evaluate`, settings {_short(settings)}",
         seed=training.seed,
-        score=given.model_dump(
+        score=evaluation.model_dump(
             by_alias=True, include={"mean_average_precision", "mean_inverse_negative_penalty", "cmc"}
         ),
         cameras=bool(training.cameras) and training.rounds > 0,
@@ -202,46 +194,43 @@ def _short(settings: str) -> str:
 
 
 FIGURES = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
-"""Figures of an arm, in percent."""
-
+"""Metrics of an arm, in percent."""
 _DATASETS = {"market": "Market-1501"}
-"""Protocols of ours whose figures stand beside the literature's on a data set; all others are of our own making."""
+"""Protocols that are comparable with published figures, and their data set; all others are our own."""
 
 
 @dataclass(frozen=True)
-class MeanAndSpread:
-    """Mean and standard deviation over seeds, in percent; no deviation for one seed."""
+class MeanAndDeviation:
+    """Mean and standard deviation over seeds, in percent; the deviation is None for one seed."""
 
     mean: float
     deviation: float | None
 
     @property
     def text(self) -> str:
-        """`23.4 ± 0.7`."""
+        """The figure as text, such as `23.4 ± 0.7`."""
         return f"{self.mean:.1f}" + ("" if self.deviation is None else f" ± {self.deviation:.1f}")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """What was run, over its seeds."""
+    """One configuration, aggregated over its seeds, with the rounds scored and the command to reproduce it."""
 
     name: str
     text: str
-    figures: dict[str, MeanAndSpread]
+    figures: dict[str, MeanAndDeviation]
     """By the names of `FIGURES`."""
     seeds: tuple[int, ...]
     cameras: bool
     rounds: str
-    """The last round, scored in every seed."""
     command: str
-    """For all seeds at once where the command has a flag for them."""
     commits: tuple[str, ...]
     ceiling: bool
 
 
 @dataclass(frozen=True)
 class Board:
-    """One table: our arms, best first, ceilings last, and figures of the literature on the same data."""
+    """One table: our arms, best first, ceilings last, and published figures on the same data."""
 
     name: str
     note: str
@@ -251,60 +240,61 @@ class Board:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All tables, ours first."""
+    """All boards, those with our own results first, and the names of files without a result."""
 
     boards: tuple[Board, ...]
     skipped: tuple[str, ...]
-    """Files that hold no result."""
 
 
 def build_leaderboard(results: Sequence[Result], skipped: Sequence[str] = ()) -> Leaderboard:
-    """A board for each protocol of the results, then one for each data set of the literature that none has yet."""
-    groups = dict.fromkeys(result.group for result in results)
-    boards, used = [], set()
-    for group in groups:
+    """One board per group of results, then one per remaining data set with published figures."""
+    boards, covered = [], set()
+    for group in dict.fromkeys(result.group for result in results):
         dataset = _DATASETS.get(group)
-        beside = tuple(row for row in published() if row.dataset == dataset)
-        used.add(dataset)
+        literature = tuple(row for row in published() if row.dataset == dataset)
+        covered.add(dataset)
         note = (
-            f"The whole of {dataset}; the literature's figures stand beside ours."
+            f"The whole of {dataset}; published figures are listed below."
             if dataset
-            else "A protocol of our own: its figures compare with each other and with nothing in the literature."
+            else "A protocol of our own: its figures are comparable with each other, but not with published ones."
         )
-        boards.append(Board(group, note, _arms([one for one in results if one.group == group]), beside))
+        arms = _arms([result for result in results if result.group == group])
+        boards.append(Board(group, note, arms, literature))
     for dataset in dict.fromkeys(row.dataset for row in published()):
-        if dataset not in used:
-            rows = tuple(row for row in published() if row.dataset == dataset)
-            boards.append(Board(dataset, "The literature alone: we have no run on this yet.", (), rows))
+        if dataset not in covered:
+            note = "Published figures only; we have no run on this data set yet."
+            boards.append(
+                Board(dataset, note, (), tuple(row for row in published() if row.dataset == dataset))
+            )
     return Leaderboard(tuple(boards), tuple(skipped))
 
 
 def _arms(results: Sequence[Result]) -> tuple[Arm, ...]:
     names = dict.fromkeys(result.arm for result in results)
-    arms = [_arm([result for result in results if result.arm == name]) for name in names]
+    arms = (_arm([result for result in results if result.arm == name]) for name in names)
     return tuple(sorted(arms, key=lambda arm: (arm.ceiling, -arm.figures["mAP"].mean)))
 
 
 def _arm(results: Sequence[Result]) -> Arm:
     ordered = sorted(results, key=lambda result: result.seed)
     first, seeds = ordered[0], tuple(result.seed for result in ordered)
-    listed = ",".join(str(seed) for seed in seeds)
+    seed_list = ",".join(str(seed) for seed in seeds)
     return Arm(
         name=first.arm,
         text=first.text,
-        figures={name: _spread(ordered, name) for name in FIGURES},
+        figures={name: _aggregate(ordered, name) for name in FIGURES},
         seeds=seeds,
         cameras=first.cameras,
         rounds=" or ".join(str(count) for count in dict.fromkeys(result.rounds for result in ordered)),
-        command=re.sub(r"--seeds \S+", f"--seeds {listed}", first.command),
+        command=re.sub(r"--seeds \S+", f"--seeds {seed_list}", first.command),
         commits=tuple(dict.fromkeys(result.commit[:12] for result in ordered if result.commit)),
         ceiling=first.ceiling,
     )
 
 
-def _spread(results: Sequence[Result], name: str) -> MeanAndSpread:
-    shares = [
+def _aggregate(results: Sequence[Result], name: str) -> MeanAndDeviation:
+    values = [
         result.score["cmc"][name.removeprefix("Rank-")] if name.startswith("Rank-") else result.score[name]
         for result in results
     ]
-    return MeanAndSpread(100 * mean(shares), 100 * stdev(shares) if len(shares) > 1 else None)
+    return MeanAndDeviation(100 * mean(values), 100 * stdev(values) if len(values) > 1 else None)

@@ -1,4 +1,4 @@
-"""Figures of the literature, from the table beside this file. None was measured here."""
+"""Published figures, read from literature.csv. None of them was measured by this project."""
 
 import csv
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Status = Literal["", "leaked", "doubtful"]
 
 @dataclass(frozen=True)
 class Published:
-    """One figure of somebody else's; shares in percent, None where it was not given."""
+    """The published figures of one method on one data set, in percent; None where not reported."""
 
     dataset: str
     method: str
@@ -19,14 +19,14 @@ class Published:
     setting: str
     """`unsupervised`, `adapted from other labels`, `untrained` or `supervised`."""
     cameras: str
-    """Where camera names are used."""
+    """Where the method uses camera labels."""
     backbone: str
     mean_average_precision: float | None
     rank_1: float | None
     rank_5: float | None
     rank_10: float | None
     status: Status
-    """`leaked`: labels reached training; `doubtful`: the public code has a fault that nobody measured."""
+    """`leaked`: labels were used in training; `doubtful`: the public code has a bug whose effect is unknown."""
     corrected: tuple[float | None, float | None]
     """mAP and rank-1 after the authors' correction."""
     note: str
@@ -34,8 +34,8 @@ class Published:
     """Where the figure was read."""
 
     @property
-    def standing(self) -> float:
-        """What it is ranked by: mAP or else rank-1, corrected where labels leaked."""
+    def sort_key(self) -> float:
+        """The value to sort by: mAP, or else rank-1, corrected where labels leaked."""
         figures = self.corrected if self.status == "leaked" else (self.mean_average_precision, self.rank_1)
         return next((figure for figure in figures if figure is not None), 0.0)
 
@@ -45,14 +45,14 @@ _SETTINGS = ("unsupervised", "adapted from other labels", "untrained", "supervis
 
 @cache
 def published() -> tuple[Published, ...]:
-    """All rows: data sets in the order of the table, then settings, best first."""
+    """All published figures: by data set in the order of the table, then by setting, best first."""
     with Path(__file__).with_name("literature.csv").open(encoding="utf-8", newline="") as file:
         rows = [_row(values) for values in csv.DictReader(file)]
     datasets = list(dict.fromkeys(row.dataset for row in rows))
     return tuple(
         sorted(
             rows,
-            key=lambda row: (datasets.index(row.dataset), _SETTINGS.index(row.setting), -row.standing),
+            key=lambda row: (datasets.index(row.dataset), _SETTINGS.index(row.setting), -row.sort_key),
         )
     )
 

@@ -6,14 +6,14 @@ from reseen.evaluate.leaderboard.boards import FIGURES, Arm, Board, Leaderboard
 from reseen.evaluate.leaderboard.literature import Published
 
 HONESTY = (
-    "Ours: percent, mean ± standard deviation over seeds; the last round is scored, once. The literature's figures "
-    "were read, not measured, as each row's source says; many of them are of the round that scored best on the test "
-    "people, and many methods use camera names in the sampler."
+    "Ours: percent, mean ± standard deviation over seeds, of the last round. Published figures were not measured here, "
+    "see the source of each row; many are of the round with the best test score, and many methods use camera labels in "
+    "the sampler."
 )
 
 
 def to_markdown(leaderboard: Leaderboard) -> str:
-    """The page as text."""
+    """The leaderboard as a Markdown document."""
     parts = ["# Leaderboard", HONESTY]
     for board in leaderboard.boards:
         parts += [f"## {board.name}", board.note]
@@ -55,7 +55,7 @@ def _literature(rows: Sequence[Published]) -> str:
             row.cameras,
             row.backbone,
             " ".join(
-                words for words in (f"**{row.status}**: {row.note}." if row.status else row.note,) if words
+                text for text in (f"**{row.status}**: {row.note}." if row.status else row.note,) if text
             ),
             row.source,
         ]
@@ -73,7 +73,7 @@ def _figure(value: float | None, corrected: float | None, status: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays within its cell."""
+    """Text escaped for a table cell: on one line, without bare pipes."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

@@ -1,1 +1,1 @@
-"""Judge a run without labels: clusters, calibrated threshold, and questions for a person."""
+"""Audit a run without labels: cluster quality, a calibrated threshold, and questions for an annotator."""

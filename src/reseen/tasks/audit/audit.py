@@ -1,7 +1,4 @@
-"""Audit a run without labels: how good its clusters are, which similarity means one person, how far to trust that.
-
-Cluster features once more as a run's method does, after training, to look at and not to learn from.
-"""
+"""Audit a run without labels: re-cluster its crops, measure the clusters, and calibrate a similarity threshold."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -44,10 +41,10 @@ from reseen.tasks.audit.verify import Sheet, Verification, answered_pairs, verif
 def recluster_with_run(
     run: Run, encoder: Encoder, crops: Crops, device: torch.device
 ) -> Callable[[Features], Clustering]:
-    """A function from features of `crops` to the clusters that the run's method makes of them.
+    """A function that clusters features of `crops` by the run's method.
 
-    Every call starts from the state of the run's last whole round, so that it gives the same clusters for the same
-    features. Answers of a person are not taken into account: the clusters are the encoder's own.
+    Every call starts from the method's state in the checkpoint, so that equal features give equal clusters. Constraints
+    from answers are not applied: the clusters depend only on the encoder.
     """
     prefix = "method."
     tensors, _ = read_checkpoint(run.folder / CHECKPOINT)
@@ -68,31 +65,36 @@ def recluster_with_run(
 AUDIT = "audit.json"
 
 _VIEW = AugmentationSettings(flip=0.5, pad=10 / 256, erasing=0.0)
-"""How a view differs from the crop: mirrored or not, and moved by up to a twenty-fifth of its height."""
+"""Augmentation of a view: random flip, and a shift by up to a twenty-fifth of the height."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What can be said of a run without labels."""
+    """The audit of a run, without labels.
+
+    Example:
+        >>> audit = reseen.audit_run("runs/market", "crops")
+        >>> audit.score, audit.calibration.threshold
+    """
 
     run: Path
     rounds: int
     crops: int
     data: str
-    """Fingerprint of the crops and their cameras: audits of the same can be compared."""
+    """Fingerprint of the crops and their cameras; only audits of equal data are comparable."""
     quality: ClusterQuality
-    """Of the clusters that the last encoder makes now, by the clustering of the run's method."""
+    """Sizes of the clusters of the last encoder, by the run's method."""
     parts: AuditScores
-    """Of the same clusters; stability is the mean over views."""
+    """Components of the audit score of these clusters; stability is the mean over views."""
     size_spreads: tuple[float, ...]
-    """Standard deviation of cluster sizes over their mean, round by round as trained."""
+    """Coefficient of variation of the cluster sizes (standard deviation over mean) in each training round."""
     calibration: Calibration | None
-    """None where the crops allow none."""
+    """None if the crops give too little evidence."""
     notes: tuple[str, ...]
     verification: Verification | None
-    """What a person's answers say; None without answers."""
+    """Precision and recall estimated from answers; None without answers."""
     page: Path | None
-    """The sheet of questions, where one was asked for."""
+    """The page of questions, if requested."""
 
     @property
     def score(self) -> float | None:
@@ -100,7 +102,7 @@ class Audit:
         return self.parts.score
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file."""
+        """JSON-serializable values, as written to `audit.json`."""
         return {
             "format": "reseen-audit-1",
             "rounds": self.rounds,
@@ -128,25 +130,37 @@ def audit_run(
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> Audit:
-    """Look at the last round of a run on unlabelled crops, and write `audit.json` into its folder.
+    """Audit the last round of a run on unlabeled crops, and write `audit.json` into its folder.
 
-    No identity is read. `views` other views of every crop are embedded and clustered to tell how stable clusters are.
-    With `verify_page`, a page of about so many `questions` is written for a person; `answers` are files that such
-    pages saved: what was answered is not asked again, and precision and recall are told from it.
+    No identity is read.
+
+    Args:
+        run: the run, or its folder.
+        data: a folder of crops, a manifest, shards, or a table.
+        views: number of augmented views of every crop to cluster as well, to measure stability; 1 or more.
+        answers: files of answers saved from pages of this run; precision and recall are estimated from them.
+        verify_page: an HTML file to write with questions for an annotator; answered pairs are not asked again.
+        questions: approximate number of questions on the page; 20 or more.
+        seed: random seed of views and questions.
+        camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
+        quiet: hide progress.
 
     Raises:
-        RunError: `run` is no run folder.
-        DataError: data or answers cannot be read, or no answer is on this run.
-        SettingsError: a count out of range.
-        TrainingError: the crops cannot be clustered as the run's method does.
+        RunError: `run` is not a run folder.
+        DataError: data or answers cannot be read, or no answer belongs to this run.
+        SettingsError: `views` or `questions` is too small.
+        TrainingError: the run's method cannot cluster the crops.
         StorageError: a file cannot be written, or another process is auditing this run.
+
+    Example:
+        >>> reseen.audit_run("runs/market", "crops", verify_page="questions.html").parts.stability
     """
     _check(views, questions)
     run = run if isinstance(run, Run) else open_run(run)
     page = None if verify_page is None else check_output(Path(verify_page).expanduser())
     with exclusive_writer(
         run.folder / AUDIT
-    ):  # and of the strata of sheets, which are read and written again
+    ):  # also protects the file of question sheets, which is read and rewritten
         return _audit(run, data, views, answers, page, questions, seed, camera_pattern, quiet)
 
 
@@ -161,39 +175,41 @@ def _audit(
     camera_pattern: str | None,
     quiet: bool,
 ) -> Audit:
-    said = read_answers(answers)
+    given_answers = read_answers(answers)
     table = load_other_table(run.recipe, data, camera_pattern)
     device = scoring_device(run)
     encoder = run.encoder().to(device)
     crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     if len(crops) < 2:
-        raise DataError(f"{table.root}: an audit compares crops, found {len(crops)}; give a folder with more")
+        raise DataError(f"{table.root}: an audit needs at least 2 crops, found {len(crops)}")
     recluster = recluster_with_run(run, encoder, crops, device)
     generator = torch.Generator().manual_seed(seed)
     with RunView(0, quiet) as view:
         view.say(*crops.notes)
         features = extract(encoder, crops, device, view.phase("features", len(crops)))
         labels = recluster(features).labels
-        plain = _directions(features)
-        agreements, nearness = [], np.zeros(len(crops))
+        unit_features = _normalized(features)
+        agreements, view_similarity = [], np.zeros(len(crops))
         for number in range(1, views + 1):
             progress = view.phase(f"view {number} of {views}: features", len(crops))
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
-            nearness += np.einsum("nd,nd->n", plain.numpy, _directions(other).numpy) / views
-        parts = measure(plain, labels, crops.cameras, float(np.mean(agreements)))
-        sheet = Sheet.plan(run, crops, plain, labels)
-        verification = verify(run, sheet, said) if said else None
-        found, notes = _calibration(plain, crops, nearness, sheet, verification, said, seed)
+            view_similarity += np.einsum("nd,nd->n", unit_features.numpy, _normalized(other).numpy) / views
+        parts = measure(unit_features, labels, crops.cameras, float(np.mean(agreements)))
+        sheet = Sheet.plan(run, crops, unit_features, labels)
+        verification = verify(run, sheet, given_answers) if given_answers else None
+        calibration, notes = _calibration(
+            unit_features, crops, view_similarity, sheet, verification, given_answers, seed
+        )
         if page is not None:
-            write_sheet(page, run, sheet, said, questions, seed, view)
-    done = Audit(
+            write_sheet(page, run, sheet, given_answers, questions, seed, view)
+    audit = Audit(
         run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels), parts,
-        tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), found, notes, verification,
-        page,
+        tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), calibration, notes,
+        verification, page,
     )  # fmt: skip
-    write_text(run.folder / AUDIT, json.dumps(done.to_json(), indent=1) + "\n")
-    return done
+    write_text(run.folder / AUDIT, json.dumps(audit.to_json(), indent=1) + "\n")
+    return audit
 
 
 def other_view(
@@ -203,38 +219,38 @@ def other_view(
     generator: torch.Generator,
     progress: Progress = no_progress,
 ) -> Features:
-    """Features of the crops, each mirrored or not and moved a little."""
+    """Features of an augmented view of every crop: random flip and small shift."""
     return extract(
-        encoder, crops, device, progress, change=lambda images: shift_and_flip(images, _VIEW, generator)
+        encoder, crops, device, progress, transform=lambda images: shift_and_flip(images, _VIEW, generator)
     )
 
 
 def _calibration(
     features: Features,
     crops: Crops,
-    nearness: np.ndarray,
+    view_similarity: np.ndarray,
     sheet: Sheet,
     verification: Verification | None,
-    said: Sequence[Any],
+    answers: Sequence[Any],
     seed: int,
 ) -> tuple[Calibration | None, tuple[str, ...]]:
-    """The calibration, or a note on why there is none."""
+    """The calibration, or None and a note with the reason."""
     current = verification is not None and verification.current
-    answered = answered_pairs(crops.table, sheet, said) if current else None
+    answered = answered_pairs(crops.table, sheet, answers) if current else None
     generator = np.random.default_rng(seed)
     try:
-        evidence = gather_evidence(features, crops.table, nearness, answered, generator)
+        evidence = gather_evidence(features, crops.table, view_similarity, answered, generator)
         return calibrate(evidence, generator), ()
     except DataError as error:
         return None, (f"no threshold: {error}",)
 
 
-def _directions(features: Features) -> Features:
+def _normalized(features: Features) -> Features:
     return Features(unit(features.vectors)) if features.raw else features
 
 
 def _check(views: int, questions: int) -> None:
     if views < 1:
-        raise SettingsError(f"views: wanted 1 or more, got {views}; stability needs another view")
+        raise SettingsError(f"views must be at least 1, got {views}; stability compares views")
     if questions < 20:
-        raise SettingsError(f"questions: wanted 20 or more, got {questions}; 200 are usual")
+        raise SettingsError(f"questions must be at least 20, got {questions}; 200 are usual")

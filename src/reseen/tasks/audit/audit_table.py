@@ -1,4 +1,4 @@
-"""An audit in words and in a table, for a terminal."""
+"""An audit as a table and as sentences for the terminal."""
 
 from rich.table import Table
 
@@ -6,23 +6,23 @@ from reseen.tasks.audit.audit import Audit
 
 
 def audit_table(audit: Audit) -> Table:
-    """What was measured, and what each number means."""
+    """A table of the metrics of an audit, with a short explanation of each."""
     quality, parts = audit.quality, audit.parts
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     table.add_column("without labels", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("what it means", style="dim")
+    table.add_column("meaning", style="dim")
     table.add_row(
         "audit score",
         _number(parts.score),
-        "geometric mean of the three below, 0 to 1; compares runs on the same crops",
+        "geometric mean of the three below, 0 to 1; comparable between runs on the same crops",
         style="bold",
     )
     table.add_row(
-        "  stability", _number(parts.stability), "do other views of the crops cluster alike? 1 is alike"
+        "  stability", _number(parts.stability), "adjusted Rand index with augmented views; 1: same clusters"
     )
     table.add_row(
-        "  compactness", _number(parts.compactness), "silhouette: own cluster nearer than the next, to 1"
+        "  compactness", _number(parts.compactness), "mean silhouette; 1: compact, well separated clusters"
     )
     table.add_row("  camera mixing", _number(parts.camera_mixing), _mixing(audit))
     table.add_row(
@@ -38,40 +38,43 @@ def audit_table(audit: Audit) -> Table:
 
 
 def sentences(audit: Audit) -> list[str]:
-    """The threshold, how far to trust it, and what a person said."""
-    said = []
-    found = audit.calibration
-    if found is not None:
-        said += [
-            f"\nSame person from similarity {found.threshold:.2f} on. Expected errors among {found.among}: "
-            f"{found.false_match_rate:.1%} of those of two people lie above ({_interval(found.false_match_interval)}), "
-            f"{found.miss_rate:.1%} of those of one person below ({_interval(found.miss_interval)}).",
-            f"Trust: {found.trust}. From {'; '.join(found.sources)}: {found.reason}.",
+    """Sentences on the threshold and its reliability, the notes, and precision and recall from answers."""
+    lines = []
+    calibration = audit.calibration
+    if calibration is not None:
+        false_matches = _interval(calibration.false_match_interval)
+        lines += [
+            f"\nSame person from similarity {calibration.threshold:.2f}. Expected errors among {calibration.among}: "
+            f"{calibration.false_match_rate:.1%} false matches ({false_matches}) and {calibration.miss_rate:.1%} "
+            f"misses ({_interval(calibration.miss_interval)}).",
+            f"Trust: {calibration.trust}. From {'; '.join(calibration.sources)}: {calibration.reason}.",
         ]
-    said += [f"\n{note[:1].upper()}{note[1:]}." for note in audit.notes]
-    return said + _verified(audit)
+    lines += [f"\n{note[:1].upper()}{note[1:]}." for note in audit.notes]
+    return lines + _verification_lines(audit)
 
 
-def _verified(audit: Audit) -> list[str]:
-    found = audit.verification
-    if found is None:
+def _verification_lines(audit: Audit) -> list[str]:
+    result = audit.verification
+    if result is None:
         return []
-    said = [f"\nBy {found.pairs + found.groups:,} sure answers ({found.unsure} unsure), with 95 % intervals:"]
-    if found.precision is None or found.recall is None:
-        said.append("  precision and recall: not yet, answer a few questions of every kind")
+    lines = [
+        f"\nFrom {result.pairs + result.groups:,} sure answers ({result.unsure} unsure), with 95 % intervals:"
+    ]
+    if result.precision is None or result.recall is None:
+        lines.append("  precision and recall: unknown until some questions of every kind are answered")
     else:
-        said.append(f"  precision  {found.precision}: pairs in one cluster that are one person")
-        said.append(
-            f"  recall     {found.recall}: pairs of one person, of similarity {found.lowest:.2f} or more, that are in "
-            "one cluster"
+        lines.append(f"  precision  {result.precision}: pairs in one cluster that show one person")
+        lines.append(
+            f"  recall     {result.recall}: pairs of one person, of similarity {result.lowest:.2f} or more, that are "
+            "in one cluster"
         )
-    if found.whole_groups is not None:
-        said.append(f"  clusters   {found.whole_groups}: up to six random crops are all one person")
-    if not found.current:
-        said.append("  These answers are on an earlier state of the run; write a new page with --verify.")
-    elif found.other_sheets:
-        said.append(f"  {found.other_sheets} answers on other states of the run are left out.")
-    return said
+    if result.whole_groups is not None:
+        lines.append(f"  clusters   {result.whole_groups}: up to six random crops all show one person")
+    if not result.current:
+        lines.append("  These answers belong to an earlier state of the run; write a new page with --verify.")
+    elif result.other_sheets:
+        lines.append(f"  {result.other_sheets} answers on other states of the run are ignored.")
+    return lines
 
 
 def _number(value: float | None) -> str:
@@ -84,8 +87,8 @@ def _interval(ends: tuple[float, float]) -> str:
 
 def _mixing(audit: Audit) -> str:
     if audit.parts.camera_mixing is None:
-        return "cameras are not known: left out of the score"
-    return "cameras within clusters over chance; 0: clusters are of cameras"
+        return "cameras are unknown: omitted from the score"
+    return "entropy of cameras over chance; 0: every cluster has one camera"
 
 
 def _spreads(audit: Audit) -> str:

@@ -1,10 +1,10 @@
-"""Read audits of several runs again: the calibration of one, and the run to take."""
+"""Model selection by audits: the run with the best score, and the calibration of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reseen.audit import Calibration, best
+from reseen.audit import Calibration, best_index
 from reseen.errors import DataError, RunError
 from reseen.reading import read_json
 from reseen.runs.run import Run, open_run
@@ -12,13 +12,16 @@ from reseen.tasks.audit.audit import AUDIT
 
 
 def choose_run(runs: Sequence[Run | str | Path]) -> Run:
-    """The run with the highest audit score, of equals the first; all must have been audited on the same crops.
+    """The run with the highest audit score, the first of ties; all must have been audited on the same crops.
 
-    No labels are used. `audit_run` or `reseen audit` makes the audits.
+    No labels are used. Audit the runs first, with `audit_run` or `reseen audit`.
 
     Raises:
-        RunError: there is no run, or one has no score.
-        DataError: an audit is missing or damaged, or they are of different crops or without the same parts.
+        RunError: `runs` is empty, or no run has a score.
+        DataError: an audit is missing or damaged, or the audits differ in crops or in whether cameras are known.
+
+    Example:
+        >>> best = reseen.choose_run(["runs/a", "runs/b"])
     """
     opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
     audits = [_read(run.folder) for run in opened]
@@ -30,10 +33,10 @@ def choose_run(runs: Sequence[Run | str | Path]) -> Run:
                 f"{run.folder} and {opened[0].folder} were audited on different crops, or one without cameras; audit "
                 "both on the same data"
             )
-    place = best([values["score"] for values in audits])
-    if place is None:
+    index = best_index([values["score"] for values in audits])
+    if index is None:
         raise RunError(f"{opened[0].folder}: no run has an audit score; audit them again")
-    return opened[place]
+    return opened[index]
 
 
 def read_calibration(run: Run | str | Path) -> Calibration:
@@ -41,39 +44,42 @@ def read_calibration(run: Run | str | Path) -> Calibration:
 
     Raises:
         DataError: there is none, or it is damaged.
+
+    Example:
+        >>> reseen.read_calibration("runs/market").threshold
     """
     folder = run.folder if isinstance(run, Run) else Path(run).expanduser()
     values = _read(folder)["calibration"]
     if values is None:
-        raise DataError(f"{folder / AUDIT}: holds no calibration: the crops it was made from allowed none")
+        raise DataError(f"{folder / AUDIT}: holds no calibration: its crops gave too little evidence")
     return Calibration.from_json(values)
 
 
 def _read(folder: Path) -> dict[str, Any]:
     file = folder / AUDIT
     if not file.is_file():
-        raise DataError(f"{file}: no such file; make it with `reseen audit`")
+        raise DataError(f"{file}: no such file; create it with `reseen audit`")
     try:
         values = read_json(file)
-        held = {name: values[name] for name in ("data", "score", "parts", "calibration")}
-        if not _fits(held):
-            raise ValueError("parts of other types")
-        return held
+        audit = {name: values[name] for name in ("data", "score", "parts", "calibration")}
+        if not _is_valid(audit):
+            raise ValueError("values of other types")
+        return audit
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{file}: damaged; make it again with `reseen audit`") from None
 
 
-def _fits(held: dict[str, Any]) -> bool:
-    score, parts = held["score"], held["parts"]
+def _is_valid(audit: dict[str, Any]) -> bool:
+    score, parts = audit["score"], audit["parts"]
     mixing = parts.get("camera_mixing", "") if isinstance(parts, dict) else ""
     return (
-        isinstance(held["data"], str)
+        isinstance(audit["data"], str)
         and isinstance(score, int | float | None)
         and isinstance(mixing, int | float | None)
-        and isinstance(held["calibration"], dict | None)
+        and isinstance(audit["calibration"], dict | None)
     )
 
 
 def _comparable(values: dict[str, Any]) -> tuple[str, bool]:
-    """What two audits must have in common: the crops, and whether their cameras were known."""
+    """The values that comparable audits share: fingerprint of the crops, and whether cameras are unknown."""
     return values["data"], values["parts"]["camera_mixing"] is None

@@ -1,4 +1,4 @@
-"""Cluster a folder of crops and write down what came of it, for a person to look at and to correct."""
+"""Cluster a folder of crops, and write a CSV file and HTML pages for review."""
 
 import csv
 import io
@@ -34,21 +34,21 @@ COLUMNS = ("path", "camera", "cluster", "similarity", "other_cluster", "other_si
 
 @dataclass(frozen=True)
 class CropClusters:
-    """Crops in clusters, numbered from 0, the largest first; row i of all columns is crop i of the table."""
+    """A clustering of crops, with clusters numbered from 0, largest first; row i is crop i of the table."""
 
     table: ImageTable
     labels: PseudoLabels
-    """-1 for crops in clusters that were too small."""
+    """Cluster of each crop; -1 for crops of dissolved clusters."""
     membership: Membership
-    """How well each crop sits in its cluster, and how spread the clusters are."""
+    """Similarity of each crop to its own and to the nearest other cluster, and the spread of clusters."""
     settings: HierarchySettings
-    """What they were clustered with."""
+    """Settings of the clustering."""
     chosen: str
-    """How the number of clusters came about."""
+    """How the number of clusters was determined."""
     csv: Path
     page: Path
     trees: tuple[Path, ...]
-    """Pages of single clusters, as asked for."""
+    """Dendrogram pages of the requested clusters."""
 
 
 def cluster_crops(
@@ -62,55 +62,66 @@ def cluster_crops(
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> CropClusters:
-    """Cluster crops bottom-up and write `out`, a CSV file, and a page of the same name in HTML beside it.
+    """Cluster crops bottom-up; write a CSV file `out`, and an HTML page of the same name next to it.
 
-    `source` is a run, whose encoder looks at the crops, or the file of vectors that `embed` wrote, which must be of
-    these crops. `settings` are those of the clustering, or flags such as `--hierarchy.clusters`, `300` on top of
-    what the run's recipe says, where its method has a hierarchy; then the number of clusters is chosen without
-    labels, unless a flag says when to stop.
-    Clusters of fewer than `smallest` crops are dissolved: -1. For each of the `dendrograms`, numbers of clusters, a
-    page `cluster-N.html` shows every crop and how they were joined.
-    `camera_pattern` says where a bare folder names its cameras, as in `embed`; vectors know them already.
+    Args:
+        source: a run, whose encoder embeds the crops, or a file of vectors of these crops written by `embed`.
+        data: a folder of crops, a manifest, shards, or a table.
+        out: the CSV file to write.
+        settings: settings of the clustering, or flags such as `--hierarchy.clusters`, `300`. Flags override the
+            hierarchy of the run's recipe, if its method has one; without a stopping criterion among them, the number of
+            clusters is chosen without labels.
+        smallest: minimum cluster size; smaller clusters become noise (-1).
+        dendrograms: numbers of clusters; for each, a page `cluster-N.html` shows its crops and its dendrogram.
+        camera_pattern: where paths name the camera, as for `embed`; not with vectors, which hold the cameras.
+        quiet: hide progress.
 
     Raises:
-        RunError: `source` is a folder, but no run.
-        DataError: the vectors or the data cannot be read, or do not belong together.
-        SettingsError: a flag that does not fit, or a dendrogram of a cluster that there is not.
+        RunError: `source` is a folder, but not a run.
+        DataError: the vectors or the data cannot be read, or do not match.
+        SettingsError: a flag is invalid, or a cluster of `dendrograms` does not exist.
         ClusteringError: a vector is zero or not finite.
         StorageError: `out` cannot be written, or another process is writing it.
+
+    Example:
+        >>> flags = ["--hierarchy.clusters", "300"]
+        >>> reseen.cluster_crops("runs/market", "crops", "clusters.csv", settings=flags).labels.cluster_count
+        300
     """
     out = Path(out).expanduser()
     if smallest < 1:
-        raise SettingsError(f"smallest: wanted 1 crop or more, got {smallest}")
-    opened = _opened(source)
-    _check_place(out, opened, dendrograms)
+        raise SettingsError(f"smallest must be at least 1, got {smallest}")
+    opened = _open_source(source)
+    _check_outputs(out, opened, dendrograms)
     if not isinstance(settings, HierarchySettings):
         settings = hierarchy_settings(opened.recipe if isinstance(opened, Run) else None, settings)
     with exclusive_writer(out), RunView(0, quiet) as view:
         if isinstance(opened, Run):
-            material = _by_run(opened, data, camera_pattern, view, quiet)
+            inputs = _embed_with_run(opened, data, camera_pattern, view, quiet)
         else:
-            material = _by_vectors(opened, data, camera_pattern, view)
-        outcome = load_cluster_input(material, settings, smallest, view)
-        wrong = [number for number in dendrograms if not 0 <= number < outcome.labels.cluster_count]
-        write_text(out, as_csv(outcome))
-        page, trees = write_pages(out, outcome, [one for one in dendrograms if one not in wrong], view)
-    if wrong:
+            inputs = _load_vectors(opened, data, camera_pattern, view)
+        result = run_clustering(inputs, settings, smallest, view)
+        missing = [number for number in dendrograms if not 0 <= number < result.labels.cluster_count]
+        write_text(out, as_csv(result))
+        page, trees = write_pages(
+            out, result, [number for number in dendrograms if number not in missing], view
+        )
+    if missing:
         raise SettingsError(
-            f"no cluster {wrong[0]} to draw: there are {outcome.labels.cluster_count}, numbered from 0, the "
+            f"no cluster {missing[0]} to draw: there are {result.labels.cluster_count}, numbered from 0, the "
             f"largest first; {out} and {page} are written"
         )
     return CropClusters(
-        material.crops.table, outcome.labels, outcome.membership, settings, outcome.chosen, out, page, trees
+        inputs.crops.table, result.labels, result.membership, settings, result.chosen, out, page, trees
     )
 
 
-def _check_place(out: Path, opened: Run | Path, dendrograms: Sequence[int]) -> None:
-    """Refuse a name that is taken, or that another file of the same call gets."""
+def _check_outputs(out: Path, opened: Run | Path, dendrograms: Sequence[int]) -> None:
+    """Refuse an output name that is an input, or that another output of the same call has."""
     if isinstance(opened, Path) and out.resolve() == opened.resolve():
         raise StorageError(f"{out}: holds the vectors; give the name of a CSV file, such as clusters.csv")
     if out.suffix == ".html" or out.stem in {f"cluster-{number}" for number in dendrograms}:
-        raise StorageError(f"{out}: a page gets this name; give the name of a CSV file, such as clusters.csv")
+        raise StorageError(f"{out}: is the name of a page; give the name of a CSV file, such as clusters.csv")
     for page in (
         out.with_suffix(".html"),
         *(out.with_name(f"cluster-{number}.html") for number in dendrograms),
@@ -118,21 +129,21 @@ def _check_place(out: Path, opened: Run | Path, dendrograms: Sequence[int]) -> N
         check_output(page)
 
 
-def _opened(source: Run | str | Path) -> Run | Path:
-    """The run, or the place of a file of vectors or of their partitions."""
+def _open_source(source: Run | str | Path) -> Run | Path:
+    """The run, or the path of a file or folder of vectors."""
     if isinstance(source, Run):
         return source
-    place = Path(source).expanduser()
-    if is_partitioned(place):
-        return place
-    if place.is_dir():
-        return open_run(place)
-    if not place.is_file():
-        raise DataError(f"{place}: is not there; give a run folder, or the file that `reseen embed` wrote")
-    return place
+    path = Path(source).expanduser()
+    if is_partitioned(path):
+        return path
+    if path.is_dir():
+        return open_run(path)
+    if not path.is_file():
+        raise DataError(f"{path}: does not exist; give a run folder, or a file written by `reseen embed`")
+    return path
 
 
-def _by_run(
+def _embed_with_run(
     run: Run, data: str | Path | ImageTable, camera_pattern: str | None, view: RunView, quiet: bool
 ) -> ClusterInput:
     table = load_other_table(run.recipe, data, camera_pattern)
@@ -143,12 +154,12 @@ def _by_run(
     return ClusterInput(crops, features, f"by the encoder of {run.folder}, {run.rounds_done} rounds")
 
 
-def _by_vectors(
+def _load_vectors(
     file: Path, data: str | Path | ImageTable, camera_pattern: str | None, view: RunView
 ) -> ClusterInput:
     if camera_pattern is not None:
         raise SettingsError(
-            f"a camera pattern is for a run; {file} holds the cameras already, embed again to change them"
+            f"--camera-pattern is only for runs; {file} already holds the cameras, embed again to change them"
         )
     vectors = read_vectors(file)
     table, note = match_table(vectors, data)
@@ -159,54 +170,54 @@ def _by_vectors(
     )
 
 
-def load_cluster_input(
-    material: ClusterInput, settings: HierarchySettings, smallest: int, view: RunView
+def run_clustering(
+    inputs: ClusterInput, settings: HierarchySettings, smallest: int, view: RunView
 ) -> ClusterResult:
-    """Grow clusters, number them, the largest first, and measure how well each crop sits in its own."""
-    features = material.features
+    """Cluster the features, number clusters by size, and measure the similarity of each crop to its cluster."""
+    features = inputs.features
     progress = view.phase("clustering", most_merges(len(features), settings))
     hierarchy = grow_hierarchy(features.numpy, settings, progress=progress)
     labels, dissolved = number_by_size(hierarchy.labels.labels, smallest)
     membership = measure_membership(features, labels, view.phase("measuring", len(features)))
-    chosen = hierarchy.notes[0] if hierarchy.notes else _stopped(hierarchy, settings)
+    chosen = hierarchy.notes[0] if hierarchy.notes else _stop_reason(hierarchy, settings)
     if dissolved:
         chosen += f"; {counted(dissolved, 'cluster')} of fewer than {smallest} crops dissolved"
-    return ClusterResult(material, settings, hierarchy, labels, membership, chosen)
+    return ClusterResult(inputs, settings, hierarchy, labels, membership, chosen)
 
 
-def _stopped(hierarchy: Hierarchy, settings: HierarchySettings) -> str:
-    """Why merging ended where nothing was chosen."""
+def _stop_reason(hierarchy: Hierarchy, settings: HierarchySettings) -> str:
+    """Why merging stopped, where the settings gave the stopping criterion."""
     clusters = counted(hierarchy.labels.cluster_count, "cluster")
     steps = int(hierarchy.step.max(initial=0))
     text = {
-        "clusters": f"merged until {clusters} were left, as asked",
-        "distance": f"merged what costs {settings.distance:g} or less, as asked, to {clusters}",
-        "steps": f"merged in {counted(steps, 'step')}, as asked, to {clusters}",
+        "clusters": f"merged to {clusters}, as specified",
+        "distance": f"merged at a cost of at most {settings.distance:g}, as specified, to {clusters}",
+        "steps": f"merged in {counted(steps, 'step')}, as specified, to {clusters}",
     }[settings.stop]
-    return f"{text}; the dearest merge cost {hierarchy.cost.max():.3f}" if len(hierarchy.cost) else text
+    return f"{text}; the highest merge cost is {hierarchy.cost.max():.3f}" if len(hierarchy.cost) else text
 
 
-def as_csv(outcome: ClusterResult) -> str:
-    """The file's text: one row per crop, cluster by cluster, the most central first; empty where nothing is known."""
-    table, labels, found = outcome.material.crops.table, outcome.labels.labels, outcome.membership
-    last = np.where(labels == NOISE, outcome.labels.cluster_count, labels)
+def as_csv(result: ClusterResult) -> str:
+    """The CSV text: one row per crop, by cluster and most central first, noise last; empty cells for unknown values."""
+    table, labels, membership = result.inputs.crops.table, result.labels.labels, result.membership
+    noise_last = np.where(labels == NOISE, result.labels.cluster_count, labels)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in np.lexsort((-found.similarity, last)).tolist():
-        other = int(found.other[row])
+    for row in np.lexsort((-membership.similarity, noise_last)).tolist():
+        other = int(membership.other[row])
         writer.writerow(
             (
                 spreadsheet_cell(table.texts[row]),
-                spreadsheet_cell(outcome.camera(row)),
+                spreadsheet_cell(result.camera(row)),
                 int(labels[row]),
-                _cosine(found.similarity[row]),
+                _format_cosine(membership.similarity[row]),
                 "" if other == NOISE else other,
-                _cosine(found.other_similarity[row]),
+                _format_cosine(membership.other_similarity[row]),
             )
         )
     return text.getvalue()
 
 
-def _cosine(value: np.float32) -> str:
+def _format_cosine(value: np.float32) -> str:
     return "" if np.isnan(value) else f"{value:.4f}"

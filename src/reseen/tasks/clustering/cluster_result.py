@@ -1,7 +1,4 @@
-"""A clustering of crops before it is written down, and the words for what is in it.
-
-Numbers of clusters for people: the largest first, small ones dissolved.
-"""
+"""The result of clustering crops, with clusters numbered by size, and descriptions of clusters and crops."""
 
 from dataclasses import dataclass
 
@@ -17,50 +14,50 @@ from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 
 @dataclass(frozen=True)
 class ClusterInput:
-    """What is clustered, and what it was made from."""
+    """Crops and their features, to be clustered."""
 
     crops: Crops
     features: Features
     source: str
-    """The encoder or the file of vectors, in words."""
+    """Description of the encoder or file that the features come from."""
 
 
 @dataclass(frozen=True)
 class ClusterResult:
-    """Clusters numbered from 0, the largest first."""
+    """A clustering of crops, with clusters numbered from 0, largest first."""
 
-    material: ClusterInput
+    inputs: ClusterInput
     settings: HierarchySettings
     hierarchy: Hierarchy
     labels: PseudoLabels
     membership: Membership
     chosen: str
-    """How the number of clusters came about."""
+    """How the number of clusters was determined."""
 
     def members(self, number: int) -> list[int]:
-        """Rows of a cluster, the most central first; of `NOISE`, those nearest to a cluster first."""
+        """Rows of a cluster, the most central first; for `NOISE`, those most similar to a cluster first."""
         rows = np.flatnonzero(self.labels.labels == number)
-        found = self.membership
-        nearness = found.similarity[rows] if number >= 0 else found.other_similarity[rows]
-        return rows[np.argsort(-nearness, kind="stable")].tolist()
+        membership = self.membership
+        similarity = membership.similarity[rows] if number >= 0 else membership.other_similarity[rows]
+        return rows[np.argsort(-similarity, kind="stable")].tolist()
 
     def camera(self, row: int) -> str:
-        """The name of a crop's camera, empty where unknown."""
-        camera = int(self.material.crops.table.cameras[row])
-        return "" if camera == UNKNOWN_CAMERA else self.material.crops.table.camera_names[camera]
+        """The name of a crop's camera, empty if unknown."""
+        camera = int(self.inputs.crops.table.cameras[row])
+        return "" if camera == UNKNOWN_CAMERA else self.inputs.crops.table.camera_names[camera]
 
-    def words(self, row: int) -> str:
-        """Path, camera and similarities of a crop."""
-        found, camera = self.membership, self.camera(row)
-        parts = [self.material.crops.table.texts[row], *([f"camera {camera}"] if camera else [])]
-        if not np.isnan(found.similarity[row]):
-            parts.append(f"similarity {found.similarity[row]:.2f}")
-        if not np.isnan(found.other_similarity[row]):
-            parts.append(f"{found.other_similarity[row]:.2f} to cluster {found.other[row]}")
+    def describe(self, row: int) -> str:
+        """A description of a crop: path, camera and similarities."""
+        membership, camera = self.membership, self.camera(row)
+        parts = [self.inputs.crops.table.texts[row], *([f"camera {camera}"] if camera else [])]
+        if not np.isnan(membership.similarity[row]):
+            parts.append(f"similarity {membership.similarity[row]:.2f}")
+        if not np.isnan(membership.other_similarity[row]):
+            parts.append(f"{membership.other_similarity[row]:.2f} to cluster {membership.other[row]}")
         return ", ".join(parts)
 
     def summary(self, number: int) -> str:
-        """Crops, cameras and sum of squares of a cluster."""
+        """A description of a cluster: crops, cameras and sum of squared errors."""
         rows = np.flatnonzero(self.labels.labels == number)
         cameras = {self.camera(int(row)) for row in rows} - {""}
         error = float(self.membership.square_errors[number])
@@ -69,18 +66,18 @@ class ClusterResult:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 crop`, `12,936 crops`."""
+    """A number with its noun, such as `1 crop` or `12,936 crops`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def number_by_size(found: Int64[np.ndarray, " n"], smallest: int) -> tuple[PseudoLabels, int]:
-    """Clusters numbered by size, of equals the one with the smallest number first, and how many were dissolved.
+def number_by_size(labels: Int64[np.ndarray, " n"], smallest: int) -> tuple[PseudoLabels, int]:
+    """Relabel clusters by decreasing size, with ties in their old order, and count the dissolved ones.
 
-    Clusters of fewer than `smallest` rows are dissolved: -1, as noise is.
+    Clusters of fewer than `smallest` rows are dissolved into noise, -1.
     """
-    sizes = np.bincount(found[found != NOISE])
+    sizes = np.bincount(labels[labels != NOISE])
     order = np.argsort(-sizes, kind="stable")
-    number = np.full(len(sizes) + 1, NOISE)  # the last place is that of noise
+    number = np.full(len(sizes) + 1, NOISE)  # the last element is for noise, -1
     kept = order[sizes[order] >= smallest]
     number[kept] = np.arange(len(kept))
-    return PseudoLabels(number[found]), len(sizes) - len(kept)
+    return PseudoLabels(number[labels]), len(sizes) - len(kept)

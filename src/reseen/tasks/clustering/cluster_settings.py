@@ -1,4 +1,4 @@
-"""How crops are clustered when nobody trains: what a run did, a count that needs no labels, flags on top."""
+"""Settings of `reseen cluster`: the defaults, those of a run's recipe, and flags."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -16,18 +16,18 @@ from reseen.neighbors.out_of_core import SearchSettings
 from reseen.runs.recipe import Recipe
 
 _MERGING_NEIGHBORS = 17
-"""A row itself and as many others as merging keeps of each."""
+"""Neighbors of each row used for merging, the row itself included."""
 
 
 class ClusterSettings(Settings):
-    """What the flags of `reseen cluster` set."""
+    """Settings of clustering crops."""
 
     hierarchy: HierarchySettings = HierarchySettings(stop="auto")
     """The clustering."""
 
 
 class VectorClusterSettings(Settings):
-    """What the flags of `reseen cluster` set where vectors alone are clustered."""
+    """Settings of clustering vectors without crops."""
 
     algorithm: Literal["hierarchy", "dbscan"] = "hierarchy"
     """`hierarchy` merges bottom-up; `dbscan` works on Jaccard distances."""
@@ -46,7 +46,7 @@ class VectorClusterSettings(Settings):
 
     @property
     def neighbors(self) -> int:
-        """How many neighbors of each row are looked for, itself included."""
+        """Number of neighbors searched for each row, the row itself included."""
         return self.jaccard.columns if self.algorithm == "dbscan" else _MERGING_NEIGHBORS
 
     @model_validator(mode="after")
@@ -55,50 +55,50 @@ class VectorClusterSettings(Settings):
             not self.hierarchy.can_approximate or self.hierarchy.engine == "dense"
         ):
             raise ValueError(
-                "vectors on disk are merged by costs that are inner products: not linkage single or none, metric "
-                "euclidean or jaccard, regularizers sse_union and ward, share null or engine dense; take others, or "
-                "give crops with --data"
+                "vectors on disk can only be merged by costs that are inner products: not with linkage single or none, "
+                "metric euclidean or jaccard, regularizer sse_union or ward, share null, or engine dense; change "
+                "these, or give crops with --data"
             )
         return self
 
 
 def vector_settings(flags: Sequence[str] = ()) -> VectorClusterSettings:
-    """Settings for vectors alone; flags (`--algorithm dbscan`, `--dbscan.eps 0.5`, `--hierarchy.clusters 300`) win.
+    """Settings of clustering vectors, from flags such as `--algorithm dbscan` or `--hierarchy.clusters 300`.
 
     Raises:
-        SettingsError: a flag that is no setting, does not fit, or would not be looked at.
+        SettingsError: a flag is not a setting, is invalid, or has no effect.
     """
-    given = parse_flags(flags)
-    settings = VectorClusterSettings.parse(given, "flags")
-    check_effect(settings, given, "flags")
+    values = parse_flags(flags)
+    settings = VectorClusterSettings.parse(values, "flags")
+    check_effect(settings, values, "flags")
     return settings
 
 
 def hierarchy_settings(recipe: Recipe | None = None, flags: Sequence[str] = ()) -> HierarchySettings:
-    """The recipe's hierarchy where its method has one, with `stop: auto`; flags (`--hierarchy.clusters`, ...) win.
+    """Settings of clustering crops: the hierarchy of the recipe's method, if any, with `stop: auto`, then the flags.
 
-    A number alone says when to stop: `--hierarchy.clusters 300` needs no `--hierarchy.stop`.
+    A number implies its stopping criterion: `--hierarchy.clusters 300` needs no `--hierarchy.stop`.
 
     Raises:
-        SettingsError: a flag that is no setting, does not fit, or would not be looked at.
+        SettingsError: a flag is not a setting, is invalid, or has no effect.
     """
     base = (recipe.method.hierarchical if recipe else None) or HierarchySettings()
     share = HierarchySettings().share if base.share is None else base.share
-    given = _implied(parse_flags(flags))
-    lent = {name: value for name, value in base.model_dump().items() if name not in ENDS}
+    values = _with_implied(parse_flags(flags))
+    defaults = {name: value for name, value in base.model_dump().items() if name not in ENDS}
     settings = ClusterSettings.parse(
-        merge({"hierarchy": lent | {"stop": "auto", "share": share}}, given), "flags"
+        merge({"hierarchy": defaults | {"stop": "auto", "share": share}}, values), "flags"
     )
-    check_effect(settings, given, "flags")
+    check_effect(settings, values, "flags")
     return settings.hierarchy
 
 
-def _implied(given: dict[str, Any]) -> dict[str, Any]:
-    """Flags with what they imply, before they win over what a run lends."""
-    hierarchy = given.get("hierarchy")
+def _with_implied(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of flags with the settings that they imply."""
+    hierarchy = values.get("hierarchy")
     if not isinstance(hierarchy, dict):
-        return given
+        return values
     try:
-        return {**given, "hierarchy": HierarchySettings.implied(hierarchy)}
+        return {**values, "hierarchy": HierarchySettings.implied(hierarchy)}
     except ValueError as error:
         raise SettingsError(f"flags: hierarchy: {error}") from None

@@ -1,7 +1,7 @@
-"""Cluster vectors alone, as many as a disk holds, within a budget of memory.
+"""Cluster vectors on disk, without their crops, within a memory budget.
 
-Flow: vectors mapped from disk -> neighbors, kept on disk until the end -> sparse Jaccard distances and DBSCAN, or
-merging bottom-up -> how well each row sits in its cluster -> a table, row by row as the vectors come.
+Flow: memory-map vectors -> search neighbors, kept on disk -> sparse Jaccard distances and DBSCAN, or bottom-up merging
+-> similarity of each row to its cluster -> a CSV file in the order of the vectors.
 """
 
 import csv
@@ -30,30 +30,30 @@ from reseen.tasks.clustering.memory_plan import MemoryPlan, memory_budget, plan_
 from reseen.text import spreadsheet_cell
 
 COLUMNS = ("camera", "cluster", "similarity", "other_cluster", "other_similarity")
-"""After `path`, or `row` where the vectors have no names."""
+"""Columns after the first, which is `path`, or `row` for a .npy array."""
 
 _BLOCK = 1 << 26
-"""Bytes beyond which larger blocks are not measured faster."""
+"""Bytes per block of measuring; larger ones are not faster."""
 
 
 @dataclass(frozen=True)
 class VectorClusters:
-    """Rows in clusters, numbered from 0, the largest first."""
+    """A clustering of vectors, with clusters numbered from 0, largest first."""
 
     labels: PseudoLabels
-    """-1 for rows in no cluster, or in one that was too small."""
+    """Cluster of each row; -1 for noise and rows of dissolved clusters."""
     membership: Membership
-    """How well each row sits in its cluster; others are looked for among the clusters of its neighbors."""
+    """Similarity of each row to its own and to the nearest other cluster among those of its neighbors."""
     settings: VectorClusterSettings
     notes: tuple[str, ...]
-    """How neighbors were found and how the number of clusters came about."""
+    """How neighbors were searched, and how the number of clusters was determined."""
     stages: Mapping[str, MemoryStage]
-    """What each part of the work took."""
+    """Time and peak memory of each stage."""
     disk_bytes: int
-    """Disk that the work has taken for mapped arrays, which are gone again."""
+    """Temporary disk space that was used for memory-mapped arrays."""
     csv: Path
     summary: Path
-    """Settings, notes and what each stage took, in JSON."""
+    """JSON file of settings, notes and stages."""
 
 
 def cluster_vectors(
@@ -67,22 +67,32 @@ def cluster_vectors(
 ) -> VectorClusters:
     """Cluster the vectors of a .npy file, a Parquet file or a folder of partitions, and write a CSV file.
 
-    `memory` is the most that the process may take of its own, in bytes or as `4GB`; three quarters of what is free
-    where nothing is given. Vectors, neighbors and sparse distances are mapped from a folder beside `out`, whose pages
-    the system drops when memory is short; the same call after an interruption goes on with the neighbors found.
-    `settings` may be flags such as `--algorithm`, `dbscan`. Clusters of fewer than `smallest` rows are dissolved: -1.
+    Vectors, neighbors and sparse distances are memory-mapped from a folder next to `out`. If interrupted, repeat the
+    call to resume with the neighbors found so far.
+
+    Args:
+        source: the file or folder of vectors.
+        out: the CSV file to write; a JSON file of the same name records settings, time and memory.
+        memory: memory limit of the process, in bytes or as text such as `4GB`, without memory-mapped pages; three
+            quarters of the free memory when None.
+        settings: settings of the clustering, or flags such as `--algorithm`, `dbscan`.
+        smallest: minimum cluster size; smaller clusters become noise (-1).
+        quiet: hide progress.
 
     Raises:
-        DataError: there are no vectors.
-        SettingsError: a flag that does not fit, or a budget that is too small; the message says how much does.
+        DataError: `source` holds no vectors.
+        SettingsError: a flag is invalid, or the memory limit is too low; the message gives the minimum.
         ClusteringError: a vector is zero or not finite.
         StorageError: the disk is full, `out` cannot be written, or another process is writing it.
+
+    Example:
+        >>> reseen.cluster_vectors("embeddings.parquet", "clusters.csv", memory="4GB").labels.cluster_count
     """
     file, out = open_vector_file(Path(source).expanduser()), Path(out).expanduser()
     if smallest < 1:
-        raise SettingsError(f"smallest: wanted 1 row or more, got {smallest}")
-    if out.is_dir() or out.suffix == ".json" or out.resolve() == file.place.resolve():
-        raise StorageError(f"{out}: give the name of a CSV file that is to be written, such as clusters.csv")
+        raise SettingsError(f"smallest must be at least 1, got {smallest}")
+    if out.is_dir() or out.suffix == ".json" or out.resolve() == file.path.resolve():
+        raise StorageError(f"{out}: give the name of a CSV file to write, such as clusters.csv")
     if not isinstance(settings, VectorClusterSettings):
         settings = vector_settings(settings)
     check_output(out.with_suffix(".json"))
@@ -99,17 +109,17 @@ def cluster_vectors(
         neighbors = nearest_mapped(features, k, scratch, settings.search, plan.room, key, progress)
         watch.finish("search")
         cluster = _by_density if settings.algorithm == "dbscan" else _by_merging
-        found, notes = cluster(features, neighbors, settings, scratch, view, watch)
-        labels, dissolved = number_by_size(found.labels, smallest)
+        clustering, notes = cluster(features, neighbors, settings, scratch, view, watch)
+        labels, dissolved = number_by_size(clustering.labels, smallest)
         if dissolved:
             notes.append(f"{counted(dissolved, 'cluster')} of fewer than {smallest} rows dissolved")
         progress, room = view.phase("measuring", file.rows), min(_BLOCK, plan.room // 2)
         membership = measure_among_neighbors(features, labels, neighbors, scratch.unnamed, room, progress)
         watch.finish("measuring")
         progress = view.phase("writing", file.rows)
-        write_atomically(out, lambda place: _write(place, file, labels, membership, progress))
+        write_atomically(out, lambda path: _write_csv(path, file, labels, membership, progress))
         watch.finish("writing")
-        made = VectorClusters(
+        result = VectorClusters(
             labels,
             membership,
             settings,
@@ -119,9 +129,9 @@ def cluster_vectors(
             out,
             out.with_suffix(".json"),
         )
-        write_text(made.summary, json.dumps(_summary(made, file, plan), indent=1) + "\n")
+        write_text(result.summary, json.dumps(_summary(result, file, plan), indent=1) + "\n")
         scratch.remove()
-    return made
+    return result
 
 
 def _by_density(
@@ -159,12 +169,11 @@ def _by_merging(
     view: RunView,
     watch: MemoryWatch,
 ) -> tuple[PseudoLabels, list[str]]:
-    """Merging bottom-up from single rows."""
-    chosen = settings.hierarchy
+    """Bottom-up merging from single rows."""
     hierarchy = grow_hierarchy(
         features.numpy,
-        chosen,
-        progress=view.phase("merging", most_merges(len(features), chosen)),
+        settings.hierarchy,
+        progress=view.phase("merging", most_merges(len(features), settings.hierarchy)),
         allocate=scratch.unnamed,
         neighbors=neighbors,
     )
@@ -176,12 +185,12 @@ def _by_merging(
     ]
 
 
-def _write(
-    place: Path, file: VectorFile, labels: PseudoLabels, found: Membership, progress: Progress
+def _write_csv(
+    path: Path, file: VectorFile, labels: PseudoLabels, membership: Membership, progress: Progress
 ) -> None:
-    """One row per vector, in the order of the vectors; empty where something is not known."""
+    """Write one row per vector, in the order of the vectors; empty cells for unknown values."""
     begin = 0
-    with place.open("w", encoding="utf-8", newline="") as text:
+    with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow((file.first_column, *COLUMNS))
         for names, cameras in file.names():
@@ -190,29 +199,29 @@ def _write(
                 [spreadsheet_cell(name) for name in names],
                 ["" if camera is None else spreadsheet_cell(camera) for camera in cameras],
                 labels.labels[part].tolist(),
-                _cosines(found.similarity[part]),
-                ["" if other == NOISE else other for other in found.other[part].tolist()],
-                _cosines(found.other_similarity[part]),
+                _format_cosines(membership.similarity[part]),
+                ["" if other == NOISE else other for other in membership.other[part].tolist()],
+                _format_cosines(membership.other_similarity[part]),
             )
             writer.writerows(zip(*columns, strict=True))
             begin += len(names)
             progress(len(names))
 
 
-def _cosines(values: np.ndarray) -> list[str]:
+def _format_cosines(values: np.ndarray) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.4f}" for value in values.tolist()]
 
 
-def _summary(made: VectorClusters, file: VectorFile, plan: MemoryPlan) -> dict[str, object]:
-    """What there is to say besides the table."""
+def _summary(result: VectorClusters, file: VectorFile, plan: MemoryPlan) -> dict[str, object]:
+    """The content of the JSON file: size, settings, notes, memory and stages."""
     return {
-        "vectors": str(file.place),
+        "vectors": str(file.path),
         "rows": file.rows,
         "dimension": file.dimension,
-        "clusters": made.labels.cluster_count,
-        "in_none": int((made.labels.labels == NOISE).sum()),
-        "notes": list(made.notes),
+        "clusters": result.labels.cluster_count,
+        "in_none": int((result.labels.labels == NOISE).sum()),
+        "notes": list(result.notes),
         "memory": {"budget_bytes": plan.budget, "least_bytes": plan.least, "start_bytes": plan.start},
-        "stages": {name: asdict(stage) for name, stage in made.stages.items()},
-        "settings": made.settings.model_dump(mode="json"),
+        "stages": {name: asdict(stage) for name, stage in result.stages.items()},
+        "settings": result.settings.model_dump(mode="json"),
     }

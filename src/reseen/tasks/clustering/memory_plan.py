@@ -1,4 +1,4 @@
-"""What clustering vectors on disk takes of memory: what is there already, what grows with the rows, and blocks."""
+"""Memory needed for clustering vectors on disk: a fixed part, a part per row, and the rest for blocks."""
 
 from dataclasses import dataclass
 
@@ -11,44 +11,45 @@ from reseen.tasks.clustering.cluster_settings import VectorClusterSettings
 
 _SHARE_OF_FREE = 0.75
 _UNKNOWN_BUDGET = 4 * 10**9
-"""Bytes, where the system does not say what is free."""
+"""Budget in bytes if the free memory is unknown."""
 _LIBRARIES = 160_000_000
-"""Bytes that compiled loops, FAISS and the buffers of matrix products take when they are first used, and what the
-allocator holds on to."""
+"""Bytes that compiled loops, FAISS and buffers of matrix products allocate at first use, and that the allocator
+retains."""
 _UNKNOWN_START = 550_000_000
-"""Bytes of a process with all libraries loaded, where the system does not say how many there are."""
+"""Bytes of a process with all libraries loaded, if its memory use is unknown."""
 _JACCARD_PER_ROW, _JACCARD_PER_THREAD = 110, 12
-"""Bytes per row: starts and lengths of four sparse matrices; marks of the loop of each thread."""
+"""Bytes per row: offsets and lengths of four sparse matrices; markers of each thread's loop."""
 _LABELS_PER_ROW = 90
-"""Bytes per row for labels, their sorted copies and what a row is like."""
+"""Bytes per row: labels, their sorted copies, and memberships."""
 _MERGING_PER_ROW = 1_500
-"""Bytes per row while clusters merge: sixteen pairs for each in a pool that is copied when it grows."""
+"""Bytes per row during merging: sixteen candidate pairs, in a pool that is copied when it grows."""
 _MERGING_BLOCKS = 400_000_000
-"""Bytes of blocks of products, lists and centers while clusters merge, at most."""
+"""Maximum bytes of blocks of products, lists and centers during merging."""
 _WRITING = 30_000_000
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Bytes of the process's own."""
+    """Memory plan of the process, in bytes, without memory-mapped pages."""
 
     budget: int
+    """The memory limit."""
     start: int
-    """What is taken whatever is clustered."""
+    """Memory used regardless of the number of rows."""
     least: int
-    """The least budget that does."""
+    """The minimum limit."""
 
     @property
     def room(self) -> int:
-        """For blocks of the search and of measuring, which hold nothing else per row."""
+        """Memory left for the blocks of search and measuring."""
         return max(0, self.budget - self.start)
 
 
 def memory_budget(memory: int | str | None) -> int:
-    """Bytes that a process may take: those asked for, or three quarters of what is free and what it has already.
+    """The memory limit in bytes: `memory`, or three quarters of the free memory plus the memory already in use.
 
     Raises:
-        SettingsError: the text is no amount of memory.
+        SettingsError: the text is not an amount of memory.
     """
     if memory is not None:
         return parse_memory(memory) if isinstance(memory, str) else memory
@@ -57,10 +58,10 @@ def memory_budget(memory: int | str | None) -> int:
 
 
 def plan_memory(budget: int, rows: int, dimension: int, settings: VectorClusterSettings) -> MemoryPlan:
-    """How much of the budget is left for blocks.
+    """Plan the memory of clustering `rows` vectors within the budget.
 
     Raises:
-        SettingsError: it does not suffice; the message says how much does.
+        SettingsError: the budget is too low; the message gives the minimum.
     """
     now = own_bytes()
     start = (_UNKNOWN_START if now is None else now) + _LIBRARIES
@@ -75,13 +76,13 @@ def plan_memory(budget: int, rows: int, dimension: int, settings: VectorClusterS
     least += -least % 10_000_000
     if budget < least:
         raise SettingsError(
-            f"--memory {show_memory(budget)}: clustering {rows:,} vectors of {dimension} numbers by "
-            f"{settings.algorithm} takes {show_memory(least)} at the least, of which {show_memory(start)} are taken "
-            "whatever is clustered; give so much, or "
+            f"--memory {show_memory(budget)}: clustering {rows:,} vectors of dimension {dimension} by "
+            f"{settings.algorithm} needs at least {show_memory(least)}, of which {show_memory(start)} do not depend on "
+            "the vectors; raise the limit, or use "
             + (
                 "fewer vectors"
                 if settings.algorithm == "dbscan"
-                else "--algorithm dbscan, which takes less per row"
+                else "--algorithm dbscan, which needs less per row"
             )
         )
     return MemoryPlan(budget, start, least)

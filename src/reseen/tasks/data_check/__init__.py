@@ -1,4 +1,4 @@
-"""Look over a data set: how it is laid out, what is in it, and what is wrong with it."""
+"""Check a data set: its layout, its contents, and problems."""
 
 from reseen.tasks.data_check.inspect import Inspection, check_data, inspect_data
 from reseen.tasks.data_check.report import DataReport, Finding, SplitReport

@@ -1,7 +1,4 @@
-"""Every file of a data set, looked at once: its bytes, its size, whether it can be read.
-
-What is wrong with a data set, or may be: duplicates, people in two splits, splits that look swapped.
-"""
+"""Read every file of a data set once, and find problems: duplicates, people in two splits, swapped splits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -23,42 +20,42 @@ from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, Spli
 
 _BLOCK = 64
 _BLACK = 8
-"""Largest value, 0 to 255, of a pixel that is taken for black: JPEG files have no exact one."""
+"""Largest value, 0 to 255, that counts as black: JPEG files do not hold exact black."""
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of one file."""
+    """Properties of one file."""
 
     digest: bytes
-    """Of its bytes; empty when they cannot be read."""
+    """Hash of its bytes; empty if unreadable."""
     size: tuple[int, int] | None
-    """Width and height in pixels; None when it is no usable image."""
+    """Width and height in pixels; None if it is not a usable image."""
     problem: str
-    """Why it is none; empty when it is fine."""
+    """Why it is not usable; empty if it is."""
     levels: Levels | None = None
-    """Of an image of more than 8 bits."""
+    """Value range of an image of more than 8 bits."""
     flat: bool = False
-    """Whether all its pixels are the same."""
+    """Whether all pixels are equal."""
     border: tuple[int, int] = (0, 0)
-    """Rows and columns of pixels that are black at its edges, of an image that is not black altogether."""
+    """Number of black rows and of black columns at the edges; 0 for an image that is all black."""
 
 
-def look_at_files(
+def inspect_files(
     tables: Mapping[str, ImageTable], progress: bool, white_level: float | None = None
 ) -> dict[str, list[FileFacts]]:
-    """Facts of each row of each table; a file that lies in two tables is read once."""
+    """Properties of the file of each row, by table; a file in two tables is read once."""
     sources = {name: [table.source(row) for row in range(len(table))] for name, table in tables.items()}
-    distinct = list(dict.fromkeys(source for found in sources.values() for source in found))
+    distinct = list(dict.fromkeys(source for listed in sources.values() for source in listed))
     facts: dict[ImageSource, FileFacts] = {}
     with ProgressBar("Checking files", len(distinct), progress) as bar, quiet_pillow():
-        work = in_blocks(
-            lambda rows: [_look_at(distinct[row], white_level) for row in rows], len(distinct), _BLOCK
+        blocks = in_blocks(
+            lambda rows: [_inspect_file(distinct[row], white_level) for row in rows], len(distinct), _BLOCK
         )
-        for rows, found in work:
-            facts |= zip((distinct[row] for row in rows), found, strict=True)
+        for rows, block_facts in blocks:
+            facts |= zip((distinct[row] for row in rows), block_facts, strict=True)
             bar.advance(len(rows))
-    return {name: [facts[source] for source in found] for name, found in sources.items()}
+    return {name: [facts[source] for source in listed] for name, listed in sources.items()}
 
 
 Groups = tuple[tuple[str, ...], ...]
@@ -70,16 +67,14 @@ def same_bytes(
     images: Mapping[str, ImageTable],
     facts: Mapping[str, list[FileFacts]],
 ) -> tuple[Groups, Groups]:
-    """Groups of different files with the same bytes: of one identity or none, and of several.
+    """Groups of different files with equal bytes: those without conflicting identities, and those with.
 
-    One file in two splits is no group, unless it has two identities there.
+    One file in two splits is not a group, unless it has two identities.
     """
     groups: dict[bytes, dict[tuple[ImageSource, int | None], str]] = {}
     for name, table in images.items():
-        labelled = tables[name]
-        people = (
-            labelled.identities.tolist() if isinstance(labelled, EvaluationTable) else [None] * len(table)
-        )
+        labeled = tables[name]
+        people = labeled.identities.tolist() if isinstance(labeled, EvaluationTable) else [None] * len(table)
         for row, fact in enumerate(facts[name]):
             if fact.digest:
                 key = table.source(row), people[row]
@@ -93,7 +88,7 @@ def same_bytes(
     return tuple(same), tuple(different)
 
 
-def _look_at(source: ImageSource, white_level: float | None) -> FileFacts:
+def _inspect_file(source: ImageSource, white_level: float | None) -> FileFacts:
     digest = b""
     try:
         content = read_bytes(source)
@@ -108,7 +103,7 @@ def _look_at(source: ImageSource, white_level: float | None) -> FileFacts:
 
 
 def _border(pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
-    """Rows and columns at the edges that are black; none where all of the image is."""
+    """Number of black rows and columns at the edges; 0 if the whole image is black."""
     lit = np.asarray((pixels > _BLACK).any(axis=2))
     rows, columns = np.flatnonzero(np.any(lit, axis=1)), np.flatnonzero(np.any(lit, axis=0))
     if not rows.size:
@@ -118,25 +113,25 @@ def _border(pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
 
 
 People = Mapping[str, set[int]]
-"""Split to the people in it, junk and distractors not among them."""
+"""Identities in each split, without junk and distractors."""
 
 
 @dataclass(frozen=True)
-class Finds:
-    """What there is to judge."""
+class CheckInputs:
+    """The data that the checks use."""
 
     splits: Mapping[str, SplitReport]
     people: People
     report: DataReport
-    """Without findings."""
+    """The report, still without findings."""
     title: str
     notes: tuple[str, ...]
-    """What reading the data said."""
+    """Notes from reading the data."""
 
 
-def find(finds: Finds) -> tuple[Finding, ...]:
-    """Everything that was looked at, the fine with the wrong."""
-    splits, people, published = finds.splits, finds.people, finds.report.published
+def run_checks(inputs: CheckInputs) -> tuple[Finding, ...]:
+    """The findings of all checks, including those without problems."""
+    splits, people, published = inputs.splits, inputs.people, inputs.report.published
     unreadable = [
         f"{path}: {reason}" for split in splits.values() for path, reason in split.unreadable.items()
     ]
@@ -144,20 +139,20 @@ def find(finds: Finds) -> tuple[Finding, ...]:
     text = (
         f"{len(files):,} unreadable file{'' if len(files) == 1 else 's'}" if files else "no unreadable files"
     )
-    findings = [Finding("look" if files else "fine", text, files), _duplicates(finds.report.duplicates)]
-    findings += _conflicts(finds.report.label_conflicts, bool(people))
-    findings += _passed_over(finds.report.passed_over)
-    findings += [Finding("look", note) for note in finds.notes]
+    findings = [Finding("look" if files else "fine", text, files), _duplicates(inputs.report.duplicates)]
+    findings += _conflicts(inputs.report.label_conflicts, bool(people))
+    findings += _passed_over(inputs.report.passed_over)
+    findings += [Finding("look", note) for note in inputs.notes]
     findings += _unknown_cameras(splits, people)
     findings += _shared(people)
     findings += _swapped(splits, people, published)
     if published:
-        findings.append(_as_published(splits, published, finds.title))
+        findings.append(_as_published(splits, published, inputs.title))
     return tuple(findings)
 
 
 def shared_people(people: People) -> dict[str, int]:
-    """People in two splits, for each pair."""
+    """Number of people in both splits, for each pair of splits."""
     names = list(people)
     return {
         f"{first} and {second}": len(people[first] & people[second])
@@ -173,23 +168,23 @@ def _duplicates(groups: tuple[tuple[str, ...], ...]) -> Finding:
     across = sum(len(names) > 1 for names in splits)
     leaks = sum("train" in names and len(names) > 1 for names in splits)
     shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
-    said = f", {leaks:,} of them between training and test" if leaks else ""
-    what = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
+    leak_note = f", {leaks:,} of them between training and test" if leaks else ""
+    count = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
     return Finding(
         "wrong" if leaks else "look",
-        f"{what}, {across:,} of them across splits{said}",
+        f"{count}, {across:,} of them across splits{leak_note}",
         shown,
     )
 
 
-def _conflicts(groups: tuple[tuple[str, ...], ...], labelled: bool) -> list[Finding]:
+def _conflicts(groups: tuple[tuple[str, ...], ...], labeled: bool) -> list[Finding]:
     if not groups:
-        return [Finding("fine", "no file has another identity than its copies")] if labelled else []
-    what = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
+        return [Finding("fine", "no file has another identity than its copies")] if labeled else []
+    count = f"{len(groups):,} group{'' if len(groups) == 1 else 's'} of files with the same bytes"
     shown = tuple(" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups)
     leaks = sum("train" in names and len(names) > 1 for names in map(_splits_of, groups))
-    said = f", {leaks:,} of them between training and test" if leaks else ""
-    return [Finding("wrong", f"{what} under different identities: label errors{said}", shown)]
+    leak_note = f", {leaks:,} of them between training and test" if leaks else ""
+    return [Finding("wrong", f"{count} under different identities: label errors{leak_note}", shown)]
 
 
 def _splits_of(group: tuple[str, ...]) -> set[str]:
@@ -199,13 +194,14 @@ def _splits_of(group: tuple[str, ...]) -> set[str]:
 def _passed_over(counts: Mapping[str, int]) -> list[Finding]:
     if not counts:
         return []
-    meant = possible_crops(counts)
-    words = describe_skipped(counts)
-    return [Finding("look", f"{words}; convert those that are crops") if meant else Finding("fine", words)]
+    text = describe_skipped(counts)
+    if possible_crops(counts):
+        return [Finding("look", f"{text}; convert those that are crops")]
+    return [Finding("fine", text)]
 
 
 def _unknown_cameras(splits: Mapping[str, SplitReport], people: People) -> list[Finding]:
-    """Scores would count matches under the query's own camera."""
+    """Unknown cameras of query or gallery, where scores would count matches under the query's own camera."""
     if not {"query", "gallery"} <= people.keys():
         return []
     unknown = {name: splits[name].cameras.get("unknown", 0) for name in ("query", "gallery")}
@@ -219,36 +215,39 @@ def _unknown_cameras(splits: Mapping[str, SplitReport], people: People) -> list[
 
 
 def _shared(people: People) -> list[Finding]:
-    found = []
+    findings = []
     for pair, count in shared_people(people).items():
         text = f"{count:,} people in both {pair}"
         if pair == "query and gallery":
-            asked = len(people["query"])
-            if count == asked:
-                found.append(Finding("fine", f"{text} (as it should be: queries look for them)"))
+            queried = len(people["query"])
+            if count == queried:
+                findings.append(Finding("fine", f"{text} (as expected)"))
             else:
                 verdict = "look" if count else "wrong"
-                found.append(
-                    Finding(verdict, f"{text}; {asked - count:,} of {asked:,} are asked for in vain")
+                findings.append(
+                    Finding(
+                        verdict,
+                        f"{text}; {queried - count:,} of {queried:,} queried people are not in the gallery",
+                    )
                 )
         elif count:
-            found.append(
-                Finding("wrong", f"{text}: training sees people that are scored; are the splits mixed?")
+            findings.append(
+                Finding("wrong", f"{text}: training data contains test people; are the splits mixed?")
             )
         else:
-            found.append(Finding("fine", text))
-    return found
+            findings.append(Finding("fine", text))
+    return findings
 
 
 def _swapped(splits: Mapping[str, SplitReport], people: People, published: Counts) -> list[Finding]:
-    """Query and gallery that may have changed places, unless the benchmark is made so."""
+    """Signs that query and gallery are swapped, unless the benchmark is designed that way."""
     if not {"query", "gallery"} <= splits.keys():
         return []
     by_design = published.get("query", {}).get("images", 0) > published.get("gallery", {}).get("images", 1)
     query, gallery = splits["query"], splits["gallery"]
-    found = []
+    findings = []
     if query.images > gallery.images and not by_design:
-        found.append(
+        findings.append(
             Finding(
                 "wrong",
                 f"the query has more crops ({query.images:,}) than the gallery ({gallery.images:,}): swapped?",
@@ -256,17 +255,17 @@ def _swapped(splits: Mapping[str, SplitReport], people: People, published: Count
         )
     if query.distractors or (query.junk or 0) > (gallery.junk or 0):
         count = (query.distractors or 0) + (query.junk or 0)
-        found.append(
+        findings.append(
             Finding(
                 "wrong",
                 f"the query holds {count:,} crops of junk or distractors: was it swapped with the gallery?",
             )
         )
     if "train" in people and people["query"] and people["query"] <= people["train"]:
-        found.append(
+        findings.append(
             Finding("wrong", "everybody in the query is in the training split: was it swapped with the test?")
         )
-    return found
+    return findings
 
 
 def _as_published(splits: Mapping[str, SplitReport], published: Counts, title: str) -> Finding:

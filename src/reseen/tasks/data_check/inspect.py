@@ -1,4 +1,4 @@
-"""Read a data set with all its splits and every file in it, and report."""
+"""Read a data set, all its splits and every file, and report on it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,28 +14,35 @@ from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_sp
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
 from reseen.datasets.skipped_files import skipped_files
 from reseen.errors import DataError
-from reseen.tasks.data_check.findings import FileFacts, Finds, find, look_at_files, same_bytes, shared_people
+from reseen.tasks.data_check.findings import (
+    CheckInputs,
+    FileFacts,
+    inspect_files,
+    run_checks,
+    same_bytes,
+    shared_people,
+)
 from reseen.tasks.data_check.pixel_findings import find_in_pixels
 from reseen.tasks.data_check.report import DataReport, SplitReport
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A report, and the crops that it is about."""
+    """A report on a data set, with the tables that it describes."""
 
     report: DataReport
     tables: Mapping[str, ImageTable | EvaluationTable]
-    """Each split, with the people where they are known."""
+    """Table of each split, with identities where known."""
     images: dict[str, ImageTable]
-    """Crops of each split."""
+    """Table of each split, without identities."""
     facts: dict[str, list[FileFacts]]
-    """What is known of each crop's file."""
+    """Properties of the file of each row, by split."""
     white_level: float | None = None
-    """What images of more than 8 bits were read with; None for the rule of their format."""
+    """White level used for images of more than 8 bits; None for the default of their format."""
 
     @property
     def files(self) -> dict[ImageSource, FileFacts]:
-        """Facts of every different file."""
+        """Properties of every distinct file."""
         return {
             table.source(row): fact
             for name, table in self.images.items()
@@ -54,12 +61,22 @@ def check_data(
 ) -> DataReport:
     """Read every file of a data set once and report on it.
 
-    `pattern` and `identity_pattern` say where paths of your own folders name camera and person. `white_level` is the
-    value that is white in images of more than 8 bits, as in `decode`.
+    Args:
+        root: a folder of crops or shards, a shard, or a manifest.
+        layout: the layout on disk; detected when None.
+        pattern: where paths name the camera, such as `{camera}/{*}`.
+        progress: show a progress bar.
+        variant: the variant of the benchmark; its first when None.
+        identity_pattern: where paths below query and gallery name the person.
+        white_level: white level of images of more than 8 bits, as in `decode`.
 
     Raises:
-        DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or a wrong pattern.
+        DataError: there is nothing to read, or it does not have this layout.
+        SettingsError: an unknown layout or variant, or an invalid pattern.
+
+    Example:
+        >>> report = check_data(Path("data/Market-1501"))
+        >>> [finding.text for finding in report.findings if finding.verdict == "wrong"]
     """
     return inspect_data(root, layout, pattern, progress, variant, identity_pattern, white_level).report
 
@@ -73,17 +90,17 @@ def inspect_data(
     identity_pattern: str | None = None,
     white_level: float | None = None,
 ) -> Inspection:
-    """As `check_data`, with the crops themselves.
+    """The report of `check_data`, together with the tables that it describes.
 
     Raises:
-        DataError: there is nothing to read, or it is not of this layout.
-        SettingsError: an unknown layout or variant, or a wrong pattern.
+        DataError: there is nothing to read, or it does not have this layout.
+        SettingsError: an unknown layout or variant, or an invalid pattern.
     """
     root = root.expanduser()
     choice = choose(root, layout, variant)
     tables, notes = _splits(root, choice, layout, variant, Patterns(pattern, identity_pattern))
     images = {name: _images(table) for name, table in tables.items()}
-    facts = look_at_files(images, progress, white_level)
+    facts = inspect_files(images, progress, white_level)
     splits = {name: _split_report(table, facts[name]) for name, table in tables.items()}
     people = {
         name: set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR}
@@ -112,8 +129,8 @@ def inspect_data(
         published={name: dict(counts) for name, counts in published.items()},
         findings=(),
     )
-    finds = Finds(splits, people, report, title, notes)
-    findings = (*find(finds), *find_in_pixels(images, facts, white_level))
+    inputs = CheckInputs(splits, people, report, title, notes)
+    findings = (*run_checks(inputs), *find_in_pixels(images, facts, white_level))
     return Inspection(replace(report, findings=findings), tables, images, facts, white_level)
 
 
@@ -124,18 +141,18 @@ def _is_folder(root: Path, choice: Choice | None) -> bool:
 def _splits(
     root: Path, choice: Choice | None, layout: str | None, variant: str | None, patterns: Patterns
 ) -> tuple[Mapping[str, ImageTable | EvaluationTable], tuple[str, ...]]:
-    """The splits, with identities where they are known, and what should be said about them."""
+    """The splits, with identities where known, and notes from reading them."""
     if choice is None or choice.dataset.splits is None or not choice.dataset.has_identities(root):
         return read_unlabeled_splits(root, layout, variant, patterns=patterns), ()
     try:
-        found = label_splits(root, layout, variant, patterns=patterns)
+        labeled = label_splits(root, layout, variant, patterns=patterns)
     except DataError as error:
         if choice.dataset.layout is not Layout.SPLIT_FOLDERS:
             raise
         return read_unlabeled_splits(root, layout, variant, patterns=patterns), (
             f"cannot be scored yet: {error}",
         )
-    return found.tables, found.notes
+    return labeled.tables, labeled.notes
 
 
 def _images(table: ImageTable | EvaluationTable) -> ImageTable:
@@ -146,18 +163,18 @@ def _split_report(table: ImageTable | EvaluationTable, facts: list[FileFacts]) -
     images = _images(table)
     names = [*images.camera_names, "unknown"]
     cameras = Counter(names[camera] for camera in images.cameras)
-    people = junk = strangers = None
+    people = junk = distractors = None
     if isinstance(table, EvaluationTable):
         people = len(set(np.unique(table.identities).tolist()) - {JUNK, DISTRACTOR})
         junk = int((table.identities == JUNK).sum())
-        strangers = int((table.identities == DISTRACTOR).sum())
+        distractors = int((table.identities == DISTRACTOR).sum())
     sizes = Counter(f"{fact.size[0]} x {fact.size[1]}" for fact in facts if fact.size)
     return SplitReport(
         images=len(images),
         tracklets=None if images.tracklets is None else len(set(images.tracklets.tolist()) - {-1}),
         people=people,
         junk=junk,
-        distractors=strangers,
+        distractors=distractors,
         cameras={name: cameras[name] for name in names if cameras[name]},
         sizes=dict(sizes.most_common()),
         unreadable={

@@ -1,75 +1,74 @@
-"""What `reseen data check` tells, as plain values."""
+"""The report of `reseen data check`, as plain values."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 QUANTITIES = ("images", "tracklets", "people", "junk", "distractors")
-"""Counts of a split that are shown and, where they are published, compared."""
+"""Counts of a split that are shown and compared with published ones."""
 
 
 @dataclass(frozen=True)
 class SplitReport:
-    """One split. Counts of people are None where the layout knows no identities."""
+    """Counts of one split; those of people are None where the layout has no identities."""
 
     images: int
     tracklets: int | None
-    """Different tracklets; None where the layout knows none."""
+    """Number of tracklets; None if unknown."""
     people: int | None
-    """Different people (animals, vehicles), junk and distractors not counted."""
+    """Number of people (animals, vehicles), without junk and distractors."""
     junk: int | None
-    """Crops of identity -1, which evaluation leaves out."""
+    """Crops of identity -1, which evaluation ignores."""
     distractors: int | None
     """Crops of identity 0, which match no query."""
     cameras: dict[str, int]
-    """Crops of each camera; `unknown` for those without."""
+    """Crops by camera; `unknown` for those without."""
     sizes: dict[str, int]
-    """Crops of each size, `width x height` in pixels, most frequent first."""
+    """Crops by size, `width x height` in pixels, most frequent first."""
     unreadable: dict[str, str]
-    """Files that are no usable image, and why."""
+    """Unusable files with the reason."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     verdict: Literal["fine", "look", "wrong"]
-    """`fine`; `look`: people should judge; `wrong`: scores of this data would mean nothing, or training leaks."""
+    """`fine`; `look`: to be reviewed; `wrong`: scores on this data would be invalid, or test data leaks."""
     text: str
     items: tuple[str, ...] = ()
-    """What it is about, such as files."""
+    """Details, such as files."""
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `reseen data check` tells."""
+    """The report of `reseen data check`."""
 
     root: str
     layout: str
     title: str
-    """The data set, as people call it."""
+    """Name of the data set."""
     variant: str
-    """Which of several ways to use it."""
+    """Name of the variant."""
     protocol: str
-    """The rules that query and gallery are made for."""
+    """Evaluation protocol of query and gallery."""
     sentence: str
+    """How the data was read, as a sentence."""
     note: str
-    """What people should know before they use it."""
+    """A caveat on the data set."""
     splits: dict[str, SplitReport]
     duplicates: tuple[tuple[str, ...], ...]
-    """Groups of files with the same bytes and, where it is known, the same identity; each path with its split in
-    front, `train: path`."""
+    """Groups of files with equal bytes and, where known, equal identity; each file as `split: path`."""
     label_conflicts: tuple[tuple[str, ...], ...]
-    """Groups of files with the same bytes and different identities."""
+    """Groups of files with equal bytes and different identities."""
     passed_over: dict[str, int]
-    """Visible files below the folder that are no image, by suffix, `broken links` and `special files`; most frequent
-    first."""
+    """Ignored visible files below the folder, by suffix, `broken links` and `special files`; most frequent first."""
     shared_people: dict[str, int]
-    """People that appear in two splits, for each pair, `train and query`."""
+    """Number of people in both splits, by pair, such as `train and query`."""
     published: dict[str, dict[str, int]]
-    """Counts of the benchmark with this layout, to compare with; empty for other data."""
+    """Published counts of the benchmark; empty for other data."""
     findings: tuple[Finding, ...]
-    """What was looked at, in order."""
+    """Results of all checks, in order."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """JSON-serializable values."""
         return asdict(self)

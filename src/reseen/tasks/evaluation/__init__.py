@@ -1,1 +1,1 @@
-"""Score a run, or features from elsewhere, on query and gallery, and report."""
+"""Evaluate a run, or precomputed features, on query and gallery, and write reports."""

@@ -1,7 +1,4 @@
-"""What a method looks at, shown on drawn people, so that the page holds nobody's picture but the data's own.
-
-Numbers per cell of a feature map, laid over the crop they come from.
-"""
+"""Visualize what a method learned, on synthetic people, so that pages show no images of other data sets."""
 
 from collections.abc import Sequence
 
@@ -24,7 +21,7 @@ from reseen.models.masking import draw_masks
 from reseen.models.patches import window_weights
 from reseen.neighbors import credible_neighbors
 from reseen.pages import Insight, RankedAnswer, RankedList, Strip
-from reseen.pages.album import camera_words, pictures
+from reseen.pages.album import camera_label, pictures
 from reseen.records import Features
 from reseen.runs.run import Run
 from reseen.synthetic.shot import Shot, draw_shot
@@ -38,7 +35,7 @@ _HIDDEN = np.array([28.0, 30.0, 36.0])
 
 
 def heat(crop: Crop, cells: Float32[np.ndarray, "y x"]) -> Crop:
-    """The crop in gray, orange where `cells` are high; from the lowest to the highest of them."""
+    """A heat map: the crop (h, w, 3) in gray, overlaid with orange by the values of `cells`, scaled to their range."""
     low, high = float(cells.min()), float(cells.max())
     scaled = (cells - low) / (high - low) if high > low else np.zeros_like(cells)
     height, width = crop.shape[:2]
@@ -49,12 +46,12 @@ def heat(crop: Crop, cells: Float32[np.ndarray, "y x"]) -> Crop:
 
 
 def hide(crop: Crop, kept: Bool[np.ndarray, "y x"]) -> Crop:
-    """The crop with dark blocks over the cells that are not kept."""
+    """The crop (h, w, 3) with dark blocks over the masked cells, those not in `kept`."""
     height, width = crop.shape[:2]
     rows = np.arange(height) * kept.shape[0] // height
     columns = np.arange(width) * kept.shape[1] // width
-    seen = kept[rows][:, columns, None]
-    return _to_bytes(np.where(seen, crop, 0.12 * crop + 0.88 * _HIDDEN))
+    visible = kept[rows][:, columns, None]
+    return _to_bytes(np.where(visible, crop, 0.12 * crop + 0.88 * _HIDDEN))
 
 
 def _to_bytes(values: np.ndarray) -> Crop:
@@ -63,27 +60,27 @@ def _to_bytes(values: np.ndarray) -> Crop:
 
 _PEOPLE = 4
 _SEED = 7
-_ASKED = 6
-_BELIEVED = "Whom does it believe to be the same person?"
+_SAMPLED = 6
+_CREDIBLE_TITLE = "Credible neighbors"
 
 
 def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
-    """Pictures for the run's method; none for methods that have nothing of their own to show.
+    """Visualizations for the run's method; empty for methods without any.
 
-    Credible neighbors are those of the gallery's crops by whole images, so a retrieval by patches alone has none.
+    Credible neighbors are those of gallery crops by global embeddings, so a retrieval by patches alone shows none.
     """
     method = run.recipe.method
     if isinstance(method, MaskPreSettings):
         return [_masks(run, method)]
     if isinstance(method, GlobalPatchSettings):
         encoder = run.encoder(part="both")
-        believed = [_credible(encoder, method, retrieval)] if method.branch == "bank" else []
-        return [_windows(run, encoder), *believed]
+        credible = [_credible(encoder, method, retrieval)] if method.branch == "bank" else []
+        return [_windows(run, encoder), *credible]
     return []
 
 
 def starting_encoder(run: Run) -> Encoder | None:
-    """The encoder as it was before the first step; None where its starting weights are not at hand any more."""
+    """The encoder before the first training step; None if its starting weights are no longer available."""
     recipe = run.recipe
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -110,90 +107,91 @@ def _masks(run: Run, method: MaskPreSettings) -> Insight:
     for index, crop in enumerate(crops):
         frames = [(crop, "crop")]
         for number, kept in enumerate(views, start=1):
-            seen = kept[index].float().mean(dim=0).numpy() > 0.5
-            frames.append((hide(crop, seen), f"view {number}"))
-        frames += [(heat(crop, found[index]), name) for name, found in maps.items()]
+            visible = kept[index].float().mean(dim=0).numpy() > 0.5
+            frames.append((hide(crop, visible), f"view {number}"))
+        frames += [(heat(crop, values[index]), name) for name, values in maps.items()]
         strips.append(Strip(frames))
     note = (
-        "Drawn people. Two views of each lose different cells, as at the end of the training; each view is to "
-        "predict the other. In orange, the cells that are most like the vector of the whole crop"
+        "Synthetic people. Two views of each are masked differently, as at the end of training; each view predicts "
+        "the other. Orange: cells most similar to the embedding of the whole crop"
     )
-    untold = "" if before is not None else "; the starting weights are not at hand, to show how it was before"
-    return Insight("What do masks hide, and where does a vector come from?", f"{note}{untold}.", strips)
+    missing = "" if before is not None else "; the starting weights are not available for comparison"
+    return Insight("Masks and similarity maps", f"{note}{missing}.", strips)
 
 
 def _windows(run: Run, encoder: Encoder) -> Insight:
     crops, images = _people(encoder)
-    looks = _looks(encoder, images)
+    windows = _patch_weights(encoder, images)
     learned = run.recipe.model.patches is not None and run.recipe.model.patches.generator == "learned"
     before = starting_encoder(run) if learned else None
-    starts = None if before is None else _looks(before, images)
+    initial = None if before is None else _patch_weights(before, images)
     strips = []
     for index, crop in enumerate(crops):
-        for name, found in (("before", starts), ("after", looks)):
-            if found is not None:
-                told = f", {name}" if starts is not None else ""
+        for name, weights in (("before", initial), ("after", windows)):
+            if weights is not None:
+                suffix = f", {name}" if initial is not None else ""
                 frames = [
-                    (heat(crop, look), f"{place}{told}") for place, look in enumerate(found[index], start=1)
+                    (heat(crop, window), f"{number}{suffix}")
+                    for number, window in enumerate(weights[index], start=1)
                 ]
                 strips.append(Strip([(crop, "crop"), *frames]))
-    said = "windows have learned where to look" if learned else "windows are stripes, and stay where they are"
+    kind = "windows are learned" if learned else "windows are fixed stripes"
     return Insight(
-        "Where do patches look?", f"Drawn people; in orange, what each patch averages; {said}.", strips
+        "Patch windows", f"Synthetic people; orange: the cells that each patch averages; {kind}.", strips
     )
 
 
 def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight:
-    """Crops of the gallery with those that are credible to them by the rule of training, right and wrong marked."""
+    """Gallery crops with their credible neighbors, by the rule used in training, marked as correct or wrong."""
     task, crops = retrieval.task, retrieval.gallery
     if len(task.gallery) <= method.credible.count:
         return Insight(
-            _BELIEVED, f"{len(task.gallery)} crops of the gallery are too few to look for neighbors."
+            _CREDIBLE_TITLE, f"The gallery has only {len(task.gallery)} crops, too few for neighbors."
         )
     if retrieval.part == "patch":
         return Insight(
-            _BELIEVED, "Whole images decide that, and this page is of patches alone: leave out --part."
+            _CREDIBLE_TITLE,
+            "Not available for patches alone, since global embeddings decide: leave out --part.",
         )
     features = Features(unit(task.gallery.vectors[:, : encoder.channels]))
     if method.center_cameras:
         features = center_cameras(features, task.gallery_cameras)
-    grown = None
+    clusters = None
     if method.credible.source == "clusters":
         try:
-            grown = merge_features(features, method.hierarchy).labels.labels
+            clusters = merge_features(features, method.hierarchy).labels.labels
         except TrainingError as error:
-            return Insight(_BELIEVED, f"The gallery has no clusters to find neighbors in: {error}.")
-    found = credible_neighbors(features, method.credible, clusters=grown)
-    counts = (found >= 0).sum(axis=1)
+            return Insight(_CREDIBLE_TITLE, f"The gallery has no clusters to find neighbors in: {error}.")
+    neighbors = credible_neighbors(features, method.credible, clusters=clusters)
+    counts = (neighbors >= 0).sum(axis=1)
     known = retrieval.task.gallery_identities > 0
-    having = np.flatnonzero((counts > 0) & known)
-    if not len(having):
-        return Insight(
-            _BELIEVED, "No crop of the gallery has a neighbor that is credible by the rule of training."
-        )
-    same = retrieval.task.gallery_identities[found] == retrieval.task.gallery_identities[:, None]
-    right = float((same & (found >= 0))[known].sum() / counts[known].sum())
-    picked = having[np.linspace(0, len(having) - 1, min(_ASKED, len(having))).round().astype(int)]
-    lists = [_list(crops, int(row), found[row], same[row]) for row in picked]
+    candidates = np.flatnonzero((counts > 0) & known)
+    if not len(candidates):
+        return Insight(_CREDIBLE_TITLE, "No gallery crop has a credible neighbor.")
+    same = retrieval.task.gallery_identities[neighbors] == retrieval.task.gallery_identities[:, None]
+    precision = float((same & (neighbors >= 0))[known].sum() / counts[known].sum())
+    count = min(_SAMPLED, len(candidates))
+    rows = candidates[np.linspace(0, len(candidates) - 1, count).round().astype(int)]
+    lists = [_ranked_list(crops, int(row), neighbors[row], same[row]) for row in rows]
     note = (
-        f"Gallery crops and the neighbors that are credible to them: {counts.mean():.1f} on average, of which "
-        f"{right:.0%} show the same person. Training does this on the unlabelled crops."
+        f"Gallery crops with their credible neighbors: {counts.mean():.1f} on average, of which {precision:.0%} show "
+        "the same person. Training uses credible neighbors of the unlabeled crops."
     )
-    return Insight(_BELIEVED, note, ranked=lists)
+    return Insight(_CREDIBLE_TITLE, note, ranked=lists)
 
 
-def _list(crops: Crops, row: int, neighbors: np.ndarray, same: np.ndarray) -> RankedList:
-    there = neighbors >= 0
-    images = pictures(crops, [row, *neighbors[there].tolist()])
+def _ranked_list(crops: Crops, row: int, neighbors: np.ndarray, same: np.ndarray) -> RankedList:
+    valid = neighbors >= 0
+    images = pictures(crops, [row, *neighbors[valid].tolist()])
     answers = [
-        RankedAnswer(image, bool(right), camera_words(crops, other))
-        for image, right, other in zip(images[1:], same[there], neighbors[there].tolist(), strict=True)
+        RankedAnswer(image, bool(is_same), camera_label(crops, other))
+        for image, is_same, other in zip(images[1:], same[valid], neighbors[valid].tolist(), strict=True)
     ]
-    return RankedList(images[0], answers, camera_words(crops, row))
+    return RankedList(images[0], answers, camera_label(crops, row))
 
 
 def _people(encoder: Encoder) -> tuple[Sequence[UInt8[np.ndarray, "h w 3"]], Tensor]:
-    """Drawn people as arrays, and as what the encoder takes."""
+    """Synthetic people as arrays (h, w, 3), and as normalized input of the encoder (b, 3, h, w)."""
     height, width = encoder.height, encoder.width
     crops = [
         draw_shot(Shot(person, 1 + person % 2, 0), _SEED, height, width) for person in range(1, _PEOPLE + 1)
@@ -204,7 +202,7 @@ def _people(encoder: Encoder) -> tuple[Sequence[UInt8[np.ndarray, "h w 3"]], Ten
 
 @torch.no_grad()
 def _similarity(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b y x"]:
-    """Cosine of each cell of the map with the pooled vector of its crop."""
+    """Cosine similarity of each cell of the feature map with the pooled embedding of its crop."""
     maps = encoder.maps(images)
     cells = encoder.cells(maps).float()
     pooled = unit(encoder.pooling(maps).float())
@@ -212,8 +210,8 @@ def _similarity(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b y x"
 
 
 @torch.no_grad()
-def _looks(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b p y x"]:
-    """How much each cell counts for each patch."""
+def _patch_weights(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b p y x"]:
+    """The pooling weight of each cell for each patch."""
     assert encoder.patches is not None  # the method has them
     cells = encoder.cells(encoder.maps(images))
     weights = window_weights(encoder.patches.windows(cells), cells.shape[2], cells.shape[3])

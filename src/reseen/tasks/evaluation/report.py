@@ -1,4 +1,4 @@
-"""Gather what the HTML page shows of a run: curves, clusters and ranked lists."""
+"""Build the HTML report of a run: scores, curves, clusters and ranked lists."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from reseen.data.crops import Crops
 from reseen.evaluate.metrics import RetrievalScore, score
 from reseen.evaluate.ranking import top_ranked
 from reseen.pages import ClusterSheet, RankedAnswer, RankedList, ReportContent, write_report
-from reseen.pages.album import camera_words, evenly_spaced, pictures
+from reseen.pages.album import camera_label, evenly_spaced, pictures
 from reseen.records import NOISE
 from reseen.runs.cluster_file import read_clusters
 from reseen.runs.run import Run
@@ -30,7 +30,15 @@ def report_run(
     scores: Mapping[str, RetrievalScore],
     title: str,
 ) -> None:
-    """Write the page of a run; `training` are the crops it learned from, None when they are not at hand.
+    """Write the HTML report of a run.
+
+    Args:
+        path: the file to write.
+        run: the run.
+        training: its training crops, to show clusters; None if they are not available.
+        retrieval: query and gallery, to show ranked lists.
+        scores: scores by name, oldest first.
+        title: title of the page.
 
     Raises:
         StorageError: `path` cannot be written.
@@ -51,16 +59,16 @@ def report_run(
 
 
 def run_facts(run: Run) -> dict[str, str]:
-    """What a page says of where and how a run was made, by its headings."""
+    """The facts of a run that its report lists, such as hardware, versions and command."""
     facts = run.facts
     hardware, versions = facts["hardware"], facts["versions"]
-    place = hardware.get("gpu" if facts["device"] == "cuda" else "processor", "unknown")
+    processor = hardware.get("gpu" if facts["device"] == "cuda" else "processor", "unknown")
     return {
-        "crops": f"{facts.get('images', 0):,} unlabelled, {facts['height']} x {facts['width']} pixels",
+        "crops": f"{facts.get('images', 0):,} unlabeled, {facts['height']} x {facts['width']} pixels",
         "cameras": str(facts["cameras"]) if facts["cameras"] else "none used",
         "encoder": "; ".join(facts["encoder"]),
-        "learning": f"{facts.get('parameters', 0) / 1e6:.1f} M parameters",
-        "hardware": f"{place}, {hardware.get('torch_threads', 'unknown')} threads",
+        "trainable": f"{facts.get('parameters', 0) / 1e6:.1f} M parameters",
+        "hardware": f"{processor}, {hardware.get('torch_threads', 'unknown')} threads",
         "versions": ", ".join(
             f"{name} {versions.get(name, 'unknown')}" for name in ("reseen", "torch", "timm", "python")
         ),
@@ -69,21 +77,21 @@ def run_facts(run: Run) -> dict[str, str]:
 
 
 def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
-    """The largest clusters and some noise; a sample of images from each."""
+    """Large, medium and small clusters, and noise, with evenly spaced crops of each."""
     rows = {path: row for row, path in enumerate(training.table.texts)}
     members = read_clusters(run.folder)
     clusters = [cluster for cluster in members if cluster != NOISE]
-    # The largest tell of fused people, the middle of the usual case, the smallest of fragments.
+    # Large clusters show merged people, medium ones the usual case, small ones fragments.
     third = _SHEETS // 3
     middle = len(clusters) // 2
-    picked = {
+    selections = {
         "large": clusters[:third],
-        "middling": clusters[max(middle - third // 2, third) : middle + third // 2],
+        "medium": clusters[max(middle - third // 2, third) : middle + third // 2],
         "small": clusters[-third:] if len(clusters) > 2 * third else [],
     }
     sheets = []
-    for kind, chosen in picked.items():
-        for cluster in chosen:
+    for kind, selected in selections.items():
+        for cluster in selected:
             paths = [path for path in members[cluster] if path in rows]
             title = f"cluster {cluster}, {kind}: {len(paths)} crops"
             sheets.append(
@@ -103,32 +111,32 @@ def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
 
 
 def _ranked(retrieval: Retrieval) -> list[RankedList]:
-    """Queries over the whole range from the worst answered to the best, so that failures are seen too."""
+    """Queries evenly spaced by average precision, from the worst to the best, so that failures are shown too."""
     task = retrieval.refined
     precision = score(task).per_query_average_precision
-    answered = np.flatnonzero(~np.isnan(precision))
-    ordered = answered[np.argsort(precision[answered], kind="stable")]
-    picked = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
-    ranking = top_ranked(task, picked, _ANSWERS)
-    queries = pictures(retrieval.query, picked.tolist())
+    valid = np.flatnonzero(~np.isnan(precision))
+    ordered = valid[np.argsort(precision[valid], kind="stable")]
+    query_rows = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
+    ranking = top_ranked(task, query_rows, _ANSWERS)
+    queries = pictures(retrieval.query, query_rows.tolist())
     lists = []
-    for place, query in enumerate(picked):
-        rows = [int(row) for row in ranking.gallery_rows[place] if row >= 0]
-        crops, places = _crops_of(retrieval, rows)
-        cameras = [camera_words(crop, row) for crop, row in zip(crops, places, strict=True)]
-        images = [pictures(crop, [row])[0] for crop, row in zip(crops, places, strict=True)]
+    for index, query in enumerate(query_rows):
+        rows = [int(row) for row in ranking.gallery_rows[index] if row >= 0]
+        crops, crop_rows = _crops_of(retrieval, rows)
+        cameras = [camera_label(crop, row) for crop, row in zip(crops, crop_rows, strict=True)]
+        images = [pictures(crop, [row])[0] for crop, row in zip(crops, crop_rows, strict=True)]
         answers = [
             RankedAnswer(image, bool(right), camera)
-            for image, right, camera in zip(images, ranking.right[place], cameras, strict=False)
+            for image, right, camera in zip(images, ranking.right[index], cameras, strict=False)
         ]
         title = f"precision {precision[query]:.0%}"
-        camera = camera_words(retrieval.query, int(query))
-        lists.append(RankedList(queries[place], answers, f"{title}, {camera}" if camera else title))
+        camera = camera_label(retrieval.query, int(query))
+        lists.append(RankedList(queries[index], answers, f"{title}, {camera}" if camera else title))
     return lists
 
 
 def _crops_of(retrieval: Retrieval, rows: list[int]) -> tuple[list[Crops], list[int]]:
-    """Where the picture of each gallery row is; queries that were added to the gallery come after it."""
-    whole = len(retrieval.gallery)
-    crops = [retrieval.gallery if row < whole else retrieval.query for row in rows]
-    return crops, [row if row < whole else row - whole for row in rows]
+    """The crops, and the row in them, of each gallery row; queries added to the gallery come after its own rows."""
+    count = len(retrieval.gallery)
+    crops = [retrieval.gallery if row < count else retrieval.query for row in rows]
+    return crops, [row if row < count else row - count for row in rows]

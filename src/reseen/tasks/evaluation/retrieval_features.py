@@ -1,4 +1,4 @@
-"""One side of a retrieval, query or gallery: crops to features, frame by frame or one vector per tracklet."""
+"""Features of one side of a retrieval, query or gallery: one vector per crop, or per tracklet."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from reseen.runs.console import Progress, no_progress
 
 @dataclass(frozen=True)
 class RetrievalFeatures:
-    """Row i of all three is one crop, or one tracklet with its first crop."""
+    """Features of one side with identities; row i is one crop, or one tracklet with its first crop."""
 
     features: Features
     identities: Int64[np.ndarray, " n"]
@@ -27,39 +27,40 @@ class RetrievalFeatures:
 
 @dataclass(frozen=True)
 class RetrievalFeatureExtractor:
-    """How features are made, alike for both sides."""
+    """Extracts features of query and gallery with the same settings."""
 
     encoder: Encoder
     device: torch.device
     mirrored: bool
+    """Average the embeddings of a crop and its mirror image."""
     pool: bool
-    """One vector per tracklet: vectors before the sphere are averaged, then normalized once."""
+    """One vector per tracklet: embeddings are averaged before normalization, then normalized once."""
     ranks: ProcessGroup = SINGLE_PROCESS
-    """The processes that make them together."""
+    """The processes that share the work."""
 
     def vectors(
         self, crops: Crops, progress: Progress = no_progress
     ) -> Features | Float32[np.ndarray, "n d"]:
-        """Features, or frames to pool; every process of `ranks` must ask for the same."""
-        make = extract_frames if self.pool else extract
-        return make(self.encoder, crops, self.device, progress, self.mirrored, ranks=self.ranks)
+        """Features, or unnormalized frame embeddings with `pool`; a collective call of all processes in `ranks`."""
+        extract_side = extract_frames if self.pool else extract
+        return extract_side(self.encoder, crops, self.device, progress, self.mirrored, ranks=self.ranks)
 
-    def make(
+    def extract(
         self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress
     ) -> RetrievalFeatures:
-        """A side.
+        """The features of one side; `name` is its name in messages.
 
         Raises:
-            DataError: tracklets are asked for and the data has none.
-            SettingsError: tracklets are asked for and features are raw.
+            DataError: `pool` is set, and the data has no tracklets.
+            SettingsError: `pool` is set, and the features are raw.
         """
         if self.pool and self.encoder.raw:
-            raise SettingsError("tracklets are averaged into unit vectors, this run has raw features")
+            raise SettingsError("the protocol video needs unit features, but those of this run are raw")
         if self.pool and crops.tracklets is None:
             raise DataError(f"{name}: the protocol video needs tracklets, this data has none")
-        found = self.vectors(crops, progress)
-        if isinstance(found, Features):
-            return RetrievalFeatures(found, identities, crops)
-        assert crops.tracklets is not None  # asked above
-        pooled = pool_tracklets(found, identities, crops.table.cameras, crops.tracklets, name)
+        vectors = self.vectors(crops, progress)
+        if isinstance(vectors, Features):
+            return RetrievalFeatures(vectors, identities, crops)
+        assert crops.tracklets is not None  # checked above
+        pooled = pool_tracklets(vectors, identities, crops.table.cameras, crops.tracklets, name)
         return RetrievalFeatures(pooled.features, pooled.identities, crops.select(pooled.first))

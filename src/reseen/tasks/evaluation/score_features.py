@@ -1,4 +1,4 @@
-"""Score features that somebody else computed."""
+"""Score precomputed features."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +7,13 @@ from typing import Literal
 from reseen.datasets import DistractorRule
 from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.feature_files import read_features
-from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped
+from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped_note
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 from reseen.runs.console import RunView
-from reseen.tasks.evaluation.score import before_ranking, with_domain
+from reseen.tasks.evaluation.domain import with_domain
+from reseen.tasks.evaluation.score import before_ranking
 
 
 def score_features(
@@ -32,29 +33,33 @@ def score_features(
     quiet: bool = False,
     say_notes: bool = True,
 ) -> RetrievalScore:
-    """Score anybody's features: files (.npz or Parquet) or `LabeledFeatures` of query and gallery.
+    """Score precomputed features of query and gallery: files (.npz or Parquet) or `LabeledFeatures`.
 
     Args:
-        query: features, identities and, where known, cameras and tracklets of the images asked for.
-        gallery: the same of those that are ranked.
+        query: features (q, d), identities and, where known, cameras and tracklets of the queries.
+        gallery: the same of the gallery (g, d).
         protocol: `market`, `cuhk03-new` (the same rules), `cuhk03-classic`, `vehicleid` or `video`, which pools
             tracklets.
         average_precision: `step`, or `trapezoid` as in the Market-1501 toolbox.
-        queries_in_gallery: add the queries to the gallery, as the official script of MARS does.
-        expand_queries: how many first answers a query takes in.
-        expansion_power: power of the similarity that weighs them, 0 to count all alike.
-        rerank: a variant of k-reciprocal re-ranking, or its settings.
-        raw: rank by Euclidean distance of the rows as they are, instead of their directions.
-        distractors: what the identity 0 is: `zero`, the number of distractors; `none`, a person; `auto`, a person where
-            a query has it.
-        details: also intervals, verification and pairs of cameras.
-        seed: draws of galleries and of bootstrap samples.
-        quiet: show neither progress nor notes; the score has them as `notes`.
-        say_notes: print what the score has as `notes`, unless `quiet`; False where you show them yourself.
+        queries_in_gallery: include queries in the gallery, as the official script of MARS does.
+        expand_queries: query expansion over the top N results, 1 or more; None for no expansion.
+        expansion_power: weight the results by similarity to this power, 0 or more; 0 for the unweighted average.
+        rerank: a variant of k-reciprocal re-ranking, or its settings; None for no re-ranking.
+        raw: rank by Euclidean distance, without normalizing the features.
+        distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or a person if a query has it
+            (`auto`).
+        details: also compute confidence intervals, verification rates and camera pairs.
+        seed: random seed of drawn galleries and of the bootstrap.
+        quiet: hide progress and notes.
+        say_notes: print the score's `notes`, unless `quiet`; False to show them yourself.
 
     Raises:
-        DataError: a file or its values do not fit, or no query can be scored; the message says why.
-        SettingsError: options that do not go together, or too little memory for re-ranking.
+        DataError: a file or its values are invalid, or no query has a correct match; the message gives the reason.
+        SettingsError: options exclude each other, or the memory limit of re-ranking is too low.
+
+    Example:
+        >>> result = reseen.score_features("query.npz", "gallery.npz", rerank="zhong")
+        >>> result.mean_average_precision
     """
     options = ScoringOptions(
         protocol=protocol,
@@ -68,12 +73,12 @@ def score_features(
     )
     sides = [side if isinstance(side, LabeledFeatures) else read_features(side) for side in (query, gallery)]
     task = labeled_task(sides[0], sides[1], raw=raw, pool=protocol == "video", distractors=distractors)
-    note = swapped(sides[0], sides[1])
+    note = swapped_note(sides[0], sides[1])
     if note and protocol != "vehicleid":
         task = replace(task, notes=(note, *task.notes))
     with RunView(0, quiet) as view:
         view.say(*before_ranking(task, options))
-        found = score_by(task, options, view.phase("ranking", options.asked(task)))
+        result = score_by(task, options, view.phase("ranking", options.query_count(task)))
         if say_notes:
-            view.say(*(f"warning: {note}" for note in found.notes))
-    return with_domain(found, "features from elsewhere")
+            view.say(*(f"warning: {note}" for note in result.notes))
+    return with_domain(result, "features from elsewhere")
