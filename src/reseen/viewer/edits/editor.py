@@ -68,10 +68,7 @@ class Editor:
         return self._journal.history.undone
 
     def merge(self, version: int, numbers: Sequence[int]) -> int:
-        """Merge clusters into the largest one and return its number.
-
-        Implies a must-link between their most central crops.
-        """
+        """Merge clusters into the largest and return its number; implies must-links of their most central crops."""
         with self.viewer.lock:
             snapshot = self._check_version(version)
             clusters = [self._cluster(snapshot, number) for number in dict.fromkeys(numbers)]
@@ -102,9 +99,7 @@ class Editor:
             number = snapshot.clusters.free_number
             remaining = self._other_rows(snapshot, origin, rows)
             if origin >= 0 and not remaining:
-                raise EditError(
-                    "cannot split off all crops of a cluster; deselect one, or move them to another cluster"
-                )
+                raise EditError("cannot split off all crops of a cluster; deselect one, or move them instead")
             different = self._hard_negative_pairs(snapshot, rows, remaining)
             source = f"cluster {origin}" if origin >= 0 else "no cluster"
             words = f"split {_crops(rows)} off {source} as cluster {number}"
@@ -130,8 +125,9 @@ class Editor:
                 remaining = self._other_rows(snapshot, origin, rows)
                 if origin >= 0 and remaining:
                     moved_from = [row for row in rows if snapshot.collection.clusters[row] == origin]
-                    center = snapshot.collection.keys[remaining[0]]
-                    different += [(key, center) for key in _keys(snapshot, moved_from)]
+                    different += [
+                        (key, snapshot.collection.keys[remaining[0]]) for key in _keys(snapshot, moved_from)
+                    ]
             target = f"into cluster {to}" if to != NOISE else "out of all clusters"
             self._apply(snapshot, "move", f"moved {_crops(rows)} {target}", moved, to, same, tuple(different))
             return to
@@ -238,9 +234,8 @@ class Editor:
         """Apply the journal to the store, unless its crops were reclustered since the last edit."""
         history, collection = self._journal.history, self.viewer.snapshot.collection
         past = history.past_clusters()
-        current = {
-            key: collection.entries[collection.rows[key]].cluster for key in past if key in collection.rows
-        }
+        rows = {key: collection.rows[key] for key in past if key in collection.rows}
+        current = {key: collection.entries[row].cluster for key, row in rows.items()}
         if any(cluster not in past[key] for key, cluster in current.items()):
             self._journal.mark_reclustered()
             return
