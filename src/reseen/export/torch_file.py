@@ -61,7 +61,7 @@ def check_torch_file(file: Path) -> None:
         raise ExportError(f"{file}: cannot be read as torch ({error}); export it again") from None
     if problem:
         raise ExportError(
-            f"{file}: holds {problem}, which `reseen export` never writes and which could execute code; it was not "
+            f"{file}: holds {problem}, which `reseen export` never writes and which could run code; it was not "
             "loaded. Export the model again from its run"
         )
 
