@@ -56,7 +56,7 @@ def test_faults_are_one_line_that_says_what_to_do(fault, trained, crowd, make_im
 
     (tmp_path / "no.parquet").write_text("x")
     assert "not a Parquet file" in cluster(tmp_path / "no.parquet")
-    assert "is not there; give a run folder" in cluster(tmp_path / "none")
+    assert "does not exist; give a run folder" in cluster(tmp_path / "none")
     assert "not a run of `reseen train`, it lacks" in cluster(crowd)
     assert "no option --smalest; did you mean '--smallest'?" in cluster(trained, "--smalest", "3")
     assert "no setting 'cluster'; did you mean 'clusters'?" in cluster(trained, "--hierarchy.cluster", "3")
@@ -74,7 +74,7 @@ def test_vectors_alone(reseen_says, trained, crowd, tmp_path):
     assert lines[0].startswith("exact search: every pair of ")
     assert lines[1] == "DBSCAN with eps 0.6 and min_samples 4"
     assert lines[2].startswith(f"{tmp_path / 'c.csv'}: ")
-    assert lines[3].startswith("Seconds and peak memory: vectors ")
+    assert lines[3].startswith("Time and peak memory: vectors ")
     with (tmp_path / "c.csv").open(newline="") as text:
         assert list(csv.DictReader(text).fieldnames)[:3] == ["path", "camera", "cluster"]
 
@@ -85,7 +85,7 @@ def test_faults_of_vectors_alone(fault, trained, crowd, tmp_path):
 
     (tmp_path / "v.parquet").write_text("x")
     assert "is a run folder, not vectors; add --data" in cluster(trained)
-    assert "neither .npy nor Parquet" in cluster(tmp_path / "v.parquet")
+    assert "neither .npy nor a Parquet file" in cluster(tmp_path / "v.parquet")
     assert "--memory is only for clustering vectors; leave out --data" in cluster(
         trained, "--data", crowd, "--memory", "4GB"
     )

@@ -131,7 +131,7 @@ def test_retention_by_camera_and_time(reseen_says, fault, filled, gallery, crowd
     assert "Still similar" not in out, "it is not about a person"
     out = reseen_says("forget", gallery, "--before", "2026-05-01")[1]
     assert "No crop in this gallery matches" in out
-    assert f"{len(table) - count} crops without a known time" in out
+    assert f"{len(table) - count} crops kept: without a known time" in out
     assert "no camera 'cx'" in fault("forget", gallery, "--camera", "cx")
     words = ("index", filled / "run", "--data", crowd, "--gallery", tmp_path / "some", "--quiet")
     out = reseen_says(*words, "--camera", name)[1]

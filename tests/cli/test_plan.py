@@ -51,4 +51,4 @@ def test_a_file_of_vectors_says_how_many_there_are(reseen_says, fault, trained, 
     np.save(tmp_path / "rows.npy", np.eye(4, dtype=np.float32))
     assert "leave out --data" in fault("plan", "cluster", tmp_path / "rows.npy", "--data", crowd)
     (tmp_path / "other.parquet").write_bytes(b"no such thing")
-    assert "neither .npy nor Parquet" in fault("plan", "cluster", tmp_path / "other.parquet")
+    assert "neither .npy nor a Parquet file" in fault("plan", "cluster", tmp_path / "other.parquet")
