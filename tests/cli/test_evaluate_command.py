@@ -34,7 +34,7 @@ def test_features_get_every_score_there_is(reseen_says, files, tmp_path):
         "mINP",
         "protocol market",
         "95% intervals",
-        "rate of false positives",
+        "false positive rate",
         "by query camera (row)",
     ):
         assert words in out

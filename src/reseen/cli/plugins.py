@@ -7,6 +7,9 @@ from pathlib import Path
 def load_plugins(tokens: Sequence[str]) -> list[str]:
     """Load the files of `--plugin FILE` and `--plugin=FILE`, wherever they are in a command line; returns the rest.
 
+    Args:
+        tokens: the command line, without the program's name.
+
     Raises:
         SettingsError: a file is missing or fails, or `--plugin` has no value.
     """

@@ -45,7 +45,7 @@ class RetrievalFeatureExtractor:
         extract_side = extract_frames if self.pool else extract
         return extract_side(self.encoder, crops, self.device, progress, self.mirrored, ranks=self.ranks)
 
-    def extract(
+    def features_of(
         self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress
     ) -> RetrievalFeatures:
         """The features of one side; `name` is its name in messages.

@@ -235,14 +235,14 @@ def retrieve(
             crops = opened[name]
             view.say(*(f"{name}: {note}" for note in crops.notes))
             identities = table.identities[crops.store_rows.numpy()]
-            sides[name] = extractor.extract(
+            sides[name] = extractor.features_of(
                 name, crops, identities, view.phase(f"{name}: features", len(crops))
             )
         for occlusion in occlusions:
             crops = replace(opened["query"], occlusion=occlusion)
             progress = view.phase(f"query, {occlusion.name}: features", len(crops))
             identities = benchmark.query.identities[crops.store_rows.numpy()]
-            occluded_sides[occlusion.name] = extractor.extract("query", crops, identities, progress)
+            occluded_sides[occlusion.name] = extractor.features_of("query", crops, identities, progress)
     query, gallery = sides["query"], sides["gallery"]
     task = RetrievalTask(
         query.features,
