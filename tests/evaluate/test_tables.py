@@ -23,7 +23,7 @@ def test_intervals_rates_and_cameras_in_percent():
     text = shown(3)
     assert "95% intervals, bootstrap over people: mAP 100.0 to 100.0; Rank-1 100.0 to 100.0" in text
     assert "100.0 at 0.0001; 100.0 at 0.001; 100.0 at 0.01" in text
-    pairs = text[text.index("by query camera (row)") :]
+    pairs = text[text.index("query camera (row)") :]
     assert pairs.count("100.0") == 12  # mAP and Rank-1 from each of three cameras to the two others
 
 
@@ -39,7 +39,7 @@ def test_a_score_without_details_has_nothing_to_add():
 
 def test_cameras_are_called_by_their_names_and_six_fit_a_narrow_terminal():
     text = shown(6, names=[f"c{number}" for number in range(1, 7)])
-    pairs = text[text.index("by query camera (row)") :].splitlines()
+    pairs = text[text.index("query camera (row)") :].splitlines()
     heading = next(line for line in pairs if "c1" in line)
     assert heading.split() == [f"c{number}" for number in range(1, 7)]
     assert max(len(line.rstrip()) for line in pairs) < 80

@@ -106,7 +106,7 @@ def test_vectors_alone_are_planned_within_a_budget(flags, stages):
     assert 0 < found.memory <= 2e9
     assert found.disk > 2_000 * len("1,,0,1.0000,,\n")
     assert "every pair of 2,000 rows" in found.notes[0]
-    with pytest.raises(SettingsError, match="takes 1"):  # a billion rows, refused before any work
+    with pytest.raises(SettingsError, match="needs at least 1"):  # a billion rows, refused before any work
         reseen.plan_vector_clustering(16, 10**9, settings=flags, memory="2GB", quiet=True)
 
 
