@@ -126,7 +126,7 @@ def test_two_runs_in_one_folder(fault, reseen_says, train_flags, crowd, tmp_path
     for flags in ([], ["--resume"]):
         said = fault(*train_flags(crowd, run, *flags))
         assert (
-            f"{run}: another process (number {process.pid}) is training into this folder; wait for it" in said
+            f"{run}: another process (ID {process.pid}) is training into this folder; wait for it" in said
         )
     assert [path.name for path in run.iterdir()] == ["lock"]
     process.kill()
@@ -147,7 +147,7 @@ def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_el
     assert reseen_says(*line)[0] == 130
     monkeypatch.undo()
     process = held_elsewhere(tmp_path / ".vectors.parquet.lock")
-    assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
+    assert f"another process (ID {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()
     process.wait()
     assert reseen_says(*line)[0] == 0
@@ -158,7 +158,7 @@ def test_two_clusterings_to_one_table(fault, reseen_says, tmp_path, held_elsewhe
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32))
     line = ("cluster", tmp_path / "v.npy", "--out", tmp_path / "c.csv", "--hierarchy.steps", "2", "--quiet")
     process = held_elsewhere(tmp_path / ".c.csv.lock")
-    assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
+    assert f"another process (ID {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()
     process.wait()
     assert reseen_says(*line)[0] == 0
@@ -217,7 +217,7 @@ def test_neighbors_are_found_in_little_memory(recipe, crowd, tmp_path, monkeypat
 def test_two_clusterings_of_crops_to_one_table(fault, reseen_says, desk, tmp_path, held_elsewhere):
     line = ("cluster", desk.run, "--quiet", "--data", desk.crowd, "--out", tmp_path / "c.csv")
     process = held_elsewhere(tmp_path / ".c.csv.lock")
-    assert f"another process (number {process.pid}) is writing this file; wait for it" in fault(*line)
+    assert f"another process (ID {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()
     process.wait()
     assert reseen_says(*line)[0] == 0
@@ -227,21 +227,21 @@ def test_two_clusterings_of_crops_to_one_table(fault, reseen_says, desk, tmp_pat
 def test_two_exports_to_one_file(fault, desk, tmp_path, held_elsewhere):
     process = held_elsewhere(tmp_path / ".m.onnx.lock")
     said = fault("export", desk.run, "--out", tmp_path / "m.onnx", "--quiet")
-    assert f"another process (number {process.pid}) is writing this file; wait for it" in said
+    assert f"another process (ID {process.pid}) is writing this file; wait for it" in said
 
 
 def test_two_audits_of_one_run(fault, desk, tmp_path, held_elsewhere):
     run = shutil.copytree(desk.run, tmp_path / "run")
     process = held_elsewhere(run / ".audit.json.lock")
     said = fault("audit", run, "--data", desk.crowd, "--quiet")
-    assert f"another process (number {process.pid}) is writing this file; wait for it" in said
+    assert f"another process (ID {process.pid}) is writing this file; wait for it" in said
 
 
 def test_two_drawings_of_one_crowd(fault, reseen_says, tmp_path, held_elsewhere):
     line = ("data", "toy", "--out", tmp_path / "crowd", "--people", "4", "--cameras", "2")
     process = held_elsewhere(tmp_path / ".crowd.lock")
     said = fault(*line)
-    assert f"another process (number {process.pid}) is drawing a crowd into this folder; wait for it" in said
+    assert f"another process (ID {process.pid}) is drawing a crowd into this folder; wait for it" in said
     process.kill()
     process.wait()
     assert reseen_says(*line)[0] == 0
@@ -269,8 +269,8 @@ def test_a_gallery_in_use_is_told_of_before_torch_is_loaded(command, tmp_path, h
     }
     said = subprocess.run([sys.executable, "-c", IN_USE, *lines[command]], capture_output=True, text=True)
     assert said.returncode == 2
-    assert f"another process (number {process.pid}) has this gallery open" in said.stderr
-    assert "where that is `reseen view`, search, correct and forget in its pages" in said.stderr
+    assert f"another process (ID {process.pid}) has this gallery open" in said.stderr
+    assert "if that is `reseen view`, search, correct and forget in the browser" in said.stderr
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root makes devices")

@@ -29,7 +29,7 @@ def refuse_if_in_use(address: str | Path) -> None:
 def in_use(path: Path, process: str) -> GalleryError:
     """The error for a gallery folder that process `process` has open."""
     return GalleryError(
-        f"{path}: another process (number {process}) has this gallery open; if that is `reseen view`, search, "
+        f"{path}: another process (ID {process}) has this gallery open; if that is `reseen view`, search, "
         "correct and forget in the browser, else wait for the process or stop it. For concurrent processes, keep "
         "the gallery in Qdrant or PostgreSQL"
     )

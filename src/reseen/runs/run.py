@@ -134,7 +134,7 @@ def hold_run(folder: Path) -> Iterator[None]:
 
     def busy(process: str) -> RunError:
         return RunError(
-            f"{folder}: another process (number {process}) is training into this folder; wait for it, stop it, or "
+            f"{folder}: another process (ID {process}) is training into this folder; wait for it, stop it, or "
             "choose another folder"
         )
 

@@ -36,7 +36,7 @@ def folder(quick_folder, model):
 
 def test_two_at_once_are_one_too_many(folder, model):
     with EdgeStore(folder, model) as store:
-        with pytest.raises(GalleryError, match=r"another process \(number \d+\) has this gallery open"):
+        with pytest.raises(GalleryError, match=r"another process \(ID \d+\) has this gallery open"):
             EdgeStore(folder, model)
         assert store.describe().count == 30
     with EdgeStore(folder, model) as store:
@@ -58,7 +58,7 @@ def test_a_gallery_that_another_process_holds_is_refused_until_that_one_ends(fol
     words = [sys.executable, "-c", HOLD, str(folder / "lock")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(GalleryError, match=rf"another process \(number {holder.pid}\)"):
+        with pytest.raises(GalleryError, match=rf"another process \(ID {holder.pid}\)"):
             EdgeStore(folder, model)
         holder.kill()
     with EdgeStore(folder, model) as store:
