@@ -11,6 +11,12 @@ from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    """Cache folders that other tests recorded are not looked at."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def gallery(model, tmp_path):
     store = MemoryStore(model)
