@@ -125,9 +125,7 @@ def test_two_runs_in_one_folder(fault, reseen_says, train_flags, crowd, tmp_path
     process = held_elsewhere(run / "lock")
     for flags in ([], ["--resume"]):
         said = fault(*train_flags(crowd, run, *flags))
-        assert (
-            f"{run}: another process (ID {process.pid}) is training into this folder; wait for it" in said
-        )
+        assert f"{run}: another process (ID {process.pid}) is training into this folder; wait for it" in said
     assert [path.name for path in run.iterdir()] == ["lock"]
     process.kill()
     process.wait()
