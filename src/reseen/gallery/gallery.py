@@ -52,8 +52,8 @@ class Gallery:
     Example:
         >>> with reseen.open_gallery("gallery") as gallery:
         ...     matches = gallery.search(gallery.embed("person.jpg"), top=10)
-        >>> [(match.entry.image, round(match.similarity, 2)) for match in matches[:1]]
-        [('bounding_box_train/0002_c1s1_000451_03.jpg', 0.83)]
+        >>> matches[0].entry.image
+        'bounding_box_train/0002_c1s1_000451_03.jpg'
     """
 
     def __init__(self, store: Store, run: Run | None = None, encoder: Encoder | None = None) -> None:
