@@ -35,7 +35,7 @@ def test_features_get_every_score_there_is(reseen_says, files, tmp_path):
         "protocol market",
         "95% intervals",
         "false positive rate",
-        "by query camera (row)",
+        "query camera (row)",
     ):
         assert words in out
     record = json.loads(out_file.read_text())
