@@ -4,7 +4,6 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import Error, sync_playwright
 from tests.viewer.conftest import _FLAGS, _PROGRAMS
 
 FETCH = """async ([address, mode]) => {
@@ -14,23 +13,17 @@ FETCH = """async ([address, mode]) => {
 
 
 @pytest.fixture
-def profile(tmp_path):
+def profile(tmp_path, browser):
     """A browser whose profile, and with it the cache, lies on the disk; and that folder."""
     named = os.environ.get("RESEEN_CHROMIUM")
-    program = named or next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("no Chromium here; install one or name it in RESEEN_CHROMIUM")
+    program = named or next(found for name in _PROGRAMS if (found := shutil.which(name)))
     folder = tmp_path / "profile"
-    with sync_playwright() as driver:
-        try:
-            context = driver.chromium.launch_persistent_context(
-                str(folder), executable_path=program, args=_FLAGS
-            )
-        except Error as error:
-            pytest.skip(f"{program} does not start: {str(error).splitlines()[0]}")
-        context.set_default_timeout(600_000)
-        yield context, folder
-        context.close()
+    context = browser.browser_type.launch_persistent_context(  # of the one driver that a process can have
+        str(folder), executable_path=program, args=_FLAGS
+    )
+    context.set_default_timeout(600_000)
+    yield context, folder
+    context.close()
 
 
 def test_a_forgotten_face_is_in_no_cache(served, profile):
