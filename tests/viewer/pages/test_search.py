@@ -266,7 +266,7 @@ def test_other_sites_cannot_post(guest, address, headers):
     assert guest.post(address, headers=headers, data={"by": "cluster", "cluster": "0"}).status_code == 403
 
 
-NAME = '"><script>alert(1)</script>&{{7*7}}'
+NAME = '"><script>alert(1)</script>&{{98765*4321}}'
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_names_never_become_markup(hostile):
     for page in pages:
         assert page.headers["content-type"].startswith("text/html")
         assert "<script>alert" not in page.text
-        assert "49" not in page.text.split("<main")[1].split("</main")[0] or "{{7*7}}" in page.text
+        assert str(98765 * 4321) not in page.text, "a name was evaluated as a template"
 
 
 TRAVERSAL = ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "a\0b", "..", "C:\\x"]
