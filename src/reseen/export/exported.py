@@ -63,7 +63,7 @@ def open_exported(file: str | Path) -> ExportedFile:
 
 
 def file_format(file: Path, expected: str | None = None) -> Format:
-    """The format that a file's suffix stands for.
+    """The format of a file, by its suffix.
 
     Args:
         file: path of the file, which need not exist.

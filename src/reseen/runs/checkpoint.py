@@ -140,7 +140,7 @@ def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor
 
 
 def rounds_in(path: Path) -> int:
-    """Whole rounds that a checkpoint stands for, without reading its weights.
+    """The number of complete rounds in a checkpoint, without reading its weights.
 
     Raises:
         RunError: the file is missing or damaged.
