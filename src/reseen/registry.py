@@ -1,4 +1,4 @@
-"""Tables that other packages and a user's own file can add to: methods, clusterings, readers, stores.
+"""Tables that other packages and a user's own file can add to, such as the table of methods.
 
 A package adds a row by an entry point, which names an object that is a row of that table:
 
@@ -102,9 +102,7 @@ def load_plugin(file: Path) -> None:
     if str(path) in loaded and name in sys.modules:
         return
     if not path.is_file():
-        raise SettingsError(
-            f"--plugin: no file {file}; give a Python file that registers a method, clustering, reader or store"
-        )
+        raise SettingsError(f"--plugin: no file {file}; give a Python file that registers a method")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SettingsError(f"--plugin: {file} is no Python file; its name must end in .py")

@@ -1,4 +1,4 @@
-"""`--plugin FILE.py`, which every command takes: a Python file that registers methods and other parts."""
+"""`--plugin FILE.py`, which every command takes: a Python file that registers methods."""
 
 from collections.abc import Sequence
 from pathlib import Path
