@@ -1,0 +1,288 @@
+"""Train and score on pools unlike the benchmark's; one JSON per run, resumable.
+
+python benchmarks/regimes.py --data Market-1501 --weights FILE --work runs/regimes --regimes few,tiny --arms auto
+
+The pool of a regime is written to `--work` as a user would have it: a folder per camera, names that tell nobody.
+Identities choose which crops it holds and score what came out. Every round is kept as a run folder, and with `--dump`
+its vectors are written beside it. Rounds are scored afterwards, on held-out training people; none is chosen by that.
+`--table` prints what is there.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.accuracy import RESULTS, commit, shareable, trim
+from benchmarks.agreement import agreement
+from benchmarks.protocols.regimes import REGIMES, Pool, Regime, held_out_benchmark, people_for_pools
+
+import reseen
+from reseen.cluster import Clustering
+from reseen.data.crops import open_crops
+from reseen.environment import hardware, versions
+from reseen.evaluate import RetrievalTask, score
+from reseen.features.extract import extract
+from reseen.files import write_text
+from reseen.methods import ClusterContrast
+from reseen.records import Features, PseudoLabels
+from reseen.runs.checkpoint import CHECKPOINT
+from reseen.runs.recipe import load_recipe
+from reseen.runs.run import Run, open_run
+from reseen.tasks.audit.audit import other_view
+from reseen.tasks.evaluation.score import Benchmark, retrieve
+
+RECIPE = Path(__file__).parent / "protocols" / "regimes" / "regime.yaml"
+PATTERN = "{camera}/{*}"
+LABELS = "labels.npy"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Settings that a regime is trained with."""
+
+    text: str
+    flags: tuple[str, ...] = ()
+    shuffled: bool = False
+    """Labels are dealt out anew to the clustered crops: a run that is broken on purpose."""
+
+
+_LITERATURE = (
+    "--method.jaccard.k1", "30", "--method.jaccard.k2", "6", "--method.dbscan.eps", "0.6",
+    "--method.dbscan.min-samples", "4", "--method.center-cameras", "false",
+)  # fmt: skip
+_SMALL = (
+    "--method.jaccard.k1", "6", "--method.jaccard.k2", "2", "--method.dbscan.eps", "0.6",
+    "--method.dbscan.min-samples", "2", "--method.center-cameras", "true",
+)  # fmt: skip
+_MIDDLE = ("--method.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
+ARMS = {
+    "literature": Arm("the literature's numbers", _LITERATURE),
+    "middle": Arm("the numbers of market-mini: k1 20, centered cameras", _MIDDLE),
+    "small": Arm("k1 6, k2 2, min_samples 2, centered cameras", _SMALL),
+    "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
+    "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.dbscan.eps", "0.99")),
+    "shuffled": Arm("broken: labels dealt out anew", _MIDDLE, shuffled=True),
+}
+
+
+def main() -> None:
+    """Run what is missing, then print the table."""
+    arguments = parse()
+    names = arguments.regimes.split(",") if arguments.regimes else list(REGIMES)
+    if not arguments.table:
+        benchmark = held_out_benchmark(arguments.data)
+        for seed in [int(seed) for seed in arguments.seeds.split(",")]:
+            for name in names:
+                for arm in arguments.arms.split(","):
+                    run_arm(REGIMES[name], arm, seed, benchmark, arguments)
+    print_table(arguments.results, names)
+
+
+def parse() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder in the Market-1501 layout")
+    parser.add_argument("--weights", default="hub", help="safetensors file of the backbone, or 'hub'")
+    parser.add_argument("--regimes", default="", help=f"of {', '.join(REGIMES)}; all when not given")
+    parser.add_argument("--arms", default="literature", help=f"of {', '.join(ARMS)}")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--work", type=Path, default=Path("runs/regimes"), help="where pools and runs go")
+    parser.add_argument("--results", type=Path, default=RESULTS / "regimes")
+    parser.add_argument("--dump", type=Path, help="folder for the vectors of every round")
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    arguments = parser.parse_args()
+    if arguments.data is None and not arguments.table:
+        parser.error("--data is needed to run arms")
+    return arguments
+
+
+def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments: argparse.Namespace) -> None:
+    """Train one arm in one regime with one seed, and score its rounds, unless its JSON is there."""
+    target = arguments.results / f"{regime.name}--{arm}--seed{seed}.json"
+    if target.is_file():
+        return
+    pool = make_pool(regime, arguments.data, arguments.work, seed)
+    folder = arguments.work / "runs" / regime.name / f"{arm}-seed{seed}"
+    flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), "--data.camera-pattern", PATTERN]
+    recipe = load_recipe(RECIPE, [*flags, *ARMS[arm].flags])
+    began = time.perf_counter()
+    train(recipe, pool, folder, seed if ARMS[arm].shuffled else None)
+    seconds = time.perf_counter() - began
+    people = np.unique(pool.identities, return_inverse=True)[1]
+    rounds = []
+    for number in range(recipe.train.rounds + 1):
+        kept = open_run(folder / f"round{number}")
+        labels = read_labels(kept)
+        dump = None if arguments.dump is None else arguments.dump / f"{target.stem}--round{number}.npz"
+        clusters = None if labels is None else agreement(labels, people)
+        rounds.append(
+            {
+                "round": number,
+                **scores(kept, pool, benchmark, labels, dump),
+                "clusters": clusters,
+                "log": trim(kept.log[number - 1]) if number else None,
+            }
+        )
+    record = {
+        "regime": regime.name,
+        "text": regime.text,
+        "arm": arm,
+        "seed": seed,
+        "crops": len(pool.paths),
+        "people": len(np.unique(pool.identities)),
+        "rounds": rounds,
+        "seconds": round(seconds, 1),
+        "recipe": shareable(recipe, str(arguments.weights)),
+        "command": f"python benchmarks/regimes.py --regimes {regime.name} --arms {arm} --seeds {seed} "
+        f"--data MARKET --weights {Path(str(arguments.weights)).name}",
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_text(target, json.dumps(record, indent=1) + "\n")
+    print(f"{target.stem}: {rounds[0]['map']:.1%} to {rounds[-1]['map']:.1%}", flush=True)
+
+
+def train(recipe: reseen.Recipe, pool: Pool, folder: Path, shuffle: int | None) -> None:
+    """Train, and keep every round as a run folder of its own; a whole training is not done again."""
+    if (folder / f"round{recipe.train.rounds}" / CHECKPOINT).is_file():
+        return
+
+    def keep(number: int, labels: PseudoLabels) -> None:
+        keep_round(folder, number - 1)  # the checkpoint on disk is that of the round before
+        (folder / f"round{number}").mkdir(exist_ok=True)
+        np.save(folder / f"round{number}" / LABELS, labels.labels)
+
+    shutil.rmtree(folder, ignore_errors=True)
+    with nullcontext() if shuffle is None else shuffled_labels(shuffle):
+        run = reseen.train(recipe, pool.folder, folder, on_clusters=keep, quiet=True)
+    keep_round(folder, run.rounds_done)
+
+
+def read_labels(run: Run) -> PseudoLabels | None:
+    """The pseudo-labels that a round was trained with; None for the starting weights."""
+    file = run.folder / LABELS
+    return PseudoLabels(np.load(file)) if file.is_file() else None
+
+
+def make_pool(regime: Regime, data: Path, work: Path, seed: int) -> Pool:
+    """The pool of a regime on disk."""
+    return regime.make(*people_for_pools(data), work / "pools" / f"{regime.name}-seed{seed}", seed)
+
+
+def keep_round(folder: Path, number: int) -> None:
+    """Copy the run as it stands after `number` rounds into a run folder of its own."""
+    kept = folder / f"round{number}"
+    kept.mkdir(exist_ok=True)
+    for name in (CHECKPOINT, "recipe.yaml", "run.json", "log.jsonl"):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, kept / name)
+
+
+def scores(
+    run: Run, pool: Pool, benchmark: Benchmark, labels: PseudoLabels | None, dump: Path | None
+) -> dict[str, float]:
+    """Mean average precision of the held-out people and within the pool; vectors are written to `dump`."""
+    held_out = retrieve(run, benchmark).score()
+    encoder = run.encoder()
+    table = reseen.read_training(pool.folder, pattern=PATTERN)
+    if table.paths != pool.paths:
+        raise SystemExit(f"{pool.folder}: holds other crops than it was made with; delete it")
+    crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=False)
+    device = torch.device("cpu")
+    features = extract(encoder, crops, device)
+    inside = pool_map(features, pool.identities, table.cameras)
+    if dump is not None:
+        view = other_view(encoder, crops, device, torch.Generator().manual_seed(0))
+        dump.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            dump,
+            vectors=features.numpy.astype(np.float16),
+            view=view.numpy.astype(np.float16),
+            identities=pool.identities,
+            cameras=table.cameras,
+            tracklets=pool.tracklets,
+            frames=pool.frames,
+            labels=np.array([]) if labels is None else labels.labels,
+            map=held_out.mean_average_precision,
+            pool_map=inside,
+        )
+    return {
+        "map": round(held_out.mean_average_precision, 4),
+        "rank1": round(held_out.cmc[1], 4),
+        "pool_map": round(inside, 4),
+    }
+
+
+def pool_map(features: Features, identities: np.ndarray, cameras: np.ndarray) -> float:
+    """Up to 1,000 crops of the pool searched among all others; where there is one camera, among its own."""
+    cameras = cameras if len(np.unique(cameras)) > 1 else np.arange(len(cameras))
+    places = np.unique(identities * 1000 + cameras)
+    people, counts = np.unique(places // 1000, return_counts=True)
+    asked = np.flatnonzero(np.isin(identities, people[counts > 1]))
+    asked = np.sort(np.random.default_rng(0).permutation(asked)[:1000])
+    queries = Features(features.vectors[torch.from_numpy(asked)])
+    task = RetrievalTask(queries, features, identities[asked], cameras[asked], identities, cameras)
+    return score(task).mean_average_precision
+
+
+@contextmanager
+def shuffled_labels(seed: int) -> Iterator[None]:
+    """Within it, cluster contrast trains on labels that are dealt out anew in each round."""
+    generator, cluster = np.random.default_rng(seed), ClusterContrast.cluster
+
+    def shuffle(method: ClusterContrast, features: Features) -> Clustering:
+        clustering = cluster(method, features)
+        labels = clustering.labels.labels.copy()
+        kept = np.flatnonzero(labels >= 0)
+        labels[kept] = labels[generator.permutation(kept)]
+        return replace(clustering, labels=PseudoLabels(labels))
+
+    ClusterContrast.cluster = shuffle  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ClusterContrast.cluster = cluster  # type: ignore[method-assign]
+
+
+def print_table(results: Path, names: Sequence[str]) -> None:
+    """A line per regime and arm: untrained and trained mAP of every seed, clusters of the last round."""
+    for name in names:
+        for arm in ARMS:
+            records = [
+                json.loads(file.read_text()) for file in sorted(results.glob(f"{name}--{arm}--seed*.json"))
+            ]
+            if records:
+                scores = f"{_seeds(records, 'map')} pool {_seeds(records, 'pool_map')}"
+                print(f"{name:12} {arm:12} {scores} {_last(records[0])}")
+
+
+def _seeds(records: Sequence[dict], key: str) -> str:
+    start = np.mean([record["rounds"][0][key] for record in records])
+    ends = [record["rounds"][-1][key] for record in records]
+    return f"{100 * start:5.1f} -> {' '.join(f'{100 * end:.1f}' for end in ends)}"
+
+
+def _last(record: dict) -> str:
+    clusters = record["rounds"][-1]["clusters"] or {}
+    return " ".join(
+        f"{key} {clusters.get(key)}"
+        for key in ("clusters", "clustered_share", "adjusted_rand_index", "largest")
+    )
+
+
+if __name__ == "__main__":
+    main()
