@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from reseen.tasks.audit.select_run import choose_run, read_calibration
     from reseen.tasks.clustering.cluster import CropClusters, cluster_crops
     from reseen.tasks.clustering.cluster_vectors import VectorClusters, cluster_vectors
+    from reseen.tasks.comparison.compare import Comparison, compare
     from reseen.tasks.demo import run_demo
     from reseen.tasks.evaluation.score import score
     from reseen.tasks.evaluation.score_features import score_features
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Audit": "reseen.tasks.audit.audit",
     "Calibration": "reseen.audit.calibration",
+    "Comparison": "reseen.tasks.comparison.compare",
     "CropClusters": "reseen.tasks.clustering.cluster",
     "Encoder": "reseen.models",
     "Estimate": "reseen.plan",
@@ -67,6 +69,7 @@ _HOMES = {
     "choose_run": "reseen.tasks.audit.select_run",
     "cluster_crops": "reseen.tasks.clustering.cluster",
     "cluster_vectors": "reseen.tasks.clustering.cluster_vectors",
+    "compare": "reseen.tasks.comparison.compare",
     "draw_crowd": "reseen.synthetic",
     "embed": "reseen.features.embed",
     "export_run": "reseen.export.export",
@@ -93,6 +96,7 @@ _HOMES = {
 __all__ = [
     "Audit",
     "Calibration",
+    "Comparison",
     "CropClusters",
     "Encoder",
     "Estimate",
@@ -111,6 +115,7 @@ __all__ = [
     "choose_run",
     "cluster_crops",
     "cluster_vectors",
+    "compare",
     "draw_crowd",
     "embed",
     "export_run",

@@ -9,6 +9,7 @@ feature map.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ NOISE = -1
 
 UNKNOWN_CAMERA = -1
 """The camera index of an image whose camera is unknown."""
+
+Outcome = Literal["better", "no different", "worse", "cannot say"]
+"""How an encoder compares with another one on the same crops."""
 
 _UNIT_TOLERANCE = 1e-3
 

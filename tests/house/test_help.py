@@ -24,6 +24,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy():
         "audit",
         "cache",
         "cluster",
+        "compare",
         "data",
         "demo",
         "doctor",

@@ -62,6 +62,11 @@ _COMMANDS = {
         "evaluate:evaluate",
         "Evaluate a trained encoder, or precomputed features, on query and gallery.",
     ),
+    "compare": (
+        "compare:compare",
+        "Compare two runs, or a run with its starting weights: better, no different, worse, or cannot say.\n\n"
+        "By scores, query by query, where the data names people; elsewhere by what can be measured without labels.",
+    ),
     "embed": ("embed:embed", "Write the embeddings of a folder of crops to a Parquet file."),
     "cluster": (
         "cluster:cluster",

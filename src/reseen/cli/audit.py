@@ -10,12 +10,14 @@ def audit(
     run: Path,
     *,
     data: Path,
+    baseline: str | None = None,
     views: int = 1,
     verify: Path | None = None,
     answers: Annotated[list[Path] | None, Parameter(negative=())] = None,
     questions: int = 200,
     seed: int = 0,
     camera_pattern: str | None = None,
+    json: Path | None = None,
     quiet: bool = False,
 ) -> None:
     """Estimate the quality of a run without labels, and calibrate its similarity threshold.
@@ -28,6 +30,9 @@ def audit(
         A run folder.
     data
         A folder of crops or a manifest.
+    baseline
+        What the run is compared with: another run folder, or untrained, the weights it started with; default:
+        untrained.
     views
         Number of augmented views of every crop to cluster as well, to measure stability.
     verify
@@ -41,17 +46,24 @@ def audit(
         Random seed of views and questions.
     camera_pattern
         Where paths name the camera; default: the run's own pattern; empty: no cameras.
+    json
+        Also write the audit to this JSON file.
     quiet
         Hide progress.
     """
+    from json import dumps
+
     from rich.console import Console
 
+    from reseen.files import check_outputs, write_text
     from reseen.tasks.audit.audit import AUDIT, audit_run
-    from reseen.tasks.audit.audit_table import audit_table, sentences
+    from reseen.tasks.audit.audit_table import audit_table, sentences, verdict_sentences
 
+    check_outputs(json)
     audited = audit_run(
         run,
         data,
+        baseline=baseline,
         views=views,
         answers=answers or (),
         verify_page=verify,
@@ -61,10 +73,14 @@ def audit(
         quiet=quiet,
     )
     console = Console(highlight=False)
+    for sentence in verdict_sentences(audited):
+        console.print(sentence, markup=False, soft_wrap=True)
     console.print(audit_table(audited))
     for sentence in sentences(audited):
         console.print(sentence, markup=False)
     console.print(f"Written to {run / AUDIT}", markup=False, soft_wrap=True)
+    if json is not None:
+        write_text(json, dumps(audited.to_json(), indent=1) + "\n")
     if audited.page is not None:
         console.print(
             f"Open {audited.page} in a browser, answer, save answers.csv, then: reseen audit {run} --data {data} "

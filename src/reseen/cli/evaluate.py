@@ -29,6 +29,7 @@ def evaluate(
     seed: int = 0,
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
+    baseline: str | None = None,
     devices: int = 1,
     json: Path | None = None,
     report: Path | None = None,
@@ -86,6 +87,9 @@ def evaluate(
         Evaluate the student network, where the method evaluates its momentum teacher.
     part
         Evaluate only global or only patch embeddings, where the method learns both.
+    baseline
+        Also evaluate another run folder, or untrained, the weights that the run started with, and say whether the run
+        is better, query by query.
     devices
         Number of processes for feature extraction, one per GPU; on a CPU they share the cores.
     json
@@ -112,7 +116,7 @@ def evaluate(
     if features is not None:
         run_options = {
             "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
-            "--student": student, "--part": part, "--variant": variant, "--report": report,
+            "--student": student, "--part": part, "--variant": variant, "--report": report, "--baseline": baseline,
             "--devices": devices if devices > 1 else None,
             "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
         }  # fmt: skip
@@ -135,6 +139,7 @@ def evaluate(
         flip,
         common,
         (occlude, half, student, part),
+        baseline,
         devices,
         json,
         report,
@@ -177,6 +182,7 @@ def _evaluate_run(
     flip: bool,
     common: dict[str, Any],
     variations: tuple[float | None, Any, bool, Any],
+    baseline: str | None,
     devices: int,
     json: Path | None,
     report: Path | None,
@@ -189,6 +195,8 @@ def _evaluate_run(
     from reseen.evaluate.scoring import ScoringOptions
     from reseen.evaluate.tables import detail_tables, score_table
     from reseen.runs.run import open_run
+    from reseen.tasks.comparison.compare import retrieve_baseline, score_baseline
+    from reseen.tasks.comparison.comparison_table import paired_sentence
     from reseen.tasks.evaluation.domain import domain, with_domain
     from reseen.tasks.evaluation.report import report_run
     from reseen.tasks.evaluation.score import patterns_of, read_benchmark, retrieve
@@ -214,12 +222,23 @@ def _evaluate_run(
         devices=devices,
         quiet=quiet,
     )
+    others = None
+    if baseline is not None:
+        others = retrieve_baseline(
+            baseline, opened, benchmark, retrieval, student=student, part=part, devices=devices, quiet=quiet
+        )
     if not is_main_process():
         return
     score = with_domain(retrieval.score(quiet), domain(opened, source.data))
+    compared = None if others is None else score_baseline(*others, retrieval, score, quiet)
     occluded = retrieval.occluded_scores()
     console = Console(highlight=False)
-    console.print(score_table({run.resolve().name: score, **occluded}, change="change"))
+    name = run.resolve().name
+    if compared is not None:
+        console.print(score_table({compared.name: compared.score, name: score}))
+        console.print(paired_sentence(compared.name, name, compared.paired), markup=False, soft_wrap=True)
+    if compared is None or occluded:
+        console.print(score_table({name: score, **occluded}, change="change"))
     for table in detail_tables(score, retrieval.query.table.camera_names):
         console.print(table)
     if json is not None:
@@ -232,12 +251,14 @@ def _evaluate_run(
             "seed": seed,
             "student": student,
             "part": part,
+            "baseline": None if compared is None else compared.to_json(),
             "unreadable": retrieval.unreadable,
             "training": opened.summary,
         }
         _write(json, record)
     if report is not None:
-        report_run(report, opened, None, retrieval, {run.resolve().name: score}, f"Run {run.resolve().name}")
+        scores = {name: score} if compared is None else {compared.name: compared.score, name: score}
+        report_run(report, opened, None, retrieval, scores, f"Run {name}")
         console.print(f"Report written to {report}", markup=False, soft_wrap=True)
 
 

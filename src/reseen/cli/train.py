@@ -57,8 +57,24 @@ def train(
         return 130
     if not is_main_process():
         return 0
+    if quiet:
+        _print_outcome(run.folder)
     print(f"{run.folder}: {run.rounds_done} rounds done; next: reseen evaluate {run.folder} --data {data}")
     return 0
+
+
+def _print_outcome(folder: Path) -> None:
+    """Why training ended early, and whether the encoder is better than untrained."""
+    from reseen.audit import verdict_lines
+    from reseen.runs.outcome import read_outcome
+
+    outcome = read_outcome(folder)
+    if outcome is None:
+        return
+    if outcome.stopped is not None:
+        print(outcome.stopped)
+    if outcome.verdict is not None:
+        print(verdict_lines(outcome.verdict, "untrained", folder.resolve().name)[0])
 
 
 def _is_same_file(first: Path, second: Path) -> bool:

@@ -7,8 +7,10 @@ from reseen.cluster.constraints import Constraints, constrain
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.jaccard_dbscan import EpsilonChoice, choose_eps, cluster_features
 from reseen.cluster.membership import Membership, measure_among_neighbors, measure_membership
+from reseen.cluster.stricter import STRICTER_STEPS, stricter
 
 __all__ = [
+    "STRICTER_STEPS",
     "ClusterQuality",
     "Clustering",
     "Constraints",
@@ -24,5 +26,6 @@ __all__ = [
     "measure_among_neighbors",
     "measure_membership",
     "merge_features",
+    "stricter",
     "tracklet_groups",
 ]

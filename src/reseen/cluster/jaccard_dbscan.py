@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
+from reseen.cluster.stricter import closer, stricter
 from reseen.errors import TrainingError
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.neighbors.csr import Rows
@@ -80,9 +81,15 @@ class _Outcome:
 
 
 def cluster_features(
-    features: Features, jaccard: JaccardSettings, settings: DbscanSettings, device: str = "cpu"
+    features: Features,
+    jaccard: JaccardSettings,
+    settings: DbscanSettings,
+    device: str = "cpu",
+    strictness: int = 0,
 ) -> Clustering:
     """Cluster the features of one round; `device` is the torch device of the neighbor search.
+
+    `strictness` is a step of the ladder of `reseen.cluster.stricter`, 0 for the settings as they are.
 
     Raises:
         TrainingError: fewer than two clusters with the given settings and with all relaxed ones.
@@ -92,6 +99,7 @@ def cluster_features(
     """
     if len(features) < _FEWEST_SAMPLES:
         raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, got {len(features)}")
+    jaccard, settings = stricter(jaccard, settings, strictness)
     began = time.perf_counter()
     neighbors = nearest(features, jaccard.columns, device)
     searched = time.perf_counter()
@@ -102,7 +110,7 @@ def cluster_features(
     distances = graph(CANDIDATES[-1] if settings.eps == "auto" else settings.eps)
     compared = time.perf_counter()
     notes: list[str] = []
-    outcome = _first_try(distances, settings, notes)
+    outcome = _first_try(distances, settings, strictness, notes)
     if outcome.labels.cluster_count < 2:
         outcome = _relax(outcome, graph, distances, notes)
     return Clustering(
@@ -117,13 +125,15 @@ def cluster_features(
     )
 
 
-def _first_try(distances: csr_array, settings: DbscanSettings, notes: list[str]) -> _Outcome:
+def _first_try(distances: csr_array, settings: DbscanSettings, strictness: int, notes: list[str]) -> _Outcome:
     if settings.eps == "auto":
         choice = choose_eps(distances, settings.min_samples)
         notes.append(str(choice))
-        eps = choice.eps
+        eps = closer(choice.eps, strictness)
     else:
         eps = settings.eps
+    if strictness:
+        notes.append(f"stricter, step {strictness}: eps {eps:.2f}, min_samples {settings.min_samples}")
     return _Outcome(dbscan(distances, eps, settings.min_samples), eps, settings.min_samples)
 
 

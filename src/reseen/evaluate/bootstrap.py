@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """The two ends of a confidence interval, each 0 to 1."""
+    """The two ends of a confidence interval: 0 to 1 for a score, -1 to 1 for a difference of scores."""
 
     low: float
     high: float

@@ -165,6 +165,15 @@ class AbstractMethod(ABC):
     """Whether `recluster` depends on the features it is given alone; not for given labels, nor where clusters grow from
     round to round."""
 
+    learns_clusters: bool = True
+    """Whether it learns from the clusters of `begin_round`; where they are only looked at, bad ones do no harm."""
+
+    stricter_steps: int = 0
+    """How many times the clustering can be made stricter, where its clusters have fused people."""
+
+    strictness: int = 0
+    """What `begin_round` clusters with: 0 for the settings as they are, up to `stricter_steps`."""
+
     steps_grow: ClassVar[bool] = False
     """Whether a step takes longer the more crops there are, as where each is compared with a memory of all."""
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from reseen.cluster import Clustering, DbscanSettings, center_cameras, cluster_features
+from reseen.cluster import STRICTER_STEPS, Clustering, DbscanSettings, center_cameras, cluster_features
 from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
@@ -108,7 +108,10 @@ class ClusterContrastSettings(ContrastSettings):
 class ClusterContrast(CentroidContrast):
     """Contrast with the centroids of DBSCAN's clusters."""
 
+    stricter_steps = STRICTER_STEPS
+
     def cluster(self, features: Features) -> Clustering:
         """DBSCAN on the k-reciprocal Jaccard distance; what it leaves out sits the round out."""
         settings = self._settings
-        return cluster_features(features, settings.jaccard, settings.dbscan, self.context.device.type)
+        device = self.context.device.type
+        return cluster_features(features, settings.jaccard, settings.dbscan, device, self.strictness)

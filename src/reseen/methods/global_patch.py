@@ -20,7 +20,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from reseen.cluster import Clustering, center_cameras, cluster_features, constrain, merge_features
+from reseen.cluster import (
+    STRICTER_STEPS,
+    Clustering,
+    center_cameras,
+    cluster_features,
+    constrain,
+    merge_features,
+)
 from reseen.data.sampler import PkSampler
 from reseen.geometry import unit
 from reseen.losses import (
@@ -54,6 +61,8 @@ class GlobalPatch(AbstractMethod):
     def __init__(self, settings: GlobalPatchSettings, context: MethodContext) -> None:
         self._settings = settings
         super().__init__(settings, context)
+        self.learns_clusters = settings.branch == "clusters"
+        self.stricter_steps = STRICTER_STEPS if self.learns_clusters else 0
         image = settings.image_patches
         self.views = settings.views
         patches = context.encoder.patches
@@ -179,7 +188,8 @@ class GlobalPatch(AbstractMethod):
         settings = self._settings.clusters
         device = self.context.device.type
         return self.apply_constraints(
-            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
+            features,
+            lambda: cluster_features(features, settings.jaccard, settings.dbscan, device, self.strictness),
         )
 
     def _centered(self, features: Features) -> Features:

@@ -48,6 +48,7 @@ class Source(AbstractMethod):
     """Tell labelled people apart."""
 
     remembers = False
+    learns_clusters = False
     reclusters_features = False
 
     takes_patches = True

@@ -1,6 +1,7 @@
 """All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
 
 import json
+import shutil
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from reseen.errors import RunError
-from reseen.files import write_atomically
+from reseen.files import storage_error, write_atomically
 from reseen.methods import AbstractMethod
 from reseen.records import PseudoLabels
 
 CHECKPOINT = "checkpoint.safetensors"
+START = "start.safetensors"
+"""The weights before the first training step, its neck settled: what a run is compared with."""
+PREVIOUS = "previous.safetensors"
+"""The checkpoint of the round before, while a training goes on: what it goes back to from a round that collapsed."""
 LEARNING = "encoder."
 """What the names of the weights begin with that learn; a method may have others scored."""
 
@@ -55,13 +60,62 @@ def save_checkpoint(
     for index, values in state.optimizer.state_dict()["state"].items():
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
+    scored = {"scored": f"method.{state.method.scored}"} if state.method.scored else {}
+    _write(path, tensors, {"rounds_done": str(rounds_done), **scored})
+
+
+def save_start(path: Path, encoder: nn.Module) -> None:
+    """Write the weights that an encoder starts with, as a checkpoint of 0 rounds without a state of training.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written.
+    """
+    tensors = {f"{LEARNING}{key}": value for key, value in encoder.state_dict().items()}
+    _write(path, tensors, {"rounds_done": "0"})
+
+
+def keep_previous(folder: Path) -> None:
+    """Keep the checkpoint of a run as the one of the round before; the next one replaces it.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    write_atomically(folder / PREVIOUS, lambda temporary: _link(folder / CHECKPOINT, temporary))
+
+
+def go_back(folder: Path) -> int:
+    """Put the checkpoint of the round before back in place, where there is one; returns its number of whole rounds.
+
+    Raises:
+        RunError: the checkpoint is damaged.
+        StorageError: the place cannot be written.
+    """
+    if (folder / PREVIOUS).is_file():
+        try:
+            (folder / PREVIOUS).replace(folder / CHECKPOINT)
+        except OSError as error:
+            raise storage_error(folder / CHECKPOINT, error) from None
+    return rounds_in(folder / CHECKPOINT)
+
+
+def drop_previous(folder: Path) -> None:
+    """Delete the checkpoint of the round before, when no training needs it any more."""
+    (folder / PREVIOUS).unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that is only ever replaced; a copy where the disk knows no such names."""
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    metadata = {
-        "rounds_done": str(rounds_done), "format": "reseen-checkpoint-1", "checksum": _checksum(whole),
-    }  # fmt: skip
-    if state.method.scored:
-        metadata["scored"] = f"method.{state.method.scored}"
-    write_atomically(path, lambda temporary: save_file(whole, temporary, metadata))
+    described = {**metadata, "format": "reseen-checkpoint-1", "checksum": _checksum(whole)}
+    write_atomically(path, lambda temporary: save_file(whole, temporary, described))
 
 
 def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:

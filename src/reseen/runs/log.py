@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from reseen.audit import AuditScores
+from reseen.audit import RoundHealth
 from reseen.cluster import Clustering, cluster_quality
 from reseen.errors import SettingsError
 from reseen.files import open_journal, storage_error, write_text
@@ -36,6 +36,8 @@ class RoundRecord:
     median_size: float
     largest: int
     """Images in the smallest, middle and largest cluster."""
+    largest_share: float
+    """Share of the clustered images in the largest cluster, 0 to 1."""
     feature_spread: float
     """How far the clustered features point apart: 1 everywhere, 0 where all are one (see `reseen.losses.spread`)."""
     size_spread: float
@@ -46,8 +48,10 @@ class RoundRecord:
     """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
     agreement: float | None
     """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round."""
+    half_agreement: float | None
+    """Overlap of the nearest neighbors by two halves of the features, over chance, to 1; None with few images."""
     audit_score: float | None
-    """Geometric mean of the three, 0 to 1 (see `reseen.audit.score`)."""
+    """Label-free score of the encoder that the round begins with, 0 to 1 (see `reseen.audit.signals`)."""
     eps: float | None
     """Jaccard distance used, where the clustering has one."""
     learning_rate: float
@@ -78,12 +82,14 @@ def describe_round(
     number: int,
     clustering: Clustering,
     spread: float,
-    parts: AuditScores,
+    health: RoundHealth,
+    score: float | None,
     losses: dict[str, float],
     rate: float,
     images: int,
     seconds: tuple[float, float, float],
     processes: int = 1,
+    warnings: tuple[str, ...] = (),
 ) -> RoundRecord:
     """Gather a round's record; `seconds` are of extraction, clustering and training."""
     quality = cluster_quality(clustering.labels)
@@ -97,12 +103,14 @@ def describe_round(
         smallest=quality.smallest,
         median_size=quality.median_size,
         largest=quality.largest,
+        largest_share=quality.largest_share,
         feature_spread=spread,
         size_spread=quality.size_spread,
-        compactness=parts.compactness,
-        camera_mixing=parts.camera_mixing,
-        agreement=parts.stability,
-        audit_score=parts.score,
+        compactness=health.compactness,
+        camera_mixing=health.camera_mixing,
+        agreement=health.agreement,
+        half_agreement=health.half_agreement,
+        audit_score=score,
         eps=clustering.eps,
         learning_rate=rate,
         images_per_second=images / max(training, 1e-9),
@@ -111,7 +119,7 @@ def describe_round(
         cluster_seconds=clustering_seconds,
         train_seconds=training,
         processes=processes,
-        notes=(*clustering.notes, *_collapse(spread)),
+        notes=(*clustering.notes, *_collapse(spread), *warnings),
     )
 
 
@@ -191,11 +199,13 @@ def _scalars(record: RoundRecord) -> Iterable[tuple[str, float]]:
     for name in (
         "clusters",
         "noise_share",
+        "largest_share",
         "size_spread",
         "feature_spread",
         "compactness",
         "camera_mixing",
         "agreement",
+        "half_agreement",
         "audit_score",
         "eps",
         "learning_rate",

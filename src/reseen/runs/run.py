@@ -18,7 +18,7 @@ from reseen.files import make_folder, write_text
 from reseen.locks import LOCK, exclusive_lock
 from reseen.models import Encoder
 from reseen.reading import read_json, validate_as
-from reseen.runs.checkpoint import CHECKPOINT, LEARNING, load_encoder_state, read_checkpoint, rounds_in
+from reseen.runs.checkpoint import CHECKPOINT, LEARNING, START, load_encoder_state, read_checkpoint, rounds_in
 from reseen.runs.log import read_log
 from reseen.runs.recipe import Recipe
 
@@ -93,24 +93,47 @@ class Run:
             return settings
         return settings.model_copy(update={"cache_dir": None})
 
+    @property
+    def keeps_start(self) -> bool:
+        """Whether the folder holds the weights that the run started with; those of early versions do not."""
+        return (self.folder / START).is_file()
+
+    def check_start(self) -> None:
+        """Check that the folder holds the weights that the run started with.
+
+        Raises:
+            RunError: it does not, since an early version made it.
+        """
+        if not self.keeps_start:
+            raise RunError(
+                f"{self.folder}: holds no {START}, the weights it started with, which early versions did not keep; "
+                "train again to compare with them"
+            )
+
     def encoder(
-        self, student: bool = False, part: Literal["both", "global", "patch"] | None = None
+        self,
+        student: bool = False,
+        part: Literal["both", "global", "patch"] | None = None,
+        untrained: bool = False,
     ) -> Encoder:
         """The encoder after the last whole round, in evaluation mode on the CPU.
 
         Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for. Where it
-        learned patches, vectors are of the `part` asked for, or of `model.patches.feature`.
+        learned patches, vectors are of the `part` asked for, or of `model.patches.feature`. `untrained` gives the
+        encoder before the first training step, its neck settled on the crops.
 
         Raises:
-            RunError: the checkpoint is missing, damaged or of another model.
+            RunError: the file of weights is missing, damaged or of another model.
             SettingsError: a part is asked for, but the run has learned no patches.
         """
+        if untrained:
+            self.check_start()
         patches = self.recipe.model.patches
         if part is not None and patches is None:
             raise SettingsError(
                 f"part '{part}': {self.recipe.method.name} learned no patches, there is nothing to choose; leave it out"
             )
-        path = self.folder / CHECKPOINT
+        path = self.folder / (START if untrained else CHECKPOINT)
         tensors, metadata = read_checkpoint(path)
         # All weights come from the checkpoint: the starting weights need not be at hand any more.
         model = self.recipe.model.model_copy(update={"weights": "none"})

@@ -13,25 +13,37 @@ from lightning_fabric import Fabric
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from reseen.audit import AuditScores, clustering_agreement, feature_std, measure, round_scores, should_stop
-from reseen.cluster import Clustering
+from reseen.audit import feature_std, probe_score, round_scores, should_stop
 from reseen.data.batch_slice import BatchSlice
 from reseen.data.crops import Crops
 from reseen.data.views import augment
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup, sharded_and_replicated
 from reseen.errors import TrainingError
 from reseen.features.extract import estimate_neck_statistics, extract, unwrap
+from reseen.features.probe_encoder import probe_encoder
 from reseen.geometry import unit
 from reseen.methods import AbstractMethod, Round
 from reseen.records import UNKNOWN_CAMERA, Batch, Features, PseudoLabels, to_index_tensor
 from reseen.runs.allocation import kept_memory
-from reseen.runs.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, save_checkpoint
+from reseen.runs.checkpoint import (
+    CHECKPOINT,
+    START,
+    TrainingState,
+    drop_previous,
+    go_back,
+    keep_previous,
+    load_checkpoint,
+    save_checkpoint,
+    save_start,
+)
 from reseen.runs.cluster_file import write_clusters
 from reseen.runs.console import RunView
 from reseen.runs.log import RoundRecord, RunLog, describe_round
+from reseen.runs.outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.runs.recipe import Recipe
 from reseen.training.optimizer import learning_rate, set_learning_rate
 from reseen.training.update_bn import update_bn
+from reseen.training.watched_round import WatchedRound, begin_watched_round
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,8 @@ def run_loop(
 ) -> None:
     """Train from the start or from the last whole round; a checkpoint after every round.
 
-    `on_clusters` is called with the round's number and pseudo labels before each checkpoint.
+    `on_clusters` is called with the round's number and pseudo labels before each checkpoint. A round that would make
+    the encoder worse by any settings ends the training, and the run is as after the last good round.
 
     Raises:
         TrainingError: no clusters can be found, or the loss is not a number.
@@ -69,18 +82,22 @@ def run_loop(
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     checkpoint = training.folder / CHECKPOINT
     ranks = training.ranks
+    rounds = settings.rounds
     if resume:
         done, before = load_checkpoint(checkpoint, state)
         view.resumed(done)
+        rounds = done if ranks.run_on_main(partial(_has_stopped, training.folder, done)) else rounds
     else:
         progress = view.phase("settling the neck", len(training.crops))
         estimate_neck_statistics(training.encoder, training.crops, device, progress, ranks)
         training.method.begin()
         done, before = 0, None
         if ranks.is_main:
+            drop_outcome(training.folder)
+            save_start(training.folder / START, training.encoder)
             save_checkpoint(checkpoint, state, done, before)
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.is_main else None
-    for number in range(done + 1, settings.rounds + 1):
+    for number in range(done + 1, rounds + 1):
         if settings.patience is not None and ranks.run_on_main(
             partial(_no_longer_better, log, settings.patience)
         ):
@@ -94,8 +111,15 @@ def run_loop(
         features = extract(
             extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks
         )
+        score = ranks.run_on_main(partial(_score, training, extractor, features))
         extracted = time.perf_counter()
-        plan = training.method.begin_round(features, settings.iterations)
+        watched = begin_watched_round(
+            training.method, features, before, settings.iterations, ranks, settings.on_collapse == "retry"
+        )
+        plan = watched.plan
+        if watched.is_collapsed:
+            ranks.run_on_main(partial(_stop, training.folder, number, watched.notes, view))
+            break
         clustered = time.perf_counter()
         with kept_memory():
             losses, images = train_round(training, plan, number, view)
@@ -104,19 +128,40 @@ def run_loop(
         ranks.check_rng_in_sync(training.generator)
         if log is not None:  # the first process writes for all
             seconds = (extracted - began, clustered - extracted, trained - clustered)
-            record = _describe(
-                training, number, features, (plan.clustering, before), (losses, images), seconds
-            )
+            record = _describe(training, number, features, watched, score, (losses, images), seconds)
             write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
             on_clusters(number, plan.clustering.labels)
             # before the checkpoint: a row too many is dropped on resuming, one too few is lost
             log.write(record)
+            keep_previous(training.folder)
             save_checkpoint(checkpoint, state, number, plan.clustering.labels)
             view.round_done(record)
         before = plan.clustering.labels
         ranks.barrier()  # what is written is whole before anyone goes on
     if log is not None:
         log.close()
+        drop_previous(training.folder)
+
+
+def _score(training: Training, extractor: nn.Module, features: Features) -> float | None:
+    """The label-free score of the encoder that the round begins with."""
+    found = probe_encoder(extractor, training.crops, training.fabric.device, features)
+    return probe_score(found)
+
+
+def _has_stopped(folder: Path, done: int) -> bool:
+    """Whether the training was ended after these rounds, since the next would have made the encoder worse."""
+    outcome = read_outcome(folder)
+    return outcome is not None and outcome.stopped is not None and outcome.stopped.kept == done
+
+
+def _stop(folder: Path, number: int, notes: tuple[str, ...], view: RunView) -> None:
+    """Go back from a round that collapsed to the last good one, and write down why."""
+    kept = go_back(folder)
+    stop = CollapseStop(number, kept, notes)
+    write_outcome(folder, RunOutcome(kept, stop, None))
+    view.say(*(f"round {number}: {note}" for note in notes))
+    view.stopped_early(str(stop))
 
 
 def _renew(training: Training, number: int, view: RunView) -> None:
@@ -135,28 +180,28 @@ def _describe(
     training: Training,
     number: int,
     features: Features,
-    clusterings: tuple[Clustering, PseudoLabels | None],
+    watched: WatchedRound,
+    score: float | None,
     trained: tuple[dict[str, float], int],
     seconds: tuple[float, float, float],
 ) -> RoundRecord:
-    """The line of the log; `clusterings` are that of the round and the labels before, `trained` losses and images."""
-    clustering, before = clusterings
+    """The line of the log; `trained` are losses and number of images."""
     settings, directions = training.recipe.train, Features(unit(features.vectors))
-    parts = _audit(training, directions, clustering.labels, before)
     rate = learning_rate(settings, number * settings.iterations - 1)
     apart = feature_std(directions.vectors)
     return describe_round(
-        number, clustering, apart, parts, trained[0], rate, trained[1], seconds, training.ranks.size
+        number,
+        watched.plan.clustering,
+        apart,
+        watched.health,
+        score,
+        trained[0],
+        rate,
+        trained[1],
+        seconds,
+        training.ranks.size,
+        watched.notes,
     )
-
-
-def _audit(
-    training: Training, features: Features, labels: PseudoLabels, before: PseudoLabels | None
-) -> AuditScores:
-    """What the round's clusters are like without labels; they are compared with those of the round before."""
-    same_crops = before is not None and len(before) == len(labels)
-    agreement = clustering_agreement(before, labels) if before is not None and same_crops else None
-    return measure(features, labels, training.crops.cameras, agreement)
 
 
 def train_round(training: Training, plan: Round, number: int, view: RunView) -> tuple[dict[str, float], int]:

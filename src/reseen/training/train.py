@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from reseen.audit import verdict_lines
 from reseen.data.table import ImageTable
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
@@ -19,6 +20,7 @@ from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
+from reseen.training.conclude import conclude
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
 
@@ -38,6 +40,8 @@ def train(
     `data` is a folder of crops (any layout that `reseen data check` knows), a manifest, or a table. With
     `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU. `on_clusters`
     is called in each round with its number, from 1, and the pseudo labels of the readable crops, in table order.
+    Training ends early where `train.patience` says so, and where a round's clusters would make the encoder worse by any
+    settings; `outcome.json` in the folder says why, and holds the verdict on the encoder against its starting weights.
 
     `devices` processes train together and get the result of one; this process is the first of them and starts the
     others. Under torchrun every process calls this, and the first alone writes and calls `on_clusters`.
@@ -75,6 +79,10 @@ def train(
                     if not resumed:
                         write_run(folder, recipe, facts)
                 run_loop(training, view, resumed, on_clusters)
+            if ranks.is_main:
+                outcome = conclude(open_run(folder), training.crops, training.fabric.device, view)
+                if outcome is not None and outcome.verdict is not None:
+                    view.say(*verdict_lines(outcome.verdict, "untrained", folder.resolve().name))
     return open_run(folder)
 
 

@@ -10,6 +10,7 @@ from reseen.geometry import unit
 from reseen.neighbors import credible_neighbors
 from reseen.pages import ReportContent, render
 from reseen.records import Features
+from reseen.runs.checkpoint import START
 from reseen.tasks.evaluation.insights import heat, hide, insights, starting_encoder
 from reseen.tasks.evaluation.score import read_benchmark, retrieve
 
@@ -114,13 +115,12 @@ def test_plain_methods_have_nothing_of_their_own_to_show(shown):
     assert shown("cluster-contrast")[1] == []
 
 
-def test_the_starting_encoder_has_the_weights_of_the_seed_or_is_none(shown):
+def test_the_starting_encoder_is_the_one_that_was_kept_or_none(shown):
     run, _ = shown("cluster-contrast")
-    first, second = starting_encoder(run), starting_encoder(run)
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    gone = run.recipe.model.model_copy(update={"weights": "/nowhere/weights.safetensors"})
-    lost = type(run)(run.folder, run.recipe.model_copy(update={"model": gone}), run.facts)
-    assert starting_encoder(lost) is None
+    trained, first = run.encoder(), starting_encoder(run)
+    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), trained.parameters(), strict=True))
+    (run.folder / START).unlink()
+    assert starting_encoder(run) is None
 
 
 def test_heat_marks_the_high_cells_and_hide_covers_those_not_kept():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,25 @@ import numpy as np
 import torch
 
 from reseen.audit import (
-    AuditScores,
     Calibration,
+    Probe,
+    RoundHealth,
+    Verdict,
     calibrate,
     clustering_agreement,
     gather_evidence,
-    measure,
+    judge,
+    probe_score,
     read_answers,
+    round_health,
 )
 from reseen.cluster import Clustering, ClusterQuality, cluster_quality
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
-from reseen.data.views import AugmentationSettings, shift_and_flip
+from reseen.data.views import shift_and_flip
 from reseen.errors import DataError, SettingsError
 from reseen.features.extract import extract
+from reseen.features.probe_encoder import VIEW, probe_encoder, probed_rows
 from reseen.files import check_output, write_text
 from reseen.geometry import unit
 from reseen.locks import exclusive_writer
@@ -36,6 +41,8 @@ from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.verify import Sheet, Verification, answered_pairs, verify, write_sheet
+from reseen.tasks.comparison.probing import probe_side
+from reseen.tasks.comparison.sides import UNTRAINED, Side, open_sides
 
 
 def recluster_with_run(
@@ -64,9 +71,6 @@ def recluster_with_run(
 
 AUDIT = "audit.json"
 
-_VIEW = AugmentationSettings(flip=0.5, pad=10 / 256, erasing=0.0)
-"""Augmentation of a view: random flip, and a shift by up to a twenty-fifth of the height."""
-
 
 @dataclass(frozen=True)
 class Audit:
@@ -74,7 +78,7 @@ class Audit:
 
     Example:
         >>> audit = reseen.audit_run("runs/market", "crops")
-        >>> audit.score, audit.calibration.threshold
+        >>> audit.verdict.outcome, audit.calibration.threshold
     """
 
     run: Path
@@ -84,8 +88,16 @@ class Audit:
     """Fingerprint of the crops and their cameras; only audits of equal data are comparable."""
     quality: ClusterQuality
     """Sizes of the clusters of the last encoder, by the run's method."""
-    parts: AuditScores
-    """Components of the audit score of these clusters; stability is the mean over views."""
+    score: float | None
+    """Label-free score of the encoder, about 0 to 1, higher is better; None for fewer than 40 crops."""
+    baseline: str | None
+    """What the encoder is compared with: `untrained`, or the name of another run; None where there is nothing."""
+    verdict: Verdict | None
+    """The encoder compared with the baseline; None without one."""
+    health: RoundHealth
+    """What the clusters look like, and the alarms of that."""
+    stability: float
+    """Adjusted Rand index of the clusters of the crops and of other views of them, mean over views; -1 to 1."""
     size_spreads: tuple[float, ...]
     """Coefficient of variation of the cluster sizes (standard deviation over mean) in each training round."""
     calibration: Calibration | None
@@ -96,20 +108,18 @@ class Audit:
     page: Path | None
     """The page of questions, if requested."""
 
-    @property
-    def score(self) -> float | None:
-        """The audit score, 0 to 1, higher is better."""
-        return self.parts.score
-
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values, as written to `audit.json`."""
         return {
-            "format": "reseen-audit-1",
+            "format": "reseen-audit-2",
             "rounds": self.rounds,
             "crops": self.crops,
             "data": self.data,
             "score": self.score,
-            "parts": asdict(self.parts),
+            "baseline": self.baseline,
+            "verdict": None if self.verdict is None else self.verdict.to_json(),
+            "stability": self.stability,
+            "health": self.health.to_json(),
             "clusters": self.quality.as_row(),
             "size_spread_by_round": list(self.size_spreads),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
@@ -122,6 +132,7 @@ def audit_run(
     run: Run | str | Path,
     data: str | Path | ImageTable,
     *,
+    baseline: Run | str | Path | None = None,
     views: int = 1,
     answers: Sequence[str | Path] = (),
     verify_page: str | Path | None = None,
@@ -137,6 +148,8 @@ def audit_run(
     Args:
         run: the run, or its folder.
         data: a folder of crops, a manifest, shards, or a table.
+        baseline: what the run is compared with: another run, its folder, or `untrained`, the weights it started with;
+            None for those where the run keeps them.
         views: number of augmented views of every crop to cluster as well, to measure stability; 1 or more.
         answers: files of answers saved from pages of this run; precision and recall are estimated from them.
         verify_page: an HTML file to write with questions for an annotator; answered pairs are not asked again.
@@ -153,7 +166,7 @@ def audit_run(
         StorageError: a file cannot be written, or another process is auditing this run.
 
     Example:
-        >>> reseen.audit_run("runs/market", "crops", verify_page="questions.html").parts.stability
+        >>> reseen.audit_run("runs/market", "crops", verify_page="questions.html").verdict.outcome
     """
     _check(views, questions)
     run = run if isinstance(run, Run) else open_run(run)
@@ -161,12 +174,15 @@ def audit_run(
     with exclusive_writer(
         run.folder / AUDIT
     ):  # also protects the file of question sheets, which is read and rewritten
-        return _audit(run, data, views, answers, page, questions, seed, camera_pattern, quiet)
+        return _audit(
+            run, data, _baseline(run, baseline), views, answers, page, questions, seed, camera_pattern, quiet
+        )
 
 
 def _audit(
     run: Run,
     data: str | Path | ImageTable,
+    baseline: Side | None,
     views: int,
     answers: Sequence[str | Path],
     page: Path | None,
@@ -195,7 +211,8 @@ def _audit(
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
             view_similarity += np.einsum("nd,nd->n", unit_features.numpy, _normalized(other).numpy) / views
-        parts = measure(unit_features, labels, crops.cameras, float(np.mean(agreements)))
+        probe = probe_encoder(encoder, crops, device, features)
+        verdict = None if baseline is None else judge(_probe_baseline(baseline, crops, view), probe)
         sheet = Sheet.plan(run, crops, unit_features, labels)
         verification = verify(run, sheet, given_answers) if given_answers else None
         calibration, notes = _calibration(
@@ -204,7 +221,9 @@ def _audit(
         if page is not None:
             write_sheet(page, run, sheet, given_answers, questions, seed, view)
     audit = Audit(
-        run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels), parts,
+        run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels),
+        probe_score(probe), None if baseline is None else baseline.name, verdict,
+        round_health(unit_features, labels, crops.cameras), float(np.mean(agreements)),
         tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), calibration, notes,
         verification, page,
     )  # fmt: skip
@@ -221,7 +240,7 @@ def other_view(
 ) -> Features:
     """Features of an augmented view of every crop: random flip and small shift."""
     return extract(
-        encoder, crops, device, progress, transform=lambda images: shift_and_flip(images, _VIEW, generator)
+        encoder, crops, device, progress, transform=lambda images: shift_and_flip(images, VIEW, generator)
     )
 
 
@@ -243,6 +262,17 @@ def _calibration(
         return calibrate(evidence, generator), ()
     except DataError as error:
         return None, (f"no threshold: {error}",)
+
+
+def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:
+    """What the run is compared with; None for a run of an early version, which keeps no starting weights."""
+    if baseline is None and not (run.keeps_start and run.rounds_done):
+        return None
+    return open_sides(UNTRAINED if baseline is None else baseline, run)[0]
+
+
+def _probe_baseline(baseline: Side, crops: Crops, view: RunView) -> Probe:
+    return probe_side(baseline, crops.table.select(probed_rows(len(crops))), view)
 
 
 def _normalized(features: Features) -> Features:

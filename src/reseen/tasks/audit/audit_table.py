@@ -2,29 +2,30 @@
 
 from rich.table import Table
 
+from reseen.audit import verdict_lines
 from reseen.tasks.audit.audit import Audit
 
 
 def audit_table(audit: Audit) -> Table:
     """A table of the metrics of an audit, with a short explanation of each."""
-    quality, parts = audit.quality, audit.parts
+    quality, health = audit.quality, audit.health
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     table.add_column("without labels", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("meaning", style="dim")
     table.add_row(
         "audit score",
-        _number(parts.score),
-        "geometric mean of the three below, 0 to 1; comparable between runs on the same crops",
+        _number(audit.score),
+        "how well crops are found by other views of them; comparable between runs on the same crops",
         style="bold",
     )
     table.add_row(
-        "  stability", _number(parts.stability), "adjusted Rand index with augmented views; 1: same clusters"
+        "stability", _number(audit.stability), "adjusted Rand index with augmented views; 1: same clusters"
     )
     table.add_row(
-        "  compactness", _number(parts.compactness), "mean silhouette; 1: compact, well separated clusters"
+        "compactness", _number(health.compactness), "mean silhouette; 1: compact, well separated clusters"
     )
-    table.add_row("  camera mixing", _number(parts.camera_mixing), _mixing(audit))
+    table.add_row("camera mixing", _number(health.camera_mixing), _mixing(audit))
     table.add_row(
         "clusters", f"{quality.clusters:,}", f"of {audit.crops:,} crops, {quality.noise_share:.0%} in none"
     )
@@ -35,6 +36,18 @@ def audit_table(audit: Audit) -> Table:
     )
     table.add_row("spread of sizes", f"{quality.size_spread:.2f}", _spreads(audit))
     return table
+
+
+def verdict_sentences(audit: Audit) -> list[str]:
+    """How the run compares with its baseline, and the alarms of its clusters: what an audit begins with."""
+    name = audit.run.resolve().name
+    if audit.verdict is None or audit.baseline is None:
+        lines = [
+            "Nothing to compare with: the run is untrained, or of an early version that kept no starting weights."
+        ]
+    else:
+        lines = verdict_lines(audit.verdict, audit.baseline, name)
+    return [*lines, *(f"Warning: {alarm}." for alarm in audit.health.alarms)]
 
 
 def sentences(audit: Audit) -> list[str]:
@@ -86,8 +99,8 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _mixing(audit: Audit) -> str:
-    if audit.parts.camera_mixing is None:
-        return "cameras are unknown: omitted from the score"
+    if audit.health.camera_mixing is None:
+        return "cameras are unknown"
     return "entropy of cameras over chance; 0: every cluster has one camera"
 
 

@@ -12,13 +12,13 @@ from reseen.tasks.audit.audit import AUDIT
 
 
 def choose_run(runs: Sequence[Run | str | Path]) -> Run:
-    """The run with the highest audit score, the first of ties; all must have been audited on the same crops.
+    """The run with the highest label-free score, the first of ties; all must have been audited on the same crops.
 
     No labels are used. Audit the runs first, with `audit_run` or `reseen audit`.
 
     Raises:
         RunError: `runs` is empty, or no run has a score.
-        DataError: an audit is missing or damaged, or the audits differ in crops or in whether cameras are known.
+        DataError: an audit is missing or damaged, or the audits are of different crops or cameras.
 
     Example:
         >>> best = reseen.choose_run(["runs/a", "runs/b"])
@@ -28,7 +28,7 @@ def choose_run(runs: Sequence[Run | str | Path]) -> Run:
     if not opened:
         raise RunError("no run to choose from; give one or more run folders")
     for run, values in zip(opened, audits, strict=True):
-        if _comparable(values) != _comparable(audits[0]):
+        if values["data"] != audits[0]["data"]:
             raise DataError(
                 f"{run.folder} and {opened[0].folder} were audited on different crops, or one without cameras; audit "
                 "both on the same data"
@@ -61,7 +61,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise DataError(f"{file}: no such file; create it with `reseen audit`")
     try:
         values = read_json(file)
-        audit = {name: values[name] for name in ("data", "score", "parts", "calibration")}
+        audit = {name: values[name] for name in ("data", "score", "calibration")}
         if not _is_valid(audit):
             raise ValueError("values of other types")
         return audit
@@ -70,16 +70,8 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _is_valid(audit: dict[str, Any]) -> bool:
-    score, parts = audit["score"], audit["parts"]
-    mixing = parts.get("camera_mixing", "") if isinstance(parts, dict) else ""
     return (
         isinstance(audit["data"], str)
-        and isinstance(score, int | float | None)
-        and isinstance(mixing, int | float | None)
+        and isinstance(audit["score"], int | float | None)
         and isinstance(audit["calibration"], dict | None)
     )
-
-
-def _comparable(values: dict[str, Any]) -> tuple[str, bool]:
-    """The values that comparable audits share: fingerprint of the crops, and whether cameras are unknown."""
-    return values["data"], values["parts"]["camera_mixing"] is None

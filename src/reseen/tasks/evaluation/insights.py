@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from reseen.cluster import center_cameras, merge_features
 from reseen.data.crops import Crops
 from reseen.data.views import normalize
-from reseen.errors import ReseenError, TrainingError
+from reseen.errors import RunError, TrainingError
 from reseen.geometry import unit
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.methods.maskpre_settings import MaskPreSettings
@@ -26,7 +26,6 @@ from reseen.records import Features
 from reseen.runs.run import Run
 from reseen.synthetic.shot import Shot, draw_shot
 from reseen.tasks.evaluation.score import Retrieval
-from reseen.training.warm_start import warm_start
 
 Crop = UInt8[np.ndarray, "h w 3"]
 
@@ -80,15 +79,11 @@ def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
 
 
 def starting_encoder(run: Run) -> Encoder | None:
-    """The encoder before the first training step; None if its starting weights are no longer available."""
-    recipe = run.recipe
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        try:
-            encoder, _ = warm_start(recipe.model, run.facts["height"], run.facts["width"])
-            return encoder.eval()
-        except ReseenError:
-            return None
+    """The encoder before the first training step; None for runs of earlier versions, which did not keep it."""
+    try:
+        return run.encoder(untrained=True)
+    except RunError:
+        return None
 
 
 def _masks(run: Run, method: MaskPreSettings) -> Insight:

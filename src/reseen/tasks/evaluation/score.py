@@ -147,6 +147,7 @@ def score(
     distractors: DistractorRule = "auto",
     options: ScoringOptions | None = None,
     mirrored: bool = False,
+    untrained: bool = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> RetrievalScore:
@@ -162,11 +163,12 @@ def score(
         distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or decided by the data (`auto`).
         options: options of scoring; the default protocol of the data, without re-ranking, when None.
         mirrored: average the features of a crop and its mirror image; recorded in the score.
+        untrained: evaluate the weights that the run started with, before its first training step.
         devices: number of processes for feature extraction.
         quiet: hide progress and do not print the score's `notes` on comparability.
 
     Raises:
-        RunError: `run` is not a run folder.
+        RunError: `run` is not a run folder, or holds no starting weights with `untrained`.
         DataError: `data` has no query and gallery or no identities, or no query has a correct match.
         SettingsError: an unknown layout or variant, or a pattern that is invalid or not applicable.
 
@@ -177,7 +179,9 @@ def score(
     run = run if isinstance(run, Run) else open_run(run)
     patterns = patterns_of(run, data, layout, camera_pattern, identity_pattern)
     benchmark = read_benchmark(data, layout, variant, patterns=patterns, distractors=distractors)
-    retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, devices=devices, quiet=quiet)
+    retrieval = retrieve(
+        run, benchmark, options=options, mirrored=mirrored, untrained=untrained, devices=devices, quiet=quiet
+    )
     result = retrieval.score(quiet)
     with RunView(0, quiet) as view:
         view.say(*(f"warning: {note}" for note in result.notes))
@@ -199,13 +203,15 @@ def retrieve(
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
     mirrored: bool = False,
+    untrained: bool = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> Retrieval:
     """Extract the features of query and gallery; unreadable crops are excluded.
 
     `occlusions` adds features of occluded queries. `student` uses the student network in place of a momentum teacher,
-    `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image. With several
+    `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image, `untrained` the
+    weights that the run started with. With several
     `devices`, features on a CPU are bit-identical for equal numbers of threads.
 
     Raises:
@@ -218,6 +224,7 @@ def retrieve(
         "run": str(run.folder.absolute()),
         "student": student,
         "part": part,
+        "untrained": untrained,
         "mirrored": mirrored,
         "pool": options.protocol == "video",
         "occlusions": [asdict(occlusion) for occlusion in occlusions],
@@ -271,7 +278,7 @@ def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
 
 def _extractor(run: Run, request: dict[str, Any], ranks: ProcessGroup) -> RetrievalFeatureExtractor:
     device = scoring_device(run, ranks)
-    encoder = run.encoder(request["student"], request["part"]).to(device)
+    encoder = run.encoder(request["student"], request["part"], request["untrained"]).to(device)
     return RetrievalFeatureExtractor(encoder, device, request["mirrored"], request["pool"], ranks)
 
 

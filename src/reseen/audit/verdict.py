@@ -1,0 +1,164 @@
+"""Whether an encoder is better than another on the same crops, as far as that can be told without labels."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from reseen.audit.probe import Probe
+from reseen.audit.signals import FEWEST_CROPS, WITH_TRACKLETS, crop_signals, score_weights
+from reseen.errors import DataError
+from reseen.records import Outcome
+
+MARGIN = 0.01
+"""Change of the score, about 0 to 1, that says nothing: encoders that retrieve alike differ by so much."""
+
+_DRAWS = 1000
+"""Bootstrap samples."""
+_LEVEL = 0.95
+"""Confidence level."""
+
+_WORDS: Mapping[str, str] = {
+    "own_view": "a crop is found by another view of itself",
+    "same_neighbors": "its nearest crops stay the same by that view",
+    "stand_out": "its nearest crop stands out from the others",
+    "tracklet": "crops of its tracklet are found",
+    "tracklet_agreement": "its tracklet agrees on who is nearest elsewhere",
+}
+
+
+@dataclass(frozen=True)
+class SignalChange:
+    """The mean of a signal over the crops, by the first and by the second encoder; higher is better."""
+
+    name: str
+    """The signal, as in `reseen.audit.signals`."""
+    words: str
+    """What it measures."""
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a second encoder compares with a first one, without labels.
+
+    Example:
+        >>> verdict = judge(before, after)
+        >>> verdict.outcome, verdict.interval
+    """
+
+    outcome: Outcome
+    """`better` or `worse` where the interval of the change lies beyond the margin of 0.01 on one side, `no different`
+    where it lies within the margin on both sides, else `cannot say`."""
+    before: float | None
+    after: float | None
+    """Scores of both encoders, about 0 to 1; None where there are too few crops."""
+    interval: tuple[float, float] | None
+    """95 % bootstrap interval of the change of the score, over tracklets or crops."""
+    signals: tuple[SignalChange, ...]
+    """The signals that the score is made of."""
+    crops: int
+    """Crops that were searched by another view."""
+    reason: str
+    """What the outcome rests on, and what it cannot see."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serializable values."""
+        return asdict(self)
+
+
+def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
+    """Compare two encoders by their probes of the same crops; `seed` is that of the bootstrap.
+
+    Raises:
+        DataError: the probes are of different crops.
+
+    Example:
+        >>> judge(probe_encoder(start, crops, device), probe_encoder(trained, crops, device)).outcome
+        'better'
+    """
+    if len(before.features) != len(after.features) or not np.array_equal(before.rows, after.rows):
+        raise DataError(
+            f"two encoders are compared on the same crops; {len(before.features)} were readable for the first and "
+            f"{len(after.features)} for the second; check them with `reseen data check`"
+        )
+    old, new = crop_signals(before), crop_signals(after)
+    if not old:
+        reason = f"{len(before.features)} crops are too few: {FEWEST_CROPS} are needed"
+        return Verdict("cannot say", None, None, None, (), len(before.rows), reason)
+    weights = score_weights(old)
+    scale = sum(weights.values())
+    groups = _groups(before)
+    change = _intervals({name: new[name] - old[name] for name in weights}, weights, groups, seed)
+    low, high = (float(end) / scale for end in np.quantile(change, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]))
+    signals = tuple(
+        SignalChange(name, _WORDS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
+        for name in weights
+    )
+    first, second = (
+        sum(weight * value for weight, value in zip(weights.values(), values, strict=True)) / scale
+        for values in ([signal.before for signal in signals], [signal.after for signal in signals])
+    )
+    source = "views and tracklets" if weights is WITH_TRACKLETS else "views, as tracklets are unknown"
+    reason = f"{len(before.rows):,} crops searched among {len(before.features):,}, by {source}"
+    return Verdict(_outcome(low, high), first, second, (low, high), signals, len(before.rows), reason)
+
+
+def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
+    """The verdict in sentences: the outcome with its evidence, and what helps where nothing can be told."""
+    words = {
+        "better": f"{second} is better than {first}",
+        "worse": f"{second} is worse than {first}",
+        "no different": f"{second} is no different from {first}",
+        "cannot say": f"whether {second} is better than {first} cannot be told without labels",
+    }
+    line = f"{words[verdict.outcome]}: {verdict.reason}"
+    if verdict.before is not None and verdict.after is not None and verdict.interval is not None:
+        low, high = verdict.interval
+        scores = f"score {verdict.before:.3f} to {verdict.after:.3f}"
+        line += f"; {scores}, 95 % interval of the change {low:+.3f} to {high:+.3f}"
+    lines = [line]
+    if verdict.signals:
+        shown = [f"{signal.words} {signal.before:.2f} to {signal.after:.2f}" for signal in verdict.signals]
+        lines.append(f"Evidence: {'; '.join(shown)}.")
+    if verdict.outcome != "better":
+        lines.append("To know, answer 200 questions: `reseen audit RUN --data DIR --verify pairs.html`.")
+    return lines
+
+
+def _outcome(low: float, high: float) -> Outcome:
+    if low > MARGIN:
+        return "better"
+    if high < -MARGIN:
+        return "worse"
+    return "no different" if low >= -MARGIN and high <= MARGIN else "cannot say"
+
+
+def _groups(probe: Probe) -> Int64[np.ndarray, " m"]:
+    """What is resampled together: crops of one tracklet, else each crop by itself."""
+    alone = np.arange(len(probe.rows))
+    if probe.tracklets is None:
+        return alone
+    own = probe.tracklets[probe.rows]
+    return np.unique(np.where(own >= 0, own, own.max(initial=0) + 1 + alone), return_inverse=True)[1]
+
+
+def _intervals(
+    changes: Mapping[str, Float64[np.ndarray, " m"]],
+    weights: Mapping[str, float],
+    groups: Int64[np.ndarray, " m"],
+    seed: int,
+) -> Float64[np.ndarray, " draws"]:
+    """The weighted sum of mean changes in bootstrap samples of groups; signals unknown for a crop are left out."""
+    count = int(groups.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
+    total = np.zeros(_DRAWS)
+    for name, change in changes.items():
+        known = ~np.isnan(change)
+        sums = np.bincount(groups[known], change[known], count)
+        sizes = np.bincount(groups[known], minlength=count)
+        total += weights[name] * (drawn @ sums) / np.maximum(drawn @ sizes, 1)
+    return total

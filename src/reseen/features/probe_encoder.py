@@ -1,0 +1,66 @@
+"""Probe an encoder: embed crops as they are, and other views of some of them, to be judged without labels."""
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Generator, nn
+
+from reseen.audit import Probe
+from reseen.data.crops import Crops
+from reseen.data.views import AugmentationSettings, shift_and_flip
+from reseen.features.extract import extract
+from reseen.geometry import unit
+from reseen.records import Features, to_index_tensor
+from reseen.runs.console import Progress, no_progress
+
+MOST_CROPS = 8_000
+"""Most crops that a probe embeds as they are: evenly spaced, so that those of a camera and a time stay together."""
+
+_VIEWED = 1_000
+"""Most crops that another view is embedded of."""
+
+VIEW = AugmentationSettings(flip=0.5, pad=10 / 256, erasing=0.0)
+"""Augmentation of a view: random flip, and a shift by up to a twenty-fifth of the height."""
+
+
+def probed_rows(crops: int) -> Int64[np.ndarray, " n"]:
+    """The rows that a probe of so many crops embeds: all, or 8,000 evenly spaced ones."""
+    if crops <= MOST_CROPS:
+        return np.arange(crops)
+    return np.linspace(0, crops - 1, MOST_CROPS).round().astype(np.int64)
+
+
+def probe_encoder(
+    encoder: nn.Module,
+    crops: Crops,
+    device: torch.device,
+    features: Features | None = None,
+    progress: Progress = no_progress,
+) -> Probe:
+    """Embed the crops and another view of up to 1,000 of them; the same crops and views for every encoder.
+
+    Of more than 8,000 crops, 8,000 are taken, evenly spaced. `features` are those of all crops where they are known
+    already, as in a round of training.
+
+    Example:
+        >>> before, after = (probe_encoder(run.encoder(untrained=start), crops, device) for start in (True, False))
+    """
+    probed = probed_rows(len(crops))
+    crops = crops.select(probed)
+    if features is None:
+        features = extract(encoder, crops, device, progress)
+    else:
+        features = Features(features.vectors[to_index_tensor(probed)], features.raw)
+    rows = np.sort(np.random.default_rng(0).permutation(len(crops))[:_VIEWED])
+    generator = Generator().manual_seed(0)
+    views = extract(
+        encoder,
+        crops.select(rows),
+        device,
+        transform=lambda images: shift_and_flip(images, VIEW, generator),
+    )
+    return Probe(_directions(features), _directions(views), rows, crops.cameras, crops.tracklets)
+
+
+def _directions(features: Features) -> Features:
+    return Features(unit(features.vectors)) if features.raw else features

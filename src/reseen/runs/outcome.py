@@ -1,0 +1,72 @@
+"""How a training ended: the verdict on its encoder, and why it stopped early, in a file of the run folder."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reseen.audit import Verdict
+from reseen.errors import RunError
+from reseen.files import write_text
+from reseen.reading import read_json_as
+
+OUTCOME = "outcome.json"
+"""File in the run folder."""
+
+
+@dataclass(frozen=True)
+class CollapseStop:
+    """A training that was stopped, since a round's clusters would have made the encoder worse."""
+
+    round: int
+    """The round whose clusters raised alarms by all settings that were tried."""
+    kept: int
+    """The last round whose encoder gave good clusters; its weights are the result of the run."""
+    notes: tuple[str, ...]
+    """The alarms, and what was tried."""
+
+    def __str__(self) -> str:
+        kept = f"the weights of round {self.kept}" if self.kept else "the starting weights"
+        return f"round {self.round} would make the encoder worse: training ends here, the result is {kept}"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a training ended."""
+
+    rounds: int
+    """Whole rounds that the verdict is on."""
+    stopped: CollapseStop | None
+    """None where no round collapsed."""
+    verdict: Verdict | None
+    """The encoder against the weights that it started with; None before the end of the training, and with 0 rounds."""
+
+
+def write_outcome(folder: Path, outcome: RunOutcome) -> None:
+    """Write the outcome of a run.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    write_text(folder / OUTCOME, json.dumps(asdict(outcome), indent=1) + "\n")
+
+
+def drop_outcome(folder: Path) -> None:
+    """Delete the outcome of an earlier training in the same folder."""
+    (folder / OUTCOME).unlink(missing_ok=True)
+
+
+def read_outcome(folder: Path) -> RunOutcome | None:
+    """The outcome of a run; None where it has none yet.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    file = folder / OUTCOME
+    if not file.is_file():
+        return None
+    try:
+        return read_json_as(RunOutcome, file)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{file}: damaged ({error}); delete it, and `reseen train --resume` writes it again"
+        ) from None
