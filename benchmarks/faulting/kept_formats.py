@@ -5,6 +5,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from benchmarks.faulting import structures
 from benchmarks.faulting.desk import Desk
 from benchmarks.faulting.format import Format
 
-from reseen.audit import Calibration, Stratum
+from reseen.audit import Calibration, SignalChange, Stratum, Verdict
 from reseen.data import pixel_cache as cache
 from reseen.data.pixels import open_pixels
 from reseen.datasets import cuhk03, read_evaluation, read_training
@@ -30,6 +31,7 @@ from reseen.gallery.stores.folder import GalleryFolder
 from reseen.gallery.stores.journal import read_journal, write_journal
 from reseen.neighbors.out_of_core import Scratch
 from reseen.pages.leaderboard_page import write_leaderboard
+from reseen.runs.outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome
 from reseen.runs.run import open_run
 from reseen.tasks.audit.audit import AUDIT
 from reseen.tasks.audit.select_run import choose_run, read_calibration
@@ -40,7 +42,7 @@ from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.projection import project
 
 KEPT = (
-    "shard.tar", "clusters.csv", "splits.json", "audit.json", "verify.json", "result.json", "gallery.json",
+    "shard.tar", "clusters.csv", "splits.json", "audit.json", "outcome.json", "verify.json", "result.json", "gallery.json",
     "forgotten.jsonl", "mends.jsonl", "journal", "entry.json", "pixels.npy", "vectors.npy", "map.npy",
     "partitions.json",
 )  # fmt: skip
@@ -57,6 +59,7 @@ def kept_formats(desk: Desk) -> list[Format]:
         Format("clusters.csv", "clusters.csv", [_clusters()], [_clusters_reader(desk)], structures.of_csv),
         Format("splits.json", "splits_new_detected.json", [_splits()], [_cuhk03], of_json),
         Format("audit.json", AUDIT, [_audit()], [_audit_reader(desk)], of_json),
+        Format("outcome.json", OUTCOME, [_outcome()], [lambda file: read_outcome(file.parent)], of_json),
         Format("verify.json", SHEETS, [_sheets()], [lambda file: read_sheets(file.parent)], of_json),
         Format("result.json", "result.json", _results(), [_leaderboard], of_json),
         Format("gallery.json", "gallery.json", [_card()], [_gallery], of_json),
@@ -145,10 +148,15 @@ def _audit() -> bytes:
         "b",
         "c",
     )
-    parts = {"stability": 0.5, "compactness": 0.2, "camera_mixing": None}
     return json.dumps(
-        {"data": "x", "score": 0.3, "parts": parts, "calibration": calibration.to_json(), "notes": ["a"]}
+        {"data": "x", "score": 0.3, "calibration": calibration.to_json(), "notes": ["a"]}
     ).encode()
+
+
+def _outcome() -> bytes:
+    signal = SignalChange("own_view", "a", 0.5, 0.75)
+    verdict = Verdict("better", 0.5, 0.75, (0.125, 0.25), (signal,), 9, "b")
+    return json.dumps(asdict(RunOutcome(2, CollapseStop(4, 2, ("c",)), verdict))).encode()
 
 
 def _audit_reader(desk: Desk) -> Callable[[Path], object]:

@@ -16,7 +16,7 @@ from reseen.runs.console import Progress, no_progress
 MOST_CROPS = 8_000
 """Most crops that a probe embeds as they are: evenly spaced, so that those of a camera and a time stay together."""
 
-_VIEWED = 1_000
+VIEWED_CROPS = 1_000
 """Most crops that another view is embedded of."""
 
 VIEW = AugmentationSettings(flip=0.5, pad=10 / 256, erasing=0.0)
@@ -51,7 +51,7 @@ def probe_encoder(
         features = extract(encoder, crops, device, progress)
     else:
         features = Features(features.vectors[to_index_tensor(probed)], features.raw)
-    rows = np.sort(np.random.default_rng(0).permutation(len(crops))[:_VIEWED])
+    rows = np.sort(np.random.default_rng(0).permutation(len(crops))[:VIEWED_CROPS])
     generator = Generator().manual_seed(0)
     views = extract(
         encoder,

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reseen.audit import MAX_SILHOUETTES, measure
+from reseen.audit import MAX_SILHOUETTES, round_health
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.conditions import inactive
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
 from reseen.features.extract import unwrap
+from reseen.features.probe_encoder import MOST_CROPS, VIEWED_CROPS
 from reseen.geometry import unit
 from reseen.methods import METHODS
 from reseen.models.backbone import backbone_size
@@ -31,7 +32,7 @@ from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
 from reseen.records import Features
 from reseen.runs.allocation import kept_memory
-from reseen.runs.checkpoint import CHECKPOINT, TrainingState, save_checkpoint
+from reseen.runs.checkpoint import CHECKPOINT, START, TrainingState, save_checkpoint, save_start
 from reseen.runs.console import Progress, RunView
 from reseen.runs.recipe import Recipe
 from reseen.training.loop import Training, train_round
@@ -116,7 +117,7 @@ def benchmark_rounds(
         if (hierarchy := _jaccard_hierarchy(training.recipe)) is not None:
             costs.clustering.quadratic_memory.append(jaccard_pair_bytes(count, encoder.dimension, hierarchy))
         with costs.auditing.measure(count):
-            measure(Features(unit(features.vectors)), plan.clustering.labels, training.crops.cameras, None)
+            round_health(Features(unit(features.vectors)), plan.clustering.labels, training.crops.cameras)
         progress(1)
     return costs
 
@@ -201,6 +202,7 @@ def plan_training(
         costs.clustering.extrapolate(images, train.rounds, 8.0 * dimension),
         *_update_bn_stages(single_pass, recipe, costs.encoders),
         costs.audit_stage(images, train.rounds),
+        _verdict_stage(single_pass, images, train.rounds),
         costs.training.extrapolate(images, train.rounds * train.iterations, 8.0 * dimension),
         PlanStage("checkpoints", checkpoint_seconds * (train.rounds + 1), 0.0, checkpoint_bytes),
     )
@@ -226,6 +228,13 @@ def _update_bn_stages(single_pass: PlanStage, recipe: Recipe, encoders: int) -> 
     ]
 
 
+def _verdict_stage(single_pass: PlanStage, images: int, rounds: int) -> PlanStage:
+    """Other views of some crops in every round and for the verdict, which also embeds crops by two encoders."""
+    views, plain = (rounds + 2) * min(images, VIEWED_CROPS), 2 * min(images, MOST_CROPS)
+    seconds = single_pass.seconds * (views + (plain if rounds else 0)) / images
+    return PlanStage("scores and verdict", seconds, single_pass.memory)
+
+
 def _check_enough(recipe: Recipe, images: int) -> None:
     batch_size = recipe.method.batch_size
     if images < batch_size:
@@ -235,8 +244,11 @@ def _check_enough(recipe: Recipe, images: int) -> None:
 
 
 def _measure_checkpoint(training: Training) -> tuple[float, float]:
-    """Seconds to write a checkpoint, and its size in bytes."""
+    """Seconds to write a checkpoint, and the bytes of two of them and of the starting weights."""
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     start = time.perf_counter()
     save_checkpoint(training.folder / CHECKPOINT, state, 1)
-    return time.perf_counter() - start, float((training.folder / CHECKPOINT).stat().st_size)
+    seconds = time.perf_counter() - start
+    save_start(training.folder / START, training.encoder)
+    sizes = [(training.folder / name).stat().st_size for name in (CHECKPOINT, START)]
+    return seconds, float(2 * sizes[0] + sizes[1])

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from reseen.audit import Verdict, judge
+from reseen.audit import Probe, Verdict, judge
 from reseen.data.crops import Crops
-from reseen.features.probe_encoder import probe_encoder
+from reseen.features.probe_encoder import MOST_CROPS, probe_encoder
 from reseen.runs.console import RunView
 from reseen.runs.outcome import RunOutcome, read_outcome, write_outcome
 from reseen.runs.run import Run
@@ -37,10 +37,8 @@ def conclude(run: Run, crops: Crops, device: torch.device, view: RunView) -> Run
 
 
 def _judge(run: Run, crops: Crops, device: torch.device, view: RunView) -> Verdict:
-    probes = []
-    for name, untrained in (("untrained", True), ("trained", False)):
-        progress = view.phase(f"verdict: {name} features", len(crops))
-        probes.append(
-            probe_encoder(run.encoder(untrained=untrained).to(device), crops, device, progress=progress)
-        )
-    return judge(*probes)
+    def probe(name: str, untrained: bool) -> Probe:
+        progress = view.phase(f"verdict: {name} features", min(len(crops), MOST_CROPS))
+        return probe_encoder(run.encoder(untrained=untrained).to(device), crops, device, progress=progress)
+
+    return judge(probe("untrained", True), probe("trained", False))

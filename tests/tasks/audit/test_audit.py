@@ -11,6 +11,7 @@ import reseen
 from reseen.audit import Answer, read_answers, write_answers
 from reseen.errors import DataError, RunError, SettingsError
 from reseen.records import NOISE
+from reseen.runs.checkpoint import START
 from reseen.tasks.audit.verify import SHEETS
 
 
@@ -61,14 +62,18 @@ def answer_all(page, out, earlier=()):
 def test_an_audit_says_and_writes_what_it_found(run, crowd):
     found = reseen.audit_run(run, crowd, views=2, quiet=True)
     assert found.crops == 72
-    assert 0 <= found.score <= 1
+    assert 0 <= found.score <= 2
+    assert found.baseline == "untrained"
+    assert found.verdict.after == pytest.approx(found.score)
     assert found.quality.clusters <= 8
-    assert -1 <= found.parts.stability <= 1
-    assert found.parts.camera_mixing is not None
+    assert -1 <= found.stability <= 1
+    assert found.health.camera_mixing is not None
     assert len(found.size_spreads) == 2
     assert found.verification is None
     written = json.loads((run / "audit.json").read_text())
     assert written["score"] == pytest.approx(found.score)
+    assert written["verdict"]["outcome"] == found.verdict.outcome
+    assert written["health"]["alarms"] == []
     assert written["calibration"]["trust"] == "low"
     calibration = reseen.read_calibration(run)
     assert calibration == found.calibration
@@ -94,12 +99,26 @@ def test_no_name_of_a_person_is_looked_at(run, crowd, tmp_path):
     assert first == second
 
 
-def test_without_cameras_the_score_has_two_parts(run, crowd):
+def test_without_cameras_mixing_is_unknown(run, crowd):
     table = reseen.read_training(crowd)
     bare = replace(table, cameras=np.full(len(table), -1), camera_names=())
-    parts = reseen.audit_run(run, bare, quiet=True).parts
-    assert parts.camera_mixing is None
-    assert parts.score == pytest.approx(np.sqrt(max(parts.stability, 0) * max(parts.compactness, 0)))
+    found = reseen.audit_run(run, bare, quiet=True)
+    assert found.health.camera_mixing is None
+    assert found.score is not None
+
+
+def test_a_baseline_is_another_run_or_what_the_run_started_with(trained, run, crowd, tmp_path):
+    other = trained(tmp_path / "other")
+    same = reseen.audit_run(run, crowd, baseline=other, quiet=True)
+    assert same.baseline == "other"
+    assert same.verdict.outcome == "no different"
+    assert same.verdict.interval == (0.0, 0.0)
+    start = reseen.audit_run(run, crowd, baseline="untrained", quiet=True)
+    assert start.verdict == reseen.audit_run(run, crowd, quiet=True).verdict
+    (run / START).unlink()
+    assert reseen.audit_run(run, crowd, quiet=True).verdict is None
+    with pytest.raises(RunError, match="train again to compare"):
+        reseen.audit_run(run, crowd, baseline="untrained", quiet=True)
 
 
 def test_answers_on_every_pair_give_the_true_precision(run, crowd, tmp_path):
@@ -218,7 +237,7 @@ def test_a_calibration_that_is_not_there_says_how_to_make_it(run):
     (run / "audit.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         reseen.read_calibration(run)
-    values = {"data": "", "score": 0.5, "parts": {"camera_mixing": None}, "calibration": None}
+    values = {"data": "", "score": 0.5, "calibration": None}
     (run / "audit.json").write_text(json.dumps(values))
     with pytest.raises(DataError, match="gave too little evidence"):
         reseen.read_calibration(run)

@@ -1,0 +1,85 @@
+"""The verdict: better, no different, worse, or cannot say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.audit.test_signals import drawn, probe
+
+from reseen.audit import Probe, judge, verdict_lines
+from reseen.audit.verdict import MARGIN
+from reseen.errors import DataError
+
+
+@pytest.mark.parametrize("tracklets", [True, False])
+def test_a_clearly_better_encoder_is_better_and_the_reverse_is_worse(tracklets):
+    bad, good = (probe(noise=noise, tracklets=tracklets) for noise in (1.2, 0.3))
+    there, back = judge(bad, good), judge(good, bad)
+    assert (there.outcome, back.outcome) == ("better", "worse")
+    assert there.interval[0] > MARGIN
+    assert there.before == pytest.approx(back.after)
+    assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
+    change = there.after - there.before
+    assert there.interval[0] < change < there.interval[1]
+
+
+def test_an_encoder_is_no_different_from_itself():
+    found = judge(probe(), probe())
+    assert found.outcome == "no different"
+    assert found.interval == (0.0, 0.0)
+
+
+def test_a_collapse_that_makes_neighbors_stable_is_worse():
+    """What the geometric mean of stability, compactness and mixing called better."""
+
+    def collapsed(rows):
+        return np.round(rows[:, :3]) + 0.01 * rows[:, :3]
+
+    good, bad = probe(noise=0.4, tracklets=False), probe(noise=0.4, tracklets=False, map_features=collapsed)
+    assert judge(good, bad).outcome == "worse"
+
+
+def test_a_change_within_the_noise_of_few_crops_cannot_be_told():
+    few = [_first(probe(noise=0.8, jitter=jitter, tracklets=False), 8) for jitter in (0.9, 0.8)]
+    found = judge(*few)
+    assert found.outcome == "cannot say"
+    assert found.interval[0] < -MARGIN or found.interval[1] > MARGIN
+
+
+def test_too_few_crops_are_said():
+    rows = drawn(np.eye(20))
+    given = Probe(rows, rows, np.arange(20))
+    found = judge(given, given)
+    assert found.outcome == "cannot say"
+    assert found.before is found.after is found.interval is None
+    assert "20 crops are too few" in found.reason
+
+
+def test_probes_of_other_crops_are_refused():
+    one = probe()
+    with pytest.raises(DataError, match="the same crops"):
+        judge(one, _first(one, 8))
+
+
+def test_the_same_seed_gives_the_same_interval():
+    bad, good = probe(noise=1.2), probe(noise=0.3)
+    assert judge(bad, good, seed=3) == judge(bad, good, seed=3)
+
+
+def test_sentences_name_both_sides_and_lead_to_the_questions():
+    bad, good = probe(noise=1.2), probe(noise=0.3)
+    better = verdict_lines(judge(bad, good), "untrained", "mine")
+    assert better[0].startswith(
+        "mine is better than untrained: 120 crops searched among 240, by views and tracklets"
+    )
+    assert better[1].startswith("Evidence: a crop is found by another view of itself")
+    assert len(better) == 2
+    worse = verdict_lines(judge(good, bad), "untrained", "mine")
+    assert worse[0].startswith("mine is worse than untrained")
+    assert "--verify" in worse[-1]
+
+
+def _first(given, crops):
+    """The probe with other views of the first crops alone."""
+    kept = given.rows < crops
+    return replace(given, views=drawn(given.views.numpy[kept]), rows=given.rows[kept])
