@@ -1,19 +1,16 @@
-"""How close the label-free audit comes to the truth: on finished runs of an accuracy protocol, and on their rounds.
+"""How close the threshold and the answers of an audit come to the truth, on finished runs of an accuracy protocol.
 
-python benchmarks/audit_agreement.py --protocol market-mini --data DIR --runs DIR,DIR --rounds DIR --out SVG
+python benchmarks/audit_agreement.py --protocol market-mini --data DIR --runs DIR,DIR --out SVG
 
 Takes every run below `--runs` (folders ARM-seedN, as `benchmarks/accuracy.py` makes them) whose score lies in
 `benchmarks/results/`. Writes one JSON and one picture:
 
-- rank correlation of the audit score and of its parts with true mAP and with the true adjusted Rand index of the
-  clusters, and what is lost by choosing a run by the audit instead of by its mAP;
-- the same over the rounds of the runs below `--rounds`, and what the stop rule loses there;
 - the errors that the calibration expects, beside the true ones;
 - how often intervals of precision and recall hold the truth, over repeated sheets of 180 pairs that somebody answers
   who knows everybody.
 
 The true arm `true-people` is left out: it was told who is who. Features are kept in `--work`, so that a second call
-takes seconds.
+takes seconds. What the score and the verdict are worth, `benchmarks/verdict_regimes.py` measures.
 """
 
 import argparse
@@ -29,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.accuracy import RESULTS, commit
 from benchmarks.cases.agreement_chart import draw
-from benchmarks.cases.agreement_numbers import by_round, over_rounds, over_runs
 from benchmarks.people import identities_of
 from benchmarks.protocols import PROTOCOLS
 
@@ -38,9 +34,7 @@ from reseen.audit import (
     Tally,
     allocate_questions,
     calibrate,
-    clustering_agreement,
     gather_evidence,
-    measure,
     plan_strata,
     precision,
     recall,
@@ -53,7 +47,7 @@ from reseen.features.extract import extract
 from reseen.files import write_text
 from reseen.geometry import unit
 from reseen.records import Features, PseudoLabels
-from reseen.tasks.audit.audit import other_view, recluster_with_run
+from reseen.tasks.audit.audit import recluster_with_run
 
 DEVICE = torch.device("cpu")
 SHEETS = 1000
@@ -79,26 +73,28 @@ def main() -> None:
         runs[name] = look(folder, table, people, arguments.work) | {
             "mAP": score["mAP"], "rank_1": score["cmc"]["1"],
         }  # fmt: skip
-        print(f"{name}: score {runs[name]['score']:.3f}, mAP {runs[name]['mAP']:.1%}", flush=True)
-    rounds = {}
-    for place in arguments.rounds:
-        for folder in sorted(place.glob("*-seed*")):
-            rounds[folder.name] = by_round(folder)
+        print(f"{name}: mAP {runs[name]['mAP']:.1%}", flush=True)
     record = {
         "protocol": protocol.name,
         "runs": runs,
-        "over_runs": over_runs(runs),
-        "rounds": rounds,
-        "over_rounds": {name: over_rounds(rows) for name, rows in rounds.items()},
-        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS "
-        "--rounds ROUNDS",
+        "coverage_lowest_mean_highest": coverage(runs),
+        "command": f"python benchmarks/audit_agreement.py --protocol {protocol.name} --data MARKET --runs RUNS",
         "commit": commit(),
         "versions": versions(),
         "hardware": hardware(),
     }
     write_text(arguments.results / "audit-agreement.json", json.dumps(rounded(record), indent=1) + "\n")
     draw(record, arguments.out)
-    print(json.dumps(record["over_runs"], indent=1))
+    print(json.dumps(record["coverage_lowest_mean_highest"], indent=1))
+
+
+def coverage(runs: dict[str, dict]) -> dict[str, list[float]]:
+    """Share of sheets whose interval holds the truth: the lowest of all runs, their mean, the highest."""
+    found = {}
+    for name in ("precision", "recall"):
+        values = [row["sheets"][name]["coverage"] for row in runs.values()]
+        found[name] = [min(values), float(np.mean(values)), max(values)]
+    return found
 
 
 def rounded(value: Any) -> Any:
@@ -122,9 +118,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="market-mini")
     parser.add_argument("--data", type=Path, required=True, help="folder in the Market-1501 layout")
     parser.add_argument("--runs", type=folders, required=True, help="folders of runs, comma-separated")
-    parser.add_argument(
-        "--rounds", type=folders, default=[], help="folders of runs whose rounds are compared"
-    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--work", type=Path, default=Path("runs/audit"), help="where features are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/images/audit-agreement.svg"))
@@ -136,32 +129,19 @@ def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dic
     run = open_run(folder)
     encoder = run.encoder()
     crops = open_crops(table, run.reading, encoder.height, encoder.width)
-    plain, view = features(run, encoder, crops, work)
-    recluster = recluster_with_run(run, encoder, crops, DEVICE)
-    labels, other = recluster(plain).labels, recluster(view).labels
+    plain = features(run, encoder, crops, work)
+    labels = recluster_with_run(run, encoder, crops, DEVICE)(plain).labels
     directions = Features(unit(plain.vectors))
-    parts = measure(directions, labels, crops.cameras, clustering_agreement(labels, other))
-    return {
-        "score": parts.score,
-        "stability": parts.stability,
-        "compactness": parts.compactness,
-        "camera_mixing": parts.camera_mixing,
-        "adjusted_rand_index": clustering_agreement(labels, PseudoLabels(people)),
-        "calibration": errors(directions, crops, people),
-        "sheets": sheets(directions, labels, people),
-    }
+    return {"calibration": errors(directions, crops, people), "sheets": sheets(directions, labels, people)}
 
 
-def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> tuple[Features, Features]:
-    """Of the crops and of another view, from `work` where they were kept."""
+def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> Features:
+    """Of the crops, from `work` where they were kept."""
     file = work / f"{run.folder.name}.npz"
     if not file.is_file():
         work.mkdir(parents=True, exist_ok=True)
-        plain = extract(encoder, crops, DEVICE)
-        view = other_view(encoder, crops, DEVICE, torch.Generator().manual_seed(0))
-        np.savez(file, plain=plain.numpy, view=view.numpy)
-    kept, raw = np.load(file), run.recipe.model.feature == "raw"
-    return Features(torch.from_numpy(kept["plain"]), raw), Features(torch.from_numpy(kept["view"]), raw)
+        np.savez(file, plain=extract(encoder, crops, DEVICE).numpy)
+    return Features(torch.from_numpy(np.load(file)["plain"]), run.recipe.model.feature == "raw")
 
 
 def errors(features: Features, crops: Crops, people: np.ndarray) -> dict:

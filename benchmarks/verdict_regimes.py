@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.accuracy import RESULTS, commit
 from benchmarks.adapter_runs import ARMS, Crops, train_adapter
 from benchmarks.people import identities_of
-from benchmarks.protocols.regimes import RECIPE
+from benchmarks.regimes import RECIPE
 from benchmarks.verdict_chart import draw
 
 import reseen

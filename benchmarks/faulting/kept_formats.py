@@ -42,8 +42,8 @@ from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.projection import project
 
 KEPT = (
-    "shard.tar", "clusters.csv", "splits.json", "audit.json", "outcome.json", "verify.json", "result.json", "gallery.json",
-    "forgotten.jsonl", "mends.jsonl", "journal", "entry.json", "pixels.npy", "vectors.npy", "map.npy",
+    "shard.tar", "clusters.csv", "splits.json", "audit.json", "outcome.json", "verify.json", "result.json",
+    "gallery.json", "forgotten.jsonl", "mends.jsonl", "journal", "entry.json", "pixels.npy", "vectors.npy", "map.npy",
     "partitions.json",
 )  # fmt: skip
 """Their names."""
