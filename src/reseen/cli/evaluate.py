@@ -198,7 +198,7 @@ def _evaluate_run(
     from reseen.tasks.comparison.compare import retrieve_baseline, score_baseline
     from reseen.tasks.comparison.comparison_table import paired_sentence
     from reseen.tasks.evaluation.domain import domain, with_domain
-    from reseen.tasks.evaluation.report import report_run
+    from reseen.tasks.evaluation.report import report_run, verdict_sentences
     from reseen.tasks.evaluation.score import patterns_of, read_benchmark, retrieve
 
     occlude, half, student, part = variations
@@ -254,6 +254,7 @@ def _evaluate_run(
             "baseline": None if compared is None else compared.to_json(),
             "unreadable": retrieval.unreadable,
             "training": opened.summary,
+            "without_labels": verdict_sentences(opened),
         }
         _write(json, record)
     if report is not None:

@@ -109,3 +109,5 @@ class ReportContent:
     """Visualizations of what the method learned."""
     note: str = ""
     """A sentence under the title."""
+    verdict: Sequence[str] = ()
+    """How the encoder compares with its starting weights without labels, and why training ended early."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reseen.audit import verdict_lines
 from reseen.data.crops import Crops
 from reseen.evaluate.metrics import RetrievalScore, score
 from reseen.evaluate.ranking import top_ranked
@@ -12,6 +13,7 @@ from reseen.pages import ClusterSheet, RankedAnswer, RankedList, ReportContent, 
 from reseen.pages.album import camera_label, evenly_spaced, pictures
 from reseen.records import NOISE
 from reseen.runs.cluster_file import read_clusters
+from reseen.runs.outcome import read_outcome
 from reseen.runs.run import Run
 from reseen.tasks.evaluation.insights import insights
 from reseen.tasks.evaluation.score import Retrieval
@@ -49,6 +51,7 @@ def report_run(
             title=title,
             settings=run.recipe.to_yaml(),
             facts=run_facts(run),
+            verdict=verdict_sentences(run),
             rounds=run.log,
             scores={name: score.to_json() for name, score in scores.items()},
             sheets=[] if training is None else _sheets(run, training),
@@ -56,6 +59,22 @@ def report_run(
             insights=insights(run, retrieval),
         ),
     )
+
+
+def verdict_sentences(run: Run) -> list[str]:
+    """How the run's encoder compares with its starting weights without labels, alarms, and why training ended early."""
+    outcome = read_outcome(run.folder)
+    if outcome is None or outcome.rounds != run.rounds_done:
+        return []
+    lines = [] if outcome.verdict is None else verdict_lines(outcome.verdict, "untrained", run.folder.name)
+    lines += [] if outcome.stopped is None else [str(outcome.stopped), *outcome.stopped.notes]
+    alarms = [
+        f"Round {row['round']}: {note}"
+        for row in run.log
+        for note in row.get("notes", [])
+        if note.startswith(("warning: ", "clustered again"))
+    ]
+    return [*lines, *alarms]
 
 
 def run_facts(run: Run) -> dict[str, str]:
