@@ -218,7 +218,6 @@ def test_a_tiny_demo_makes_everything_and_can_be_given_again(tiny_flags, tmp_pat
         made = reseen.run_demo(tmp_path / "demo", recipe, people=10, cameras=2, quiet=True)
         assert made.after.mean_average_precision == first.after.mean_average_precision
     assert made.run.rounds_done == 2
-    assert reseen.open_run(tmp_path / "demo" / "before").rounds_done == 0
     assert made.before.mean_average_precision > 0
     assert "cluster" in made.report.read_text()
 

@@ -33,7 +33,8 @@ def test_every_method_is_planned(name, recipe_of):
     found = reseen.plan_training(recipe, 300, quiet=True)
     stages = {stage.name: stage for stage in found.stages}
     assert [*stages] == [
-        "start-up", "decoding crops", "BNNeck statistics", "features", "clustering", "measuring clusters", "training",
+        "start-up", "decoding crops", "BNNeck statistics", "features", "clustering", "measuring clusters",
+        "scores and verdict", "training",
         "checkpoints",
     ]  # fmt: skip
     assert all(stage.seconds > 0 for stage in found.stages)

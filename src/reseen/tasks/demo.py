@@ -59,11 +59,9 @@ def run_demo(
     if (folder / "run" / CHECKPOINT).is_file() and not crowd_exists(crowd, people, cameras, recipe.seed):
         raise RunError(f"{folder}: holds a demo with other settings; choose another folder")
     draw_crowd(crowd, people=people, cameras=cameras, seed=recipe.seed, progress=not quiet)
-    untrained = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 0})})
     benchmark = read_benchmark(crowd)
-    start = train(untrained, crowd, folder / "before", resume=True, quiet=True)
-    before = retrieve(start, benchmark, quiet=True).score()
     run = train(recipe, crowd, folder / "run", resume=True, quiet=quiet)
+    before = retrieve(run, benchmark, untrained=True, quiet=True).score()
     retrieval = retrieve(run, benchmark, quiet=quiet)
     after = retrieval.score()
     height, width = run.facts["height"], run.facts["width"]

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 import reseen
 from reseen.data.crops import open_crops
 from reseen.errors import StorageError
+from reseen.runs.outcome import OUTCOME, CollapseStop, read_outcome, write_outcome
 from reseen.tasks.evaluation import report as module
 from reseen.tasks.evaluation.report import report_run
 from reseen.tasks.evaluation.score import read_benchmark, retrieve
@@ -27,6 +30,21 @@ def test_one_page_with_clusters_curves_and_lists_that_needs_nothing_else(made, t
     assert "data:image/" in text
     for outside in ('src="http', 'href="http', "url(http", "@import"):
         assert outside not in text
+
+
+def test_the_page_begins_with_the_verdict_and_says_why_training_ended(made, tmp_path):
+    run, _, retrieval = made
+    outcome = read_outcome(run.folder)
+    write_outcome(run.folder, replace(outcome, stopped=CollapseStop(4, 2, ("warning: too large",))))
+    report_run(tmp_path / "r.html", run, None, retrieval, {"after": retrieval.score()}, "t")
+    text = tmp_path.joinpath("r.html").read_text(encoding="utf-8")
+    assert "Without labels" in text
+    assert "a crop is found by another view of itself" in text
+    assert "warning: too large" in text
+    assert "the result is the weights of round 2" in text
+    (run.folder / OUTCOME).unlink()
+    report_run(tmp_path / "r.html", run, None, retrieval, {"after": retrieval.score()}, "t")
+    assert "Without labels" not in tmp_path.joinpath("r.html").read_text(encoding="utf-8")
 
 
 def test_without_the_training_crops_there_are_no_sheets(made, tmp_path):
