@@ -65,6 +65,10 @@ _SMALL = (
     "--method.jaccard.k1", "6", "--method.jaccard.k2", "2", "--method.dbscan.eps", "0.6",
     "--method.dbscan.min-samples", "2", "--method.center-cameras", "true",
 )  # fmt: skip
+_AUTO = (
+    "--method.jaccard.k1", "auto", "--method.jaccard.k2", "auto", "--method.dbscan.eps", "auto",
+    "--method.dbscan.min-samples", "auto", "--method.center-cameras", "true",
+)  # fmt: skip
 _TEN = ("--method.jaccard.k1", "10", "--method.jaccard.k2", "3", *_SMALL[4:])
 _MIDDLE = ("--method.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
 ARMS = {
@@ -72,6 +76,7 @@ ARMS = {
     "middle": Arm("the numbers of market-mini: k1 20, centered cameras", _MIDDLE),
     "small": Arm("k1 6, k2 2, min_samples 2, centered cameras", _SMALL),
     "ten": Arm("k1 10, k2 3, min_samples 2, centered cameras", _TEN),
+    "auto": Arm("chosen from the features", (*_AUTO, "--data.near-copies-once", "true")),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
     "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.dbscan.eps", "0.99")),
     "shuffled": Arm("broken: labels dealt out anew", _MIDDLE, shuffled=True),

@@ -110,5 +110,7 @@ class ClusterContrast(CentroidContrast):
 
     def cluster(self, features: Features) -> Clustering:
         """DBSCAN on the k-reciprocal Jaccard distance; what it leaves out sits the round out."""
-        settings = self._settings
-        return cluster_features(features, settings.jaccard, settings.dbscan, self.context.device.type)
+        settings, around = self._settings, self.context
+        return cluster_features(
+            features, settings.jaccard, settings.dbscan, around.device.type, around.copies
+        )

@@ -177,9 +177,9 @@ class GlobalPatch(AbstractMethod):
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
-        device = self.context.device.type
+        device, copies = self.context.device.type, self.context.copies
         return self.apply_constraints(
-            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
+            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device, copies)
         )
 
     def _centered(self, features: Features) -> Features:

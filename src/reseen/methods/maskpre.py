@@ -86,7 +86,9 @@ class MaskPre(CentroidContrast):
         settings, around = self._settings, self.context
         if settings.clustering == "hierarchy":
             return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
-        return cluster_features(features, settings.jaccard, settings.dbscan, around.device.type)
+        return cluster_features(
+            features, settings.jaccard, settings.dbscan, around.device.type, around.copies
+        )
 
     def begin(self) -> None:
         """The teacher begins as the student, whose neck has settled since."""

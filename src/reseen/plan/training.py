@@ -166,6 +166,7 @@ def plan_training(
         >>> estimate = reseen.plan_training(reseen.load_recipe("cluster-contrast"), images=100_000)
         >>> estimate.seconds / 3600  # hours
     """
+    recipe = recipe.for_pool(images)
     _check_enough(recipe, images)
     recipe.check_effect("recipe")
     check_fit(recipe)

@@ -1,12 +1,16 @@
 """Settings of the training loop."""
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from reseen.conditions import Above, AtLeast, When
 from reseen.config import Settings
+
+_FEWEST_BATCHES = 10
+"""Fewest batches of a round where the size of the pool decides."""
 
 
 class TrainSettings(Settings):
@@ -15,8 +19,12 @@ class TrainSettings(Settings):
     rounds: Annotated[int, Field(ge=0)] = 50
     """Times to cluster and then train; 0 keeps the starting weights, to score what training adds."""
 
-    iterations: Annotated[int, Field(ge=1)] = 200
+    iterations: Annotated[Annotated[int, Field(ge=1)], When(passes=None)] = 200
     """Batches per round."""
+
+    passes: Annotated[float, Field(gt=0)] | None = None
+    """Times that the whole training sees each crop on average: sets the batches per round by the size of the pool, 10
+    or more; null: `iterations` does."""
 
     mirrored_features: bool = False
     """Cluster the mean of each crop's vector and its mirror image's: fewer people split or fused, for twice the
@@ -66,6 +74,13 @@ class TrainSettings(Settings):
     def rounds_per_step(self) -> int:
         """Rounds between the drops of the `step` schedule."""
         return self.step_rounds or max(1, -(-2 * self.rounds // 5))
+
+    def for_pool(self, crops: int, batch_size: int) -> Self:
+        """The settings for a pool of so many crops: with `passes`, `iterations` follows from it."""
+        if self.passes is None or not self.rounds:
+            return self
+        batches = math.ceil(self.passes * crops / (batch_size * self.rounds))
+        return self.model_copy(update={"iterations": max(_FEWEST_BATCHES, batches), "passes": None})
 
     def conditions(self) -> Mapping[str, When]:
         """A training is longer than a step of its schedule, and than the patience with it."""

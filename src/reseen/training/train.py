@@ -55,15 +55,17 @@ def train(
     # before anything is read, since a folder in use or a setting without effect costs no waiting
     if is_main_process() and _earlier_run(folder, recipe, resume) is None:
         recipe.check_effect("recipe")
-    request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
     with RunView(recipe.train.rounds, quiet or not is_main_process()) as view:
         table, sentence = load_table(recipe, data) if is_main_process() else (None, [])
+        if table is not None:
+            recipe = recipe.for_pool(len(table))
         check_fit(recipe)
         check_together(recipe, devices)
         with hold_run(folder) if is_main_process() else nullcontext():
             resumed = table is not None and _goes_on(folder, recipe, resume, table)
             if devices > 1:
                 view.say(f"starting {devices} processes")
+            request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
             with launch(devices, device_of(recipe), "train", request) as ranks:
                 table, resumed = ranks.broadcast((table, resumed))
                 training = set_up(
@@ -118,7 +120,8 @@ def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
     if not begun:
         return None  # nothing to go on from: --resume may stand in a script from the first start on
     earlier = open_run(folder)
-    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe)
+    crops = earlier.facts["images"] + len(earlier.facts["unreadable"])
+    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe.for_pool(crops))
     if before != now:
         raise RunError(
             f"{folder}: was begun with other settings ({_difference(before, now)}); "
