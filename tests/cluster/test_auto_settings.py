@@ -59,6 +59,7 @@ def test_equal_candidates_give_the_fewest_neighbors_and_the_smallest_eps(crowd):
     choice = choose_settings(features, *AUTO)
     assert choice.agreement == pytest.approx(1.0)
     assert choice.jaccard.k1 == AUTO_K1[0]
+    assert choice.dbscan.eps == AUTO_EPS[0]
 
 
 @settings(max_examples=10)
