@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import reseen
 from reseen.data.crops import open_crops
 from reseen.data.settings import DataSettings
 from reseen.features.extract import extract
@@ -45,11 +46,11 @@ def test_nothing_is_kept_above_the_limit_or_without_one(tmp_path):
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_features_have_the_bits_of_features_without(table, tmp_path, fused, mirrored):
+def test_features_have_the_bits_of_features_without(crowd, tmp_path, fused, mirrored):
     torch.manual_seed(0)
     settings = ModelSettings(backbone="test_resnet", weights="none", frozen_stages=2, norm_group=None)
     encoder = Encoder(settings, 64, 32).to(memory_format=torch.channels_last)
-    crops = open_crops(table, DataSettings(cache_dir=tmp_path), 64, 32, progress=False)
+    crops = open_crops(reseen.read_training(crowd), DataSettings(), 64, 32, progress=False)
     plain = extract(encoder, crops, torch.device("cpu"), mirrored=mirrored).numpy
     encoder.compute_with(Arithmetic(fused=fused))
     assert fuse_frozen(encoder) == fused

@@ -31,6 +31,7 @@ from reseen.runs.console import RunView
 from reseen.runs.log import RoundRecord, RunLog, describe_round
 from reseen.runs.recipe import Recipe
 from reseen.training.frozen import prepare_frozen
+from reseen.training.match_statistics import match_statistics
 from reseen.training.optimizer import learning_rate, set_learning_rate
 from reseen.training.update_bn import update_bn
 
@@ -76,6 +77,9 @@ def run_loop(
     if resume:
         view.resumed(done)
     else:
+        model = training.recipe.model
+        if model.match_statistics and (model.weights != "none" or model.start is not None):
+            match_statistics(training.encoder, training.crops, device)
         progress = view.phase("settling the neck", len(training.crops))
         estimate_neck_statistics(training.encoder, training.crops, device, progress, ranks)
         training.method.begin()
