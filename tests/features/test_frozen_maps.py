@@ -24,7 +24,9 @@ def test_what_is_written_is_read_in_its_type_and_memory_order(tmp_path, dtype, l
     assert store is not None
     halves = torch.arange(10, 13), torch.arange(13, 16)
     for view in range(2):
-        written = maps[view].contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+        written = maps[view].contiguous(
+            memory_format=torch.channels_last if last else torch.contiguous_format
+        )
         store.write(halves[0], view, written[:3])
         assert store.holds(halves[0]) == (view == 1)
     assert not store.holds(torch.arange(12, 14))

@@ -26,7 +26,9 @@ def encoder_of(backbone, stages):
     return encoder.to(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("backbone", ["mobilenetv2_035", "mobilenetv3_small_050", "test_resnet", "tf_efficientnet_lite0"])
+@pytest.mark.parametrize(
+    "backbone", ["mobilenetv2_035", "mobilenetv3_small_050", "test_resnet", "tf_efficientnet_lite0"]
+)
 def test_output_without_batch_norms(backbone):
     trunk = encoder_of(backbone, 0).eval().trunk
     images = torch.rand(3, 3, 64, 32)
@@ -70,7 +72,9 @@ def test_a_fused_front_gives_the_maps_and_gradients_of_the_trunk(backbone, stage
     fused.compute_with(FUSED)
     assert fuse_frozen(fused)
     images = torch.rand(6, 3, 64, 32)
-    torch.testing.assert_close(frozen_output(fused, images), frozen_output(plain, images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        frozen_output(fused, images), frozen_output(plain, images), rtol=1e-4, atol=1e-4
+    )
     losses = [encoder(images).square()[:, ::2].sum() for encoder in (plain, fused)]
     for loss in losses:
         loss.backward()
@@ -120,6 +124,11 @@ def test_an_inference_copy_embeds_alike_and_leaves_the_encoder_alone():
 
 
 def test_precisions_mean_the_same_everywhere_but_auto():
-    assert arithmetic_of("32", "cpu") == arithmetic_of("32", "cuda") == arithmetic_of("auto", "cuda") == Arithmetic()
+    assert (
+        arithmetic_of("32", "cpu")
+        == arithmetic_of("32", "cuda")
+        == arithmetic_of("auto", "cuda")
+        == Arithmetic()
+    )
     assert arithmetic_of("bf16-mixed", "cpu") == Arithmetic(torch.bfloat16)
     assert arithmetic_of("auto", "cpu").fused

@@ -37,7 +37,9 @@ def network(backbone, frozen):
     return encoder
 
 
-@pytest.mark.parametrize(("backbone", "frozen"), [("mobilenetv2_035", 0), ("mobilenetv2_035", 3), ("test_resnet", 1)])
+@pytest.mark.parametrize(
+    ("backbone", "frozen"), [("mobilenetv2_035", 0), ("mobilenetv2_035", 3), ("test_resnet", 1)]
+)
 def test_the_function_of_evaluation_stays_and_that_of_training_comes_to_it(crops, backbone, frozen):
     encoder = network(backbone, frozen).eval()
     images = normalize(crops.images(torch.arange(len(crops))), encoder.mean, encoder.std)

@@ -46,8 +46,8 @@ def extract(
         mirrored: average the embeddings of a crop and its mirror image, before normalization.
         transform: applied to every batch of uint8 images (b, 3, h, w) before normalization, such as an augmentation.
         ranks: the process group; each process embeds a consecutive range of batches, and all get all features.
-        kept: where outputs of frozen stages are kept for the next extraction of the same crops, with the same `mirrored`
-            and without `transform`; what is there is not computed again. Features have the same bits.
+        kept: where outputs of frozen stages are kept for the next extraction of the same crops, with the same
+            `mirrored` and without `transform`; what is there is not computed again. Features have the same bits.
 
     Example:
         >>> features = extract(run.encoder(), crops, torch.device("cpu"))

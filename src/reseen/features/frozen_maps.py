@@ -36,8 +36,8 @@ class FrozenMaps:
     ) -> Self | None:
         """An empty store for these rows in the folder of decoded crops; None without rows, limit or folder.
 
-        `limit_gigabytes` is the largest size of the file, in 10^9 bytes. A file that would be larger, or for which the disk
-        has no room, is not made when the first maps are written, and then nothing is kept.
+        `limit_gigabytes` is the largest size of the file, in 10^9 bytes. A file that would be larger, or for which the
+        disk has no room, is not made when the first maps are written, and then nothing is kept.
         """
         folder = cache_folder(cache_dir)
         place = next((at for at in (folder, *folder.parents) if is_accessible(at)), None)
@@ -61,8 +61,13 @@ class FrozenMaps:
         self._written[self._places(rows), view] = True
 
     def read(self, rows: Int64[Tensor, " b"]) -> list[Tensor]:
-        """The maps of `rows`, one tensor per view, in the memory order in which they were written."""
-        assert self._bytes is not None and self._like is not None
+        """The maps of `rows`, one tensor per view, in the memory order in which they were written.
+
+        Raises:
+            LookupError: maps of a row are not kept; see `holds`.
+        """
+        if self._bytes is None or self._like is None or not self.holds(rows):
+            raise LookupError("maps of these rows are not kept")
         like, places = self._like, self._places(rows)
         found = []
         for view in range(self._views):

@@ -48,7 +48,7 @@ class _FloatGradients(torch.autograd.Function):
 def use_float_gradients(trunk: nn.Module) -> int:
     """Make the depthwise convolutions of `trunk` that have a stride `StridedDepthwise`, in place; returns how many.
 
-    Parameters and names stay. Convolutions of other classes, and those with a bias or a padding in words, are left alone.
+    Parameters and names stay. Convolutions of other classes, or with a bias or a padding in words, are left alone.
     """
     count = 0
     for module in trunk.modules():

@@ -1,7 +1,7 @@
 """Batch norms multiplied into the convolutions before them, for trunks that compute without learning.
 
-A batch norm in evaluation mode scales and shifts each channel by fixed numbers, so a convolution whose weights are scaled
-and whose bias is shifted gives its output at no cost: on a CPU batch norms were a third of the forward pass.
+A batch norm in evaluation mode scales and shifts each channel by fixed numbers, so a convolution whose weights are
+scaled and whose bias is shifted gives its output at no cost: on a CPU batch norms were a third of the forward pass.
 
 Which convolution stands before which batch norm is seen by running the trunk, and that the folded trunk gives the same
 is verified, so that a backbone whose code does something else with them is left as it is.

@@ -1,4 +1,4 @@
-"""The frozen stages of a trunk, computed by a folded copy: they never change, so nothing has to be kept for learning."""
+"""The frozen stages of a trunk, computed by a folded copy: they never change, so nothing is kept for learning."""
 
 from typing import Any, Self
 

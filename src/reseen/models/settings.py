@@ -41,7 +41,7 @@ class ModelSettings(Settings):
 
     match_statistics: Annotated[bool, When(weights=Not("none"))] = False
     """Give the batch norms of a pretrained start the statistics of a few hundred crops before the first round, with
-    weights and biases under which embeddings stay the same: training then starts from the network that was clustered."""
+    weights and biases under which embeddings stay the same: training starts from the network that was clustered."""
 
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Stochastic depth rate, for backbones that support it."""

@@ -31,8 +31,8 @@ def output_at(trunk: nn.Module, module: str, images: Float[Tensor, "b 3 h w"]) -
 def output_from(trunk: nn.Module, module: str, image: Float[Tensor, "1 3 h w"], output: Tensor) -> Tensor:
     """The trunk's output, given the `output` of the submodule named `module` for any number of images.
 
-    `image` alone is run up to the module, to keep the trunk's own forward pass; a hook then replaces what comes of it by
-    a copy of `output`, since later stages may modify it in place.
+    `image` alone is run up to the module, to keep the trunk's own forward pass; a hook then replaces what comes of it
+    by a copy of `output`, since later stages may modify it in place.
     """
     with _hooked(trunk, module, lambda _module, _input, _output: output.clone()):
         return trunk(image)

@@ -57,8 +57,8 @@ class TrainSettings(Settings):
     """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
 
     precision: Precision = "32"
-    """Arithmetic of the trunk; features and losses are always float32. `auto` is what is fastest on this machine: on a CPU
-    bf16 where the processor has it, and frozen stages with their batch norms multiplied into convolutions."""
+    """Arithmetic of the trunk; features and losses are always float32. `auto` is what is fastest here: on a CPU bf16
+    where the processor has it, and frozen stages with their batch norms multiplied into convolutions."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU where there is one."""

@@ -17,8 +17,8 @@ def prepare_frozen(
 ) -> FrozenMaps | None:
     """Fold the frozen stages where the precision says so; a store of their outputs, or None where nothing is frozen.
 
-    To be called once the frozen weights are there, after a checkpoint is loaded. `encoders` are those that learn or that
-    features come from: they have equal frozen stages.
+    To be called once the frozen weights are there, after a checkpoint is loaded. `encoders` are those that learn or
+    that features come from: they have equal frozen stages.
     """
     for encoder in encoders:
         fuse_frozen(encoder)
