@@ -22,6 +22,14 @@ def recipe_of(precision, rounds=2):
     )
 
 
+def test_a_flag_names_each_precision():
+    assert [recipe_of(name).train.precision for name in ("32", "bf16-mixed", "auto")] == [
+        "32",
+        "bf16-mixed",
+        "auto",
+    ]
+
+
 def weights_of(run):
     return dict(run.encoder().state_dict())
 

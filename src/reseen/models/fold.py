@@ -8,6 +8,7 @@ is verified, so that a backbone whose code does something else with them is left
 """
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def _pairs(trunk: nn.Module, images: Tensor) -> list[tuple[nn.Conv2d, str]]:
         if isinstance(module, nn.Conv2d):
             handles.append(module.register_forward_hook(after))
         elif isinstance(module, nn.BatchNorm2d):
-            handles.append(module.register_forward_pre_hook(lambda *call, name=name: before(name, *call)))
+            handles.append(module.register_forward_pre_hook(partial(before, name)))
     try:
         trunk(images.clone())
     finally:

@@ -14,7 +14,7 @@ def inference_copy(encoder: Encoder) -> Encoder:
 
     Pooling, neck and patches are those of the encoder, in the mode they are in. It is the encoder itself where its
     arithmetic is not fused, or its trunk is compiled or cannot be folded. Embeddings agree with the encoder's up to the
-    rounding of its arithmetic: their cosine is above 0.99999 in float32 and above 0.999 in bf16.
+    rounding of its arithmetic; docs/speed.md has the cosines of a pretrained network.
     """
     if not encoder.arithmetic.fused:
         return encoder

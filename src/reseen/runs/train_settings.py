@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from reseen.conditions import Above, AtLeast, When
 from reseen.config import Settings
@@ -56,7 +56,7 @@ class TrainSettings(Settings):
     patience: Annotated[int, Field(ge=1)] | None = None
     """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
 
-    precision: Precision = "32"
+    precision: Annotated[Precision, BeforeValidator(lambda value: "32" if value == 32 else value)] = "32"
     """Arithmetic of the trunk; features and losses are always float32. `auto` is what is fastest here: on a CPU bf16
     where the processor has it, and frozen stages with their batch norms multiplied into convolutions."""
 

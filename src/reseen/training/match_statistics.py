@@ -2,8 +2,8 @@ r"""Batch norms re-expressed with the statistics of the crops to be learned from
 
 Pretrained batch norms hold the mean and variance of ImageNet. In evaluation they are used, in training those of the
 batch are, so that a pretrained network computes one function in the first and another in the second: the first clusters
-come of one network, and the first steps train another. With the mean $m$ and variance $v$ of a norm's input on the crops, in
-place of $m_0$ and $v_0$, and
+come of one network, and the first steps train another. With the mean $m$ and variance $v$ of a norm's input on the
+crops, in place of $m_0$ and $v_0$, and
 
 $w = w_0 \sqrt{v + \epsilon} / \sqrt{v_0 + \epsilon}$ and $b = b_0 + (m - m_0) w_0 / \sqrt{v_0 + \epsilon}$,
 
