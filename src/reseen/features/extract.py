@@ -125,8 +125,9 @@ def estimate_neck_statistics(
     plain.eval()
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
+    fast = inference_copy(plain)
     for _rows, images, done in batches(crops, plain, device, ranks):
-        for norm, inputs in plain.norm_inputs(images):
+        for norm, inputs in fast.norm_inputs(images):
             values = inputs.double().cpu()
             sums[norm] += torch.stack([values.sum(dim=0), values.square().sum(dim=0)])
         progress(done)

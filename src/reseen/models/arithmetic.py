@@ -17,14 +17,14 @@ Precision = Literal["32", "bf16-mixed", "auto"]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Numbers of the trunk in training and extraction; embeddings, losses and weights are always float32."""
+    """Numbers of the trunk; embeddings, losses and weights are always float32."""
 
     autocast: torch.dtype | None = None
     """Type of the maps and of the weights as they are multiplied; None for float32."""
 
     fused: bool = False
-    """Whether batch norms that do not learn are multiplied into the convolutions before them, and gradients keep the
-    memory order of their maps. This changes roundings, by about 1e-6 of a value in float32."""
+    """Whether batch norms that do not learn are multiplied into the convolutions before them, gradients keep the memory
+    order of their maps, and features of a round are computed in float32. This changes roundings."""
 
     def context(self, device_type: str) -> AbstractContextManager[object]:
         """Context in which a trunk on a device of this type computes."""
@@ -41,8 +41,8 @@ class Arithmetic:
 def arithmetic_of(precision: Precision, device_type: str) -> Arithmetic:
     """The arithmetic that a setting means on this machine.
 
-    `32` and `bf16-mixed` mean the same everywhere. `auto` is fused on a CPU, in bf16 where the processor has
-    instructions for it, else in float32; on a GPU it is `32`.
+    `32` and `bf16-mixed` mean the same everywhere. `auto` is fused on a CPU, with steps in bf16 where the
+    processor has instructions for it, else in float32; on a GPU it is `32`.
 
     Example:
         >>> arithmetic_of("32", "cpu").name
