@@ -34,6 +34,7 @@ from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import CHECKPOINT, TrainingState, save_checkpoint
 from reseen.runs.console import Progress, RunView
 from reseen.runs.recipe import Recipe
+from reseen.training.frozen import prepare_frozen
 from reseen.training.loop import Training, train_round
 from reseen.training.setup import assemble, check_fit
 
@@ -182,7 +183,9 @@ def plan_training(
         progress(1)
 
         def training_on(count: int) -> Training:
-            return assemble(small, repeat_crops(crops, count), folder, (height, width))
+            training = assemble(small, repeat_crops(crops, count), folder, (height, width))
+            prepare_frozen([training.encoder, *training.method.encoders()], training.crops, small)
+            return training
 
         training = training_on(sizes[-1])
         encoder, device = unwrap(training.encoder), training.fabric.device

@@ -30,6 +30,8 @@ from reseen.runs.cluster_file import write_clusters
 from reseen.runs.console import RunView
 from reseen.runs.log import RoundRecord, RunLog, describe_round
 from reseen.runs.recipe import Recipe
+from reseen.training.frozen import prepare_frozen
+from reseen.training.match_statistics import match_statistics
 from reseen.training.optimizer import learning_rate, set_learning_rate
 from reseen.training.update_bn import update_bn
 
@@ -69,14 +71,18 @@ def run_loop(
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
     checkpoint = training.folder / CHECKPOINT
     ranks = training.ranks
+    done, before = load_checkpoint(checkpoint, state) if resume else (0, None)
+    encoders = [training.encoder, *training.method.encoders()]
+    kept = prepare_frozen(encoders, training.crops, training.recipe, ranks)
     if resume:
-        done, before = load_checkpoint(checkpoint, state)
         view.resumed(done)
     else:
+        model = training.recipe.model
+        if model.match_statistics and (model.weights != "none" or model.start is not None):
+            match_statistics(training.encoder, training.crops, device)
         progress = view.phase("settling the neck", len(training.crops))
         estimate_neck_statistics(training.encoder, training.crops, device, progress, ranks)
         training.method.begin()
-        done, before = 0, None
         if ranks.is_main:
             save_checkpoint(checkpoint, state, done, before)
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.is_main else None
@@ -92,7 +98,7 @@ def run_loop(
         ranks.sync_module_states(training.encoder, extractor)
         ranks.sync_rng()
         features = extract(
-            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks
+            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks, kept=kept
         )
         extracted = time.perf_counter()
         plan = training.method.begin_round(features, settings.iterations)

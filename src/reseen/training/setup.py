@@ -22,6 +22,7 @@ from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.environment import knows_bfloat16
 from reseen.errors import DataError, SettingsError
 from reseen.methods import METHODS, MethodContext
+from reseen.models.arithmetic import arithmetic_of
 from reseen.models.backbone import backbone_size
 from reseen.models.batch_shard import BatchShard
 from reseen.models.sharded_trunk import shard_trunk
@@ -61,7 +62,6 @@ def read_constraints(file: Path, table: ImageTable) -> tuple[Constraints, str]:
 
 _FEWEST_PICTURES = 2
 """Pictures that are too few to cluster."""
-_PRECISIONS = {"32": None, "bf16-mixed": torch.bfloat16}
 _EMULATED = (
     "this processor emulates bf16, many times slower than float32: stop, and set train.precision to 32"
 )
@@ -193,7 +193,7 @@ def assemble(
     place = [ranks.local_rank] if device == "cuda" else 1
     fabric = Fabric(accelerator=device, devices=place)
     # not by Fabric, which sees nothing but whole forward passes
-    encoder.precision = _PRECISIONS[settings.precision]
+    encoder.compute_with(arithmetic_of(settings.precision, device))
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)
@@ -203,7 +203,7 @@ def assemble(
         copies=ranks.run_on_main(lambda: find_copies(recipe, crops)),
     )  # fmt: skip
     notes: tuple[str, ...] = () if context.copies is None else (_describe_copies(context.copies),)
-    emulated = encoder.precision is not None and device == "cpu" and not knows_bfloat16()
+    emulated = encoder.arithmetic.autocast is not None and device == "cpu" and not knows_bfloat16()
     notes += (_EMULATED,) if emulated else ()
     if recipe.data.labels is not None:
         context = replace(context, labels=read_labels(recipe.data.labels.expanduser(), crops.table))

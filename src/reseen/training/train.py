@@ -170,7 +170,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "parameters": count_parameters(encoder),
         "device": training.fabric.device.type,
         "processes": training.ranks.size,
-        "precision": training.recipe.train.precision,
+        "precision": encoder.arithmetic.name,
         "versions": versions(),
         "hardware": hardware(),
     }
