@@ -131,7 +131,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
     seconds = time.perf_counter() - began
     people = np.unique(pool.identities, return_inverse=True)[1]
     rounds = []
-    for number in range(recipe.train.rounds + 1):
+    for number in (0, *range(recipe.train.rounds % 2 or 2, recipe.train.rounds + 1, 2)):
         kept = open_run(folder / f"round{number}")
         labels = read_labels(kept)
         dump = None if arguments.dump is None else arguments.dump / f"{target.stem}--round{number}.npz"
