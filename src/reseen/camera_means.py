@@ -138,9 +138,9 @@ def camera_centers(
 ) -> CameraCenters | str:
     """What to subtract from the vectors of a gallery and its queries, or a sentence on why nothing should be.
 
-    Each camera's mean in the gallery is shrunk, with a weight of `prior` sightings, towards that of the training `pool`,
-    itself shrunk towards the mean of the pool; a camera that the pool lacks, or every camera without a pool, towards the
-    mean of all. Queries take the centers of the gallery, since a query alone has no mean.
+    Each camera's mean in the gallery is shrunk, with a weight of `prior` sightings, towards that of the training
+    `pool`, itself shrunk towards the mean of the pool; a camera that the pool lacks, or every camera without a pool,
+    towards the mean of all. Queries take the centers of the gallery, since a query alone has no mean.
 
     Without a camera that the pool knows, the gallery alone must tell cameras from people: it needs two cameras and 128
     sightings.

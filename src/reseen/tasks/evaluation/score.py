@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from reseen.camera_means import CameraCenters, CameraMeans
 from reseen.data.crops import Crops, open_crops
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.occlusion import Occlusion
@@ -23,10 +24,13 @@ from reseen.datasets import (
 from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
+from reseen.errors import DataError
 from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.refine import center, centers_of
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.evaluate.tracklets import POOLING
+from reseen.runs.camera_file import camera_means_of
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import camera_pattern_of
@@ -110,11 +114,45 @@ class Retrieval:
     """Options of scoring."""
     part: Literal["both", "global", "patch"] = "both"
     """The embeddings used, where the method learns global and patch embeddings."""
+    pool: CameraMeans | None = None
+    """Means of the cameras that the run learned from, of vectors like those of the task; None if there are none."""
+    uses_cameras: bool = True
+    """Whether the run uses cameras at all."""
 
     @property
     def unreadable(self) -> dict[str, list[str]]:
         """Unreadable crops, which are excluded, by side."""
         return {"query": list(self.query.store.unreadable), "gallery": list(self.gallery.store.unreadable)}
+
+    @cached_property
+    def _centers(self) -> CameraCenters | str:
+        if not self.uses_cameras:
+            return "the run was trained with cameras switched off"
+        if self.options.protocol == "vehicleid":
+            return "vehicleid has no cameras"
+        gallery = self.gallery.table
+        return centers_of(self.task, gallery.camera_names, self.pool, gallery.tracklets)
+
+    @property
+    def why_not_centered(self) -> str:
+        """Why cameras cannot be centered; empty if they can."""
+        return self._centers if isinstance(self._centers, str) else ""
+
+    def centered(self) -> "Retrieval":
+        """The same with the mean of its camera subtracted from every vector; see `reseen.evaluate.refine.center`.
+
+        Raises:
+            DataError: cameras cannot be centered; `why_not_centered` says why.
+        """
+        centers, names = self._centers, self.gallery.table.camera_names
+        if isinstance(centers, str):
+            raise DataError(f"cameras cannot be centered: {centers}")
+        task = center(self.task, names, centers)
+        occluded = {
+            name: replace(center(other, names, centers), gallery=task.gallery)
+            for name, other in self.occluded.items()
+        }
+        return replace(self, task=task, occluded=occluded)
 
     @cached_property
     def refined(self) -> RetrievalTask:
@@ -147,6 +185,7 @@ def score(
     distractors: DistractorRule = "auto",
     options: ScoringOptions | None = None,
     mirrored: bool = False,
+    center_cameras: bool = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> RetrievalScore:
@@ -162,12 +201,14 @@ def score(
         distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or decided by the data (`auto`).
         options: options of scoring; the default protocol of the data, without re-ranking, when None.
         mirrored: average the features of a crop and its mirror image; recorded in the score.
+        center_cameras: subtract the mean of its camera from every vector; recorded in the score.
         devices: number of processes for feature extraction.
         quiet: hide progress and do not print the score's `notes` on comparability.
 
     Raises:
         RunError: `run` is not a run folder.
-        DataError: `data` has no query and gallery or no identities, or no query has a correct match.
+        DataError: `data` has no query and gallery or no identities, no query has a correct match, or cameras are to be
+            centered and cannot be.
         SettingsError: an unknown layout or variant, or a pattern that is invalid or not applicable.
 
     Example:
@@ -178,7 +219,7 @@ def score(
     patterns = patterns_of(run, data, layout, camera_pattern, identity_pattern)
     benchmark = read_benchmark(data, layout, variant, patterns=patterns, distractors=distractors)
     retrieval = retrieve(run, benchmark, options=options, mirrored=mirrored, devices=devices, quiet=quiet)
-    result = retrieval.score(quiet)
+    result = (retrieval.centered() if center_cameras else retrieval).score(quiet)
     with RunView(0, quiet) as view:
         view.say(*(f"warning: {note}" for note in result.notes))
     return with_domain(result, domain(run, data))
@@ -256,7 +297,18 @@ def retrieve(
         distractors=benchmark.distractors,
     )
     occluded = {name: replace(task, query=side.features) for name, side in occluded_sides.items()}
-    return Retrieval(task, query.crops, gallery.crops, occluded, options, extractor.encoder.part)
+    patches = run.recipe.model.patches
+    as_measured = not student and part in (None, None if patches is None else patches.feature)
+    return Retrieval(
+        task,
+        query.crops,
+        gallery.crops,
+        occluded,
+        options,
+        extractor.encoder.part,
+        camera_means_of(run) if as_measured else None,
+        run.recipe.cameras,
+    )
 
 
 def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
