@@ -37,7 +37,8 @@ from reseen.records import Features
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.recipe import Recipe, load_recipe
 from reseen.runs.run import Run, open_run
-from reseen.tasks.evaluation.score import Benchmark, Retrieval, retrieve
+from reseen.tasks.evaluation.retrieval import Retrieval
+from reseen.tasks.evaluation.score import Benchmark, retrieve
 
 OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
 _SAME = 1e-4

@@ -34,7 +34,7 @@ from reseen.records import Batch, Features, to_index_tensor
 class ContrastSettings(SampledMethodSettings):
     """Everything but the clustering; defaults of the literature."""
 
-    center_cameras: bool = False
+    center_cameras: bool = True
     """Cluster what is left of each feature without the mean feature of its camera; nothing changes where cameras
     are unknown or switched off."""
 

@@ -47,7 +47,6 @@ class GlobalPatch(AbstractMethod):
     """Learn whole images and patches from memories of both."""
 
     learns_outliers = True
-
     takes_patches = True
     steps_grow = True
     needs_patches = True
@@ -243,8 +242,7 @@ class GlobalPatch(AbstractMethod):
                 self._cameras.excluded(labels),
             )
         neighbors = self._believed(rows)
-        if neighbors is None:
-            neighbors = rows.new_empty(len(rows), 0)
+        neighbors = rows.new_empty(len(rows), 0) if neighbors is None else neighbors
         assert self._banks.whole is not None  # begin_round
         return global_similarity(vectors, rows, self._banks.whole.vectors, neighbors, settings.loss)
 

@@ -130,8 +130,9 @@ class GlobalPatchSettings(SampledMethodSettings):
     refill: bool = False
     """Whether all memories start again from the features of every round, or live on from the first."""
 
-    center_cameras: bool = False
-    """Look for neighbors and clusters in what is left of each feature without the mean feature of its camera."""
+    center_cameras: bool = True
+    """Look for neighbors and clusters in what is left of each feature without the mean feature of its camera; nothing
+    changes where cameras are unknown or switched off."""
 
     discrimination: DiscriminationSettings = DiscriminationSettings()
     """Patches against the memory of the same patch."""
