@@ -112,7 +112,7 @@ def test_a_damaged_file_of_means_is_made_again(tmp_path):
 def test_too_little_to_tell_a_camera_is_said(tmp_path, count):
     entries = draw(count) if count else Entries([], np.zeros((0, 8), np.float32))
     search = CameraSearch(store_of(entries), str(tmp_path / "gallery"), None)
-    with pytest.raises(GalleryError, match="cameras cannot be centered: .*; search without"):
+    with pytest.raises(GalleryError, match=r"cameras cannot be centered: .*; search without"):
         search.search(draw(1).vectors[0], None, 5)
 
 
