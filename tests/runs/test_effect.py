@@ -21,6 +21,7 @@ _CAMERAS = {
     for name in ("proxy_temperature", "hardest_negatives", "proxy_momentum", "from_round")
 }
 _WITHOUT = {
+    "auto": {*_CAMERAS, "augmentation.warp", "train.iterations", "train.step_rounds"},
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "cluster-contrast": {*_CAMERAS, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
