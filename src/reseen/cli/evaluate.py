@@ -22,6 +22,7 @@ def evaluate(
     expansion_power: float = 0.0,
     queries_in_gallery: bool = False,
     flip: bool = False,
+    center_cameras: bool = True,
     raw: bool = False,
     details: bool = True,
     occlude: float | None = None,
@@ -72,6 +73,8 @@ def evaluate(
         Include queries in the gallery.
     flip
         Average the features of each crop and its mirror image.
+    center_cameras
+        Also evaluate with the mean of its camera subtracted from every vector, where cameras are known and used.
     raw
         With --features: rank by Euclidean distance, without normalizing the features.
     details
@@ -135,6 +138,7 @@ def evaluate(
         flip,
         common,
         (occlude, half, student, part),
+        center_cameras,
         devices,
         json,
         report,
@@ -177,6 +181,7 @@ def _evaluate_run(
     flip: bool,
     common: dict[str, Any],
     variations: tuple[float | None, Any, bool, Any],
+    center_cameras: bool,
     devices: int,
     json: Path | None,
     report: Path | None,
@@ -217,9 +222,15 @@ def _evaluate_run(
     if not is_main_process():
         return
     score = with_domain(retrieval.score(quiet), domain(opened, source.data))
-    occluded = retrieval.occluded_scores()
+    occluded, why_not = retrieval.occluded_scores(), retrieval.why_not_centered
     console = Console(highlight=False)
     console.print(score_table({run.resolve().name: score, **occluded}, change="change"))
+    centered = None
+    if center_cameras and not why_not:
+        centered = with_domain(retrieval.centered().score(quiet), domain(opened, source.data))
+        console.print(
+            score_table({"plain": score, "cameras centered": centered}, "Camera centering", "change")
+        )
     for table in detail_tables(score, retrieval.query.table.camera_names):
         console.print(table)
     if json is not None:
@@ -228,6 +239,8 @@ def _evaluate_run(
             "rounds": opened.rounds_done,
             **score.to_json(),
             "benchmark": benchmark.name,
+            "camera_centered": None if centered is None else centered.to_json(),
+            "why_not_centered": why_not if center_cameras else "not asked for",
             "occluded": {name: value.to_json() for name, value in occluded.items()},
             "seed": seed,
             "student": student,

@@ -4,6 +4,7 @@ from reseen.cluster.agglomerative import merge_features, tracklet_groups
 from reseen.cluster.auto_settings import SettingsChoice, choose_settings
 from reseen.cluster.centering import center_cameras
 from reseen.cluster.choose_eps import EpsilonChoice, choose_eps
+from reseen.cluster.cluster_cameras import CameraSets, camera_sets, entropy_weights
 from reseen.cluster.clustering import Clustering, ClusterQuality, cluster_quality
 from reseen.cluster.constraints import Constraints, constrain
 from reseen.cluster.dbscan import DbscanSettings, dbscan
@@ -12,6 +13,7 @@ from reseen.cluster.membership import Membership, measure_among_neighbors, measu
 from reseen.cluster.near_copies import group_near_copies
 
 __all__ = [
+    "CameraSets",
     "ClusterQuality",
     "Clustering",
     "Constraints",
@@ -19,6 +21,7 @@ __all__ = [
     "EpsilonChoice",
     "Membership",
     "SettingsChoice",
+    "camera_sets",
     "center_cameras",
     "choose_eps",
     "choose_settings",
@@ -26,6 +29,7 @@ __all__ = [
     "cluster_quality",
     "constrain",
     "dbscan",
+    "entropy_weights",
     "group_near_copies",
     "measure_among_neighbors",
     "measure_membership",

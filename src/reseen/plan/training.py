@@ -11,6 +11,7 @@ from typing import Any
 from reseen.audit import MAX_SILHOUETTES, measure
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.conditions import inactive
+from reseen.data.crops import Crops
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
@@ -206,6 +207,7 @@ def plan_training(
         *_update_bn_stages(single_pass, recipe, costs.encoders),
         costs.audit_stage(images, train.rounds),
         costs.training.extrapolate(images, train.rounds * train.iterations, 8.0 * dimension),
+        *_camera_stages(single_pass, recipe, crops),
         PlanStage("checkpoints", checkpoint_seconds * (train.rounds + 1), 0.0, checkpoint_bytes),
     )
     return Estimate(
@@ -228,6 +230,13 @@ def _update_bn_stages(single_pass: PlanStage, recipe: Recipe, encoders: int) -> 
             "batch-norm statistics", single_pass.seconds * recipe.train.rounds * encoders, single_pass.memory
         )
     ]
+
+
+def _camera_stages(single_pass: PlanStage, recipe: Recipe, crops: Crops) -> list[PlanStage]:
+    """The pass after the last round that the means of cameras come from, where cameras are known and used."""
+    if not recipe.cameras or crops.cameras is None:
+        return []
+    return [PlanStage("means of cameras", single_pass.seconds, single_pass.memory)]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:

@@ -19,6 +19,7 @@ from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
+from reseen.training.camera_means import keep_camera_means
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
 
@@ -77,7 +78,10 @@ def train(
                     if not resumed:
                         write_run(folder, recipe, facts)
                 run_loop(training, view, resumed, on_clusters)
-    return open_run(folder)
+            run = open_run(folder)
+            if is_main_process():
+                keep_camera_means(run, training.crops, view)
+    return run
 
 
 def _goes_on(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> bool:
