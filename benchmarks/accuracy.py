@@ -37,7 +37,8 @@ from reseen.records import Features
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.recipe import Recipe, load_recipe
 from reseen.runs.run import Run, open_run
-from reseen.tasks.evaluation.score import Benchmark, Retrieval, retrieve
+from reseen.tasks.evaluation.retrieval import Retrieval
+from reseen.tasks.evaluation.score import Benchmark, retrieve
 
 OCCLUSIONS = (Occlusion(share=0.3), Occlusion(half="upper"))
 _SAME = 1e-4
@@ -134,7 +135,9 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
 def lacks_scores(record: dict) -> bool:
     """Whether there are ways to be scored that this record is older than."""
     parts = record.get("parts")
-    return "occluded" not in record or bool(parts and "occluded" not in parts["global"])
+    return not {"occluded", "camera_centered"} <= set(record) or bool(
+        parts and "occluded" not in parts["global"]
+    )
 
 
 def complete(record: dict, run: Run, benchmark: Benchmark) -> None:
@@ -152,6 +155,7 @@ def scores_of(run: Run, benchmark: Benchmark) -> dict:
     retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS)
     return {
         "score": retrieval.score().to_json(),
+        "camera_centered": None if retrieval.why_not_centered else retrieval.centered().score().to_json(),
         "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
         "parts": parts_of(retrieval, run),
         "student": student_of(run, benchmark),

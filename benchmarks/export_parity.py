@@ -35,7 +35,8 @@ from reseen.export.parity import file_features
 from reseen.files import write_text
 from reseen.runs.console import no_progress
 from reseen.runs.run import Run
-from reseen.tasks.evaluation.score import Retrieval, retrieve
+from reseen.tasks.evaluation.retrieval import Retrieval
+from reseen.tasks.evaluation.score import retrieve
 
 FORM = InputSpec()
 LARGER = ((317, 141), (231, 118), (90, 41))

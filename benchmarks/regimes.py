@@ -65,6 +65,10 @@ _SMALL = (
     "--method.jaccard.k1", "6", "--method.jaccard.k2", "2", "--method.dbscan.eps", "0.6",
     "--method.dbscan.min-samples", "2", "--method.center-cameras", "true",
 )  # fmt: skip
+_AUTO = (
+    "--method.jaccard.k1", "auto", "--method.jaccard.k2", "auto", "--method.dbscan.eps", "auto",
+    "--method.dbscan.min-samples", "auto", "--method.center-cameras", "true",
+)  # fmt: skip
 _TEN = ("--method.jaccard.k1", "10", "--method.jaccard.k2", "3", *_SMALL[4:])
 _MIDDLE = ("--method.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
 ARMS = {
@@ -72,6 +76,7 @@ ARMS = {
     "middle": Arm("the numbers of market-mini: k1 20, centered cameras", _MIDDLE),
     "small": Arm("k1 6, k2 2, min_samples 2, centered cameras", _SMALL),
     "ten": Arm("k1 10, k2 3, min_samples 2, centered cameras", _TEN),
+    "auto": Arm("chosen from the features", (*_AUTO, "--data.near-copies-once", "true")),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
     "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.dbscan.eps", "0.99")),
     "shuffled": Arm("broken: labels dealt out anew", _MIDDLE, shuffled=True),
@@ -88,7 +93,7 @@ def main() -> None:
             for name in names:
                 for arm in arguments.arms.split(","):
                     run_arm(REGIMES[name], arm, seed, benchmark, arguments)
-    print_table(arguments.results, names)
+    print_table(arguments.results, names, arguments.arms.split(","), arguments.markdown)
 
 
 def parse() -> argparse.Namespace:
@@ -105,6 +110,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS / "regimes")
     parser.add_argument("--dump", type=Path, help="folder for the vectors of every round")
     parser.add_argument("--table", action="store_true", help="only print the table")
+    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.table:
         parser.error("--data is needed to run arms")
@@ -125,7 +131,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
     seconds = time.perf_counter() - began
     people = np.unique(pool.identities, return_inverse=True)[1]
     rounds = []
-    for number in range(recipe.train.rounds + 1):
+    for number in (0, *range(recipe.train.rounds % 2 or 2, recipe.train.rounds + 1, 2)):
         kept = open_run(folder / f"round{number}")
         labels = read_labels(kept)
         dump = None if arguments.dump is None else arguments.dump / f"{target.stem}--round{number}.npz"
@@ -260,30 +266,45 @@ def shuffled_labels(seed: int) -> Iterator[None]:
         ClusterContrast.cluster = cluster  # type: ignore[method-assign]
 
 
-def print_table(results: Path, names: Sequence[str]) -> None:
-    """A line per regime and arm: untrained and trained mAP of every seed, clusters of the last round."""
+def print_table(results: Path, names: Sequence[str], arms: Sequence[str], markdown: bool) -> None:
+    """A line per regime and arm: mAP of held-out people and within the pool before and after, and the last clusters."""
+    if markdown:
+        print(
+            "| Regime | Arm | Seeds | Held-out mAP | Within the pool | Clusters | In clusters | ARI | Largest |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|")
     for name in names:
-        for arm in ARMS:
-            records = [
-                json.loads(file.read_text()) for file in sorted(results.glob(f"{name}--{arm}--seed*.json"))
-            ]
+        for arm in arms:
+            files = sorted(results.glob(f"{name}--{arm}--seed*.json"))
+            records = [json.loads(file.read_text()) for file in files]
             if records:
-                scores = f"{_seeds(records, 'map')} pool {_seeds(records, 'pool_map')}"
-                print(f"{name:12} {arm:12} {scores} {_last(records[0])}")
+                row = (f"`{name}`", arm, str(len(records)), *_scores(records), *_clusters(records))
+                print(f"| {' | '.join(row)} |" if markdown else "  ".join(f"{cell:14}" for cell in row))
 
 
-def _seeds(records: Sequence[dict], key: str) -> str:
-    start = np.mean([record["rounds"][0][key] for record in records])
-    ends = [record["rounds"][-1][key] for record in records]
-    return f"{100 * start:5.1f} -> {' '.join(f'{100 * end:.1f}' for end in ends)}"
+def _scores(records: Sequence[dict]) -> list[str]:
+    """Before and after training, percent."""
+    cells = []
+    for key in ("map", "pool_map"):
+        start, end = ([100 * record["rounds"][place][key] for record in records] for place in (0, -1))
+        spread = f" ± {np.std(end, ddof=1):.1f}" if len(end) > 1 else ""
+        cells.append(f"{np.mean(start):.1f} → {np.mean(end):.1f}{spread}")
+    return cells
 
 
-def _last(record: dict) -> str:
-    clusters = record["rounds"][-1]["clusters"] or {}
-    return " ".join(
-        f"{key} {clusters.get(key)}"
-        for key in ("clusters", "clustered_share", "adjusted_rand_index", "largest")
-    )
+def _clusters(records: Sequence[dict]) -> list[str]:
+    """Clusters of the last round; means over seeds."""
+    last = [record["rounds"][-1]["clusters"] for record in records]
+
+    def mean(key: str) -> float:
+        return float(np.mean([clusters[key] for clusters in last]))
+
+    return [
+        f"{mean('clusters'):.0f}",
+        f"{mean('clustered_share'):.0%}",
+        f"{100 * mean('adjusted_rand_index'):.1f}",
+        f"{mean('largest'):.0f}",
+    ]
 
 
 if __name__ == "__main__":

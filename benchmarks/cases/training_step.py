@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,11 +12,13 @@ from torch.optim import Adam
 
 import reseen
 from cases.case import Case, Options, kept, row, timed
-from reseen.features.extract import extract
+from reseen.features.extract import extract, unwrap
+from reseen.features.frozen_maps import FrozenMaps
 from reseen.methods import Round
 from reseen.models import Encoder, ModelSettings
 from reseen.runs.console import RunView
 from reseen.synthetic import draw_crowd
+from reseen.training.frozen import prepare_frozen
 from reseen.training.loop import Training, train_round
 from reseen.training.setup import set_up
 
@@ -23,6 +26,7 @@ GOAL = 0.95
 """Share of the bare network's rate that the pipeline must keep."""
 
 _STEPS = 12
+_FROZEN = ("--model.frozen-stages", "4", "--train.mirrored-features", "true")
 NETWORK = (
     "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
@@ -49,9 +53,11 @@ def _run(options: Options) -> dict[str, Any]:
             kept(_with_norm(None, training, iterations)),
             steps(training, iterations),
         )
+        frozen = _frozen(options, crowd, Path(folder))
     images = recipe.method.sampler.batch_size * iterations
     return {
         "rows": [
+            *frozen,
             row(
                 f"training, {images / median(seconds):.0f} images/s",
                 seconds,
@@ -76,6 +82,45 @@ def _run(options: Options) -> dict[str, Any]:
             ),
         ]
     }
+
+
+def _frozen(options: Options, crowd: Path, folder: Path) -> list[dict[str, Any]]:
+    """Steps and features of precision 32 and of auto, in turn; four of seven stages frozen, as in our protocols."""
+    iterations = 1 if options.quick else _STEPS
+    work: dict[str, Callable[[], None]] = {}
+    for precision in ("32", "auto"):
+        flags = [*NETWORK, *_FROZEN, "--train.iterations", str(iterations), "--train.precision", precision]
+        recipe = reseen.load_recipe("cluster-contrast", flags)
+        training = set_up(recipe, reseen.read_training(crowd), folder / precision, quiet=True)
+        kept_maps = prepare_frozen([training.encoder], training.crops, recipe)
+        work[f"steps, {precision}"] = pipeline(training, iterations)
+        work[f"features, {precision}"] = partial(_features, training, None)
+        work[f"features again, {precision}"] = partial(_features, training, kept_maps)
+        work[f"features again, {precision}"]()
+    seconds = dict(zip(work, timed(options.repeat, *work.values()), strict=True))
+    batch, crops = recipe.method.sampler.batch_size * iterations, len(training.crops)
+    pairs = (
+        ("steps, auto", "steps, 32", batch),
+        ("features, auto", "features, 32", crops),
+        ("features again, 32", "features, 32", crops),
+        ("features again, auto", "features, 32", crops),
+    )
+    name = unwrap(training.encoder).arithmetic.name
+    return [
+        row(
+            f"four of seven stages frozen: {what}, {count / median(seconds[what]):.0f} crops/s",
+            seconds[what],
+            against=f"{against}, {count / median(seconds[against]):.0f} crops/s",
+            against_seconds=seconds[against],
+            limit="what learns in float32, without the frozen stages",
+            note=f"auto is {name} here; features again: of the same crops, frozen stages kept",
+        )
+        for what, against, count in pairs
+    ]
+
+
+def _features(training: Training, kept_maps: FrozenMaps | None) -> None:
+    extract(training.encoder, training.crops, training.fabric.device, mirrored=True, kept=kept_maps)
 
 
 def pipeline(training: Training, iterations: int) -> Callable[[], None]:

@@ -41,6 +41,20 @@ _WHOLE_CROPS = ("--augmentation.erasing", "0")
 _RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
 
 
+_PROXIES = ("--method.camera-contrast.proxy-weight", "0.5")
+_ENTROPY = ("--method.camera-contrast.entropy-weights", "true")
+_MASKED = ("--method.camera-contrast.mask-negatives", "true")
+_MOVING = (*_PROXIES, "--method.camera-contrast.proxy-momentum", "0.8")
+_CAMERA_ARMS = (
+    Arm("proxies", "contrast with clusters under other cameras", _PROXIES),
+    Arm("momentum-proxies", "the same, with centers that follow the features", _MOVING),
+    Arm("entropy-weights", "clusters that join cameras weigh more", _ENTROPY),
+    Arm("masked-negatives", "clusters of one camera push away no crops of others that lack it", _MASKED),
+    Arm("proxies-entropy", "both proxies and entropy weights", (*_PROXIES, *_ENTROPY)),
+    Arm("flagship", "the settings of the recipe `flagship`", (*_PROXIES, *_ENTROPY)),
+)
+
+
 def _hierarchy_arms() -> tuple[Arm, ...]:
     """Features and regularizers of `sphere` and `progressive`, and the weight of the sums of squares."""
     arms = []
@@ -212,6 +226,7 @@ def _patch_arms() -> tuple[Arm, ...]:
 
 _MINI_ARMS = (
     *_ARMS,
+    *_CAMERA_ARMS,
     *(
         Arm(f"cluster-contrast-eps-{eps}", f"the protocol's recipe, eps {eps}", ("--method.dbscan.eps", eps))
         for eps in ("0.5", "0.7")
@@ -264,7 +279,7 @@ def _select(table: EvaluationTable, rows: np.ndarray) -> EvaluationTable:
     return EvaluationTable(table.images.select(rows), table.identities[rows])
 
 
-MARKET = Protocol("market", _HERE / "market.yaml", read_training, _whole_benchmark, _ARMS)
+MARKET = Protocol("market", _HERE / "market.yaml", read_training, _whole_benchmark, (*_ARMS, *_CAMERA_ARMS))
 MARKET_HOUR = Protocol(
     "market-hour",
     _HERE / "market-mini.yaml",

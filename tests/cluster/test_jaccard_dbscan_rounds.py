@@ -24,7 +24,10 @@ def test_a_plain_run_has_nothing_to_note_and_auto_says_what_it_chose(crowd):
     assert cluster_features(features, JaccardSettings(), DbscanSettings()).notes == ()
     automatic = cluster_features(features, JaccardSettings(), DbscanSettings(eps="auto"))
     assert len(automatic.notes) == 1
-    assert automatic.notes[0].startswith(f"eps auto chose {automatic.eps:.2f} of 0.30 to 0.70: 20 clusters")
+    assert automatic.notes[0].startswith(
+        f"auto chose k1 30, k2 6, min_samples 4, eps {automatic.eps:.2f} of 7 candidates"
+    )
+    assert automatic.labels.cluster_count == 20
 
 
 def test_the_order_of_the_files_does_not_matter(crowd):

@@ -5,9 +5,10 @@ import torch
 
 import reseen
 from reseen.data.crops import open_crops
-from reseen.errors import RunError, StorageError
+from reseen.errors import RunError, SettingsError, StorageError
 from reseen.features import embed as module
 from reseen.features.extract import extract
+from reseen.runs.camera_file import CAMERAS, camera_means_of
 
 
 @pytest.fixture
@@ -51,6 +52,23 @@ def test_parts_of_other_crops_are_not_mixed_in(run, crowd, tmp_path, monkeypatch
     other = table.select(range(10, 20))
     reseen.embed(run, other, tmp_path / "v.parquet", quiet=True)
     assert pq.read_table(tmp_path / "v.parquet")["path"].to_pylist() == list(other.paths)
+
+
+def test_cameras_are_centered_by_what_training_knew_of_them(run, crowd, tmp_path):
+    plain, centered = (
+        reseen.embed(run, crowd, tmp_path / f"{value}.parquet", center_cameras=value, quiet=True)
+        for value in (False, True)
+    )
+    vectors, cameras = pq.read_table(plain)["vector"].to_pylist(), pq.read_table(plain)["camera"].to_pylist()
+    centers = camera_means_of(run).shrunk(None, 64)
+    for row in (0, 30, 71):
+        moved = np.array(vectors[row]) - centers.by_camera[cameras[row]]
+        found = pq.read_table(centered)["vector"][row].as_py()
+        np.testing.assert_allclose(found, moved / np.linalg.norm(moved), atol=1e-5)
+    assert b"mean of the camera in training subtracted" in pq.read_schema(centered).metadata[b"reseen"]
+    (run.folder / CAMERAS).unlink()
+    with pytest.raises(SettingsError, match="keeps no means of cameras"):
+        reseen.embed(run, crowd, tmp_path / "none.parquet", center_cameras=True, quiet=True)
 
 
 def test_what_is_wrong_is_said_before_any_work(run, crowd, tmp_path):

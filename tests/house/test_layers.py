@@ -20,7 +20,7 @@ ORDER = [
     "losses | memory | cluster | evaluate | audit",
     "datasets | synthetic",
     "neighbors | models | data",
-    "locks | compiled",
+    "locks | compiled | camera_means",
     "geometry | config | files | environment | optional_dependencies | registry | user_folders",
     "reading | text",
     "records | errors | conditions",

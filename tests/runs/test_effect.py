@@ -16,24 +16,31 @@ from reseen.tasks.clustering.cluster_settings import hierarchy_settings
 from reseen.training.optimizer import learning_rate
 
 _HIERARCHY = {"method.hierarchy.clusters", "method.hierarchy.distance", "method.hierarchy.jaccard"}
+_CAMERAS = {
+    f"method.camera_contrast.{name}"
+    for name in ("proxy_temperature", "hardest_negatives", "proxy_momentum", "from_round")
+}
 _WITHOUT = {
+    "auto": {*_CAMERAS, "augmentation.warp", "train.iterations", "train.step_rounds"},
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "cluster-contrast": {"augmentation.warp"},
+    "cluster-contrast": {*_CAMERAS, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "demo": {"augmentation.warp", "train.step_rounds"},
+    "demo": {*_CAMERAS, "augmentation.warp", "train.step_rounds"},
+    "flagship": {"augmentation.warp"},
     "global-patch": {
-        "method.clusters.memory", "method.clusters.temperature", "method.discrimination.neighbors",
-        "method.hierarchy", "method.loss.hard_share", "method.loss.pull", "method.loss.self_share",
+        *{path.replace("method.", "method.clusters.") for path in _CAMERAS}, "method.clusters.camera_contrast",
+        "method.clusters.memory", "method.clusters.temperature", "method.discrimination.neighbors", "method.hierarchy",
+        "method.loss.hard_share", "method.loss.pull", "method.loss.self_share",
         "model.patches.channels", "model.patches.reach",
     },
     "hct": {*_HIERARCHY, "augmentation.warp", "method.hierarchy.weight", "train.step_rounds"},
     "maskpre": {
-        "augmentation.warp", "method.classifier_rate", "method.hierarchy", "method.smallest_cluster",
+        *_CAMERAS, "augmentation.warp", "method.classifier_rate", "method.hierarchy", "method.smallest_cluster",
     },
     "progressive": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "source": {"augmentation.warp"},
     "sphere": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "sphere-contrast": {*_HIERARCHY, "augmentation.warp"},
+    "sphere-contrast": {*_CAMERAS, *_HIERARCHY, "augmentation.warp"},
 }  # fmt: skip
 """What has no effect in each shipped recipe; read from the code that uses the settings."""
 
@@ -90,6 +97,10 @@ def test_every_setting_of_every_recipe_has_an_effect_or_is_refused_by_name(name)
         ("cluster-contrast", "--augmentation.warp {}", "augmentation.warp", "method.name is cluster-contrast"),
         ("cluster-contrast", "--cameras false --method.center-cameras true", "method.center_cameras",
          "cameras is false"),
+        ("cluster-contrast", "--method.camera-contrast.from-round 3", "method.camera_contrast.from_round",
+         "method.camera_contrast.proxy_weight is 0"),
+        ("flagship", "--train.rounds 1 --method.camera-contrast.proxy-weight 1",
+         "method.camera_contrast.proxy_weight", "train.rounds is 1"),
         ("cluster-contrast", "--model.start run --model.weights none", "model.weights", "model.start is run"),
         ("cluster-contrast", "--data.cache-gigabytes 0 --data.cache-dir c", "data.cache_dir",
          "data.cache_gigabytes is 0"),

@@ -56,3 +56,10 @@ def test_a_machine_without_a_gpu_is_told_what_to_do():
     device = named(checkup._device(), "device")
     assert (device.value, device.state) == ("CPU", "slow")
     assert "mobilenetv2_100" in device.advice
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16, fused"), (False, "32, fused")])
+def test_it_says_what_precision_auto_is(monkeypatch, native, expected):
+    monkeypatch.setattr("reseen.models.arithmetic.knows_bfloat16", lambda: native)
+    assert named(checkup._device(), "train.precision auto").value == f"{expected} on this processor"

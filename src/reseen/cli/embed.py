@@ -1,7 +1,9 @@
 """`reseen embed`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 
 def embed(
@@ -12,6 +14,7 @@ def embed(
     engine: Literal["plain", "ray"] = "plain",
     workers: int | None = None,
     camera_pattern: str | None = None,
+    center_cameras: Annotated[bool, Parameter(negative=())] = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> None:
@@ -33,6 +36,8 @@ def embed(
         Number of Ray workers, each with its own encoder; default: 2.
     camera_pattern
         Where paths name the camera; default: the run's own pattern; empty: no cameras.
+    center_cameras
+        Subtract the mean that each camera had in training from its vectors.
     devices
         Number of processes, one per GPU; on a CPU they share the cores.
     quiet
@@ -54,6 +59,7 @@ def embed(
         engine=engine,
         workers=workers or 2,
         camera_pattern=camera_pattern,
+        center_cameras=center_cameras,
         devices=devices,
         quiet=quiet,
     )

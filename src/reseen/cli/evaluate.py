@@ -22,6 +22,7 @@ def evaluate(
     expansion_power: float = 0.0,
     queries_in_gallery: bool = False,
     flip: bool = False,
+    center_cameras: bool = True,
     raw: bool = False,
     details: bool = True,
     occlude: float | None = None,
@@ -73,6 +74,8 @@ def evaluate(
         Include queries in the gallery.
     flip
         Average the features of each crop and its mirror image.
+    center_cameras
+        Also evaluate with the mean of its camera subtracted from every vector, where cameras are known and used.
     raw
         With --features: rank by Euclidean distance, without normalizing the features.
     details
@@ -140,6 +143,7 @@ def evaluate(
         common,
         (occlude, half, student, part),
         baseline,
+        center_cameras,
         devices,
         json,
         report,
@@ -183,6 +187,7 @@ def _evaluate_run(
     common: dict[str, Any],
     variations: tuple[float | None, Any, bool, Any],
     baseline: str | None,
+    center_cameras: bool,
     devices: int,
     json: Path | None,
     report: Path | None,
@@ -231,7 +236,7 @@ def _evaluate_run(
         return
     score = with_domain(retrieval.score(quiet), domain(opened, source.data))
     compared = None if others is None else score_baseline(*others, retrieval, score, quiet)
-    occluded = retrieval.occluded_scores()
+    occluded, why_not = retrieval.occluded_scores(), retrieval.why_not_centered
     console = Console(highlight=False)
     name = run.resolve().name
     if compared is not None:
@@ -239,6 +244,12 @@ def _evaluate_run(
         console.print(paired_sentence(compared.name, name, compared.paired), markup=False, soft_wrap=True)
     if compared is None or occluded:
         console.print(score_table({name: score, **occluded}, change="change"))
+    centered = None
+    if center_cameras and not why_not:
+        centered = with_domain(retrieval.centered().score(quiet), domain(opened, source.data))
+        console.print(
+            score_table({"plain": score, "cameras centered": centered}, "Camera centering", "change")
+        )
     for table in detail_tables(score, retrieval.query.table.camera_names):
         console.print(table)
     if json is not None:
@@ -247,6 +258,8 @@ def _evaluate_run(
             "rounds": opened.rounds_done,
             **score.to_json(),
             "benchmark": benchmark.name,
+            "camera_centered": None if centered is None else centered.to_json(),
+            "why_not_centered": why_not if center_cameras else "not asked for",
             "occluded": {name: value.to_json() for name, value in occluded.items()},
             "seed": seed,
             "student": student,

@@ -17,6 +17,8 @@ def search(
     group: bool = False,
     rerank: bool = False,
     together: bool = False,
+    center_cameras: Annotated[bool, Parameter(negative=())] = False,
+    query_camera: str | None = None,
     run: Path | None = None,
     json: Path | None = None,
     sheet: Path = Path("search.html"),
@@ -49,6 +51,10 @@ def search(
         Re-rank the top 100 results by k-reciprocal neighbors.
     together
         Treat the images as one person: search once with their mean embedding.
+    center_cameras
+        Order results with the mean of its camera subtracted from every vector; similarities shown remain plain.
+    query_camera
+        With --center-cameras: the camera of the images, if the gallery or its run knows it.
     run
         The model's run folder, if it was moved since indexing.
     json
@@ -84,7 +90,15 @@ def search(
         described = opened.store.describe()
         where = parse_filter(camera, after, before, cluster, list(described.cameras))
         searches = search_images(
-            opened, images, top, where, group_tracklets=group, rerank=rerank, together=together
+            opened,
+            images,
+            top,
+            where,
+            group_tracklets=group,
+            rerank=rerank,
+            together=together,
+            center_cameras=center_cameras,
+            camera=query_camera,
         )
         for search_results in searches:
             if pictures:

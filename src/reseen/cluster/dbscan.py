@@ -7,7 +7,7 @@ Reference: Ester et al., "A density-based algorithm for discovering clusters in 
 1996. The original assigns border rows to the cluster that reaches them first.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -26,8 +26,22 @@ class DbscanSettings(Settings):
     """Largest Jaccard distance between neighbors, above 0 and below 1; `auto` selects it from the distances in each
     round."""
 
-    min_samples: int = Field(default=4, ge=1)
-    """Images within eps, including itself, that make an image a core point."""
+    min_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = 4
+    """Images within eps, including itself, that make an image a core point; `auto` selects it from the features in each
+    round."""
+
+    @property
+    def numbers(self) -> tuple[float, int]:
+        """The values of eps and min_samples.
+
+        Raises:
+            ValueError: one of them is `auto`.
+        """
+        if self.eps == "auto" or self.min_samples == "auto":
+            raise ValueError(
+                f"eps {self.eps} and min_samples {self.min_samples}: choose numbers with choose_settings first"
+            )
+        return self.eps, self.min_samples
 
     @field_validator("eps", mode="plain")
     @classmethod

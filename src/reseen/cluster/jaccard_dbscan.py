@@ -1,12 +1,8 @@
-"""Clusters one round by DBSCAN on Jaccard distances, with an optional choice of eps and retries.
+"""Clusters one round by DBSCAN on Jaccard distances, with retries where the outcome is no clustering.
 
-Flow: nearest neighbors -> sparse Jaccard distances -> eps -> DBSCAN. With fewer than two clusters, eps is changed in
-steps (up if all images are noise, down if all are one cluster), then again with min_samples 2, then an error is raised.
-
-eps `auto` is chosen from the distances in each round. As eps grows, noise first joins clusters; then, within a few
-hundredths, chaining merges identities: the number of clusters falls while the number of clustered images still rises.
-Their product peaks in between: fragments have many clusters but leave images out, a giant cluster has all images but is
-only one.
+Flow: settings that are `auto` -> nearest neighbors -> sparse Jaccard distances -> DBSCAN. With fewer than two
+clusters, eps is changed in steps (up if all images are noise, down if all are one cluster), then again with min_samples
+2, then an error is raised.
 """
 
 import time
@@ -14,56 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int64
 from scipy.sparse import csr_array
 
+from reseen.cluster.auto_settings import choose_settings, is_auto
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
-from reseen.cluster.stricter import closer, stricter
+from reseen.cluster.near_copies import with_copies
+from reseen.cluster.stricter import stricter
 from reseen.errors import TrainingError
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
-from reseen.neighbors.csr import Rows
 from reseen.records import Features, PseudoLabels
-
-CANDIDATES: tuple[float, ...] = tuple(round(float(eps), 2) for eps in np.arange(0.30, 0.701, 0.02))
-"""Candidates for eps; one distance graph up to the largest is enough for all."""
-
-
-@dataclass(frozen=True)
-class EpsilonChoice:
-    """A choice of eps, with the clustering statistics behind it."""
-
-    eps: float
-    """Jaccard distance, 0 to 1."""
-    clusters: int
-    """Number of clusters at this eps."""
-    clustered_share: float
-    """Fraction of images in a cluster, 0 to 1."""
-
-    def __str__(self) -> str:
-        return (
-            f"eps auto chose {self.eps:.2f} of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f}: "
-            f"{self.clusters} clusters with {self.clustered_share:.0%} of the images"
-        )
-
-
-def choose_eps(
-    distances: csr_array | Rows, min_samples: int, candidates: tuple[float, ...] = CANDIDATES
-) -> EpsilonChoice:
-    r"""The candidate eps that maximizes $clusters \times clustered\ share$; ties go to the largest eps.
-
-    `distances` must contain every pair up to the largest candidate. If no candidate gives a cluster, the largest is
-    returned with 0 clusters.
-
-    Example:
-        distances = jaccard_distance(features, neighbors, JaccardSettings(), threshold=0.7)
-        eps = choose_eps(distances, min_samples=4).eps
-    """
-    choices = []
-    for eps in candidates:
-        labels = dbscan(distances, eps, min_samples)
-        choices.append(EpsilonChoice(eps, labels.cluster_count, 1 - labels.noise_share))
-    return max(choices, key=lambda choice: (choice.clusters * choice.clustered_share, choice.eps))
-
 
 _STEP = 0.05
 """Change of eps per retry."""
@@ -85,10 +42,12 @@ def cluster_features(
     jaccard: JaccardSettings,
     settings: DbscanSettings,
     device: str = "cpu",
+    copies: Int64[np.ndarray, " n"] | None = None,
     strictness: int = 0,
 ) -> Clustering:
     """Cluster the features of one round; `device` is the torch device of the neighbor search.
 
+    `copies` are near-copies from `group_near_copies`: one crop of each group is clustered, the others get its label.
     `strictness` is a step of the ladder of `reseen.cluster.stricter`, 0 for the settings as they are.
 
     Raises:
@@ -97,20 +56,35 @@ def cluster_features(
     Example:
         labels = cluster_features(features, JaccardSettings(k1=30), DbscanSettings(eps=0.6)).labels
     """
+    pictures = np.arange(len(features)) if copies is None else np.unique(copies)
+    if copies is not None and len(pictures) < len(features):
+        different = Features(features.vectors[pictures], features.raw)
+        found = cluster_features(different, jaccard, settings, device, strictness=strictness)
+        return with_copies(found, copies)
     if len(features) < _FEWEST_SAMPLES:
         raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, got {len(features)}")
-    jaccard, settings = stricter(jaccard, settings, strictness)
     began = time.perf_counter()
+    notes: list[str] = []
+    if is_auto(jaccard, settings):
+        choice = choose_settings(features, jaccard, settings, device)
+        notes.append(str(choice))
+        jaccard, settings = choice.jaccard, choice.dbscan
+    jaccard, settings = stricter(jaccard, settings, strictness)
+    eps, min_samples = settings.numbers
+    if strictness:
+        notes.append(
+            f"stricter, step {strictness}: k1 {jaccard.k1}, eps {eps:.2f}, min_samples {min_samples}"
+        )
+    chosen = time.perf_counter()
     neighbors = nearest(features, jaccard.columns, device)
     searched = time.perf_counter()
 
     def graph(threshold: float) -> csr_array:
         return jaccard_distance(features, neighbors, jaccard, threshold, device)
 
-    distances = graph(CANDIDATES[-1] if settings.eps == "auto" else settings.eps)
+    distances = graph(eps)
     compared = time.perf_counter()
-    notes: list[str] = []
-    outcome = _first_try(distances, settings, strictness, notes)
+    outcome = _Outcome(dbscan(distances, eps, min_samples), eps, min_samples)
     if outcome.labels.cluster_count < 2:
         outcome = _relax(outcome, graph, distances, notes)
     return Clustering(
@@ -118,23 +92,12 @@ def cluster_features(
         eps=outcome.eps,
         notes=tuple(notes),
         seconds={
-            "neighbors": searched - began,
+            "auto": chosen - began,
+            "neighbors": searched - chosen,
             "jaccard": compared - searched,
-            "dbscan": time.perf_counter() - compared,  # including the choice of eps and retries
+            "dbscan": time.perf_counter() - compared,  # including retries
         },
     )
-
-
-def _first_try(distances: csr_array, settings: DbscanSettings, strictness: int, notes: list[str]) -> _Outcome:
-    if settings.eps == "auto":
-        choice = choose_eps(distances, settings.min_samples)
-        notes.append(str(choice))
-        eps = closer(choice.eps, strictness)
-    else:
-        eps = settings.eps
-    if strictness:
-        notes.append(f"stricter, step {strictness}: eps {eps:.2f}, min_samples {settings.min_samples}")
-    return _Outcome(dbscan(distances, eps, settings.min_samples), eps, settings.min_samples)
 
 
 def _relax(

@@ -25,11 +25,8 @@ def stricter(
 ) -> tuple[JaccardSettings, DbscanSettings]:
     """The settings of a step of the ladder, from 0, which changes nothing, to `STRICTER_STEPS`; none is ever raised.
 
-    An eps of `auto` stays, since it is chosen from the distances that the fewer neighbors give; `closer` tells how much
-    is taken off it.
-
     Raises:
-        ValueError: the step is not on the ladder.
+        ValueError: the step is not on the ladder, or a setting is still `auto`.
 
     Example:
         >>> stricter(JaccardSettings(k1=30), DbscanSettings(eps=0.6), 1)[0].k1
@@ -40,16 +37,12 @@ def stricter(
     if step == 0:
         return jaccard, dbscan
     factor = _FEWER_NEIGHBORS**step
-    k1 = min(jaccard.k1, max(_LEAST_K1, round(jaccard.k1 * factor)))
-    k2 = min(jaccard.k2, k1, max(_LEAST_K2, round(jaccard.k2 * factor)))
-    samples = min(dbscan.min_samples, max(_LEAST_SAMPLES, dbscan.min_samples - step))
-    eps = dbscan.eps if dbscan.eps == "auto" else closer(dbscan.eps, step)
+    (wide, near), (eps, samples) = jaccard.numbers, dbscan.numbers
+    k1 = min(wide, max(_LEAST_K1, round(wide * factor)))
+    k2 = min(near, k1, max(_LEAST_K2, round(near * factor)))
+    samples = min(samples, max(_LEAST_SAMPLES, samples - step))
+    eps = min(eps, max(_LEAST_EPS, round(eps - _CLOSER * step, 4)))
     return (
         jaccard.model_copy(update={"k1": k1, "k2": k2}),
         dbscan.model_copy(update={"eps": eps, "min_samples": samples}),
     )
-
-
-def closer(eps: float, step: int) -> float:
-    """An eps that is smaller by so many steps of 0.05, and not below 0.05."""
-    return min(eps, max(_LEAST_EPS, round(eps - _CLOSER * step, 4)))

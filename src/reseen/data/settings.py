@@ -46,6 +46,10 @@ class DataSettings(Settings):
     """Value of white in images of more than 8 bits, such as 4095 for 12 bits stored in 16; default: 65535 for integers
     and 1 for floats. Does not affect 8-bit images."""
 
+    near_copies_once: bool = False
+    """Whether near-copies of a crop (re-encoded, shifted or repeated frames of the same camera) count as one crop in
+    clustering by density; they get its label, and are trained on as all others."""
+
     labels: Path | None = None
     """CSV file of path and label, for the supervised method `source` only."""
 

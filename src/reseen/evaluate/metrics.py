@@ -82,6 +82,7 @@ class RetrievalScore:
                 "query_expansion": self.preparation.query_expansion,
                 "mirrored_features": self.preparation.mirrored,
                 "tracklets": self.preparation.tracklets,
+                "camera_centering": self.preparation.camera_centering,
                 "queries_in_gallery": self.preparation.queries_in_gallery,
                 "same_person_same_camera": "removed per query",
                 "unknown_camera": "equals no camera",

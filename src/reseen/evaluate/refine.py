@@ -1,14 +1,66 @@
-"""Optional steps before ranking: queries in the gallery, query expansion, re-ranking. The score records each."""
+"""Optional steps before ranking: camera centering, queries in the gallery, query expansion, re-ranking.
 
+The score records each.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
+from reseen.camera_means import PRIOR_SIGHTINGS, CameraCenters, CameraMeans, camera_centers
 from reseen.errors import DataError
 from reseen.evaluate.task import RetrievalTask
 from reseen.neighbors import Reranked, RerankSettings, expand_queries
 from reseen.records import UNKNOWN_CAMERA, Features
+
+
+def centers_of(
+    task: RetrievalTask,
+    names: Sequence[str],
+    pool: CameraMeans | None = None,
+    tracklets: Int64[np.ndarray, " g"] | None = None,
+) -> CameraCenters | str:
+    """What to subtract from vectors by camera, or a sentence on why nothing is; of labels it reads junk alone.
+
+    Args:
+        task: the task; the means are those of its gallery without junk.
+        names: names of its cameras by index.
+        pool: means of the training crops, which few crops are shrunk towards.
+        tracklets: tracklet of each gallery row, -1 where unknown; rows of one count once.
+    """
+    if task.gallery.raw:
+        return "raw features have lengths of their own, and cameras are centered on the unit sphere alone"
+    kept = task.kept
+    return camera_centers(
+        CameraMeans.measure(
+            task.kept_gallery.numpy(),
+            task.gallery_cameras[kept],
+            names,
+            None if tracklets is None else tracklets[kept],
+        ),
+        pool,
+    )
+
+
+def center(task: RetrievalTask, names: Sequence[str], centers: CameraCenters) -> RetrievalTask:
+    """The task with the center of its camera subtracted from every vector; see `centers_of`."""
+
+    def of(features: Features, cameras: Int64[np.ndarray, " n"]) -> Features:
+        named = [None if camera == UNKNOWN_CAMERA else names[camera] for camera in cameras.tolist()]
+        return Features(torch.from_numpy(centers.center(features.numpy, named)))
+
+    done = (
+        f"mean of the gallery's crops of a camera, {PRIOR_SIGHTINGS} sightings at that of training or of all"
+    )
+    return replace(
+        task,
+        query=of(task.query, task.query_cameras),
+        gallery=of(task.gallery, task.gallery_cameras),
+        preparation=replace(task.preparation, camera_centering=done),
+    )
 
 
 def add_queries(task: RetrievalTask) -> RetrievalTask:

@@ -68,6 +68,7 @@ def _caption(score: RetrievalScore) -> str:
         "cross-domain" if score.extra_rules.get("domain") == "cross-domain" else "",
         "" if score.average_precision_rule == "step" else f"AP by the {score.average_precision_rule}",
         "" if preparation.tracklets == "none" else f"tracklets: {preparation.tracklets}",
+        "" if preparation.camera_centering == "none" else "cameras centered",
         "queries in the gallery" if preparation.queries_in_gallery else "",
         "mirrored features" if preparation.mirrored else "",
         "" if preparation.query_expansion == "none" else f"query expansion: {preparation.query_expansion}",

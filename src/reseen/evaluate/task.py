@@ -47,6 +47,9 @@ class Preparation:
     tracklets: str = "none"
     """Pooling of frames to tracklets."""
 
+    camera_centering: str = "none"
+    """What was subtracted from the vectors of each camera."""
+
     queries_in_gallery: bool = False
     """Queries are included in the gallery."""
 

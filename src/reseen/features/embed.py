@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float32
 
+from reseen.camera_means import PRIOR_SIGHTINGS, CameraCenters
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.distributed.launch import is_main_process, launch
@@ -23,6 +24,7 @@ from reseen.files import write_atomically
 from reseen.locks import exclusive_writer
 from reseen.reading import parquet_schema, read_table
 from reseen.records import UNKNOWN_CAMERA
+from reseen.runs.camera_file import camera_means_of
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -41,6 +43,7 @@ def embed(
     engine: Literal["plain", "ray"] = "plain",
     workers: int = 2,
     camera_pattern: str | None = None,
+    center_cameras: bool = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> Path | str:
@@ -57,19 +60,24 @@ def embed(
         engine: `plain` for this process, or `ray` for Ray workers, see `embed_by_ray`; both write the same rows.
         workers: number of Ray workers.
         camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
+        center_cameras: subtract the mean that a crop's camera had in training, or that of all for other cameras, and
+            scale the rest to unit length; the file's metadata say so. With the engine `plain`.
         devices: number of processes of the engine `plain`.
         quiet: hide progress.
 
     Raises:
         RunError: `run` is not a run folder, or `out` holds partitions of another run.
         DataError: the data cannot be read.
-        SettingsError: a URL without Ray, or Ray is not installed.
+        SettingsError: a URL without Ray, Ray is not installed, or cameras are to be centered by Ray or without means.
         StorageError: `out` cannot be written, or another process is writing it.
 
     Example:
         >>> reseen.embed("runs/market", "crops", "embeddings.parquet")
     """
     run = run if isinstance(run, Run) else open_run(run)
+    if engine == "ray" and center_cameras:
+        raise SettingsError("cameras are centered by the engine plain; leave one of the two out")
+    centers = trained_centers(run) if center_cameras else None
     if engine == "ray":
         from reseen.features.embed_ray import embed_by_ray
 
@@ -82,14 +90,14 @@ def embed(
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file, or --engine ray")
     table = load_other_table(run.recipe, data, camera_pattern)
     request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
-    parts = _parts(run, table, out)
+    parts = _parts(run, table, out, center_cameras)
 
     with (
         exclusive_writer(out) if is_main_process() else nullcontext(),
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):
-        files = _embed_parts(run, ranks.broadcast(table), out, ranks, view, quiet)
+        files = _embed_parts(run, ranks.broadcast(table), out, ranks, view, quiet, centers)
         if ranks.is_main:
             write_atomically(out, lambda temporary: _join(files, temporary))
             shutil.rmtree(parts, ignore_errors=True)
@@ -105,19 +113,42 @@ def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
     ranks.barrier()
 
 
+def trained_centers(run: Run) -> CameraCenters:
+    """What training knew of each camera, drawn towards the mean of all its crops by the usual prior.
+
+    Raises:
+        SettingsError: the run keeps no means of cameras.
+    """
+    pool = camera_means_of(run)
+    if pool is None or not pool.known:
+        raise SettingsError(
+            f"{run.folder}: keeps no means of cameras, since it was trained without cameras, stopped before its last "
+            "round, or made by an earlier version; leave out --center-cameras, or train it to the end with --resume"
+        )
+    return pool.shrunk(None, PRIOR_SIGHTINGS)
+
+
 def _embed_parts(
-    run: Run, table: ImageTable, out: Path, ranks: ProcessGroup, view: RunView, quiet: bool
+    run: Run,
+    table: ImageTable,
+    out: Path,
+    ranks: ProcessGroup,
+    view: RunView,
+    quiet: bool,
+    centers: CameraCenters | None = None,
 ) -> list[Path]:
     """Write the missing parts, and return the files of all parts in order."""
     device = scoring_device(run, ranks)
     encoder = run.encoder().to(device)
-    parts = _parts(run, table, out)
+    parts = _parts(run, table, out, centers is not None)
     with ranks.main_process_first():
         size = (encoder.height, encoder.width)
         crops = open_crops(table, run.reading, *size, progress=ranks.is_main and not quiet)
     view.say(*crops.notes)
     progress = view.phase("embedding", len(crops))
     files, metadata = [], describe_vectors(run, encoder)
+    if centers is not None:
+        metadata["camera_centering"] = "mean of the camera in training subtracted"
     for start in range(0, len(crops), PART):
         rows = np.arange(start, min(start + PART, len(crops)))
         files.append(parts / f"{start:012d}.parquet")
@@ -125,17 +156,22 @@ def _embed_parts(
             part_crops = crops.select(rows)
             vectors = extract(encoder, part_crops, device, ranks=ranks).vectors.numpy()
             if ranks.is_main:
-                part = _embed_part(part_crops, vectors, metadata)
+                part = _embed_part(part_crops, vectors, metadata, centers)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
         progress(len(rows))
     return files
 
 
-def _embed_part(crops: Crops, vectors: Float32[np.ndarray, "n d"], metadata: Mapping[str, Any]) -> pa.Table:
-    names, cameras = crops.table.camera_names, crops.table.cameras
-    return vector_table(
-        crops.table.texts, [None if c == UNKNOWN_CAMERA else names[c] for c in cameras], vectors, metadata
-    )
+def _embed_part(
+    crops: Crops,
+    vectors: Float32[np.ndarray, "n d"],
+    metadata: Mapping[str, Any],
+    centers: CameraCenters | None = None,
+) -> pa.Table:
+    names = crops.table.camera_names
+    cameras = [None if camera == UNKNOWN_CAMERA else names[camera] for camera in crops.table.cameras]
+    vectors = vectors if centers is None else centers.center(vectors, cameras)
+    return vector_table(crops.table.texts, cameras, vectors, metadata)
 
 
 def _join(files: list[Path], out: Path) -> None:
@@ -145,9 +181,10 @@ def _join(files: list[Path], out: Path) -> None:
             writer.write_table(read_table(file))
 
 
-def _parts(run: Run, table: ImageTable, out: Path) -> Path:
+def _parts(run: Run, table: ImageTable, out: Path, centered: bool) -> Path:
     """The folder of the parts; its name identifies model and crops, so that parts of others are never mixed in."""
-    return out.with_name(f".{out.name}.{_key(run, table)}.parts")
+    kind = "-centered" if centered else ""
+    return out.with_name(f".{out.name}.{_key(run, table)}{kind}.parts")
 
 
 def _key(run: Run, table: ImageTable) -> str:

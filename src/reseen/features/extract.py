@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from reseen.data.crops import Crops
 from reseen.data.views import normalize
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from reseen.features.frozen_maps import FrozenMaps
 from reseen.geometry import unit
 from reseen.models import Encoder
+from reseen.models.frozen_stages import frozen_output, maps_from_frozen
+from reseen.models.inference_copy import inference_copy
 from reseen.records import Features
 from reseen.runs.allocation import kept_memory
 from reseen.runs.console import Progress, no_progress
@@ -31,6 +34,7 @@ def extract(
     mirrored: bool = False,
     transform: Callable[[Images], Images] = lambda images: images,
     ranks: ProcessGroup = SINGLE_PROCESS,
+    kept: FrozenMaps | None = None,
 ) -> Features:
     """Features (n, d) of all crops in row order, unit length unless the encoder is raw; the encoder is not modified.
 
@@ -42,6 +46,8 @@ def extract(
         mirrored: average the embeddings of a crop and its mirror image, before normalization.
         transform: applied to every batch of uint8 images (b, 3, h, w) before normalization, such as an augmentation.
         ranks: the process group; each process embeds a consecutive range of batches, and all get all features.
+        kept: where outputs of frozen stages are kept for the next extraction of the same crops, with the same
+            `mirrored` and without `transform`; what is there is not computed again. Features have the same bits.
 
     Example:
         >>> features = extract(run.encoder(), crops, torch.device("cpu"))
@@ -52,10 +58,26 @@ def extract(
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    for rows, images, done in batches(crops, plain, device, ranks, transform):
-        features = encoder(images)
-        if mirrored:
-            features = (features + encoder(images.flip(3))) / 2
+    fast = inference_copy(plain)
+
+    def maps(rows: Int64[Tensor, " b"]) -> Iterator[Tensor]:
+        if kept is not None and kept.holds(rows):
+            blank = torch.zeros(1, 3, plain.height, plain.width, device=device)
+            yield from (maps_from_frozen(fast, blank, output.to(device)) for output in kept.read(rows))
+            return
+        images = normalize(transform(crops.images(rows)).to(device), plain.mean, plain.std)
+        views = (images, images.flip(3)) if mirrored else (images,)
+        for view, seen in enumerate(views):
+            if kept is None:
+                yield fast.maps(seen)
+            else:
+                output = frozen_output(fast, seen)
+                kept.write(rows, view, output)
+                yield maps_from_frozen(fast, seen, output)
+
+    for rows, done in row_batches(len(crops), ranks):
+        parts = [fast.embed_all(of_view) for of_view in maps(rows)]
+        features = (parts[0] + parts[1]) / 2 if mirrored else parts[0]
         vectors[rows] = features.float().cpu()
         progress(done)
     plain.train(training)
@@ -103,8 +125,9 @@ def estimate_neck_statistics(
     plain.eval()
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
+    fast = inference_copy(plain)
     for _rows, images, done in batches(crops, plain, device, ranks):
-        for norm, inputs in plain.norm_inputs(images):
+        for norm, inputs in fast.norm_inputs(images):
             values = inputs.double().cpu()
             sums[norm] += torch.stack([values.sum(dim=0), values.square().sum(dim=0)])
         progress(done)
@@ -137,14 +160,20 @@ def batches(
     transform: Callable[[Images], Images] = lambda images: images,
 ) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"], int]]:
     """Yield rows and normalized images of this process's batches, and the number of crops done by all processes."""
-    remaining = len(crops)
+    for rows, done in row_batches(len(crops), ranks):
+        images = transform(crops.images(rows)).to(device)
+        yield rows, normalize(images, encoder.mean, encoder.std), done
+
+
+def row_batches(count: int, ranks: ProcessGroup) -> Iterator[tuple[Int64[Tensor, " b"], int]]:
+    """Yield the rows of this process's batches of `count` crops, and the number of crops done by all processes."""
+    remaining = count
     with kept_memory():
-        for start in ranks.rows(len(crops), BATCH):
-            rows = torch.arange(start, min(start + BATCH, len(crops)))
+        for start in ranks.rows(count, BATCH):
+            rows = torch.arange(start, min(start + BATCH, count))
             done = min(remaining, len(rows) * ranks.size)
             remaining -= done
-            images = transform(crops.images(rows)).to(device)
-            yield rows, normalize(images, encoder.mean, encoder.std), done
+            yield rows, done
 
 
 @torch.no_grad()

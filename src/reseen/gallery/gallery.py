@@ -1,34 +1,32 @@
 """Galleries: a store of embeddings with the model that produced them and its calibration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
 from reseen.audit import Calibration
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
 from reseen.data.image_source import ImageSource
-from reseen.errors import DataError, GalleryError, ReseenError
+from reseen.errors import DataError, GalleryError, ReseenError, SettingsError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
+from reseen.gallery.camera_search import CameraSearch
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.removal import RemovalResult, finish_removals
+from reseen.gallery.rerank_hits import SHORTLIST, rerank_hits
 from reseen.gallery.store import Store, open_store
 from reseen.gallery.stores.checks import refuse_other_model
 from reseen.models import Encoder
-from reseen.neighbors.rerank import Reranked, RerankSettings
-from reseen.records import Features
+from reseen.runs.camera_file import camera_means_of
 from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.select_run import read_calibration
-
-_SHORTLIST = 100
-"""Number of hits that are re-ranked."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +166,8 @@ class Gallery:
         *,
         group_tracklets: bool = False,
         rerank: bool = False,
+        center_cameras: bool = False,
+        camera: str | None = None,
     ) -> list[Match]:
         """Find the entries most similar to a vector, best first.
 
@@ -178,18 +178,28 @@ class Gallery:
             group_tracklets: return only the best crop of each tracklet.
             rerank: re-rank the first hundred hits by k-reciprocal distance (Zhong et al. 2017, section 3) among
                 themselves; similarities remain cosines.
+            center_cameras: order by similarity with the mean of its camera subtracted from every vector; similarities
+                remain plain cosines, which probabilities belong to.
+            camera: camera of the query, where cameras are centered; None where unknown.
 
         Raises:
-            GalleryError: the vector is zero, not finite or of another dimension, or `top` is below 1.
+            GalleryError: the vector is zero, not finite or of another dimension, `top` is below 1, or cameras are to be
+                centered and cannot be.
+            SettingsError: options exclude each other, or the camera is unknown to gallery and run.
         """
-        limit = max(top, _SHORTLIST) if rerank else top
-        hits = self.store.search(vector, limit, where)
+        if camera is not None and not center_cameras:
+            raise SettingsError("the camera of the query has no effect unless cameras are centered")
+        if rerank and center_cameras:
+            raise SettingsError("re-ranking and centered cameras each order the results; choose one")
+        search = self._center_cameras(camera) if center_cameras else self.store.search
+        limit = max(top, SHORTLIST) if rerank else top
+        hits = search(vector, limit, where)
         if group_tracklets:
             while len(hits) == limit and len(_group_sizes(hits)) < top:
                 limit *= 4
-                hits = self.store.search(vector, limit, where)
+                hits = search(vector, limit, where)
         if rerank:
-            hits = _rerank(self.store, vector, hits, _SHORTLIST)
+            hits = rerank_hits(self.store, vector, hits)
         sizes = _group_sizes(hits)
         if group_tracklets:
             seen: set[object] = set()
@@ -203,6 +213,15 @@ class Gallery:
             )
             for hit in hits[:top]
         ]
+
+    def _center_cameras(self, camera: str | None) -> Callable[[np.ndarray, int, Filter], list[Hit]]:
+        """A search with cameras centered, for queries of a camera."""
+        if not self.run.recipe.cameras:
+            raise GalleryError(
+                f"{self.address}: cameras cannot be centered: its run was trained with cameras switched off"
+            )
+        centered = CameraSearch(self.store, self.address, camera_means_of(self.run))
+        return lambda vector, limit, where: centered.search(vector, camera, limit, where)
 
     def _probability(self, similarity: float) -> float | None:
         return None if self.calibration is None else float(self.calibration.probability(np.array(similarity)))
@@ -250,27 +269,6 @@ def open_gallery(
         store.close()
         raise
     return gallery
-
-
-def _rerank(store: Store, vector: Float32[np.ndarray, " d"], hits: list[Hit], count: int) -> list[Hit]:
-    """The first `count` hits by k-reciprocal distance among themselves, then the others; similarities are kept.
-
-    Reference: Zhong et al. 2017, section 3.
-    """
-    head, tail = hits[:count], hits[count:]
-    if len(head) < 3:
-        return hits
-    vectors: dict[str, np.ndarray] = {}
-    for batch in store.scan(Filter(keys=tuple(hit.entry.key for hit in head))):
-        vectors.update({entry.key: row for entry, row in zip(batch.entries, batch.vectors, strict=True)})
-    gallery = Features(torch.from_numpy(np.stack([vectors[hit.entry.key] for hit in head])))
-    query = Features(torch.from_numpy(vector.astype(np.float32)[None] / np.linalg.norm(vector)))
-    k1 = min(20, len(head) - 1)
-    settings = RerankSettings(k1=k1, k2=min(6, k1))
-    similarity = torch.empty(1, len(head))
-    Reranked(query, gallery, settings).fill(0, 1, similarity)
-    order = np.argsort(-similarity[0].numpy(), kind="stable")
-    return [head[rank] for rank in order] + tail
 
 
 def _group(hit: Hit) -> object:

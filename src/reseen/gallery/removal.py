@@ -14,7 +14,7 @@ from reseen.gallery.copies import Copy, recorded_copies
 from reseen.gallery.deletion_log import Deletion, append_deletion, unverified_deletions
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
-from reseen.gallery.side_files import map_folder, side_file
+from reseen.gallery.side_files import CAMERA_MEANS, map_folder, side_file
 from reseen.gallery.store import Store
 from reseen.runs.run import open_run
 
@@ -117,6 +117,7 @@ def remove(store: Store, address: str, removal: Removal) -> RemovalResult:
     if not any(line.keys == removal.keys for line in unverified_deletions(address)):
         append_deletion(address, Deletion.now(removal.by, removal.keys, False, 0))
     store.delete(Filter(keys=removal.keys))
+    _unlink(side_file(address, CAMERA_MEANS))  # means of vectors that are gone
     copies = find_copies(store, address, removal)
     for folder in copies.cached:
         if cache.writer_process(folder) is None:

@@ -42,6 +42,8 @@ def search_images(
     group_tracklets: bool = False,
     rerank: bool = False,
     together: bool = False,
+    center_cameras: bool = False,
+    camera: str | None = None,
 ) -> list[SearchResults]:
     """Search with each image or, if `together`, once with their mean vector.
 
@@ -53,10 +55,13 @@ def search_images(
         group_tracklets: only the best crop of each tracklet.
         rerank: re-rank the first hundred hits by k-reciprocal distance.
         together: the images show one person.
+        center_cameras: order by similarity with the mean of its camera subtracted from every vector.
+        camera: camera of all images, where cameras are centered; None where unknown.
 
     Raises:
         DataError: an image cannot be read, or the vectors cancel each other out.
-        GalleryError: the run of the gallery's model is missing or was trained further.
+        GalleryError: the run of the gallery's model is missing or was trained further, or cameras cannot be centered.
+        SettingsError: options exclude each other, or the camera is unknown to gallery and run.
     """
     vectors = [gallery.embed(image) for image in images]
     thumbnails = read_thumbnails(images, gallery.run.recipe.data.white_level)
@@ -72,7 +77,15 @@ def search_images(
         SearchResults(
             names,
             pictures,
-            gallery.search(vector, top, where, group_tracklets=group_tracklets, rerank=rerank),
+            gallery.search(
+                vector,
+                top,
+                where,
+                group_tracklets=group_tracklets,
+                rerank=rerank,
+                center_cameras=center_cameras,
+                camera=camera,
+            ),
         )
         for (names, pictures), vector in zip(queries, vectors, strict=True)
     ]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from reseen.user_folders import state_base
 
+CAMERA_MEANS = "cameras.safetensors"
+"""Side file of the means of a gallery's cameras; removed with every deletion, and made again when it is asked for."""
+
 
 def side_file(address: str, name: str) -> Path:
     """Path of the side file `name` of the gallery at `address`."""

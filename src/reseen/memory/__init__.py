@@ -1,5 +1,6 @@
-"""Memories kept between batches: centroids, lookup table, classifier, memory banks."""
+"""Memories kept between batches: centroids, camera proxies, lookup table, classifier, memory banks."""
 
+from reseen.memory.camera_proxies import CameraProxies as CameraProxies
 from reseen.memory.centroids import CentroidMemory as CentroidMemory
 from reseen.memory.centroids import CentroidSettings as CentroidSettings
 from reseen.memory.classifier import Classifier as Classifier

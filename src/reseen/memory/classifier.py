@@ -5,9 +5,8 @@ memory", NeurIPS 2020, which are reinitialized with the cluster centers in each 
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from reseen.geometry import unit
@@ -18,7 +17,7 @@ class Classifier:
 
     Example:
         classifier = Classifier(memory.vectors, rate=3.5e-4)
-        classifier.loss(features, labels, temperature=0.05).backward()
+        weighted_cross_entropy(classifier.logits(features, temperature=0.05), labels).backward()
         classifier.step()
     """
 
@@ -26,11 +25,9 @@ class Classifier:
         self.weights = centroids.detach().clone().requires_grad_()
         self._optimizer = Adam([self.weights], rate)
 
-    def loss(
-        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], temperature: float
-    ) -> Float[Tensor, ""]:
-        """Cross-entropy of the cosines divided by the temperature; gradients flow to features and weights."""
-        return cross_entropy(features @ unit(self.weights).T / temperature, labels)
+    def logits(self, features: Float[Tensor, "b d"], temperature: float) -> Float[Tensor, "b c"]:
+        """The cosines divided by the temperature; gradients flow to features and weights."""
+        return features @ unit(self.weights).T / temperature
 
     @torch.no_grad()
     def step(self) -> None:

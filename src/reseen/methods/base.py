@@ -93,6 +93,7 @@ class MethodContext:
     `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
+    `copies`: for each training row the first row of its group of near-copies, or None when nobody looked for them.
     `steps`: batches in the whole training. `constraints`: what a person said of pairs of rows, or None.
     `labels`: for the supervised method alone, the label of every row from the file that a person named, or None.
     `once`: around what is long and need not be computed by every process that trains, such as clustering.
@@ -108,6 +109,7 @@ class MethodContext:
     constraints: Constraints | None = None
     labels: Int64[np.ndarray, " n"] | None = None
     once: RunOnMain = in_this_process
+    copies: Int64[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True)

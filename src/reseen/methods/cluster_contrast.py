@@ -16,7 +16,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from jaxtyping import Float, Int64
 from pydantic import Field
+from torch import Tensor
 
 from reseen.cluster import STRICTER_STEPS, Clustering, DbscanSettings, center_cameras, cluster_features
 from reseen.conditions import When
@@ -24,6 +26,7 @@ from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
 from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
+from reseen.methods.camera_contrast import CameraContrast, CameraContrastSettings
 from reseen.neighbors import JaccardSettings
 from reseen.records import Batch, Features, to_index_tensor
 
@@ -31,7 +34,7 @@ from reseen.records import Batch, Features, to_index_tensor
 class ContrastSettings(SampledMethodSettings):
     """Everything but the clustering; defaults of the literature."""
 
-    center_cameras: bool = False
+    center_cameras: bool = True
     """Cluster what is left of each feature without the mean feature of its camera; nothing changes where cameras
     are unknown or switched off."""
 
@@ -44,9 +47,16 @@ class ContrastSettings(SampledMethodSettings):
     temperature: Annotated[float, Field(gt=0)] = 0.05
     """Divides similarities before the softmax; smaller is harder."""
 
+    camera_contrast: CameraContrastSettings = CameraContrastSettings()
+    """What cameras add to the contrast."""
+
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Cameras can be centered where they are used."""
-        return {**super().recipe_conditions(), "method.center_cameras": When(cameras=True)}
+        """Cameras can be centered and contrasted where they are used."""
+        return {
+            **super().recipe_conditions(),
+            **self.camera_contrast.recipe_conditions("method.camera_contrast"),
+            "method.center_cameras": When(cameras=True),
+        }
 
 
 class CentroidContrast(AbstractMethod):
@@ -56,6 +66,7 @@ class CentroidContrast(AbstractMethod):
         self._settings = settings
         super().__init__(settings, context)
         self._memory: CentroidMemory | None = None
+        self._cameras = CameraContrast(settings.camera_contrast, context)
 
     @abstractmethod
     def cluster(self, features: Features) -> Clustering:
@@ -69,7 +80,7 @@ class CentroidContrast(AbstractMethod):
         return self._memory
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster, start the centroids at the clusters' mean directions, and sample PK batches."""
+        """Cluster, start centroids and camera proxies at mean directions, and sample PK batches."""
         cameras = self.context.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
@@ -79,18 +90,36 @@ class CentroidContrast(AbstractMethod):
             to_index_tensor(clustering.labels.labels).to(self.context.device),
             self._settings.memory,
         )
+        self._cameras.begin_round(features.vectors, clustering.labels)
         sampler = PkSampler(clustering.labels, self._settings.sampler, self.context.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
-        """One term: the contrast with the centroids."""
+        """The contrast with the centroids, and with those of other cameras where that is wanted."""
         features = self.context.encoder(batch.images)
-        contrast = cluster_contrast(features, batch.labels, self.memory.vectors, self._settings.temperature)
-        return Step({"contrast": contrast}, features.detach(), batch.labels)
+        terms = {"contrast": self.contrast(features, batch.labels)}
+        terms |= self._cameras.terms(features, batch.labels, batch.cameras)
+        return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras})
+
+    def contrast(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+        """The loss of unit rows against the centroids, as cameras weigh it."""
+        weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
+        return cluster_contrast(
+            features, labels, self.memory.vectors, self._settings.temperature, weights, excluded
+        )
 
     def after_step(self, step: Step) -> None:
-        """Move the centroids towards the batch's features."""
+        """Move centroids and proxies towards the batch's features."""
         self.memory.update(step.features, step.labels)
+        self._cameras.after_step(step.features, step.labels, step.remembered["cameras"])
+
+    def state(self) -> dict[str, Tensor]:
+        """What cameras add keeps count of the rounds."""
+        return self._cameras.state()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with that count."""
+        self._cameras.restore(state)
 
 
 class ClusterContrastSettings(ContrastSettings):
@@ -112,6 +141,7 @@ class ClusterContrast(CentroidContrast):
 
     def cluster(self, features: Features) -> Clustering:
         """DBSCAN on the k-reciprocal Jaccard distance; what it leaves out sits the round out."""
-        settings = self._settings
-        device = self.context.device.type
-        return cluster_features(features, settings.jaccard, settings.dbscan, device, self.strictness)
+        settings, around = self._settings, self.context
+        return cluster_features(
+            features, settings.jaccard, settings.dbscan, around.device.type, around.copies, self.strictness
+        )

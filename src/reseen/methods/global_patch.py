@@ -39,6 +39,7 @@ from reseen.losses import (
 )
 from reseen.memory import CentroidMemory, MemoryBanks
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
+from reseen.methods.camera_contrast import CameraContrast
 from reseen.methods.display_clusters import display_clusters
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.patches import Projection
@@ -53,7 +54,6 @@ class GlobalPatch(AbstractMethod):
     """Learn whole images and patches from memories of both."""
 
     learns_outliers = True
-
     takes_patches = True
     steps_grow = True
     needs_patches = True
@@ -73,6 +73,7 @@ class GlobalPatch(AbstractMethod):
         )
         self._banks = MemoryBanks(context.device, context.once)
         self._centroids: CentroidMemory | None = None
+        self._cameras = CameraContrast(settings.clusters.camera_contrast, context)
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
 
@@ -96,6 +97,7 @@ class GlobalPatch(AbstractMethod):
             self._centroids = CentroidMemory(
                 whole.to(around.device), labels.to(around.device), settings.clusters.memory
             )
+            self._cameras.begin_round(whole, clustering.labels)
             sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
         else:
             assert self._banks.whole is not None  # the bank's branch
@@ -114,10 +116,10 @@ class GlobalPatch(AbstractMethod):
         return self._cluster(centered) if self._settings.branch == "clusters" else self._shown(centered)
 
     def losses(self, batch: Batch) -> Step:
-        """Up to three terms: global, patches and images."""
+        """Up to four terms: global, that between cameras, patches and images."""
         settings, encoder = self._settings, self.context.encoder
         count = len(batch.rows) // self.views
-        rows, labels = batch.rows[:count], batch.labels[:count]
+        rows, labels, cameras = batch.rows[:count], batch.labels[:count], batch.cameras[:count]
         maps = encoder.maps(batch.images)
         terms: dict[str, Tensor] = {}
         vectors = encoder.embed(maps if settings.global_views == "all" else maps[:count])
@@ -126,8 +128,10 @@ class GlobalPatch(AbstractMethod):
             terms["global"] = settings.global_weight * self._global(
                 vectors, rows.repeat(repeated), labels.repeat(repeated)
             )
+            between = self._cameras.terms(vectors, labels.repeat(repeated), cameras.repeat(repeated))
+            terms |= {name: settings.global_weight * term for name, term in between.items()}
         patches = encoder.embed_patches(maps)
-        remembered = {"rows": rows, "patches": patches[:count].detach()}
+        remembered = {"rows": rows, "cameras": cameras, "patches": patches[:count].detach()}
         if settings.discrimination.weight:
             terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)
         if settings.image_patches.weight:
@@ -150,18 +154,21 @@ class GlobalPatch(AbstractMethod):
         self._banks.update(remembered, rows, momentum)
         if self._centroids is not None:
             self._centroids.update(step.features, step.labels)
+            self._cameras.after_step(step.features, step.labels, step.remembered["cameras"])
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Memories, projection, and the steps done."""
+        """Memories, projection, the steps done, and what cameras add."""
         return {
+            **self._cameras.state(),
             **self._banks.state(),
             "projection": self._projection.weight,
             "steps": torch.tensor(self._steps),
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from memories, projection and steps."""
+        """Go on from memories, projection, steps and what cameras add."""
+        self._cameras.restore(state)
         self._steps = int(state["steps"])
         self._projection.load_state_dict({"weight": state["projection"]})
         self._banks.restore(state)
@@ -186,10 +193,12 @@ class GlobalPatch(AbstractMethod):
 
     def _cluster(self, features: Features) -> Clustering:
         settings = self._settings.clusters
-        device = self.context.device.type
+        device, copies = self.context.device.type, self.context.copies
         return self.apply_constraints(
             features,
-            lambda: cluster_features(features, settings.jaccard, settings.dbscan, device, self.strictness),
+            lambda: cluster_features(
+                features, settings.jaccard, settings.dbscan, device, copies, self.strictness
+            ),
         )
 
     def _centered(self, features: Features) -> Features:
@@ -236,10 +245,16 @@ class GlobalPatch(AbstractMethod):
     ) -> Float[Tensor, ""]:
         settings = self._settings
         if self._centroids is not None:
-            return cluster_contrast(vectors, labels, self._centroids.vectors, settings.clusters.temperature)
+            return cluster_contrast(
+                vectors,
+                labels,
+                self._centroids.vectors,
+                settings.clusters.temperature,
+                self._cameras.weights(labels),
+                self._cameras.excluded(labels),
+            )
         neighbors = self._believed(rows)
-        if neighbors is None:
-            neighbors = rows.new_empty(len(rows), 0)
+        neighbors = rows.new_empty(len(rows), 0) if neighbors is None else neighbors
         assert self._banks.whole is not None  # begin_round
         return global_similarity(vectors, rows, self._banks.whole.vectors, neighbors, settings.loss)
 

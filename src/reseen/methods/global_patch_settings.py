@@ -13,11 +13,15 @@ from reseen.data.sampler import SamplerSettings
 from reseen.losses import GlobalSimilaritySettings
 from reseen.memory import CentroidSettings
 from reseen.methods.base import SampledMethodSettings
+from reseen.methods.camera_contrast import CameraContrastSettings
 from reseen.methods.raw_vectors import raw_vectors
 from reseen.neighbors import CredibleSettings, JaccardSettings
 
 Weight = Annotated[float, Field(ge=0)]
 Momentum = Annotated[float, Field(ge=0, le=1)]
+
+_CONTRAST = ("clusters.temperature", "clusters.memory", "clusters.camera_contrast")
+"""What only the contrast with centroids has a use for."""
 
 
 class DiscriminationSettings(Settings):
@@ -83,6 +87,9 @@ class ClusterBranchSettings(Settings):
     temperature: Annotated[float, Field(gt=0)] = 0.05
     """Divides similarities before the softmax."""
 
+    camera_contrast: CameraContrastSettings = CameraContrastSettings()
+    """What cameras add to the contrast."""
+
 
 class GlobalPatchSettings(SampledMethodSettings):
     """Every open choice of the reconstruction, with the default we hold most likely."""
@@ -123,8 +130,9 @@ class GlobalPatchSettings(SampledMethodSettings):
     refill: bool = False
     """Whether all memories start again from the features of every round, or live on from the first."""
 
-    center_cameras: bool = False
-    """Look for neighbors and clusters in what is left of each feature without the mean feature of its camera."""
+    center_cameras: bool = True
+    """Look for neighbors and clusters in what is left of each feature without the mean feature of its camera; nothing
+    changes where cameras are unknown or switched off."""
 
     discrimination: DiscriminationSettings = DiscriminationSettings()
     """Patches against the memory of the same patch."""
@@ -148,9 +156,10 @@ class GlobalPatchSettings(SampledMethodSettings):
         return self.hierarchy
 
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Cameras can be centered where they are used."""
+        """Cameras can be centered and contrasted where they are used."""
         return {
             **super().recipe_conditions(),
+            **self.clusters.camera_contrast.recipe_conditions("method.clusters.camera_contrast"),
             **raw_vectors(self.hierarchy),
             "method.center_cameras": When(cameras=True),
         }
@@ -172,9 +181,9 @@ class GlobalPatchSettings(SampledMethodSettings):
                 found["credible.source"] = When(branch="bank")
             if not self.discrimination.weight and not self.image_patches.weight:
                 found["refill"] = When(branch="bank")
-            found["clusters.temperature"] = found["clusters.memory"] = When(global_weight=Above(0))
+            found |= dict.fromkeys(_CONTRAST, When(global_weight=Above(0)))
         else:
-            found["clusters.temperature"] = found["clusters.memory"] = When(branch="clusters")
+            found |= dict.fromkeys(_CONTRAST, When(branch="clusters"))
             if self.credible.source == "clusters":
                 shown = When({"credible.source": ("neighbors", "shared")})
                 found |= {"clusters.jaccard": shown, "clusters.dbscan": shown}

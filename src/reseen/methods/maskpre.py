@@ -21,7 +21,12 @@ from torch import Generator, Tensor, nn
 from reseen.cluster import STRICTER_STEPS, Clustering, cluster_features, merge_features
 from reseen.errors import SettingsError
 from reseen.geometry import unit
-from reseen.losses import batch_hard_triplet, cluster_contrast, consistency, masked_reconstruction
+from reseen.losses import (
+    batch_hard_triplet,
+    consistency,
+    masked_reconstruction,
+    weighted_cross_entropy,
+)
 from reseen.memory import Classifier
 from reseen.methods.base import MethodContext, Round, Step
 from reseen.methods.cluster_contrast import CentroidContrast
@@ -87,8 +92,9 @@ class MaskPre(CentroidContrast):
         settings, around = self._settings, self.context
         if settings.clustering == "hierarchy":
             return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
-        device = around.device.type
-        return cluster_features(features, settings.jaccard, settings.dbscan, device, self.strictness)
+        return cluster_features(
+            features, settings.jaccard, settings.dbscan, around.device.type, around.copies, self.strictness
+        )
 
     def begin(self) -> None:
         """The teacher begins as the student, whose neck has settled since."""
@@ -111,8 +117,10 @@ class MaskPre(CentroidContrast):
         maps = self._views(encoder, batch.images, frozen, deep)
         masks = self._masks(encoder, maps)
         vectors = _vectors(encoder, maps, masks)
-        labels = batch.labels[: len(vectors[0])]
-        terms = {"clusters": torch.stack([self._clusters(view, labels) for view in vectors]).mean()}
+        labels, cameras = batch.labels[: len(vectors[0])], batch.cameras[: len(vectors[0])]
+        directions = [unit(view) for view in vectors]
+        terms = {"clusters": torch.stack([self._clusters(view, labels) for view in directions]).mean()}
+        terms |= self._between_cameras(directions, labels, cameras)
         guessed = settings.visual_weight or settings.temporal_weight
         predictions = [self._predictor(view) for view in vectors] if guessed else []
         if settings.visual_weight and len(vectors) == 2:
@@ -123,20 +131,21 @@ class MaskPre(CentroidContrast):
             terms["temporal"] = settings.temporal_weight * apart
         if self._region is not None and masks[0] is not None:
             terms["region"] = settings.region_weight * self._regions(encoder, maps, masks)
-        mean = unit(torch.stack([unit(view.detach()) for view in vectors]).sum(dim=0))
-        return Step(terms, mean, labels)
+        mean = unit(torch.stack([view.detach() for view in directions]).sum(dim=0))
+        return Step(terms, mean, labels, {"cameras": cameras})
 
     def after_step(self, step: Step) -> None:
-        """Move the centroids towards the mean of both views (or the classifier on), and the teacher along."""
+        """Move centroids (or the classifier) and proxies towards the mean of both views, and the teacher along."""
         if self._classifier is not None:
             self._classifier.step()
         else:
             self.memory.update(step.features, step.labels)
+        self._cameras.after_step(step.features, step.labels, step.remembered["cameras"])
         self._teacher.update(self.context.encoder)
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Teacher, prediction heads, and the steps done."""
+        """Teacher, prediction heads, the steps done, and what cameras add."""
         heads = {
             f"{name}.{key}": value
             for name, head in (("predictor", self._predictor), ("region", self._region))
@@ -144,25 +153,35 @@ class MaskPre(CentroidContrast):
             for key, value in head.state_dict().items()
         }
         teacher = {f"teacher.{key}": value for key, value in self._teacher.state().items()}
-        return {**teacher, **heads, "steps": torch.tensor(self._steps)}
+        return {**super().state(), **teacher, **heads, "steps": torch.tensor(self._steps)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from teacher, heads and steps."""
+        """Go on from teacher, heads, steps and what cameras add."""
+        super().restore(state)
         self._steps = int(state["steps"])
         self._teacher.restore(_under("teacher.", state))
         self._predictor.load_state_dict(_under("predictor.", state))
         if self._region is not None:
             self._region.load_state_dict(_under("region.", state))
 
-    def _clusters(self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
-        settings, features = self._settings, unit(vectors)
+    def _clusters(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+        settings = self._settings
         if self._classifier is not None:
-            loss = self._classifier.loss(features, labels, settings.temperature)
+            logits = self._classifier.logits(features, settings.temperature)
+            weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
+            loss = weighted_cross_entropy(logits, labels, weights, excluded)
         else:
-            loss = cluster_contrast(features, labels, self.memory.vectors, settings.temperature)
+            loss = self.contrast(features, labels)
         if settings.triplet_weight:
             loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
         return loss
+
+    def _between_cameras(
+        self, views: list[Float[Tensor, "b d"]], labels: Int64[Tensor, " b"], cameras: Int64[Tensor, " b"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The mean over the views of each term that cameras add."""
+        of_views = [self._cameras.terms(view, labels, cameras) for view in views]
+        return {name: torch.stack([terms[name] for terms in of_views]).mean() for name in of_views[0]}
 
     def _views(
         self, encoder: Encoder, images: Tensor, frozen: Tensor | None, deep: list[Mask]

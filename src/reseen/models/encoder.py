@@ -16,8 +16,11 @@ from torch import Tensor, nn
 
 from reseen.errors import SettingsError
 from reseen.geometry import unit
+from reseen.models.arithmetic import Arithmetic
 from reseen.models.backbone import Backbone, as_map, build_backbone
 from reseen.models.batch_shard import BatchShard
+from reseen.models.depthwise import use_float_gradients
+from reseen.models.frozen_front import FrozenFront
 from reseen.models.norm import fix_norm_groups
 from reseen.models.patches import Patches
 from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
@@ -44,7 +47,8 @@ class Encoder(nn.Module):
         mean: per-channel mean for input normalization, for values 0 to 1.
         std: per-channel standard deviation for input normalization.
         notes: messages about what was loaded and changed.
-        precision: autocast dtype of the trunk during training, None for float32; embeddings are always float32.
+        arithmetic: how the trunk computes; embeddings are always float32. Set by `compute_with`.
+        front: computes the frozen stages in place of the trunk; None where the trunk does. See `frozen_stages`.
         shard: this process's shard of the training batch; the whole batch with a single process.
 
     Example:
@@ -71,7 +75,8 @@ class Encoder(nn.Module):
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
         self.frozen = backbone.frozen
-        self.precision: torch.dtype | None = None
+        self.arithmetic = Arithmetic()
+        self.front: FrozenFront | None = None
         self.shard = BatchShard()
         self.train()
 
@@ -93,11 +98,20 @@ class Encoder(nn.Module):
 
         In data-parallel training `images` is this process's shard and the output is that of the whole batch.
         """
-        if self.precision is None:  # a no-op autocast context would be traced into exported graphs
-            output = self.trunk(images)
-        else:
-            with torch.autocast(images.device.type, self.precision):
-                output = self.trunk(images)
+        with self.arithmetic.context(images.device.type):
+            output = self.trunk(images) if self.front is None else self.front.through(self.trunk, images)
+        return self.finish(output)
+
+    def compute_with(self, arithmetic: Arithmetic) -> None:
+        """Let the trunk compute in another way, in place; weights and their names stay."""
+        self.arithmetic = arithmetic
+        if isinstance(self.pooling, GeneralizedMeanPooling):
+            self.pooling.in_map_order = arithmetic.fused
+        if arithmetic.fused and arithmetic.autocast is not None:
+            use_float_gradients(self.trunk)
+
+    def finish(self, output: Tensor) -> Tensor:
+        """What `maps` returns, from the trunk's own output for this process's images."""
         return self.shard.gather(output if self._tokens else as_map(output, self.channels_first))
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
@@ -145,7 +159,10 @@ class Encoder(nn.Module):
         With `both`, the global embedding is followed by the patches, scaled so that the cosine of two embeddings is the
         mean of the global cosine, with weight 1, and the patch cosine, with weight `model.patches.weight`.
         """
-        maps = self.maps(images)
+        return self.embed_all(self.maps(images))
+
+    def embed_all(self, maps: Tensor) -> Float[Tensor, "b d"]:
+        """What `forward` returns, from the `maps` of the images."""
         if self.patches is None or self.part == "global":
             return self.embed(maps)
         patches = self.embed_patches(maps).flatten(1)

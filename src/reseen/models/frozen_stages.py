@@ -4,20 +4,15 @@ Masks between stages follow Ghiasi et al., "DropBlock: a regularization method f
 2018, section 3, which rescales the remaining activations.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from reseen.models.ema import unwrapped
 from reseen.models.encoder import Encoder
-
-
-class _ReachedError(Exception):
-    """Raised after the last frozen stage, to skip the rest of the trunk."""
+from reseen.models.fold import fold_batch_norms
+from reseen.models.frozen_front import FrozenFront
+from reseen.models.stage_cut import output_at, output_from
 
 
 def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:
@@ -29,29 +24,48 @@ def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float
     Raises:
         ValueError: no stage is frozen.
     """
-    outputs: list[Tensor] = []
-
-    def capture(_module: nn.Module, _input: Any, output: Tensor) -> None:
-        outputs.append(output.detach())
-        raise _ReachedError
-
-    with _hooked(encoder, capture), torch.no_grad(), suppress(_ReachedError):
-        _maps(encoder, images)
-    return _move_channels(encoder, outputs[0], 3, 1)
+    plain = unwrapped(encoder)
+    last = _last_frozen(plain)
+    if plain.front is not None:
+        output = plain.front.output(images)
+    else:
+        with plain.arithmetic.context(images.device.type), torch.no_grad():
+            output = output_at(plain.trunk, last, images)
+    return _move_channels(plain, output, 3, 1)
 
 
 def maps_from_frozen(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tensor) -> Tensor:
     """`encoder.maps(images)`, given the `output` of the frozen stages for these images.
 
-    A single image is run through the frozen stages, to keep the trunk's own forward pass; a hook then replaces its
-    output by a copy of `output`, since later stages may modify it in place.
+    Of the images only the first is used, to keep the trunk's own forward pass.
 
     Raises:
         ValueError: no stage is frozen.
     """
-    replacement = _move_channels(encoder, output, 1, 3).to(images.dtype)
-    with _hooked(encoder, lambda _module, _input, _output: replacement.clone()):
-        return _maps(encoder, images[:1])
+    plain = unwrapped(encoder)
+    replacement = _move_channels(plain, output, 1, 3)
+    if not plain.arithmetic.fused:
+        replacement = replacement.to(images.dtype)
+    with plain.arithmetic.context(images.device.type):
+        return plain.finish(output_from(plain.trunk, _last_frozen(plain), images[:1], replacement))
+
+
+@torch.no_grad()
+def fuse_frozen(encoder: nn.Module) -> bool:
+    """Let a folded copy compute the frozen stages, where the encoder's arithmetic is fused; returns whether it does.
+
+    To be called when the frozen weights are there, as after a checkpoint is loaded. Nothing is done where no stage is
+    frozen, where `frozen_grid` finds that the trunk cannot be cut behind them, or where batch norms cannot be folded.
+    """
+    plain = unwrapped(encoder)
+    plain.front = None
+    if not plain.arithmetic.fused or frozen_grid(plain) is None:
+        return False
+    copy = fold_batch_norms(plain.trunk, _noise(plain))
+    if copy is None:
+        return False
+    plain.front = FrozenFront(copy, _last_frozen(plain), plain.arithmetic.autocast)
+    return True
 
 
 def apply_mask(output: Float[Tensor, "b c y x"], kept: Bool[Tensor, "b 1 y x"]) -> Float[Tensor, "b c y x"]:
@@ -69,9 +83,7 @@ def frozen_grid(encoder: Encoder) -> tuple[int, int] | None:
     """
     if not encoder.frozen or encoder.trunk._compiled_call_impl is not None:
         return None
-    device = next(encoder.parameters()).device
-    noise = torch.rand(2, 3, encoder.height, encoder.width, generator=torch.Generator().manual_seed(0))
-    images, training = noise.to(device), encoder.training
+    images, training = _noise(encoder), encoder.training
     encoder.eval()
     try:
         output = frozen_output(encoder, images)
@@ -83,24 +95,19 @@ def frozen_grid(encoder: Encoder) -> tuple[int, int] | None:
     return (output.shape[2], output.shape[3]) if same and output.ndim == 4 else None
 
 
-@contextmanager
-def _hooked(encoder: nn.Module, hook: Any) -> Iterator[None]:
-    plain = unwrapped(encoder)
-    if not plain.frozen:
+def _last_frozen(encoder: Encoder) -> str:
+    if not encoder.frozen:
         raise ValueError("the encoder has no frozen stages; set model.frozen_stages to 1 or more")
-    handle = plain.trunk.get_submodule(plain.frozen[-1]).register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return encoder.frozen[-1]
 
 
-def _move_channels(encoder: nn.Module, output: Tensor, source: int, destination: int) -> Tensor:
+def _noise(encoder: Encoder) -> Float[Tensor, "2 3 h w"]:
+    """Two random images of the encoder's size, the same always, on its device."""
+    noise = torch.rand(2, 3, encoder.height, encoder.width, generator=torch.Generator().manual_seed(0))
+    return noise.to(next(encoder.parameters()).device)
+
+
+def _move_channels(encoder: Encoder, output: Tensor, source: int, destination: int) -> Tensor:
     """`output` with the channel axis moved, if the trunk is channels-last and the output is a map."""
-    last = not unwrapped(encoder).channels_first and output.ndim == 4
-    return output.movedim(source, destination) if last else output
-
-
-def _maps(encoder: Any, images: Tensor) -> Tensor:
-    """`encoder.maps` through Fabric's wrapper, which the annotation of `nn.Module` does not know."""
-    return encoder.maps(images)
+    channels_last = not encoder.channels_first and output.ndim == 4
+    return output.movedim(source, destination) if channels_last else output

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.errors import SettingsError
 from reseen.models.batch_shard import BatchShard
+from reseen.models.norm_parts import applies_in_parts, batch_norm_in_parts
 from reseen.models.sync_batch_norm import sync_batch_norm
 
 
@@ -58,16 +59,21 @@ def group_batch_norm(
     like = weight if weight is not None else images
     means = torch.zeros(len(sizes), channels, dtype=like.dtype, device=images.device)
     variances = torch.ones_like(means)
-    normalized = [
-        # Momentum 1 writes this group's own statistics into the scratch rows.
-        F.batch_norm(part, means[index], variances[index], weight, bias, True, 1.0, epsilon)
-        for index, part in enumerate(images.split(list(sizes)))
-    ]
+    if weight is not None and bias is not None and applies_in_parts(images, weight, bias):
+        normalized = batch_norm_in_parts(images, weight, bias, (means, variances), sizes, epsilon)
+    else:
+        normalized = torch.cat(
+            [
+                # Momentum 1 writes this group's own statistics into the scratch rows.
+                F.batch_norm(part, means[index], variances[index], weight, bias, True, 1.0, epsilon)
+                for index, part in enumerate(images.split(list(sizes)))
+            ]
+        )
     if running is not None:
         with torch.no_grad():
             running[0].lerp_(means.mean(dim=0).to(running[0].dtype), momentum)
             running[1].lerp_(variances.mean(dim=0).to(running[1].dtype), momentum)
-    return torch.cat(normalized)
+    return normalized
 
 
 def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: BatchShard | None) -> Tensor:

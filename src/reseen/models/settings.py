@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reseen.conditions import When
+from reseen.conditions import Not, When
 from reseen.config import Settings
 from reseen.models.patches import PatchSettings
 
@@ -38,6 +38,10 @@ class ModelSettings(Settings):
 
     frozen_stages: Annotated[int, Field(ge=0)] = 0
     """Number of first stages that keep their initial weights and statistics; 1 is the stem."""
+
+    match_statistics: Annotated[bool, When(weights=Not("none"))] = False
+    """Give the batch norms of a pretrained start the statistics of a few hundred crops before the first round, with
+    weights and biases under which embeddings stay the same: training starts from the network that was clustered."""
 
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Stochastic depth rate, for backbones that support it."""

@@ -43,6 +43,8 @@ class CredibleSettings(Settings):
 
     @model_validator(mode="after")
     def _shares_something(self) -> "CredibleSettings":
+        if "auto" in (self.jaccard.k1, self.jaccard.k2):
+            raise ValueError("jaccard.k1 and jaccard.k2 of credible neighbors need numbers, such as 20 and 6")
         if self.source == "shared" and self.threshold < _LEAST_SHARE:
             raise ValueError(
                 f"source shared needs a threshold of {_LEAST_SHARE} or more: below, most pairs of rows would be kept"

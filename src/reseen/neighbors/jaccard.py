@@ -7,7 +7,7 @@ Reference: Zhong et al., "Re-ranking person re-identification with k-reciprocal 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -33,14 +33,21 @@ _ROUNDING = np.float32(1e-5)
 """A squared distance of float32 unit rows below this is rounding error: duplicates have no scale."""
 
 
+AUTO_K1: tuple[int, ...] = (6, 10, 15, 20, 30)
+"""Candidates for k1 `auto`."""
+AUTO_K2: tuple[int, ...] = (2, 3, 4, 6, 6)
+"""The k2 of each of them."""
+
+
 class JaccardSettings(Settings):
     """Settings of the k-reciprocal Jaccard distance."""
 
-    k1: int = Field(default=30, ge=1)
-    """Neighbors checked for reciprocity; more joins more views of a person, but also more people."""
+    k1: Annotated[int, Field(ge=1)] | Literal["auto"] = 30
+    """Neighbors checked for reciprocity; more joins more views of a person, but also more people. `auto` selects it
+    from the features in each round."""
 
-    k2: int = Field(default=6, ge=1)
-    """Nearest rows, including the row itself, for local query expansion; 1 disables it."""
+    k2: Annotated[int, Field(ge=1)] | Literal["auto"] = 6
+    """Nearest rows, including the row itself, for local query expansion; 1 disables it. `auto` follows k1."""
 
     variant: Literal["zhong", "faiss"] = "faiss"
     """`zhong`: the row and k1 neighbors, squared distance divided by the largest of the row (one more matrix
@@ -48,12 +55,27 @@ class JaccardSettings(Settings):
 
     def conditions(self) -> Mapping[str, When]:
         """For `faiss`, k2 above k1 has no effect: only k1 neighbors are known."""
-        return {"k2": When(k1=AtLeast(self.k2))} if self.variant == "faiss" else {}
+        if self.variant != "faiss" or self.k1 == "auto" or self.k2 == "auto":
+            return {}
+        return {"k2": When(k1=AtLeast(self.k2))}
 
     @property
     def columns(self) -> int:
         """Number of columns of `Neighbors` that are needed, including the row itself."""
-        return self.k1 if self.variant == "faiss" else max(self.k1 + 1, self.k2)
+        k1 = AUTO_K1[-1] if self.k1 == "auto" else self.k1
+        k2 = AUTO_K2[-1] if self.k2 == "auto" else self.k2
+        return k1 if self.variant == "faiss" else max(k1 + 1, k2)
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """k1 and k2.
+
+        Raises:
+            ValueError: one of them is `auto`.
+        """
+        if self.k1 == "auto" or self.k2 == "auto":
+            raise ValueError(f"k1 {self.k1} and k2 {self.k2}: choose numbers with choose_settings first")
+        return self.k1, self.k2
 
 
 def jaccard_distance(
@@ -103,7 +125,7 @@ def jaccard_rows(
     scale = row_scales(features, settings, device)
     weights = reciprocal_weights(features, neighbors, settings, scale, allocate, progress)
     return _overlaps(
-        average_over_neighbors(weights, neighbors, settings.k2, allocate, progress),
+        average_over_neighbors(weights, neighbors, settings.numbers[1], allocate, progress),
         threshold,
         allocate,
         progress,
@@ -149,8 +171,9 @@ def reciprocal_weights(
     _check(features, neighbors, settings)
     from reseen.neighbors import jaccard_kernels as kernels
 
-    width = settings.k1 if settings.variant == "faiss" else settings.k1 + 1
-    half_width = min(round(settings.k1 / 2) + 1, width)  # round half to even, as NumPy's around does
+    k1, _ = settings.numbers
+    width = k1 if settings.variant == "faiss" else k1 + 1
+    half_width = min(round(k1 / 2) + 1, width)  # round half to even, as NumPy's around does
     ranks = first_columns(neighbors.indices, width, np.int32, allocate)
     half_ranks = first_columns(ranks, half_width, np.int32, allocate)
     distances = first_columns(neighbors.distances, width, np.float32, allocate)

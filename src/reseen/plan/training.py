@@ -11,6 +11,7 @@ from typing import Any
 from reseen.audit import MAX_SILHOUETTES, round_health
 from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
 from reseen.conditions import inactive
+from reseen.data.crops import Crops
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
@@ -35,6 +36,7 @@ from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import CHECKPOINT, START, TrainingState, save_checkpoint, save_start
 from reseen.runs.console import Progress, RunView
 from reseen.runs.recipe import Recipe
+from reseen.training.frozen import prepare_frozen
 from reseen.training.loop import Training, train_round
 from reseen.training.setup import assemble, check_fit
 
@@ -167,6 +169,7 @@ def plan_training(
         >>> estimate = reseen.plan_training(reseen.load_recipe("cluster-contrast"), images=100_000)
         >>> estimate.seconds / 3600  # hours
     """
+    recipe = recipe.for_pool(images)
     _check_enough(recipe, images)
     recipe.check_effect("recipe")
     check_fit(recipe)
@@ -182,7 +185,9 @@ def plan_training(
         progress(1)
 
         def training_on(count: int) -> Training:
-            return assemble(small, repeat_crops(crops, count), folder, (height, width))
+            training = assemble(small, repeat_crops(crops, count), folder, (height, width))
+            prepare_frozen([training.encoder, *training.method.encoders()], training.crops, small)
+            return training
 
         training = training_on(sizes[-1])
         encoder, device = unwrap(training.encoder), training.fabric.device
@@ -204,6 +209,7 @@ def plan_training(
         costs.audit_stage(images, train.rounds),
         _verdict_stage(single_pass, images, train.rounds),
         costs.training.extrapolate(images, train.rounds * train.iterations, 8.0 * dimension),
+        *_camera_stages(single_pass, recipe, crops),
         PlanStage("checkpoints", checkpoint_seconds * (train.rounds + 1), 0.0, checkpoint_bytes),
     )
     return Estimate(
@@ -233,6 +239,13 @@ def _verdict_stage(single_pass: PlanStage, images: int, rounds: int) -> PlanStag
     views, plain = (rounds + 2) * min(images, VIEWED_CROPS), 2 * min(images, MOST_CROPS)
     seconds = single_pass.seconds * (views + (plain if rounds else 0)) / images
     return PlanStage("scores and verdict", seconds, single_pass.memory)
+
+
+def _camera_stages(single_pass: PlanStage, recipe: Recipe, crops: Crops) -> list[PlanStage]:
+    """The pass after the last round that the means of cameras come from, where cameras are known and used."""
+    if not recipe.cameras or crops.cameras is None:
+        return []
+    return [PlanStage("means of cameras", single_pass.seconds, single_pass.memory)]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:

@@ -127,6 +127,11 @@ class Recipe(Settings):
             for setting in changed(self, path):
                 raise SettingsError(f"{source}: {setting}: {reason}")
 
+    def for_pool(self, crops: int) -> "Recipe":
+        """The recipe for a pool of so many crops, with the number of batches that follows from it."""
+        train = self.train.for_pool(crops, self.method.batch_size)
+        return self if train is self.train else self.model_copy(update={"train": train})
+
     def effective(self) -> "Recipe":
         """The same with every setting that has no effect at its default: recipes that train alike are equal."""
         recipe, before = self, None

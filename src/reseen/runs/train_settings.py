@@ -1,12 +1,17 @@
 """Settings of the training loop."""
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from reseen.conditions import Above, AtLeast, When
 from reseen.config import Settings
+from reseen.models.arithmetic import Precision
+
+_FEWEST_BATCHES = 10
+"""Fewest batches of a round where the size of the pool decides."""
 
 
 class TrainSettings(Settings):
@@ -15,8 +20,12 @@ class TrainSettings(Settings):
     rounds: Annotated[int, Field(ge=0)] = 50
     """Times to cluster and then train; 0 keeps the starting weights, to score what training adds."""
 
-    iterations: Annotated[int, Field(ge=1)] = 200
+    iterations: Annotated[Annotated[int, Field(ge=1)], When(passes=None)] = 200
     """Batches per round."""
+
+    passes: Annotated[float, Field(gt=0)] | None = None
+    """Times that the whole training sees each crop on average: sets the batches per round by the size of the pool, 10
+    or more; null: `iterations` does."""
 
     mirrored_features: bool = False
     """Cluster the mean of each crop's vector and its mirror image's: fewer people split or fused, for twice the
@@ -51,8 +60,9 @@ class TrainSettings(Settings):
     patience: Annotated[int, Field(ge=1)] | None = None
     """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
 
-    precision: Literal["32", "bf16-mixed"] = "32"
-    """Arithmetic of the trunk; features and losses are always float32."""
+    precision: Annotated[Precision, BeforeValidator(lambda value: "32" if value == 32 else value)] = "32"
+    """Arithmetic of the trunk; features and losses are always float32. `auto` is what is fastest here: on a CPU bf16
+    where the processor has it, and frozen stages with their batch norms multiplied into convolutions."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU where there is one."""
@@ -70,6 +80,13 @@ class TrainSettings(Settings):
     def rounds_per_step(self) -> int:
         """Rounds between the drops of the `step` schedule."""
         return self.step_rounds or max(1, -(-2 * self.rounds // 5))
+
+    def for_pool(self, crops: int, batch_size: int) -> Self:
+        """The settings for a pool of so many crops: with `passes`, `iterations` follows from it."""
+        if self.passes is None or not self.rounds:
+            return self
+        batches = math.ceil(self.passes * crops / (batch_size * self.rounds))
+        return self.model_copy(update={"iterations": max(_FEWEST_BATCHES, batches), "passes": None})
 
     def conditions(self) -> Mapping[str, When]:
         """A training is longer than a step of its schedule, and than the patience with it."""

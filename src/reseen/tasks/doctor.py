@@ -62,6 +62,8 @@ def _packages() -> list[Diagnosis]:
 def _device() -> list[Diagnosis]:
     import torch
 
+    from reseen.models.arithmetic import arithmetic_of
+
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / 1e9
         return [Diagnosis("device", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")]
@@ -74,11 +76,14 @@ def _device() -> list[Diagnosis]:
     ]  # fmt: skip
     capability = torch.backends.cpu.get_cpu_capability()
     findings.append(Diagnosis("vector instructions", capability))
+    findings.append(
+        Diagnosis("train.precision auto", f"{arithmetic_of('auto', 'cpu').name} on this processor")
+    )
     if not knows_bfloat16():
         findings.append(
             Diagnosis(
                 "bf16 on the CPU", "emulated", "slow",
-                "this processor has no bfloat16 arithmetic: keep train.precision at 32",
+                "this processor has no bfloat16 arithmetic: take train.precision 32 or auto, not bf16-mixed",
             )
         )  # fmt: skip
     return findings

@@ -41,6 +41,8 @@ from reseen.runs.console import RunView
 from reseen.runs.log import RoundRecord, RunLog, describe_round
 from reseen.runs.outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.runs.recipe import Recipe
+from reseen.training.frozen import prepare_frozen
+from reseen.training.match_statistics import match_statistics
 from reseen.training.optimizer import learning_rate, set_learning_rate
 from reseen.training.update_bn import update_bn
 from reseen.training.watched_round import WatchedRound, begin_watched_round
@@ -83,15 +85,19 @@ def run_loop(
     checkpoint = training.folder / CHECKPOINT
     ranks = training.ranks
     rounds = settings.rounds
+    done, before = load_checkpoint(checkpoint, state) if resume else (0, None)
+    encoders = [training.encoder, *training.method.encoders()]
+    kept = prepare_frozen(encoders, training.crops, training.recipe, ranks)
     if resume:
-        done, before = load_checkpoint(checkpoint, state)
         view.resumed(done)
         rounds = done if ranks.run_on_main(partial(_has_stopped, training.folder, done)) else rounds
     else:
+        model = training.recipe.model
+        if model.match_statistics and (model.weights != "none" or model.start is not None):
+            match_statistics(training.encoder, training.crops, device)
         progress = view.phase("settling the neck", len(training.crops))
         estimate_neck_statistics(training.encoder, training.crops, device, progress, ranks)
         training.method.begin()
-        done, before = 0, None
         if ranks.is_main:
             drop_outcome(training.folder)
             save_start(training.folder / START, training.encoder)
@@ -109,7 +115,7 @@ def run_loop(
         ranks.sync_module_states(training.encoder, extractor)
         ranks.sync_rng()
         features = extract(
-            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks
+            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks, kept=kept
         )
         score = ranks.run_on_main(partial(_score, training, extractor, features))
         extracted = time.perf_counter()

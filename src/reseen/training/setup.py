@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from lightning_fabric import Fabric
 
 from reseen.audit import pair_constraints, read_answers
-from reseen.cluster import Constraints
+from reseen.cluster import Constraints, group_near_copies
 from reseen.data.crops import Crops, open_crops
 from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
+from reseen.data.thumbnails import thumbnails
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.environment import knows_bfloat16
 from reseen.errors import DataError, SettingsError
 from reseen.methods import METHODS, MethodContext
+from reseen.models.arithmetic import arithmetic_of
 from reseen.models.backbone import backbone_size
 from reseen.models.batch_shard import BatchShard
 from reseen.models.sharded_trunk import shard_trunk
@@ -57,7 +60,8 @@ def read_constraints(file: Path, table: ImageTable) -> tuple[Constraints, str]:
     return constraints, f"answers: {len(constraints.must)} links, {len(constraints.cannot)} bars{outside}"
 
 
-_PRECISIONS = {"32": None, "bf16-mixed": torch.bfloat16}
+_FEWEST_PICTURES = 2
+"""Pictures that are too few to cluster."""
 _EMULATED = (
     "this processor emulates bf16, many times slower than float32: stop, and set train.precision to 32"
 )
@@ -123,6 +127,31 @@ def check_together(recipe: Recipe, processes: int) -> None:
         )
 
 
+def find_copies(recipe: Recipe, crops: Crops) -> Int64[np.ndarray, " n"] | None:
+    """The first row of each crop's group of near-copies; None where the recipe does not look for them.
+
+    Raises:
+        DataError: all crops are copies of two pictures or of one.
+    """
+    if not recipe.data.near_copies_once:
+        return None
+    copies = group_near_copies(thumbnails(crops), crops.cameras)
+    pictures = len(np.unique(copies))
+    if pictures <= _FEWEST_PICTURES:
+        raise DataError(
+            f"{crops.table.root}: {len(crops)} crops show {pictures} different pictures, the others are near-copies; "
+            "there is nothing to tell apart: give crops of several people, each seen more than once"
+        )
+    return copies
+
+
+def _describe_copies(copies: Int64[np.ndarray, " n"]) -> str:
+    pictures = len(np.unique(copies))
+    return (
+        f"near-copies: {len(copies):,} crops show {pictures:,} pictures, of which one crop each is clustered"
+    )
+
+
 def _check_enough(crops: Crops, recipe: Recipe) -> None:
     needed = recipe.method.batch_size
     if len(crops) < needed:
@@ -164,16 +193,18 @@ def assemble(
     place = [ranks.local_rank] if device == "cuda" else 1
     fabric = Fabric(accelerator=device, devices=place)
     # not by Fabric, which sees nothing but whole forward passes
-    encoder.precision = _PRECISIONS[settings.precision]
+    encoder.compute_with(arithmetic_of(settings.precision, device))
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)
     context = MethodContext(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
         settings.rounds * settings.iterations, once=ranks.run_on_main,
+        copies=ranks.run_on_main(lambda: find_copies(recipe, crops)),
     )  # fmt: skip
-    emulated = encoder.precision is not None and device == "cpu" and not knows_bfloat16()
-    notes: tuple[str, ...] = (_EMULATED,) if emulated else ()
+    notes: tuple[str, ...] = () if context.copies is None else (_describe_copies(context.copies),)
+    emulated = encoder.arithmetic.autocast is not None and device == "cpu" and not knows_bfloat16()
+    notes += (_EMULATED,) if emulated else ()
     if recipe.data.labels is not None:
         context = replace(context, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
     if recipe.data.constraints is not None:

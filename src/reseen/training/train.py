@@ -20,6 +20,7 @@ from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
+from reseen.training.camera_means import keep_camera_means
 from reseen.training.conclude import conclude
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
@@ -59,15 +60,17 @@ def train(
     # before anything is read, since a folder in use or a setting without effect costs no waiting
     if is_main_process() and _earlier_run(folder, recipe, resume) is None:
         recipe.check_effect("recipe")
-    request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
     with RunView(recipe.train.rounds, quiet or not is_main_process()) as view:
         table, sentence = load_table(recipe, data) if is_main_process() else (None, [])
+        if table is not None:
+            recipe = recipe.for_pool(len(table))
         check_fit(recipe)
         check_together(recipe, devices)
         with hold_run(folder) if is_main_process() else nullcontext():
             resumed = table is not None and _goes_on(folder, recipe, resume, table)
             if devices > 1:
                 view.say(f"starting {devices} processes")
+            request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
             with launch(devices, device_of(recipe), "train", request) as ranks:
                 table, resumed = ranks.broadcast((table, resumed))
                 training = set_up(
@@ -79,11 +82,13 @@ def train(
                     if not resumed:
                         write_run(folder, recipe, facts)
                 run_loop(training, view, resumed, on_clusters)
-            if ranks.is_main:
-                outcome = conclude(open_run(folder), training.crops, training.fabric.device, view)
+            run = open_run(folder)
+            if is_main_process():
+                keep_camera_means(run, training.crops, view)
+                outcome = conclude(run, training.crops, training.fabric.device, view)
                 if outcome is not None and outcome.verdict is not None:
                     view.say(*verdict_lines(outcome.verdict, "untrained", folder.resolve().name))
-    return open_run(folder)
+    return run
 
 
 def _goes_on(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> bool:
@@ -126,7 +131,8 @@ def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
     if not begun:
         return None  # nothing to go on from: --resume may stand in a script from the first start on
     earlier = open_run(folder)
-    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe)
+    crops = earlier.facts["images"] + len(earlier.facts["unreadable"])
+    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe.for_pool(crops))
     if before != now:
         raise RunError(
             f"{folder}: was begun with other settings ({_difference(before, now)}); "
@@ -175,7 +181,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "parameters": count_parameters(encoder),
         "device": training.fabric.device.type,
         "processes": training.ranks.size,
-        "precision": training.recipe.train.precision,
+        "precision": encoder.arithmetic.name,
         "versions": versions(),
         "hardware": hardware(),
     }

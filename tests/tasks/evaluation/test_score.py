@@ -1,14 +1,19 @@
 """Scoring a run on video and with mirrored features, against the encoder asked crop by crop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import reseen
+from reseen.camera_means import CameraMeans, camera_centers
 from reseen.data.evaluation_table import EvaluationTable
+from reseen.data.occlusion import Occlusion
 from reseen.data.views import normalize
 from reseen.errors import DataError
 from reseen.evaluate import ScoringOptions
+from reseen.runs.camera_file import camera_means_of
 from reseen.tasks.evaluation.score import Benchmark, read_benchmark, retrieve
 
 
@@ -84,8 +89,6 @@ def test_mirrored_features_are_those_of_both_images(run, crowd):
 
 
 def test_occluded_queries_are_tracklets_too(run, crowd):
-    from reseen.data.occlusion import Occlusion
-
     benchmark = read_benchmark(crowd)
     video = Benchmark(with_tracklets(benchmark.query), with_tracklets(benchmark.gallery), protocol="video")
     retrieval = retrieve(run, video, occlusions=[Occlusion(half="upper")], quiet=True)
@@ -96,3 +99,49 @@ def test_occluded_queries_are_tracklets_too(run, crowd):
 def test_data_without_tracklets_cannot_be_scored_as_video(run, crowd):
     with pytest.raises(DataError, match="the protocol video needs tracklets, this data has none"):
         reseen.score(run, crowd, options=ScoringOptions(protocol="video"), quiet=True)
+
+
+def test_cameras_are_centered_by_the_means_of_gallery_and_run(run, crowd):
+    benchmark = read_benchmark(crowd)
+    plain = retrieve(run, benchmark, occlusions=[Occlusion(half="upper")], quiet=True)
+    assert plain.why_not_centered == ""
+    centered = plain.centered()
+    centers = camera_centers(
+        CameraMeans.measure(
+            plain.task.gallery.numpy, plain.task.gallery_cameras, plain.gallery.table.camera_names
+        ),
+        camera_means_of(run),
+    )
+    for before, after, cameras in (
+        (plain.task.query, centered.task.query, plain.task.query_cameras),
+        (plain.task.gallery, centered.task.gallery, plain.task.gallery_cameras),
+        (plain.occluded["upper half only"].query, centered.occluded["upper half only"].query,
+         plain.task.query_cameras),
+    ):  # fmt: skip
+        names = [plain.gallery.table.camera_names[camera] for camera in cameras]
+        np.testing.assert_allclose(after.numpy, centers.center(before.numpy, names), atol=1e-6)
+    rules = centered.score().to_json()["rules"]
+    assert "sightings at that of training" in rules["camera_centering"]
+    assert plain.score().to_json()["rules"]["camera_centering"] == "none"
+    asked = reseen.score(run, crowd, center_cameras=True, quiet=True)
+    assert asked.mean_average_precision == centered.score().mean_average_precision
+
+
+def test_why_cameras_are_not_centered(run, crowd):
+    benchmark = read_benchmark(crowd)
+    tables = benchmark.query.images, benchmark.gallery.images
+    nameless = Benchmark(*(
+        EvaluationTable(reseen.ImageTable(table.root, table.paths, table.cameras * 0 - 1), side.identities)
+        for table, side in zip(tables, (benchmark.query, benchmark.gallery), strict=True)
+    ))  # fmt: skip
+    assert retrieve(run, nameless, quiet=True).why_not_centered == "no camera of the gallery is known"
+    off = replace(run, recipe=run.recipe.model_copy(update={"cameras": False}))
+    retrieval = retrieve(off, benchmark, quiet=True)
+    assert "switched off" in retrieval.why_not_centered
+    with pytest.raises(DataError, match="cameras cannot be centered: the run was trained with cameras"):
+        retrieval.centered()
+    renamed = Benchmark(*(
+        EvaluationTable(replace(table, camera_names=("x", "y", "z")), side.identities)
+        for table, side in zip(tables, (benchmark.query, benchmark.gallery), strict=True)
+    ))  # fmt: skip
+    assert "that training did not see are too few" in retrieve(run, renamed, quiet=True).why_not_centered

@@ -1,10 +1,11 @@
 """Chooses the number of clusters without labels, by stability under random halves of the feature dimensions.
 
 Merging is run to the end, with a fraction of the remaining clusters per step: once with all dimensions, and a few times
-with a random half of them. In clusterings that are too fine it is random which images of a person are together, in
-those that are too coarse it is random which people are. In between, the halves agree best with the whole, and this
-count is chosen. Counts at which one cluster holds more than half of the images are considered only if there are no
-others: one giant cluster beside a few outliers is stable, but separates nothing.
+with a random half of them. In clusterings that are too coarse it is random which people are together, and the halves
+agree less with the whole. In those that are too fine they agree well on the few images that are together at all.
+Chosen is the count with the largest product of the agreement and the share of images that are not alone, as for the
+settings of DBSCAN (`cluster/auto_settings.py`). Counts at which one cluster holds more than half of the images are
+considered only if there are no others: one giant cluster beside a few outliers is stable, but separates nothing.
 
 Reference: Ben-Hur et al., "A stability based method for discovering structure in clustered data", 2002.
 """
@@ -27,7 +28,7 @@ PASSES = 1 + _HALVES
 """Number of complete merging runs."""
 _SEED = 0
 _ALIKE = 0.005
-"""Agreements within this difference are ties, which go to the fewest clusters."""
+"""Values within this difference are ties, which go to the fewest clusters."""
 _SAME = 1e-6
 """Values of unit rows within this difference are equal up to rounding."""
 _LARGEST_SHARE = 0.5
@@ -69,9 +70,11 @@ def choose_count(
             whole,
             f"auto: too few images to compare counts, merged down to {len(np.unique(start)) - merged} clusters",
         )
-    largest = np.array([np.bincount(names).max() for names in _labels(start, whole, compared)])
-    balanced = largest <= _LARGEST_SHARE * len(rows)
-    compared = compared[balanced] if balanced.any() else compared
+    sizes = [np.bincount(names) for names in _labels(start, whole, compared)]
+    balanced = np.array([size.max() for size in sizes]) <= _LARGEST_SHARE * len(rows)
+    together = np.array([size[size > 1].sum() / len(rows) for size in sizes])
+    if balanced.any():
+        compared, together = compared[balanced], together[balanced]
     generator = np.random.default_rng(_SEED)
     agreement = np.zeros(len(compared))
     for _ in range(_HALVES):
@@ -80,12 +83,14 @@ def choose_count(
         both = _labels(start, whole, compared), _labels(start, merges, compared)
         agreement += _agreement(*both) / _HALVES
     costs = np.array([cost.mean() for _, _, cost in whole])
-    best = int(np.flatnonzero(agreement >= agreement.max() - _ALIKE)[-1])
+    value = agreement * together
+    best = int(np.flatnonzero(value >= value.max() - _ALIKE)[-1])
     step = int(compared[best])
     note = (
-        f"auto: {counts[step]} clusters, where clusterings of half of the dimensions agree best with that of all "
-        f"(adjusted Rand index {agreement[best]:.2f}; {len(compared)} counts from {counts[compared[0]]} to "
-        f"{counts[compared[-1]]} compared); the last merges cost {costs[step]:.3f}, {_next_cost(costs, step)}"
+        f"auto: {counts[step]} clusters, where clusterings of half of the dimensions agree best with that of all on "
+        f"most images (adjusted Rand index {agreement[best]:.2f}, {together[best]:.0%} of the images not alone; "
+        f"{len(compared)} counts from {counts[compared[0]]} to {counts[compared[-1]]} compared); the last merges cost "
+        f"{costs[step]:.3f}, {_next_cost(costs, step)}"
     )
     if best == 0 and len(compared) > 1:
         note += "; this is the largest count compared, so the features may not separate people yet"

@@ -43,6 +43,7 @@ from reseen.runs.run import Run, open_run
 from reseen.tasks.audit.verify import Sheet, Verification, answered_pairs, verify, write_sheet
 from reseen.tasks.comparison.probing import probe_side
 from reseen.tasks.comparison.sides import UNTRAINED, Side, open_sides
+from reseen.training.setup import find_copies
 
 
 def recluster_with_run(
@@ -55,12 +56,15 @@ def recluster_with_run(
     """
     prefix = "method."
     tensors, _ = read_checkpoint(run.folder / CHECKPOINT)
+    copies = find_copies(run.recipe, crops)
     state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
     def recluster(features: Features) -> Clustering:
         generator = torch.Generator().manual_seed(run.recipe.seed)
         cameras = crops.cameras if run.recipe.cameras else None
-        context = MethodContext(encoder, cameras, generator, device, encoder.raw, crops.tracklets)
+        context = MethodContext(
+            encoder, cameras, generator, device, encoder.raw, crops.tracklets, copies=copies
+        )
         method = METHODS[run.recipe.method.name].method(run.recipe.method, context)
         if state:
             method.restore(state)

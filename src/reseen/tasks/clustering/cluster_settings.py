@@ -51,6 +51,11 @@ class VectorClusterSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_on_disk(self) -> "VectorClusterSettings":
+        if "auto" in (self.jaccard.k1, self.jaccard.k2, self.dbscan.min_samples):
+            raise ValueError(
+                "jaccard.k1, jaccard.k2 and dbscan.min_samples: auto compares many clusterings in memory; give numbers "
+                "for vectors on disk"
+            )
         if self.algorithm == "hierarchy" and (
             not self.hierarchy.can_approximate or self.hierarchy.engine == "dense"
         ):

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from reseen.cluster import Membership, choose_eps, dbscan, measure_among_neighbors
+from reseen.cluster.choose_eps import CANDIDATES
 from reseen.cluster.hierarchy import grow_hierarchy, most_merges
-from reseen.cluster.jaccard_dbscan import CANDIDATES
 from reseen.errors import SettingsError, StorageError
 from reseen.features.mapped_vectors import VectorFile, map_vectors, open_vector_file
 from reseen.files import check_output, write_atomically, write_text
@@ -143,7 +143,8 @@ def _by_density(
     watch: MemoryWatch,
 ) -> tuple[PseudoLabels, list[str]]:
     """DBSCAN on sparse Jaccard distances."""
-    eps, notes = settings.dbscan.eps, []
+    eps, samples, notes = settings.dbscan.eps, settings.dbscan.min_samples, []
+    assert samples != "auto"  # refused by the settings
     threshold = CANDIDATES[-1] if eps == "auto" else eps
     progress = view.phase("Jaccard distances", PASSES * len(features))
     distances = jaccard_rows(
@@ -152,11 +153,11 @@ def _by_density(
     watch.finish("jaccard")
     view.phase("DBSCAN", 1)
     if eps == "auto":
-        choice = choose_eps(distances, settings.dbscan.min_samples)
+        choice = choose_eps(distances, samples)
         notes.append(str(choice))
         eps = choice.eps
-    labels = dbscan(distances, eps, settings.dbscan.min_samples)
-    notes.append(f"DBSCAN with eps {eps:g} and min_samples {settings.dbscan.min_samples}")
+    labels = dbscan(distances, eps, samples)
+    notes.append(f"DBSCAN with eps {eps:g} and min_samples {samples}")
     watch.finish("dbscan")
     return labels, notes
 

@@ -18,7 +18,8 @@ from reseen.records import Outcome
 from reseen.runs.run import Run
 from reseen.tasks.comparison.probing import compare_without_labels
 from reseen.tasks.comparison.sides import Side, open_sides
-from reseen.tasks.evaluation.score import Benchmark, Retrieval, patterns_of, read_benchmark, retrieve
+from reseen.tasks.evaluation.retrieval import Retrieval
+from reseen.tasks.evaluation.score import Benchmark, patterns_of, read_benchmark, retrieve
 
 
 @dataclass(frozen=True)

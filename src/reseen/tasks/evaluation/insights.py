@@ -25,7 +25,7 @@ from reseen.pages.album import camera_label, pictures
 from reseen.records import Features
 from reseen.runs.run import Run
 from reseen.synthetic.shot import Shot, draw_shot
-from reseen.tasks.evaluation.score import Retrieval
+from reseen.tasks.evaluation.retrieval import Retrieval
 
 Crop = UInt8[np.ndarray, "h w 3"]
 
@@ -149,7 +149,7 @@ def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieva
             "Not available for patches alone, since global embeddings decide: leave out --part.",
         )
     features = Features(unit(task.gallery.vectors[:, : encoder.channels]))
-    if method.center_cameras:
+    if method.center_cameras and retrieval.uses_cameras and bool((task.gallery_cameras >= 0).any()):
         features = center_cameras(features, task.gallery_cameras)
     clusters = None
     if method.credible.source == "clusters":

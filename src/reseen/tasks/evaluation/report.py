@@ -16,7 +16,7 @@ from reseen.runs.cluster_file import read_clusters
 from reseen.runs.outcome import read_outcome
 from reseen.runs.run import Run
 from reseen.tasks.evaluation.insights import insights
-from reseen.tasks.evaluation.score import Retrieval
+from reseen.tasks.evaluation.retrieval import Retrieval
 
 _SHEETS = 12
 _SHEET_IMAGES = 24

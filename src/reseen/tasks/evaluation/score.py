@@ -1,8 +1,7 @@
 """Evaluate a run on query and gallery. After training, this is the first place that reads identities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,14 +23,16 @@ from reseen.datasets.distractors import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.evaluate.metrics import RetrievalScore
-from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by, score_refined
+from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
 from reseen.evaluate.tracklets import POOLING
+from reseen.runs.camera_file import camera_means_of
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import camera_pattern_of
 from reseen.runs.run import Run, open_run
 from reseen.tasks.evaluation.domain import domain, with_domain
+from reseen.tasks.evaluation.retrieval import Retrieval
 from reseen.tasks.evaluation.retrieval_features import RetrievalFeatureExtractor
 
 
@@ -97,45 +98,6 @@ def patterns_of(
     return Patterns(camera, identity_pattern)
 
 
-@dataclass(frozen=True)
-class Retrieval:
-    """A retrieval task of a run, with the crops of its rows (for a tracklet, its first crop)."""
-
-    task: RetrievalTask
-    query: Crops
-    gallery: Crops
-    occluded: Mapping[str, RetrievalTask]
-    """The task with occluded queries, by name of the occlusion."""
-    options: ScoringOptions = field(default_factory=ScoringOptions)
-    """Options of scoring."""
-    part: Literal["both", "global", "patch"] = "both"
-    """The embeddings used, where the method learns global and patch embeddings."""
-
-    @property
-    def unreadable(self) -> dict[str, list[str]]:
-        """Unreadable crops, which are excluded, by side."""
-        return {"query": list(self.query.store.unreadable), "gallery": list(self.gallery.store.unreadable)}
-
-    @cached_property
-    def refined(self) -> RetrievalTask:
-        """The task after the query expansion and re-ranking of the options."""
-        return self.options.refine(self.task)
-
-    def score(self, quiet: bool = True) -> RetrievalScore:
-        """The score by the protocol of the options; shows progress unless `quiet`."""
-        with RunView(0, quiet) as view:
-            view.say(*before_ranking(self.task, self.options))
-            progress = view.phase("ranking", self.options.query_count(self.task))
-            if self.options.protocol == "vehicleid":
-                return score_by(self.task, self.options, progress)
-            return score_refined(self.refined, self.options, progress)
-
-    def occluded_scores(self) -> dict[str, RetrievalScore]:
-        """Scores with occluded queries, by name of the occlusion, by the same protocol and without details."""
-        options = replace(self.options, details=False)
-        return {name: score_by(task, options) for name, task in self.occluded.items()}
-
-
 def score(
     run: Run | str | Path,
     data: str | Path,
@@ -148,6 +110,7 @@ def score(
     options: ScoringOptions | None = None,
     mirrored: bool = False,
     untrained: bool = False,
+    center_cameras: bool = False,
     devices: int = 1,
     quiet: bool = False,
 ) -> RetrievalScore:
@@ -164,12 +127,14 @@ def score(
         options: options of scoring; the default protocol of the data, without re-ranking, when None.
         mirrored: average the features of a crop and its mirror image; recorded in the score.
         untrained: evaluate the weights that the run started with, before its first training step.
+        center_cameras: subtract the mean of its camera from every vector; recorded in the score.
         devices: number of processes for feature extraction.
         quiet: hide progress and do not print the score's `notes` on comparability.
 
     Raises:
         RunError: `run` is not a run folder, or holds no starting weights with `untrained`.
-        DataError: `data` has no query and gallery or no identities, or no query has a correct match.
+        DataError: `data` has no query and gallery or no identities, no query has a correct match, or cameras are to be
+            centered and cannot be.
         SettingsError: an unknown layout or variant, or a pattern that is invalid or not applicable.
 
     Example:
@@ -182,16 +147,10 @@ def score(
     retrieval = retrieve(
         run, benchmark, options=options, mirrored=mirrored, untrained=untrained, devices=devices, quiet=quiet
     )
-    result = retrieval.score(quiet)
+    result = (retrieval.centered() if center_cameras else retrieval).score(quiet)
     with RunView(0, quiet) as view:
         view.say(*(f"warning: {note}" for note in result.notes))
     return with_domain(result, domain(run, data))
-
-
-def before_ranking(task: RetrievalTask, options: ScoringOptions) -> list[str]:
-    """Messages to show before ranking starts, such as on a long search for re-ranking."""
-    rows = len(task.query) + len(task.gallery)
-    return [f"re-ranking: searching the neighbors of {rows:,} rows first"] if options.rerank else []
 
 
 def retrieve(
@@ -263,7 +222,18 @@ def retrieve(
         distractors=benchmark.distractors,
     )
     occluded = {name: replace(task, query=side.features) for name, side in occluded_sides.items()}
-    return Retrieval(task, query.crops, gallery.crops, occluded, options, extractor.encoder.part)
+    patches = run.recipe.model.patches
+    as_measured = not student and part in (None, None if patches is None else patches.feature)
+    return Retrieval(
+        task,
+        query.crops,
+        gallery.crops,
+        occluded,
+        options,
+        extractor.encoder.part,
+        camera_means_of(run) if as_measured else None,
+        run.recipe.cameras,
+    )
 
 
 def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:

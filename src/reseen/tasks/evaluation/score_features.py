@@ -13,7 +13,7 @@ from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 from reseen.runs.console import RunView
 from reseen.tasks.evaluation.domain import with_domain
-from reseen.tasks.evaluation.score import before_ranking
+from reseen.tasks.evaluation.retrieval import before_ranking
 
 
 def score_features(

@@ -1,0 +1,198 @@
+r"""Chooses the settings of DBSCAN on Jaccard distances from the features, without labels.
+
+How many neighbors to compare and how near a neighbor must be depend on how often people were seen: with four crops a
+person, 30 neighbors are mostly other people, and chains through them join hundreds. For each candidate, the crops are
+clustered by two disjoint random halves of the feature dimensions. Chance and chains differ from half to half, people do
+not. Chosen is the candidate with the largest
+
+$agreement \times clustered\ share \times \sqrt{partners}$
+
+where agreement is the adjusted Rand index of the two clusterings with each outlier as a cluster of its own, the
+clustered share the mean fraction of crops in clusters, and partners the mean size of a crop's cluster, itself counted.
+Without the last, small fragments of people win, and training on fragments pushes a person apart. Candidates for which
+one cluster holds most of the pairs, or most crops are outliers, are considered only if there are no others: a giant
+cluster agrees with itself.
+
+Reference for choosing by stability: Ben-Hur et al., "A stability based method for discovering structure in clustered
+data", 2002.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from sklearn.metrics import adjusted_rand_score
+
+from reseen.cluster.dbscan import DbscanSettings, dbscan
+from reseen.geometry import unit
+from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
+from reseen.neighbors.jaccard import AUTO_K1, AUTO_K2
+from reseen.records import NOISE, Features, Neighbors, PseudoLabels
+
+AUTO_EPS: tuple[float, ...] = (0.40, 0.45, 0.50, 0.55, 0.60)
+"""Candidates for eps, Jaccard distances."""
+AUTO_MIN_SAMPLES: tuple[int, ...] = (2, 3, 4)
+"""Candidates for min_samples."""
+MOST_ROWS = 20_000
+"""Rows that candidates are compared on; of more, a sample of whole neighborhoods is taken."""
+
+_MOST_OUTLIERS = 0.8
+"""Share of outliers, 0 to 1, above which a candidate is a last resort."""
+_LARGEST_PAIRS = 0.3
+"""Share of all pairs within clusters that lie in the largest one, 0 to 1, above which a candidate is a last resort."""
+_UNEVEN = 0.15
+"""Share of pairs beyond that of equal clusters which the largest may have where there are few of them."""
+_PARTNERS_POWER = 0.5
+"""Weight of large clusters: from 0.4 to 0.75 the choice is the same on the regimes it was tuned on."""
+_ALIKE = 1e-3
+"""Values within this difference are ties, which go to the first candidate: fewer neighbors, smaller eps."""
+
+
+@dataclass(frozen=True)
+class SettingsChoice:
+    """Settings chosen from the features, with the evidence."""
+
+    jaccard: JaccardSettings
+    """With numbers for k1 and k2."""
+    dbscan: DbscanSettings
+    """With numbers for eps and min_samples."""
+    agreement: float
+    """Adjusted Rand index of the clusterings by two halves of the dimensions, -1 to 1."""
+    clustered_share: float
+    """Fraction of the images in clusters, 0 to 1; the mean over the halves."""
+    compared: int
+    """Number of candidates."""
+
+    def __str__(self) -> str:
+        return (
+            f"auto chose k1 {self.jaccard.k1}, k2 {self.jaccard.k2}, min_samples {self.dbscan.min_samples}, "
+            f"eps {self.dbscan.eps:.2f} of {self.compared} candidates: two halves of the features agree best "
+            f"({self.agreement:.2f}) on clusters with {self.clustered_share:.0%} of the images"
+        )
+
+
+def is_auto(jaccard: JaccardSettings, settings: DbscanSettings) -> bool:
+    """Whether any of the four settings is to be chosen."""
+    return "auto" in (jaccard.k1, jaccard.k2, settings.eps, settings.min_samples)
+
+
+def choose_settings(
+    features: Features,
+    jaccard: JaccardSettings,
+    settings: DbscanSettings,
+    device: str = "cpu",
+    neighbors: Neighbors | None = None,
+) -> SettingsChoice:
+    """Replace every `auto` of k1, k2, eps and min_samples by a number; given numbers stay.
+
+    `neighbors` are those of all rows, if known, with at least the columns of `jaccard`; they are only used to sample
+    neighborhoods of more than 20,000 rows. The halves and the sample are drawn with a fixed seed.
+
+    Example:
+        choice = choose_settings(features, JaccardSettings(k1="auto", k2="auto"), DbscanSettings(eps="auto"))
+        labels = cluster_features(features, choice.jaccard, choice.dbscan).labels
+    """
+    generator = np.random.default_rng(0)
+    rows = _sample(features, jaccard, device, neighbors, generator)
+    halves = _halves(features if rows is None else Features(features.vectors[rows], features.raw), generator)
+    values = [
+        (_value(labels), candidate, labels)
+        for candidate, labels in _candidates(halves, jaccard, settings, device)
+    ]
+    usual = [value for value in values if _is_usual(value[2])]
+    best = max(value for value, _, _ in usual or values)
+    _, (chosen, clustering), labels = next(entry for entry in usual or values if entry[0] >= best - _ALIKE)
+    return SettingsChoice(chosen, clustering, _agreement(labels), _clustered_share(labels), len(values))
+
+
+def _candidates(
+    halves: Sequence[Features], jaccard: JaccardSettings, settings: DbscanSettings, device: str
+) -> Iterator[tuple[tuple[JaccardSettings, DbscanSettings], list[PseudoLabels]]]:
+    """Every combination of numbers, with the clustering of each half."""
+    eps_values = AUTO_EPS if settings.eps == "auto" else (settings.eps,)
+    widest = max(candidate.columns for candidate in _jaccards(jaccard))
+    found = [nearest(half, widest, device) for half in halves]
+    for candidate in _jaccards(jaccard):
+        graphs = [
+            jaccard_distance(half, neighbors, candidate, max(eps_values), device)
+            for half, neighbors in zip(halves, found, strict=True)
+        ]
+        for samples in AUTO_MIN_SAMPLES if settings.min_samples == "auto" else (settings.min_samples,):
+            for eps in eps_values:
+                numbers = settings.model_copy(update={"eps": eps, "min_samples": samples})
+                yield (candidate, numbers), [dbscan(graph, eps, samples) for graph in graphs]
+
+
+def _jaccards(jaccard: JaccardSettings) -> list[JaccardSettings]:
+    """The candidates of k1 and k2: k2 follows k1."""
+    wide = AUTO_K1 if jaccard.k1 == "auto" else (jaccard.k1,)
+    return [
+        jaccard.model_copy(update={"k1": k1, "k2": _k2_of(k1) if jaccard.k2 == "auto" else jaccard.k2})
+        for k1 in wide
+    ]
+
+
+def _k2_of(k1: int) -> int:
+    """About three tenths of k1, as the customary 6 of 20."""
+    return next((k2 for known, k2 in zip(AUTO_K1, AUTO_K2, strict=True) if known >= k1), AUTO_K2[-1])
+
+
+def _value(labels: Sequence[PseudoLabels]) -> float:
+    partners = float(
+        np.mean([1 + (half.sizes * (half.sizes - 1)).sum() / max(len(half), 1) for half in labels])
+    )
+    return _agreement(labels) * _clustered_share(labels) * partners**_PARTNERS_POWER
+
+
+def _agreement(labels: Sequence[PseudoLabels]) -> float:
+    first, second = (_outliers_alone(half) for half in labels)
+    return float(adjusted_rand_score(first, second))
+
+
+def _clustered_share(labels: Sequence[PseudoLabels]) -> float:
+    return float(np.mean([1 - half.noise_share for half in labels]))
+
+
+def _is_usual(labels: Sequence[PseudoLabels]) -> bool:
+    """Whether neither outliers nor one cluster take most of the crops, by either half."""
+    for half in labels:
+        sizes = half.sizes.astype(np.float64)
+        pairs = sizes * (sizes - 1)
+        if len(sizes) < 2 or half.noise_share > _MOST_OUTLIERS:
+            return False
+        if pairs.max() > max(_LARGEST_PAIRS, 1 / len(sizes) + _UNEVEN) * pairs.sum():
+            return False
+    return True
+
+
+def _outliers_alone(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:
+    """Labels in which each outlier is a cluster of its own."""
+    numbers = labels.labels.copy()
+    outliers = np.flatnonzero(numbers == NOISE)
+    numbers[outliers] = labels.cluster_count + np.arange(len(outliers))
+    return numbers
+
+
+def _halves(features: Features, generator: np.random.Generator) -> list[Features]:
+    """Two disjoint halves of the dimensions, each of unit length again unless the features are raw."""
+    order = torch.from_numpy(generator.permutation(features.vectors.shape[1]))
+    parts = [features.vectors[:, part.sort().values] for part in order.tensor_split(2)]
+    return [Features(part if features.raw else unit(part), features.raw) for part in parts]
+
+
+def _sample(
+    features: Features,
+    jaccard: JaccardSettings,
+    device: str,
+    neighbors: Neighbors | None,
+    generator: np.random.Generator,
+) -> Int64[np.ndarray, " m"] | None:
+    """At most 20,000 rows, taken as whole neighborhoods of random rows; None for all."""
+    if len(features) <= MOST_ROWS:
+        return None
+    width = max(candidate.columns for candidate in _jaccards(jaccard))
+    found = nearest(features, width, device) if neighbors is None else neighbors
+    seeds = generator.permutation(len(features))[: MOST_ROWS // width]
+    return np.unique(np.concatenate([seeds, found.indices[seeds, :width].ravel()]))
