@@ -15,6 +15,7 @@ from reseen.data.image_source import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
+from reseen.gallery.calibration_file import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
@@ -39,7 +40,8 @@ class Match:
     similarity: float
     """Cosine similarity with the query, -1 to 1."""
     probability: float | None
-    """Calibrated probability, 0 to 1, that entry and query show the same person; None if the run was not audited."""
+    """Calibrated probability, 0 to 1, that entry and query show the same person; None without a calibration of medium or
+    high trust, and below the similarities that it covers."""
     frames: int = 1
     """Number of found crops of this tracklet if tracklets are grouped, else 1."""
 
@@ -111,15 +113,38 @@ class Gallery:
 
     @cached_property
     def _calibration(self) -> tuple[Calibration | None, str]:
-        try:
-            return read_calibration(self.run), ""
-        except (GalleryError, DataError) as error:
-            return None, f"no probabilities: {error}"
+        problem, answers = "", -1
+        for read in (
+            lambda: read_gallery_calibration(self.address, self.model.fingerprint),
+            lambda: read_calibration(self.run),
+        ):
+            try:
+                found = read()
+            except (GalleryError, DataError) as error:
+                problem = problem or f"no probabilities: {error}"
+                continue
+            if found is not None and found.trusted:
+                return found, ""
+            if found is not None and found.answers > answers:
+                problem, answers = f"no probabilities: trust is low, {found.reason}", found.answers
+        return None, problem
 
     @property
     def calibration(self) -> Calibration | None:
-        """The audit's map from similarity to probability; None if the run was not audited."""
+        """The map from similarity to probability, of medium or high trust; None if there is none.
+
+        It comes from answers in the viewer, else from those given to the run's audit.
+        """
         return self._calibration[0]
+
+    def recalibrate(self, calibration: Calibration) -> None:
+        """Keep a calibration from answers on crops of this gallery, for this and later searches.
+
+        Raises:
+            StorageError: the file beside the gallery cannot be written.
+        """
+        write_gallery_calibration(self.address, self.model.fingerprint, calibration)
+        self.__dict__.pop("_calibration", None)
 
     @property
     def why_uncalibrated(self) -> str:
@@ -132,9 +157,12 @@ class Gallery:
         calibration = self.calibration
         if calibration is None:
             return ""
+        text = f"same person: probability from answers; trust {calibration.trust} ({calibration.reason})"
+        if calibration.threshold is None or calibration.false_share is None:
+            return text
         return (
-            f"same person: probability from the run's audit, for pairs {calibration.among}; trust {calibration.trust} "
-            f"({calibration.reason}); from a similarity of {calibration.threshold:.2f} two crops count as one person"
+            f"{text}; from a similarity of {calibration.threshold:.3f} two crops count as one person, which is expected "
+            f"to be wrong for {calibration.false_share:.0%} of such pairs"
         )
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
@@ -205,7 +233,10 @@ class Gallery:
         ]
 
     def _probability(self, similarity: float) -> float | None:
-        return None if self.calibration is None else float(self.calibration.probability(np.array(similarity)))
+        if self.calibration is None:
+            return None
+        probability = float(self.calibration.probability(np.array(similarity)))
+        return None if np.isnan(probability) else probability
 
     def close(self) -> None:
         """Close the store; a second call does nothing."""

@@ -1,0 +1,58 @@
+"""Which question helps most: the cell of a pool whose answer is expected to narrow a calibration most."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from reseen.audit.calibration import FALSE_MATCHES, AnsweredPairs, first_match, posterior_from
+from reseen.audit.pair_pool import PairPool
+from reseen.audit.same_person import Posterior
+
+_CURVE = 0.5
+"""Weight of the variance of the probabilities beside those of the two errors."""
+_SPREAD = 8
+"""Ranges of similarity, evenly over all, of which both kinds of pairs are asked first."""
+
+
+def expected_gain(
+    posterior: Posterior, false_matches: float = FALSE_MATCHES
+) -> Float64[np.ndarray, " c"]:
+    """For each cell, by how much one answer is expected to lower the variances; 0 where every pair was asked.
+
+    Added up are the variances of the share of false matches, of the share of missed pairs, and half the mean variance of
+    the probabilities; to first order, and at the threshold that the answers so far give.
+    """
+    pool, probability = posterior.pool, posterior.probability
+    pairs, ranges = pool.pairs.reshape(-1), len(pool.edges)
+    slope = probability * (1 - probability)
+    same = probability * pairs
+    start = first_match(same.reshape(2, -1).sum(axis=0), pool.pairs.sum(axis=0), false_matches)
+    above = np.tile(np.arange(ranges), 2) >= min(start, ranges - 1)
+    missed = same[~above].sum() / same.sum()
+    of_false = -np.where(above, pairs * slope, 0) / pairs[above].sum()
+    of_missed = pairs * slope * (~above - missed) / same.sum()
+    shares = (pool.pairs / pool.pairs.sum(axis=0)).reshape(-1) * slope
+    of_curve = np.hstack([np.diag(shares[:ranges]), np.diag(shares[ranges:])])
+    covariance = posterior.covariance
+    variance = (of_false @ covariance) ** 2 + (of_missed @ covariance) ** 2
+    variance += _CURVE * ((of_curve @ covariance) ** 2).mean(axis=0)
+    lowered = variance / (1 / np.maximum(slope, 1e-9) + np.diag(covariance))
+    unasked = 1 - posterior.asked / np.maximum(pairs, 1)
+    return np.where(pairs >= 1, lowered * np.clip(unasked, 0, 1), 0)
+
+
+def order_cells(
+    pool: PairPool, answered: AnsweredPairs, false_matches: float = FALSE_MATCHES
+) -> list[int]:
+    """Cells to ask next, the most helpful first; empty if every pair was asked.
+
+    The first questions go evenly over similarities, for both kinds of pairs, since without answers nothing is known of
+    where they help.
+    """
+    posterior = posterior_from(pool, answered)
+    gain = expected_gain(posterior, false_matches)
+    order = [int(cell) for cell in np.argsort(-gain, kind="stable") if gain[cell] > 0]
+    ranges = len(pool.edges)
+    first = np.unique(np.linspace(0, ranges - 1, _SPREAD).round().astype(int))
+    spread = [int(place + ranges * kind) for place in first[::-1] for kind in (0, 1)]
+    unseen = [cell for cell in spread if gain[cell] > 0 and not posterior.asked[cell]]
+    return [*unseen, *(cell for cell in order if cell not in unseen)]
