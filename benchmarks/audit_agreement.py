@@ -32,6 +32,7 @@ from benchmarks.cases.agreement_chart import draw
 from benchmarks.cases.agreement_numbers import by_round, over_rounds, over_runs
 from benchmarks.people import identities_of
 from benchmarks.protocols import PROTOCOLS
+from reseen.audit.evidence import near_pairs
 
 from reseen import Run, open_run
 from reseen.audit import (
@@ -45,7 +46,6 @@ from reseen.audit import (
     precision,
     recall,
 )
-from reseen.audit.evidence import near_pairs
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.environment import hardware, versions

@@ -1,6 +1,7 @@
 """What a calibration states, against the truth of drawn pools in which every pair is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -238,6 +239,15 @@ def test_a_file_gives_it_back(count):
     assert Calibration.from_json(found.to_json()) == found
 
 
+def test_a_file_of_similarities_that_hardly_differ_gives_it_back():
+    """An encoder without training puts all crops close together."""
+    pool, same = drawn_pool()
+    close = replace(pool, similarity=0.999999 + pool.similarity * 1e-6, edges=0.999999 + pool.edges * 1e-6)
+    found = calibrated(close, same, 300)
+    assert found.trusted
+    assert Calibration.from_json(json.dumps(found.to_json())) == found
+
+
 @pytest.mark.parametrize("broken", ["{}", "no json", '{"similarities": [1]}'])
 def test_a_damaged_file_says_so(broken):
     with pytest.raises(DataError, match="make it again with `reseen audit`"):
@@ -257,5 +267,5 @@ def test_a_damaged_file_says_so(broken):
 def test_values_that_contradict_each_other_are_refused(change):
     values = calibrated(*drawn_pool(), 400).to_json()
     assert values["threshold"] is not None
-    with pytest.raises(DataError, match="must ascend|make it again"):
+    with pytest.raises(DataError, match="make it again"):
         Calibration.from_json(values | change)

@@ -27,7 +27,9 @@ def test_it_holds_the_ten_most_similar_pairs_per_crop_in_their_cells(people):
     features, labels = people(people=12, each=10)
     pool = plan_pool(features, labels)
     expected = all_pairs(features, labels)[: 10 * len(features)]
-    assert np.sort(pool.similarity)[::-1] == pytest.approx([similarity for similarity, _ in expected], abs=1e-5)
+    assert np.sort(pool.similarity)[::-1] == pytest.approx(
+        [similarity for similarity, _ in expected], abs=1e-5
+    )
     assert pool.together.sum() == sum(together for _, together in expected)
     assert pool.pairs.sum() == len(expected)
     assert pool.pairs[1].sum() == pool.together.sum()

@@ -3,8 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reseen.audit import allocate_questions, draw_pairs, plan_strata
-from reseen.audit import pair_blocks
+from reseen.audit import allocate_questions, draw_pairs, pair_blocks, plan_strata
 
 
 def counted(features, labels, stratum):

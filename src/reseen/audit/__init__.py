@@ -10,8 +10,8 @@ from reseen.audit.cluster_metrics import (
     silhouette,
 )
 from reseen.audit.estimate import ProportionEstimate, Tally, precision, proportion, recall
-from reseen.audit.next_question import order_cells
-from reseen.audit.pair_pool import PairPool, plan_pool
+from reseen.audit.next_question import choose_pair, order_cells
+from reseen.audit.pair_pool import PairPool, plan_pool, with_clusters
 from reseen.audit.random_pairs import Rarity, random_pair_rarity
 from reseen.audit.score import MAX_SILHOUETTES, AuditScores, best_index, measure, round_scores, should_stop
 from reseen.audit.strata import Stratum, allocate_questions, draw_pairs, plan_strata
@@ -34,6 +34,7 @@ __all__ = [
     "best_index",
     "calibrate",
     "camera_mixing",
+    "choose_pair",
     "clustering_agreement",
     "draw_pairs",
     "feature_std",
@@ -50,5 +51,6 @@ __all__ = [
     "round_scores",
     "should_stop",
     "silhouette",
+    "with_clusters",
     "write_answers",
 ]

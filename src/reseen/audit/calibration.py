@@ -104,7 +104,9 @@ class Calibration:
         values = np.asarray(similarity, dtype=np.float64)
         if not self.trusted:
             return np.full(values.shape, np.nan)
-        return np.where(values < self.lowest, np.nan, np.interp(values, self.similarities, self.probabilities))
+        return np.where(
+            values < self.lowest, np.nan, np.interp(values, self.similarities, self.probabilities)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
@@ -191,8 +193,8 @@ def calibrate(
     shown = trust != "low" and false is not None and missed is not None
     return Calibration(
         trust, _reason(count, widest, trust, shown, false_matches), count, _further(count, widest, trust),
-        round(pool.lowest, 6), false_matches, tuple(centers.round(6).tolist()), tuple(curve.round(6).tolist()),
-        round(float(pool.edges[start]), 6) if shown else None,
+        pool.lowest, false_matches, tuple(centers.tolist()), tuple(curve.round(6).tolist()),
+        float(pool.edges[start]) if shown else None,
         float(false.mean()) if shown else None, _interval(false) if shown else None,
         float(missed.mean()) if shown else None, _interval(missed) if shown else None,
     )  # fmt: skip

@@ -5,14 +5,14 @@ in one cluster and for others. Within a cell pairs are as good as alike, so that
 for all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from reseen.audit.pair_blocks import anchor_rows, pair_blocks
 from reseen.errors import DataError
-from reseen.records import Features, PseudoLabels
+from reseen.records import NOISE, Features, PseudoLabels
 
 PAIRS_PER_CROP = 10
 """Number of pairs of a pool, per crop; on average a crop is in twice as many."""
@@ -90,6 +90,16 @@ def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPo
     )  # fmt: skip
     np.add.at(pool.pairs.reshape(-1), pool.cell(similarity, together), scale)
     return pool
+
+
+def with_clusters(pool: PairPool, labels: PseudoLabels) -> PairPool:
+    """The same pairs, counted by other clusters of the same crops."""
+    cluster = labels.labels
+    together = (cluster[pool.first] == cluster[pool.second]) & (cluster[pool.first] != NOISE)
+    again = replace(pool, together=together, pairs=np.zeros_like(pool.pairs))
+    scale = pool.pairs.sum() / len(pool.similarity)
+    np.add.at(again.pairs.reshape(-1), again.cell(pool.similarity, together), scale)
+    return again
 
 
 def _low(features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"], kept: int) -> float:

@@ -40,7 +40,7 @@ class Rarity:
 
 
 def random_pair_rarity(features: Features, table: ImageTable, seed: int = 0) -> tuple[Rarity, ...]:
-    """The similarities that 1 in 100, 1 in 1,000 and 1 in 10,000 pairs of unit features reach, as far as there are as many.
+    """The similarities that 1 in 100, 1 in 1,000 and 1 in 10,000 pairs of unit features reach, where there are enough.
 
     Intervals are those of a U-statistic: the standard deviation of the shares of each crop's pairs, doubled, over the
     square root of the number of crops. Crops count as independent, though some show one person, so they are a little
@@ -92,7 +92,9 @@ def frame_similarities(
     starts, sizes = starts[sizes > 1], sizes[sizes > 1]
     if not len(sizes):
         return None
-    place = generator.choice(len(sizes), _MOST_FRAME_PAIRS, p=(sizes - 1) * sizes / ((sizes - 1) * sizes).sum())
+    place = generator.choice(
+        len(sizes), _MOST_FRAME_PAIRS, p=(sizes - 1) * sizes / ((sizes - 1) * sizes).sum()
+    )
     first = generator.integers(0, sizes[place])
     second = (first + generator.integers(1, sizes[place])) % sizes[place]
     one, other = rows[starts[place] + first], rows[starts[place] + second]
@@ -105,7 +107,10 @@ def frame_similarities(
 
 
 def _shares_by_crop(
-    features: Features, nobody: PseudoLabels, anchors: Int64[np.ndarray, " a"], places: Int64[np.ndarray, " t"]
+    features: Features,
+    nobody: PseudoLabels,
+    anchors: Int64[np.ndarray, " a"],
+    places: Int64[np.ndarray, " t"],
 ) -> Float64[np.ndarray, "t a"]:
     """For each threshold, the share of every anchor's other crops at or above it."""
     shares = []

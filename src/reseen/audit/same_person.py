@@ -1,8 +1,8 @@
 r"""The probability that pairs show the same person, from answers: a Bayesian regression over the cells of a pool.
 
-The logit of the probability in a cell is a normal process: a line over the ranges of similarity, a level for pairs in one
-cluster, and a smooth deviation from both. Answers are Bernoulli draws. The posterior is approximated at its mode by a
-normal distribution (Laplace). Priors are wide: an unasked pool may hold no pair of one person or only such pairs.
+The logit of the probability in a cell is a normal process: a line over the ranges of similarity, a level for pairs in
+one cluster, and a smooth deviation from both. Answers are Bernoulli draws. The posterior is approximated at its mode by
+a normal distribution (Laplace). Priors are wide: an unasked pool may hold no pair of one person or only such pairs.
 
 Which pairs were asked may depend on similarity, cluster and earlier answers; given these, pairs must be random.
 

@@ -4,7 +4,7 @@ import json
 
 from reseen.audit import Calibration
 from reseen.errors import DataError
-from reseen.files import write_text
+from reseen.files import storage_error, write_text
 from reseen.gallery.side_files import side_file
 from reseen.reading import read_json
 
@@ -37,3 +37,16 @@ def read_gallery_calibration(address: str, model: str) -> Calibration | None:
         return Calibration.from_json(values["calibration"])
     except (OSError, ValueError, KeyError, TypeError, DataError):
         raise DataError(f"{file}: damaged; delete it, and answer a question in `reseen view`") from None
+
+
+def delete_gallery_calibration(address: str) -> None:
+    """Delete the calibration of a gallery, if there is one.
+
+    Raises:
+        StorageError: the file cannot be removed.
+    """
+    file = side_file(address, NAME)
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(file, error) from None

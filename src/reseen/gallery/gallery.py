@@ -15,7 +15,11 @@ from reseen.data.image_source import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
-from reseen.gallery.calibration_file import read_gallery_calibration, write_gallery_calibration
+from reseen.gallery.calibration_file import (
+    delete_gallery_calibration,
+    read_gallery_calibration,
+    write_gallery_calibration,
+)
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
@@ -40,8 +44,8 @@ class Match:
     similarity: float
     """Cosine similarity with the query, -1 to 1."""
     probability: float | None
-    """Calibrated probability, 0 to 1, that entry and query show the same person; None without a calibration of medium or
-    high trust, and below the similarities that it covers."""
+    """Calibrated probability, 0 to 1, that entry and query show the same person; None without a calibration of medium
+    or high trust, and below the similarities that it covers."""
     frames: int = 1
     """Number of found crops of this tracklet if tracklets are grouped, else 1."""
 
@@ -146,6 +150,15 @@ class Gallery:
         write_gallery_calibration(self.address, self.model.fingerprint, calibration)
         self.__dict__.pop("_calibration", None)
 
+    def discard_calibration(self) -> None:
+        """Forget the calibration that `recalibrate` kept; a second call does nothing.
+
+        Raises:
+            StorageError: the file cannot be removed.
+        """
+        delete_gallery_calibration(self.address)
+        self.__dict__.pop("_calibration", None)
+
     @property
     def why_uncalibrated(self) -> str:
         """Why there are no probabilities; empty if there are."""
@@ -161,8 +174,8 @@ class Gallery:
         if calibration.threshold is None or calibration.false_share is None:
             return text
         return (
-            f"{text}; from a similarity of {calibration.threshold:.3f} two crops count as one person, which is expected "
-            f"to be wrong for {calibration.false_share:.0%} of such pairs"
+            f"{text}; from a similarity of {calibration.threshold:.3f} two crops count as one person, which is "
+            f"expected to be wrong for {calibration.false_share:.0%} of such pairs"
         )
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:

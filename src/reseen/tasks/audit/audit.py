@@ -174,9 +174,7 @@ def audit_run(
     with exclusive_writer(
         run.folder / AUDIT
     ):  # also protects the file of question sheets, which is read and rewritten
-        return _audit(
-            run, data, views, answers, page, questions, false_matches, seed, camera_pattern, quiet
-        )
+        return _audit(run, data, views, answers, page, questions, false_matches, seed, camera_pattern, quiet)
 
 
 def _audit(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
+from reseen.audit.answers import Verdict
 from reseen.errors import ReseenError
 from reseen.gallery.copies import record_copy
 from reseen.viewer.clusters import Cluster
@@ -42,6 +43,8 @@ class Editor:
             StorageError: the store or the journal cannot be written.
         """
         self.viewer, self._journal = viewer, journal
+        self.on_change: list[Callable[[], None]] = []
+        """Callbacks for when an edit was made, undone or redone."""
         self._catch_up()
         self.files: list[Path] = []
         """Answer files with the pair constraints of all edits."""
@@ -173,6 +176,18 @@ class Editor:
                 snapshot, "different", f"marked a crop as not in cluster {other}", (), None, (), (pair,)
             )
 
+    def answer(self, version: int, keys: Sequence[str], verdict: Verdict) -> None:
+        """Answer a question on two crops: a must-link, a cannot-link, or neither; clusters do not change."""
+        with self.viewer.lock:
+            snapshot = self._check_version(version)
+            if len(self._rows(snapshot, keys)) != 2:
+                raise EditError("a question is on two crops")
+            pair = (keys[0], keys[1])
+            same = (pair,) if verdict == "same" else ()
+            different = (pair,) if verdict == "different" else ()
+            words = {"same": "one person", "different": "different people", "unsure": "unsure"}[verdict]
+            self._apply(snapshot, verdict, f"answered a question: {words}", (), None, same, different, pair)
+
     def undo(self, version: int) -> Edit:
         """Undo the last edit and return it."""
         with self.viewer.lock:
@@ -207,12 +222,13 @@ class Editor:
         cluster: int | None,
         same: tuple[tuple[str, ...], ...],
         different: tuple[tuple[str, str], ...],
+        asked: tuple[str, ...] = (),
     ) -> None:
         before = {key: snapshot.collection.entries[snapshot.collection.rows[key]].cluster for key in keys}
         after = dict.fromkeys(keys, cluster)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         same = tuple(group for group in same if len(group) > 1)
-        edit = Edit(kind, time, words, before, after, same, different)
+        edit = Edit(kind, time, words, before, after, same, different, asked)
         self._change(lambda: self._journal.do(edit), after)
 
     def _change(self, record: Callable[[], None], changes: Mapping[str, int | None]) -> None:
@@ -229,6 +245,8 @@ class Editor:
         for source, file in planned_answers(self._journal.file, self.done, collection).items():
             record_copy(self.viewer.address, "answers", file, source=source)
         self.files = save_answers(self._journal.file, self.done, collection)
+        for callback in self.on_change:
+            callback()
 
     def _catch_up(self) -> None:
         """Apply the journal to the store, unless its crops were reclustered since the last edit."""
