@@ -147,22 +147,28 @@ def in_viewer(
     pool: PairPool, same: np.ndarray, cameras: np.ndarray, labels: PseudoLabels
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Similarity, cluster and answer of the questions that the viewer asks, in its order."""
+    rows = asked_in_viewer(pool, same, cameras, labels, max(COUNTS))
+    return pool.similarity[rows], pool.together[rows], same[rows]
+
+
+def asked_in_viewer(
+    pool: PairPool, same: np.ndarray, cameras: np.ndarray, labels: PseudoLabels, count: int
+) -> list[int]:
+    """Which pairs of the pool the viewer asks about, in its order; fewer where there are not as many."""
     ends = np.sort(np.stack([cameras[pool.first], cameras[pool.second]]), axis=0)
     order = np.empty(len(same), dtype=np.int64)
     order[np.lexsort((labels.labels[pool.first], ends[1], ends[0]))] = np.arange(len(same))
-    place = {
-        pair: row for row, pair in enumerate(zip(pool.first.tolist(), pool.second.tolist(), strict=True))
-    }
+    pairs = zip(pool.first.tolist(), pool.second.tolist(), strict=True)
+    place = {pair: row for row, pair in enumerate(pairs)}
     asked: dict[tuple[int, int], int] = {}
-    for _ in range(max(COUNTS)):
+    while len(asked) < count:
         rows = list(asked.values())
         answers = AnsweredPairs(pool.similarity[rows], pool.together[rows], same[rows])
         pair = choose_pair(pool, answers, asked.keys(), order)
         if pair is None:
             break
         asked[pair] = place[pair]
-    rows = list(asked.values())
-    return pool.similarity[rows], pool.together[rows], same[rows]
+    return list(asked.values())
 
 
 def on_sheet(
