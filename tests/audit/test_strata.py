@@ -80,7 +80,9 @@ def test_sizes_are_estimated_where_not_all_rows_are_looked_at(people, monkeypatc
 def test_noise_is_together_with_nobody(people):
     features, labels = people(people=3, each=4)
     noise = type(labels)(np.full(len(labels), -1))
-    assert not [stratum for stratum in plan_strata(features, noise) if stratum.together]
+    strata = plan_strata(features, noise)
+    assert not [stratum for stratum in strata if stratum.together]
+    assert sum(stratum.pairs for stratum in strata) == pytest.approx(4 * len(features), rel=0.1)
 
 
 def test_questions_are_shared_out(people):

@@ -37,8 +37,8 @@ class Stratum:
 def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list[Stratum]:
     """Up to three strata of same-cluster pairs, of equal size, and up to three of different-cluster pairs.
 
-    With m same-cluster pairs, the strata of different-cluster pairs hold the 0.25 m most similar, those up to m, and
-    those up to 4 m. Empty strata are omitted.
+    With m same-cluster pairs, or m crops where there are more of those, the strata of different-cluster pairs hold the
+    0.25 m most similar, those up to m, and those up to 4 m. Empty strata are omitted.
     """
     together, apart = np.zeros(_BINS), np.zeros(_BINS)
     anchors, scale = anchor_rows(len(features), seed)
@@ -57,7 +57,8 @@ def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list
         for number, (low, high) in enumerate(pairwise(cuts), start=1)
     ]
     from_above = apart[::-1].cumsum()
-    tops = [_BINS, *(_BINS - np.searchsorted(from_above, [total * share for share in _APART]) - 1)]
+    size = max(total, len(features) / scale)  # without clusters there are still similar pairs to ask about
+    tops = [_BINS, *(_BINS - np.searchsorted(from_above, [size * share for share in _APART]) - 1)]
     tops = np.maximum(tops, 0).tolist()
     strata += [
         Stratum(f"apart-{number}", False, *_range(edges, low, high), float(apart[low:high].sum() * scale))
