@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseen.audit import AnsweredPairs, Calibration, calibrate, order_cells
+from reseen.audit import AnsweredPairs, Calibration, calibrate, choose_pair, order_cells
 from reseen.audit.calibration import first_match, posterior_from
 from reseen.audit.next_question import expected_gain
 from reseen.audit.pair_pool import PairPool
@@ -207,6 +207,31 @@ def test_an_answered_cell_is_not_asked_again():
     cells = pool.cell(pool.similarity, pool.together)
     left = cells == cells[40]
     assert order_cells(pool, answered(pool, same, rows[~left])) == [cells[40]]
+
+
+def test_questions_of_a_cell_are_spread_over_the_order_and_never_come_twice():
+    """Cells of equal pairs in ten groups: after any number of questions no group has many more than another."""
+    pool, same = drawn_pool(count=1000)
+    pool = replace(pool, first=np.arange(1000), second=np.arange(1000, 2000))
+    group = np.arange(1000) % 10
+    asked, rows = set(), []
+    for _ in range(60):
+        pair = choose_pair(pool, answered(pool, same, rows), asked, group)
+        assert pair not in asked
+        asked.add(pair)
+        rows.append(pair[0])
+    counts = np.bincount(group[rows], minlength=10)
+    assert counts.max() <= 14
+    assert len(set(rows)) == 60
+
+
+def test_when_all_was_asked_there_is_no_question():
+    pool, same = drawn_pool(count=30)
+    pool = replace(pool, first=np.arange(30), second=np.arange(30, 60))
+    everything = set(zip(range(30), range(30, 60), strict=True))
+    assert choose_pair(pool, answered(pool, same, []), everything, np.zeros(30, int)) is None
+    left = everything - {(7, 37)}
+    assert choose_pair(pool, answered(pool, same, []), left, np.zeros(30, int)) == (7, 37)
 
 
 def test_the_first_match_is_where_the_share_of_false_ones_is_small():

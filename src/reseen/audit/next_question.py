@@ -2,7 +2,8 @@
 
 Among the pairs of a cell a question is as good as drawn at random, but spread: over the pairs sorted by what they
 should be spread over, such as cameras and clusters, positions advance by the golden ratio, so that any first few lie
-evenly.
+evenly. Pairs of a crop that was already asked about are not avoided: a crop that is like many others makes many of the
+false matches, and must have its share of the questions.
 """
 
 from collections.abc import Collection
@@ -80,14 +81,12 @@ def choose_pair(
         false_matches: share of the matches that may be of different people.
     """
     cells = pool.cell(pool.similarity, pool.together)
-    seen = {row for pair in asked for row in pair}
     for cell in order_cells(pool, answered, false_matches):
         members = np.flatnonzero(cells == cell)
         pairs = list(zip(pool.first[members].tolist(), pool.second[members].tolist(), strict=True))
         left = [place for place, pair in enumerate(pairs) if pair not in asked]
-        fresh = [place for place in left if not seen & set(pairs[place])] or left
-        if fresh:
-            ranked = sorted(fresh, key=lambda place: (order[members[place]], pairs[place]))
+        if left:
+            ranked = sorted(left, key=lambda place: (order[members[place]], pairs[place]))
             begin = float(np.random.default_rng(cell).random())
             position = (begin + (len(pairs) - len(left)) * _GOLDEN) % 1
             return pairs[ranked[int(position * len(ranked))]]

@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from tests.viewer.conftest import no_sideways_scroll
 
@@ -121,19 +120,6 @@ def test_only_the_current_question_can_be_answered(served):
         )
         assert late.status_code == 409
         assert client.get("/api/questions").json() == facts
-
-
-def test_questions_are_spread_over_crops(served):
-    crops = []
-    with served.client() as client:
-        facts = client.get("/api/questions").json()
-        for _ in range(15):
-            crops += facts["crops"]
-            facts = client.post(
-                "/api/questions",
-                json={"version": facts["version"], "crops": facts["crops"], "verdict": "different"},
-            ).json()
-    assert max(np.unique(crops, return_counts=True)[1]) <= 3
 
 
 def test_on_a_phone(phone, served):
