@@ -16,7 +16,7 @@ from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 SHARES = (0.01, 0.001, 0.0001)
 """Shares of the random pairs, of which the similarity is looked up."""
 
-_BINS = 20_000
+_BINS = 200_000
 _MOST_FRAME_PAIRS = 20_000
 _DEVIATIONS = 1.96
 """Half the width of a 95 % interval, in standard deviations."""
@@ -70,7 +70,7 @@ def random_pair_rarity(features: Features, table: ImageTable, seed: int = 0) -> 
         similarity = place * 2 / _BINS - 1
         of_frames = None if frames is None else float((frames >= similarity).mean())
         found.append(
-            Rarity(round(similarity, 4), share, (max(share - half, 0.0), min(share + half, 1.0)), of_frames)
+            Rarity(round(similarity, 5), share, (max(share - half, 0.0), min(share + half, 1.0)), of_frames)
         )
     return tuple(found)
 

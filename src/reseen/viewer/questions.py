@@ -63,7 +63,7 @@ class Questions:
             place = {int(row): index for index, row in enumerate(self._sample)}
             rows = snapshot.collection.rows
             known = [
-                (tuple(sorted(place[rows[key]] for key in edit.asked)), edit.kind)
+                (_ordered(*(place[rows[key]] for key in edit.asked)), edit.kind)
                 for edit in asked
                 if all(key in rows and rows[key] in place for key in edit.asked)
             ]
@@ -124,7 +124,7 @@ class Questions:
         self._collection = collection
         return self._pool
 
-    def _answered(self, collection: Collection, sure: dict[tuple[int, ...], bool]) -> AnsweredPairs:
+    def _answered(self, collection: Collection, sure: dict[tuple[int, int], bool]) -> AnsweredPairs:
         pairs = np.array(list(sure), dtype=np.int64).reshape(-1, 2)
         one, other = (collection.vectors[self._sample[column]].astype(np.float64) for column in pairs.T)
         lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
@@ -140,3 +140,7 @@ class Questions:
         rank = np.empty(len(one), dtype=np.int64)
         rank[np.lexsort((collection.clusters[one], cameras[1], cameras[0]))] = np.arange(len(one))
         return rank
+
+
+def _ordered(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)

@@ -3,7 +3,6 @@
 from rich.table import Table
 
 from reseen.audit import Calibration
-from reseen.audit.random_pairs import SHARES
 from reseen.tasks.audit.audit import Audit
 
 
@@ -46,14 +45,14 @@ def sentences(audit: Audit) -> list[str]:
 
 def _random_pair_lines(audit: Audit) -> list[str]:
     return [
-        f"{'' if place else chr(10)}1 in {1 / share:,.0f} random pairs of these crops has a similarity of "
+        f"{'' if place else chr(10)}1 in {1 / rarity.share:,.0f} random pairs of these crops has a similarity of "
         f"{rarity.similarity:.3f} or more"
         + (
             "."
             if rarity.frame_share is None
             else f", and {rarity.frame_share:.2%} of the pairs of one frame, who are different people."
         )
-        for place, (rarity, share) in enumerate(zip(audit.random_pairs, SHARES, strict=False))
+        for place, rarity in enumerate(audit.random_pairs)
     ]
 
 
