@@ -8,7 +8,7 @@ from tests.gallery.conftest import draw
 import reseen
 from reseen.audit.calibration import Calibration
 from reseen.errors import DataError, GalleryError
-from reseen.gallery.calibration_file import write_gallery_calibration
+from reseen.gallery.calibration_file import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import known_threshold
 from reseen.gallery.gallery import Gallery
@@ -152,7 +152,7 @@ UNTRUSTED = Calibration(
 @pytest.fixture
 def without_calibration(gallery):
     yield gallery
-    gallery.discard_calibration()
+    gallery.recalibrate(None)
 
 
 def test_a_probability_is_that_of_the_answers_and_none_is_known_below_them(without_calibration):
@@ -198,8 +198,9 @@ def test_the_calibration_of_another_model_is_not_used(without_calibration):
     gallery = without_calibration
     write_gallery_calibration(gallery.address, "another model", TRUSTED)
     assert gallery.calibration is None
-    gallery.discard_calibration()
-    gallery.discard_calibration()
+    for _ in range(2):
+        gallery.recalibrate(None)
+    assert read_gallery_calibration(gallery.address, "another model") is None
 
 
 def test_another_model_is_refused(run, model):

@@ -16,7 +16,8 @@ from reseen.errors import DataError, GalleryError, ReseenError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
 from reseen.gallery.calibration_file import (
-    delete_gallery_calibration,
+    describe_calibration,
+    first_trusted,
     read_gallery_calibration,
     write_gallery_calibration,
 )
@@ -117,46 +118,23 @@ class Gallery:
 
     @cached_property
     def _calibration(self) -> tuple[Calibration | None, str]:
-        problem, answers = "", -1
-        for read in (
+        return first_trusted(
             lambda: read_gallery_calibration(self.address, self.model.fingerprint),
             lambda: read_calibration(self.run),
-        ):
-            try:
-                found = read()
-            except (GalleryError, DataError) as error:
-                problem = problem or f"no probabilities: {error}"
-                continue
-            if found is not None and found.trusted:
-                return found, ""
-            if found is not None and found.answers > answers:
-                problem, answers = f"no probabilities: trust is low, {found.reason}", found.answers
-        return None, problem
+        )
 
     @property
     def calibration(self) -> Calibration | None:
-        """The map from similarity to probability, of medium or high trust; None if there is none.
-
-        It comes from answers in the viewer, else from those given to the run's audit.
-        """
+        """The calibration of medium or high trust, from answers in the viewer or else the audit; None without one."""
         return self._calibration[0]
 
-    def recalibrate(self, calibration: Calibration) -> None:
-        """Keep a calibration from answers on crops of this gallery, for this and later searches.
+    def recalibrate(self, calibration: Calibration | None) -> None:
+        """Keep a calibration from answers on crops of this gallery for later searches, or with None forget it.
 
         Raises:
             StorageError: the file beside the gallery cannot be written.
         """
         write_gallery_calibration(self.address, self.model.fingerprint, calibration)
-        self.__dict__.pop("_calibration", None)
-
-    def discard_calibration(self) -> None:
-        """Forget the calibration that `recalibrate` kept; a second call does nothing.
-
-        Raises:
-            StorageError: the file cannot be removed.
-        """
-        delete_gallery_calibration(self.address)
         self.__dict__.pop("_calibration", None)
 
     @property
@@ -167,16 +145,7 @@ class Gallery:
     @property
     def calibration_text(self) -> str:
         """A sentence on how probabilities were calibrated; empty if there are none."""
-        calibration = self.calibration
-        if calibration is None:
-            return ""
-        text = f"same person: probability from answers; trust {calibration.trust} ({calibration.reason})"
-        if calibration.threshold is None or calibration.false_share is None:
-            return text
-        return (
-            f"{text}; from a similarity of {calibration.threshold:.3f} two crops count as one person, which is "
-            f"expected to be wrong for {calibration.false_share:.0%} of such pairs"
-        )
+        return "" if self.calibration is None else describe_calibration(self.calibration)
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
         """Embed one image of a person as a unit vector.

@@ -99,11 +99,7 @@ class Questions:
             asked = self._asked()
             if asked == self._calibrated:
                 return
-            calibration = self.state().calibration
-            if calibration is None:
-                self._viewer.gallery.discard_calibration()
-            else:
-                self._viewer.gallery.recalibrate(calibration)
+            self._viewer.gallery.recalibrate(self.state().calibration)
             self._calibrated = asked
 
     def _asked(self) -> list[Edit]:

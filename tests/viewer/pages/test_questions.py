@@ -82,7 +82,7 @@ def test_all_answers_make_a_threshold_that_search_and_deletion_use(served):
         assert before["threshold"] is None
         assert all(match["probability"] is None for match in before["matches"])
         pairs = []
-        for _ in range(80):
+        for _ in range(40):
             one, other = facts["crops"]
             same = person(served.viewer, one) == person(served.viewer, other)
             pairs.append(frozenset((one, other)))
@@ -91,10 +91,10 @@ def test_all_answers_make_a_threshold_that_search_and_deletion_use(served):
                 "/api/questions",
                 json={"version": facts["version"], "crops": facts["crops"], "verdict": verdict},
             ).json()
-        assert len(set(pairs)) == facts["sure"] == 80
+        assert len(set(pairs)) == facts["sure"] == 40
         kept = read_gallery_calibration(gallery.address, gallery.model.fingerprint)
         assert kept is not None
-        assert kept.answers <= 80
+        assert kept.answers <= 40
         assert (kept.trust, kept.threshold) == (facts["trust"], facts["threshold"])
         assert (gallery.calibration is None) == (not kept.trusted)
         assert known_threshold(gallery) == kept.threshold

@@ -12,11 +12,9 @@ from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.edit import Edit, Kind
 from reseen.viewer.edits.journal import Journal
-from reseen.viewer.edits.pair_constraints import planned_answers, save_answers
+from reseen.viewer.edits.pair_constraints import hard_negative_pairs, planned_answers, save_answers
 from reseen.viewer.viewer import Snapshot, Viewer
 
-_HARD_NEGATIVES = 20
-"""Most similar remaining crops of a cluster that get a cannot-link to the crops split off."""
 _MAX_MARKED = 12
 """Crops that can be marked as different people at once, which makes 66 pairs."""
 
@@ -103,7 +101,7 @@ class Editor:
             remaining = self._other_rows(snapshot, origin, rows)
             if origin >= 0 and not remaining:
                 raise EditError("cannot split off all crops of a cluster; deselect one, or move them instead")
-            different = self._hard_negative_pairs(snapshot, rows, remaining)
+            different = hard_negative_pairs(snapshot.collection, rows, remaining)
             source = f"cluster {origin}" if origin >= 0 else "no cluster"
             words = f"split {_crops(rows)} off {source} as cluster {number}"
             self._apply(snapshot, "split", words, keys, number, (tuple(keys),), different)
@@ -151,10 +149,8 @@ class Editor:
             snapshot = self._check_version(version)
             if not 2 <= len(rows := self._rows(snapshot, keys)) <= _MAX_MARKED:
                 raise EditError(f"select 2 to {_MAX_MARKED} crops, each of a different person")
-            pairs = tuple(combinations(keys, 2))
-            self._apply(
-                snapshot, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs
-            )
+            words, pairs = f"marked {_crops(rows)} as different people", tuple(combinations(keys, 2))
+            self._apply(snapshot, "different", words, (), None, (), pairs)
 
     def mark_clusters_different(self, version: int, numbers: Sequence[int]) -> None:
         """Mark two clusters as different people: a cannot-link between their most central crops."""
@@ -182,11 +178,10 @@ class Editor:
             snapshot = self._check_version(version)
             if len(self._rows(snapshot, keys)) != 2:
                 raise EditError("a question is on two crops")
-            pair = (keys[0], keys[1])
+            pair, words = (keys[0], keys[1]), f"answered a question: {verdict}"
             same = (pair,) if verdict == "same" else ()
             different = (pair,) if verdict == "different" else ()
-            words = {"same": "one person", "different": "different people", "unsure": "unsure"}[verdict]
-            self._apply(snapshot, verdict, f"answered a question: {words}", (), None, same, different, pair)
+            self._apply(snapshot, verdict, words, (), None, same, different, pair)
 
     def undo(self, version: int) -> Edit:
         """Undo the last edit and return it."""
@@ -250,16 +245,13 @@ class Editor:
 
     def _catch_up(self) -> None:
         """Apply the journal to the store, unless its crops were reclustered since the last edit."""
-        history, collection = self._journal.history, self.viewer.snapshot.collection
-        past = history.past_clusters()
-        rows = {key: collection.rows[key] for key in past if key in collection.rows}
-        current = {key: collection.entries[row].cluster for key, row in rows.items()}
-        if any(cluster not in past[key] for key, cluster in current.items()):
+        collection = self.viewer.snapshot.collection
+        missing = self._journal.history.missing_changes(
+            {key: entry.cluster for key, entry in zip(collection.keys, collection.entries, strict=True)}
+        )
+        if missing is None:
             self._journal.mark_reclustered()
-            return
-        expected = history.expected_clusters()
-        missing = {key: to for key, to in expected.items() if key in current and current[key] != to}
-        if missing:
+        elif missing:
             self.viewer.recluster(missing)
 
     def _check_version(self, version: int) -> Snapshot:
@@ -290,15 +282,6 @@ class Editor:
             return []
         excluded = set(rows)
         return [row for row in snapshot.clusters[number].rows.tolist() if row not in excluded]
-
-    def _hard_negative_pairs(
-        self, snapshot: Snapshot, rows: Sequence[int], others: Sequence[int]
-    ) -> tuple[tuple[str, str], ...]:
-        """Pairs of the first of `rows` with the first of `others` and with those most similar to it."""
-        vectors = snapshot.collection.vectors
-        order = sorted(others, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
-        negatives = dict.fromkeys([*others[:1], *order[:_HARD_NEGATIVES]])
-        return tuple((snapshot.collection.keys[rows[0]], snapshot.collection.keys[row]) for row in negatives)
 
 
 def _central_key(snapshot: Snapshot, cluster: Cluster) -> str:
