@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseen.audit import pair_blocks, plan_pool
+from reseen.audit import pair_blocks, plan_pool, with_clusters
 from reseen.errors import DataError
 from reseen.records import Features, PseudoLabels
 
@@ -69,3 +69,13 @@ def test_one_crop_makes_no_pair(people):
     features, labels = people(people=1, each=1)
     with pytest.raises(DataError, match="at least 2 crops, found 1"):
         plan_pool(features, labels)
+
+
+def test_other_clusters_are_counted_as_if_planned_with_them(people):
+    features, labels = people(people=8, each=6)
+    nobody = PseudoLabels(np.full(len(features), -1))
+    again = with_clusters(plan_pool(features, nobody), labels)
+    planned = plan_pool(features, labels)
+    assert again.pairs.tolist() == planned.pairs.tolist()
+    assert again.together.tolist() == planned.together.tolist()
+    assert again.edges.tolist() == planned.edges.tolist()
