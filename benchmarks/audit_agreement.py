@@ -8,7 +8,6 @@ Takes every run below `--runs` (folders ARM-seedN, as `benchmarks/accuracy.py` m
 - rank correlation of the audit score and of its parts with true mAP and with the true adjusted Rand index of the
   clusters, and what is lost by choosing a run by the audit instead of by its mAP;
 - the same over the rounds of the runs below `--rounds`, and what the stop rule loses there;
-- the errors that the calibration expects, beside the true ones;
 - how often intervals of precision and recall hold the truth, over repeated sheets of 180 pairs that somebody answers
   who knows everybody.
 
@@ -37,15 +36,12 @@ from reseen import Run, open_run
 from reseen.audit import (
     Tally,
     allocate_questions,
-    calibrate,
     clustering_agreement,
-    gather_evidence,
     measure,
     plan_strata,
     precision,
     recall,
 )
-from reseen.audit.evidence import near_pairs
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.environment import hardware, versions
@@ -147,7 +143,6 @@ def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dic
         "compactness": parts.compactness,
         "camera_mixing": parts.camera_mixing,
         "adjusted_rand_index": clustering_agreement(labels, PseudoLabels(people)),
-        "calibration": errors(directions, crops, people),
         "sheets": sheets(directions, labels, people),
     }
 
@@ -162,25 +157,6 @@ def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> tu
         np.savez(file, plain=plain.numpy, view=view.numpy)
     kept, raw = np.load(file), run.recipe.model.feature == "raw"
     return Features(torch.from_numpy(kept["plain"]), raw), Features(torch.from_numpy(kept["view"]), raw)
-
-
-def errors(features: Features, crops: Crops, people: np.ndarray) -> dict:
-    """What the calibration expects among near pairs, and what is true of them."""
-    evidence = gather_evidence(features, crops.table, None, None, np.random.default_rng(0))
-    found = calibrate(evidence, np.random.default_rng(0))
-    near = near_pairs(features, crops.cameras, np.random.default_rng(0))
-    same = people[near.first] == people[near.second]
-    above = near.similarity >= found.threshold
-    return {
-        "threshold": round(found.threshold, 4),
-        "expected": {
-            "false_match_rate": found.false_match_rate, "miss_rate": found.miss_rate, "one_person": found.prior,
-        },
-        "true": {
-            "false_match_rate": float(above[~same].mean()), "miss_rate": float((~above)[same].mean()),
-            "one_person": float(same.mean()),
-        },
-    }  # fmt: skip
 
 
 def sheets(features: Features, labels: PseudoLabels, people: np.ndarray) -> dict:

@@ -11,16 +11,15 @@ from matplotlib import pyplot
 
 
 def draw(record: dict, out: Path) -> None:
-    """Write the figure: runs, rounds, expected errors, coverage."""
+    """Write the figure: runs, rounds, coverage."""
     pyplot.rcParams.update(
         {"svg.hashsalt": "reseen", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
     )
-    figure, axes = pyplot.subplots(1, 4, figsize=(14, 3.5), layout="constrained")
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.5), layout="constrained")
     runs, rounds = record["runs"], record["rounds"]
     _runs(axes[0], runs, record["over_runs"])
     _rounds(axes[1], rounds, record["over_rounds"])
-    _errors(axes[2], list(runs.values()))
-    _coverage(axes[3], list(runs.values()))
+    _coverage(axes[2], list(runs.values()))
     for axis in axes:
         axis.grid(color="#dddddd", linewidth=0.6)
         axis.set_axisbelow(True)
@@ -77,21 +76,6 @@ def _rounds(axis: pyplot.Axes, rounds: dict, summary: dict) -> None:
     )
     if rounds:
         axis.legend(frameon=False, fontsize=7, title="rank correlation", title_fontsize=7)
-
-
-def _errors(axis: pyplot.Axes, rows: list[dict]) -> None:
-    for color, key, name in (
-        ("#1f5fa8", "miss_rate", "misses"),
-        ("#b8651b", "false_match_rate", "false matches"),
-    ):
-        pairs = [(row["calibration"]["expected"][key], row["calibration"]["true"][key]) for row in rows]
-        axis.scatter(*(100 * np.array(pairs).T), s=22, color=color, label=name)
-    top = axis.get_ylim()[1]
-    axis.plot([0, top], [0, top], color="#888888", linewidth=1)
-    axis.set(
-        title="errors at the threshold, near pairs", xlabel="expected from a mixture, %", ylabel="true, %"
-    )
-    axis.legend(frameon=False, fontsize=8)
 
 
 def _coverage(axis: pyplot.Axes, rows: list[dict]) -> None:
