@@ -1,11 +1,10 @@
-"""How close the threshold and the answers of an audit come to the truth, on finished runs of an accuracy protocol.
+"""How close the precision and recall of an audit come to the truth, on finished runs of an accuracy protocol.
 
 python benchmarks/audit_agreement.py --protocol market-mini --data DIR --runs DIR,DIR --out SVG
 
 Takes every run below `--runs` (folders ARM-seedN, as `benchmarks/accuracy.py` makes them) whose score lies in
 `benchmarks/results/`. Writes one JSON and one picture:
 
-- the errors that the calibration expects, beside the true ones;
 - how often intervals of precision and recall hold the truth, over repeated sheets of 180 pairs that somebody answers
   who knows everybody.
 
@@ -33,13 +32,10 @@ from reseen import Run, open_run
 from reseen.audit import (
     Tally,
     allocate_questions,
-    calibrate,
-    gather_evidence,
     plan_strata,
     precision,
     recall,
 )
-from reseen.audit.evidence import near_pairs
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.environment import hardware, versions
@@ -132,7 +128,7 @@ def look(folder: Path, table: ImageTable, people: np.ndarray, work: Path) -> dic
     plain = features(run, encoder, crops, work)
     labels = recluster_with_run(run, encoder, crops, DEVICE)(plain).labels
     directions = Features(unit(plain.vectors))
-    return {"calibration": errors(directions, crops, people), "sheets": sheets(directions, labels, people)}
+    return {"sheets": sheets(directions, labels, people)}
 
 
 def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> Features:
@@ -142,25 +138,6 @@ def features(run: Run, encoder: torch.nn.Module, crops: Crops, work: Path) -> Fe
         work.mkdir(parents=True, exist_ok=True)
         np.savez(file, plain=extract(encoder, crops, DEVICE).numpy)
     return Features(torch.from_numpy(np.load(file)["plain"]), run.recipe.model.feature == "raw")
-
-
-def errors(features: Features, crops: Crops, people: np.ndarray) -> dict:
-    """What the calibration expects among near pairs, and what is true of them."""
-    evidence = gather_evidence(features, crops.table, None, None, np.random.default_rng(0))
-    found = calibrate(evidence, np.random.default_rng(0))
-    near = near_pairs(features, crops.cameras, np.random.default_rng(0))
-    same = people[near.first] == people[near.second]
-    above = near.similarity >= found.threshold
-    return {
-        "threshold": round(found.threshold, 4),
-        "expected": {
-            "false_match_rate": found.false_match_rate, "miss_rate": found.miss_rate, "one_person": found.prior,
-        },
-        "true": {
-            "false_match_rate": float(above[~same].mean()), "miss_rate": float((~above)[same].mean()),
-            "one_person": float(same.mean()),
-        },
-    }  # fmt: skip
 
 
 def sheets(features: Features, labels: PseudoLabels, people: np.ndarray) -> dict:

@@ -1,11 +1,10 @@
 """How much of a person `reseen forget --like` finds, and how much of other people it takes along.
 
-    python benchmarks/forget_recall.py RUN --data DIR [--name NAME] [--table]
+    python benchmarks/forget_recall.py RUN --data DIR --threshold 0.47 [--name NAME] [--table]
 
 For 50 query people of `market-mini`, one or three query images (of different cameras) are searched for among the
-gallery of that protocol, as `forget --like` does, at the threshold of the run's audit of the training pool and at
-higher ones, with 0, 1 and 3 rounds of feedback and until nothing new appears. Identities are read to score
-what was found, and for nothing else: neither the audit, nor the search, nor a threshold has seen any.
+gallery of that protocol, as `forget --like` does, at a threshold and at higher ones, with 0, 1 and 3 rounds of feedback
+and until nothing new appears. Identities are read to score what was found, and for nothing else.
 """
 
 import argparse
@@ -19,11 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.cases.machine import commit
 from benchmarks.protocols import PROTOCOLS
 
-import reseen
 from reseen.data.crops import open_crops
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.environment import hardware, versions
-from reseen.errors import DataError
 from reseen.features.extract import extract
 from reseen.files import write_text
 from reseen.gallery.similarity_search import find_similar
@@ -36,7 +33,7 @@ IMAGES = (1, 3)
 PEOPLE = 50
 """Query people, evenly taken from the list of all."""
 OFFSETS = (0.0, 0.1, 0.2)
-"""Added to the audited threshold."""
+"""Added to the threshold."""
 
 
 def main() -> None:
@@ -46,6 +43,7 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path, nargs="?", help="a run folder")
     parser.add_argument("--data", type=Path, help="a folder in the Market-1501 layout")
+    parser.add_argument("--threshold", type=float, help="lowest similarity, such as the calibrated one")
     parser.add_argument(
         "--name", help="what the run is called in the table; its folder's name when not given"
     )
@@ -57,12 +55,14 @@ def main() -> None:
     arguments = parser.parse_args()
     found = json.loads(arguments.results.read_text()) if arguments.results.is_file() else {"runs": {}}
     if not arguments.table:
-        if arguments.run is None or arguments.data is None:
-            parser.error("a run and --data are needed to measure")
+        if arguments.run is None or arguments.data is None or arguments.threshold is None:
+            parser.error("a run, --data and --threshold are needed to measure")
         name = arguments.name or arguments.run.name
-        found["runs"][name] = measure(open_run(arguments.run), arguments.data, arguments.vectors)
+        found["runs"][name] = measure(
+            open_run(arguments.run), arguments.data, arguments.threshold, arguments.vectors
+        )
         found |= {
-            "command": "python benchmarks/forget_recall.py RUN --data DIR --name NAME",
+            "command": "python benchmarks/forget_recall.py RUN --data DIR --threshold NUMBER --name NAME",
             "commit": commit(Path(__file__).resolve().parents[1]),
             "versions": versions(),
             "hardware": hardware(),
@@ -71,14 +71,8 @@ def main() -> None:
     print(table(found["runs"]))
 
 
-def measure(run: Run, data: Path, vectors: Path | None = None) -> dict:
+def measure(run: Run, data: Path, threshold: float, vectors: Path | None = None) -> dict:
     """All cells of a run."""
-    protocol = PROTOCOLS[PROTOCOL]
-    try:
-        calibration = reseen.read_calibration(run)
-    except DataError:
-        calibration = reseen.audit_run(run, protocol.training(data), quiet=True).calibration
-    assert calibration is not None
     query, people, cameras, gallery, identities = _all_vectors(run, data, vectors)
     keys = [str(row) for row in range(len(gallery))]
     drawn = np.unique(people)[:: max(1, len(np.unique(people)) // PEOPLE)]
@@ -88,7 +82,7 @@ def measure(run: Run, data: Path, vectors: Path | None = None) -> dict:
             found = []
             for person in drawn:
                 rows = _images(np.flatnonzero(people == person), cameras, images)
-                alike = find_similar(lambda: [(keys, gallery)], query[rows], calibration.threshold + offset)
+                alike = find_similar(lambda: [(keys, gallery)], query[rows], threshold + offset)
                 taken = np.array([int(key) for key in alike.keys], dtype=np.int64)
                 found.append((person, identities[taken], np.array(alike.rounds, dtype=np.int64)))
             cells += [_cell(offset, images, rounds, found, identities) for rounds in ROUNDS]
@@ -96,8 +90,7 @@ def measure(run: Run, data: Path, vectors: Path | None = None) -> dict:
     return {
         "rounds_trained": run.rounds_done,
         "method": run.recipe.method.name,
-        "threshold": calibration.threshold,
-        "trust": calibration.trust,
+        "threshold": threshold,
         "people": len(drawn),
         "gallery": len(gallery),
         "crops_per_person": float(np.mean([np.sum(identities == person) for person in drawn])),

@@ -69,6 +69,9 @@ _AUTO = (
     "--method.jaccard.k1", "auto", "--method.jaccard.k2", "auto", "--method.dbscan.eps", "auto",
     "--method.dbscan.min-samples", "auto", "--method.center-cameras", "true",
 )  # fmt: skip
+_CAMERAS = (
+    "--method.camera-contrast.proxy-weight", "0.5", "--method.camera-contrast.entropy-weights", "true",
+)  # fmt: skip
 _TEN = ("--method.jaccard.k1", "10", "--method.jaccard.k2", "3", *_SMALL[4:])
 _MIDDLE = ("--method.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
 ARMS = {
@@ -77,6 +80,10 @@ ARMS = {
     "small": Arm("k1 6, k2 2, min_samples 2, centered cameras", _SMALL),
     "ten": Arm("k1 10, k2 3, min_samples 2, centered cameras", _TEN),
     "auto": Arm("chosen from the features", (*_AUTO, "--data.near-copies-once", "true")),
+    "auto-cameras": Arm(
+        "the same with proxies and entropy weights of `flagship`",
+        (*_AUTO, "--data.near-copies-once", "true", *_CAMERAS),
+    ),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
     "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.dbscan.eps", "0.99")),
     "shuffled": Arm("broken: labels dealt out anew", _MIDDLE, shuffled=True),

@@ -134,23 +134,21 @@ def _cuhk03(file: Path) -> None:
 
 def _audit() -> bytes:
     calibration = Calibration(
+        "medium",
+        "a",
+        90,
+        0,
+        -0.5,
+        0.1,
         (-0.5, 0.0, 0.5),
         (0.0, 0.25, 1.0),
-        0.1,
         0.25,
         0.01,
         (0.0, 0.02),
         0.1,
         (0.05, 0.2),
-        90,
-        ("a",),
-        "low",
-        "b",
-        "c",
     )
-    return json.dumps(
-        {"data": "x", "score": 0.3, "calibration": calibration.to_json(), "notes": ["a"]}
-    ).encode()
+    return json.dumps({"data": "x", "score": 0.3, "calibration": calibration.to_json()}).encode()
 
 
 def _outcome() -> bytes:
@@ -167,8 +165,9 @@ def _audit_reader(desk: Desk) -> Callable[[Path], object]:
         shutil.copy(file, folder / AUDIT)
         choose_run([folder, folder])
         calibration = read_calibration(folder)
-        calibration.probability(np.linspace(-1, 1, 9), 0.3)
-        f"{calibration.threshold:.3f} {calibration.false_match_rate:.1%} {calibration.miss_interval[0]:.1%}"
+        calibration.probability(np.linspace(-1, 1, 9))
+        if calibration.threshold is not None and calibration.missed_interval is not None:
+            f"{calibration.threshold:.3f} {calibration.false_share:.1%} {calibration.missed_interval[0]:.1%}"
 
     return read
 

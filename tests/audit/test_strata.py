@@ -3,8 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reseen.audit import allocate_questions, draw_pairs, plan_strata
-from reseen.audit import strata as strata_module
+from reseen.audit import allocate_questions, draw_pairs, pair_blocks, plan_strata
 
 
 def counted(features, labels, stratum):
@@ -71,7 +70,7 @@ def test_a_stratum_gives_no_more_than_it_has(people):
 def test_sizes_are_estimated_where_not_all_rows_are_looked_at(people, monkeypatch):
     features, labels = people(people=30, each=20)
     whole = plan_strata(features, labels)
-    monkeypatch.setattr(strata_module, "_CELLS", 300 * len(features))
+    monkeypatch.setattr(pair_blocks, "MAX_CELLS", 300 * len(features))
     part = plan_strata(features, labels)
     assert [one.pairs for one in part] == pytest.approx([one.pairs for one in whole], rel=0.25)
     drawn = draw_pairs(features, labels, part, [5] * len(part), np.random.default_rng(0))
@@ -81,7 +80,9 @@ def test_sizes_are_estimated_where_not_all_rows_are_looked_at(people, monkeypatc
 def test_noise_is_together_with_nobody(people):
     features, labels = people(people=3, each=4)
     noise = type(labels)(np.full(len(labels), -1))
-    assert not [stratum for stratum in plan_strata(features, noise) if stratum.together]
+    strata = plan_strata(features, noise)
+    assert not [stratum for stratum in strata if stratum.together]
+    assert sum(stratum.pairs for stratum in strata) == pytest.approx(4 * len(features), rel=0.1)
 
 
 def test_questions_are_shared_out(people):

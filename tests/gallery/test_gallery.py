@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +8,9 @@ from tests.gallery.conftest import draw
 import reseen
 from reseen.audit.calibration import Calibration
 from reseen.errors import DataError, GalleryError
+from reseen.gallery.calibration_file import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.filter import Filter
+from reseen.gallery.forget import known_threshold
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
 from reseen.gallery.stores.memory import MemoryStore
@@ -135,13 +139,68 @@ def test_what_is_no_image_is_refused(run, model, content):
         gallery.embed(content)
 
 
-def test_a_probability_is_that_of_the_audit(gallery, monkeypatch):
-    audited = Calibration(
-        (0.0, 1.0), (0.1, 0.9), 0.5, 0.5, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 100, ("x",), "low", "why", "among"
-    )
-    gallery.__dict__["_calibration"] = audited, ""
-    found = gallery.search(draw(60).vectors[0], 1)
+TRUSTED = Calibration(
+    "medium", "200 answers bound every number to within 4 points", 200, 0, 0.5, 0.1, (0.5, 1.0), (0.1, 0.9), 0.8,
+    0.08, (0.05, 0.12), 0.4, (0.36, 0.44),
+)  # fmt: skip
+UNTRUSTED = Calibration(
+    "low", "20 answers bound every number to within 20 points, and 5 are needed", 20, 300, 0.5, 0.1, (), (), None,
+    None, None, None, None,
+)  # fmt: skip
+
+
+@pytest.fixture
+def without_calibration(gallery):
+    yield gallery
+    gallery.recalibrate(None)
+
+
+def test_a_probability_is_that_of_the_answers_and_none_is_known_below_them(without_calibration):
+    gallery = without_calibration
+    gallery.recalibrate(TRUSTED)
+    first = draw(60).vectors[0]
+    found = gallery.search(first, 60)
     assert found[0].probability == pytest.approx(0.9)
+    for match in found:
+        assert (match.probability is None) == (match.similarity < 0.5)
+    assert "trust medium" in gallery.calibration_text
+    assert gallery.why_uncalibrated == ""
+    assert known_threshold(gallery) == 0.8
+
+
+def test_at_low_trust_there_is_no_probability_and_no_threshold(without_calibration):
+    gallery = without_calibration
+    gallery.recalibrate(UNTRUSTED)
+    assert gallery.calibration is None
+    assert gallery.calibration_text == ""
+    assert "trust is low, 20 answers bound every number" in gallery.why_uncalibrated
+    assert {match.probability for match in gallery.search(draw(60).vectors[0], 5)} == {None}
+    assert known_threshold(gallery) is None
+
+
+def test_trusted_probabilities_without_a_threshold_say_why(without_calibration):
+    gallery = without_calibration
+    alone = replace(
+        TRUSTED,
+        threshold=None,
+        false_share=None,
+        false_interval=None,
+        missed_share=None,
+        missed_interval=None,
+    )
+    gallery.recalibrate(alone)
+    assert gallery.search(draw(60).vectors[0], 1)[0].probability == pytest.approx(0.9)
+    assert "from a similarity of" not in gallery.calibration_text
+    assert known_threshold(gallery) is None
+
+
+def test_the_calibration_of_another_model_is_not_used(without_calibration):
+    gallery = without_calibration
+    write_gallery_calibration(gallery.address, "another model", TRUSTED)
+    assert gallery.calibration is None
+    for _ in range(2):
+        gallery.recalibrate(None)
+    assert read_gallery_calibration(gallery.address, "another model") is None
 
 
 def test_another_model_is_refused(run, model):

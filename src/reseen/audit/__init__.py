@@ -1,7 +1,7 @@
 """Evaluation without labels: cluster quality, a calibrated similarity threshold, and human verification."""
 
 from reseen.audit.answers import GROUP, Answer, pair_constraints, read_answers, write_answers
-from reseen.audit.calibration import Calibration, Evidence, calibrate
+from reseen.audit.calibration import FALSE_MATCHES, AnsweredPairs, Calibration, calibrate
 from reseen.audit.cluster_metrics import (
     CameraMixing,
     camera_mixing,
@@ -10,9 +10,10 @@ from reseen.audit.cluster_metrics import (
     silhouette,
 )
 from reseen.audit.estimate import ProportionEstimate, Tally, precision, proportion, recall
-from reseen.audit.gather import AnsweredPairs, gather_evidence
-from reseen.audit.mixture import Mixture, fit_mixture
+from reseen.audit.next_question import choose_pair, order_cells
+from reseen.audit.pair_pool import PairPool, plan_pool, with_clusters
 from reseen.audit.probe import Probe
+from reseen.audit.random_pairs import Rarity, random_pair_rarity
 from reseen.audit.round_health import LEVELS, MAX_SILHOUETTES, Alarm, Level, RoundHealth, round_health
 from reseen.audit.selection import best_index, round_scores, should_stop
 from reseen.audit.signals import crop_signals, probe_score
@@ -20,6 +21,7 @@ from reseen.audit.strata import Stratum, allocate_questions, draw_pairs, plan_st
 from reseen.audit.verdict import SignalChange, Verdict, judge, verdict_lines
 
 __all__ = [
+    "FALSE_MATCHES",
     "GROUP",
     "LEVELS",
     "MAX_SILHOUETTES",
@@ -28,11 +30,11 @@ __all__ = [
     "AnsweredPairs",
     "Calibration",
     "CameraMixing",
-    "Evidence",
     "Level",
-    "Mixture",
+    "PairPool",
     "Probe",
     "ProportionEstimate",
+    "Rarity",
     "RoundHealth",
     "SignalChange",
     "Stratum",
@@ -42,18 +44,20 @@ __all__ = [
     "best_index",
     "calibrate",
     "camera_mixing",
+    "choose_pair",
     "clustering_agreement",
     "crop_signals",
     "draw_pairs",
     "feature_std",
-    "fit_mixture",
-    "gather_evidence",
     "judge",
+    "order_cells",
     "pair_constraints",
+    "plan_pool",
     "plan_strata",
     "precision",
     "probe_score",
     "proportion",
+    "random_pair_rarity",
     "read_answers",
     "recall",
     "round_health",
@@ -61,5 +65,6 @@ __all__ = [
     "should_stop",
     "silhouette",
     "verdict_lines",
+    "with_clusters",
     "write_answers",
 ]

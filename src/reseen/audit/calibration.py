@@ -1,4 +1,8 @@
-"""Calibration: cosine similarity to the probability that two crops show the same person, and a threshold."""
+"""Calibration from answers: a similarity threshold with its errors, and the probability of the same person.
+
+Every number says how far it can be off, and where that is too far there is no number: at low trust a calibration has
+neither a threshold nor probabilities.
+"""
 
 import json
 import math
@@ -7,97 +11,102 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64
 
-from reseen.errors import DataError
+from reseen.audit.pair_pool import PairPool
+from reseen.audit.same_person import Posterior, fit_posterior
+from reseen.errors import DataError, SettingsError
 from reseen.reading import parse_as
 
 Trust = Literal["high", "medium", "low"]
 
-_BINS = 200
-_FEWEST = 20
-"""Minimum number of positive and of negative pairs, weighted by their probabilities."""
-_DRAWS = 200
-"""Bootstrap samples."""
+FALSE_MATCHES = 0.1
+"""Default share of the matches that may be of different people."""
+
+TOLERANCES: dict[Trust, float] = {"high": 0.03, "medium": 0.05}
+"""How far each stated error may be from the truth, as a share, with a probability of 90 percent."""
+
+_CERTAINTY = 0.9
+_DRAWS = 1000
 _LEVEL = 0.95
 """Confidence level."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Weighted pairs of crops with soft labels; row i of the four arrays is one pair."""
+@dataclass(frozen=True, eq=False)
+class AnsweredPairs:
+    """Pairs of crops that a person answered `same` or `different`; row i of each array is one pair.
+
+    Given similarity and cluster, the pairs must be random ones.
+    """
 
     similarity: Float64[np.ndarray, " m"]
     """Cosine similarity, -1 to 1."""
-    same: Float64[np.ndarray, " m"]
-    """Probability that the pair shows the same person; 0 or 1 if known."""
-    weight: Float64[np.ndarray, " m"]
-    """Number of pairs that this one represents."""
-    group: Int64[np.ndarray, " m"]
-    """Bootstrap group: correlated pairs, such as those of one crop, are resampled together."""
-    sources: tuple[str, ...]
-    """Descriptions of the pairs."""
-    trust: Trust
-    """How reliable the evidence is."""
-    reason: str
-    """Why it is trusted that much."""
-    among: str
-    """The population of pairs that the error rates refer to."""
+    together: Bool[np.ndarray, " m"]
+    """Whether the pair is in one cluster."""
+    same: Bool[np.ndarray, " m"]
+    """Whether the answer was `same`."""
+
+    def __len__(self) -> int:
+        return len(self.similarity)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A nondecreasing map from cosine similarity to the probability of the same person, and a threshold.
+    """A similarity threshold, its errors, and a nondecreasing map from similarity to probability; none at low trust.
 
-    Probabilities hold for pairs mixed as in the evidence, of which the share `prior` shows the same person;
-    `probability` converts them to another prior by Bayes' rule.
+    All refer to the most similar pairs of the crops, ten per crop, whatever their cameras: to those of a similarity of
+    `lowest` or more.
 
     Example:
         >>> calibration = reseen.read_calibration("runs/market")
-        >>> calibration.probability(np.array([0.4, 0.8]), prior=0.01)
+        >>> calibration.probability(np.array([0.4, 0.8]))
     """
 
+    trust: Trust
+    """`medium`: each stated error is within 5 points of the truth with a probability of 90 percent, and probabilities
+    are within 5 points on average; `high`: within 3 points; `low`: neither, and there are no numbers."""
+    reason: str
+    """Why it is trusted that much."""
+    answers: int
+    """Number of sure answers that it was made from."""
+    further: int
+    """Estimated number of further answers until trust is medium; 0 if it is."""
+    lowest: float
+    """Cosine similarity of the least similar pairs that were considered."""
+    target: float
+    """Largest share of the matches that may be false, 0 to 1: what the threshold was chosen for."""
     similarities: tuple[float, ...]
-    """Support points, ascending; probabilities in between are interpolated linearly."""
+    """Support points, ascending; probabilities in between are interpolated linearly. Empty at low trust."""
     probabilities: tuple[float, ...]
     """Probability at each support point, 0 to 1."""
-    prior: float
-    """Share of the pairs of the evidence that show the same person, 0 to 1."""
-    threshold: float
-    """Similarity from which two crops count as the same person: where the probability is one half under a prior of
-    one half, so that both kinds of errors have equal weight."""
-    false_match_rate: float
-    """Expected share of pairs of different people at or above the threshold, 0 to 1."""
-    false_match_interval: tuple[float, float]
-    """95 % bootstrap interval."""
-    miss_rate: float
-    """Expected share of pairs of the same person below the threshold, 0 to 1."""
-    miss_interval: tuple[float, float]
-    """95 % bootstrap interval."""
-    pairs: int
-    """Number of pairs of evidence."""
-    sources: tuple[str, ...]
-    trust: Trust
-    reason: str
-    among: str
-    """The population of pairs that the two rates refer to; other pairs, such as random ones, have other rates."""
+    threshold: float | None
+    """The lowest similarity from which at most the share `target` of the pairs show different people; None at low
+    trust, and where no similarity is high enough."""
+    false_share: float | None
+    """Expected share of the pairs at or above the threshold that show different people, 0 to 1; None without one."""
+    false_interval: tuple[float, float] | None
+    """95 % interval."""
+    missed_share: float | None
+    """Expected share of the pairs of the same person that are below the threshold, 0 to 1; None without one."""
+    missed_interval: tuple[float, float] | None
+    """95 % interval."""
 
-    def probability(
-        self, similarity: Float64[np.ndarray, "*shape"], prior: float | None = None
-    ) -> Float64[np.ndarray, "*shape"]:
+    @property
+    def trusted(self) -> bool:
+        """Whether there are probabilities: at medium and high trust."""
+        return self.trust != "low"
+
+    def probability(self, similarity: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
         """Probability, 0 to 1, that two crops of this cosine similarity show the same person; nondecreasing.
 
-        `prior` is the share of pairs of the same person among the pairs to be judged, None for that of the evidence.
-
-        Raises:
-            ValueError: the prior is not between 0 and 1.
+        NaN below `lowest`, where nobody was asked, and everywhere at low trust.
         """
-        values = np.interp(similarity, self.similarities, self.probabilities)
-        if prior is None:
-            return values
-        if not 0 < prior < 1:
-            raise ValueError(f"prior must be between 0 and 1, got {prior}")
-        return _with_prior(values, self.prior, prior)
+        values = np.asarray(similarity, dtype=np.float64)
+        if not self.trusted:
+            return np.full(values.shape, np.nan)
+        return np.where(
+            values < self.lowest, np.nan, np.interp(values, self.similarities, self.probabilities)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
@@ -116,103 +125,144 @@ class Calibration:
             raise DataError(
                 f"not a calibration of reseen ({error}); make it again with `reseen audit`"
             ) from None
-        points, probabilities = calibration.similarities, calibration.probabilities
-        intervals = (*calibration.false_match_interval, *calibration.miss_interval)
-        numbers = [*points, calibration.threshold, *intervals]
-        shares = [*probabilities, calibration.prior, calibration.false_match_rate, calibration.miss_rate]
-        is_sorted = all(low < high for low, high in pairwise(points)) and all(
-            low <= high for low, high in pairwise(probabilities)
-        )
-        is_complete = len(points) == len(probabilities) > 0 and all(map(math.isfinite, numbers))
-        if not is_sorted or not is_complete or not all(0 <= share <= 1 for share in shares):
+        if not calibration._is_consistent():
             raise DataError(
-                "not a calibration: similarities and probabilities must ascend and be equally many, and probabilities "
-                "be from 0 to 1; make it again with `reseen audit`"
+                "not a calibration: similarities and probabilities must ascend and be equally many, probabilities be "
+                "from 0 to 1, and errors stand beside a threshold; make it again with `reseen audit`"
             )
         return calibration
 
+    def _is_consistent(self) -> bool:
+        points, probabilities = self.similarities, self.probabilities
+        errors = (self.false_share, self.false_interval, self.missed_share, self.missed_interval)
+        numbers = [*points, self.lowest, *([] if self.threshold is None else [self.threshold])]
+        shares = [self.target, *probabilities]
+        for error in errors:
+            shares += [] if error is None else list(error) if isinstance(error, tuple) else [error]
+        return (
+            len(points) == len(probabilities)
+            and bool(points) == self.trusted
+            and (self.trusted or self.threshold is None)
+            and all((error is None) == (self.threshold is None) for error in errors)
+            and all(map(math.isfinite, numbers))
+            and all(0 <= share <= 1 for share in shares)
+            and all(low < high for low, high in pairwise(points))
+            and all(low <= high for low, high in pairwise(probabilities))
+        )
 
-def calibrate(evidence: Evidence, generator: np.random.Generator) -> Calibration:
-    """Calibrate by isotonic regression of the pair labels on similarity, in bins of 0.01.
 
-    The intervals of the error rates are 95 % bootstrap intervals over the groups of pairs; they do not account for
-    wrong evidence.
+def calibrate(
+    pool: PairPool,
+    answered: AnsweredPairs,
+    generator: np.random.Generator,
+    false_matches: float = FALSE_MATCHES,
+) -> Calibration:
+    """Calibrate from answers to pairs of a pool; answers on less similar pairs are not used.
 
-    Reference: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability
-    estimates", section 3.
+    Args:
+        pool: the most similar pairs of the crops.
+        answered: the answers.
+        generator: draws from the posterior.
+        false_matches: share of the matches that may be of different people, above 0 and below 1.
 
     Raises:
-        DataError: fewer than 20 positive or 20 negative pairs.
+        SettingsError: `false_matches` is out of range.
 
     Example:
-        >>> evidence = gather_evidence(features, table, None, None, generator)
-        >>> calibrate(evidence, generator).threshold
+        >>> calibrate(pool, answered, np.random.default_rng(0)).trust
+        'medium'
     """
-    positive, negative = _masses(evidence)
-    if min(positive.sum(), negative.sum()) < _FEWEST * evidence.weight.mean():
-        raise DataError(
-            f"a threshold needs {_FEWEST} pairs each of the same and of different people; found "
-            f"{positive.sum() / evidence.weight.mean():.0f} and {negative.sum() / evidence.weight.mean():.0f}; give "
-            "more crops, tracklets or answers"
-        )
-    centers = (np.arange(_BINS) + 0.5) * 2 / _BINS - 1
-    prior = float(positive.sum() / (positive.sum() + negative.sum()))
-    seen = positive + negative > 0
-    probability = _isotonic(positive[seen], negative[seen])
-    even = _with_prior(probability, prior, 0.5)
-    threshold = _crossing(centers[seen], even)
-    rates = np.array([_rates(evidence, threshold, weight) for weight in _bootstrap(evidence, generator)])
-    low, high = np.nanquantile(rates, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
-    false_match, miss = _rates(evidence, threshold, evidence.weight)
+    check_false_matches(false_matches)
+    posterior = posterior_from(pool, answered)
+    probability, same = posterior.draw(_DRAWS, generator)
+    pairs = pool.pairs.sum(axis=0)
+    same = same.reshape(_DRAWS, 2, -1).sum(axis=1)
+    curves = (probability.reshape(_DRAWS, 2, -1) * pool.pairs).sum(axis=1) / pairs
+    start = first_match(same.mean(axis=0), pairs, false_matches)
+    false = missed = None
+    spreads = [float(np.abs(curves - curves.mean(axis=0)).mean())]
+    if start < len(pairs):
+        false = 1 - same[:, start:].sum(axis=1) / pairs[start:].sum()
+        missed = same[:, :start].sum(axis=1) / np.maximum(same.sum(axis=1), 1)
+        spreads += [_spread(false), _spread(missed)]
+    widest = max(spreads)
+    count = int(posterior.asked.sum())
+    trust: Trust = next((name for name, most in TOLERANCES.items() if count and widest <= most), "low")
+    curve = _isotonic(curves.mean(axis=0), pairs) if trust != "low" else np.empty(0)
+    centers = _centers(pool) if trust != "low" else np.empty(0)
+    shown = trust != "low" and false is not None and missed is not None
     return Calibration(
-        tuple(centers[seen].round(4).tolist()), tuple(probability.round(6).tolist()), prior, threshold,
-        false_match, (float(low[0]), float(high[0])), miss, (float(low[1]), float(high[1])),
-        len(evidence.similarity), evidence.sources, evidence.trust, evidence.reason,
-        evidence.among,
+        trust, _reason(count, widest, trust, shown, false_matches), count, _further(count, widest, trust),
+        pool.lowest, false_matches, tuple(centers.tolist()), tuple(curve.round(6).tolist()),
+        float(pool.edges[start]) if shown else None,
+        float(false.mean()) if shown else None, _interval(false) if shown else None,
+        float(missed.mean()) if shown else None, _interval(missed) if shown else None,
     )  # fmt: skip
 
 
-def _masses(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of positive and of negative pairs in each bin of similarity."""
-    bins = np.clip(((evidence.similarity + 1) / 2 * _BINS).astype(np.int64), 0, _BINS - 1)
-    positive = np.bincount(bins, evidence.weight * evidence.same, _BINS)
-    return positive, np.bincount(bins, evidence.weight * (1 - evidence.same), _BINS)
+def check_false_matches(share: float) -> None:
+    """Raise `SettingsError` unless the share is above 0 and below 1."""
+    if not 0 < share < 1:
+        raise SettingsError(
+            f"false_matches must be above 0 and below 1, got {share}; 0.1 allows one match in ten to be of different "
+            "people"
+        )
 
 
-def _isotonic(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    from sklearn.isotonic import isotonic_regression
-
-    total = positive + negative
-    return np.clip(isotonic_regression(positive / total, sample_weight=total, y_min=0, y_max=1), 0, 1)
-
-
-def _with_prior(probability: np.ndarray, old: float, new: float) -> np.ndarray:
-    """Convert probabilities from one prior to another by Bayes' rule."""
-    same = probability * new / max(old, 1e-12)
-    other = (1 - probability) * (1 - new) / max(1 - old, 1e-12)
-    return same / np.maximum(same + other, 1e-300)
+def posterior_from(pool: PairPool, answered: AnsweredPairs) -> Posterior:
+    """The posterior of the cells of a pool; answers on less similar pairs are not used."""
+    cells = pool.cell(answered.similarity, answered.together)
+    inside = cells >= 0
+    asked = np.bincount(cells[inside], minlength=pool.pairs.size).astype(np.float64)
+    same = np.bincount(cells[inside], answered.same[inside], pool.pairs.size)
+    return fit_posterior(pool, same, asked)
 
 
-def _crossing(similarity: np.ndarray, even: np.ndarray) -> float:
-    """The similarity where the probability crosses one half; the midpoint of a jump over it or a plateau at it."""
-    below, above = np.flatnonzero(even < 0.5), np.flatnonzero(even > 0.5)
-    low = float(similarity[below[-1]]) if len(below) else float(similarity[0])
-    high = float(similarity[above[0]]) if len(above) else float(similarity[-1])
-    return round((low + high) / 2, 4)
+def first_match(
+    same: Float64[np.ndarray, " k"], pairs: Float64[np.ndarray, " k"], false_matches: float
+) -> int:
+    """The lowest range from which the expected share of different people is at most `false_matches`; k if none is."""
+    share = 1 - np.cumsum(same[::-1])[::-1] / np.cumsum(pairs[::-1])[::-1]
+    good = np.flatnonzero(share <= false_matches)
+    return int(good[0]) if len(good) else len(pairs)
 
 
-def _rates(evidence: Evidence, threshold: float, weight: np.ndarray) -> tuple[float, float]:
-    """False match rate and miss rate."""
-    positive, negative = weight * evidence.same, weight * (1 - evidence.same)
-    above = evidence.similarity >= threshold
-    if not positive.sum() or not negative.sum():
-        return float("nan"), float("nan")
-    return float(negative[above].sum() / negative.sum()), float(positive[~above].sum() / positive.sum())
+def _centers(pool: PairPool) -> Float64[np.ndarray, " k"]:
+    """The mean similarity in each range."""
+    ranges = np.searchsorted(pool.edges, pool.similarity, side="right") - 1
+    return np.bincount(ranges, pool.similarity) / np.bincount(ranges)
 
 
-def _bootstrap(evidence: Evidence, generator: np.random.Generator) -> list[np.ndarray]:
-    """Weights of the pairs in each bootstrap sample of their groups."""
-    _, group = np.unique(evidence.group, return_inverse=True)
-    groups = int(group.max()) + 1
-    counts = [np.bincount(generator.integers(0, groups, groups), minlength=groups) for _ in range(_DRAWS)]
-    return [evidence.weight * count[group] for count in counts]
+def _isotonic(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    from scipy.optimize import isotonic_regression
+
+    return np.clip(isotonic_regression(values, weights=weights).x, 0, 1)
+
+
+def _spread(values: Float64[np.ndarray, " d"]) -> float:
+    """The distance from the mean that nine draws in ten keep within."""
+    return float(np.quantile(np.abs(values - values.mean()), _CERTAINTY))
+
+
+def _interval(values: Float64[np.ndarray, " d"]) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _further(count: int, widest: float, trust: Trust) -> int:
+    """Answers until the spread is that of medium trust, if it shrinks with their square root; in tens."""
+    if trust != "low":
+        return 0
+    wanted = max(count, 20) * (widest / TOLERANCES["medium"]) ** 2
+    return max(10, math.ceil((wanted - count) / 10) * 10)
+
+
+def _reason(count: int, widest: float, trust: Trust, has_threshold: bool, false_matches: float) -> str:
+    if not count:
+        return "no answers on similar pairs"
+    text = f"{count:,} answers bound every number to within {100 * widest:.0f} points"
+    if trust == "low":
+        return f"{text}, and {100 * TOLERANCES['medium']:.0f} are needed"
+    if not has_threshold:
+        return f"{text}; from no similarity on are as few as {false_matches:.0%} of the pairs of different people"
+    return text

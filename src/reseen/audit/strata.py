@@ -4,20 +4,17 @@ Most pairs of a data set clearly show different people. A stratum of all of them
 pairs less similar than those of any stratum are not sampled; recall is estimated among the pairs within the strata.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from reseen.records import NOISE, Features, PseudoLabels
-
-_CELLS = 1 << 26
-"""Maximum number of similarities computed for a plan: random rows, or all rows if they fit."""
+from reseen.audit.pair_blocks import anchor_rows, pair_blocks
+from reseen.records import Features, PseudoLabels
 
 _BINS = 4000
-_BLOCK = 256
 _TOGETHER = 3
 _APART = (0.25, 1.0, 4.0)
 """Cumulative sizes of the strata of different-cluster pairs, most similar first, relative to the same-cluster pairs."""
@@ -40,12 +37,12 @@ class Stratum:
 def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list[Stratum]:
     """Up to three strata of same-cluster pairs, of equal size, and up to three of different-cluster pairs.
 
-    With m same-cluster pairs, the strata of different-cluster pairs hold the 0.25 m most similar, those up to m, and
-    those up to 4 m. Empty strata are omitted.
+    With m same-cluster pairs, or m crops where there are more of those, the strata of different-cluster pairs hold the
+    0.25 m most similar, those up to m, and those up to 4 m. Empty strata are omitted.
     """
     together, apart = np.zeros(_BINS), np.zeros(_BINS)
-    anchors, scale = _anchors(len(features), seed)
-    for _rows, similarity, same, counted in _blocks(features, labels, anchors):
+    anchors, scale = anchor_rows(len(features), seed)
+    for _rows, similarity, same, counted in pair_blocks(features, labels, anchors):
         bins = _bins(similarity)
         together += np.bincount(bins[same & counted], minlength=_BINS)
         apart += np.bincount(bins[~same & counted], minlength=_BINS)
@@ -60,7 +57,8 @@ def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list
         for number, (low, high) in enumerate(pairwise(cuts), start=1)
     ]
     from_above = apart[::-1].cumsum()
-    tops = [_BINS, *(_BINS - np.searchsorted(from_above, [total * share for share in _APART]) - 1)]
+    size = max(total, len(features) / scale)  # without clusters there are still similar pairs to ask about
+    tops = [_BINS, *(_BINS - np.searchsorted(from_above, [size * share for share in _APART]) - 1)]
     tops = np.maximum(tops, 0).tolist()
     strata += [
         Stratum(f"apart-{number}", False, *_range(edges, low, high), float(apart[low:high].sum() * scale))
@@ -82,9 +80,9 @@ def draw_pairs(
 
     `exclude` is a set of pairs, smaller row first, that are not drawn. `seed` must be that of `plan_strata`.
     """
-    anchors, _ = _anchors(len(features), seed)
+    anchors, _ = anchor_rows(len(features), seed)
     samples: list[list[tuple[float, int, int]]] = [[] for _ in strata]
-    for rows, similarity, same, counted in _blocks(features, labels, anchors):
+    for rows, similarity, same, counted in pair_blocks(features, labels, anchors):
         keys = generator.random(similarity.shape)
         for stratum, count, sample in zip(strata, counts, samples, strict=True):
             inside = (
@@ -143,35 +141,6 @@ def _update_sample(
             break
     sample.sort()
     del sample[count:]
-
-
-def _blocks(
-    features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"]
-) -> Iterator[
-    tuple[
-        Int64[np.ndarray, " b"], Float32[np.ndarray, "b n"], Bool[np.ndarray, "b n"], Bool[np.ndarray, "b n"]
-    ]
-]:
-    """Yield rows, their similarities to all rows, whether each pair is in one cluster, and which pairs to count.
-
-    If all rows are anchors, every pair is counted once; else once per end that is an anchor.
-    """
-    vectors, cluster = features.numpy, labels.labels
-    all_rows = np.arange(len(vectors))
-    complete = len(anchors) == len(vectors)
-    for begin in range(0, len(anchors), _BLOCK):
-        rows = anchors[begin : begin + _BLOCK]
-        same = (cluster[rows][:, None] == cluster[None, :]) & (cluster[rows] != NOISE)[:, None]
-        counted = rows[:, None] < all_rows[None, :] if complete else rows[:, None] != all_rows[None, :]
-        yield rows, vectors[rows] @ vectors.T, same, counted
-
-
-def _anchors(count: int, seed: int) -> tuple[Int64[np.ndarray, " a"], float]:
-    """The rows to process, and the number of pairs that each counted pair represents."""
-    most = max(1, _CELLS // max(count, 1))
-    if count <= most:
-        return np.arange(count), 1.0
-    return np.sort(np.random.default_rng(seed).permutation(count)[:most]), count / most / 2
 
 
 def _bins(similarity: Float32[np.ndarray, "b n"]) -> Int64[np.ndarray, "b n"]:

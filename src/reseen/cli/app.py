@@ -77,9 +77,9 @@ _COMMANDS = {
     ),
     "audit": (
         "audit:audit",
-        "Estimate the quality of a run without labels, and calibrate its similarity threshold.\n\n"
+        "Estimate the quality of a run without labels, and calibrate its similarity threshold from answers.\n\n"
         "Reads no identities. Writes audit.json into the run folder. --verify writes a page of questions for a human "
-        "annotator; --answers estimates precision and recall from the answers.",
+        "annotator; --answers estimates precision, recall and threshold from them.",
     ),
     "weights": (
         "weights:weights",

@@ -15,12 +15,13 @@ def audit(
     verify: Path | None = None,
     answers: Annotated[list[Path] | None, Parameter(negative=())] = None,
     questions: int = 200,
+    false_matches: float = 0.1,
     seed: int = 0,
     camera_pattern: str | None = None,
     json: Path | None = None,
     quiet: bool = False,
 ) -> None:
-    """Estimate the quality of a run without labels, and calibrate its similarity threshold.
+    """Estimate the quality of a run without labels, and calibrate its similarity threshold from answers.
 
     Reads no identities. Writes audit.json into the run folder.
 
@@ -38,10 +39,12 @@ def audit(
     verify
         Also write a page of pairs and groups for a human annotator to this file, such as pairs.html.
     answers
-        A file of answers saved from that page; gives precision and recall. Answered pairs are not asked again.
-        Repeatable.
+        A file of answers saved from that page; gives precision, recall and threshold. Answered pairs are not asked
+        again. Repeatable.
     questions
         Number of questions on the page; about 200 give precision within 9 points and recall within 20.
+    false_matches
+        With answers: the share of the pairs at or above the threshold that may show different people.
     seed
         Random seed of views and questions.
     camera_pattern
@@ -68,6 +71,7 @@ def audit(
         answers=answers or (),
         verify_page=verify,
         questions=questions,
+        false_matches=false_matches,
         seed=seed,
         camera_pattern=camera_pattern,
         quiet=quiet,

@@ -47,7 +47,7 @@ def forget(
         Delete all crops whose similarity to this image reaches the threshold. Repeatable, for several images of the
         person.
     threshold
-        Cosine similarity threshold; default: that of the run's audit.
+        Cosine similarity threshold; default: the calibrated one, if its trust is medium or high.
     rounds
         With --like: search again with the crops found, this many times; default: 1. -1 repeats until nothing new
         appears, which can add other people where the model confuses them.
@@ -160,7 +160,7 @@ def _print_summary(choice: "Selection", deletion: "ForgetResult") -> None:
             "person was not checked"
         )
     elif choice.by != "filter":
-        print("Still similar: not compared, no threshold is known; calibrate one with `reseen audit`")
+        print("Still similar: not compared, no threshold is known; answer questions in `reseen view`")
     _print_undated(deletion)
     if deletion.pages and not deletion.dry_run:
         print(

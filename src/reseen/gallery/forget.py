@@ -8,6 +8,7 @@ import numpy as np
 
 from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError, ReseenError, RunError, SettingsError
+from reseen.gallery.calibration_file import read_gallery_calibration
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
@@ -68,7 +69,7 @@ def forget(
         by: how they were selected, for the deletion log.
         dry_run: change nothing and return what would be deleted.
         cache_dir: another cache of decoded crops, beside the default and the recorded ones.
-        threshold: cosine similarity from which other crops count as still similar; by default that of the run's audit.
+        threshold: cosine similarity from which other crops count as still similar; by default the calibrated one.
 
     Raises:
         GalleryError: `where` is empty, or data is left afterwards.
@@ -103,9 +104,12 @@ def forget(
 
 
 def known_threshold(gallery: Gallery) -> float | None:
-    """The similarity threshold of the run's audit; None if the run was not audited or is missing."""
+    """The calibrated similarity threshold; None if there is none of medium or high trust, or the run is missing."""
     try:
-        return read_calibration(open_run(gallery.model.run)).threshold
+        own = read_gallery_calibration(gallery.address, gallery.model.fingerprint)
+        if own is not None and own.trusted:
+            return own.threshold
+        return read_calibration(open_run(gallery.model.run)).threshold  # without loading the model
     except RunError:  # the run has moved; the caller may have given its new folder
         return None if gallery.calibration is None else gallery.calibration.threshold
     except ReseenError:

@@ -15,6 +15,12 @@ from reseen.data.image_source import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError, SettingsError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
+from reseen.gallery.calibration_file import (
+    describe_calibration,
+    first_trusted,
+    read_gallery_calibration,
+    write_gallery_calibration,
+)
 from reseen.gallery.camera_search import CameraSearch
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
@@ -37,7 +43,8 @@ class Match:
     similarity: float
     """Cosine similarity with the query, -1 to 1."""
     probability: float | None
-    """Calibrated probability, 0 to 1, that entry and query show the same person; None if the run was not audited."""
+    """Calibrated probability, 0 to 1, that entry and query show the same person; None without a calibration of medium
+    or high trust, and below the similarities that it covers."""
     frames: int = 1
     """Number of found crops of this tracklet if tracklets are grouped, else 1."""
 
@@ -109,15 +116,24 @@ class Gallery:
 
     @cached_property
     def _calibration(self) -> tuple[Calibration | None, str]:
-        try:
-            return read_calibration(self.run), ""
-        except (GalleryError, DataError) as error:
-            return None, f"no probabilities: {error}"
+        return first_trusted(
+            lambda: read_gallery_calibration(self.address, self.model.fingerprint),
+            lambda: read_calibration(self.run),
+        )
 
     @property
     def calibration(self) -> Calibration | None:
-        """The audit's map from similarity to probability; None if the run was not audited."""
+        """The calibration of medium or high trust, from answers in the viewer or else the audit; None without one."""
         return self._calibration[0]
+
+    def recalibrate(self, calibration: Calibration | None) -> None:
+        """Keep a calibration from answers on crops of this gallery for later searches, or with None forget it.
+
+        Raises:
+            StorageError: the file beside the gallery cannot be written.
+        """
+        write_gallery_calibration(self.address, self.model.fingerprint, calibration)
+        self.__dict__.pop("_calibration", None)
 
     @property
     def why_uncalibrated(self) -> str:
@@ -127,13 +143,7 @@ class Gallery:
     @property
     def calibration_text(self) -> str:
         """A sentence on how probabilities were calibrated; empty if there are none."""
-        calibration = self.calibration
-        if calibration is None:
-            return ""
-        return (
-            f"same person: probability from the run's audit, for pairs {calibration.among}; trust {calibration.trust} "
-            f"({calibration.reason}); from a similarity of {calibration.threshold:.2f} two crops count as one person"
-        )
+        return "" if self.calibration is None else describe_calibration(self.calibration)
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
         """Embed one image of a person as a unit vector.
@@ -224,7 +234,10 @@ class Gallery:
         return lambda vector, limit, where: centered.search(vector, camera, limit, where)
 
     def _probability(self, similarity: float) -> float | None:
-        return None if self.calibration is None else float(self.calibration.probability(np.array(similarity)))
+        if self.calibration is None:
+            return None
+        probability = float(self.calibration.probability(np.array(similarity)))
+        return None if np.isnan(probability) else probability
 
     def close(self) -> None:
         """Close the store; a second call does nothing."""

@@ -47,7 +47,7 @@ def select_entries(
         images: paths of crops below their source folder.
         clusters: cluster numbers.
         like: images of one person.
-        threshold: with `like`, the cosine threshold; by default that of the run's audit.
+        threshold: with `like`, the cosine threshold; by default the calibrated one, at medium or high trust.
         rounds: with `like`, feedback rounds that search with the crops found so far; None continues until no new crop
             is found.
         kept: with `like`, paths of other people's crops, which are excluded.
@@ -55,7 +55,7 @@ def select_entries(
 
     Raises:
         SettingsError: no or several criteria, a value out of range, or an option of another criterion.
-        GalleryError: `like` without a threshold, and the run has no audit.
+        GalleryError: `like` without a threshold, and none of medium or high trust is known.
         DataError: an image of `like` is unusable, or a path of `kept` is not in the gallery.
     """
     criteria = sum(bool(criterion) for criterion in (images, clusters, like))
@@ -89,9 +89,10 @@ def select_entries(
 def _threshold(gallery: Gallery, threshold: float | None) -> float:
     if threshold is not None:
         return threshold
-    if gallery.calibration is None:
+    if gallery.calibration is None or gallery.calibration.threshold is None:
         raise GalleryError(
-            f"no similarity threshold is known ({gallery.why_uncalibrated}); run `reseen audit`, or give --threshold"
+            f"no similarity threshold is known ({gallery.why_uncalibrated or gallery.calibration_text}); answer more "
+            "questions in `reseen view`, or give --threshold"
         )
     return gallery.calibration.threshold
 

@@ -22,7 +22,7 @@ class SearchResponse:
     matches: tuple[Match, ...]
     """Results, best first, without the query crop."""
     threshold: float | None
-    """Calibrated minimum cosine similarity of two crops of one person; None if the run was not audited."""
+    """Calibrated minimum cosine similarity of two crops of one person; None unless trust is medium or high."""
     timeline: Timeline
     """Timeline of the matches at or above the threshold, or of all matches if there is no threshold."""
 

@@ -23,6 +23,7 @@ from reseen.viewer.flash import FlashMessages
 from reseen.viewer.http_timeouts import HeaderTimeoutProtocol
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
+from reseen.viewer.questions import Questions
 from reseen.viewer.security import AuthMiddleware
 from reseen.viewer.templating import render
 from reseen.viewer.templating import router as assets
@@ -55,6 +56,8 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: P
     app.state.flash = FlashMessages()
     app.state.editor = Editor(viewer, Journal(journal or edits_file(viewer.address)))
     viewer.on_drop.append(app.state.editor.on_deletion)
+    app.state.questions = Questions(viewer, app.state.editor)
+    app.state.editor.on_change.append(app.state.questions.on_change)
     for router in (assets, login.router, pictures.router, actions.router, *(page.router for page in PAGES)):
         app.include_router(router)
     for router in API_ROUTERS:

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reseen.viewer.edits.editor import Editor
+from reseen.viewer.questions import Questions
 from reseen.viewer.viewer import Viewer
 
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -66,10 +67,16 @@ def _editor(request: Request) -> Editor:
     return request.app.state.editor
 
 
+def _questions(request: Request) -> Questions:
+    return request.app.state.questions
+
+
 ViewerDep = Annotated[Viewer, Depends(_viewer)]
 """Dependency: the viewer of the application."""
 EditorDep = Annotated[Editor, Depends(_editor)]
 """Dependency: the cluster editor of the application."""
+QuestionsDep = Annotated[Questions, Depends(_questions)]
+"""Dependency: the questions of the application."""
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

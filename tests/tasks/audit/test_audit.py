@@ -12,6 +12,7 @@ from reseen.audit import Answer, read_answers, write_answers
 from reseen.errors import DataError, RunError, SettingsError
 from reseen.records import NOISE
 from reseen.runs.checkpoint import START
+from reseen.tasks.audit.audit_table import sentences
 from reseen.tasks.audit.verify import SHEETS
 
 
@@ -74,10 +75,12 @@ def test_an_audit_says_and_writes_what_it_found(run, crowd):
     assert written["score"] == pytest.approx(found.score)
     assert written["verdict"]["outcome"] == found.verdict.outcome
     assert written["health"]["alarms"] == []
-    assert written["calibration"]["trust"] == "low"
-    calibration = reseen.read_calibration(run)
-    assert calibration == found.calibration
-    assert (np.diff(calibration.probability(np.linspace(-1, 1, 50))) >= 0).all()
+    assert written["calibration"] is None
+    assert found.calibration is None
+    assert 0.01 <= written["random_pairs"][0]["share"] < 0.5
+    lines = "\n".join(sentences(found))
+    assert "No threshold and no probabilities" in lines
+    assert "random pairs of these crops has a similarity of" in lines
 
 
 def test_the_same_audit_twice_is_the_same(run, crowd):
@@ -136,8 +139,10 @@ def test_answers_on_every_pair_give_the_true_precision(run, crowd, tmp_path):
     assert said.precision.value == pytest.approx(_true_precision(run, half))
     assert said.precision.low <= said.precision.value <= said.precision.high
     assert 0 < said.recall.low <= said.recall.value <= said.recall.high
-    assert found.calibration.trust == "high"
-    assert "answers of a person" in found.calibration.sources[0]
+    assert found.calibration.answers > 0
+    assert reseen.read_calibration(run) == found.calibration
+    assert found.calibration.trusted or found.calibration.threshold is None
+    assert "Trust: " in "\n".join(sentences(found))
     assert (
         json.loads((run / "audit.json").read_text())["verification"]["precision"]["value"]
         == said.precision.value
@@ -184,7 +189,7 @@ def test_answers_on_another_state_are_told_of_and_left_out(run, crowd, tmp_path)
     write_answers(file, moved)
     found = reseen.audit_run(run, crowd, answers=[file], quiet=True)
     assert not found.verification.current
-    assert found.calibration.trust == "low"
+    assert found.calibration is None
     write_answers(file, [replace(one, sheet="foreign") for one in moved])
     with pytest.raises(DataError, match=r"none of the .* answers belongs to a sheet of"):
         reseen.audit_run(run, crowd, answers=[file], quiet=True)
@@ -227,6 +232,10 @@ def test_counts_out_of_range_and_too_few_crops_say_so(run, crowd):
         reseen.audit_run(run, crowd, views=0, quiet=True)
     with pytest.raises(SettingsError, match="questions must be at least 20"):
         reseen.audit_run(run, crowd, questions=3, quiet=True)
+    with pytest.raises(SettingsError, match="false_matches must be above 0 and below 1"):
+        reseen.audit_run(run, crowd, false_matches=1.5, quiet=True)
+    with pytest.raises(SettingsError, match="which needs answers"):
+        reseen.audit_run(run, crowd, false_matches=0.2, quiet=True)
     with pytest.raises(DataError, match="needs at least 2 crops, found 1"):
         reseen.audit_run(run, reseen.read_training(crowd).select([0]), quiet=True)
 
@@ -239,7 +248,7 @@ def test_a_calibration_that_is_not_there_says_how_to_make_it(run):
         reseen.read_calibration(run)
     values = {"data": "", "score": 0.5, "calibration": None}
     (run / "audit.json").write_text(json.dumps(values))
-    with pytest.raises(DataError, match="gave too little evidence"):
+    with pytest.raises(DataError, match="holds no calibration; answer questions"):
         reseen.read_calibration(run)
 
 

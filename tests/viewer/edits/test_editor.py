@@ -360,3 +360,40 @@ def test_a_journal_that_is_a_link_is_rejected(tmp_path):
     with pytest.raises(StorageError, match="it is a link"):
         Journal(tmp_path / "mends.jsonl")
     assert precious.read_text() == "half a line"
+
+
+def test_answers_are_constraints_without_a_change_of_clusters(editor, gallery):
+    before, keys = labels(gallery), keys_of(editor, 0)
+    editor.answer(version(editor), keys[:2], "same")
+    editor.answer(version(editor), [keys[0], keys[2]], "different")
+    editor.answer(version(editor), [keys[1], keys[3]], "unsure")
+    assert labels(gallery) == before
+    assert [edit.asked for edit in editor.done] == [
+        (keys[0], keys[1]),
+        (keys[0], keys[2]),
+        (keys[1], keys[3]),
+    ]
+    constraints = pair_constraints(editor.done, keys)
+    assert (len(constraints.same), len(constraints.different)) == (1, 1)
+    editor.undo(version(editor))
+    assert [edit.kind for edit in editor.done] == ["same", "different"]
+    with pytest.raises(EditError, match="a question is on two crops"):
+        editor.answer(version(editor), keys[:3], "same")
+
+
+def test_changes_are_told(editor):
+    told = []
+    editor.on_change.append(lambda: told.append(len(editor.done)))
+    keys = keys_of(editor, 0)
+    editor.answer(version(editor), keys[:2], "unsure")
+    editor.undo(version(editor))
+    editor.redo(version(editor))
+    assert told == [1, 0, 1]
+
+
+@pytest.mark.parametrize("change", [{"asked": ("a",)}, {"asked": ("a", "b"), "kind": "merge"}])
+def test_a_question_on_other_than_two_crops_is_no_edit(change):
+    plain = Edit("same", "2026-01-01T00:00:00+00:00", "", asked=("a", "b")).to_plain()
+    assert Edit.from_plain(plain).asked == ("a", "b")
+    with pytest.raises(ValueError, match="a question is on two crops"):
+        Edit.from_plain(plain | change)

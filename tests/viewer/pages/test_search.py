@@ -20,20 +20,9 @@ from reseen.viewer.server import make_app
 from reseen.viewer.viewer import Viewer
 
 CALIBRATION = Calibration(
-    (-1.0, 0.0, 1.0),
-    (0.0, 0.2, 1.0),
-    0.1,
-    0.9,
-    0.01,
-    (0.0, 0.02),
-    0.1,
-    (0.0, 0.2),
-    100,
-    ("names",),
-    "high",
-    "",
-    "",
-)
+    "high", "400 answers bound every number to within 2 points", 400, 0, -1.0, 0.1, (-1.0, 0.0, 1.0), (0.0, 0.2, 1.0),
+    0.9, 0.1, (0.08, 0.12), 0.2, (0.18, 0.22),
+)  # fmt: skip
 
 
 def jpeg(size=(48, 96), color=(200, 40, 40)):

@@ -1,4 +1,4 @@
-"""Audit a run without labels: re-cluster its crops, measure the clusters, and calibrate a similarity threshold."""
+"""Audit a run without labels: re-cluster its crops, measure the clusters, and calibrate a threshold from answers."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,18 +10,23 @@ import numpy as np
 import torch
 
 from reseen.audit import (
+    FALSE_MATCHES,
+    Answer,
     Calibration,
     Probe,
+    Rarity,
     RoundHealth,
     Verdict,
     calibrate,
     clustering_agreement,
-    gather_evidence,
     judge,
+    plan_pool,
     probe_score,
+    random_pair_rarity,
     read_answers,
     round_health,
 )
+from reseen.audit.calibration import check_false_matches
 from reseen.cluster import Clustering, ClusterQuality, cluster_quality
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
@@ -104,9 +109,10 @@ class Audit:
     """Adjusted Rand index of the clusters of the crops and of other views of them, mean over views; -1 to 1."""
     size_spreads: tuple[float, ...]
     """Coefficient of variation of the cluster sizes (standard deviation over mean) in each training round."""
+    random_pairs: tuple[Rarity, ...]
+    """How similar random pairs are, which needs no answers."""
     calibration: Calibration | None
-    """None if the crops give too little evidence."""
-    notes: tuple[str, ...]
+    """Threshold and probabilities from answers; None without answers on these clusters."""
     verification: Verification | None
     """Precision and recall estimated from answers; None without answers."""
     page: Path | None
@@ -126,9 +132,9 @@ class Audit:
             "health": self.health.to_json(),
             "clusters": self.quality.as_row(),
             "size_spread_by_round": list(self.size_spreads),
+            "random_pairs": [asdict(rarity) for rarity in self.random_pairs],
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "verification": None if self.verification is None else self.verification.to_json(),
-            "notes": list(self.notes),
         }
 
 
@@ -141,6 +147,7 @@ def audit_run(
     answers: Sequence[str | Path] = (),
     verify_page: str | Path | None = None,
     questions: int = 200,
+    false_matches: float = FALSE_MATCHES,
     seed: int = 0,
     camera_pattern: str | None = None,
     quiet: bool = False,
@@ -155,9 +162,11 @@ def audit_run(
         baseline: what the run is compared with: another run, its folder, or `untrained`, the weights it started with;
             None for those where the run keeps them.
         views: number of augmented views of every crop to cluster as well, to measure stability; 1 or more.
-        answers: files of answers saved from pages of this run; precision and recall are estimated from them.
+        answers: files of answers saved from pages of this run; precision, recall and threshold are estimated from
+            them.
         verify_page: an HTML file to write with questions for an annotator; answered pairs are not asked again.
         questions: approximate number of questions on the page; 20 or more.
+        false_matches: share of the pairs at or above the threshold that may show different people, above 0 and below 1.
         seed: random seed of views and questions.
         camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
         quiet: hide progress.
@@ -165,22 +174,23 @@ def audit_run(
     Raises:
         RunError: `run` is not a run folder.
         DataError: data or answers cannot be read, or no answer belongs to this run.
-        SettingsError: `views` or `questions` is too small.
+        SettingsError: `views` or `questions` is too small, or `false_matches` is out of range or given without answers.
         TrainingError: the run's method cannot cluster the crops.
         StorageError: a file cannot be written, or another process is auditing this run.
 
     Example:
         >>> reseen.audit_run("runs/market", "crops", verify_page="questions.html").verdict.outcome
     """
-    _check(views, questions)
+    _check(views, questions, false_matches, answers)
     run = run if isinstance(run, Run) else open_run(run)
     page = None if verify_page is None else check_output(Path(verify_page).expanduser())
     with exclusive_writer(
         run.folder / AUDIT
     ):  # also protects the file of question sheets, which is read and rewritten
         return _audit(
-            run, data, _baseline(run, baseline), views, answers, page, questions, seed, camera_pattern, quiet
-        )
+            run, data, _baseline(run, baseline), views, answers, page, questions, false_matches, seed,
+            camera_pattern, quiet,
+        )  # fmt: skip
 
 
 def _audit(
@@ -191,6 +201,7 @@ def _audit(
     answers: Sequence[str | Path],
     page: Path | None,
     questions: int,
+    false_matches: float,
     seed: int,
     camera_pattern: str | None,
     quiet: bool,
@@ -209,26 +220,25 @@ def _audit(
         features = extract(encoder, crops, device, view.phase("features", len(crops)))
         labels = recluster(features).labels
         unit_features = _normalized(features)
-        agreements, view_similarity = [], np.zeros(len(crops))
+        agreements = []
         for number in range(1, views + 1):
             progress = view.phase(f"view {number} of {views}: features", len(crops))
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
-            view_similarity += np.einsum("nd,nd->n", unit_features.numpy, _normalized(other).numpy) / views
         probe = probe_encoder(encoder, crops, device, features)
         verdict = None if baseline is None else judge(_probe_baseline(baseline, crops, view), probe)
         sheet = Sheet.plan(run, crops, unit_features, labels)
         verification = verify(run, sheet, given_answers) if given_answers else None
-        calibration, notes = _calibration(
-            unit_features, crops, view_similarity, sheet, verification, given_answers, seed
-        )
+        rarity = random_pair_rarity(unit_features, crops.table)
+        current = verification is not None and verification.current
+        calibration = _calibration(sheet, given_answers, false_matches, seed) if current else None
         if page is not None:
             write_sheet(page, run, sheet, given_answers, questions, seed, view)
     audit = Audit(
         run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels),
         probe_score(probe), None if baseline is None else baseline.name, verdict,
         round_health(unit_features, labels, crops.cameras), float(np.mean(agreements)),
-        tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), calibration, notes,
+        tuple(round(row["size_spread"], 4) for row in run.log if "size_spread" in row), rarity, calibration,
         verification, page,
     )  # fmt: skip
     write_text(run.folder / AUDIT, json.dumps(audit.to_json(), indent=1) + "\n")
@@ -249,23 +259,14 @@ def other_view(
 
 
 def _calibration(
-    features: Features,
-    crops: Crops,
-    view_similarity: np.ndarray,
-    sheet: Sheet,
-    verification: Verification | None,
-    answers: Sequence[Any],
-    seed: int,
-) -> tuple[Calibration | None, tuple[str, ...]]:
-    """The calibration, or None and a note with the reason."""
-    current = verification is not None and verification.current
-    answered = answered_pairs(crops.table, sheet, answers) if current else None
-    generator = np.random.default_rng(seed)
-    try:
-        evidence = gather_evidence(features, crops.table, view_similarity, answered, generator)
-        return calibrate(evidence, generator), ()
-    except DataError as error:
-        return None, (f"no threshold: {error}",)
+    sheet: Sheet, answers: Sequence[Answer], false_matches: float, seed: int
+) -> Calibration | None:
+    """The calibration from the sure answers on pairs of this sheet; None without any."""
+    answered = answered_pairs(sheet, answers)
+    if not len(answered):
+        return None
+    pool = plan_pool(sheet.features, sheet.labels)
+    return calibrate(pool, answered, np.random.default_rng(seed), false_matches)
 
 
 def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:
@@ -283,8 +284,11 @@ def _normalized(features: Features) -> Features:
     return Features(unit(features.vectors)) if features.raw else features
 
 
-def _check(views: int, questions: int) -> None:
+def _check(views: int, questions: int, false_matches: float, answers: Sequence[str | Path]) -> None:
     if views < 1:
         raise SettingsError(f"views must be at least 1, got {views}; stability compares views")
     if questions < 20:
         raise SettingsError(f"questions must be at least 20, got {questions}; 200 are usual")
+    check_false_matches(false_matches)
+    if false_matches != FALSE_MATCHES and not answers:
+        raise SettingsError("false_matches chooses the threshold, which needs answers; give --answers FILE")

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from reseen.audit import verdict_lines
+from reseen.audit import Calibration, verdict_lines
 from reseen.tasks.audit.audit import Audit
 
 
@@ -51,19 +51,45 @@ def verdict_sentences(audit: Audit) -> list[str]:
 
 
 def sentences(audit: Audit) -> list[str]:
-    """Sentences on the threshold and its reliability, the notes, and precision and recall from answers."""
-    lines = []
-    calibration = audit.calibration
-    if calibration is not None:
-        false_matches = _interval(calibration.false_match_interval)
-        lines += [
-            f"\nSame person from similarity {calibration.threshold:.2f}. Expected errors among {calibration.among}: "
-            f"{calibration.false_match_rate:.1%} false matches ({false_matches}) and {calibration.miss_rate:.1%} "
-            f"misses ({_interval(calibration.miss_interval)}).",
-            f"Trust: {calibration.trust}. From {'; '.join(calibration.sources)}: {calibration.reason}.",
+    """Sentences on random pairs, on the threshold and its reliability, and on precision and recall from answers."""
+    return _random_pair_lines(audit) + _threshold_lines(audit.calibration) + _verification_lines(audit)
+
+
+def _random_pair_lines(audit: Audit) -> list[str]:
+    return [
+        f"{'' if place else chr(10)}1 in {1 / rarity.share:,.0f} random pairs of these crops has a similarity of "
+        f"{rarity.similarity:.3f} or more"
+        + (
+            "."
+            if rarity.frame_share is None
+            else f", and {rarity.frame_share:.2%} of the pairs of one frame, who are different people."
+        )
+        for place, rarity in enumerate(audit.random_pairs)
+    ]
+
+
+def _threshold_lines(calibration: Calibration | None) -> list[str]:
+    if calibration is None:
+        return [
+            "\nNo threshold and no probabilities: how many similar pairs show one person cannot be told without "
+            "answers. Answer questions in `reseen view`, or write a page with --verify."
         ]
-    lines += [f"\n{note[:1].upper()}{note[1:]}." for note in audit.notes]
-    return lines + _verification_lines(audit)
+    lines = [f"\nTrust: {calibration.trust}; {calibration.reason}."]
+    if not calibration.trusted:
+        return [
+            *lines,
+            f"No threshold and no probabilities yet: about {calibration.further:,} more answers are needed.",
+        ]
+    false, missed = calibration.false_interval, calibration.missed_interval
+    if calibration.threshold is None or false is None or missed is None:
+        return [*lines, "Probabilities, but no threshold; allow more errors with --false-matches."]
+    return [
+        *lines,
+        f"Same person from similarity {calibration.threshold:.3f}: of the pairs at or above it, "
+        f"{calibration.false_share:.1%} show different people ({_interval(false)}); of the pairs of one person of "
+        f"similarity {calibration.lowest:.3f} or more, {calibration.missed_share:.1%} are below it "
+        f"({_interval(missed)}).",
+    ]
 
 
 def _verification_lines(audit: Audit) -> list[str]:

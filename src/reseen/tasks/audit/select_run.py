@@ -40,7 +40,7 @@ def choose_run(runs: Sequence[Run | str | Path]) -> Run:
 
 
 def read_calibration(run: Run | str | Path) -> Calibration:
-    """The calibration in a run's `audit.json`.
+    """The calibration in a run's `audit.json`; at low trust it has neither a threshold nor probabilities.
 
     Raises:
         DataError: there is none, or it is damaged.
@@ -51,7 +51,10 @@ def read_calibration(run: Run | str | Path) -> Calibration:
     folder = run.folder if isinstance(run, Run) else Path(run).expanduser()
     values = _read(folder)["calibration"]
     if values is None:
-        raise DataError(f"{folder / AUDIT}: holds no calibration: its crops gave too little evidence")
+        raise DataError(
+            f"{folder / AUDIT}: holds no calibration; answer questions in `reseen view`, or on the page of "
+            "`reseen audit --verify`"
+        )
     return Calibration.from_json(values)
 
 

@@ -25,13 +25,12 @@ from reseen.audit import (
     recall,
 )
 from reseen.data.crops import Crops
-from reseen.data.table import ImageTable
 from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.pages import Question, QuestionsContent, write_questions_page
 from reseen.pages.album import pictures
 from reseen.reading import read_json_as
-from reseen.records import Features, PseudoLabels
+from reseen.records import NOISE, Features, PseudoLabels
 from reseen.runs.console import RunView
 from reseen.runs.run import Run
 
@@ -127,25 +126,27 @@ def verify(run: Run, sheet: Sheet, answers: Sequence[Answer]) -> Verification:
     )  # fmt: skip
 
 
-def answered_pairs(table: ImageTable, sheet: Sheet, answers: Sequence[Answer]) -> AnsweredPairs:
-    """The sure answers on pairs of this sheet, each with the number of pairs that it represents."""
-    row = {path: index for index, path in enumerate(table.texts)}
-    sizes = {stratum.name: stratum.pairs for stratum in sheet.strata}
+def answered_pairs(sheet: Sheet, answers: Sequence[Answer]) -> AnsweredPairs:
+    """The sure answers on pairs of this sheet; groups are not pairs."""
+    row = {path: index for index, path in enumerate(sheet.crops.table.texts)}
+    names = {stratum.name for stratum in sheet.strata}
     sure = [
         answer
         for answer in answers
         if answer.sheet == sheet.key
         and answer.verdict != "unsure"
-        and answer.stratum in sizes
+        and answer.stratum in names
         and all(crop in row for crop in answer.crops)
     ]
-    answered = {name: sum(answer.stratum == name for answer in sure) for name in sizes}
     pairs = np.array([[row[crop] for crop in answer.crops[:2]] for answer in sure], dtype=np.int64).reshape(
         -1, 2
     )
-    same = np.array([answer.verdict == "same" for answer in sure], dtype=np.float64)
-    weight = np.array([sizes[answer.stratum] / answered[answer.stratum] for answer in sure], dtype=np.float64)
-    return AnsweredPairs(pairs[:, 0], pairs[:, 1], same, weight)
+    same = np.array([answer.verdict == "same" for answer in sure], dtype=bool)
+    vectors, labels = sheet.features.numpy, sheet.labels.labels
+    similarity = np.einsum("md,md->m", vectors[pairs[:, 0]], vectors[pairs[:, 1]], dtype=np.float64)
+    cluster = labels[pairs]
+    together = (cluster[:, 0] == cluster[:, 1]) & (cluster[:, 0] != NOISE)
+    return AnsweredPairs(similarity, together, same)
 
 
 def write_sheet(

@@ -79,7 +79,7 @@ class MatchFacts(BaseModel):
     similarity: float
     """Cosine similarity to the query, -1 to 1."""
     probability: float | None
-    """Calibrated probability that the crop shows the query person, 0 to 1; null if the run was not audited."""
+    """Calibrated probability that the crop shows the query person, 0 to 1; null unless trust is medium or high."""
     frames: int
     """Number of matching crops of this tracklet, if results are grouped by tracklet."""
 
@@ -90,7 +90,7 @@ class SearchFacts(BaseModel):
     matches: list[MatchFacts]
     """Best first."""
     threshold: float | None
-    """Calibrated minimum similarity of two crops of one person; null if the run was not audited."""
+    """Calibrated minimum similarity of two crops of one person; null unless trust is medium or high."""
     why_uncalibrated: str
     """Why there are no probabilities; empty if there are."""
 

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from reseen.reading import parse_as
 
-Kind = Literal["merge", "split", "move", "same", "different"]
-KINDS = get_args(Kind)
+Kind = Literal["merge", "split", "move", "same", "different", "unsure"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,15 @@ class Edit:
     """Groups of keys, each of one person (must-link)."""
     different: tuple[tuple[str, str], ...] = ()
     """Pairs of keys of different people (cannot-link)."""
+    asked: tuple[str, ...] = ()
+    """The two keys of a question that this answers, `kind` being the answer; empty for other edits."""
 
     def to_plain(self) -> dict[str, Any]:
         """A JSON-serializable dictionary."""
         return {
             "kind": self.kind, "time": self.time, "words": self.words, "before": dict(self.before),
             "after": dict(self.after), "same": self.same, "different": self.different,
+            "asked": self.asked,
         }  # fmt: skip
 
     @classmethod
@@ -46,6 +48,8 @@ class Edit:
         edit = parse_as(cls, json.dumps(plain))
         if edit.before.keys() != edit.after.keys():
             raise ValueError("before and after have different keys")
+        if edit.asked and (len(edit.asked) != 2 or edit.kind not in ("same", "different", "unsure")):
+            raise ValueError("a question is on two crops")
         if any(number is not None and not -1 <= number < 2**62 for number in _cluster_numbers(edit)):
             raise ValueError("a cluster number is out of range")
         return edit

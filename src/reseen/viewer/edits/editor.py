@@ -5,17 +5,16 @@ from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
+from reseen.audit.answers import Verdict
 from reseen.errors import ReseenError
 from reseen.gallery.copies import record_copy
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.edit import Edit, Kind
 from reseen.viewer.edits.journal import Journal
-from reseen.viewer.edits.pair_constraints import planned_answers, save_answers
+from reseen.viewer.edits.pair_constraints import hard_negative_pairs, planned_answers, save_answers
 from reseen.viewer.viewer import Snapshot, Viewer
 
-_HARD_NEGATIVES = 20
-"""Most similar remaining crops of a cluster that get a cannot-link to the crops split off."""
 _MAX_MARKED = 12
 """Crops that can be marked as different people at once, which makes 66 pairs."""
 
@@ -42,6 +41,8 @@ class Editor:
             StorageError: the store or the journal cannot be written.
         """
         self.viewer, self._journal = viewer, journal
+        self.on_change: list[Callable[[], None]] = []
+        """Callbacks for when an edit was made, undone or redone."""
         self._catch_up()
         self.files: list[Path] = []
         """Answer files with the pair constraints of all edits."""
@@ -100,7 +101,7 @@ class Editor:
             remaining = self._other_rows(snapshot, origin, rows)
             if origin >= 0 and not remaining:
                 raise EditError("cannot split off all crops of a cluster; deselect one, or move them instead")
-            different = self._hard_negative_pairs(snapshot, rows, remaining)
+            different = hard_negative_pairs(snapshot.collection, rows, remaining)
             source = f"cluster {origin}" if origin >= 0 else "no cluster"
             words = f"split {_crops(rows)} off {source} as cluster {number}"
             self._apply(snapshot, "split", words, keys, number, (tuple(keys),), different)
@@ -148,10 +149,8 @@ class Editor:
             snapshot = self._check_version(version)
             if not 2 <= len(rows := self._rows(snapshot, keys)) <= _MAX_MARKED:
                 raise EditError(f"select 2 to {_MAX_MARKED} crops, each of a different person")
-            pairs = tuple(combinations(keys, 2))
-            self._apply(
-                snapshot, "different", f"marked {_crops(rows)} as different people", (), None, (), pairs
-            )
+            words, pairs = f"marked {_crops(rows)} as different people", tuple(combinations(keys, 2))
+            self._apply(snapshot, "different", words, (), None, (), pairs)
 
     def mark_clusters_different(self, version: int, numbers: Sequence[int]) -> None:
         """Mark two clusters as different people: a cannot-link between their most central crops."""
@@ -172,6 +171,17 @@ class Editor:
             self._apply(
                 snapshot, "different", f"marked a crop as not in cluster {other}", (), None, (), (pair,)
             )
+
+    def answer(self, version: int, keys: Sequence[str], verdict: Verdict) -> None:
+        """Answer a question on two crops: a must-link, a cannot-link, or neither; clusters do not change."""
+        with self.viewer.lock:
+            snapshot = self._check_version(version)
+            if len(self._rows(snapshot, keys)) != 2:
+                raise EditError("a question is on two crops")
+            pair, words = (keys[0], keys[1]), f"answered a question: {verdict}"
+            same = (pair,) if verdict == "same" else ()
+            different = (pair,) if verdict == "different" else ()
+            self._apply(snapshot, verdict, words, (), None, same, different, pair)
 
     def undo(self, version: int) -> Edit:
         """Undo the last edit and return it."""
@@ -207,12 +217,13 @@ class Editor:
         cluster: int | None,
         same: tuple[tuple[str, ...], ...],
         different: tuple[tuple[str, str], ...],
+        asked: tuple[str, ...] = (),
     ) -> None:
         before = {key: snapshot.collection.entries[snapshot.collection.rows[key]].cluster for key in keys}
         after = dict.fromkeys(keys, cluster)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         same = tuple(group for group in same if len(group) > 1)
-        edit = Edit(kind, time, words, before, after, same, different)
+        edit = Edit(kind, time, words, before, after, same, different, asked)
         self._change(lambda: self._journal.do(edit), after)
 
     def _change(self, record: Callable[[], None], changes: Mapping[str, int | None]) -> None:
@@ -229,19 +240,18 @@ class Editor:
         for source, file in planned_answers(self._journal.file, self.done, collection).items():
             record_copy(self.viewer.address, "answers", file, source=source)
         self.files = save_answers(self._journal.file, self.done, collection)
+        for callback in self.on_change:
+            callback()
 
     def _catch_up(self) -> None:
         """Apply the journal to the store, unless its crops were reclustered since the last edit."""
-        history, collection = self._journal.history, self.viewer.snapshot.collection
-        past = history.past_clusters()
-        rows = {key: collection.rows[key] for key in past if key in collection.rows}
-        current = {key: collection.entries[row].cluster for key, row in rows.items()}
-        if any(cluster not in past[key] for key, cluster in current.items()):
+        collection = self.viewer.snapshot.collection
+        missing = self._journal.history.missing_changes(
+            {key: entry.cluster for key, entry in zip(collection.keys, collection.entries, strict=True)}
+        )
+        if missing is None:
             self._journal.mark_reclustered()
-            return
-        expected = history.expected_clusters()
-        missing = {key: to for key, to in expected.items() if key in current and current[key] != to}
-        if missing:
+        elif missing:
             self.viewer.recluster(missing)
 
     def _check_version(self, version: int) -> Snapshot:
@@ -272,15 +282,6 @@ class Editor:
             return []
         excluded = set(rows)
         return [row for row in snapshot.clusters[number].rows.tolist() if row not in excluded]
-
-    def _hard_negative_pairs(
-        self, snapshot: Snapshot, rows: Sequence[int], others: Sequence[int]
-    ) -> tuple[tuple[str, str], ...]:
-        """Pairs of the first of `rows` with the first of `others` and with those most similar to it."""
-        vectors = snapshot.collection.vectors
-        order = sorted(others, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
-        negatives = dict.fromkeys([*others[:1], *order[:_HARD_NEGATIVES]])
-        return tuple((snapshot.collection.keys[rows[0]], snapshot.collection.keys[row]) for row in negatives)
 
 
 def _central_key(snapshot: Snapshot, cluster: Cluster) -> str:

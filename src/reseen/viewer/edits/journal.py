@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ class History:
     def can_undo(self) -> bool:
         """Whether there is an edit of the current clustering to undo."""
         return len(self.done) > self.frozen
+
+    def missing_changes(self, current: Mapping[str, int | None]) -> dict[str, int | None] | None:
+        """New clusters of crops, by key, that the current clusters lack; None if they were made otherwise since."""
+        past = self.past_clusters()
+        if any(current[key] not in clusters for key, clusters in past.items() if key in current):
+            return None
+        expected = self.expected_clusters()
+        return {key: to for key, to in expected.items() if key in current and current[key] != to}
 
     def expected_clusters(self) -> dict[str, int | None]:
         """Cluster that each edited crop must be in, by key."""

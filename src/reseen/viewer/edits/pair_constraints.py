@@ -80,6 +80,20 @@ class _IdentityGroups:
         return key
 
 
+_HARD_NEGATIVES = 20
+"""Most similar remaining crops of a cluster that get a cannot-link to the crops split off."""
+
+
+def hard_negative_pairs(
+    collection: Collection, rows: Sequence[int], others: Sequence[int]
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of keys of the first of `rows` with the first of `others` and with those most similar to it."""
+    vectors = collection.vectors
+    order = sorted(others, key=lambda row: -float(vectors[row] @ vectors[rows[0]]))
+    negatives = dict.fromkeys([*others[:1], *order[:_HARD_NEGATIVES]])
+    return tuple((collection.keys[rows[0]], collection.keys[row]) for row in negatives)
+
+
 SHEET = "viewer"
 """Sheet name of these answers. They are not a random sample, so the audit excludes them from its estimates."""
 _STRATUM = "mend"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, forget, map, review, rounds, search
+from reseen.viewer.pages import clusters, forget, map, questions, review, rounds, search
 
 
 class Page(NamedTuple):
@@ -21,6 +21,7 @@ PAGES = (
     Page("Clusters", "/clusters", "c", clusters.router),
     Page("Search", "/search", "s", search.router),
     Page("Map", "/map", "p", map.router),
+    Page("Questions", "/questions", "q", questions.router),
     Page("Review", "/review", "m", review.router),
     Page("Rounds", "/rounds", "r", rounds.router),
     Page("Forget", "/forget", "x", forget.router),

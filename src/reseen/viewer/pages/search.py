@@ -64,7 +64,7 @@ def _page(
         search=query,
         results=results,
         problem=problem,
-        why_uncalibrated=viewer.gallery.why_uncalibrated,
+        calibration_text=viewer.gallery.why_uncalibrated or viewer.gallery.calibration_text,
         first=min(times, default=None),
         last=max(times, default=None),
         format_time=format_timestamp,

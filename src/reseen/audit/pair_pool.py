@@ -1,0 +1,122 @@
+"""The most similar pairs of a set of crops: what a similarity threshold decides about, and what questions ask about.
+
+Which pairs these are depends on the similarities alone. They are counted in cells: ranges of similarity, each for pairs
+in one cluster and for others. Within a cell pairs are as good as alike, so that answers to random pairs of a cell speak
+for all of it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from reseen.audit.pair_blocks import anchor_rows, pair_blocks
+from reseen.errors import DataError
+from reseen.records import NOISE, Features, PseudoLabels
+
+PAIRS_PER_CROP = 10
+"""Number of pairs of a pool, per crop; on average a crop is in twice as many."""
+
+_GROWTH = 1.25
+"""Each range of similarity reaches down to this many times the pairs of all ranges above it."""
+_TOP_SHARE = 1 / 40
+"""Pairs in the highest range, per crop."""
+_TOP_LEAST = 20
+_BINS = 20_000
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class PairPool:
+    """The most similar pairs of crops, in cells; row i of the first four arrays is one pair."""
+
+    first: Int64[np.ndarray, " m"]
+    """Row of one crop."""
+    second: Int64[np.ndarray, " m"]
+    """Row of the other crop; larger than `first`."""
+    similarity: Float64[np.ndarray, " m"]
+    """Cosine similarity, -1 to 1."""
+    together: Bool[np.ndarray, " m"]
+    """Whether the pair is in one cluster."""
+    edges: Float64[np.ndarray, " k"]
+    """Lower ends of the ranges of similarity, ascending; each ends where the next begins, the last is open."""
+    pairs: Float64[np.ndarray, "2 k"]
+    """Number of pairs in each cell: in different clusters, and in one cluster. Estimates if not all rows were looked
+    at."""
+
+    @property
+    def lowest(self) -> float:
+        """Cosine similarity of the least similar pairs."""
+        return float(self.edges[0])
+
+    def cell(
+        self, similarity: Float64[np.ndarray, " a"], together: Bool[np.ndarray, " a"]
+    ) -> Int64[np.ndarray, " a"]:
+        """Index of the cell of pairs in the flattened `pairs`; -1 for pairs less similar than those of the pool."""
+        ranges = np.searchsorted(self.edges, similarity, side="right") - 1
+        return np.where(ranges < 0, -1, ranges + len(self.edges) * together.astype(np.int64))
+
+
+def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPool:
+    """The ten most similar pairs per crop, of unit features.
+
+    Where there are more than about 8,000 crops, pairs of random crops with all others stand for the rest.
+
+    Raises:
+        DataError: fewer than two crops.
+
+    Example:
+        >>> plan_pool(features, labels).pairs.sum() / len(features)
+        10.0
+    """
+    count = len(features)
+    if count < 2:
+        raise DataError(f"questions need at least 2 crops, found {count}")
+    anchors, scale = anchor_rows(count, seed)
+    kept = max(1, round(min(PAIRS_PER_CROP * count, count * (count - 1) / 2) / scale))
+    low = _low(features, labels, anchors, kept)
+    parts = []
+    for rows, similarity, same, counted in pair_blocks(features, labels, anchors):
+        at, other = np.nonzero(counted & (similarity >= low))
+        parts.append((rows[at], other, similarity[at, other], same[at, other]))
+    one, other, values, together = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(-values, kind="stable")[:kept]
+    one, other, together = one[order], other[order], together[order]
+    similarity = values[order].astype(np.float64)
+    edges = _edges(similarity, max(_TOP_LEAST, round(count * _TOP_SHARE / scale)))
+    pool = PairPool(
+        np.minimum(one, other), np.maximum(one, other), similarity, together, edges,
+        np.zeros((2, len(edges))),
+    )  # fmt: skip
+    np.add.at(pool.pairs.reshape(-1), pool.cell(similarity, together), scale)
+    return pool
+
+
+def with_clusters(pool: PairPool, labels: PseudoLabels) -> PairPool:
+    """The same pairs, counted by other clusters of the same crops."""
+    cluster = labels.labels
+    together = (cluster[pool.first] == cluster[pool.second]) & (cluster[pool.first] != NOISE)
+    again = replace(pool, together=together, pairs=np.zeros_like(pool.pairs))
+    scale = pool.pairs.sum() / len(pool.similarity)
+    np.add.at(again.pairs.reshape(-1), again.cell(pool.similarity, together), scale)
+    return again
+
+
+def _low(features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"], kept: int) -> float:
+    """A similarity that at least `kept` pairs reach, and few more."""
+    counts = np.zeros(_BINS, dtype=np.int64)
+    for _rows, similarity, _same, counted in pair_blocks(features, labels, anchors):
+        bins = np.clip((similarity[counted] + 1) * (_BINS / 2), 0, _BINS - 1).astype(np.int64)
+        counts += np.bincount(bins, minlength=_BINS)
+    place = int(np.flatnonzero(counts[::-1].cumsum()[::-1] >= min(kept, counts.sum()))[-1])
+    return place * 2 / _BINS - 1 - _ROUNDING if place else -2.0
+
+
+def _edges(similarity: Float64[np.ndarray, " m"], top: int) -> Float64[np.ndarray, " k"]:
+    """Lower ends of ranges over descending similarities; equal similarities share a range."""
+    ends, count = [], float(top)
+    while count < len(similarity) / _GROWTH:
+        ends.append(round(count))
+        count *= _GROWTH
+    edges = np.unique(similarity[np.array([*ends, len(similarity)]) - 1]) - _ROUNDING
+    return edges[np.unique(np.searchsorted(edges, similarity, side="right") - 1)]  # none is empty
