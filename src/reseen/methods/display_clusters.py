@@ -1,8 +1,9 @@
-"""Clusters for a method that learns from none: for a person to look at, for the audit, and to be written down."""
+"""Clusters of whole images: to learn from, or for a method that learns from none, to look at and to audit."""
 
 from reseen.cluster import Clustering, cluster_features
 from reseen.errors import TrainingError
-from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.methods.base import MethodContext
+from reseen.methods.global_patch_settings import ClusterBranchSettings, GlobalPatchSettings
 from reseen.neighbors import credible_groups, credible_neighbors
 from reseen.records import Features, PseudoLabels
 
@@ -19,3 +20,11 @@ def display_clusters(features: Features, settings: GlobalPatchSettings, device: 
         groups = credible_groups(credible_neighbors(features, settings.credible, device))
         note = f"no clusters to look at, but groups that credible neighbors connect: {error}"
         return Clustering(PseudoLabels(groups), notes=(note,))
+
+
+def learned_clusters(
+    features: Features, clusters: ClusterBranchSettings, context: MethodContext, strictness: int
+) -> Clustering:
+    """Clusters that whole images are contrasted with, by settings made stricter by so many steps."""
+    device = context.device.type
+    return cluster_features(features, clusters.jaccard, clusters.dbscan, device, context.copies, strictness)

@@ -20,14 +20,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from reseen.cluster import (
-    STRICTER_STEPS,
-    Clustering,
-    center_cameras,
-    cluster_features,
-    constrain,
-    merge_features,
-)
+from reseen.cluster import STRICTER_STEPS, Clustering, center_cameras, constrain, merge_features
 from reseen.data.sampler import PkSampler
 from reseen.geometry import unit
 from reseen.losses import (
@@ -40,7 +33,7 @@ from reseen.losses import (
 from reseen.memory import CentroidMemory, MemoryBanks
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast
-from reseen.methods.display_clusters import display_clusters
+from reseen.methods.display_clusters import display_clusters, learned_clusters
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.patches import Projection
 from reseen.neighbors import constrain_neighbors, credible_groups, credible_neighbors
@@ -192,14 +185,8 @@ class GlobalPatch(AbstractMethod):
         self._banks.fill(found)
 
     def _cluster(self, features: Features) -> Clustering:
-        settings = self._settings.clusters
-        device, copies = self.context.device.type, self.context.copies
-        return self.apply_constraints(
-            features,
-            lambda: cluster_features(
-                features, settings.jaccard, settings.dbscan, device, copies, self.strictness
-            ),
-        )
+        given = features, self._settings.clusters, self.context, self.strictness
+        return self.apply_constraints(features, lambda: learned_clusters(*given))
 
     def _centered(self, features: Features) -> Features:
         cameras = self.context.cameras
