@@ -53,9 +53,9 @@ class TrainSettings(Settings):
     step_rounds: Annotated[Annotated[int, Field(ge=1)] | None, When(schedule="step")] = None
     """Rounds between the drops of the `step` schedule; null: two fifths of all rounds, 20 of 50."""
 
-    on_collapse: Literal["retry", "warn"] = "retry"
-    """Where a round's clusters would make the encoder worse: `retry` clusters again by stricter settings and, where
-    none helps, ends training with the last good round; `warn` only says it."""
+    on_collapse: Literal["retry", "warn"] = "warn"
+    """Where a round's clusters have fused people or fallen apart: `warn` says it, with the remedy; `retry` clusters
+    again by stricter settings and, where none helps, ends training with the last good round."""
 
     patience: Annotated[int, Field(ge=1)] | None = None
     """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
