@@ -1,6 +1,7 @@
 """`crop_videos`: videos to a folder of crops with a manifest. What the command `reseen crop` does."""
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +13,7 @@ from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, StorageError, VideoError
 from reseen.files import create_file, make_folder, storage_error
 from reseen.locks import LOCK, exclusive_lock
+from reseen.video.detection_files import file_of
 from reseen.video.follow import Following
 from reseen.video.frames import Video, open_video
 from reseen.video.manifest_files import COUNTS, write_manifest
@@ -203,7 +205,10 @@ def _facts(
 
 def _fingerprint(source: Source, settings: CropSettings, most_seconds: float | None) -> str:
     text = f"{source.fingerprint()}\0{settings.model_dump_json()}\0{most_seconds}"
-    for file in (settings.detections, settings.onnx.file, settings.torchvision.weights):
+    boxes = settings.detections
+    with suppress(DataError):
+        boxes = None if boxes is None else file_of(boxes.expanduser(), source)
+    for file in (boxes, settings.onnx.file, settings.torchvision.weights):
         with suppress(OSError):
             text += f"\0{file.stat().st_mtime_ns}" if file is not None else ""
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -219,8 +224,9 @@ def _remove_crops(out: Path, source: Source) -> None:
     record_path(out, source.camera, source.name).unlink(missing_ok=True)
     folder = out / source.camera
     if folder.is_dir():
+        ours = re.compile(rf"{re.escape(source.name)}_t\d+_f\d+\.jpg")
         for file in folder.iterdir():
-            if file.name.startswith(f"{source.name}_t") and file.suffix == ".jpg":
+            if ours.fullmatch(file.name):
                 file.unlink()
 
 

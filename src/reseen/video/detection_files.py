@@ -56,7 +56,7 @@ class FileDetector:
         Raises:
             DataError: the file is missing, cannot be read, or is of another video.
         """
-        file = _file_of(place.expanduser(), source)
+        file = file_of(place.expanduser(), source)
         rows = read_detections(file)
         last = max((row.frame for row in rows), default=0)
         if frames and last >= frames + 2:  # containers may count a frame less
@@ -123,7 +123,12 @@ def read_detections(file: Path) -> list[_Row]:
     return rows
 
 
-def _file_of(place: Path, source: Source) -> Path:
+def file_of(place: Path, source: Source) -> Path:
+    """The file of boxes of a source: the place itself, or the one of its name in a folder.
+
+    Raises:
+        DataError: the folder has none.
+    """
     if not place.is_dir():
         return place
     stem = Path(source.place).stem if source.kind == "video" else source.name
