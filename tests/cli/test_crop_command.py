@@ -65,6 +65,7 @@ def test_toy_draws_videos(reseen_says, fault, tmp_path):
     (["{clip}", "--score", "0.5"], "has no effect where detector is motion"),
     (["{clip}", "--trakc.by", "sort"], "no setting 'trakc'; did you mean 'track'"),
     (["{clip}", "--detctor", "motion"], "did you mean '--detector'"),
+    (["{clip}", "--frame-rate", "0.5"], "a tracklet would end between two frames"),
     (["{clip}", "--for", "soon"], "'soon' is no length of time"),
     (["{clip}", "--start", "noon"], "'noon' is neither Unix seconds nor a date"),
     (["{clip}", "--camera", "a", "--camera-pattern", "{{camera}}.mp4"], "leave one out"),

@@ -96,6 +96,10 @@ def test_interlaced_video_has_no_combs(tmp_path):
     frames, _ = read(path)
     assert len(frames) == 10
     assert combs(frames[6].pixels) < 0.6 * combs(raw[6].to_ndarray(format="rgb24"))
+    assert np.allclose([frame.time for frame in frames], np.arange(10) / 25, atol=1e-3)
+    assert (
+        np.abs(frames[6].pixels.astype(int)[::2] - woven(6)[::2]).mean() < 8
+    )  # its own picture, no neighbor's
 
 
 def test_a_truncated_file_gives_what_is_there(tmp_path):

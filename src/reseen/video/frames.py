@@ -87,10 +87,10 @@ class Video:
 
     def _decoded(self, every_seconds: float) -> Iterator[Frame]:
         first, last, before = None, -math.inf, -math.inf
-        upright, tick = _Upright(), self._container.streams.video[0].time_base
+        tick = self._container.streams.video[0].time_base
         number = -1
-        for number, frame in enumerate(self._raw()):
-            said = None if frame.pts is None else float(frame.pts * tick)
+        for number, frame in enumerate(_progressive(self._raw())):
+            said = None if frame.pts is None else float(frame.pts * (frame.time_base or tick))
             first = (said or 0.0) if first is None else first
             expected = before + 1 / self.rate if number else 0.0
             moment = max(
@@ -100,7 +100,7 @@ class Video:
             if moment - last < every_seconds - 1e-9:
                 continue
             last = moment
-            yield Frame(number, moment, upright(frame))
+            yield Frame(number, moment, _upright(frame))
         if self.source.kind == "video" and 0 <= number < 0.98 * self.count - 2:
             self.notes.append(f"ends after {number + 1:,} of {self.count:,} frames, truncated or damaged")
 
@@ -172,7 +172,11 @@ def spread_frames(source: Source, image_rate: float, count: int) -> list[Pixels]
         if source.kind == "images":
             files = source.files()
             chosen = [files[round(place)] for place in np.linspace(0, len(files) - 1, min(count, len(files)))]
-            return [decode(read_bytes(ImageSource(file))) for file in chosen]
+            found = []
+            for file in chosen:
+                with suppress(UnreadableError):  # noted when the video is read
+                    found.append(decode(read_bytes(ImageSource(file))))
+            return found
         found = _at_keyframes(video, count)
         if len(found) >= count // 2:
             return found
@@ -183,7 +187,7 @@ def spread_frames(source: Source, image_rate: float, count: int) -> list[Pixels]
 
 def _at_keyframes(video: Video, count: int) -> list[Pixels]:
     av: Any = require_package("av", "video")
-    container, upright, found = video._container, _Upright(), {}
+    container, found = video._container, {}
     duration = container.duration or 0
     for place in range(count):
         try:
@@ -192,26 +196,25 @@ def _at_keyframes(video: Video, count: int) -> list[Pixels]:
         except av.error.FFmpegError:
             continue
         if frame is not None and frame.pts not in found:
-            found[frame.pts] = upright(frame)
+            found[frame.pts] = _upright(frame)
     return list(found.values())
 
 
-class _Upright:
-    """Turns decoded frames into RGB: deinterlaced where they are interlaced, and rotated as a phone was held."""
+def _upright(frame: Any) -> Pixels:
+    """A decoded frame as RGB, turned as the phone was held that took it."""
+    turns = round(frame.rotation / 90) % 4  # counterclockwise, as in NumPy
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
 
-    def __init__(self) -> None:
-        self._graph: Any = None
 
-    def __call__(self, frame: Any) -> Pixels:
-        if frame.interlaced_frame:
-            frame = self._deinterlaced(frame)
-        pixels = frame.to_ndarray(format="rgb24")
-        turns = round(frame.rotation / 90) % 4  # counterclockwise, as in NumPy
-        return np.ascontiguousarray(np.rot90(pixels, turns))
-
-    def _deinterlaced(self, frame: Any) -> Any:
-        av: Any = require_package("av", "video")
-        if self._graph is None:
+def _progressive(frames: Iterator[Any]) -> Iterator[Any]:
+    """Frames, from the first interlaced one on without combs; the filter leaves frames alone that have none."""
+    av: Any = require_package("av", "video")
+    graph = None
+    for frame in frames:
+        if graph is None and not frame.interlaced_frame:
+            yield frame
+            continue
+        if graph is None:
             graph = av.filter.Graph()
             graph.link_nodes(
                 graph.add_buffer(
@@ -220,12 +223,19 @@ class _Upright:
                 graph.add("yadif", "mode=send_frame:deint=interlaced"),
                 graph.add("buffersink"),
             ).configure()
-            self._graph = graph
-        self._graph.push(frame)
-        try:
-            return self._graph.pull()
-        except av.error.BlockingIOError:  # the filter is one frame behind: the first is shown as it is
-            return frame
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _pulled(graph: Any) -> Iterator[Any]:
+    """What a filter has ready; it is a frame behind."""
+    av: Any = require_package("av", "video")
+    with suppress(av.error.BlockingIOError, av.error.EOFError):
+        while True:
+            yield graph.pull()
 
 
 def _count(container: Any, stream: Any, rate: float) -> int:

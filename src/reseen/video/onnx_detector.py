@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
 from reseen.data.decode import fit
@@ -42,6 +43,7 @@ class OnnxDetector:
         if not file.is_file():
             raise WeightsError(f"{file}: no such file of a detector")
         options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
         try:
             self._session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reseen.conditions import When
 from reseen.config import Settings, check_effect, parse_flags
+from reseen.video.onnx_heads import Head
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -40,7 +41,7 @@ class OnnxSettings(Settings):
     file: Path | None = None
     """The file."""
 
-    head: Literal["auto", "yolo", "yolo-objectness", "yolox", "detr", "final"] = "auto"
+    head: Head = "auto"
     """What the outputs mean; `auto` tells it by their number and shape. `final`: boxes that need no more selection."""
 
     person: Annotated[int, Field(ge=0)] = 0
@@ -158,6 +159,15 @@ class CropSettings(Settings):
 
     image: ImageSettings = ImageSettings()
     """The files."""
+
+    @model_validator(mode="after")
+    def _tracklets_outlast_a_frame(self) -> "CropSettings":
+        if self.frame_rate is not None and self.frame_rate * self.track.lost_seconds < 1:
+            raise ValueError(
+                f"at frame_rate {self.frame_rate:g} a tracklet would end between two frames; raise it, or "
+                f"track.lost_seconds, which is {self.track.lost_seconds:g}"
+            )
+        return self
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
