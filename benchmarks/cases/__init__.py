@@ -13,6 +13,7 @@ from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
 from cases.rerank import RERANK_MARKET
 from cases.training_step import TRAINING_STEP
+from cases.video import VIDEO
 
 CASES: tuple[Case, ...] = (
     PIXELS,
@@ -36,4 +37,5 @@ CASES: tuple[Case, ...] = (
     GALLERY_SMALL,
     GALLERY_MIDDLE,
     GALLERY,
+    VIDEO,
 )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
     from reseen.runs.run import Run, open_run
-    from reseen.synthetic import draw_crowd
+    from reseen.synthetic import draw_crowd, draw_crowd_video
     from reseen.tasks.audit.audit import Audit, audit_run
     from reseen.tasks.audit.select_run import choose_run, read_calibration
     from reseen.tasks.clustering.cluster import CropClusters, cluster_crops
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from reseen.tasks.evaluation.score import score
     from reseen.tasks.evaluation.score_features import score_features
     from reseen.training.train import train
+    from reseen.video.crop import crop_videos
+    from reseen.video.settings import crop_settings
 
 _HOMES = {
     "Audit": "reseen.tasks.audit.audit",
@@ -70,7 +72,10 @@ _HOMES = {
     "cluster_crops": "reseen.tasks.clustering.cluster",
     "cluster_vectors": "reseen.tasks.clustering.cluster_vectors",
     "compare": "reseen.tasks.comparison.compare",
+    "crop_settings": "reseen.video.settings",
+    "crop_videos": "reseen.video.crop",
     "draw_crowd": "reseen.synthetic",
+    "draw_crowd_video": "reseen.synthetic",
     "embed": "reseen.features.embed",
     "export_run": "reseen.export.export",
     "forget": "reseen.gallery.forget",
@@ -116,7 +121,10 @@ __all__ = [
     "cluster_crops",
     "cluster_vectors",
     "compare",
+    "crop_settings",
+    "crop_videos",
     "draw_crowd",
+    "draw_crowd_video",
     "embed",
     "export_run",
     "forget",

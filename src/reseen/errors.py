@@ -3,7 +3,8 @@
     ReseenError
     ├── SettingsError      an invalid recipe, key, value or flag
     ├── DataError          a folder, file or manifest that cannot be read as a set of crops
-    │   └── ImagesError    too many unreadable images
+    │   ├── ImagesError    too many unreadable images
+    │   └── VideoError     a video, folder of frames or stream that cannot be read
     ├── WeightsError       a weights file that does not match the model
     ├── RunError           a run folder that is missing, incomplete or incompatible with the request
     ├── ClusteringError    vectors that cannot be clustered (zero, not finite, too many)
@@ -31,6 +32,10 @@ class DataError(ReseenError):
 
 class ImagesError(DataError):
     """More images are unreadable than `data.unreadable_share` allows."""
+
+
+class VideoError(DataError):
+    """A video, a folder of frames or a stream cannot be opened or decoded."""
 
 
 class WeightsError(ReseenError):

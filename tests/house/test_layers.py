@@ -7,7 +7,7 @@ from tests.house.source import PROJECT
 
 ORDER = [
     "cli",
-    "viewer | plan | testing",
+    "viewer | plan | testing | video",
     "gallery",
     "export",
     "tasks",

@@ -52,6 +52,13 @@ _COMMANDS = {
         "Train on a synthetic data set without labels, score before and after, write a report.\n\n"
         "Takes about five minutes on two cores. If interrupted, rerun the command to resume.",
     ),
+    "crop": (
+        "crop:crop",
+        "Find, follow and crop people in videos; write a manifest to train on or to index.\n\n"
+        "Takes video files, folders of them, folders of frames, and streams. Every setting is also a flag, such as "
+        "--detector yolox.onnx, --thin.seconds 1 or --track.lost-seconds 2. Rerun the command to resume after an "
+        "interruption, or to add new videos.",
+    ),
     "train": (
         "train:train",
         "Train an encoder on unlabeled crops.\n\n"
@@ -127,7 +134,7 @@ _COMMANDS = {
 }
 
 _DATA_COMMANDS = {
-    "toy": ("toy:toy", "Generate a synthetic data set of people seen by several cameras."),
+    "toy": ("toy:toy", "Generate a synthetic data set of people seen by several cameras: crops, or videos."),
     "check": (
         "data_check:check",
         "Check a data set before training on it.\n\n"

@@ -12,6 +12,7 @@ from reseen.cluster.jaccard_dbscan import cluster_features
 from reseen.cluster.membership import Membership, measure_among_neighbors, measure_membership
 from reseen.cluster.near_copies import group_near_copies
 from reseen.cluster.stricter import STRICTER_STEPS, stricter
+from reseen.cluster.tracklet_constraints import TrackletConstraints, TrackletRule, tracklet_constraints
 
 __all__ = [
     "STRICTER_STEPS",
@@ -23,6 +24,8 @@ __all__ = [
     "EpsilonChoice",
     "Membership",
     "SettingsChoice",
+    "TrackletConstraints",
+    "TrackletRule",
     "camera_sets",
     "center_cameras",
     "choose_eps",
@@ -37,5 +40,6 @@ __all__ = [
     "measure_membership",
     "merge_features",
     "stricter",
+    "tracklet_constraints",
     "tracklet_groups",
 ]

@@ -57,5 +57,9 @@ class DataSettings(Settings):
     """File of answers saved by `reseen audit --verify`: pairs of crops that every clustering must (must-link) or must
     not (cannot-link) put into one cluster."""
 
+    tracklet_constraints: Literal["none", "cannot-link", "both"] = "none"
+    """What tracklets say to every clustering: tracklets of one camera that overlap in time are different people
+    (`cannot-link`), and crops of one tracklet the same person too (`both`)."""
+
     unreadable_share: float = Field(default=0.01, ge=0, le=1)
     """Fraction of images, 0 to 1, that may be unreadable before reseen stops with an error."""

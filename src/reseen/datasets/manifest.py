@@ -15,6 +15,9 @@ from reseen.reading import open_regular, read_table
 COLUMNS = ("path", "camera", "tracklet", "time", "identity", "split")
 """The columns of a manifest; all but the first are optional."""
 
+NOTES = ("source", "frame", "left", "top", "right", "bottom", "score", "sharpness")
+"""Columns that `reseen crop` writes for people to read; they are not read here."""
+
 SPLITS = ("train", "query", "gallery")
 """The values of the column `split`."""
 
@@ -113,7 +116,7 @@ def _check_columns(manifest: Path, names: Sequence[str]) -> None:
     if "path" not in names:
         raise DataError(f"{manifest}: a manifest needs a column 'path', found {', '.join(names) or 'none'}")
     for name in names:
-        if name not in COLUMNS:
+        if name not in COLUMNS and name not in NOTES:
             hint = suggestion(name, COLUMNS) or f"; the columns are {', '.join(COLUMNS)}"
             raise DataError(f"{manifest}: unknown column '{name}'{hint}")
     if len(set(names)) < len(names):

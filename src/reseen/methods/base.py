@@ -94,7 +94,7 @@ class MethodContext:
     method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
     their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
     `copies`: for each training row the first row of its group of near-copies, or None when nobody looked for them.
-    `steps`: batches in the whole training. `constraints`: what a person said of pairs of rows, or None.
+    `steps`: batches in the whole training. `constraints`: what answers and tracklets say of pairs of rows, or None.
     `labels`: for the supervised method alone, the label of every row from the file that a person named, or None.
     `once`: around what is long and need not be computed by every process that trains, such as clustering.
     """
@@ -202,7 +202,7 @@ class AbstractMethod(ABC):
         """Update memories and teachers, after the optimizer's step."""
 
     def apply_constraints(self, features: Features, cluster: Callable[[], Clustering]) -> Clustering:
-        """A round's clustering with the answers of a person put into it; every method's labels pass through here.
+        """A round's clustering with the constraints put into it; every method's labels pass through here.
 
         Of several processes that train together one clusters, and gives the outcome to all.
         """
@@ -212,7 +212,7 @@ class AbstractMethod(ABC):
         if self.context.constraints is None:
             return clustering
         labels, (merged, split) = constrain(features, clustering.labels, self.context.constraints)
-        note = f"answers merged {merged} clusters and split off {split}"
+        note = f"constraints merged {merged} clusters and split off {split}"
         return replace(clustering, labels=labels, notes=(*clustering.notes, note))
 
     def recluster(self, features: Features) -> Clustering:

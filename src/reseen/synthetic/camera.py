@@ -73,9 +73,24 @@ def capture(image: Image.Image, camera: Camera, generator: np.random.Generator) 
     """The image as recorded by `camera`, with small random changes of blur, exposure and tint."""
     sharpness, exposure, tint = generator.random(3).tolist()
     blur = camera.blur * (0.6 + 0.8 * sharpness)
+    curve = tone_curve(camera, exposure=0.9 + 0.2 * exposure, tint=0.06 * (tint - 0.5))
+    return _record(image, camera, blur, curve, generator)
+
+
+def film(image: Image.Image, camera: Camera, generator: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    """A frame as recorded by `camera`: only the noise changes from frame to frame."""
+    return _record(image, camera, camera.blur, tone_curve(camera), generator)
+
+
+def _record(
+    image: Image.Image,
+    camera: Camera,
+    blur: float,
+    curve: UInt8[np.ndarray, "3 256"],
+    generator: np.random.Generator,
+) -> UInt8[np.ndarray, "h w 3"]:
     if blur > 0.2:
         image = image.filter(ImageFilter.GaussianBlur(blur))
-    curve = tone_curve(camera, exposure=0.9 + 0.2 * exposure, tint=0.06 * (tint - 0.5))
     pixels = np.asarray(image.point(curve.reshape(-1).tolist()), dtype=np.float32)
     start = int(generator.integers(3 * pixels.size))
     noisy = pixels + camera.noise * _noise(pixels.size)[start : start + pixels.size].reshape(pixels.shape)

@@ -130,13 +130,14 @@ def _draw_one(
     camera: Camera,
     generator: np.random.Generator,
 ) -> None:
-    _drop_shadow(canvas, spot, scale, camera.light)
+    drop_shadow(canvas, spot, scale, camera.light)
     pose = sample_pose(generator)
     brush = Brush(canvas, spot, scale * person.height, yaw, camera.pitch, camera.light)
     draw_figure(brush, person, pose, cloth_scale=round(canvas.height * _FILL))
 
 
-def _drop_shadow(canvas: Image.Image, spot: tuple[float, float], scale: float, light: int) -> None:
+def drop_shadow(canvas: Image.Image, spot: tuple[float, float], scale: float, light: int) -> None:
+    """Draw the shadow of a person who stands at `spot`, `scale` canvas pixels tall."""
     mask = _shadow_mask(round(scale * 0.5 / 8) * 8, max(8, round(scale * 0.09)))
     x, y = round(spot[0] - mask.width / 2 - light * scale * 0.1), round(spot[1] - mask.height / 2)
     canvas.paste((26, 22, 48), (x, y), mask)

@@ -223,7 +223,7 @@ class MethodConformance:
             assert labels[first] == labels[second] >= 0
         for first, second in different:
             assert labels[first] != labels[second] or labels[first] == NOISE
-        assert any(note.startswith("answers merged") for note in plan.clustering.notes)
+        assert any(note.startswith("constraints merged") for note in plan.clustering.notes)
         assert set(first_batch(training, plan).labels.tolist()) <= set(labels.tolist())
 
     def test_reclustering_gives_the_same_clusters_twice(

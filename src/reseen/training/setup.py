@@ -13,7 +13,13 @@ from jaxtyping import Int64
 from lightning_fabric import Fabric
 
 from reseen.audit import pair_constraints, read_answers
-from reseen.cluster import Constraints, group_near_copies
+from reseen.cluster import (
+    Constraints,
+    TrackletConstraints,
+    TrackletRule,
+    group_near_copies,
+    tracklet_constraints,
+)
 from reseen.data.crops import Crops, open_crops
 from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
@@ -58,6 +64,21 @@ def read_constraints(file: Path, table: ImageTable) -> tuple[Constraints, str]:
         )
     outside = f"; {left} on other crops left out" if left else ""
     return constraints, f"answers: {len(constraints.must)} links, {len(constraints.cannot)} bars{outside}"
+
+
+def add_tracklets(table: ImageTable, rule: TrackletRule, answers: Constraints | None) -> TrackletConstraints:
+    """The constraints of the tracklets of a table, added to those of a person.
+
+    Raises:
+        DataError: there is none.
+    """
+    added = tracklet_constraints(table, rule, answers)
+    if not added.must + added.cannot + len(added.conflicts):
+        raise DataError(
+            f"{table.root}: data.tracklet_constraints: no two tracklets of one camera overlap in time; it needs crops "
+            "whose camera, tracklet and time are known, as `reseen crop` writes them, and cameras: true"
+        )
+    return added
 
 
 _FEWEST_PICTURES = 2
@@ -210,6 +231,9 @@ def assemble(
     if recipe.data.constraints is not None:
         constraints, note = read_constraints(recipe.data.constraints.expanduser(), crops.table)
         context, notes = replace(context, constraints=constraints), (*notes, note)
+    if recipe.data.tracklet_constraints != "none":
+        added = add_tracklets(crops.table, recipe.data.tracklet_constraints, context.constraints)
+        context, notes = replace(context, constraints=added.constraints), (*notes, added.note)
     method = METHODS[recipe.method.name].method(recipe.method, context)
     optimizer: Any = fabric.setup_optimizers(build_optimizer([wrapped, *method.networks()], settings))
     return Training(recipe, fabric, wrapped, optimizer, method, crops, generator, folder, notes, start, ranks)

@@ -214,7 +214,7 @@ def test_answers_are_given_back_to_training(run, crowd, tmp_path):
                 assert NOISE not in numbers
             elif len(one.crops) == 2:
                 assert numbers[0] != numbers[1] or numbers[0] == NOISE  # crops in no cluster share none
-    assert any(note.startswith("answers merged") for note in again.log[-1]["notes"])
+    assert any(note.startswith("constraints merged") for note in again.log[-1]["notes"])
 
 
 def test_answers_of_other_crops_are_an_error(run, crowd, tmp_path):

@@ -1,0 +1,55 @@
+"""Videos to tracklets: frames per second by motion, and with boxes from a file, beside decoding alone."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cases.case import Case, Options, row, timed
+from reseen.synthetic import draw_crowd_video
+from reseen.video.follow import Following
+from reseen.video.frames import open_video
+from reseen.video.settings import CropSettings, crop_settings
+from reseen.video.sources import find_sources
+
+
+def _run(options: Options) -> dict[str, Any]:
+    """A drawn video of eight people, 640 x 360 pixels."""
+    seconds = 4 if options.quick else 20
+    with tempfile.TemporaryDirectory() as folder:
+        videos = Path(folder) / "videos"
+        frames = draw_crowd_video(videos, people=8, cameras=1, seconds=seconds, progress=False).frames
+        (source,) = find_sources([str(videos / "camera1.mp4")])
+
+        def decode() -> None:
+            with open_video(source, 25.0) as video:
+                for _ in video.read():
+                    pass
+
+        def follow(settings: CropSettings) -> Callable[[], None]:
+            def run() -> None:
+                with open_video(source, 25.0) as video:
+                    following = Following(video, settings)
+                    list(following.tracklets())
+                    list(following.collector.finish())
+
+            return run
+
+        boxes = crop_settings(["--detections", str(videos / "ground-truth")])
+        alone, tracked, moved = timed(options.repeat, decode, follow(boxes), follow(CropSettings()))
+    return {
+        "rows": [
+            row(
+                f"{what}, {frames / median(spent):,.0f} frames/s",
+                spent,
+                against=f"decoding to RGB alone, {frames / median(alone):,.0f} frames/s",
+                against_seconds=alone,
+                limit="decoding",
+            )
+            for what, spent in (("crops of tracks from a file", tracked), ("crops by motion", moved))
+        ]
+    }
+
+
+VIDEO = Case("video", "faster than a camera's 25 frames per second", _run)

@@ -1,0 +1,100 @@
+"""The contact sheet of a folder of crops: counts, notes and some tracklets of every camera, as one HTML file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reseen.data.decode import UnreadableError, decode, fit, read_bytes
+from reseen.data.image_source import ImageSource
+from reseen.pages.album import evenly_spaced
+from reseen.pages.cluster_page import Figure, SheetGroup
+from reseen.pages.content import ClusterSheet
+from reseen.pages.data_page import CountRow, DataContent, Remark, write_data_page
+from reseen.video.boxes import Pixels
+from reseen.video.manifest_files import counts
+from reseen.video.record import CropRow, SourceRecord
+
+SHEET = "contact-sheet.html"
+
+_TRACKLETS, _CROPS, _HEIGHT = 24, 10, 112
+"""At most so many tracklets of a camera, crops of each, and pixels of height."""
+
+
+def write_sheet(out: Path, records: Sequence[SourceRecord], facts: dict[str, str]) -> None:
+    """Write the contact sheet; `facts` are further details, such as the detector.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    numbers = counts(records)
+    total: dict[str, Any] = numbers["total"]
+    cameras = list(numbers["cameras"])
+    notes = [
+        Remark("look", f"{record.facts.name}: {note}") for record in records for note in record.facts.notes
+    ]
+    notes += [
+        Remark("look", f"{record.facts.name}: interrupted; run the command again to complete it")
+        for record in records
+        if not record.facts.complete
+    ]
+    rows = [
+        CountRow(words, [(f"{numbers['cameras'][camera][name]:,}", "") for camera in cameras])
+        for name, words in (
+            ("sources", "videos"),
+            ("frames", "frames"),
+            ("tracklets", "tracklets"),
+            ("crops", "crops"),
+            ("dropped_short", "tracklets dropped as too short"),
+            ("dropped_bare", "tracklets dropped without a usable crop"),
+        )
+    ]
+    content = DataContent(
+        f"Crops of {out.name}",
+        "People found in videos; each row is one tracklet, from its first crop to its last.",
+        figures=[
+            Figure("Crops", f"{total['crops']:,}", f"from {total['frames']:,} frames"),
+            Figure("Tracklets", f"{total['tracklets']:,}", "one person seen by one camera for a while"),
+            Figure("Cameras", f"{total['cameras']:,}", f"{total['sources']:,} videos"),
+        ],
+        splits=cameras,
+        rows=rows,
+        remarks=notes,
+        groups=[_group(out, camera, records) for camera in cameras],
+        facts=facts,
+    )
+    write_data_page(out / SHEET, content)
+
+
+def _group(out: Path, camera: str, records: Sequence[SourceRecord]) -> SheetGroup:
+    tracklets: list[tuple[str, list[CropRow]]] = []
+    for record in records:
+        if record.facts.camera == camera:
+            by_number: dict[int, list[CropRow]] = {}
+            for row in record.rows:
+                by_number.setdefault(row.tracklet, []).append(row)
+            tracklets += [(f"{record.facts.name}-{number:05d}", rows) for number, rows in by_number.items()]
+    shown = (
+        [tracklets[place] for place in evenly_spaced(range(len(tracklets)), _TRACKLETS)] if tracklets else []
+    )
+    note = f"{len(shown)} of {len(tracklets)} tracklets" if len(shown) < len(tracklets) else ""
+    return SheetGroup(f"Camera {camera}", note, [_sheet(out, name, rows) for name, rows in shown])
+
+
+def _sheet(out: Path, name: str, rows: Sequence[CropRow]) -> ClusterSheet:
+    images, words = [], []
+    for place in evenly_spaced(range(len(rows)), _CROPS):
+        image = _picture(out / rows[place].path)
+        if image is not None:
+            images.append(image)
+            words.append(f"{name}, {rows[place].time:.1f} s, score {rows[place].score:.2f}")
+    note = f"{len(rows)} crops, {rows[0].time:.1f} to {rows[-1].time:.1f} s"
+    return ClusterSheet(name, images, note=note, words=words)
+
+
+def _picture(file: Path) -> Pixels | None:
+    try:
+        image = decode(read_bytes(ImageSource(file)))
+    except UnreadableError:  # deleted by hand since
+        return None
+    height, width = image.shape[:2]
+    return fit(image, _HEIGHT, max(1, round(width * _HEIGHT / height))) if height > _HEIGHT else image

@@ -1,0 +1,82 @@
+"""`TorchvisionDetector`: people found by a detection network of torchvision."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from reseen.config import suggestion
+from reseen.errors import SettingsError, WeightsError
+from reseen.video.boxes import Boxes, Pixels
+from reseen.video.settings import TorchvisionSettings
+
+
+class TorchvisionDetector:
+    """A network of `torchvision.models.detection`, on a GPU where there is one."""
+
+    scored = True
+
+    def __init__(self, settings: TorchvisionSettings, score: float) -> None:
+        """Build the network and load its weights; boxes below `score` are dropped.
+
+        Raises:
+            SettingsError: torchvision has no such network.
+            WeightsError: the weights cannot be read, fetched, or do not fit.
+        """
+        from torchvision import models
+
+        known = models.list_models(module=models.detection)
+        if settings.name not in known:
+            raise SettingsError(
+                f"torchvision has no detector '{settings.name}'{suggestion(settings.name, known)}; "
+                f"it has {', '.join(known)}"
+            )
+        self._person, self._score = settings.person, score
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model: Any = models.get_model(settings.name, weights=None, weights_backbone=None)
+        try:
+            model.load_state_dict(_read(settings))
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{settings.weights or settings.name}: these are no weights of {settings.name} "
+                f"({str(error).splitlines()[-1].strip()})"
+            ) from None
+        self._model = model.eval().to(self._device)
+
+    def begin(self, sample: Sequence[Pixels]) -> None:
+        """Nothing to prepare."""
+
+    @torch.inference_mode()
+    def detect(self, pixels: Pixels, number: int) -> Boxes:  # noqa: ARG002
+        """The people in a frame; `number` is not needed."""
+        image = torch.from_numpy(pixels).to(self._device).permute(2, 0, 1).float() / 255
+        found = self._model([image])[0]
+        kept = (found["labels"] == self._person) & (found["scores"] >= self._score)
+        boxes, scores = (found[name][kept].cpu().numpy().astype(np.float64) for name in ("boxes", "scores"))
+        return Boxes(boxes.reshape(-1, 4), scores)
+
+
+def _read(settings: TorchvisionSettings) -> dict[str, torch.Tensor]:
+    if settings.weights is None:
+        from torchvision import models
+
+        try:
+            weights: Any = models.get_model_weights(settings.name)
+            return weights.DEFAULT.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        except (OSError, RuntimeError, AttributeError) as error:
+            raise WeightsError(
+                f"the weights of {settings.name} cannot be fetched ({error}); download them elsewhere, and give the "
+                "file with --torchvision.weights"
+            ) from None
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = settings.weights.expanduser()
+    try:
+        return load_file(str(file))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{file}: cannot be read as safetensors ({error}); save the state_dict() of the network with "
+            "safetensors.torch.save_file"
+        ) from None
