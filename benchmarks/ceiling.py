@@ -1,7 +1,8 @@
 """What clusters without a fault would give: cluster contrast that is told who is on each crop.
 
-No recipe and no command reaches this; it lives here to say how much of the distance to a perfect score is the
-clusters' fault, and how much the network's, the pool's and the budget's.
+No recipe and no command reaches this. It gives what the network, the pool and the number of steps allow: the distance
+from there to a perfect score is not due to the clusters. The distance from a run to this ceiling is that of two
+trainings of the same length, not what wrong clusters would cost after a long one.
 """
 
 from collections.abc import Iterator

@@ -8,8 +8,8 @@ $D(p, z) = 2 - 2 \cos(p, z)$, where no gradient reaches z, three terms are learn
 - visual consistency: $\frac{1}{2} (D(p_1, z_2) + D(p_2, z_1))$, between the views of the still image;
 - temporal consistency: $\frac{1}{2} (D(p_1, t_2) + D(p_2, t_1))$, between student and average.
 
-Reference: after the abstract of Yin et al., "Simultaneous clustering and mask prediction for person re-identification",
-Pattern Recognition 126, 2022, in our reconstruction; the loop is that of Dai et al., ACCV 2022.
+Reference: after the abstract of Yin et al., "Unsupervised person re-identification via simultaneous clustering and mask
+prediction", Pattern Recognition 126, 2022, in our reconstruction; the loop is that of Dai et al., ACCV 2022.
 """
 
 from collections.abc import Mapping
