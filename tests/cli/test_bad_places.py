@@ -105,10 +105,10 @@ def test_a_full_disk_keeps_the_last_round_and_resume_goes_on(
 
 
 def test_a_disk_that_is_really_full(train, crowd, tmp_path):
-    """No simulation: a file system of nine megabytes, in which the second checkpoint has no room."""
+    """No simulation: a file system of twelve megabytes, in which the second checkpoint has no room."""
     place = tmp_path / "small"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system is not permitted here")
     try:

@@ -76,6 +76,6 @@ def test_unknown_recipe():
     ):
         load_recipe("cluster-contrst")
     with pytest.raises(
-        SettingsError, match=r"no recipe file mine.yaml; shipped recipes: buc, cluster-contrast"
+        SettingsError, match=r"no recipe file mine.yaml; shipped recipes: auto, buc, cluster-contrast"
     ):
         load_recipe("mine.yaml")
