@@ -25,7 +25,7 @@ def test_a_plain_run_has_nothing_to_note_and_auto_says_what_it_chose(crowd):
     automatic = cluster_features(features, JaccardSettings(), DbscanSettings(eps="auto"))
     assert len(automatic.notes) == 1
     assert automatic.notes[0].startswith(
-        f"auto chose k1 30, k2 6, min_samples 4, eps {automatic.eps:.2f} of 7 candidates"
+        f"auto chose k1 30, k2 6, min_samples 4, eps {automatic.eps:.2f} of 5 candidates"
     )
     assert automatic.labels.cluster_count == 20
 

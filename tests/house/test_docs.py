@@ -38,12 +38,13 @@ ARGUMENTS = {
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, crowd, tiny_flags):
-    """A folder to run programs in: the crowd goes by the name Market-1501, and every recipe is made tiny."""
-    (tmp_path / "Market-1501").symlink_to(crowd)
+    """A folder to run programs in: the crowd goes by two names, and every recipe is made tiny."""
+    for name in ("Market-1501", "crops"):
+        (tmp_path / name).symlink_to(crowd)
     monkeypatch.chdir(tmp_path)
 
     def tiny(*arguments):
-        values = load_recipe(*arguments).model_dump()
+        values = merge(load_recipe(*arguments).model_dump(), {"train": {"passes": None}})
         return Recipe.parse(merge(values, parse_flags(tiny_flags)), "the tests")
 
     monkeypatch.setattr(recipe_module, "load_recipe", tiny)

@@ -272,7 +272,7 @@ def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():
 def test_reclustering_looks_at_the_features_it_is_given_and_at_no_memory(begin, part):
     from reseen.records import Features
 
-    training, _ = begin("global-patch", credible={"count": 2, "threshold": 0.6})
+    training, _ = begin("global-patch", center_cameras=False, credible={"count": 2, "threshold": 0.6})
     method, encoder = training.method, training.encoder
     encoder.part = getattr(encoder, "module", encoder).part = part
     vectors = torch.nn.functional.normalize(torch.randn(12, encoder.dimension), dim=1)
