@@ -58,7 +58,7 @@ def true_errors(pool, same, threshold):
 
 
 def test_stated_errors_keep_their_promise_over_pools():
-    """Pools in which nearly all, some, and nearly none of the similar pairs match; intervals at 95 %, to half a point."""
+    """Pools in which nearly all, some, and nearly none of the similar pairs match; intervals to half a point."""
     held, close, trusted = 0, 0, 0
     total = 0
     for seed in range(8):

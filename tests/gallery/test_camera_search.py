@@ -57,7 +57,9 @@ def test_the_means_of_a_store_equal_a_slow_loop(seed):
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 100), camera=st.sampled_from([*NAMES, None]), pooled=st.booleans())
-def test_the_order_is_that_of_all_centered_vectors_and_similarities_stay_plain(seed, camera, pooled):
+def test_the_order_is_that_of_all_centered_vectors_and_similarities_stay_plain(
+    seed, camera, pooled, tmp_path_factory
+):
     entries = draw(400, seed=seed)
     store = store_of(entries)
     other = draw(90, seed=seed + 1)
@@ -68,14 +70,15 @@ def test_the_order_is_that_of_all_centered_vectors_and_similarities_stay_plain(s
     cameras = [entry.camera for entry in entries.entries]
     unit_query = query / np.linalg.norm(query)
     centered = centers.center(entries.vectors, cameras) @ centers.center(unit_query[None], [camera])[0]
-    found = CameraSearch(store, f"memory-{seed}", pool).search(query, camera, 10)
+    address = str(tmp_path_factory.mktemp("gallery"))
+    found = CameraSearch(store, address, pool).search(query, camera, 10)
     keys = {entry.key: row for row, entry in enumerate(entries.entries)}
     rows = [keys[hit.entry.key] for hit in found]
     np.testing.assert_allclose(centered[rows], np.sort(centered)[::-1][:10], atol=1e-5)
     np.testing.assert_allclose(
         [hit.similarity for hit in found], entries.vectors[rows] @ unit_query, atol=1e-5
     )
-    few = CameraSearch(store, f"memory-{seed}", pool).search(query, camera, 3, Filter(cameras=("c1",)))
+    few = CameraSearch(store, address, pool).search(query, camera, 3, Filter(cameras=("c1",)))
     assert {hit.entry.camera for hit in few} == {"c1"}
 
 

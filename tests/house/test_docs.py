@@ -39,8 +39,8 @@ ARGUMENTS = {
 @pytest.fixture
 def desk(tmp_path, monkeypatch, crowd, tiny_flags):
     """A folder to run programs in: the crowd goes by two names, and every recipe is made tiny."""
-    for name in ("Market-1501", "crops"):
-        (tmp_path / name).symlink_to(crowd)
+    for folder in ("Market-1501", "crops"):
+        (tmp_path / folder).symlink_to(crowd)
     monkeypatch.chdir(tmp_path)
 
     def tiny(*arguments):

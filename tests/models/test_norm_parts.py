@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reseen.models.norm import group_batch_norm
 from reseen.models.norm_parts import applies_in_parts, batch_norm_in_parts
 
 
@@ -60,3 +61,20 @@ def test_a_norm_without_weights_is_left_to_torch(dtype):
     assert applies_in_parts(images, weight, weight)
     assert not applies_in_parts(images, None, None)
     assert not applies_in_parts(images.bfloat16(), weight.bfloat16(), weight.bfloat16())
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+def test_images_with_gaps_and_gradients_that_are_repeated(gaps):
+    """The class token of a transformer has gaps; the gradient of a sum is one number, repeated."""
+    tokens = torch.randn(8, 5, 6, generator=torch.Generator().manual_seed(0))
+    images = tokens[:, 0] if gaps else tokens[:, 0].contiguous()
+    weight, bias = torch.rand(6), torch.rand(6)
+    assert applies_in_parts(images, weight, bias) != gaps
+    images = images.detach().requires_grad_()
+    running = torch.zeros(6), torch.ones(6)
+    found = group_batch_norm(images, running, (weight, bias), [4, 4], 0.1, 1e-5)
+    wanted = torch.cat([F.batch_norm(part, None, None, weight, bias, True) for part in images.split(4)])
+    assert torch.equal(found, wanted)
+    assert all(bool(values.isfinite().all()) for values in running)
+    for loss in (found, wanted):
+        assert torch.autograd.grad(loss.sum(), images)[0].abs().max() < 1e-5

@@ -25,7 +25,7 @@ _WITHOUT = {
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "cluster-contrast": {*_CAMERAS, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "demo": {*_CAMERAS, "augmentation.warp", "train.step_rounds"},
+    "demo": {*_CAMERAS, "augmentation.warp", "model.match_statistics", "train.step_rounds"},
     "flagship": {"augmentation.warp"},
     "global-patch": {
         *{path.replace("method.", "method.clusters.") for path in _CAMERAS}, "method.clusters.camera_contrast",

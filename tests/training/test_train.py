@@ -166,7 +166,7 @@ def test_a_full_disk_keeps_the_last_round(recipe, crowd, tmp_path, monkeypatch):
     ):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     monkeypatch.undo()
-    assert calls == ["0", "1", "2"]
+    assert calls == ["0", "0", "1", "2"]  # the starting weights are kept beside the checkpoint
     assert reseen.open_run(tmp_path / "run").rounds_done == 1
     assert not list((tmp_path / "run").glob(".*"))
     assert reseen.train(recipe, crowd, tmp_path / "run", resume=True, quiet=True).rounds_done == 2

@@ -19,9 +19,16 @@ _GRADIENTS: Any = torch.ops.aten.native_batch_norm_backward.out
 def applies_in_parts(images: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
     """Whether `batch_norm_in_parts` gives the bits of `torch.nn.functional.batch_norm`: on a CPU, with weight and bias.
 
-    Not within `torch.compile`, whose own fusion saves the copies.
+    Not of images with gaps between them, such as one token of each, which the operators with a given output misread;
+    and not within `torch.compile`, whose own fusion saves the copies.
     """
-    if images.device.type != "cpu" or weight is None or bias is None or torch.compiler.is_compiling():
+    if (
+        _layout(images) is None
+        or images.device.type != "cpu"
+        or weight is None
+        or bias is None
+        or torch.compiler.is_compiling()
+    ):
         return False
     return weight.dtype in (torch.float32, torch.float64) and weight.dtype == bias.dtype
 
@@ -41,6 +48,14 @@ def batch_norm_in_parts(
     `torch.nn.functional.batch_norm(part, mean, variance, weight, bias, True, 1.0, epsilon)`.
     """
     return _InParts.apply(images, weight, bias, statistics, tuple(sizes), epsilon)  # type: ignore[no-any-return]
+
+
+def _layout(images: Tensor) -> torch.memory_format | None:
+    """The memory format of images without gaps; None where there are gaps."""
+    if images.is_contiguous():
+        return torch.contiguous_format
+    is_last = images.ndim == 4 and images.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if is_last else None
 
 
 class _InParts(torch.autograd.Function):
@@ -73,7 +88,12 @@ class _InParts(torch.autograd.Function):
         images, weight, means, deviations = ctx.saved_tensors
         gradient = torch.empty_like(images)
         of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(weight)
-        parts = zip(*(whole.split(ctx.sizes) for whole in (gradients[0], images, gradient)), strict=True)
+        layout = _layout(images)
+        assert layout is not None  # `applies_in_parts`
+        whole = gradients[0]
+        if _layout(whole) is None:  # such as one number, repeated
+            whole = whole.contiguous(memory_format=layout)
+        parts = zip(*(tensor.split(ctx.sizes) for tensor in (whole, images, gradient)), strict=True)
         for row, (above, part, target) in reversed(list(enumerate(parts))):  # in the order of autograd
             own_weight, own_bias = torch.empty_like(weight), torch.empty_like(weight)
             _GRADIENTS(

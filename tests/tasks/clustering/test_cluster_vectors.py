@@ -13,10 +13,11 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 import reseen
-from reseen.cluster import DbscanSettings, cluster_features
+from reseen.cluster import DbscanSettings, choose_eps, cluster_features, dbscan
+from reseen.cluster.choose_eps import CANDIDATES
 from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError
-from reseen.neighbors import JaccardSettings
+from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import Features
 from reseen.runs.process_memory import own_bytes
 from reseen.tasks.clustering import cluster_vectors as module
@@ -54,15 +55,15 @@ def test_dbscan_is_that_of_training(vectors, tmp_path):
     assert made.labels.sizes.tolist() == sorted(made.labels.sizes.tolist(), reverse=True)
 
 
-def test_eps_auto_is_chosen_as_in_training(vectors, tmp_path):
+def test_eps_auto_is_chosen_from_one_graph(vectors, tmp_path):
     made = cluster_vectors(
         vectors, tmp_path / "c.csv", settings=[*DBSCAN, "--dbscan.eps", "auto"], quiet=True
     )
-    expected = cluster_features(
-        Features(torch.from_numpy(crowd()[0])), JaccardSettings(k1=12, k2=3), DbscanSettings(eps="auto")
-    )
-    assert same(made.labels.labels, expected.labels.labels)
-    assert expected.notes[0] in made.notes
+    features, jaccard = Features(torch.from_numpy(crowd()[0])), JaccardSettings(k1=12, k2=3)
+    graph = jaccard_distance(features, nearest(features, jaccard.columns), jaccard, CANDIDATES[-1])
+    choice = choose_eps(graph, DbscanSettings().min_samples)
+    assert same(made.labels.labels, dbscan(graph, choice.eps, DbscanSettings().min_samples).labels)
+    assert str(choice) in made.notes
 
 
 @pytest.mark.parametrize("flags", [[], ["--hierarchy.clusters", "30"], ["--hierarchy.steps", "9"]], ids=str)
