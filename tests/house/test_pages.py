@@ -9,6 +9,8 @@ import pytest
 from tests.house.documents import FENCE, INLINE, name, pages
 from tests.house.source import PROJECT
 
+import reseen
+
 DOCS = PROJECT / "docs"
 PAGES = [page for page in pages() if page.is_relative_to(DOCS)]
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
@@ -19,8 +21,8 @@ INCLUDED = re.compile(r'^--8<-- "([^":]+)(?::(\w+))?"$', re.MULTILINE)
 SCREEN = 1000
 """Pixels."""
 LONGEST = 10 * SCREEN
-LOOKED_UP = {"docs/api.md", "docs/recipes.md"}
-"""Pages that are searched and not read: one entry per name, in sections."""
+LOOKED_UP = {"docs/recipes.md"}
+"""Searched and not read: a table of every setting."""
 
 TEXT_COLUMNS = 88
 """Characters in a line of text, in a window of 1,280 pixels."""
@@ -77,7 +79,7 @@ def test_a_link_that_leads_nowhere_would_be_found():
 def navigation():
     """Every page that `mkdocs.yml` names in its navigation."""
     text = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
-    return re.findall(r": ([\w/-]+\.md)$", text[text.index("\nnav:") :], re.MULTILINE)
+    return re.findall(r"(?:-|:) ([\w/-]+\.md)$", text[text.index("\nnav:") :], re.MULTILINE)
 
 
 def test_every_page_is_in_the_navigation_once_or_linked_from_the_results():
@@ -85,6 +87,15 @@ def test_every_page_is_in_the_navigation_once_or_linked_from_the_results():
     assert len(named) == len(set(named))
     assert {page.relative_to(DOCS).as_posix() for page in PAGES} - set(named) == {"diary.md"}
     assert "../diary.md" in links(DOCS / "results" / "index.md")
+
+
+def test_every_public_name_is_on_one_page_of_the_api_and_in_its_list():
+    api = [page for page in PAGES if page.parent == DOCS / "api"]
+    objects = [found for page in api for found in API_OBJECT.findall(page.read_text(encoding="utf-8"))]
+    assert len(objects) == len(set(objects))
+    named = {found.rpartition(".")[2] for found in objects}
+    assert set(reseen.__all__) - {"__version__", "ReseenError"} <= named  # the error is on the page of errors
+    assert {target.partition("#")[2] for target in links(DOCS / "api" / "index.md")} == set(objects) | {""}
 
 
 def tables(text):
