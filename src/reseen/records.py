@@ -140,6 +140,14 @@ class PseudoLabels:
         return len(self.sizes)
 
     @property
+    def outliers_as_singletons(self) -> Int64[np.ndarray, " n"]:
+        """Labels in which each outlier is a cluster of its own, for measures that know no outliers."""
+        numbers = self.labels.copy()
+        outliers = np.flatnonzero(numbers == NOISE)
+        numbers[outliers] = self.cluster_count + np.arange(len(outliers))
+        return numbers
+
+    @property
     def noise_share(self) -> float:
         """Fraction of images that are outliers, 0 to 1; 0 without images."""
         return float((self.labels == NOISE).mean()) if len(self) else 0.0

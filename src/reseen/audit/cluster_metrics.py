@@ -136,7 +136,7 @@ def clustering_agreement(first: PseudoLabels, second: PseudoLabels) -> float:
 
     if len(first) != len(second):
         raise ValueError(f"expected two clusterings of the same crops, got {len(first)} and {len(second)}")
-    return float(adjusted_rand_score(_noise_as_singletons(first), _noise_as_singletons(second)))
+    return float(adjusted_rand_score(first.outliers_as_singletons, second.outliers_as_singletons))
 
 
 def feature_std(features: Float[Tensor, "n d"]) -> float:
@@ -147,11 +147,3 @@ def feature_std(features: Float[Tensor, "n d"]) -> float:
     """
     centered = features.double() - features.double().mean(dim=0)
     return float(torch.sqrt(centered.square().sum(dim=1).mean()))
-
-
-def _noise_as_singletons(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:
-    """Labels in which every noise crop is a cluster of its own."""
-    numbers = labels.labels.copy()
-    noise = numbers == NOISE
-    numbers[noise] = labels.cluster_count + np.arange(int(noise.sum()))
-    return numbers

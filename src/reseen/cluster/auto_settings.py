@@ -29,7 +29,7 @@ from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.geometry import unit
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.neighbors.jaccard import AUTO_K1, AUTO_K2
-from reseen.records import NOISE, Features, Neighbors, PseudoLabels
+from reseen.records import Features, PseudoLabels
 
 AUTO_EPS: tuple[float, ...] = (0.40, 0.45, 0.50, 0.55, 0.60)
 """Candidates for eps, Jaccard distances."""
@@ -83,19 +83,18 @@ def choose_settings(
     jaccard: JaccardSettings,
     settings: DbscanSettings,
     device: str = "cpu",
-    neighbors: Neighbors | None = None,
 ) -> SettingsChoice:
     """Replace every `auto` of k1, k2, eps and min_samples by a number; given numbers stay.
 
-    `neighbors` are those of all rows, if known, with at least the columns of `jaccard`; they are only used to sample
-    neighborhoods of more than 20,000 rows. The halves and the sample are drawn with a fixed seed.
+    `device` is the torch device of the neighbor search. The halves, and the sample of more than 20,000 rows, are drawn
+    with a fixed seed.
 
     Example:
         choice = choose_settings(features, JaccardSettings(k1="auto", k2="auto"), DbscanSettings(eps="auto"))
         labels = cluster_features(features, choice.jaccard, choice.dbscan).labels
     """
     generator = np.random.default_rng(0)
-    rows = _sample(features, jaccard, device, neighbors, generator)
+    rows = _sample(features, jaccard, device, generator)
     halves = _halves(features if rows is None else Features(features.vectors[rows], features.raw), generator)
     values = [
         (_value(labels), candidate, labels)
@@ -135,7 +134,7 @@ def _jaccards(jaccard: JaccardSettings) -> list[JaccardSettings]:
 
 
 def _k2_of(k1: int) -> int:
-    """About three tenths of k1, as the customary 6 of 20."""
+    """The k2 of the smallest candidate of k1 that is not below this one."""
     return next((k2 for known, k2 in zip(AUTO_K1, AUTO_K2, strict=True) if known >= k1), AUTO_K2[-1])
 
 
@@ -147,7 +146,7 @@ def _value(labels: Sequence[PseudoLabels]) -> float:
 
 
 def _agreement(labels: Sequence[PseudoLabels]) -> float:
-    first, second = (_outliers_alone(half) for half in labels)
+    first, second = (half.outliers_as_singletons for half in labels)
     return float(adjusted_rand_score(first, second))
 
 
@@ -167,14 +166,6 @@ def _is_usual(labels: Sequence[PseudoLabels]) -> bool:
     return True
 
 
-def _outliers_alone(labels: PseudoLabels) -> Int64[np.ndarray, " n"]:
-    """Labels in which each outlier is a cluster of its own."""
-    numbers = labels.labels.copy()
-    outliers = np.flatnonzero(numbers == NOISE)
-    numbers[outliers] = labels.cluster_count + np.arange(len(outliers))
-    return numbers
-
-
 def _halves(features: Features, generator: np.random.Generator) -> list[Features]:
     """Two disjoint halves of the dimensions, each of unit length again unless the features are raw."""
     order = torch.from_numpy(generator.permutation(features.vectors.shape[1]))
@@ -186,13 +177,12 @@ def _sample(
     features: Features,
     jaccard: JaccardSettings,
     device: str,
-    neighbors: Neighbors | None,
     generator: np.random.Generator,
 ) -> Int64[np.ndarray, " m"] | None:
     """At most 20,000 rows, taken as whole neighborhoods of random rows; None for all."""
     if len(features) <= MOST_ROWS:
         return None
     width = max(candidate.columns for candidate in _jaccards(jaccard))
-    found = nearest(features, width, device) if neighbors is None else neighbors
+    found = nearest(features, width, device)
     seeds = generator.permutation(len(features))[: MOST_ROWS // width]
     return np.unique(np.concatenate([seeds, found.indices[seeds, :width].ravel()]))
