@@ -6,6 +6,7 @@ import matplotlib
 
 matplotlib.use("svg")
 
+from benchmarks.cases.svg import plain, write_svg
 from matplotlib import pyplot
 
 _COLORS = {"better": "#1b7837", "no different": "#999999", "cannot say": "#e0a030", "worse": "#b2182b"}
@@ -28,16 +29,10 @@ def draw(runs: dict[str, dict], out: Path) -> None:
     for axis, panel in zip(axes, panels, strict=True):
         _panel(axis, [run for run in runs.values() if run["kind"] == panel[0]], panel[1])
         axis.set(title=_TITLES[panel], xlabel="change of the score, no labels")
-        axis.grid(color="#dddddd", linewidth=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
+        plain(axis)
     axes[0].set_ylabel("change of true mAP, points")
     axes[0].legend(frameon=False, fontsize=7)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, metadata={"Date": None})
-    pyplot.close(figure)
-    text = out.read_text(encoding="utf-8")
-    out.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", encoding="utf-8")
+    write_svg(figure, out)
 
 
 def _panel(axis: pyplot.Axes, runs: list[dict], evidence: str) -> None:

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("svg")
 
 import numpy as np
+from benchmarks.cases.svg import plain, write_svg
 from matplotlib import pyplot
 
 
@@ -19,14 +20,8 @@ def draw(record: dict, out: Path) -> None:
     _coverage(axis, list(record["runs"].values()))
     axes = [axis]
     for axis in axes:
-        axis.grid(color="#dddddd", linewidth=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, metadata={"Date": None})
-    pyplot.close(figure)
-    text = out.read_text(encoding="utf-8")
-    out.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", encoding="utf-8")
+        plain(axis)
+    write_svg(figure, out)
 
 
 def _coverage(axis: pyplot.Axes, rows: list[dict]) -> None:

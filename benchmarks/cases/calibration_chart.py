@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("svg")
 
 import numpy as np
+from benchmarks.cases.svg import plain, write_svg
 from matplotlib import pyplot
 
 _MIXTURE, _FALSE, _MISSED = "#999999", "#b8651b", "#1f5fa8"
@@ -31,14 +32,8 @@ def draw(record: dict, out: Path) -> None:
     for axis in axes:
         axis.plot([0, 100], [0, 100], color="#888888", linewidth=1)
         axis.set(xlim=(-2, 102), ylim=(-2, 102))
-        axis.grid(color="#dddddd", linewidth=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, metadata={"Date": None})
-    pyplot.close(figure)
-    text = out.read_text(encoding="utf-8")
-    out.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", encoding="utf-8")
+        plain(axis)
+    write_svg(figure, out)
 
 
 def _errors(axis: pyplot.Axes, rows: list[dict], title: str) -> None:

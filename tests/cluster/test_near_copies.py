@@ -73,6 +73,10 @@ def test_copies_of_another_exposure_are_found():
     assert group_near_copies(torch.cat([images, 0.6 * images + 20])).tolist() == [*range(12), *range(12)]
 
 
+def test_more_copies_than_neighbors_are_one_picture():
+    assert group_near_copies(cut(pictures(1)).repeat(150, 1, 1)).tolist() == [0] * 150
+
+
 def test_different_pictures_are_no_copies():
     assert group_near_copies(cut(pictures(200))).tolist() == list(range(200))
 

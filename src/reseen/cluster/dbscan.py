@@ -43,6 +43,15 @@ class DbscanSettings(Settings):
             )
         return self.eps, self.min_samples
 
+    @field_validator("min_samples", mode="plain")
+    @classmethod
+    def _count_or_auto(cls, value: Any) -> int | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError("expected a whole number of 1 or more, such as 4, or auto")
+        return value
+
     @field_validator("eps", mode="plain")
     @classmethod
     def _number_or_auto(cls, value: Any) -> float | Literal["auto"]:

@@ -62,7 +62,8 @@ def group_near_copies(
     fine = thumbnails[shown]
     found = nearest(Features(_standardized(coarse[shown])), _NEIGHBORS)
     first, column = np.nonzero(found.distances <= 2 - 2 * _COARSE_CORRELATION)
-    second = found.indices[first, column]
+    ends = np.sort(np.stack([first, found.indices[first, column]]), axis=0)
+    first, second = np.unique(ends, axis=1)  # a pair may be in the list of one of the two alone
     asked = first < second
     if cameras is not None:
         asked &= cameras[shown[first]] == cameras[shown[second]]

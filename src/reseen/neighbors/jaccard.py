@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
-from pydantic import Field
+from pydantic import Field, field_validator
 from scipy.sparse import csc_array, csr_array
 
 from reseen.conditions import AtLeast, When
@@ -52,6 +52,15 @@ class JaccardSettings(Settings):
     variant: Literal["zhong", "faiss"] = "faiss"
     """`zhong`: the row and k1 neighbors, squared distance divided by the largest of the row (one more matrix
     product). `faiss`, as in SpCL and cluster-contrast: the row and k1 - 1 neighbors, squared distance."""
+
+    @field_validator("k1", "k2", mode="plain")
+    @classmethod
+    def _count_or_auto(cls, value: Any) -> int | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError("expected a whole number of 1 or more, such as 20, or auto")
+        return value
 
     def conditions(self) -> Mapping[str, When]:
         """For `faiss`, k2 above k1 has no effect: only k1 neighbors are known."""
