@@ -60,7 +60,7 @@ class PairPool:
 def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPool:
     """The ten most similar pairs per crop, of unit features.
 
-    Where there are more than about 8,000 crops, pairs of random crops with all others stand for the rest.
+    With more than about 8,000 crops, the pairs are those of a random sample of crops with all others.
 
     Raises:
         DataError: fewer than two crops.

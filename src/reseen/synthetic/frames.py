@@ -33,7 +33,7 @@ class DrawnPerson:
     person: int
     """Number of the person, from 1."""
     box: Box
-    """The smallest box around what is drawn of the person, within the frame, whoever stands in front."""
+    """The bounding box of the person within the frame, occluded parts included."""
     visibility: float
     """Share of the box that no nearer person's box covers, 0 to 1."""
 
