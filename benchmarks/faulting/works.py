@@ -23,6 +23,7 @@ from reseen.errors import ReseenError
 from reseen.gallery.copies import record_copy
 from reseen.gallery.deletion_log import read_deletion_log
 from reseen.gallery.stores.edge import EdgeStore
+from reseen.runs.camera_file import CAMERAS, read_camera_means
 from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.runs.log import read_log
 from reseen.runs.run import open_run
@@ -204,7 +205,9 @@ def leftovers(place: Path) -> list[str]:
 
 def _read_whole(file: Path) -> None:
     kind = file.suffix
-    if kind == ".safetensors":
+    if file.name == CAMERAS:
+        read_camera_means(file, of="any round")
+    elif kind == ".safetensors":
         read_checkpoint(file)
     elif kind == ".parquet":
         pq.read_table(file)

@@ -45,6 +45,7 @@ def test_what_was_not_survived_is_noticed(tmp_path):
     """The instruments can find what they look for."""
     for name, content in (
         ("a.parquet", b"PAR1"), ("b.json", b"{"), ("c.jsonl", b"{\n{}\n"), ("d.html", b"<html>"), ("e.csv", b"a,b\n1"),
+        ("cameras.safetensors", b"cut"),
         ("checkpoint.safetensors", b"cut"), ("recipe.yaml", b"["), ("f.jsonl", b'{}\n{"cut'), (".g.json.1.part", b"{"),
     ):  # fmt: skip
         (tmp_path / name).write_bytes(content)
@@ -53,6 +54,7 @@ def test_what_was_not_survived_is_noticed(tmp_path):
         "a.parquet",
         "b.json",
         "c.jsonl",
+        "cameras.safetensors",
         "checkpoint.safetensors",
         "d.html",
         "e.csv",
