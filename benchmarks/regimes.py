@@ -1,11 +1,13 @@
 """Train and score on pools unlike the benchmark's; one JSON per run, resumable.
 
 python benchmarks/regimes.py --data Market-1501 --weights FILE --work runs/regimes --regimes few,tiny --arms auto
+python benchmarks/regimes.py --drawn --weights FILE --work runs/regimes --regimes few,tiny --arms auto
 
 The pool of a regime is written to `--work` as a user would have it: a folder per camera, names that tell nobody.
 Identities choose which crops it holds and score what came out. Every round is kept as a run folder, and with `--dump`
 its vectors are written beside it. Rounds are scored afterwards, on held-out training people; none is chosen by that.
-`--table` prints what is there.
+With `--drawn` the same pools are made of a drawn crowd of 640 people (`reseen data toy`) in place of Market-1501, which is
+drawn to `--work` once. `--table` prints what is there.
 """
 
 import argparse
@@ -39,12 +41,15 @@ from reseen.records import Features, PseudoLabels
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.recipe import load_recipe
 from reseen.runs.run import Run, open_run
+from reseen.synthetic import draw_crowd
 from reseen.tasks.audit.audit import other_view
 from reseen.tasks.evaluation.score import Benchmark, retrieve
 
 RECIPE = Path(__file__).parent / "protocols" / "regimes" / "regime.yaml"
 PATTERN = "{camera}/{*}"
 LABELS = "labels.npy"
+DRAWN = "drawn-"
+"""Before the name of a regime whose pool is made of the drawn crowd."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,22 @@ def main() -> None:
     arguments = parse()
     names = arguments.regimes.split(",") if arguments.regimes else list(REGIMES)
     if not arguments.table:
+        if arguments.drawn:
+            arguments.data = draw(arguments.work / "drawn")
         benchmark = held_out_benchmark(arguments.data)
         for seed in [int(seed) for seed in arguments.seeds.split(",")]:
             for name in names:
                 for arm in arguments.arms.split(","):
                     run_arm(REGIMES[name], arm, seed, benchmark, arguments)
+    names = [prefix + name for prefix in ("", DRAWN) for name in names]
     print_table(arguments.results, names, arguments.arms.split(","), arguments.markdown)
+
+
+def draw(folder: Path) -> Path:
+    """The drawn crowd that pools are made of; a finished one is used again."""
+    if not (folder / "query").is_dir():
+        draw_crowd(folder, people=640, cameras=6, share_train=0.8)
+    return folder
 
 
 def parse() -> argparse.Namespace:
@@ -109,6 +124,9 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder in the Market-1501 layout")
+    parser.add_argument(
+        "--drawn", action="store_true", help="make the pools of a drawn crowd in place of --data"
+    )
     parser.add_argument("--weights", default="hub", help="safetensors file of the backbone, or 'hub'")
     parser.add_argument("--regimes", default="", help=f"of {', '.join(REGIMES)}; all when not given")
     parser.add_argument("--arms", default="literature", help=f"of {', '.join(ARMS)}")
@@ -119,18 +137,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="only print the table")
     parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     arguments = parser.parse_args()
-    if arguments.data is None and not arguments.table:
-        parser.error("--data is needed to run arms")
+    if (arguments.data is None) is not arguments.drawn and not arguments.table:
+        parser.error("--data or --drawn is needed to run arms, and not both")
     return arguments
 
 
 def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments: argparse.Namespace) -> None:
     """Train one arm in one regime with one seed, and score its rounds, unless its JSON is there."""
-    target = arguments.results / f"{regime.name}--{arm}--seed{seed}.json"
+    name = (DRAWN if arguments.drawn else "") + regime.name
+    target = arguments.results / f"{name}--{arm}--seed{seed}.json"
     if target.is_file():
         return
-    pool = make_pool(regime, arguments.data, arguments.work, seed)
-    folder = arguments.work / "runs" / regime.name / f"{arm}-seed{seed}"
+    pool = make_pool(regime, arguments.data, arguments.work / "pools" / f"{name}-seed{seed}", seed)
+    folder = arguments.work / "runs" / name / f"{arm}-seed{seed}"
     flags = ["--model.weights", str(arguments.weights), "--seed", str(seed), "--data.camera-pattern", PATTERN]
     recipe = load_recipe(RECIPE, [*flags, *ARMS[arm].flags])
     began = time.perf_counter()
@@ -152,7 +171,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
             }
         )
     record = {
-        "regime": regime.name,
+        "regime": name,
         "text": regime.text,
         "arm": arm,
         "seed": seed,
@@ -162,7 +181,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
         "seconds": round(seconds, 1),
         "recipe": shareable(recipe, str(arguments.weights)),
         "command": f"python benchmarks/regimes.py --regimes {regime.name} --arms {arm} --seeds {seed} "
-        f"--data MARKET --weights {Path(str(arguments.weights)).name}",
+        f"{'--drawn' if arguments.drawn else '--data MARKET'} --weights {Path(str(arguments.weights)).name}",
         "commit": commit(),
         "versions": versions(),
         "hardware": hardware(),
@@ -193,9 +212,9 @@ def read_labels(run: Run) -> PseudoLabels | None:
     return PseudoLabels(np.load(file)) if file.is_file() else None
 
 
-def make_pool(regime: Regime, data: Path, work: Path, seed: int) -> Pool:
+def make_pool(regime: Regime, data: Path, folder: Path, seed: int) -> Pool:
     """The pool of a regime on disk."""
-    return regime.make(*people_for_pools(data), work / "pools" / f"{regime.name}-seed{seed}", seed)
+    return regime.make(*people_for_pools(data), folder, seed)
 
 
 def keep_round(folder: Path, number: int) -> None:

@@ -15,6 +15,8 @@ settings.register_profile("reseen", deadline=None, suppress_health_check=[Health
 settings.load_profile("reseen")
 
 _PROJECT = Path(__file__).resolve().parents[1]
+SEED = int(os.environ.get("RESEEN_TEST_SEED", "0"))
+"""Of the drawn crowd, and of the weights and batches of tiny runs: no test may depend on which it is."""
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +86,7 @@ def crowd(tmp_path_factory):
     from reseen.synthetic import draw_crowd
 
     folder = tmp_path_factory.mktemp("crowd") / "crowd"
-    draw_crowd(folder, people=12, cameras=3, height=64, width=32, processes=1, progress=False)
+    draw_crowd(folder, people=12, cameras=3, seed=SEED, height=64, width=32, processes=1, progress=False)
     return folder
 
 
@@ -96,6 +98,7 @@ def tiny_flags():
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
         "--method.dbscan.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
+        "--seed", str(SEED),
     ]  # fmt: skip
 
 
