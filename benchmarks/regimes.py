@@ -6,8 +6,8 @@ python benchmarks/regimes.py --drawn --weights FILE --work runs/regimes --regime
 The pool of a regime is written to `--work` as a user would have it: a folder per camera, names that tell nobody.
 Identities choose which crops it holds and score what came out. Every round is kept as a run folder, and with `--dump`
 its vectors are written beside it. Rounds are scored afterwards, on held-out training people; none is chosen by that.
-With `--drawn` the same pools are made of a drawn crowd of 640 people (`reseen data toy`) in place of Market-1501, which is
-drawn to `--work` once. `--table` prints what is there.
+With `--drawn` the same pools are made of a synthetic crowd of 640 people (`reseen data toy`), drawn to `--work`
+once. `--table` prints what is there.
 """
 
 import argparse
