@@ -243,9 +243,15 @@ def _check_finite(training: Training, losses: dict[str, float], number: int) -> 
     broken = [
         f"the loss '{name}' became {value}" for name, value in losses.items() if not math.isfinite(value)
     ]
-    for name, value in training.encoder.state_dict().items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            broken.append(f"the weights '{name}' became not a number")
+    values = {
+        name: value for name, value in training.encoder.state_dict().items() if value.is_floating_point()
+    }
+    finite = torch.stack([torch.isfinite(value).all() for value in values.values()]).tolist()  # read at once
+    broken += [
+        f"the weights '{name}' became not a number"
+        for name, is_finite in zip(values, finite, strict=True)
+        if not is_finite
+    ]
     if broken:
         raise TrainingError(
             f"round {number}: {broken[0]}; the run keeps its state of round {number - 1}; "
