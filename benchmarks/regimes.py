@@ -85,8 +85,12 @@ ARMS = {
     "small": Arm("k1 6, k2 2, min_samples 2, centered cameras", _SMALL),
     "ten": Arm("k1 10, k2 3, min_samples 2, centered cameras", _TEN),
     "auto": Arm("chosen from the features", (*_AUTO, "--data.near-copies-once", "true")),
+    "auto-four": Arm(
+        "the same with min_samples 4",
+        (*_AUTO[:-3], "4", *_AUTO[-2:], "--data.near-copies-once", "true"),
+    ),
     "auto-cameras": Arm(
-        "the same with proxies and entropy weights of `flagship`",
+        "`auto` with proxies and entropy weights of `flagship`",
         (*_AUTO, "--data.near-copies-once", "true", *_CAMERAS),
     ),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),

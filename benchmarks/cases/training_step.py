@@ -142,18 +142,20 @@ def steps(training: Training, iterations: int) -> Callable[[], None]:
 
 
 def _bare(training: Training, iterations: int) -> Callable[[], None]:
-    return _steps(training.encoder, training.optimizer, iterations, training)
+    return bare_steps(training, iterations, training.encoder, training.optimizer)
 
 
 def _with_norm(group: int | None, training: Training, iterations: int) -> Callable[[], None]:
     settings = ModelSettings(backbone="mobilenetv2_100", weights="none", norm_group=group)
     encoder = Encoder(settings, 128, 64).to(memory_format=torch.channels_last)
-    return _steps(encoder, Adam(encoder.parameters(), 1e-4), iterations, training)
+    return bare_steps(training, iterations, encoder, Adam(encoder.parameters(), 1e-4))
 
 
-def _steps(encoder: Any, optimizer: Any, iterations: int, training: Training) -> Callable[[], None]:
+def bare_steps(training: Training, iterations: int, encoder: Any, optimizer: Any) -> Callable[[], None]:
+    """A function that makes so many steps of forward, backward and optimizer on one batch of random images."""
     size = training.recipe.method.sampler.batch_size
-    images = torch.randn(size, 3, 128, 64).to(training.fabric.device, memory_format=torch.channels_last)
+    height, width = training.crops.images(torch.arange(1)).shape[-2:]
+    images = torch.randn(size, 3, height, width).to(training.fabric.device, memory_format=torch.channels_last)
     target = torch.randn(size, 1, device=images.device)
     encoder.to(images.device)
 

@@ -18,11 +18,13 @@ import numpy as np
 from benchmarks.people import identities_of
 from benchmarks.protocols.protocol import Arm, Protocol
 
+import reseen
 from reseen import ImageTable, read_evaluation, read_training
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.tasks.evaluation.score import Benchmark
 
 _HERE = Path(__file__).parent
+_RECIPES = Path(reseen.__file__).parent / "recipes"
 _PEOPLE = 150
 _DISTRACTORS = 500
 _DISTRACTOR_SEED = 0
@@ -284,7 +286,13 @@ def _select(table: EvaluationTable, rows: np.ndarray) -> EvaluationTable:
     return EvaluationTable(table.images.select(rows), table.identities[rows])
 
 
-MARKET = Protocol("market", _HERE / "market.yaml", read_training, _whole_benchmark, (*_ARMS, *_CAMERA_ARMS))
+_METHOD_ARMS = tuple(
+    Arm(name, f"the recipe `{name}` as it is shipped", (), _RECIPES / f"{name}.yaml")
+    for name in ("sphere", "sphere-contrast", "progressive", "maskpre", "global-patch")
+)
+MARKET = Protocol(
+    "market", _HERE / "market.yaml", read_training, _whole_benchmark, (*_ARMS, *_CAMERA_ARMS, *_METHOD_ARMS)
+)
 MARKET_HOUR = Protocol(
     "market-hour",
     _HERE / "market-mini.yaml",
