@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseen.audit import pair_blocks, plan_pool, with_clusters
+from reseen.audit import pair_pool, plan_pool, with_clusters
 from reseen.errors import DataError
 from reseen.records import Features, PseudoLabels
 
@@ -58,7 +58,7 @@ def test_every_range_holds_a_pair_and_ends_ascend(seed, count, dimension):
 def test_counts_are_estimated_where_not_all_rows_are_looked_at(people, monkeypatch):
     features, labels = people(people=30, each=20)
     whole = plan_pool(features, labels)
-    monkeypatch.setattr(pair_blocks, "MAX_CELLS", 300 * len(features))
+    monkeypatch.setattr(pair_pool, "MAX_CELLS", 300 * len(features))
     part = plan_pool(features, labels)
     assert part.pairs.sum() == pytest.approx(whole.pairs.sum(), rel=0.02)
     assert part.pairs[1].sum() == pytest.approx(whole.pairs[1].sum(), rel=0.1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.audit.test_signals import drawn, probe
 
-from reseen.audit import Probe, judge, verdict_lines
+from reseen.audit import Probe, best_index, judge, round_scores, should_stop, verdict_lines
 from reseen.audit.verdict import MARGIN
 from reseen.errors import DataError
 
@@ -83,3 +83,22 @@ def _first(given, crops):
     """The probe with other views of the first crops alone."""
     kept = given.rows < crops
     return replace(given, views=drawn(given.views.numpy[kept]), rows=given.rows[kept])
+
+
+def test_rounds_are_scored_from_the_log():
+    scores = round_scores(
+        [{"audit_score": None}, {"audit_score": 0.4}, {"audit_score": 0.9}, {"clusters": 3}]
+    )
+    assert scores == [None, 0.4, 0.9, None]
+    assert best_index(scores) == 2
+    assert best_index([None, None]) is None
+    assert best_index([0.5, 0.5]) == 0
+
+
+def test_training_stops_when_the_best_is_long_past():
+    assert not should_stop([], 1)
+    assert not should_stop([None, 0.5, 0.4], 2)
+    assert should_stop([None, 0.5, 0.4, 0.45], 2)
+    assert not should_stop([None, 0.5, 0.4, 0.6], 2)
+    with pytest.raises(ValueError, match="at least 1"):
+        should_stop([0.5], 0)

@@ -9,16 +9,31 @@ from reseen.audit.cluster_metrics import (
     feature_std,
     silhouette,
 )
-from reseen.audit.estimate import ProportionEstimate, Tally, precision, proportion, recall
 from reseen.audit.next_question import choose_pair, order_cells
 from reseen.audit.pair_pool import PairPool, plan_pool, with_clusters
-from reseen.audit.probe import Probe
 from reseen.audit.random_pairs import Rarity, random_pair_rarity
 from reseen.audit.round_health import LEVELS, MAX_SILHOUETTES, Alarm, Level, RoundHealth, round_health
-from reseen.audit.selection import best_index, round_scores, should_stop
-from reseen.audit.signals import crop_signals, probe_score
-from reseen.audit.strata import Stratum, allocate_questions, draw_pairs, plan_strata
-from reseen.audit.verdict import SignalChange, Verdict, judge, verdict_lines
+from reseen.audit.signals import Probe, crop_signals, probe_score
+from reseen.audit.strata import (
+    ProportionEstimate,
+    Stratum,
+    Tally,
+    allocate_questions,
+    draw_pairs,
+    plan_strata,
+    precision,
+    proportion,
+    recall,
+)
+from reseen.audit.verdict import (
+    SignalChange,
+    Verdict,
+    best_index,
+    judge,
+    round_scores,
+    should_stop,
+    verdict_lines,
+)
 
 __all__ = [
     "FALSE_MATCHES",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.audit.pair_blocks import anchor_rows, pair_blocks
+from reseen.audit.pair_pool import anchor_rows, pair_blocks
 from reseen.data.table import UNKNOWN_TRACKLET, ImageTable
 from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from reseen.audit.cluster_metrics import camera_mixing, clustering_agreement, silhouette
-from reseen.audit.half_agreement import half_agreement
+from reseen.audit.cluster_metrics import camera_mixing, clustering_agreement, half_agreement, silhouette
 from reseen.records import Features, PseudoLabels
 
 MAX_SILHOUETTES = 20_000

@@ -1,14 +1,13 @@
-"""Whether an encoder is better than another on the same crops, as far as that can be told without labels."""
+"""Comparison of encoders without labels: a verdict on two of them, the best round of several, and early stopping."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.audit.probe import Probe
-from reseen.audit.signals import FEWEST_CROPS, WITH_TRACKLETS, crop_signals, score_weights
+from reseen.audit.signals import FEWEST_CROPS, WITH_TRACKLETS, Probe, crop_signals, score_weights
 from reseen.errors import DataError
 from reseen.records import Outcome
 
@@ -162,3 +161,30 @@ def _intervals(
         sizes = np.bincount(groups[known], minlength=count)
         total += weights[name] * (drawn @ sums) / np.maximum(drawn @ sizes, 1)
     return total
+
+
+PATIENCE = 3
+"""Default number of rounds without improvement before early stopping."""
+
+
+def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """The label-free score of every round of a log, of the encoder that the round begins with; None where unknown."""
+    return [row.get("audit_score") for row in rounds]
+
+
+def best_index(scores: Sequence[float | None]) -> int | None:
+    """The index of the highest score, the first of ties; None if no score is known."""
+    known = [(-score, index) for index, score in enumerate(scores) if score is not None]
+    return min(known)[1] if known else None
+
+
+def should_stop(scores: Sequence[float | None], patience: int = PATIENCE) -> bool:
+    """Early stopping: whether the highest score is at least `patience` rounds old.
+
+    Raises:
+        ValueError: `patience` is below 1.
+    """
+    if patience < 1:
+        raise ValueError(f"patience must be at least 1, got {patience}")
+    index = best_index(scores)
+    return index is not None and len(scores) - 1 - index >= patience
