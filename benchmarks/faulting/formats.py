@@ -15,8 +15,8 @@ from benchmarks.faulting.structures import Restructure
 
 from reseen.audit import read_answers
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
-from reseen.data.image_source import ImageSource
 from reseen.data.labels import read_labels
+from reseen.data.table import ImageSource
 from reseen.datasets import read_evaluation, read_training
 from reseen.evaluate.feature_files import read_features
 from reseen.features.vector_file import read_vectors

@@ -9,7 +9,7 @@ feature map.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -186,3 +186,26 @@ def contiguous(labels: Int64[np.ndarray, " n"]) -> PseudoLabels:
 def to_index_tensor(values: np.ndarray) -> Int64[Tensor, " n"]:
     """Convert an array of row numbers, labels or camera indices to an int64 tensor."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class BatchSlice:
+    """The images of a batch that one process augments: consecutive, `span`, of a batch of `batch_size`.
+
+    Random numbers are drawn for the whole batch and those of the slice are used, so that results do not depend on how
+    the batch is split over processes.
+    """
+
+    batch_size: int
+    span: slice
+
+    @classmethod
+    def whole(cls, count: int) -> Self:
+        """The slice that contains all `count` images of a batch."""
+        return cls(count, slice(0, count))
+
+    def after(self, first: int) -> Self:
+        """This slice relative to the batch without its `first` images."""
+        return type(self)(
+            self.batch_size - first, slice(max(self.span.start - first, 0), max(self.span.stop - first, 0))
+        )

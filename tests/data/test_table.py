@@ -1,11 +1,13 @@
 import dataclasses
+import os
 import shutil
 
 import numpy as np
 import pytest
 
+from reseen.data.decode import UnreadableError, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets import read_training
 
 
@@ -68,3 +70,12 @@ def test_evaluation_table_columns_must_agree(tmp_path):
         EvaluationTable(table_of(tmp_path, [0, 0]), np.zeros(3, dtype=np.int64))
     table = EvaluationTable(table_of(tmp_path, [0, 1]), np.array([7, 8])).select([1])
     assert (len(table), table.identities.tolist(), table.images.cameras.tolist()) == (1, [8], [1])
+
+
+def test_a_crop_that_became_a_pipe_or_a_device_is_unreadable_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("/dev/zero")
+    for name in ("a.jpg", "b.jpg"):
+        for source in (ImageSource(tmp_path / name), ImageSource(tmp_path / name, 0, 9)):
+            with pytest.raises(UnreadableError, match="not a regular file"):
+                read_bytes(source)

@@ -3,8 +3,8 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from reseen.data import jitter
-from reseen.data.batch_slice import BatchSlice
 from reseen.data.views import AugmentationSettings, WarpSettings, augment, normalize
+from reseen.records import BatchSlice
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -1,9 +1,12 @@
-"""The crops of a run: the readable rows of a table, and their pixels."""
+"""The crops of a run: the readable rows of a table, their pixels, and thumbnails to compare all with all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from reseen.data.decode_table import sample_levels
@@ -105,3 +108,20 @@ def open_crops(
     )
     rows = np.flatnonzero(store.readable)
     return Crops(table.select(rows), store, to_index_tensor(rows), dark)
+
+
+ROWS, COLUMNS = 32, 16
+"""Cells of a thumbnail."""
+_BATCH = 512
+
+
+def thumbnails(
+    crops: Crops, progress: Callable[[int], None] = lambda _count: None
+) -> Float[Tensor, "n 32 16"]:
+    """Mean brightness, 0 to 255, of each of 32 x 16 cells of every crop."""
+    parts = [torch.zeros(0, ROWS, COLUMNS)]
+    for rows in torch.arange(len(crops)).split(_BATCH):
+        brightness = crops.images(rows).float().mean(dim=1, keepdim=True)
+        parts.append(F.adaptive_avg_pool2d(brightness, (ROWS, COLUMNS))[:, 0])
+        progress(len(rows))
+    return torch.cat(parts)

@@ -1,10 +1,12 @@
 """Decodes an image file to RGB pixels: ordinary JPEGs with simplejpeg, everything else with Pillow.
 
 Both give the same pixels and release the GIL. The image size in the header is checked before decoding, so that
-decompression bombs are refused at no cost.
+decompression bombs are refused at no cost. So are JPEGs with too many scans, because each scan costs as much as
+decoding the image once: a progressive JPEG has about ten, but a few kilobytes can encode thousands.
 """
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +17,8 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from reseen.data.image_source import ImageSource
-from reseen.data.jpeg_scans import too_many_scans
 from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
+from reseen.data.table import ImageSource
 
 DECODE_VERSION = 2
 """Incremented when the decoder changes pixels, which invalidates cache entries."""
@@ -192,3 +193,35 @@ def _has_16_bit_color(image: Image.Image, content: bytes) -> bool:
         bits = image.tag_v2.get(258, ())  # type: ignore[attr-defined]
         return isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8
     return False
+
+
+MOST_SCANS = 100
+"""Limit of scans per image."""
+
+MOST_PIXELS_SCANNED = 1_000_000_000
+"""Limit of pixels times scans."""
+
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+"""A JPEG marker; stuffed zero bytes and restart markers D0 to D7, which occur within scan data, are excluded."""
+_SCAN, _END, _WITHOUT_SEGMENT = 0xDA, 0xD9, (0x01, 0xD8)
+
+
+def too_many_scans(content: bytes, height: int, width: int) -> str:
+    """The reason why a JPEG of this size has too many scans to decode; empty if it does not."""
+    most = min(MOST_SCANS, max(1, MOST_PIXELS_SCANNED // (height * width)))
+    if count_scans(content, most + 1) <= most:
+        return ""
+    return f"more than {most} scans of {width:,} x {height:,} pixels; no ordinary JPEG has so many"
+
+
+def count_scans(content: bytes, most: int) -> int:
+    """Count the scans of the first image, up to `most`; thumbnails in its metadata are skipped."""
+    scans, position = 0, 0
+    while scans < most and (match := _MARKER.search(content, position)) is not None:
+        marker, position = match[1][0], match.end()
+        if marker == _END:
+            break
+        if marker not in _WITHOUT_SEGMENT:
+            position += max(2, int.from_bytes(content[position : position + 2], "big"))
+        scans += marker == _SCAN
+    return scans

@@ -16,12 +16,11 @@ from reseen.data.decode import (
     quiet_pillow,
     read_bytes,
 )
-from reseen.data.image_source import ImageSource
 from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.pixel_cache import PIXELS_FILE, create_entry, source_folders
 from reseen.data.progress import ProgressBar
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 
 _BLOCK = 64
 _SAMPLE = 64

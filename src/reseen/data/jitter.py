@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from reseen.config import Settings
-from reseen.data.batch_slice import BatchSlice
+from reseen.records import BatchSlice
 
 _GRAY = (0.2989, 0.587, 0.114)
 

@@ -18,8 +18,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from reseen.config import Settings
-from reseen.data.batch_slice import BatchSlice
 from reseen.data.jitter import JitterSettings, jitter_color
+from reseen.records import BatchSlice
 
 
 class WarpSettings(Settings):

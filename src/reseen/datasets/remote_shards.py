@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 import fsspec
 
 from reseen.data.decode import MOST_BYTES, UnreadableError, read_bytes
-from reseen.data.image_source import ImageSource
 from reseen.data.progress import ProgressBar
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets import shards
 from reseen.errors import DataError
 from reseen.records import UNKNOWN_CAMERA

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from reseen.audit import Calibration
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.image_source import ImageSource
+from reseen.data.table import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError, SettingsError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image

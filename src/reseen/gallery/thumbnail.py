@@ -8,7 +8,7 @@ import simplejpeg
 from PIL import Image
 
 from reseen.data.decode import UnreadableError, decode, quiet_pillow, read_bytes
-from reseen.data.image_source import ImageSource
+from reseen.data.table import ImageSource
 
 HEIGHT = 128
 """Maximum height in pixels; the maximum width is twice as much."""

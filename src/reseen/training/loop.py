@@ -14,7 +14,6 @@ from torch import Generator, nn
 from torch.optim import Optimizer
 
 from reseen.audit import feature_std, probe_score, round_scores, should_stop
-from reseen.data.batch_slice import BatchSlice
 from reseen.data.crops import Crops
 from reseen.data.views import augment
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup, sharded_and_replicated
@@ -23,7 +22,7 @@ from reseen.features.extract import estimate_neck_statistics, extract, unwrap
 from reseen.features.probe_encoder import probe_encoder
 from reseen.geometry import unit
 from reseen.methods import AbstractMethod, Round
-from reseen.records import UNKNOWN_CAMERA, Batch, Features, PseudoLabels, to_index_tensor
+from reseen.records import UNKNOWN_CAMERA, Batch, BatchSlice, Features, PseudoLabels, to_index_tensor
 from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import (
     CHECKPOINT,

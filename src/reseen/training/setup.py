@@ -20,10 +20,9 @@ from reseen.cluster import (
     group_near_copies,
     tracklet_constraints,
 )
-from reseen.data.crops import Crops, open_crops
+from reseen.data.crops import Crops, open_crops, thumbnails
 from reseen.data.labels import read_labels
 from reseen.data.table import ImageTable
-from reseen.data.thumbnails import thumbnails
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.environment import knows_bfloat16
 from reseen.errors import DataError, SettingsError

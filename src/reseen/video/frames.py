@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reseen.data.decode import UnreadableError, decode, read_bytes
-from reseen.data.image_source import ImageSource
+from reseen.data.table import ImageSource
 from reseen.errors import VideoError
 from reseen.optional_dependencies import require_package
 from reseen.video.boxes import Pixels

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reseen.data.decode import UnreadableError, decode, fit, read_bytes
-from reseen.data.image_source import ImageSource
+from reseen.data.table import ImageSource
 from reseen.pages.album import evenly_spaced
 from reseen.pages.cluster_page import Figure, SheetGroup
 from reseen.pages.content import ClusterSheet

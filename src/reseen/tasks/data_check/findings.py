@@ -9,11 +9,10 @@ from jaxtyping import UInt8
 
 from reseen.data.decode import UnreadableError, decode_with_levels, quiet_pillow, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import ImageSource
 from reseen.data.levels import Levels
 from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets.dataset import Counts
 from reseen.datasets.skipped_files import describe_skipped, possible_crops
 from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, SplitReport

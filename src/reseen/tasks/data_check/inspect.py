@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import ImageSource
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_splits, read_unlabeled_splits
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
 from reseen.datasets.skipped_files import skipped_files

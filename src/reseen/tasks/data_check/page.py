@@ -7,8 +7,7 @@ import numpy as np
 
 from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
 from reseen.data.evaluation_table import EvaluationTable
-from reseen.data.image_source import ImageSource
-from reseen.data.table import ImageTable
+from reseen.data.table import ImageSource, ImageTable
 from reseen.pages import ClusterSheet, Figure, SheetGroup
 from reseen.pages.album import evenly_spaced
 from reseen.pages.axes import Chart
