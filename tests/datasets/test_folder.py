@@ -1,11 +1,14 @@
+"""Files that are no image are counted by suffix."""
+
 import os
 
 import numpy as np
 import pytest
 
 from reseen.datasets import describe, detect, read_evaluation, read_training
-from reseen.datasets.folder import suggest_pattern
+from reseen.datasets.folder import describe_skipped, possible_crops, skipped_files, suggest_pattern
 from reseen.errors import DataError, SettingsError
+from reseen.tasks.data_check import check_data
 
 
 def test_any_depth_any_case_hidden_files_left_out(make_images):
@@ -116,3 +119,43 @@ def test_unknown_layout_and_evaluation_without_identities(make_images):
         read_training(root, "floder")
     with pytest.raises(DataError, match="evaluation needs the identity of each crop"):
         read_evaluation(root)
+
+
+def test_files_are_counted_by_suffix(make_images):
+    root = make_images("train/a/1.jpg", "train/b/2.jpg", "query/a/3.jpg", "gallery/a/4.jpg")
+    for name in (
+        "train/a/5.AVIF",
+        "train/a/6.avif",
+        "train/7.gif",
+        "query/a/8.mp4",
+        "notes.txt",
+        "README",
+        ".hidden",
+    ):
+        (root / name).write_bytes(b"x")
+    (root / "train/b/9.jpg").symlink_to("nowhere.jpg")
+    (root / "train/b/again.jpg").symlink_to("again.jpg")
+    os.mkfifo(root / "train/b/pipe.jpg")
+    counts = skipped_files(root)
+    assert counts == {
+        ".avif": 2, "broken links": 2, ".gif": 1, ".mp4": 1, ".txt": 1, "no suffix": 1, "special files": 1,
+    }  # fmt: skip
+    assert possible_crops(counts).keys() == {".avif", ".gif", ".mp4", "broken links", "special files"}
+    assert describe_skipped({".avif": 2, "broken links": 1}) == "3 files passed over: 2 .avif, 1 broken link"
+    assert "7 files passed over: 2 .avif, 2 broken links, 1 .gif, 1 .mp4, 1 special file" in describe(
+        read_training(root), detect(root), root=root
+    )
+    report = check_data(root, progress=False)
+    assert report.passed_over == counts
+    found = next(finding for finding in report.findings if "passed over" in finding.text)
+    assert found.verdict == "look"
+    assert found.text.startswith("9 files passed over: 2 .avif")
+
+
+def test_notes_beside_the_images_are_no_fault(make_images):
+    root = make_images("1.jpg")
+    assert check_data(root, progress=False).passed_over == {}
+    (root / "Thumbs.db").write_bytes(b"x")
+    report = check_data(root, progress=False)
+    assert [finding.verdict for finding in report.findings if "1 .db" in finding.text] == ["fine"]
+    assert "passed over" not in describe(read_training(root), detect(root), root=root)

@@ -10,9 +10,15 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets import folder, split_folders
 from reseen.datasets.dataset import PATTERNED, Layout, parse_layout
-from reseen.datasets.distractors import DistractorRule, resolve_zero
-from reseen.datasets.raw_rows import JUNK, LabeledRows, evaluation_tables, image_table
-from reseen.datasets.registry import DATASETS, Choice, choose, describe, detect
+from reseen.datasets.layout_detection import DATASETS, Choice, choose, describe, detect
+from reseen.datasets.raw_rows import (
+    JUNK,
+    DistractorRule,
+    LabeledRows,
+    evaluation_tables,
+    image_table,
+    resolve_zero,
+)
 from reseen.datasets.split_folders import Patterns
 from reseen.errors import DataError, SettingsError
 

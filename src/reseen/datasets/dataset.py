@@ -12,7 +12,7 @@ from reseen.errors import SettingsError
 
 
 class Layout(StrEnum):
-    """Layouts of data on disk; `reseen.datasets.registry` maps each to its `Dataset`."""
+    """Layouts of data on disk; `reseen.datasets.layout_detection` maps each to its `Dataset`."""
 
     MARKET1501 = "market1501"
     DUKE = "dukemtmc-reid"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from reseen.datasets.distractors import AS_PERSON, DistractorRule, zero_is_person, zero_note
+from reseen.datasets.raw_rows import AS_PERSON, DistractorRule, zero_is_person, zero_note
 from reseen.datasets.values import camera_name, label, tracklet_name
 from reseen.errors import DataError
 from reseen.evaluate.matches import DISTRACTOR

@@ -14,7 +14,7 @@ from reseen.data.parallel import in_blocks
 from reseen.data.progress import ProgressBar
 from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets.dataset import Counts
-from reseen.datasets.skipped_files import describe_skipped, possible_crops
+from reseen.datasets.folder import describe_skipped, possible_crops
 from reseen.tasks.data_check.report import QUANTITIES, DataReport, Finding, SplitReport
 
 _BLOCK = 64

@@ -10,8 +10,8 @@ import numpy as np
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageSource, ImageTable
 from reseen.datasets import Choice, Layout, Patterns, choose, describe, label_splits, read_unlabeled_splits
+from reseen.datasets.folder import skipped_files
 from reseen.datasets.raw_rows import DISTRACTOR, JUNK
-from reseen.datasets.skipped_files import skipped_files
 from reseen.errors import DataError
 from reseen.tasks.data_check.findings import (
     CheckInputs,

@@ -19,7 +19,7 @@ from reseen.datasets import (
     label_splits,
     parse_layout,
 )
-from reseen.datasets.distractors import AS_PERSON
+from reseen.datasets.raw_rows import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.evaluate.metrics import RetrievalScore

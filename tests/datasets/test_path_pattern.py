@@ -3,8 +3,7 @@ import re
 
 import pytest
 
-from reseen.datasets.path_expression import MOST_WILDCARDS
-from reseen.datasets.path_pattern import compile_pattern
+from reseen.datasets.path_pattern import MOST_WILDCARDS, compile_pattern
 from reseen.errors import SettingsError
 
 

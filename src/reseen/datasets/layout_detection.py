@@ -31,7 +31,7 @@ from reseen.datasets import (
     viper,
 )
 from reseen.datasets.dataset import Dataset, Layout, Variant, parse_layout
-from reseen.datasets.skipped_files import describe_skipped, possible_crops, skipped_files
+from reseen.datasets.folder import describe_skipped, possible_crops, skipped_files
 from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
 
