@@ -5,7 +5,7 @@ import torch
 from hypothesis import strategies as st
 
 from reseen.evaluate import RetrievalTask
-from reseen.evaluate.matches import DISTRACTOR, JUNK
+from reseen.evaluate.task import DISTRACTOR, JUNK
 from reseen.records import UNKNOWN_CAMERA, Features
 
 

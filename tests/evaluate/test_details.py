@@ -10,7 +10,7 @@ from tests.evaluate.crowds import at_degrees, features, relation, right_or_wrong
 
 from reseen.evaluate import RetrievalTask, score
 from reseen.evaluate.bootstrap import bootstrap
-from reseen.evaluate.verification import PairCounter
+from reseen.evaluate.details import PairCounter
 from reseen.geometry import unit
 from reseen.records import Features
 

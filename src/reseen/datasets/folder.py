@@ -1,6 +1,7 @@
 """A folder of images at any depth, without splits; cameras from a pattern, from Market-1501 file names, or unknown.
 
-Files that are not images are counted, so that no crops are lost silently."""
+Files that are not images are counted, so that no crops are lost silently.
+"""
 
 import os
 import re

@@ -10,10 +10,9 @@ from jaxtyping import Float32, Int64
 from reseen.datasets.raw_rows import AS_PERSON, DistractorRule, zero_is_person, zero_note
 from reseen.datasets.values import camera_name, label, tracklet_name
 from reseen.errors import DataError
-from reseen.evaluate.matches import DISTRACTOR
 from reseen.evaluate.protocols import tracklet_task
-from reseen.evaluate.task import ZERO, RetrievalTask
-from reseen.evaluate.tracklets import pool_tracklets
+from reseen.evaluate.task import DISTRACTOR, ZERO, RetrievalTask
+from reseen.evaluate.tracklet_pooling import pool_tracklets
 from reseen.geometry import unit
 from reseen.records import UNKNOWN_CAMERA, Features
 

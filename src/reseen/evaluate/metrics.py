@@ -11,13 +11,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from reseen.errors import DataError
-from reseen.evaluate.average_precision import PrecisionRule, average_precisions
 from reseen.evaluate.details import ScoreDetails, scan
-from reseen.evaluate.matches import DISTRACTOR
-from reseen.evaluate.notes import task_notes
-from reseen.evaluate.ranking import rank_positives
-from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
-from reseen.records import Features
+from reseen.evaluate.ranking import PrecisionRule, average_precisions, rank_positives
+from reseen.evaluate.task import DISTRACTOR, ZERO, Preparation, RetrievalTask
+from reseen.records import UNKNOWN_CAMERA, Features
 
 CMC_RANKS = (1, 5, 10)
 """The ranks k at which CMC is reported."""
@@ -209,4 +206,38 @@ def _distractor_hint(task: RetrievalTask) -> str:
     return (
         f"; {distractors:,} queries have the identity 0, which marks distractors and matches nothing: "
         "--distractors none counts 0 as a person"
+    )
+
+
+def task_notes(task: RetrievalTask) -> tuple[str, ...]:
+    """Caveats on the comparability of a task's score, one sentence each; empty if there are none."""
+    notes = list(task.notes)
+    cameras = _unknown_cameras(task)
+    if cameras:
+        notes.append(cameras)
+    distractors = int((task.query_identities == DISTRACTOR).sum())
+    if distractors:
+        notes.append(
+            f"{distractors:,} of {len(task.query):,} queries have the identity 0, the number of distractors, and are "
+            "not scored; --distractors none counts 0 as a person"
+        )
+    return tuple(notes)
+
+
+def _unknown_cameras(task: RetrievalTask) -> str:
+    gallery = task.gallery_cameras[task.kept]
+    query_unknown = int((task.query_cameras == UNKNOWN_CAMERA).sum())
+    gallery_unknown = int((gallery == UNKNOWN_CAMERA).sum())
+    if not query_unknown and not gallery_unknown:
+        return ""
+    subject = "cameras are unknown"
+    if query_unknown < len(task.query) and gallery_unknown < len(gallery):
+        query, images = (
+            f"{query_unknown:,} of {len(task.query):,} query",
+            f"{gallery_unknown:,} of {len(gallery):,} gallery images",
+        )
+        subject = f"the cameras of {query} and {images} are unknown"
+    return (
+        f"{subject}: matches under the query's own camera count as right answers there, so this score is not "
+        "comparable with one under known cameras"
     )

@@ -6,7 +6,7 @@ from jaxtyping import Float32, Int64
 from reseen.evaluate.metrics import RetrievalScore, evaluate
 from reseen.evaluate.scoring import ScoringOptions, score_by
 from reseen.evaluate.task import Preparation, RetrievalTask
-from reseen.evaluate.tracklets import POOLING, Tracklets, pool_tracklets
+from reseen.evaluate.tracklet_pooling import POOLING, Tracklets, pool_tracklets
 from reseen.records import Features
 
 

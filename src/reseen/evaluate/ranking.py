@@ -1,4 +1,4 @@
-"""The ranks of all correct matches of every query, and the top results of selected queries.
+"""The ranks of all correct matches of every query, their average precision, and the top results of selected queries.
 
 Ties are broken pessimistically, wrong results before correct ones, so that the order of files cannot change a score
 and a constant encoder gains nothing. `reseen.evaluate.task` defines which gallery images are ranked.
@@ -8,24 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
-from reseen.evaluate.matches import DISTRACTOR, JUNK, Matches
-from reseen.evaluate.task import RetrievalTask, similarity_blocks
-
-__all__ = [
-    "DISTRACTOR",
-    "JUNK",
-    "PositiveRanks",
-    "RankCounter",
-    "Ranking",
-    "RetrievalTask",
-    "rank_positives",
-    "top_ranked",
-]
+from reseen.evaluate.task import Matches, RetrievalTask, similarity_blocks
 
 
 @dataclass(frozen=True)
@@ -135,3 +124,28 @@ def top_ranked(task: RetrievalTask, query_rows: Int64[np.ndarray, " r"], count: 
         similarities[index, : len(best)] = row[best]
         right[index, : len(best)] = same_person[best]
     return Ranking(np.asarray(query_rows, dtype=np.int64), rows, similarities, right)
+
+
+PrecisionRule = Literal["step", "trapezoid"]
+"""`step`: precision at each correct match. `trapezoid`: the mean of that and the precision one rank above it."""
+
+
+def average_precisions(ranks: PositiveRanks, rule: PrecisionRule = "step") -> Float64[np.ndarray, " q"]:
+    r"""Average precision, 0 to 1, of each query with correct matches at ranks $r_1 < ... < r_m$; NaN without matches.
+
+    `step`: $\frac{1}{m} \sum_i i / r_i$. `trapezoid`, the rule of the Market-1501 toolbox:
+    $\frac{1}{2m} \sum_i [i / r_i + (i - 1) / (r_i - 1)]$, where 0 / 0 counts as 1: the area under the linearly
+    interpolated precision-recall curve. It is never above the step rule.
+    """
+    counts = np.diff(ranks.offsets)
+    valid = counts > 0
+    result = np.full(len(counts), np.nan)
+    if valid.any():
+        hits = np.arange(1, len(ranks.ranks) + 1) - np.repeat(ranks.offsets[:-1], counts)
+        terms = hits / ranks.ranks
+        if rule == "trapezoid":
+            above = np.where(ranks.ranks > 1, (hits - 1) / np.maximum(ranks.ranks - 1, 1), 1.0)
+            terms = (terms + above) / 2
+        # Queries without a match own no ranks, so the starts of the others are enough for reduceat.
+        result[valid] = np.add.reduceat(terms, ranks.offsets[:-1][valid]) / counts[valid]
+    return result

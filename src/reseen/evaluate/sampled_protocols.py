@@ -14,10 +14,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from reseen.errors import DataError
-from reseen.evaluate.average_precision import PrecisionRule
-from reseen.evaluate.matches import DISTRACTOR
 from reseen.evaluate.metrics import CMC_RANKS, RetrievalScore, score
-from reseen.evaluate.task import Preparation, RetrievalTask, similarity_blocks
+from reseen.evaluate.ranking import PrecisionRule
+from reseen.evaluate.task import DISTRACTOR, Preparation, RetrievalTask, similarity_blocks
 from reseen.records import UNKNOWN_CAMERA, Features
 
 SINGLE_SHOT_DRAWS = 10

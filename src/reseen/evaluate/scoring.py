@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from reseen.errors import DataError, SettingsError
-from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.metrics import RetrievalScore, check_has_matches, score
+from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.refine import add_queries, expand, rerank
 from reseen.evaluate.sampled_protocols import DRAWS, cuhk03_classic, vehicle_id
 from reseen.evaluate.task import RetrievalTask

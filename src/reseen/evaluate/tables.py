@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reseen.evaluate.bootstrap import LEVEL
-from reseen.evaluate.camera_pairs import CameraPairs
+from reseen.evaluate.details import CameraPairs
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.text import printable
 

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int64
 from reseen.data.crops import Crops
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.errors import DataError, SettingsError
-from reseen.evaluate.tracklets import pool_tracklets
+from reseen.evaluate.tracklet_pooling import pool_tracklets
 from reseen.features.extract import extract, extract_frames
 from reseen.models import Encoder
 from reseen.records import Features

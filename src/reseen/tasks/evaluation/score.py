@@ -25,7 +25,7 @@ from reseen.distributed.process_group import ProcessGroup
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
-from reseen.evaluate.tracklets import POOLING
+from reseen.evaluate.tracklet_pooling import POOLING
 from reseen.runs.camera_file import camera_means_of
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device

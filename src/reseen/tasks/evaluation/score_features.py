@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from reseen.datasets import DistractorRule
-from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.feature_files import read_features
 from reseen.evaluate.labeled import LabeledFeatures, labeled_task, swapped_note
 from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 from reseen.runs.console import RunView
