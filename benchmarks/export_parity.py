@@ -28,7 +28,7 @@ from reseen.data.decode import fit
 from reseen.data.views import normalize
 from reseen.environment import hardware, versions
 from reseen.evaluate import RetrievalTask
-from reseen.export.exported import ExportedFile, open_exported
+from reseen.export.export import ExportedFile, open_exported
 from reseen.export.input_spec import InputSpec
 from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import file_features

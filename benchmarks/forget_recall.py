@@ -23,7 +23,7 @@ from reseen.data.evaluation_table import EvaluationTable
 from reseen.environment import hardware, versions
 from reseen.features.extract import extract
 from reseen.files import write_text
-from reseen.gallery.similarity_search import find_similar
+from reseen.gallery.selection import find_similar
 from reseen.runs.run import Run, open_run
 
 RESULTS = Path(__file__).parent / "results" / "forget-recall.json"

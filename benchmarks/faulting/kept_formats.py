@@ -27,8 +27,8 @@ from reseen.gallery.deletion_log import NAME as LEDGER
 from reseen.gallery.deletion_log import Deletion, read_deletion_log
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.index import known_clusters
+from reseen.gallery.stores.edge import read_journal, write_journal
 from reseen.gallery.stores.folder import GalleryFolder
-from reseen.gallery.stores.journal import read_journal, write_journal
 from reseen.neighbors.out_of_core import Scratch
 from reseen.pages.leaderboard_page import write_leaderboard
 from reseen.runs.outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome

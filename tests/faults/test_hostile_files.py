@@ -20,12 +20,12 @@ from reseen.data.pixels import open_pixels
 from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError, ExportError, GalleryError
 from reseen.evaluate.feature_files import read_features
-from reseen.export.exported import open_exported
+from reseen.export.export import open_exported
 from reseen.export.graph import DeployedEncoder, trace
 from reseen.export.input_spec import input_spec
 from reseen.export.torch_file import write_torch
 from reseen.features.vector_file import read_vectors
-from reseen.gallery.stores.journal import read_journal
+from reseen.gallery.stores.edge import read_journal
 from reseen.runs.checkpoint import CHECKPOINT
 
 

@@ -7,9 +7,8 @@ from torch import nn
 from reseen.models import Encoder, ModelSettings
 from reseen.models.arithmetic import Arithmetic, arithmetic_of
 from reseen.models.ema import MomentumTeacher, TeacherSettings
-from reseen.models.fold import fold_batch_norms
+from reseen.models.fold import fold_batch_norms, inference_copy
 from reseen.models.frozen_stages import frozen_output, fuse_frozen, maps_from_frozen
-from reseen.models.inference_copy import inference_copy
 
 FUSED = Arithmetic(fused=True)
 

@@ -13,8 +13,8 @@ from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.features.frozen_maps import FrozenMaps
 from reseen.geometry import unit
 from reseen.models import Encoder
+from reseen.models.fold import inference_copy
 from reseen.models.frozen_stages import frozen_output, maps_from_frozen
-from reseen.models.inference_copy import inference_copy
 from reseen.records import Features
 from reseen.runs.allocation import kept_memory
 from reseen.runs.console import Progress, no_progress

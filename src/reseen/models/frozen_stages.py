@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from reseen.models.ema import unwrapped
 from reseen.models.encoder import Encoder
 from reseen.models.fold import fold_batch_norms
-from reseen.models.frozen_front import FrozenFront
-from reseen.models.stage_cut import output_at, output_from
+from reseen.models.frozen_front import FrozenFront, output_at, output_from
 
 
 def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:

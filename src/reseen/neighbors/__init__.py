@@ -6,10 +6,9 @@ from reseen.neighbors.credible import (
     credible_groups,
     credible_neighbors,
 )
-from reseen.neighbors.expansion import expand_queries
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
 from reseen.neighbors.knn import nearest
-from reseen.neighbors.rerank import Reranked, RerankSettings
+from reseen.neighbors.rerank import Reranked, RerankSettings, expand_queries
 
 __all__ = [
     "CredibleSettings",

@@ -1,4 +1,4 @@
-r"""k-reciprocal re-ranking of queries against a gallery, on sparse rows and in blocks of queries.
+r"""k-reciprocal re-ranking of queries against a gallery, on sparse rows and in blocks of queries; query expansion.
 
 Queries and gallery are encoded together. The final distance is $(1 - \lambda) d_J + \lambda d$, with $d_J$ the Jaccard
 distance of the encodings, 0 to 1, and $d$ the squared Euclidean distance, which the variant `zhong` divides by the
@@ -6,6 +6,10 @@ query's largest distance to all rows.
 
 Reference: Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", CVPR 2017, section 3 and
 eq. 12. The public code of the variant `faiss` only computes the Jaccard distance; adding $d$ is ours.
+
+Queries can also be expanded over their top-ranked gallery rows: Chum et al. 2007, "Total recall" (average);
+Radenović et al. 2018, "Fine-tuning CNN image retrieval with no human annotation", section 3.3 (weights by a power of
+the similarity).
 """
 
 from typing import Annotated, Literal
@@ -19,6 +23,7 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.errors import SettingsError
+from reseen.geometry import unit
 from reseen.neighbors.jaccard import (
     JaccardSettings,
     average_over_neighbors,
@@ -26,7 +31,7 @@ from reseen.neighbors.jaccard import (
     reciprocal_weights,
     row_scales,
 )
-from reseen.neighbors.knn import nearest
+from reseen.neighbors.knn import CHUNK_CELLS, nearest
 from reseen.records import Features
 
 _MOST_ROWS = 256
@@ -121,3 +126,36 @@ def _check_memory(needed: int, limit: int, rows: int, settings: RerankSettings) 
             f"re-ranking {rows:,} rows needs up to {needed / 1e9:.2g} GB, the limit is {settings.memory:g} GB; raise "
             "the memory limit of re-ranking, or disable re-ranking"
         )
+
+
+def expand_queries(
+    query: Features, gallery: Features, count: int, power: float = 0.0, chunk_cells: int = CHUNK_CELLS
+) -> Features:
+    r"""Queries plus $\sum_i \max(s_i, 0)^p g_i$ over their `count` most similar gallery rows, scaled to unit length.
+
+    Power 0 weights all rows equally (average query expansion, AQE); higher powers favor similar rows (alpha query
+    expansion). If the gallery has fewer rows, all are used; an empty gallery leaves the queries unchanged.
+    `chunk_cells` is the number of similarities computed at once, in values, not bytes.
+
+    Raises:
+        SettingsError: `count` is below 1, `power` is negative, or features are raw.
+
+    Example:
+        expanded = expand_queries(query, gallery, count=5, power=3)
+    """
+    if query.raw or gallery.raw:
+        raise SettingsError(
+            "query expansion needs unit vectors: use unit features, or disable query expansion"
+        )
+    if count < 1 or power < 0:
+        raise SettingsError(
+            f"query expansion needs a count of at least 1 and a power of at least 0, got {count} and {power:g}"
+        )
+    if not len(gallery):
+        return query
+    expanded = []
+    for queries in query.vectors.split(max(1, chunk_cells // len(gallery))):
+        top = torch.topk(queries @ gallery.vectors.T, min(count, len(gallery)), dim=1)
+        weights = top.values.clamp_min(0) ** power
+        expanded.append(queries + (weights[:, :, None] * gallery.vectors[top.indices]).sum(dim=1))
+    return Features(unit(torch.cat(expanded)) if expanded else query.vectors)

@@ -5,12 +5,11 @@
 All numbers are measured; nothing is assumed about the speed of a machine.
 """
 
-from reseen.plan.clustering import plan_clustering
+from reseen.plan.clustering import plan_clustering, plan_vector_clustering
 from reseen.plan.embedding import plan_embedding
 from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.indexing import plan_indexing
 from reseen.plan.training import plan_training
-from reseen.plan.vectors import plan_vector_clustering
 
 __all__ = [
     "Estimate", "PlanStage", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training",

@@ -12,8 +12,7 @@ from jaxtyping import Float32
 from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import ForgetResult, SelectedBy, forget
-from reseen.gallery.selection import ROUNDS
-from reseen.gallery.similarity_search import find_similar
+from reseen.gallery.selection import ROUNDS, find_similar
 from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer

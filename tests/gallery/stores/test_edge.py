@@ -20,9 +20,8 @@ from reseen import files
 from reseen.errors import GalleryError, StorageError
 from reseen.gallery.filter import Filter
 from reseen.gallery.store import open_store
-from reseen.gallery.stores.edge import EdgeStore
+from reseen.gallery.stores.edge import EdgeStore, write_journal
 from reseen.gallery.stores.edge_shard import engine_errors
-from reseen.gallery.stores.journal import write_journal
 from reseen.gallery.stores.memory import MemoryStore
 
 

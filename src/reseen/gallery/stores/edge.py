@@ -2,9 +2,14 @@
 
 An open store is thread-safe: searches run concurrently with each other and with one change; changes are serialized. One
 process at a time can open the folder.
+
+Entries are written to a journal before they replace others. The engine persists the deletion of an old entry before the
+new one, so that a process killed between the two would lose both. The next opening of the gallery adds the entries in
+the journal again.
 """
 
 import importlib.metadata
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -17,6 +22,7 @@ from jaxtyping import Float32
 
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
+from reseen.files import write_atomically
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.store import Description, Store, unit_query
@@ -30,9 +36,9 @@ from reseen.gallery.stores.edge_shard import (
     to_filter,
 )
 from reseen.gallery.stores.folder import GalleryFolder
-from reseen.gallery.stores.journal import read_journal, write_journal
 from reseen.gallery.stores.normalized_filter import matching_hits, matching_records, normalize_filter
 from reseen.gallery.stores.payload import from_payload, to_payload
+from reseen.reading import parse_as, read_archive
 
 _ENGINE = "qdrant-edge"
 _BATCH = 1_000
@@ -235,3 +241,36 @@ class EdgeStore(Store):
         self._shard.optimize()
         self._shard.flush()
         self._folder.end_cleaning()
+
+
+def write_journal(path: Path, entries: Entries) -> None:
+    """Write entries to a file, atomically and synced to disk.
+
+    Raises:
+        StorageError: the disk is full, or the file cannot be written.
+    """
+    text = json.dumps([to_payload(entry) for entry in entries.entries]).encode("utf-8")
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, vectors=entries.vectors, entries=np.frombuffer(text, dtype=np.uint8))
+
+    write_atomically(path, write)
+
+
+def read_journal(path: Path) -> Entries | None:
+    """Entries of a journal; None if there is no journal.
+
+    Raises:
+        GalleryError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        arrays = read_archive(path)
+        payloads = parse_as(list[dict[str, Any]], arrays["entries"].tobytes(), most_bytes=2**40)
+        return Entries([from_payload(payload) for payload in payloads], arrays["vectors"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise GalleryError(
+            f"{path}: cannot be read ({error}); remove it, and index the crops that were being replaced again"
+        ) from None

@@ -1,15 +1,19 @@
-"""The folder of an embedded gallery: metadata, lock, and checks of disk space."""
+"""The folder of an embedded gallery: metadata, lock, checks of disk space, and copies of read-only galleries.
+
+The engine opens its files for writing even to read them, so a read-only gallery is searched in a temporary copy.
+"""
 
 import json
 import os
 import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from reseen.errors import GalleryError, StorageError
 from reseen.export.fingerprint import ModelIdentity
-from reseen.files import is_temporary_of, make_folder, write_text
+from reseen.files import host_name, is_alive, is_temporary_of, make_folder, storage_error, write_text
 from reseen.gallery.in_use import in_use
-from reseen.gallery.stores.working_copy import WorkingCopy
 from reseen.locks import LOCK, Lock, acquire, acquire_read_only
 from reseen.reading import read_json
 
@@ -178,3 +182,75 @@ class GalleryFolder:
                 f"format {_FORMAT}; use the version that created it, or index the crops into a new gallery"
             )
         return ModelIdentity.from_json(model)
+
+
+_COPY_PREFIX = "reseen-gallery"
+_COPY_BLOCK = 1 << 20
+_COPY_SPARE = 64 * 2**20
+
+
+class WorkingCopy:
+    """A copy in the system's folder for temporary files, private to this process; `remove` deletes it.
+
+    Raises:
+        StorageError: too little space is free, or the temporary folder cannot be written.
+    """
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        """Copy the files and folders `names` of the gallery at `path`, as far as they exist."""
+        _remove_stale_copies()
+        parent = Path(tempfile.gettempdir())
+        size = sum(file.stat().st_blocks * 512 for name in names for file in _files_below(path / name))
+        free = shutil.disk_usage(parent).free
+        if free < size + _COPY_SPARE:
+            raise StorageError(
+                f"{path}: cannot be written, so it is searched in a copy, which needs "
+                f"{(size + _COPY_SPARE) / 1e6:,.0f} MB; {parent} has {free / 1e6:,.0f} MB free; set "
+                "TMPDIR to a folder with more"
+            )
+        try:
+            self._temporary = tempfile.TemporaryDirectory(
+                prefix=f"{_COPY_PREFIX}-{host_name()}-{os.getpid()}-", ignore_cleanup_errors=True
+            )
+        except OSError as error:
+            raise storage_error(parent, error) from None
+        self.path = Path(self._temporary.name)
+        try:
+            for name in names:
+                for file in _files_below(path / name):
+                    _copy_sparse(file, self.path / file.relative_to(path))
+        except OSError as error:
+            self.remove()
+            raise StorageError(
+                f"{path}: cannot be copied to {self.path} ({error.strerror or error})"
+            ) from None
+
+    def remove(self) -> None:
+        """Delete the copy; a second call does nothing."""
+        self._temporary.cleanup()
+
+
+def _files_below(path: Path) -> list[Path]:
+    """The files at and below `path`."""
+    return [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
+
+
+def _copy_sparse(source: Path, target: Path) -> None:
+    """Copy a file as a sparse one: the engine's files are preallocated and mostly zeros."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as reading, target.open("xb") as writing:
+        while block := reading.read(_COPY_BLOCK):
+            if block.count(0) == len(block):
+                writing.seek(len(block), os.SEEK_CUR)
+            else:
+                writing.write(block)
+        writing.truncate()
+
+
+def _remove_stale_copies() -> None:
+    """Remove copies left by killed processes of this machine."""
+    with suppress(OSError):
+        for copy in Path(tempfile.gettempdir()).glob(f"{_COPY_PREFIX}-{host_name()}-*-*"):
+            process = copy.name.split("-")[-2]
+            if process.isdecimal() and not is_alive(int(process)):
+                shutil.rmtree(copy, ignore_errors=True)

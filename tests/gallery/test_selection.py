@@ -1,6 +1,6 @@
 import numpy as np
 
-from reseen.gallery.similarity_search import find_similar
+from reseen.gallery.selection import find_similar
 
 
 def on_circle(*degrees):
