@@ -36,8 +36,7 @@ from reseen.runs.run import open_run
 from reseen.tasks.audit.audit import AUDIT
 from reseen.tasks.audit.select_run import choose_run, read_calibration
 from reseen.tasks.audit.verify import SHEETS, read_sheets
-from reseen.viewer.edits.edit import Edit
-from reseen.viewer.edits.journal import JOURNAL_NAME, Journal
+from reseen.viewer.edits.journal import JOURNAL_NAME, Edit, Journal
 from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.projection import project
 

@@ -11,7 +11,7 @@ from tests.limits import HANG_SECONDS
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.memory import MemoryStore
-from reseen.viewer import http_timeouts, security
+from reseen.viewer import security, server
 from reseen.viewer.access import Access
 from reseen.viewer.pages.actions import _redirect_target
 from reseen.viewer.server import listen, make_app, make_server, serve
@@ -86,7 +86,7 @@ def running(app):
     [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /e"],
 )
 def test_a_connection_that_finishes_no_header_is_closed(running, monkeypatch, begun):
-    monkeypatch.setattr(http_timeouts, "HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.1)
     with socket.create_connection(running, timeout=HANG_SECONDS) as connection:
         connection.sendall(begun)
         while connection.recv(65_536):  # ends when the server has closed it

@@ -9,8 +9,7 @@ from sklearn.manifold import trustworthiness
 from reseen.errors import StorageError
 from reseen.viewer import projection
 from reseen.viewer.layout_kernel import step
-from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.pca import project_to_principal_components
+from reseen.viewer.neighbor_layout import neighbor_layout, project_to_principal_components
 from reseen.viewer.projection import delete_projections, project
 
 

@@ -12,8 +12,7 @@ from jaxtyping import Float32
 from reseen.errors import StorageError
 from reseen.files import write_atomically
 from reseen.reading import read_array
-from reseen.viewer.neighbor_layout import neighbor_layout
-from reseen.viewer.pca import project_to_principal_components
+from reseen.viewer.neighbor_layout import neighbor_layout, project_to_principal_components
 
 Layout = Literal["neighbors", "principal"]
 """`neighbors` preserves neighborhoods; `principal` preserves large distances (first two principal components)."""

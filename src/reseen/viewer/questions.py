@@ -21,8 +21,8 @@ from reseen.errors import DataError
 from reseen.geometry import unit
 from reseen.records import Features, contiguous
 from reseen.viewer.collection import Collection
-from reseen.viewer.edits.edit import Edit
 from reseen.viewer.edits.editor import EditError, Editor
+from reseen.viewer.edits.journal import Edit
 from reseen.viewer.viewer import Viewer
 
 MAX_CROPS = 8000

@@ -1,17 +1,23 @@
-"""The viewer as a FastAPI application (pages and API behind access control), and the server that runs it."""
+"""The viewer as a FastAPI application (pages and API behind access control), and the server that runs it.
 
+Connections that do not send a complete request header are closed; uvicorn itself has no such timeout.
+"""
+
+import asyncio
 import socket
 import webbrowser
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reseen.errors import ReseenError, SettingsError, StorageError
 from reseen.viewer.access import Access, AllowedHosts
@@ -20,7 +26,6 @@ from reseen.viewer.deletion import DeletionPlans
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
 from reseen.viewer.edits.journal import Journal, edits_file
 from reseen.viewer.flash import FlashMessages
-from reseen.viewer.http_timeouts import HeaderTimeoutProtocol
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.questions import Questions
@@ -167,3 +172,41 @@ def serve(
         pass
     finally:
         listener.close()
+
+
+HEADER_SECONDS = 15.0
+"""Timeout for a complete request header, and for the first request of an open connection."""
+
+
+class HeaderTimeoutProtocol(H11Protocol):
+    """HTTP/1.1 protocol of uvicorn with a timeout on the request header."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Start the timer for the first request."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the timer."""
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Restart the timer for the next request on the connection."""
+        self._start_timer()
+        super().on_response_complete()
+
+    def _start_timer(self) -> None:
+        self._cancel_timer()
+        self._timer = self.loop.call_later(HEADER_SECONDS, self._close_if_idle)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _close_if_idle(self) -> None:
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()

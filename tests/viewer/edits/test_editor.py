@@ -17,9 +17,8 @@ from reseen.gallery.filter import Filter
 from reseen.training.setup import read_constraints
 from reseen.viewer.clusters import Clusters
 from reseen.viewer.collection import NOISE, read_collection
-from reseen.viewer.edits.edit import Edit
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
-from reseen.viewer.edits.journal import Journal, edits_file
+from reseen.viewer.edits.journal import Edit, Journal, edits_file
 from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.viewer import Viewer
 

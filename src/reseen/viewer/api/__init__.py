@@ -1,10 +1,9 @@
 """JSON API under /api, one file per resource. To add one, write its file and add its router here."""
 
-from reseen.viewer.api import edits, forget, look, points, questions, schema, search
+from reseen.viewer.api import edits, forget, look, questions, schema, search
 
 API_ROUTERS = (
     look.router,
-    points.router,
     search.router,
     edits.router,
     questions.router,

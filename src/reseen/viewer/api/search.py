@@ -7,8 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from reseen.viewer.api.look import EntryFacts
-from reseen.viewer.search_request import MAX_RESULTS, SearchRequest, read_search_request
-from reseen.viewer.search_service import SearchResponse, run_search
+from reseen.viewer.search import MAX_RESULTS, SearchRequest, SearchResponse, read_search_request, run_search
 from reseen.viewer.templating import ViewerDep
 from reseen.viewer.uploads import FormDep, read_uploaded_image
 from reseen.viewer.viewer import Viewer

@@ -10,8 +10,7 @@ from reseen.errors import ReseenError
 from reseen.gallery.copies import record_copy
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
-from reseen.viewer.edits.edit import Edit, Kind
-from reseen.viewer.edits.journal import Journal
+from reseen.viewer.edits.journal import Edit, Journal, Kind
 from reseen.viewer.edits.pair_constraints import hard_negative_pairs, planned_answers, save_answers
 from reseen.viewer.viewer import Snapshot, Viewer
 

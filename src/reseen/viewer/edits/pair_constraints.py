@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reseen.audit.answers import Answer, write_answers
 from reseen.viewer.collection import Collection
-from reseen.viewer.edits.edit import Edit
+from reseen.viewer.edits.journal import Edit
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
 """Page of one cluster (crops, nearest clusters, dendrogram), and pages of outliers and unclustered crops."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 
+from reseen.cluster.hierarchy import HierarchySettings, whole_tree
+from reseen.pages.album import Picture
+from reseen.pages.dendrogram import dendrogram
+from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.templating import ViewerDep, page_slice, render
-from reseen.viewer.tree import cluster_tree
 from reseen.viewer.unclustered import nearest_clusters
 from reseen.viewer.viewer import Snapshot
 
@@ -81,3 +86,55 @@ def _unassigned_page(request: Request, viewer: ViewerDep, snapshot: Snapshot, na
         nearest = dict(zip(part.items, zip(numbers.tolist(), similarity.tolist(), strict=True), strict=True))
     viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in part.items)
     return render(request, "unassigned.html.j2", snapshot=snapshot, part=part, nearest=nearest, name=name)
+
+
+_MAX_LEAVES = 60
+_MAX_CROPS = 2000
+"""Larger clusters have no dendrogram: it would take too long to compute during a request."""
+_WIDTH, _HEIGHT = 64, 128
+_IMAGE = Markup(
+    '<image id="{}" href="/thumbnails/{}.jpg" width="{}" height="{}" preserveAspectRatio="xMidYMid slice"/>'
+)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A dendrogram, or the reason why there is none."""
+
+    drawing: Markup | None
+    """SVG."""
+    note: str
+    """Caption, or the reason."""
+
+
+def cluster_tree(snapshot: Snapshot, cluster: Cluster) -> Tree:
+    """The dendrogram of a cluster's crops by average linkage of squared Euclidean distances, cut at 60 leaves."""
+    if cluster.size < 2:
+        return Tree(None, "A cluster of one crop has no dendrogram.")
+    if cluster.size > _MAX_CROPS:
+        return Tree(
+            None,
+            f"Dendrograms are limited to {_MAX_CROPS:,} crops; this cluster has {cluster.size:,}.",
+        )
+    vectors = snapshot.collection.vectors[cluster.rows].astype(np.float32)
+    tree = whole_tree(
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        HierarchySettings(regularizer="none"),
+        _MAX_LEAVES,
+    )
+    rows = [cluster.rows[tree.leaves == leaf] for leaf in range(len(tree.matrix) + 1)]
+    leaves, images = [], []
+    for leaf, members in enumerate(rows):
+        entry, name = snapshot.collection.entries[members[0]], f"leaf-{leaf}"
+        leaves.append(
+            (Picture(name, _WIDTH, _HEIGHT, entry.image), f"×{len(members)}" if len(members) > 1 else "")
+        )
+        images.append(_IMAGE.format(name, snapshot.collection.keys[members[0]], _WIDTH, _HEIGHT))
+    definitions = Markup('<svg class="unseen" aria-hidden="true"><defs>{}</defs></svg>').format(
+        Markup("").join(images)
+    )
+    drawing = dendrogram(tree.matrix, leaves, "distance")
+    note = "Average linkage; the axis is the mean squared distance."
+    if cluster.size > len(rows):
+        note += f" The {cluster.size} crops are first merged into {len(rows)} leaves."
+    return Tree(definitions + drawing, note)

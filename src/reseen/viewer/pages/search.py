@@ -6,8 +6,7 @@ from fastapi.responses import Response
 
 from reseen.errors import DataError, ReseenError
 from reseen.gallery.filter import format_timestamp
-from reseen.viewer.search_request import SearchRequest, read_search_request
-from reseen.viewer.search_service import SearchResponse, run_search
+from reseen.viewer.search import SearchRequest, SearchResponse, read_search_request, run_search
 from reseen.viewer.templating import ViewerDep, render
 from reseen.viewer.uploads import MAX_IMAGE_BYTES, FormDep, read_uploaded_image
 from reseen.viewer.viewer import Snapshot, Viewer

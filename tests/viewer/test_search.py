@@ -3,7 +3,7 @@ from starlette.datastructures import QueryParams
 
 from reseen.errors import SettingsError
 from reseen.gallery.filter import Filter
-from reseen.viewer.search_request import SearchRequest, read_search_request
+from reseen.viewer.search import SearchRequest, read_search_request
 from reseen.viewer.viewer import Viewer
 
 
