@@ -176,7 +176,7 @@ def _recall(folder: Path, search: dict[str, Any]) -> float | None:
     import torch
 
     from reseen.neighbors.out_of_core import Scratch, SearchSettings
-    from reseen.neighbors.out_of_core.inverted_lists import InvertedListsOnDisk, search_shards
+    from reseen.neighbors.out_of_core.inverted_lists_on_disk import InvertedListsOnDisk, search_shards
     from reseen.records import Features
 
     settings = SearchSettings(**search)

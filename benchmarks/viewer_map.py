@@ -158,7 +158,7 @@ def _viewer(count: int, dimension: int) -> Any:
     from reseen.export.fingerprint import ModelIdentity
     from reseen.gallery.entries import Entries, Entry
     from reseen.gallery.gallery import Gallery
-    from reseen.gallery.stores.memory import MemoryStore
+    from reseen.gallery.stores.in_memory import MemoryStore
     from reseen.viewer.viewer import Viewer
 
     generator = np.random.default_rng(0)

@@ -28,11 +28,11 @@ from reseen.gallery.deletion_log import Deletion, read_deletion_log
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.index import known_clusters
 from reseen.gallery.stores.edge import read_journal, write_journal
-from reseen.gallery.stores.folder import GalleryFolder
+from reseen.gallery.stores.gallery_folder import GalleryFolder
 from reseen.neighbors.out_of_core import Scratch
 from reseen.pages.leaderboard_page import write_leaderboard
-from reseen.runs.outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome
 from reseen.runs.run import open_run
+from reseen.runs.run_outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome
 from reseen.tasks.audit.audit import AUDIT
 from reseen.tasks.audit.select_run import choose_run, read_calibration
 from reseen.tasks.audit.verify import SHEETS, read_sheets

@@ -19,7 +19,7 @@ from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
 from reseen.gallery.removal import Removal, remove
 from reseen.gallery.side_files import CAMERA_MEANS, side_file
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 NAMES = ("c0", "c1", "c2")
 MODEL = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/runs/a")

@@ -8,7 +8,7 @@ from tests.gallery.conftest import draw
 
 from reseen.errors import SettingsError
 from reseen.gallery.filter import Filter, format_timestamp, parse_filter, parse_timestamp
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 def test_a_camera_may_be_typed_as_it_was_written():

@@ -8,7 +8,7 @@ from reseen.gallery.deletion_log import deleted_keys, deletion_log_file, read_de
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import forget
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 @pytest.fixture(autouse=True)

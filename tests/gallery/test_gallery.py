@@ -13,7 +13,7 @@ from reseen.gallery.filter import Filter
 from reseen.gallery.forget import known_threshold
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from reseen.gallery.gallery import open_gallery
 from reseen.gallery.removal import PENDING, Removal, find_copies, finish_removals, remove
 from reseen.gallery.side_files import side_file
 from reseen.gallery.stores.edge import EdgeStore
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from reseen.reading import memory, read_archive, read_array
+from reseen.reading import memory_check, read_archive, read_array
 
 
 def header(shape, kind="'<f4'"):
@@ -49,11 +49,11 @@ def test_six_gigabytes_in_six_megabytes_are_refused_before_they_are_unpacked(tmp
     np.save(stream, np.zeros((1_000_000,), np.float64))
     file = archive(tmp_path / "a.npz", features=stream.getvalue())
     assert file.stat().st_size < 20_000
-    monkeypatch.setattr(memory, "free_bytes", lambda: 20_000_000)
+    monkeypatch.setattr(memory_check, "free_bytes", lambda: 20_000_000)
     with pytest.raises(ValueError, match=r"needs 0\.0 GB of memory, and 0\.0 GB are free"):
         read_archive(file)
     assert read_archive(file, ["others"]) == {}
-    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    monkeypatch.setattr(memory_check, "free_bytes", lambda: None)
     assert read_archive(file)["features"].shape == (1_000_000,)
 
 

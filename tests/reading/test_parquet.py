@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reseen.reading import iterate_table, memory, parquet_rows, parquet_schema, read_table
+from reseen.reading import iterate_table, memory_check, parquet_rows, parquet_schema, read_table
 
 
 def alike(rows, text):
@@ -39,7 +39,7 @@ def test_a_hundred_million_rows_in_some_kilobytes_are_refused_by_the_footer(tmp_
 def test_one_long_text_for_many_rows_is_not_copied_out(tmp_path, monkeypatch):
     file = tmp_path / "a.parquet"
     pq.write_table(alike(20_000, "x" * 1_000_000), file, compression="zstd")
-    monkeypatch.setattr(memory, "free_bytes", lambda: 1_000_000_000)
+    monkeypatch.setattr(memory_check, "free_bytes", lambda: 1_000_000_000)
     with pytest.raises(
         ValueError, match=r"the text of column 'path' needs 40\.0 GB of memory, and 1\.0 GB are free"
     ):
@@ -48,7 +48,7 @@ def test_one_long_text_for_many_rows_is_not_copied_out(tmp_path, monkeypatch):
 
 def test_rows_that_do_not_fit_are_refused_before_they_are_read(tmp_path, monkeypatch):
     pq.write_table(pa.table({"path": [f"{row}" for row in range(10_000)]}), tmp_path / "a.parquet")
-    monkeypatch.setattr(memory, "free_bytes", lambda: 100_000)
+    monkeypatch.setattr(memory_check, "free_bytes", lambda: 100_000)
     with pytest.raises(ValueError, match="reading 10,000 rows needs"):
         read_table(tmp_path / "a.parquet")
 

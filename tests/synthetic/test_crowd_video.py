@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reseen.errors import DataError, SettingsError
 from reseen.synthetic import draw_crowd_video
 from reseen.synthetic.crowd_video import TRUTH
-from reseen.synthetic.frames import draw_frames
+from reseen.synthetic.drawn_frames import draw_frames
 from reseen.synthetic.walk import CrowdVideoPlan, planned_walks
 
 SMALL = {"seconds": 3, "height": 120, "width": 160, "progress": False}

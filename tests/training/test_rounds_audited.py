@@ -9,7 +9,7 @@ import reseen
 from reseen.audit import clustering_agreement, round_scores
 from reseen.errors import RunError
 from reseen.runs.checkpoint import CHECKPOINT, PREVIOUS, read_checkpoint
-from reseen.runs.outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome
+from reseen.runs.run_outcome import OUTCOME, CollapseStop, RunOutcome, read_outcome
 from reseen.training import loop as fit_module
 
 

@@ -25,7 +25,7 @@ from reseen.features.extract import extract
 from reseen.gallery.deletion_log import deletion_log_file
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
 from reseen.viewer.access import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server

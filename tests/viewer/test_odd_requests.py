@@ -10,7 +10,7 @@ from tests.limits import HANG_SECONDS
 
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer import security, server
 from reseen.viewer.access import Access
 from reseen.viewer.pages.actions import _redirect_target

@@ -18,7 +18,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.export.fingerprint import identify
 from reseen.gallery import index
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.runs.cluster_file import CLUSTERS
 from reseen.viewer import open as opening
 from reseen.viewer.server import base_url, listen
@@ -30,7 +30,7 @@ from pathlib import Path
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.export.fingerprint import ModelIdentity
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer.access import Access
 from reseen.viewer.server import listen, serve
 from reseen.viewer.server import make_app

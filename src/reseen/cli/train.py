@@ -76,7 +76,7 @@ def _next_command(data: Path) -> str:
 def _print_outcome(folder: Path) -> None:
     """Why training ended early, and whether the encoder is better than untrained."""
     from reseen.audit import verdict_lines
-    from reseen.runs.outcome import read_outcome
+    from reseen.runs.run_outcome import read_outcome
 
     outcome = read_outcome(folder)
     if outcome is None:

@@ -108,7 +108,7 @@ def open_store(address: str, model: ModelIdentity | None = None, create: bool = 
     if create and model is None:
         raise GalleryError("a new gallery needs the model that embeds its crops; give a run")
     if address == "memory:":
-        from reseen.gallery.stores.memory import MemoryStore
+        from reseen.gallery.stores.in_memory import MemoryStore
 
         if model is None or not create:
             raise GalleryError("memory: is always a new gallery; index crops into it")

@@ -14,7 +14,7 @@ from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.methods.maskpre import MaskPre
 from reseen.methods.maskpre_settings import MaskPreSettings
 from reseen.methods.progressive import Progressive, ProgressiveSettings
-from reseen.methods.source import Source, SourceSettings
+from reseen.methods.source import SourceSettings, SupervisedSource
 from reseen.methods.sphere import Sphere, SphereSettings
 from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
 from reseen.registry import Registry
@@ -52,7 +52,7 @@ METHODS: Registry[RegisteredMethod] = Registry(
         "global-patch": RegisteredMethod(GlobalPatch, GlobalPatchSettings),
         "maskpre": RegisteredMethod(MaskPre, MaskPreSettings),
         "progressive": RegisteredMethod(Progressive, ProgressiveSettings),
-        "source": RegisteredMethod(Source, SourceSettings),
+        "source": RegisteredMethod(SupervisedSource, SourceSettings),
         "sphere": RegisteredMethod(Sphere, SphereSettings),
         "sphere-contrast": RegisteredMethod(SphereContrast, SphereContrastSettings),
     },

@@ -44,7 +44,7 @@ class SourceSettings(SampledMethodSettings):
     """By how much the hardest negative should be farther than the hardest positive; `soft`: as far as possible."""
 
 
-class Source(AbstractMethod):
+class SupervisedSource(AbstractMethod):
     """Tell labelled people apart."""
 
     remembers = False

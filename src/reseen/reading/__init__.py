@@ -6,7 +6,7 @@ caller converts it to one of reseen's errors, which names the file and the fix.
 
 from reseen.reading.arrays import read_archive, read_array
 from reseen.reading.json_text import parse_as, parse_json, read_json, read_json_as, validate_as
-from reseen.reading.memory import free_bytes, require_memory
+from reseen.reading.memory_check import free_bytes, require_memory
 from reseen.reading.parquet import iterate_table, parquet_rows, parquet_schema, read_table
 from reseen.reading.regular import MOST_BYTES, open_regular, read_lines, read_regular
 

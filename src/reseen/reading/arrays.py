@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from reseen.reading.memory import require_memory
+from reseen.reading.memory_check import require_memory
 from reseen.reading.regular import open_regular
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reseen.reading.memory import require_memory
+from reseen.reading.memory_check import require_memory
 from reseen.reading.regular import open_regular
 
 _MOST_ROWS_PER_BYTE = 256

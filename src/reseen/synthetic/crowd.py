@@ -15,13 +15,13 @@ from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.files import make_folder
 from reseen.locks import exclusive_lock
+from reseen.synthetic.drawing_worker import COULD_NOT_WRITE, draw_shard
 from reseen.synthetic.schedule import GALLERY, QUERY, TRAIN, CrowdPlan, planned_shots
 from reseen.synthetic.shot import Subject
-from reseen.synthetic.worker import COULD_NOT_WRITE, draw_shard
 
 _MARKER = "crowd.json"
 _KNOWN = {_MARKER, TRAIN, QUERY, GALLERY}
-_WORKER = "from reseen.synthetic.worker import main; raise SystemExit(main())"
+_WORKER = "from reseen.synthetic.drawing_worker import main; raise SystemExit(main())"
 _WORTH_A_PROCESS = 300
 """Number of images per additional process, below which starting it takes longer than it saves."""
 

@@ -15,7 +15,7 @@ from reseen.errors import DataError, StorageError
 from reseen.files import make_folder
 from reseen.locks import exclusive_lock
 from reseen.optional_dependencies import require_package
-from reseen.synthetic.frames import DrawnFrame, draw_frames
+from reseen.synthetic.drawn_frames import DrawnFrame, draw_frames
 from reseen.synthetic.walk import CrowdVideoPlan
 
 TRUTH = "ground-truth"

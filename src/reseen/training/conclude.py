@@ -8,8 +8,8 @@ from reseen.audit import Probe, Verdict, judge
 from reseen.data.crops import Crops
 from reseen.features.probe_encoder import MOST_CROPS, probe_encoder
 from reseen.runs.console import RunView
-from reseen.runs.outcome import RunOutcome, read_outcome, write_outcome
 from reseen.runs.run import Run
+from reseen.runs.run_outcome import RunOutcome, read_outcome, write_outcome
 
 
 def conclude(run: Run, crops: Crops, device: torch.device, view: RunView) -> RunOutcome | None:

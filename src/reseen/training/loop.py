@@ -38,8 +38,8 @@ from reseen.runs.checkpoint import (
 from reseen.runs.cluster_file import write_clusters
 from reseen.runs.console import RunView
 from reseen.runs.log import RoundRecord, RunLog, describe_round
-from reseen.runs.outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.runs.recipe import Recipe
+from reseen.runs.run_outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.training.frozen import prepare_frozen
 from reseen.training.match_statistics import match_statistics
 from reseen.training.optimizer import learning_rate, set_learning_rate

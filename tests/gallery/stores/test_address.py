@@ -7,7 +7,7 @@ import pytest
 from reseen.errors import GalleryError
 from reseen.gallery.store import open_store
 from reseen.gallery.stores.address import parse_address
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 PATTERN = "kind://user:password@host/name"
 

@@ -12,7 +12,7 @@ from tests.gallery.stores.conftest import KINDS, MODEL, new_place
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),

@@ -22,7 +22,7 @@ from reseen.gallery.filter import Filter
 from reseen.gallery.store import open_store
 from reseen.gallery.stores.edge import EdgeStore, write_journal
 from reseen.gallery.stores.edge_shard import engine_errors
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import reseen
 from reseen.data.crops import open_crops
 from reseen.errors import StorageError
-from reseen.runs.outcome import OUTCOME, CollapseStop, read_outcome, write_outcome
+from reseen.runs.run_outcome import OUTCOME, CollapseStop, read_outcome, write_outcome
 from reseen.tasks.evaluation import report as module
 from reseen.tasks.evaluation.report import report_run
 from reseen.tasks.evaluation.score import read_benchmark, retrieve

@@ -13,7 +13,7 @@ from tests.viewer.test_security import HERE
 from reseen.audit import Calibration
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer import uploads
 from reseen.viewer.access import Access
 from reseen.viewer.server import make_app

@@ -35,7 +35,7 @@ from reseen.gallery.stores.edge_shard import (
     search_params,
     to_filter,
 )
-from reseen.gallery.stores.folder import GalleryFolder
+from reseen.gallery.stores.gallery_folder import GalleryFolder
 from reseen.gallery.stores.normalized_filter import matching_hits, matching_records, normalize_filter
 from reseen.gallery.stores.payload import from_payload, to_payload
 from reseen.reading import parse_as, read_archive

@@ -13,8 +13,8 @@ from reseen.pages import ClusterSheet, RankedAnswer, RankedList, ReportContent, 
 from reseen.pages.album import camera_label, evenly_spaced, pictures
 from reseen.records import NOISE
 from reseen.runs.cluster_file import read_clusters
-from reseen.runs.outcome import read_outcome
 from reseen.runs.run import Run
+from reseen.runs.run_outcome import read_outcome
 from reseen.tasks.evaluation.insights import insights
 from reseen.tasks.evaluation.retrieval import Retrieval
 

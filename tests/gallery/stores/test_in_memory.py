@@ -2,7 +2,7 @@ import numpy as np
 from tests.gallery.conftest import draw
 
 from reseen.gallery.filter import Filter
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 
 
 def test_the_nearest_come_first_and_conditions_hold(model):

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 from pydantic import Field
 
 from reseen.config import Settings
-from reseen.neighbors.out_of_core.inverted_lists import (
+from reseen.neighbors.out_of_core.inverted_lists_on_disk import (
     LEAST_QUERIES,
     InvertedListsOnDisk,
     center_bytes,

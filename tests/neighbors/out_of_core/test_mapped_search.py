@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from reseen.geometry import unit
 from reseen.neighbors import nearest
-from reseen.neighbors.out_of_core import Scratch, SearchSettings, nearest_mapped, search, tiles
-from reseen.neighbors.out_of_core import inverted_lists as lists
+from reseen.neighbors.out_of_core import Scratch, SearchSettings, mapped_search, nearest_mapped, tiles
+from reseen.neighbors.out_of_core import inverted_lists_on_disk as lists
 from reseen.records import Features
 
 EXACT = SearchSettings(mode="exact")
@@ -27,11 +27,11 @@ def found(features, k, folder, settings=EXACT, room=10**6, key="a"):
 @pytest.fixture
 def small(monkeypatch):
     """A grid of tiny tiles and shards, so that few rows make many of them."""
-    for module in (tiles, lists, search):
+    for module in (tiles, lists, mapped_search):
         monkeypatch.setattr(module, "SHARD", 16)
         monkeypatch.setattr(module, "TILE", 4)
-    monkeypatch.setattr(search, "_MOST_QUERIES", 8)
-    monkeypatch.setattr(search, "LEAST_QUERIES", 8)
+    monkeypatch.setattr(mapped_search, "_MOST_QUERIES", 8)
+    monkeypatch.setattr(mapped_search, "LEAST_QUERIES", 8)
 
 
 @settings(max_examples=15)
@@ -39,10 +39,10 @@ def small(monkeypatch):
 def test_shard_by_shard_equals_one_exact_search(tmp_path_factory, n, d, k, seed):
     features = random_features(n, d, seed)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tiles, search):
+        for module in (tiles, mapped_search):
             patch.setattr(module, "SHARD", 16)
             patch.setattr(module, "TILE", 4)
-        patch.setattr(search, "_MOST_QUERIES", 8)
+        patch.setattr(mapped_search, "_MOST_QUERIES", 8)
         ours = found(features, k, tmp_path_factory.mktemp("s"))
     dense = ((features.numpy[:, None].astype(np.float64) - features.numpy[None]) ** 2).sum(-1)
     np.testing.assert_allclose(ours.distances, np.sort(dense, 1)[:, :k], atol=2e-6)
@@ -104,7 +104,7 @@ def test_some_lists_find_most_and_never_too_few(small, tmp_path):
 def test_stopped_work_goes_on_with_the_same_result(small, tmp_path, monkeypatch, mode):
     features = random_features(100, 8, 3)
     whole = found(features, 5, tmp_path / "whole", mode)
-    ordered, blocks = search._self_first, []
+    ordered, blocks = mapped_search._self_first, []
 
     def stop_at_the_fourth(*arguments):
         blocks.append(len(arguments[0]))
@@ -112,12 +112,14 @@ def test_stopped_work_goes_on_with_the_same_result(small, tmp_path, monkeypatch,
             raise KeyboardInterrupt
         return ordered(*arguments)
 
-    monkeypatch.setattr(search, "_self_first", stop_at_the_fourth)
+    monkeypatch.setattr(mapped_search, "_self_first", stop_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         found(features, 5, tmp_path / "stopped", mode)
     blocks.clear()
     monkeypatch.setattr(
-        search, "_self_first", lambda *arguments: blocks.append(len(arguments[0])) or ordered(*arguments)
+        mapped_search,
+        "_self_first",
+        lambda *arguments: blocks.append(len(arguments[0])) or ordered(*arguments),
     )
     again = found(features, 5, tmp_path / "stopped", mode)
     assert sum(blocks) == 100 - 24
@@ -138,7 +140,7 @@ def test_progress_adds_up(small, tmp_path, mode):
 
 
 def test_who_is_approximate():
-    assert not SearchSettings().approximates(search.EXACT_UP_TO)
-    assert SearchSettings().approximates(search.EXACT_UP_TO + 1)
+    assert not SearchSettings().approximates(mapped_search.EXACT_UP_TO)
+    assert SearchSettings().approximates(mapped_search.EXACT_UP_TO + 1)
     assert "every pair of 10 rows" in SearchSettings().describe(10)
     assert "4,000 inverted lists on disk, of which each row probes 64" in SearchSettings().describe(1_000_000)
