@@ -102,7 +102,7 @@ def main() -> int:
 def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
-    from reseen.viewer.access import Access
+    from reseen.viewer.security import Access
     from reseen.viewer.server import base_url, listen, make_app, make_server
 
     viewer = _viewer(count, arguments.dimension)

@@ -38,7 +38,7 @@ from reseen.tasks.audit.select_run import choose_run, read_calibration
 from reseen.tasks.audit.verify import SHEETS, read_sheets
 from reseen.viewer.edits.journal import JOURNAL_NAME, Edit, Journal
 from reseen.viewer.edits.pair_constraints import pair_constraints
-from reseen.viewer.projection import project
+from reseen.viewer.maps import project
 
 KEPT = (
     "shard.tar", "clusters.csv", "splits.json", "audit.json", "outcome.json", "verify.json", "result.json",

@@ -12,7 +12,7 @@ from reseen.export.fingerprint import identify
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
-from reseen.viewer.access import Access
+from reseen.viewer.security import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
 

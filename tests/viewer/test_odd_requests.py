@@ -12,8 +12,8 @@ from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer import security, server
-from reseen.viewer.access import Access
 from reseen.viewer.pages.actions import _redirect_target
+from reseen.viewer.security import Access
 from reseen.viewer.server import listen, make_app, make_server, serve
 from reseen.viewer.viewer import Viewer
 

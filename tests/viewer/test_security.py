@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from reseen.errors import SettingsError
 from reseen.gallery.entries import Entries
 from reseen.viewer import security
-from reseen.viewer.access import Access, AllowedHosts
+from reseen.viewer.security import Access, AllowedHosts
 from reseen.viewer.server import make_app
 from reseen.viewer.viewer import Viewer
 

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reseen.datasets.path_pattern import compile_pattern, fields
-from reseen.datasets.path_times import path_times
+from reseen.datasets.path_pattern import compile_pattern, fields, path_times
 from reseen.datasets.raw_rows import Rows
 from reseen.errors import DataError
 

@@ -10,8 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from reseen.data.times import parse_time, to_seconds
-from reseen.datasets.path_pattern import fields
-from reseen.datasets.path_times import path_times
+from reseen.datasets.path_pattern import fields, path_times
 from reseen.errors import DataError, SettingsError
 
 VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv",

@@ -12,7 +12,7 @@ from reseen.runs.cluster_file import CLUSTERS
 from reseen.runs.console import RunView
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import RECIPE, open_run
-from reseen.viewer.access import Access, is_loopback
+from reseen.viewer.security import Access, is_loopback
 from reseen.viewer.server import listen, make_app, serve
 from reseen.viewer.viewer import Viewer
 

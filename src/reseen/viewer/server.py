@@ -20,7 +20,6 @@ from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reseen.errors import ReseenError, SettingsError, StorageError
-from reseen.viewer.access import Access, AllowedHosts
 from reseen.viewer.api import API_ROUTERS
 from reseen.viewer.deletion import DeletionPlans
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
@@ -29,7 +28,7 @@ from reseen.viewer.flash import FlashMessages
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.questions import Questions
-from reseen.viewer.security import AuthMiddleware
+from reseen.viewer.security import Access, AllowedHosts, AuthMiddleware
 from reseen.viewer.templating import render
 from reseen.viewer.templating import router as assets
 from reseen.viewer.viewer import Viewer

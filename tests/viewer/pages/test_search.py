@@ -15,7 +15,7 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer import uploads
-from reseen.viewer.access import Access
+from reseen.viewer.security import Access
 from reseen.viewer.server import make_app
 from reseen.viewer.viewer import Viewer
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from reseen.viewer.clusters import Cluster
+from reseen.viewer.maps import Layout
 from reseen.viewer.pages.map import MapsDep
-from reseen.viewer.projection import Layout
 from reseen.viewer.templating import ViewerDep
 from reseen.viewer.viewer import Snapshot
 

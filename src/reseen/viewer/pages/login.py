@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.viewer.access import Access
+from reseen.viewer.security import Access
 from reseen.viewer.templating import render
 
 router = APIRouter(include_in_schema=False)

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from reseen.viewer.maps import Maps, points_as_bytes
-from reseen.viewer.projection import Layout
+from reseen.viewer.maps import Layout, Maps, points_as_bytes
 from reseen.viewer.templating import ViewerDep, render
 
 router = APIRouter(include_in_schema=False)
