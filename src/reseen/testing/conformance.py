@@ -11,10 +11,8 @@ six people and three cameras, 64 x 32 pixels; `settings` are those of the method
 seconds. Needs pytest, which is not installed with reseen.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,11 +33,10 @@ from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.runs.recipe import Recipe
 from reseen.runs.run import Run
 from reseen.synthetic import draw_crowd
-from reseen.testing.stand_in_device import STAND_IN, StandInDevice, to_stand_in
+from reseen.testing.device_conformance import DeviceConformance
 from reseen.testing.state import frozen
 from reseen.training import loop
 from reseen.training.loop import Training, make_batch
-from reseen.training.optimizer import build_optimizer
 from reseen.training.setup import set_up
 from reseen.training.train import train
 
@@ -59,7 +56,7 @@ def conformance_crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class MethodConformance:
+class MethodConformance(DeviceConformance):
     """Tests of one registered method; set `name` in a subclass whose name begins with `Test`."""
 
     name: ClassVar[str]
@@ -70,14 +67,6 @@ class MethodConformance:
 
     recipe_settings: ClassVar[Mapping[str, Any]] = {}
     """Settings of the other sections, such as `{"model": {"patches": {"count": 2}}}`."""
-
-    reads_in_a_step: ClassVar[Collection[str]] = (
-        "sequential_ema.py",
-        "memory_bank.py",
-        "streaming_logsumexp.py",
-    )
-    """Files whose code reads values from the device in a step, where a GPU is waited for; by default those of reseen's
-    memories."""
 
     @pytest.fixture
     def crowd(self, conformance_crowd: Path) -> Path:
@@ -157,30 +146,6 @@ class MethodConformance:
             assert any(gradient is not None and bool(gradient.any()) for gradient in gradients), term
         assert not step.features.requires_grad
         assert torch.allclose(step.loss, torch.stack(list(step.terms.values())).sum())
-
-    def test_a_round_runs_on_a_device_that_is_not_the_cpu(
-        self, recipe: Recipe, crowd: Path, tmp_path: Path
-    ) -> None:
-        """No tensor is forgotten on the CPU, and no value is read back in a step but where `reads_in_a_step` says."""
-        training, _ = self.begin(recipe, crowd, tmp_path)
-        training = on_stand_in(training)
-        with StandInDevice() as device:
-            features = extract(training.encoder, training.crops, STAND_IN)
-            plan = training.method.begin_round(features, recipe.train.iterations)
-            labels = to_index_tensor(plan.clustering.labels.labels)
-            training.encoder.train()
-            device.reads.clear()
-            for rows in plan.batches:
-                step = training.method.losses(make_batch(training, rows, labels))
-                step.loss.backward()
-                training.optimizer.step()
-                training.optimizer.zero_grad()
-                training.method.after_step(step)
-            read = set(device.reads)
-            assert all(np.isfinite(float(value)) for value in step.terms.values())
-        assert {place.partition(" at ")[2].partition(":")[0] for place in read} <= set(
-            self.reads_in_a_step
-        ), read
 
     def test_after_step_updates_what_the_method_remembers_and_no_weight(
         self, recipe: Recipe, crowd: Path, tmp_path: Path
@@ -307,14 +272,6 @@ def first_batch(training: Training, plan: Round) -> Batch:
     labels = to_index_tensor(plan.clustering.labels.labels)
     training.encoder.train()
     return make_batch(training, next(iter(plan.batches)), labels)
-
-
-def on_stand_in(training: Training) -> Training:
-    """The same training with its encoder, method and optimizer on the stand-in device."""
-    to_stand_in([training.method, training.encoder])
-    optimizer = build_optimizer([training.encoder, *training.method.networks()], training.recipe.train)
-    fabric: Any = SimpleNamespace(device=STAND_IN)
-    return replace(training, fabric=fabric, optimizer=optimizer)
 
 
 def _rounds(recipe: Recipe, rounds: int) -> Recipe:

@@ -37,7 +37,7 @@ class MixedDevicesError(AssertionError):
 class StandInTensor(Tensor):
     """A tensor of the CPU that says it is on `STAND_IN`."""
 
-    inner: Tensor
+    wrapped: Tensor
 
     @staticmethod
     def __new__(cls: type["StandInTensor"], inner: Tensor, requires_grad: bool = False) -> "StandInTensor":
@@ -48,12 +48,12 @@ class StandInTensor(Tensor):
         )  # fmt: skip
 
     def __init__(self, inner: Tensor, requires_grad: bool = False) -> None:
-        self.inner = inner  # `__new__` has set whether it learns
+        self.wrapped = inner  # `__new__` has set whether it learns
         assert requires_grad == self.requires_grad
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """The same values in memory of their own; a parameter stays one."""
-        copied = StandInTensor(self.inner.detach().clone(), self.requires_grad)
+        copied = StandInTensor(self.wrapped.detach().clone(), self.requires_grad)
         memo[id(self)] = (
             nn.Parameter(copied, self.requires_grad) if isinstance(self, nn.Parameter) else copied
         )
@@ -63,27 +63,27 @@ class StandInTensor(Tensor):
         """The values, read by the host."""
         return self.to("cpu").tolist()
 
-    def __repr__(self) -> str:
-        return f"StandInTensor({self.inner!r})"
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"StandInTensor({self.wrapped!r})"
 
     @classmethod
-    def __torch_dispatch__(
-        cls, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    def __torch_dispatch__(  # pyrefly: ignore [bad-override]
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Compute outside a `StandInDevice`, as for printing."""
-        return StandInDevice()._compute(operation, args, kwargs or {})
+        return StandInDevice()._compute(func, args, kwargs or {})
 
 
 class _FromValues(TorchFunctionMode):
     """Tensors of Python numbers, which torch would make on the device without a dispatch."""
 
     def __torch_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if function in (torch.tensor, torch.as_tensor) and kwargs.get("device") == STAND_IN:
-            return function(*args, **{**kwargs, "device": "cpu"}).to(STAND_IN)
-        return function(*args, **kwargs)
+        if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") == STAND_IN:
+            return func(*args, **{**kwargs, "device": "cpu"}).to(STAND_IN)
+        return func(*args, **kwargs)
 
 
 @dataclass
@@ -103,16 +103,16 @@ class StandInDevice(TorchDispatchMode):
         super().__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         """End."""
-        super().__exit__(*error)
-        self._from_values.__exit__(*error)
+        super().__exit__(exc_type, exc_val, exc_tb)
+        self._from_values.__exit__(exc_type, exc_val, exc_tb)
 
     def __torch_dispatch__(
-        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Every operation passes through here."""
-        return self._compute(operation, args, kwargs or {})
+        return self._compute(func, args, kwargs or {})
 
     def _compute(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = operation.overloadpacket.__name__
@@ -125,7 +125,7 @@ class StandInDevice(TorchDispatchMode):
         self._check(name, kwargs.get("generator"), tensors, to_device)
         if inside and (name in _READS or (name in _ACROSS and not to_device) or _is_masked(name, args)):
             self.reads.append(f"{name} at {_caller()}")
-        plain_args, plain_kwargs = tree_map_only(StandInTensor, lambda one: one.inner, (args, kwargs))
+        plain_args, plain_kwargs = tree_map_only(StandInTensor, lambda one: one.wrapped, (args, kwargs))
         if target is not None:
             plain_kwargs["device"] = torch.device("cpu") if to_device else target
         out = operation(*plain_args, **plain_kwargs)
