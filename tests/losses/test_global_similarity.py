@@ -56,10 +56,14 @@ def _slow(features, own, memory, neighbors, settings):
 
 @pytest.mark.parametrize("kind", ["softmax", "summed", "regression"])
 @pytest.mark.parametrize("weights", ["similarity", "uniform", "self"])
-@given(seed=st.integers(0, 10_000), weight=st.sampled_from([0.0, 1.0, 8.0]))
-def test_it_equals_a_slow_loop(kind, weights, seed, weight):
+@given(
+    seed=st.integers(0, 10_000),
+    weight=st.sampled_from([0.0, 1.0, 8.0]),
+    share=st.sampled_from([0.05, 0.3, 0.5, 0.75]),
+)
+def test_it_equals_a_slow_loop(kind, weights, seed, weight, share):
     settings = GlobalSimilaritySettings(
-        kind=kind, weights=weights, temperature=0.3, hard_share=0.3, neighbor_weight=weight
+        kind=kind, weights=weights, temperature=0.3, hard_share=share, neighbor_weight=weight
     )
     case = _case(seed)
     assert float(global_similarity(*case, settings)) == pytest.approx(_slow(*case, settings), rel=1e-6)
@@ -129,6 +133,16 @@ def test_regression_is_zero_when_all_is_as_wanted_and_six_on_zeros():
     assert float(found) == pytest.approx(0, abs=1e-12)
     zeros = global_similarity(memory[:1], torch.tensor([0]), torch.zeros(9, 2).double(), nobody, settings)
     assert float(zeros) == pytest.approx(6)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5])  # of five others: two rows, also where it comes out as 2.5
+def test_the_share_of_hard_negatives_is_of_the_rows_besides_the_image_itself(share):
+    cosines = torch.tensor([1.0, 0.0, 0.8, -1.0, 0.6, -0.6]).double()
+    memory = torch.stack([cosines, (1 - cosines.square()).sqrt()], dim=1)
+    settings = GlobalSimilaritySettings(kind="regression", hard_share=share)
+    nobody = torch.full((1, 1), -1)
+    found = global_similarity(memory[:1], torch.tensor([0]), memory, nobody, settings)
+    assert float(found) == pytest.approx((1.8**2 + 1.6**2) / 2)
 
 
 def test_hard_negatives_a_few_images_at_a_time_have_the_gradient_of_all_at_once(monkeypatch):

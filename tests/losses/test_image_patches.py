@@ -46,6 +46,13 @@ def test_a_candidate_that_finds_the_center_near_is_passed_over():
     assert true_negatives(centers[:1], torch.tensor([0]), centers, 15, 1).tolist() == [1]  # itself counted
 
 
+def test_of_coincident_centers_each_is_the_first_in_its_own_list():
+    centers = torch.tensor([[0.0], [0.0], [5.0], [5.0]])
+    # the only center near 1 is 1 itself, although 0 is as near; with two, 0 is among them
+    assert true_negatives(centers[:1], torch.tensor([0]), centers, 15, 1).tolist() == [1]
+    assert true_negatives(centers[:1], torch.tensor([0]), centers, 15, 2).tolist() == [2]
+
+
 def test_it_vanishes_where_the_negative_is_far_enough():
     centers = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
     found = image_patches(centers.clone(), torch.arange(4), centers, 2.0, 15, 1)

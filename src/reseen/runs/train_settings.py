@@ -48,7 +48,8 @@ class TrainSettings(Settings):
     """Rounds over which the learning rate rises from a hundredth to its peak."""
 
     schedule: Literal["step", "cosine", "constant"] = "step"
-    """`step` divides the learning rate by ten every `step_rounds`; `cosine` lowers it to zero at the end."""
+    """`step` divides the learning rate by ten every `step_rounds`, counted from the first round, warm-up included;
+    `cosine` lowers it to zero at the end."""
 
     step_rounds: Annotated[Annotated[int, Field(ge=1)] | None, When(schedule="step")] = None
     """Rounds between the drops of the `step` schedule; null: two fifths of all rounds, 20 of 50."""
