@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "faiss-cpu", "numba", "timm", "qdrant-edge-py")
 
 
@@ -18,7 +20,7 @@ def describe(repository: Path, threads: int) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "threads": threads,
-            "memory_gigabytes": _memory(),
+            "memory_gigabytes": round(psutil.virtual_memory().total / 1e9, 1),
             "load_before": [round(load, 2) for load in os.getloadavg()],
         },
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
@@ -54,10 +56,3 @@ def _processor() -> str:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
-
-
-def _memory() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
-    except (OSError, ValueError):
-        return None

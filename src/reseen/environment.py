@@ -44,10 +44,10 @@ def usable_cores() -> int:
 
 
 def memory_gigabytes() -> float:
-    """Physical memory of the machine in GB (10^9 bytes); NaN where it is unknown."""
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    return float("nan")
+    """Physical memory of the machine in GB (10^9 bytes)."""
+    import psutil
+
+    return psutil.virtual_memory().total / 1e9
 
 
 def processor() -> str:

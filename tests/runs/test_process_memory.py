@@ -18,6 +18,8 @@ LINUX = pytest.mark.skipif(own_bytes() is None, reason="only Linux tells a proce
         ("4GB", 4 * 10**9),
         ("500 mb", 5 * 10**8),
         ("1.5GiB", 3 << 29),
+        ("1.5Gi", 3 << 29),
+        (" 3 b ", 3),
         ("64K", 64_000),
         ("123456789", 123456789),
         ("2T", 2 * 10**12),
@@ -27,7 +29,7 @@ def test_amounts_of_memory(text, amount):
     assert parse_memory(text) == amount
 
 
-@pytest.mark.parametrize("text", ["", "much", "4 XB", "-1GB", "0", "4iB", "1e9"])
+@pytest.mark.parametrize("text", ["", "much", "4 XB", "-1GB", "0", "0.4B", "4iB", "1e9", "4GB more", "4.GB", "4 kbit"])
 def test_no_amounts_of_memory(text):
     with pytest.raises(SettingsError, match="wanted an amount of memory such as 4GB, 500MB or"):
         parse_memory(text)

@@ -65,6 +65,23 @@ def test_principal_components_of_a_sample_are_near_those_of_all():
     assert abs(correlation) > 0.99
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_principal_components_of_few_or_equal_rows_are_zero_where_nothing_varies(count):
+    equal = np.ones((count, 3), np.float32)
+    found = project_to_principal_components(equal)
+    assert found.shape == (count, 2)
+    np.testing.assert_allclose(found, 0, atol=1e-5)
+    line = np.arange(count, dtype=np.float32)[:, None]
+    one = project_to_principal_components(line)
+    assert one.shape == (count, 1)
+    np.testing.assert_allclose(one, line - (count - 1) / 2, atol=1e-5)
+
+
+def test_principal_components_of_two_rows_are_their_difference():
+    found = project_to_principal_components(np.array([[0, 0, 0], [0, 4, 0]], np.float32), components=3)
+    np.testing.assert_allclose(found, [[-2, 0, 0], [2, 0, 0]], atol=1e-5)
+
+
 def test_neighbors_are_kept_better_than_by_principal_components():
     rows, label = mixture(1500, 40)
     coordinates = neighbor_layout(rows)

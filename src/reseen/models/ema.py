@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from reseen.config import Settings
 from reseen.models.encoder import Encoder
@@ -55,8 +56,8 @@ class MomentumTeacher:
     def update(self, student: nn.Module) -> None:
         """Take one EMA step towards the student."""
         decay = min(1 - 1 / (self._steps + 1), self._settings.momentum)
-        for own, current in zip(self.encoder.parameters(), student.parameters(), strict=True):
-            own.lerp_(current.detach(), 1 - decay)
+        average = get_ema_multi_avg_fn(decay)
+        average(list(self.encoder.parameters()), list(student.parameters()), self._steps)
         for own, current in zip(self.encoder.buffers(), student.buffers(), strict=True):
             if self._settings.statistics == "average" and own.is_floating_point():
                 own.lerp_(current, 1 - decay)

@@ -1,7 +1,8 @@
 """Free memory, checked before large allocations: when memory runs out, the system kills the process silently."""
 
-import os
 from pathlib import Path
+
+import psutil
 
 _CONTAINER = Path("/sys/fs/cgroup")
 
@@ -9,7 +10,7 @@ _CONTAINER = Path("/sys/fs/cgroup")
 def free_bytes() -> int | None:
     """Bytes that can be allocated without swapping, within the limits of the machine, container and process.
 
-    On systems other than Linux, the physical memory; None where that is unknown.
+    None where the system does not say.
     """
     limits = [limit for limit in (_of_machine(), _of_container(), _of_process()) if limit is not None]
     return max(0, min(limits)) if limits else None
@@ -28,15 +29,13 @@ def require_memory(needed: int, what: str) -> None:
 
 def _of_machine() -> int | None:
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-            return None
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return psutil.virtual_memory().available
+    except (psutil.Error, OSError):
+        return None
 
 
 def _of_container() -> int | None:
+    """What remains under the limit of the control group, which psutil does not read."""
     try:
         limit, used = (
             int((_CONTAINER / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current")
@@ -47,14 +46,12 @@ def _of_container() -> int | None:
 
 
 def _of_process() -> int | None:
-    """What remains of the process's address space under its limit (`ulimit -v`)."""
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit == resource.RLIM_INFINITY:
-            return None
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (ImportError, OSError, ValueError):
+    """What remains of the process's address space under its limit (`ulimit -v`), which psutil reads on Linux."""
+    if not psutil.LINUX:
         return None
-    return limit - pages * os.sysconf("SC_PAGE_SIZE")
+    try:
+        process = psutil.Process()
+        limit = process.rlimit(psutil.RLIMIT_AS)[0]
+        return None if limit == psutil.RLIM_INFINITY else limit - process.memory_info().vms
+    except (psutil.Error, OSError):
+        return None

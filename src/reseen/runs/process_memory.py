@@ -8,15 +8,17 @@ import re
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+from pydantic import ByteSize, TypeAdapter
+
 from reseen.errors import SettingsError
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
+_AMOUNT = re.compile(r"\d+(\.\d+)?\s*([KMGT]I?)?B?", re.IGNORECASE)
+"""All of the text: `ByteSize` reads the beginning and ignores what follows."""
+_BYTES = TypeAdapter(ByteSize)
 _EVERY_SECONDS = 0.01
 
 
@@ -26,11 +28,11 @@ def parse_memory(text: str) -> int:
     Raises:
         SettingsError: it is none of these, or nothing.
     """
-    match = _AMOUNT.fullmatch(text.strip())
-    if match is None or (match[3] and not match[2]) or float(match[1]) == 0:
+    written = text.strip()
+    amount = _BYTES.validate_python(written.rstrip("Bb") + "B") if _AMOUNT.fullmatch(written) else 0
+    if amount < 1:
         raise SettingsError(f"--memory '{text}': wanted an amount of memory such as 4GB, 500MB or 1.5GiB")
-    unit = match[2].upper()
-    return int(float(match[1]) * (_BINARY[unit] if match[3] else _UNITS[unit]))
+    return int(amount)
 
 
 def show_memory(amount: float) -> str:
@@ -38,15 +40,13 @@ def show_memory(amount: float) -> str:
     return f"{amount / 1e9:.3g} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
 
 
-def own_bytes(process: int | str = "self") -> int | None:
-    """Memory of a process's own at the moment; None where the system does not say (it is Linux that does)."""
+def own_bytes(process: int | None = None) -> int | None:
+    """Anonymous memory of a process, by default this one; None if it has ended, and on systems other than Linux."""
     try:
-        for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+        memory = psutil.Process(process).memory_info()
+    except (psutil.Error, OSError):
+        return None
+    return memory.rss - memory.shared if hasattr(memory, "shared") else None
 
 
 @dataclass(frozen=True)

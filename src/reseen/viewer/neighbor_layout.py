@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
 
 from reseen.geometry import unit
 from reseen.neighbors import nearest
@@ -29,19 +30,18 @@ def project_to_principal_components(
 
     The components are computed in float64 on at most `sample` rows, evenly spaced over all. Their signs are fixed: the
     entry of largest magnitude is positive, so that equal vectors give equal coordinates. The result has
-    `min(components, d)` columns; no rows give an empty array.
+    `min(components, d)` columns, which are 0 beyond the number of rows; no rows give an empty array.
     """
-    if not len(vectors):
-        return np.empty((0, min(components, vectors.shape[1])), np.float32)
+    coordinates = np.zeros((len(vectors), min(components, vectors.shape[1])), np.float32)
+    if len(vectors) < 2:
+        return coordinates
     rows = np.linspace(0, len(vectors) - 1, min(sample, len(vectors))).astype(np.int64)
-    sampled = vectors[rows].astype(np.float64)
-    mean = sampled.mean(axis=0)
-    sampled -= mean
-    _, directions = np.linalg.eigh(sampled.T @ sampled)
-    directions = directions[:, ::-1][:, :components]
-    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0)
-    directions = (directions * np.where(largest < 0, -1, 1)).astype(np.float32)
-    return vectors @ directions - mean.astype(np.float32) @ directions
+    pca = PCA(min(coordinates.shape[1], len(rows)), svd_solver="covariance_eigh")
+    with np.errstate(divide="ignore", invalid="ignore"):  # shares of the variance, where all rows are equal
+        pca.fit(vectors[rows].astype(np.float64))
+    directions = pca.components_.T.astype(np.float32)
+    coordinates[:, : directions.shape[1]] = vectors @ directions - pca.mean_.astype(np.float32) @ directions
+    return coordinates
 
 
 _NEIGHBORS = 15

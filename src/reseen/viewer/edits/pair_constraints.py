@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from scipy.cluster.hierarchy import DisjointSet
+
 from reseen.audit.answers import Answer, write_answers
 from reseen.viewer.collection import Collection
 from reseen.viewer.edits.journal import Edit
@@ -47,10 +49,10 @@ def pair_constraints(edits: Sequence[Edit], keys: Iterable[str]) -> PairConstrai
 
 
 class _IdentityGroups:
-    """Union-find over keys with cannot-link constraints between the sets."""
+    """Disjoint sets of keys with cannot-link constraints between the sets."""
 
     def __init__(self) -> None:
-        self._parents: dict[str, str] = {}
+        self._groups = DisjointSet()
         self._separated: dict[str, set[str]] = {}
 
     def link(self, first: str, second: str) -> bool:
@@ -60,8 +62,9 @@ class _IdentityGroups:
             return True
         if any(self._root(key) == other for key in self._separated.get(one, ())):
             return False
-        self._parents[one] = other
-        self._separated.setdefault(other, set()).update(self._separated.pop(one, ()))
+        separated = self._separated.pop(one, set()) | self._separated.pop(other, set())
+        self._groups.merge(one, other)
+        self._separated[self._root(one)] = separated
         return True
 
     def separate(self, first: str, second: str) -> bool:
@@ -74,10 +77,8 @@ class _IdentityGroups:
         return True
 
     def _root(self, key: str) -> str:
-        while key in self._parents:
-            self._parents[key] = self._parents.get(self._parents[key], self._parents[key])
-            key = self._parents[key]
-        return key
+        self._groups.add(key)
+        return self._groups[key]
 
 
 _HARD_NEGATIVES = 20
