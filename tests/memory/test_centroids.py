@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.memory.sequential_ema import cumcount
 
 
 def on_circle(*degrees):
@@ -73,7 +72,3 @@ def test_no_gradient_is_kept(update):
     memory = CentroidMemory(on_circle(0), torch.tensor([0]), CentroidSettings(update=update))
     memory.update(on_circle(20).requires_grad_(), torch.tensor([0]))
     assert not memory.vectors.requires_grad
-
-
-def test_occurrence():
-    assert cumcount(torch.tensor([3, 5, 3, 3, 5])).tolist() == [0, 0, 1, 2, 1]

@@ -62,7 +62,7 @@ def test_where_the_system_does_not_say_nothing_is_known(monkeypatch):
 def test_too_little_memory_says_how_much_is_free(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1_500_000_000)
     memory.require_memory(1_500_000_000, "this")
-    with pytest.raises(ValueError, match="this needs 2.0 GB of memory, and 1.5 GB are free"):
+    with pytest.raises(ValueError, match=r"this needs 2\.0 GB of memory, and 1\.5 GB are free"):
         memory.require_memory(2_000_000_000, "this")
     monkeypatch.setattr(memory, "free_bytes", lambda: None)
     memory.require_memory(1 << 60, "this")

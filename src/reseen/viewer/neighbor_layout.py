@@ -36,7 +36,7 @@ def project_to_principal_components(
     if len(vectors) < 2:
         return coordinates
     rows = np.linspace(0, len(vectors) - 1, min(sample, len(vectors))).astype(np.int64)
-    pca = PCA(min(coordinates.shape[1], len(rows)), svd_solver="covariance_eigh")
+    pca = PCA(min(coordinates.shape[1], len(rows)), svd_solver="covariance_eigh")  # type: ignore[arg-type]  # the stubs are older
     with np.errstate(divide="ignore", invalid="ignore"):  # shares of the variance, where all rows are equal
         pca.fit(vectors[rows].astype(np.float64))
     directions = pca.components_.T.astype(np.float32)

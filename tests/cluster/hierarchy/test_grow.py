@@ -10,7 +10,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.cluster.hierarchy.partition import Partition
-from reseen.cluster.hierarchy.rules import MergePriority, select_merges
 from reseen.errors import ClusteringError, SettingsError
 
 ONE_BY_ONE = {"share": None, "stop": "clusters", "clusters": 1}
@@ -200,14 +199,6 @@ def test_scipy_takes_the_tree_over_groups():
     assert found[-1, 3] == 5
 
 
-def test_the_larger_then_the_more_central_cluster_absorbs():
-    rows = unit(np.array([[1, 0.0], [1, 0.5], [0, 1], [1, 0.4]]))
-    standing = MergePriority(rows, np.array([0, 0, 2, 3]))
-    assert standing.ranks[0] > standing.ranks[3] > standing.ranks[2]
-    standing.merge(np.array([0, 1, 2, 2]))
-    assert standing.ranks[2] < standing.ranks[0]  # as large now, but row 1 is the most central of all
-
-
 @pytest.mark.parametrize("engine", ["search", "dense"])
 def test_many_copies_merge_in_row_order_and_end(engine):
     vectors = np.tile(unit(np.random.default_rng(0).normal(size=(2, 6))), (200, 1))
@@ -263,19 +254,3 @@ def test_a_weight_beyond_numbers_is_an_error():
 def test_settings_that_do_not_fit_together(values, message):
     with pytest.raises(SettingsError, match=message):
         HierarchySettings.parse(values, "x")
-
-
-@pytest.mark.parametrize(
-    ("rule", "wanted", "places"),
-    [
-        ("chain", 9, [0, 1, 3, 4]),
-        ("chain", 2, [0, 1]),
-        ("match", 9, [0, 3, 4]),
-        ("absorb", 9, [0, 1, 4]),
-    ],
-)
-def test_which_pairs_a_rule_takes(rule, wanted, places):
-    # 1 takes in 0 and 2; then 0-2 are joined, 2-3 has the absorbed 2, and 4-5 are free.
-    first, second = np.array([0, 1, 0, 2, 4]), np.array([1, 2, 2, 3, 5])
-    standing = np.array([1, 9, 2, 3, 4, 5])
-    assert select_merges(first, second, wanted, rule, standing).tolist() == places

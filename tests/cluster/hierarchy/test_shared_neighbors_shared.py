@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.cluster.hierarchy.test_engines import REGULARIZERS, WEIGHT, mixture, partition_of
+from tests.cluster.hierarchy.test_dense import REGULARIZERS, WEIGHT, mixture, partition_of
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.cluster.hierarchy.candidates import DECIMALS

@@ -1,16 +1,12 @@
 """Cluster edits: their effect, the constraints that follow, and recovery from the journal."""
 
 import json
-from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reseen.audit.answers import pair_constraints as answered_pairs
 from reseen.audit.answers import read_answers
-from reseen.cluster import Constraints
 from reseen.datasets import read_training
 from reseen.errors import GalleryError, StorageError
 from reseen.gallery.filter import Filter
@@ -303,43 +299,6 @@ def test_the_journal_lies_in_the_gallery_or_among_the_users_files(tmp_path, monk
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert edits_file("/some/gallery").as_posix() == "/some/gallery/mends.jsonl"
     assert edits_file("qdrant://host/people").parent == tmp_path / "reseen"
-
-
-def edit(same=(), different=()):
-    return Edit("same", "2026-01-01T00:00:00+00:00", "", {}, {}, same, different)
-
-
-pairs = st.tuples(st.booleans(), st.sampled_from(list(combinations("abcdef", 2))))
-
-
-@settings(max_examples=200)
-@given(st.lists(pairs, max_size=14))
-def test_constraints_are_consistent_and_the_later_one_applies(said):
-    edits = [edit(same=(pair,)) if same else edit(different=(pair,)) for same, pair in said]
-    found = pair_constraints(edits, "abcdef")
-    row = {key: place for place, key in enumerate("abcdef")}
-
-    def rows(pairs):
-        return np.array([[row[a], row[b]] for a, b in pairs], np.int64).reshape(-1, 2)
-
-    Constraints(rows(found.same), rows(found.different), 6)  # raises where they contradict
-    # The slow rule: from the last to the first, each is kept if all kept so far still can be true with it.
-    must, cannot = [], []
-    for same, pair in reversed(said):
-        trial = ([*must, pair], cannot) if same else (must, [*cannot, pair])
-        if possible(*trial):
-            must, cannot = trial
-    assert set(found.same) == set(must)
-    assert set(found.different) == set(cannot)
-
-
-def possible(must, cannot):
-    group = {key: {key} for key in "abcdef"}
-    for one, other in must:
-        joined = group[one] | group[other]
-        for key in joined:
-            group[key] = joined
-    return all(other not in group[one] for one, other in cannot)
 
 
 def test_an_edit_survives_its_journal(file):
