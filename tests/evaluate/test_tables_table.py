@@ -1,5 +1,7 @@
 """What the terminal shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -42,3 +44,15 @@ def test_one_score_has_no_gain():
 def test_no_score_is_an_error():
     with pytest.raises(ValueError, match="at least one score"):
         score_table({})
+
+
+def test_warnings_of_the_last_score_follow_in_yellow():
+    first = replace(made_up(0.3), notes=("of the first",))
+    table = score_table({"before": first, "after": replace(made_up(0.4), notes=("few queries", "one camera"))})
+    assert "warning: few queries" in printed(table)
+    assert "of the first" not in printed(table)
+    warnings = [part for part in table.renderables if str(part).startswith("warning")]
+    assert [(str(part), part.style) for part in warnings] == [
+        ("warning: few queries", "yellow"),
+        ("warning: one camera", "yellow"),
+    ]

@@ -14,6 +14,7 @@ TESTS = PROJECT / "tests"
 
 COVERED_BY = [  # folder, modules, test files
     ("", "errors", "faults/test_hostile_files cli/test_bad_data"),
+    ("audit", "next_question same_person", "audit/test_calibration"),
     ("cli", "app data_labels demo doctor plugins recipes setting_flags toy train", "cli/test_commands"),
     ("cli", "compare embed export", "cli/test_commands cli/test_bad_places"),
     ("cli", "forget index search view", "cli/test_gallery_commands"),

@@ -10,7 +10,7 @@ MODULES = [path for path in source_files() if path.name not in ("__init__.py", "
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_has_find_tests_its_name_or_is_in_the_table(module):
+def test_a_module_has_tests_of_its_name_or_is_in_the_table(module):
     inside = module.relative_to(PACKAGE)
     assert find_tests(module), (
         f"write tests/{inside.parent}/test_{inside.stem}.py, or name it in tests/house/mirror.py"

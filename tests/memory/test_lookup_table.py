@@ -68,3 +68,7 @@ def test_rows_can_start_at_the_mean_of_their_members(raw):
         mean = features[labels == cluster].mean(dim=0)
         torch.testing.assert_close(table.vectors[cluster], mean if raw else mean / mean.norm())
     assert not bool(table.vectors[3].any())
+
+
+def test_rows_are_on_the_device():
+    assert LookupTable(3, 4, 0.5, torch.device("meta")).vectors.device.type == "meta"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reseen.memory import fits_on_device
+from reseen.memory import MemoryBanks, fits_on_device
 
 GPU = torch.device("cuda", 0)
 
@@ -36,3 +36,16 @@ def test_what_earlier_steps_left_behind_counts_as_free_and_what_tensors_hold_doe
     free(2 * 10**9, kept=10 * 10**9, used=2 * 10**9)
     assert fits_on_device(5 * 10**9, GPU)[0]
     assert not fits_on_device(6 * 10**9, GPU)[0]
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_all_banks_are_where_the_first_decision_puts_them(fits):
+    asked = []
+    banks = MemoryBanks(torch.device("meta"), lambda choose: asked.append(choose) or (fits, "a note"))
+    assert banks.note == ""
+    rows = {"whole": torch.ones(4, 2), "patches": torch.ones(4, 3, 2), "centers": torch.ones(4, 2)}
+    for _ in range(2):
+        banks.fill(rows)
+        assert {bank.vectors.device.type for bank in banks.by_name.values()} == {"meta" if fits else "cpu"}
+        assert banks.note == "a note"
+    assert len(asked) == 1

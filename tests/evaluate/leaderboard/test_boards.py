@@ -150,3 +150,35 @@ def test_a_place_that_cannot_be_written(leaderboard, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError):
         write_leaderboard(tmp_path / "file", leaderboard)
+
+
+def an_evaluation(seed, **values):
+    training = {
+        "method": "sphere", "seed": seed, "cameras": 3, "rounds": 4, "data": "D", "command": f"reseen train {seed}",
+        "recipe": {"seed": seed, "train": {"rounds": 4}},
+    }  # fmt: skip
+    rules = {
+        "re_ranking": "zhong",
+        "query_expansion": "none",
+        "mirrored_features": True,
+        "domain": "cross-domain",
+    }
+    return {
+        "protocol": "market", "queries": 1200, "gallery": 5000, "mAP": 0.5, "mINP": 0.25,
+        "cmc": {"1": 0.6, "5": 0.7, "10": 0.8}, "rules": rules, "training": {**training, **values},
+    }  # fmt: skip
+
+
+def test_files_of_evaluate_are_arms_by_settings_and_rules_and_no_ceilings(tmp_path):
+    made = [an_evaluation(0), an_evaluation(1), an_evaluation(0, recipe={"seed": 0, "train": {"rounds": 5}})]
+    made.append(an_evaluation(0, rounds=0, data="E"))
+    for place, values in enumerate(made):
+        (tmp_path / f"{place}.json").write_text(json.dumps(values))
+    board = next(iter(build_leaderboard(*read_results(tmp_path)).boards))
+    assert board.name == "market, 1,200 queries, 5,000 gallery images"
+    assert sorted(arm.seeds for arm in board.arms) == [(0,), (0,), (0, 1)]
+    assert [arm.cameras for arm in board.arms].count(False) == 1  # the one that was not trained
+    for arm in board.arms:
+        assert arm.name.startswith("sphere · re ranking zhong · mirrored yes · cross-domain · ")
+        assert arm.figures["mAP"].text == "50.0" + (" ± 0.0" if len(arm.seeds) > 1 else "")
+        assert not arm.ceiling

@@ -144,3 +144,10 @@ def test_who_is_approximate():
     assert SearchSettings().approximates(mapped_search.EXACT_UP_TO + 1)
     assert "every pair of 10 rows" in SearchSettings().describe(10)
     assert "4,000 inverted lists on disk, of which each row probes 64" in SearchSettings().describe(1_000_000)
+
+
+@pytest.mark.parametrize("settings", [EXACT, APPROXIMATE])
+def test_with_one_neighbor_every_row_has_itself(tmp_path, settings):
+    ours = found(random_features(30, 5, 0), 1, tmp_path, settings)
+    assert ours.indices.tolist() == [[row] for row in range(30)]
+    np.testing.assert_allclose(ours.distances, 0, atol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 
 from reseen.errors import StorageError
 from reseen.neighbors.out_of_core import Scratch
+from reseen.neighbors.out_of_core import scratch as scratch_module
 
 
 def test_arrays_are_zeros_and_stay(tmp_path):
@@ -58,3 +59,17 @@ def test_notes(tmp_path):
     assert scratch.note("search") == {}
     scratch.remove()
     assert not tmp_path.exists()
+
+
+@pytest.mark.parametrize("size", [0, 5, 12])
+def test_where_the_system_cannot_reserve_space_zeros_are_written_behind_the_start(
+    tmp_path, monkeypatch, size
+):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    monkeypatch.setattr(scratch_module, "_ZEROS", bytes(4))
+    path = tmp_path / "file"
+    path.write_bytes(b"head")
+    descriptor = os.open(path, os.O_RDWR)
+    scratch_module._allocate_space(descriptor, 3, size)
+    os.close(descriptor)
+    assert path.read_bytes() == (b"hea" + bytes(size) if size else b"head")
