@@ -38,17 +38,16 @@ PACKAGE = PROJECT / "src" / "reseen"
 RESULTS = HERE / "results" / "mutants.json"
 EQUIVALENT = HERE / "mutating" / "equivalent.json"
 PACKAGES = ("losses", "memory", "cluster", "neighbors", "evaluate")
-_NOT_COPIED = (
-    ".git",
-    ".venv*",
-    "__pycache__",
-    "site",
-    "dist",
-    "demo",
-    "runs",
-    "toy",
-    "*.egg-info",
-    ".*_cache",
+_COPIED = (
+    "src",
+    "tests",
+    "benchmarks",
+    "docs",
+    "examples",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
 )
 _LEAST_SECONDS = 120.0
 """Time limit of a mutant whose tests are fast; otherwise ten times what the tests take without a change."""
@@ -180,7 +179,9 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         """Copy the sources and load the libraries that tests need, so that forked processes have them."""
         self._folder = folder
-        shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
+        for name in _COPIED:
+            copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+            copy(PROJECT / name, folder / name)
         self._limits: dict[tuple[str, ...], float] = {}
         os.environ["PYTHONPATH"] = f"{folder / 'src'}:{folder}"
         sys.dont_write_bytecode = True
@@ -203,9 +204,8 @@ class Runner:
         if files not in self._limits:
             code, seconds = self._run(files, 3600.0)
             if code != 0:
-                raise SystemExit(
-                    f"{' '.join(files)}: a test fails without a change; see {self._folder}/output.txt"
-                )
+                output = (self._folder / "output.txt").read_text(encoding="utf-8", errors="replace")
+                raise SystemExit(f"{output[-3000:]}\n{' '.join(files)}: a test fails without a change")
             self._limits[files] = max(_LEAST_SECONDS, 10 * seconds)
         path = self._folder / "src" / "reseen" / mutant.module
         original = path.read_text(encoding="utf-8")

@@ -48,7 +48,9 @@ def test_no_score_is_an_error():
 
 def test_warnings_of_the_last_score_follow_in_yellow():
     first = replace(made_up(0.3), notes=("of the first",))
-    table = score_table({"before": first, "after": replace(made_up(0.4), notes=("few queries", "one camera"))})
+    table = score_table(
+        {"before": first, "after": replace(made_up(0.4), notes=("few queries", "one camera"))}
+    )
     assert "warning: few queries" in printed(table)
     assert "of the first" not in printed(table)
     warnings = [part for part in table.renderables if str(part).startswith("warning")]
