@@ -78,7 +78,7 @@ COVERED_BY = [  # folder, modules, test files
     ("tasks/data_check", "findings page pixel_findings report", "tasks/data_check/test_inspect"),
     ("tasks/evaluation", "domain retrieval retrieval_features", "tasks/evaluation/test_score"),
     ("tasks/evaluation", "score_features", "evaluate/test_labeled"),
-    ("testing", "conformance state", "methods/test_conformance"),
+    ("testing", "conformance device_conformance state", "methods/test_conformance"),
     ("training", "conclude loop setup", "training/test_train"),
     ("video", "detector follow manifest_files outcome record settings sheet sources", "video/test_crop"),
     ("video", "motion torchvision_detector tracker", "video/test_crop video/test_tracklets"),
