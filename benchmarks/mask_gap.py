@@ -118,9 +118,7 @@ def _masked_early(
 def vectors(encoder: Encoder, crops: Crops, look: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
     """Unit vectors of all crops, looked at in some way."""
     encoder.eval()
-    return unit(
-        torch.cat([look(images) for _, images, _ in batches(crops, encoder, _DEVICE, SINGLE_PROCESS)])
-    )
+    return unit(torch.cat([look(batch.images) for batch in batches(crops, encoder, _DEVICE, SINGLE_PROCESS)]))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def _looks(encoder: Encoder, crops: Crops, painted: int | None) -> Float[Tensor,
     """Patches of all crops; images are normalized, so that 0 is the mean color."""
     assert encoder.patches is not None
     found = []
-    for _, images, _ in batches(crops, encoder, _DEVICE, SINGLE_PROCESS):
+    for batch in batches(crops, encoder, _DEVICE, SINGLE_PROCESS):
+        images = batch.images
         if painted is not None:
             step = images.shape[2] / encoder.patches.count
             images[:, :, round(painted * step) : round((painted + 1) * step)] = 0

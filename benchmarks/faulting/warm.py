@@ -7,7 +7,6 @@ import reseen.cli.forget
 import reseen.cli.index
 import reseen.cli.train
 import reseen.evaluate.scoring
-import reseen.evaluate.tables
 import reseen.features.embed
 import reseen.gallery.forget_page
 import reseen.gallery.index
@@ -15,6 +14,7 @@ import reseen.gallery.stores.edge
 import reseen.tasks.clustering.cluster
 import reseen.tasks.demo
 import reseen.tasks.evaluation.report
+import reseen.tasks.evaluation.tables
 import reseen.training.train
 
 __all__ = ["reseen"]

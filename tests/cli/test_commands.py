@@ -199,7 +199,7 @@ def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tm
 
     monkeypatch.setattr(module, "run_demo", run_demo)
     monkeypatch.setattr(
-        "reseen.evaluate.tables.score_table", lambda scores, title: f"{title}: {', '.join(scores)}"
+        "reseen.tasks.evaluation.tables.score_table", lambda scores, title: f"{title}: {', '.join(scores)}"
     )
     code, out, err = reseen_says("demo", tmp_path, "--people", "10", "--cameras", "2", "--quiet")
     assert code == 0, err

@@ -193,11 +193,12 @@ def test_pooling_says_what_is_wrong():
 def test_video_with_and_without_queries_in_the_gallery():
     """Without them the second query has no match; with them it finds the first query's tracklet."""
     frames = at_degrees(0, 4, 90, 94, 8).vectors.numpy()
-    query = (frames[:4], np.array([1, 1, 1, 1]), np.array([0, 0, 1, 1]), np.array([5, 5, 6, 6]))
-    gallery = (frames[4:], np.array([1]), np.array([1]), np.array([9]))
-    without = video(*query, *gallery)
+    query = (frames[:4], np.array([1, 1, 1, 1]), np.array([0, 0, 1, 1]))
+    gallery = (frames[4:], np.array([1]), np.array([1]))
+    tracklets = {"query_tracklets": np.array([5, 5, 6, 6]), "gallery_tracklets": np.array([9])}
+    without = video(*query, *gallery, **tracklets)
     assert (without.queries, without.valid_queries, without.gallery) == (2, 1, 1)
-    both = video(*query, *gallery, queries_in_gallery=True)
+    both = video(*query, *gallery, **tracklets, queries_in_gallery=True)
     assert (both.queries, both.valid_queries, both.gallery) == (2, 2, 3)
     rules = both.to_json()["rules"]
     assert rules["queries_in_gallery"] is True

@@ -63,7 +63,9 @@ def test_gradients_are_finite_and_reach_features_alone():
     assert bool(features.grad.any())
     assert not features.grad[cameras < 0].any()
     assert torch.autograd.gradcheck(
-        lambda rows: inter_camera_contrast(rows, labels, cameras, proxies.detach(), *of_proxies, 3, 0.5),
+        lambda rows: inter_camera_contrast(
+            rows, labels, cameras, proxies.detach(), *of_proxies, hardest=3, temperature=0.5
+        ),
         features,
     )
 

@@ -37,22 +37,26 @@ def test_value_and_gradient_equal_the_plain_sum_whatever_the_chunk(seed, queries
 @given(st.integers(0, 1000), st.integers(4, 30), st.integers(1, 40))
 def test_known_squared_lengths_change_nothing(seed, rows, chunk):
     q, m, away, logits = _case(seed, 3, rows, 2)
-    found, best = streaming_logsumexp_and_top(q, m, 2, 3.0, 0.7, away, chunk, m.square().sum(dim=1))
+    found, best = streaming_logsumexp_and_top(
+        q, m, 2, 3.0, lengths=0.7, hidden=away, chunk=chunk, squares=m.square().sum(dim=1)
+    )
     torch.testing.assert_close(found, logits.logsumexp(dim=1))
     assert torch.equal(best, top_logits(q, m, 2, 3.0, 0.7, away, chunk))
-    others, _ = streaming_logsumexp_and_top(q, m, 2, 3.0, 0.7, away, chunk, torch.zeros(rows, dtype=q.dtype))
+    others, _ = streaming_logsumexp_and_top(
+        q, m, 2, 3.0, lengths=0.7, hidden=away, chunk=chunk, squares=torch.zeros(rows, dtype=q.dtype)
+    )
     assert not torch.allclose(found, others)  # they are what is read
 
 
 @given(st.integers(0, 1000), st.integers(1, 5), st.integers(4, 30), st.integers(1, 12), st.integers(1, 40))
 def test_the_highest_logits_equal_a_sort(seed, queries, rows, count, chunk):
     q, m, away, logits = _case(seed, queries, rows, 2)
-    found = top_logits(q, m, count, 3.0, 0.7, away, chunk)
+    found = top_logits(q, m, count, 3.0, lengths=0.7, hidden=away, chunk=chunk)
     for row in range(queries):
         order = [c for c in logits[row].argsort(descending=True).tolist() if logits[row, c] > -torch.inf]
         expected = order[:count]
         assert found[row].tolist() == expected + [-1] * (count - len(expected))
-    value, again = streaming_logsumexp_and_top(q, m, count, 3.0, 0.7, away, chunk)
+    value, again = streaming_logsumexp_and_top(q, m, count, 3.0, lengths=0.7, hidden=away, chunk=chunk)
     assert torch.equal(again, found)
     torch.testing.assert_close(value, logits.logsumexp(dim=1))
 

@@ -59,7 +59,9 @@ def test_the_term_is_the_weighted_loss_with_the_proxies_of_the_round():
     contrast, features, labels, cameras, rows = begun(proxy_weight=0.3, hardest_negatives=2, from_round=1)
     proxies = CameraProxies(features, labels, cameras)
     batch = features[rows], labels[rows], cameras[rows]
-    expected = 0.3 * inter_camera_contrast(*batch, proxies.vectors, proxies.labels, proxies.cameras, 2, 0.07)
+    expected = 0.3 * inter_camera_contrast(
+        *batch, proxies.vectors, proxies.labels, proxies.cameras, hardest=2, temperature=0.07
+    )
     assert torch.equal(contrast.terms(*batch)["inter_camera"], expected)
     contrast.after_step(*batch)
     assert torch.equal(contrast.terms(*batch)["inter_camera"], expected)  # fixed for the round

@@ -20,14 +20,23 @@ MAX_CELLS = 1 << 26
 _BLOCK = 256
 
 
+@dataclass(frozen=True, eq=False)
+class PairBlock:
+    """All pairs of some rows with every row."""
+
+    rows: Int64[np.ndarray, " b"]
+    similarity: Float32[np.ndarray, "b n"]
+    """Cosine similarities, -1 to 1."""
+    same: Bool[np.ndarray, "b n"]
+    """Whether both are in one cluster."""
+    counted: Bool[np.ndarray, "b n"]
+    """Which pairs to count."""
+
+
 def pair_blocks(
     features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"]
-) -> Iterator[
-    tuple[
-        Int64[np.ndarray, " b"], Float32[np.ndarray, "b n"], Bool[np.ndarray, "b n"], Bool[np.ndarray, "b n"]
-    ]
-]:
-    """Yield rows, their similarities to all rows, whether each pair is in one cluster, and which pairs to count.
+) -> Iterator[PairBlock]:
+    """Yield the pairs of the anchors with all rows, in blocks of anchors.
 
     If all rows are anchors, every pair is counted once; else once per end that is an anchor.
     """
@@ -38,7 +47,7 @@ def pair_blocks(
         rows = anchors[begin : begin + _BLOCK]
         same = (cluster[rows][:, None] == cluster[None, :]) & (cluster[rows] != NOISE)[:, None]
         counted = rows[:, None] < all_rows[None, :] if complete else rows[:, None] != all_rows[None, :]
-        yield rows, vectors[rows] @ vectors.T, same, counted
+        yield PairBlock(rows, vectors[rows] @ vectors.T, same, counted)
 
 
 def anchor_rows(count: int, seed: int) -> tuple[Int64[np.ndarray, " a"], float]:
@@ -111,9 +120,9 @@ def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPo
     kept = max(1, round(min(PAIRS_PER_CROP * count, count * (count - 1) / 2) / scale))
     low = _low(features, labels, anchors, kept)
     parts = []
-    for rows, similarity, same, counted in pair_blocks(features, labels, anchors):
-        at, other = np.nonzero(counted & (similarity >= low))
-        parts.append((rows[at], other, similarity[at, other], same[at, other]))
+    for block in pair_blocks(features, labels, anchors):
+        at, other = np.nonzero(block.counted & (block.similarity >= low))
+        parts.append((block.rows[at], other, block.similarity[at, other], block.same[at, other]))
     one, other, values, together = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(-values, kind="stable")[:kept]
     one, other, together = one[order], other[order], together[order]
@@ -140,8 +149,8 @@ def with_clusters(pool: PairPool, labels: PseudoLabels) -> PairPool:
 def _low(features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"], kept: int) -> float:
     """A similarity that at least `kept` pairs reach, and few more."""
     counts = np.zeros(_BINS, dtype=np.int64)
-    for _rows, similarity, _same, counted in pair_blocks(features, labels, anchors):
-        bins = np.clip((similarity[counted] + 1) * (_BINS / 2), 0, _BINS - 1).astype(np.int64)
+    for block in pair_blocks(features, labels, anchors):
+        bins = np.clip((block.similarity[block.counted] + 1) * (_BINS / 2), 0, _BINS - 1).astype(np.int64)
         counts += np.bincount(bins, minlength=_BINS)
     place = int(np.flatnonzero(counts[::-1].cumsum()[::-1] >= min(kept, counts.sum()))[-1])
     return place * 2 / _BINS - 1 - _ROUNDING if place else -2.0

@@ -56,8 +56,8 @@ def random_pair_rarity(features: Features, table: ImageTable, seed: int = 0) -> 
     nobody = PseudoLabels(np.full(count, NOISE, dtype=np.int64))
     anchors, _ = anchor_rows(count, seed)
     counts = np.zeros(_BINS, dtype=np.int64)
-    for _rows, similarity, _same, counted in pair_blocks(features, nobody, anchors):
-        counts += np.bincount(_bins(similarity[counted]), minlength=_BINS)
+    for block in pair_blocks(features, nobody, anchors):
+        counts += np.bincount(_bins(block.similarity[block.counted]), minlength=_BINS)
     total = int(counts.sum())
     above = counts[::-1].cumsum()[::-1]
     places = [int(np.flatnonzero(above >= share * total)[-1]) for share in SHARES if share * total >= 1]
@@ -114,9 +114,9 @@ def _shares_by_crop(
 ) -> Float64[np.ndarray, "t a"]:
     """For each threshold, the share of every anchor's other crops at or above it."""
     shares = []
-    for rows, similarity, _same, _counted in pair_blocks(features, nobody, anchors):
-        bins = _bins(similarity)
-        bins[np.arange(len(rows)), rows] = -1  # a crop is no pair with itself
+    for block in pair_blocks(features, nobody, anchors):
+        bins = _bins(block.similarity)
+        bins[np.arange(len(block.rows)), block.rows] = -1  # a crop is no pair with itself
         shares.append([(bins >= place).sum(axis=1) for place in places])
     return np.concatenate(shares, axis=1) / max(len(features) - 1, 1)
 

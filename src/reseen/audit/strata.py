@@ -54,10 +54,10 @@ def plan_strata(features: Features, labels: PseudoLabels, seed: int = 0) -> list
     """
     together, apart = np.zeros(_BINS), np.zeros(_BINS)
     anchors, scale = anchor_rows(len(features), seed)
-    for _rows, similarity, same, counted in pair_blocks(features, labels, anchors):
-        bins = _bins(similarity)
-        together += np.bincount(bins[same & counted], minlength=_BINS)
-        apart += np.bincount(bins[~same & counted], minlength=_BINS)
+    for block in pair_blocks(features, labels, anchors):
+        bins = _bins(block.similarity)
+        together += np.bincount(bins[block.same & block.counted], minlength=_BINS)
+        apart += np.bincount(bins[~block.same & block.counted], minlength=_BINS)
     edges = np.linspace(-1, 1, _BINS + 1)
     edges[-1] = 2.0  # similarities may exceed 1 by rounding
     total = together.sum()
@@ -94,16 +94,16 @@ def draw_pairs(
     """
     anchors, _ = anchor_rows(len(features), seed)
     samples: list[list[tuple[float, int, int]]] = [[] for _ in strata]
-    for rows, similarity, same, counted in pair_blocks(features, labels, anchors):
-        keys = generator.random(similarity.shape)
+    for block in pair_blocks(features, labels, anchors):
+        keys = generator.random(block.similarity.shape)
         for stratum, count, sample in zip(strata, counts, samples, strict=True):
             inside = (
-                (similarity >= stratum.low)
-                & (similarity < stratum.high)
-                & (same == stratum.together)
-                & counted
+                (block.similarity >= stratum.low)
+                & (block.similarity < stratum.high)
+                & (block.same == stratum.together)
+                & block.counted
             )
-            _update_sample(sample, count, keys, inside, rows, exclude)
+            _update_sample(sample, count, keys, inside, block.rows, exclude)
     return [
         np.array([pair[1:] for pair in sorted(sample)[:count]], dtype=np.int64).reshape(-1, 2)
         for sample, count in zip(samples, counts, strict=True)

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from reseen.records import PseudoLabels
+    from reseen.tasks.clustering.cluster_vectors import VectorClusters
 
 
 def cluster(
@@ -49,13 +50,20 @@ def cluster(
         Hide progress.
     """
     from reseen.cli.setting_flags import check_names
+    from reseen.errors import SettingsError
 
     options = ("data", "out", "memory", "smallest", "dendrogram", "camera-pattern", "quiet")
     check_names(settings, options, () if data is not None else ("algorithm",))
     if data is None:
-        _cluster_vectors(source, out, settings, memory, smallest, dendrogram, camera_pattern, quiet)
+        from reseen.tasks.clustering.cluster_vectors import cluster_vectors
+
+        for name, value in (("--dendrogram", dendrogram), ("--camera-pattern", camera_pattern)):
+            if value is not None:
+                raise SettingsError(f"{name} needs the crops; add --data")
+        _print_vectors(
+            cluster_vectors(source, out, memory=memory, settings=settings, smallest=smallest, quiet=quiet)
+        )
         return
-    from reseen.errors import SettingsError
     from reseen.tasks.clustering.cluster import cluster_crops
 
     if memory is not None:
@@ -80,25 +88,9 @@ def cluster(
         print(f"Dendrogram written to {page}")
 
 
-def _cluster_vectors(
-    source: Path,
-    out: Path,
-    settings: tuple[str, ...],
-    memory: str | None,
-    smallest: int,
-    dendrogram: list[int] | None,
-    camera_pattern: str | None,
-    quiet: bool,
-) -> None:
-    """Cluster vectors without their crops."""
-    from reseen.errors import SettingsError
+def _print_vectors(clustered: "VectorClusters") -> None:
     from reseen.runs.process_memory import show_memory
-    from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 
-    for name, value in (("--dendrogram", dendrogram), ("--camera-pattern", camera_pattern)):
-        if value is not None:
-            raise SettingsError(f"{name} needs the crops; add --data")
-    clustered = cluster_vectors(source, out, memory=memory, settings=settings, smallest=smallest, quiet=quiet)
     for note in clustered.notes:
         print(note)
     _print_summary(clustered.csv, clustered.labels, "vectors")

@@ -28,17 +28,11 @@ def labels(
     """
     from rich.console import Console
 
-    from reseen.data.labels import write_labels
-    from reseen.datasets import Patterns, read_splits
-    from reseen.errors import DataError
+    from reseen.tasks.training_labels import write_training_labels
 
-    patterns = None if identity_pattern is None else Patterns("", identity_pattern)
-    splits = read_splits(directory, layout, variant, ("train",), patterns=patterns)
-    if "train" not in splits or not len(splits["train"]):
-        raise DataError(
-            f"{directory}: no training crops with identities; `reseen data check` shows what the folder holds"
-        )
-    count = write_labels(out, splits["train"])
+    count = write_training_labels(
+        directory, out, layout=layout, variant=variant, identity_pattern=identity_pattern
+    )
     Console(highlight=False).print(
         f"Labels of {count:,} crops written to {out}; train with --data.labels {out}",
         markup=False,

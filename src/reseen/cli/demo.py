@@ -21,8 +21,8 @@ def demo(out: Path = Path("demo"), *, people: int = 60, cameras: int = 6, quiet:
     """
     from rich.console import Console
 
-    from reseen.evaluate.tables import score_table
     from reseen.tasks.demo import run_demo
+    from reseen.tasks.evaluation.tables import score_table
 
     result = run_demo(out, people=people, cameras=cameras, quiet=quiet)
     console = Console()

@@ -46,7 +46,7 @@ def embed(
     from reseen.distributed.launch import is_main_process
     from reseen.errors import SettingsError
     from reseen.features.embed import embed as embed_crops
-    from reseen.features.partitions import PartitionFolder
+    from reseen.features.partitions import summarize_embeddings
 
     if engine == "plain" and workers is not None:
         raise SettingsError("--workers needs --engine ray; leave it out, or add --engine ray")
@@ -63,14 +63,11 @@ def embed(
         devices=devices,
         quiet=quiet,
     )
-    if engine == "ray":
-        manifest = PartitionFolder(str(output)).manifest()
-        skipped = f"; skipped, unreadable: {len(manifest['unreadable']):,}" if manifest["unreadable"] else ""
-        print(f"{output}: {manifest['rows']:,} vectors in {manifest['partitions']:,} partitions{skipped}")
-        return
-    import pyarrow.parquet as pq
-
     if not is_main_process():
         return
-    schema, rows = pq.read_schema(output), pq.read_metadata(output).num_rows
-    print(f"{output}: {rows} vectors of dimension {schema.field('vector').type.list_size}")
+    summary = summarize_embeddings(output)
+    if summary.partitions is None:
+        print(f"{output}: {summary.rows} vectors of dimension {summary.dimension}")
+        return
+    skipped = f"; skipped, unreadable: {summary.unreadable:,}" if summary.unreadable else ""
+    print(f"{output}: {summary.rows:,} vectors in {summary.partitions:,} partitions{skipped}")

@@ -1,7 +1,12 @@
 """`reseen evaluate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from reseen import RetrievalScore
+    from reseen.tasks.evaluation.evaluate import Evaluation
 
 
 def evaluate(
@@ -102,32 +107,41 @@ def evaluate(
     quiet
         Hide progress.
     """
+    from reseen.distributed.launch import is_main_process
     from reseen.errors import SettingsError
     from reseen.files import check_outputs
-    from reseen.neighbors import RerankSettings
+    from reseen.tasks.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from reseen.tasks.evaluation.score_features import score_features
 
     check_outputs(json, report)
-    common: dict[str, Any] = {
-        "average_precision": average_precision,
-        "rerank": rerank and RerankSettings.parse({"variant": rerank, "memory": rerank_memory}, "--rerank"),
-        "expand_queries": expand_queries,
-        "expansion_power": expansion_power,
-        "queries_in_gallery": queries_in_gallery,
-        "details": details,
-        "seed": seed,
-    }
+    reranking = rerank and {"variant": rerank, "memory": rerank_memory}
     if features is not None:
-        run_options = {
-            "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
-            "--student": student, "--part": part, "--variant": variant, "--report": report, "--baseline": baseline,
-            "--devices": devices if devices > 1 else None,
-            "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
-        }  # fmt: skip
-        conflicting = [name for name, value in run_options.items() if value not in (None, False)]
-        if conflicting:
-            raise SettingsError(f"--features replaces a run and its data: leave out {', '.join(conflicting)}")
-        common["distractors"] = distractors
-        _evaluate_features(features, protocol or "market", raw, common, json, quiet)
+        _refuse_beside_features(
+            {
+                "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
+                "--student": student, "--part": part, "--variant": variant, "--report": report,
+                "--baseline": baseline, "--devices": devices if devices > 1 else None,
+                "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
+            }
+        )  # fmt: skip
+        score = score_features(
+            *features,
+            protocol=protocol or "market",
+            average_precision=average_precision,
+            queries_in_gallery=queries_in_gallery,
+            expand_queries=expand_queries,
+            expansion_power=expansion_power,
+            rerank=reranking,
+            raw=raw,
+            distractors=distractors,
+            details=details,
+            seed=seed,
+            quiet=quiet,
+            say_notes=False,
+        )
+        _print_score(features[0].stem, score)
+        if json is not None:
+            _write(json, {"features": [str(file) for file in features], **score.to_json(), "seed": seed})
         return
     if run is None or data is None:
         raise SettingsError(
@@ -135,153 +149,88 @@ def evaluate(
         )
     if raw:
         raise SettingsError("--raw needs --features; a run records whether its features are raw")
-    _evaluate_run(
-        run,
-        _DataOptions(data, layout, variant, camera_pattern, identity_pattern, distractors),
-        protocol,
-        flip,
-        common,
-        (occlude, half, student, part),
-        baseline,
-        center_cameras,
-        devices,
-        json,
-        report,
-        quiet,
-    )
-
-
-class _DataOptions(NamedTuple):
-    """The data to evaluate on, and how to read it."""
-
-    data: Path
-    layout: str
-    variant: str | None
-    camera_pattern: str | None
-    identity_pattern: str | None
-    distractors: Literal["auto", "zero", "none"]
-
-
-def _evaluate_features(
-    files: tuple[Path, Path], protocol: Any, raw: bool, common: dict[str, Any], json: Path | None, quiet: bool
-) -> None:
-    from rich.console import Console
-
-    from reseen.evaluate.tables import detail_tables, score_table
-    from reseen.tasks.evaluation.score_features import score_features
-
-    score = score_features(*files, protocol=protocol, raw=raw, quiet=quiet, say_notes=False, **common)
-    console = Console(highlight=False)
-    console.print(score_table({files[0].stem: score}))
-    for table in detail_tables(score):
-        console.print(table)
-    if json is not None:
-        _write(json, {"features": [str(file) for file in files], **score.to_json(), "seed": common["seed"]})
-
-
-def _evaluate_run(
-    run: Path,
-    source: "_DataOptions",
-    protocol: Any,
-    flip: bool,
-    common: dict[str, Any],
-    variations: tuple[float | None, Any, bool, Any],
-    baseline: str | None,
-    center_cameras: bool,
-    devices: int,
-    json: Path | None,
-    report: Path | None,
-    quiet: bool,
-) -> None:
-    from rich.console import Console
-
-    from reseen.data.occlusion import Occlusion
-    from reseen.distributed.launch import is_main_process
-    from reseen.evaluate.scoring import ScoringOptions
-    from reseen.evaluate.tables import detail_tables, score_table
-    from reseen.runs.run import open_run
-    from reseen.tasks.comparison.compare import retrieve_baseline, score_baseline
-    from reseen.tasks.comparison.comparison_table import paired_sentence
-    from reseen.tasks.evaluation.domain import domain, with_domain
-    from reseen.tasks.evaluation.report import report_run, verdict_sentences
-    from reseen.tasks.evaluation.score import patterns_of, read_benchmark, retrieve
-
-    occlude, half, student, part = variations
-    seed = common["seed"]
-    opened = open_run(run)
-    occlusions = [Occlusion(share=occlude, seed=seed)] if occlude is not None else []
-    occlusions += [Occlusion(half=half, seed=seed)] if half is not None else []
-    patterns = patterns_of(opened, source.data, source.layout, source.camera_pattern, source.identity_pattern)
-    benchmark = read_benchmark(
-        source.data, source.layout, source.variant, patterns=patterns, distractors=source.distractors
-    )
-    options = ScoringOptions(protocol=protocol or benchmark.protocol, **common)
-    retrieval = retrieve(
-        opened,
-        benchmark,
-        options=options,
-        occlusions=occlusions,
+    settings = EvaluationSettings(
+        layout=layout,
+        variant=variant,
+        camera_pattern=camera_pattern,
+        identity_pattern=identity_pattern,
+        distractors=distractors,
+        protocol=protocol,
+        average_precision=average_precision,
+        rerank=reranking,
+        expand_queries=expand_queries,
+        expansion_power=expansion_power,
+        queries_in_gallery=queries_in_gallery,
+        mirrored=flip,
+        center_cameras=center_cameras,
+        details=details,
+        occlude=occlude,
+        half=half,
+        seed=seed,
         student=student,
         part=part,
-        mirrored=flip,
-        devices=devices,
-        quiet=quiet,
+        baseline=baseline,
     )
-    others = None
-    if baseline is not None:
-        others = retrieve_baseline(
-            baseline, opened, benchmark, retrieval, student=student, part=part, devices=devices, quiet=quiet
-        )
-    if not is_main_process():
-        return
-    score = with_domain(retrieval.score(quiet), domain(opened, source.data))
-    compared = None if others is None else score_baseline(*others, retrieval, score, quiet)
-    occluded, why_not = retrieval.occluded_scores(), retrieval.why_not_centered
+    evaluation = evaluate_run(run, data, settings, devices=devices, quiet=quiet)
+    if is_main_process():
+        _print_evaluation(evaluation)
+        if json is not None:
+            _write(json, evaluation.to_json())
+        if report is not None:
+            evaluation.write_report(report)
+            _print_line(f"Report written to {report}")
+
+
+def _refuse_beside_features(given: Mapping[str, object]) -> None:
+    from reseen.errors import SettingsError
+
+    conflicting = [name for name, value in given.items() if value not in (None, False)]
+    if conflicting:
+        raise SettingsError(f"--features replaces a run and its data: leave out {', '.join(conflicting)}")
+
+
+def _print_score(name: str, score: "RetrievalScore") -> None:
+    from rich.console import Console
+
+    from reseen.tasks.evaluation.tables import detail_tables, score_table
+
     console = Console(highlight=False)
-    name = run.resolve().name
-    if compared is not None:
-        console.print(score_table({compared.name: compared.score, name: score}))
-        console.print(paired_sentence(compared.name, name, compared.paired), markup=False, soft_wrap=True)
-    if compared is None or occluded:
-        console.print(score_table({name: score, **occluded}, change="change"))
-    centered = None
-    if center_cameras and not why_not:
-        centered = with_domain(retrieval.centered().score(quiet), domain(opened, source.data))
-        console.print(
-            score_table({"plain": score, "cameras centered": centered}, "Camera centering", "change")
-        )
-    for table in detail_tables(score, retrieval.query.table.camera_names):
+    console.print(score_table({name: score}))
+    for table in detail_tables(score):
         console.print(table)
-    if json is not None:
-        record = {
-            "run": str(run),
-            "rounds": opened.rounds_done,
-            **score.to_json(),
-            "benchmark": benchmark.name,
-            "camera_centered": None if centered is None else centered.to_json(),
-            "why_not_centered": why_not if center_cameras else "not asked for",
-            "occluded": {name: value.to_json() for name, value in occluded.items()},
-            "seed": seed,
-            "student": student,
-            "part": part,
-            "baseline": None if compared is None else compared.to_json(),
-            "unreadable": retrieval.unreadable,
-            "training": opened.summary,
-            "without_labels": verdict_sentences(opened),
-        }
-        _write(json, record)
-    if report is not None:
-        scores = {name: score} if compared is None else {compared.name: compared.score, name: score}
-        report_run(report, opened, None, retrieval, scores, f"Run {name}")
-        console.print(f"Report written to {report}", markup=False, soft_wrap=True)
+
+
+def _print_evaluation(evaluation: "Evaluation") -> None:
+    """Tables of the scores, of the baseline, of camera centering and of the details."""
+    from rich.console import Console
+
+    from reseen.tasks.comparison.comparison_table import paired_sentence
+    from reseen.tasks.evaluation.tables import detail_tables, score_table
+
+    console = Console(highlight=False)
+    name, score, baseline = evaluation.name, evaluation.score, evaluation.baseline
+    if baseline is not None:
+        console.print(score_table({baseline.name: baseline.score, name: score}))
+        console.print(paired_sentence(baseline.name, name, baseline.paired), markup=False, soft_wrap=True)
+    if baseline is None or evaluation.occluded:
+        console.print(score_table({name: score, **evaluation.occluded}, change="change"))
+    if evaluation.centered is not None:
+        sides = {"plain": score, "cameras centered": evaluation.centered}
+        console.print(score_table(sides, "Camera centering", "change"))
+    for table in detail_tables(score, evaluation.retrieval.query.table.camera_names):
+        console.print(table)
+
+
+def _print_line(text: str) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
 
 def _write(file: Path, record: dict[str, Any]) -> None:
     import json
 
-    from rich.console import Console
-
     from reseen.files import write_text
 
     write_text(file, json.dumps(record, indent=1) + "\n")
-    Console(highlight=False).print(f"Score written to {file}", markup=False, soft_wrap=True)
+    _print_line(f"Score written to {file}")

@@ -79,62 +79,46 @@ def forget(
     from rich.console import Console
 
     from reseen.files import check_outputs
-    from reseen.gallery.file_list import write_file_list
-    from reseen.gallery.filter import parse_filter
-    from reseen.gallery.forget import forget as forget_entries
-    from reseen.gallery.forget import removed_entries
-    from reseen.gallery.forget_page import write_forget_page
-    from reseen.gallery.gallery import open_gallery
-    from reseen.gallery.selection import ROUNDS, select_entries
+    from reseen.gallery.forget_crops import ForgetSettings, forget_crops
+    from reseen.gallery.selection import ROUNDS
     from reseen.gallery.terminal import entry_table
-    from reseen.gallery.thumbnail import read_thumbnails
-
-    def write_files(paths: list[str]) -> None:
-        if files is not None and paths:
-            write_file_list(files, paths, null)
-            print(f"Paths of the image files written to {files}")
 
     check_outputs(files)
     console = Console(highlight=False)
-    with open_gallery(gallery, run) as opened:
-        known = list(opened.store.describe().cameras)
-        among = parse_filter(camera, after, before, None, known)
-        for note in opened.notes:
-            print(note)
-        for removed in opened.finished:  # deletions that were interrupted earlier
-            write_files([f"{entry.source}/{entry.image}" for entry in removed_entries(removed)])
-        limit = ROUNDS if rounds is None else None if rounds == -1 else rounds
-        choice = select_entries(
-            opened, image, cluster, like, threshold, rounds=limit, kept=keep or (), among=among
-        )
-        with console.status("searching"):
-            deletion = forget_entries(
-                opened, choice.where, choice.by, dry_run=True, cache_dir=cache_dir, threshold=choice.threshold
-            )
-        if not deletion.entries:
-            if not opened.finished:
-                print("No crop in this gallery matches; nothing was changed")
-            _print_undated(deletion)
-            return
-        if yes:
-            write_files([*deletion.files])  # before deleting: afterwards the paths are unknown
-            with console.status("deleting"):
-                deletion = forget_entries(
-                    opened,
-                    choice.where,
-                    choice.by,
-                    dry_run=False,
-                    cache_dir=cache_dir,
-                    threshold=choice.threshold,
-                )
-        else:
-            console.print(entry_table(deletion.entries))
-            write_files([*deletion.files])
-            if choice.by != "filter":
-                write_forget_page(page, opened, choice, deletion, read_thumbnails(like or ()))
-    _print_summary(choice, deletion)
-    if deletion.dry_run:
-        review = f"review {page}, then " if choice.by != "filter" else ""
+    settings = ForgetSettings(
+        images=image or (),
+        clusters=cluster or (),
+        like=like or (),
+        threshold=threshold,
+        rounds=ROUNDS if rounds is None else None if rounds == -1 else rounds,
+        kept=keep or (),
+        cameras=camera or (),
+        after=after,
+        before=before,
+    )
+    deletion = forget_crops(
+        gallery,
+        settings,
+        dry_run=not yes,
+        run=run,
+        cache_dir=cache_dir,
+        files=files,
+        null=null,
+        page=page,
+        say=print,
+        status=console.status,
+    )
+    result = deletion.result
+    if not result.entries:
+        if not deletion.finished:
+            print("No crop in this gallery matches; nothing was changed")
+        _print_undated(result)
+        return
+    if result.dry_run:
+        console.print(entry_table(result.entries))
+    _print_summary(deletion.selection, result)
+    if result.dry_run:
+        review = "" if deletion.page is None else f"review {deletion.page}, then "
         print(f"Dry run, nothing was changed; {review}add --yes to delete")
 
 

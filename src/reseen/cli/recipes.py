@@ -13,7 +13,7 @@ def recipes(name: str | None = None) -> None:
     from rich.syntax import Syntax
     from rich.table import Table
 
-    from reseen.runs.recipe import load_recipe, shipped_recipes
+    from reseen.runs.recipe import describe_recipes, load_recipe
 
     console = Console()
     if name is not None:
@@ -26,9 +26,6 @@ def recipes(name: str | None = None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("recipe", style="cyan", no_wrap=True)
     table.add_column("description")
-    for recipe, path in shipped_recipes().items():
-        comment = [
-            line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"
-        ]
-        table.add_row(recipe, " ".join(comment))
+    for recipe, description in describe_recipes().items():
+        table.add_row(recipe, description)
     console.print(table)

@@ -13,11 +13,11 @@ def report(results: Path, *, out: Path | None = None) -> None:
     out
         The folder for leaderboard.md and leaderboard.html; default: the folder of results.
     """
-    from reseen.evaluate.leaderboard import build_leaderboard, read_results
-    from reseen.pages.leaderboard_page import write_leaderboard
+    from reseen.tasks.leaderboard import write_leaderboard_pages
 
-    scored, skipped = read_results(results)
-    leaderboard = build_leaderboard(scored, skipped)
-    markdown, page = write_leaderboard((out or results).expanduser(), leaderboard)
-    arms = sum(len(board.arms) for board in leaderboard.boards)
-    print(f"{markdown}, {page}: {len(scored)} results in {arms} rows; files without a result: {len(skipped)}")
+    pages = write_leaderboard_pages(results, out)
+    arms = sum(len(board.arms) for board in pages.leaderboard.boards)
+    print(
+        f"{pages.markdown}, {pages.page}: {pages.results} results in {arms} rows; files without a result: "
+        f"{pages.skipped}"
+    )

@@ -69,46 +69,41 @@ def search(
     refuse_if_in_use(gallery)  # before torch is imported
     from rich.console import Console
 
-    from reseen.errors import SettingsError
     from reseen.files import check_outputs
-    from reseen.gallery.contact_sheet import write_sheet
-    from reseen.gallery.filter import parse_filter
-    from reseen.gallery.gallery import open_gallery
-    from reseen.gallery.search_results import search_images, write_json
+    from reseen.gallery.search_gallery import SearchSettings, search_gallery
     from reseen.gallery.terminal import result_table, thumbnail_row
     from reseen.text import printable
 
-    if not images:
-        raise SettingsError("no query image; name one or more image files after the gallery")
-    if top < 1:
-        raise SettingsError(f"--top must be at least 1, got {top}")
     check_outputs(json, sheet)
     console = Console(highlight=False)
-    with open_gallery(gallery, run) as opened:
-        for note in opened.notes:
-            console.print(note, markup=False, soft_wrap=True)
-        described = opened.store.describe()
-        where = parse_filter(camera, after, before, cluster, list(described.cameras))
-        searches = search_images(
-            opened,
-            images,
-            top,
-            where,
-            group_tracklets=group,
-            rerank=rerank,
-            together=together,
-            center_cameras=center_cameras,
-            camera=query_camera,
-        )
-        for search_results in searches:
-            if pictures:
-                row = thumbnail_row(console, search_results)
-                if row is not None:
-                    console.print(row)
-            console.print(result_table(search_results))
-        calibration = printable(opened.why_uncalibrated or opened.calibration_text)
-        console.print(calibration, soft_wrap=True, style="dim", markup=False)
-        page = write_sheet(sheet, opened, described.count, searches)
+    settings = SearchSettings(
+        top=top,
+        cameras=camera or (),
+        after=after,
+        before=before,
+        clusters=cluster or (),
+        group_tracklets=group,
+        rerank=rerank,
+        together=together,
+        center_cameras=center_cameras,
+        query_camera=query_camera,
+    )
+    found = search_gallery(
+        gallery,
+        images,
+        settings,
+        run=run,
+        page=sheet,
+        json=json,
+        say=lambda note: console.print(note, markup=False, soft_wrap=True),
+    )
+    for results in found.searches:
+        row = thumbnail_row(console, results) if pictures else None
+        if row is not None:
+            console.print(row)
+        console.print(result_table(results))
+    console.print(printable(found.calibration), soft_wrap=True, style="dim", markup=False)
     if json is not None:
-        print(f"Results written to {write_json(json, opened, searches)}")
-    print(f"Open {page.resolve()} in a browser")
+        print(f"Results written to {json}")
+    assert found.page is not None  # requested above
+    print(f"Open {found.page.resolve()} in a browser")

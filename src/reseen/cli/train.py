@@ -43,6 +43,7 @@ def train(
     from reseen.distributed.launch import is_main_process
     from reseen.runs.recipe import Recipe, load_recipe
     from reseen.runs.run import RECIPE
+    from reseen.tasks.training_result import next_command, outcome_sentences
     from reseen.training.train import train as train_run
 
     options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
@@ -58,33 +59,12 @@ def train(
     if not is_main_process():
         return 0
     if quiet:
-        _print_outcome(run.folder)
+        for sentence in outcome_sentences(run):
+            print(sentence)
     print(
-        f"{run.folder}: {run.rounds_done} rounds done; next: reseen {_next_command(data)} {run.folder} --data {data}"
+        f"{run.folder}: {run.rounds_done} rounds done; next: reseen {next_command(data)} {run.folder} --data {data}"
     )
     return 0
-
-
-def _next_command(data: Path) -> str:
-    """Benchmarks name query and gallery and can be scored; of a folder of one's own nobody knows who is who."""
-    from reseen.datasets import PATTERNED, Layout, detect
-
-    own = (*PATTERNED, Layout.MANIFEST, Layout.SHARDS, Layout.LUPERSON)
-    return "audit" if detect(data.expanduser()) in own else "evaluate"
-
-
-def _print_outcome(folder: Path) -> None:
-    """Why training ended early, and whether the encoder is better than untrained."""
-    from reseen.audit import verdict_lines
-    from reseen.runs.run_outcome import read_outcome
-
-    outcome = read_outcome(folder)
-    if outcome is None:
-        return
-    if outcome.stopped is not None:
-        print(outcome.stopped)
-    if outcome.verdict is not None:
-        print(verdict_lines(outcome.verdict, "untrained", folder.resolve().name)[0])
 
 
 def _is_same_file(first: Path, second: Path) -> bool:

@@ -115,6 +115,7 @@ def open_pixels(
     table: ImageTable,
     height: int,
     width: int,
+    *,
     cache_dir: Path | None = None,
     cap_gigabytes: float = 20.0,
     unreadable_share: float = 0.01,

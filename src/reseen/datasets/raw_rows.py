@@ -25,7 +25,7 @@ DISTRACTOR = 0
 Value = TypeVar("Value")
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
+def _natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key for natural order, in which `cam2` comes before `cam10`."""
     parts = re.split(r"([0-9]+)", name)
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
@@ -35,7 +35,7 @@ def number(
     names: Sequence[str | None], known: Iterable[str] = ()
 ) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
     """Indices of names in the natural order of all names, including `known`, and these names; None becomes -1."""
-    ordered = tuple(sorted({name for name in names if name is not None}.union(known), key=natural))
+    ordered = tuple(sorted({name for name in names if name is not None}.union(known), key=_natural))
     position = {name: index for index, name in enumerate(ordered)}
     return np.array([-1 if name is None else position[name] for name in names], dtype=np.int64), ordered
 

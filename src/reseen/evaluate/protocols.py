@@ -48,12 +48,12 @@ def video(
     query_frames: Float32[np.ndarray, "m d"],
     query_identities: Int64[np.ndarray, " m"],
     query_cameras: Int64[np.ndarray, " m"],
-    query_tracklets: Int64[np.ndarray, " m"],
     gallery_frames: Float32[np.ndarray, "n d"],
     gallery_identities: Int64[np.ndarray, " n"],
     gallery_cameras: Int64[np.ndarray, " n"],
-    gallery_tracklets: Int64[np.ndarray, " n"],
     *,
+    query_tracklets: Int64[np.ndarray, " m"],
+    gallery_tracklets: Int64[np.ndarray, " n"],
     queries_in_gallery: bool = False,
 ) -> RetrievalScore:
     """Score by Market's protocol on tracklets: frame features are averaged, then normalized once.

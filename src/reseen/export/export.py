@@ -190,7 +190,16 @@ def export_run(
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / f"model{out.suffix}"
             with RunView(0, quiet) as view:
-                _write(encoder, spec, card, kind, to_calibrate, loss, temporary, view)
+                _write(
+                    encoder,
+                    spec,
+                    card,
+                    kind,
+                    to_calibrate=to_calibrate,
+                    loss=loss,
+                    temporary=temporary,
+                    view=view,
+                )
                 file = open_exported(temporary)
                 progress = view.phase("checking", len(to_check))
                 parity = measure_parity(file, encoder, spec, to_check, progress)
@@ -231,6 +240,7 @@ def _write(
     spec: InputSpec,
     card: Card,
     kind: Format,
+    *,
     to_calibrate: Pixels | None,
     loss: float,
     temporary: Path,

@@ -1,6 +1,7 @@
 """Feature extraction in memory: crops or single images to embeddings, and BNNeck statistics estimated on them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ def extract(
     crops: Crops,
     device: torch.device,
     progress: Progress = no_progress,
+    *,
     mirrored: bool = False,
     transform: Callable[[Images], Images] = lambda images: images,
     ranks: ProcessGroup = SINGLE_PROCESS,
@@ -91,18 +93,19 @@ def extract_frames(
     crops: Crops,
     device: torch.device,
     progress: Progress = no_progress,
+    *,
     mirrored: bool = False,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Float32[np.ndarray, "n d"]:
     """BNNeck outputs (n, d) before normalization, in row order, to be averaged over tracklets."""
     encoder.eval()
     vectors = torch.empty(len(crops), encoder.dimension)
-    for rows, images, done in batches(crops, encoder, device, ranks):
-        features = encoder.embed_frames(images)
+    for batch in batches(crops, encoder, device, ranks):
+        features = encoder.embed_frames(batch.images)
         if mirrored:
-            features = (features + encoder.embed_frames(images.flip(3))) / 2
-        vectors[rows] = features.cpu()
-        progress(done)
+            features = (features + encoder.embed_frames(batch.images.flip(3))) / 2
+        vectors[batch.rows] = features.cpu()
+        progress(batch.done)
     ranks.all_gather_rows(vectors, BATCH)
     return vectors.numpy()
 
@@ -126,11 +129,11 @@ def estimate_neck_statistics(
     norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
     sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
     fast = inference_copy(plain)
-    for _rows, images, done in batches(crops, plain, device, ranks):
-        for norm, inputs in fast.norm_inputs(images):
+    for batch in batches(crops, plain, device, ranks):
+        for norm, inputs in fast.norm_inputs(batch.images):
             values = inputs.double().cpu()
             sums[norm] += torch.stack([values.sum(dim=0), values.square().sum(dim=0)])
-        progress(done)
+        progress(batch.done)
     for norm, moments in sums.items():
         total, squares = ranks.all_reduce(moments)
         mean = total / len(crops)
@@ -152,17 +155,27 @@ def unwrap(encoder: nn.Module) -> Encoder:
     return inner
 
 
+@dataclass(frozen=True)
+class ImageBatch:
+    """Normalized images of one process, on its device."""
+
+    rows: Int64[Tensor, " b"]
+    images: Float32[Tensor, "b 3 h w"]
+    done: int
+    """Number of crops that all processes have done with this batch."""
+
+
 def batches(
     crops: Crops,
     encoder: Encoder,
     device: torch.device,
     ranks: ProcessGroup,
     transform: Callable[[Images], Images] = lambda images: images,
-) -> Iterator[tuple[Int64[Tensor, " b"], Float32[Tensor, "b 3 h w"], int]]:
-    """Yield rows and normalized images of this process's batches, and the number of crops done by all processes."""
+) -> Iterator[ImageBatch]:
+    """Yield this process's batches."""
     for rows, done in row_batches(len(crops), ranks):
         images = transform(crops.images(rows)).to(device)
-        yield rows, normalize(images, encoder.mean, encoder.std), done
+        yield ImageBatch(rows, normalize(images, encoder.mean, encoder.std), done)
 
 
 def row_batches(count: int, ranks: ProcessGroup) -> Iterator[tuple[Int64[Tensor, " b"], int]]:

@@ -8,6 +8,7 @@ partitions were made from.
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from jaxtyping import Float32
 from reseen.errors import DataError, StorageError
 from reseen.files import make_folder, storage_error, write_atomically, write_text
 from reseen.models import Encoder
-from reseen.reading import parse_json
+from reseen.reading import parquet_rows, parquet_schema, parse_json
 from reseen.runs.run import Run
 
 MANIFEST = "partitions.json"
@@ -85,6 +86,33 @@ def describe_vectors(run: Run, encoder: Encoder) -> dict[str, Any]:
         "rounds": run.rounds_done,
         "similarity": "Euclidean: vectors are raw" if encoder.raw else "cosine: vectors have length 1",
     }
+
+
+@dataclass(frozen=True)
+class EmbeddingSummary:
+    """What `embed` wrote."""
+
+    rows: int
+    """Number of vectors."""
+    dimension: int | None
+    """Dimension of the vectors of a file; None for a folder, which is not opened."""
+    partitions: int | None = None
+    """Number of partitions of a folder; None for a file."""
+    unreadable: int = 0
+    """Crops of a folder that could not be read; a file holds readable crops only."""
+
+
+def summarize_embeddings(output: str | Path) -> EmbeddingSummary:
+    """The size of a file or folder that `embed` wrote, from its footer or manifest.
+
+    Raises:
+        DataError: the manifest is corrupt.
+    """
+    manifest = PartitionFolder(str(output)).manifest()
+    if manifest:
+        return EmbeddingSummary(manifest["rows"], None, manifest["partitions"], len(manifest["unreadable"]))
+    vectors = parquet_schema(Path(output)).field("vector").type
+    return EmbeddingSummary(parquet_rows(Path(output)), vectors.list_size)
 
 
 class PartitionFolder:

@@ -163,8 +163,8 @@ EVERYTHING = Filter()
 
 def parse_filter(
     cameras: Sequence[str] | None,
-    after: str | None,
-    before: str | None,
+    after: float | str | datetime | None,
+    before: float | str | datetime | None,
     clusters: Sequence[int] | None,
     known_cameras: Iterable[str | None] | None = None,
 ) -> Filter:

@@ -17,6 +17,7 @@ def inter_camera_contrast(
     proxies: Float[Tensor, "p d"],
     proxy_labels: Int64[Tensor, " p"],
     proxy_cameras: Int64[Tensor, " p"],
+    *,
     hardest: int = 50,
     temperature: float = 0.07,
 ) -> Float[Tensor, ""]:

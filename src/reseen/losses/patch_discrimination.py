@@ -64,7 +64,14 @@ def patch_discrimination(
     hidden = changed[None].expand(len(features), -1)
     top_count = count if positives is None else 0
     log_unchanged, nearest = streaming_logsumexp_and_top(
-        features, memory.rows, top_count, 2 * scale, scale, hidden, chunk, memory.squares
+        features,
+        memory.rows,
+        top_count,
+        2 * scale,
+        lengths=scale,
+        hidden=hidden,
+        chunk=chunk,
+        squares=memory.squares,
     )
     fresh = memory.fresh.to(features)
     fresh_logits = 2 * scale * features @ fresh.T - scale * fresh.square().sum(dim=1)

@@ -138,7 +138,9 @@ def streaming_logsumexp(
         hidden: row numbers to exclude per query, padded with -1.
         chunk: rows processed at once; by default a number that suits the device.
     """
-    return streaming_logsumexp_and_top(queries, memory, 0, scale, lengths, hidden, chunk)[0]
+    return streaming_logsumexp_and_top(
+        queries, memory, 0, scale, lengths=lengths, hidden=hidden, chunk=chunk
+    )[0]
 
 
 def streaming_logsumexp_and_top(
@@ -146,6 +148,7 @@ def streaming_logsumexp_and_top(
     memory: Float[Tensor, "n d"],
     count: int,
     scale: float,
+    *,
     lengths: float = 0.0,
     hidden: Int64[Tensor, "b h"] | None = None,
     chunk: int | None = None,

@@ -122,8 +122,8 @@ class CameraContrast:
             proxies.vectors,
             proxies.labels,
             proxies.cameras,
-            settings.hardest_negatives,
-            settings.proxy_temperature,
+            hardest=settings.hardest_negatives,
+            temperature=settings.proxy_temperature,
         )
         return {"inter_camera": settings.proxy_weight * loss}
 

@@ -12,7 +12,8 @@ Radenović et al. 2018, "Fine-tuning CNN image retrieval with no human annotatio
 the similarity).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -57,6 +58,17 @@ class RerankSettings(Settings):
 
     memory: Annotated[float, Field(gt=0)] = 2.0
     """Memory limit of re-ranking in gigabytes, beyond the loaded features."""
+
+    @classmethod
+    def of(cls, value: "RerankSettings | Mapping[str, Any] | str | None") -> "RerankSettings | None":
+        """Settings from the name of a variant or a mapping of settings; None for None.
+
+        Raises:
+            SettingsError: an unknown variant, an unknown setting, or a value out of range.
+        """
+        if value is None or isinstance(value, RerankSettings):
+            return value
+        return cls.parse({"variant": value} if isinstance(value, str) else value, "rerank")
 
     @property
     def text(self) -> str:

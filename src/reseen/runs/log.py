@@ -78,22 +78,31 @@ class RoundRecord:
 _NUMBERS = [field.name for field in fields(RoundRecord) if field.name not in ("round", "losses", "notes")]
 
 
+@dataclass(frozen=True)
+class PhaseSeconds:
+    """Duration of the phases of a round, in seconds."""
+
+    extraction: float
+    clustering: float
+    training: float
+
+
 def describe_round(
     number: int,
     clustering: Clustering,
+    *,
     spread: float,
     health: RoundHealth,
     score: float | None,
     losses: dict[str, float],
     rate: float,
     images: int,
-    seconds: tuple[float, float, float],
+    seconds: PhaseSeconds,
     processes: int = 1,
     warnings: tuple[str, ...] = (),
 ) -> RoundRecord:
-    """Gather a round's record; `seconds` are of extraction, clustering and training."""
+    """Gather a round's record; `rate` is the learning rate, `images` were trained on."""
     quality = cluster_quality(clustering.labels)
-    extracting, clustering_seconds, training = seconds
     return RoundRecord(
         round=number,
         losses=losses,
@@ -113,11 +122,11 @@ def describe_round(
         audit_score=score,
         eps=clustering.eps,
         learning_rate=rate,
-        images_per_second=images / max(training, 1e-9),
-        seconds=sum(seconds),
-        extract_seconds=extracting,
-        cluster_seconds=clustering_seconds,
-        train_seconds=training,
+        images_per_second=images / max(seconds.training, 1e-9),
+        seconds=seconds.extraction + seconds.clustering + seconds.training,
+        extract_seconds=seconds.extraction,
+        cluster_seconds=seconds.clustering,
+        train_seconds=seconds.training,
         processes=processes,
         notes=(*clustering.notes, *_collapse(spread), *warnings),
     )

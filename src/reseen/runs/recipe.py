@@ -148,6 +148,15 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
+def describe_recipes() -> dict[str, str]:
+    """The comment at the top of each recipe that comes with the package, by the recipe's name."""
+    comments = {
+        name: [line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"]
+        for name, path in shipped_recipes().items()
+    }
+    return {name: " ".join(lines) for name, lines in comments.items()}
+
+
 def load_recipe(
     recipe: str | Path = "cluster-contrast",
     flags: Sequence[str] = (),

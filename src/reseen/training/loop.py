@@ -37,7 +37,7 @@ from reseen.runs.checkpoint import (
 )
 from reseen.runs.cluster_file import write_clusters
 from reseen.runs.console import RunView
-from reseen.runs.log import RoundRecord, RunLog, describe_round
+from reseen.runs.log import PhaseSeconds, RoundRecord, RunLog, describe_round
 from reseen.runs.recipe import Recipe
 from reseen.runs.run_outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.training.frozen import prepare_frozen
@@ -114,7 +114,13 @@ def run_loop(
         ranks.sync_module_states(training.encoder, extractor)
         ranks.sync_rng()
         features = extract(
-            extractor, training.crops, device, progress, settings.mirrored_features, ranks=ranks, kept=kept
+            extractor,
+            training.crops,
+            device,
+            progress,
+            mirrored=settings.mirrored_features,
+            ranks=ranks,
+            kept=kept,
         )
         score = ranks.run_on_main(partial(_score, training, extractor, features))
         extracted = time.perf_counter()
@@ -132,7 +138,7 @@ def run_loop(
         trained = time.perf_counter()
         ranks.check_rng_in_sync(training.generator)
         if log is not None:  # the first process writes for all
-            seconds = (extracted - began, clustered - extracted, trained - clustered)
+            seconds = PhaseSeconds(extracted - began, clustered - extracted, trained - clustered)
             record = _describe(training, number, features, watched, score, (losses, images), seconds)
             write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
             on_clusters(number, plan.clustering.labels)
@@ -188,7 +194,7 @@ def _describe(
     watched: WatchedRound,
     score: float | None,
     trained: tuple[dict[str, float], int],
-    seconds: tuple[float, float, float],
+    seconds: PhaseSeconds,
 ) -> RoundRecord:
     """The line of the log; `trained` are losses and number of images."""
     settings, directions = training.recipe.train, Features(unit(features.vectors))
@@ -197,15 +203,15 @@ def _describe(
     return describe_round(
         number,
         watched.plan.clustering,
-        apart,
-        watched.health,
-        score,
-        trained[0],
-        rate,
-        trained[1],
-        seconds,
-        training.ranks.size,
-        watched.notes,
+        spread=apart,
+        health=watched.health,
+        score=score,
+        losses=trained[0],
+        rate=rate,
+        images=trained[1],
+        seconds=seconds,
+        processes=training.ranks.size,
+        warnings=watched.notes,
     )
 
 

@@ -18,7 +18,7 @@ from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
 from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
-from reseen.runs.recipe import Recipe
+from reseen.runs.recipe import Recipe, load_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.training.camera_means import keep_camera_means
 from reseen.training.conclude import conclude
@@ -27,25 +27,30 @@ from reseen.training.setup import check_fit, check_together, set_up
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     data: str | Path | ImageTable,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     devices: int = 1,
     resume: bool = False,
     quiet: bool = False,
     on_clusters: Callable[[int, PseudoLabels], None] = lambda _number, _labels: None,
 ) -> Run:
-    """Train an encoder on unlabelled crops; everything about the run is written to the folder `out`.
+    """Train an encoder on unlabeled crops; everything about the run is written to the folder `out`.
 
-    `data` is a folder of crops (any layout that `reseen data check` knows), a manifest, or a table. With
-    `resume`, a run that was stopped goes on from its last whole round, to the same bits on the CPU. `on_clusters`
-    is called in each round with its number, from 1, and the pseudo labels of the readable crops, in table order.
     Training ends early where `train.patience` says so, and where a round's clusters would make the encoder worse by any
     settings; `outcome.json` in the folder says why, and holds the verdict on the encoder against its starting weights.
 
-    `devices` processes train together and get the result of one; this process is the first of them and starts the
-    others. Under torchrun every process calls this, and the first alone writes and calls `on_clusters`.
+    Args:
+        recipe: a recipe, the name of a built-in one, or a YAML file.
+        data: a folder of crops (any layout that `reseen data check` knows), a manifest, or a table.
+        out: the run folder; `runs/` with the name of the recipe, or of its method, when None.
+        devices: number of processes that train together, to the result of one; this process is the first of them and
+            starts the others. Under torchrun every process calls this, and the first alone writes.
+        resume: continue an interrupted run from its last completed round, to the same bits on the CPU.
+        quiet: hide progress.
+        on_clusters: called by the first process in each round with its number, from 1, and the pseudo-labels of the
+            readable crops, in table order.
 
     Raises:
         DataError: the data cannot be read, or is too small for one batch.
@@ -55,8 +60,14 @@ def train(
         RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another
             process trains into it.
         StorageError: `out` cannot be written.
+
+    Example:
+        >>> reseen.train("cluster-contrast", "crops").folder
+        PosixPath('runs/cluster-contrast')
     """
-    folder = Path(out).expanduser()
+    name = recipe.method.name if isinstance(recipe, Recipe) else Path(recipe).stem
+    folder = (Path("runs") / name if out is None else Path(out)).expanduser()
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     # before anything is read, since a folder in use or a setting without effect costs no waiting
     if is_main_process() and _earlier_run(folder, recipe, resume) is None:
         recipe.check_effect("recipe")

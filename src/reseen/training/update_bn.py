@@ -45,16 +45,16 @@ def update_bn(
         norm.train()
         norm.momentum = 1.0  # the running statistics are then those of the last batch
     order = torch.randperm(len(crops), generator=Generator().manual_seed(_SEED))
-    for rows, images, done in batches(crops.select(order.numpy()), plain, device, ranks):
-        plain(images)
+    for batch in batches(crops.select(order.numpy()), plain, device, ranks):
+        plain(batch.images)
         for norm, total in zip(norms, sums, strict=True):
             total += (
-                len(rows)
+                len(batch.rows)
                 * torch.stack([norm.get_buffer("running_mean"), norm.get_buffer("running_var")])
                 .double()
                 .cpu()
             )
-        progress(done)
+        progress(batch.done)
     for norm, total, (momentum, tracked) in zip(norms, sums, kept, strict=True):
         mean, variance = ranks.all_reduce(total) / len(crops)
         norm.get_buffer("running_mean").copy_(mean)

@@ -188,26 +188,32 @@ def audit_run(
         run.folder / AUDIT
     ):  # also protects the file of question sheets, which is read and rewritten
         return _audit(
-            run, data, _baseline(run, baseline), views, answers, page, questions, false_matches, seed,
-            camera_pattern, quiet,
-        )  # fmt: skip
+            run,
+            load_other_table(run.recipe, data, camera_pattern),
+            _baseline(run, baseline),
+            answers=read_answers(answers),
+            views=views,
+            page=page,
+            questions=questions,
+            false_matches=false_matches,
+            seed=seed,
+            quiet=quiet,
+        )
 
 
 def _audit(
     run: Run,
-    data: str | Path | ImageTable,
+    table: ImageTable,
     baseline: Side | None,
+    *,
+    answers: Sequence[Answer],
     views: int,
-    answers: Sequence[str | Path],
     page: Path | None,
     questions: int,
     false_matches: float,
     seed: int,
-    camera_pattern: str | None,
     quiet: bool,
 ) -> Audit:
-    given_answers = read_answers(answers)
-    table = load_other_table(run.recipe, data, camera_pattern)
     device = scoring_device(run)
     encoder = run.encoder().to(device)
     crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
@@ -228,12 +234,12 @@ def _audit(
         probe = probe_encoder(encoder, crops, device, features)
         verdict = None if baseline is None else judge(_probe_baseline(baseline, crops, view), probe)
         sheet = Sheet.plan(run, crops, unit_features, labels)
-        verification = verify(run, sheet, given_answers) if given_answers else None
+        verification = verify(run, sheet, answers) if answers else None
         rarity = random_pair_rarity(unit_features, crops.table)
         current = verification is not None and verification.current
-        calibration = _calibration(sheet, given_answers, false_matches, seed) if current else None
+        calibration = _calibration(sheet, answers, false_matches, seed) if current else None
         if page is not None:
-            write_sheet(page, run, sheet, given_answers, questions, seed, view)
+            write_sheet(page, run, sheet, answers, questions, seed, view)
     audit = Audit(
         run.folder, run.rounds_done, len(crops), crops.table.fingerprint, cluster_quality(labels),
         probe_score(probe), None if baseline is None else baseline.name, verdict,

@@ -154,6 +154,14 @@ class BaselineScore:
         return {"name": self.name, "score": self.score.to_json(), "difference": self.paired.to_json()}
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What a run is compared with, and what it retrieves."""
+
+    name: str
+    retrieval: Retrieval
+
+
 def retrieve_baseline(
     baseline: Run | str | Path,
     run: Run,
@@ -164,15 +172,15 @@ def retrieve_baseline(
     part: Literal["both", "global", "patch"] | None = None,
     devices: int = 1,
     quiet: bool = False,
-) -> tuple[str, Retrieval]:
-    """The name of a baseline, a run or `untrained`, and what it retrieves by the options of the run's own `retrieval`.
+) -> Baseline:
+    """A baseline, a run or `untrained`, and what it retrieves by the options of the run's own `retrieval`.
 
     Raises:
         RunError: the baseline is no run, or the run holds no starting weights.
         SettingsError: an option does not apply to the baseline.
     """
     side = open_sides(baseline, run)[0]
-    return side.name, retrieve(
+    retrieved = retrieve(
         side.run,
         benchmark,
         options=retrieval.options,
@@ -183,18 +191,20 @@ def retrieve_baseline(
         devices=devices,
         quiet=quiet,
     )
+    return Baseline(side.name, retrieved)
 
 
 def score_baseline(
-    name: str, baseline: Retrieval, retrieval: Retrieval, score: RetrievalScore, quiet: bool = False
+    baseline: Baseline, retrieval: Retrieval, score: RetrievalScore, quiet: bool = False
 ) -> BaselineScore:
     """Score a baseline, and compare the `score` of the run's own `retrieval` with it query by query.
 
     Raises:
         DataError: the baseline reads other queries.
     """
-    other = baseline.score(quiet)
-    return BaselineScore(name, other, paired_retrievals(baseline, retrieval, (other, score)))
+    other = baseline.retrieval.score(quiet)
+    paired = paired_retrievals(baseline.retrieval, retrieval, (other, score))
+    return BaselineScore(baseline.name, other, paired)
 
 
 def _retrieve(

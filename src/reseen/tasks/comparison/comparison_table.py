@@ -4,8 +4,8 @@ from rich.console import Group
 
 from reseen.audit import verdict_lines
 from reseen.evaluate.paired import PairedDifference
-from reseen.evaluate.tables import score_table
 from reseen.tasks.comparison.compare import Comparison
+from reseen.tasks.evaluation.tables import score_table
 
 
 def comparison_table(comparison: Comparison) -> Group:

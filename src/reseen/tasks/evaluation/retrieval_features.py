@@ -43,7 +43,9 @@ class RetrievalFeatureExtractor:
     ) -> Features | Float32[np.ndarray, "n d"]:
         """Features, or unnormalized frame embeddings with `pool`; a collective call of all processes in `ranks`."""
         extract_side = extract_frames if self.pool else extract
-        return extract_side(self.encoder, crops, self.device, progress, self.mirrored, ranks=self.ranks)
+        return extract_side(
+            self.encoder, crops, self.device, progress, mirrored=self.mirrored, ranks=self.ranks
+        )
 
     def features_of(
         self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress

@@ -1,8 +1,9 @@
 """Score precomputed features."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from reseen.datasets import DistractorRule
 from reseen.evaluate.feature_files import read_features
@@ -25,7 +26,7 @@ def score_features(
     queries_in_gallery: bool = False,
     expand_queries: int | None = None,
     expansion_power: float = 0.0,
-    rerank: RerankSettings | Literal["zhong", "faiss"] | None = None,
+    rerank: RerankSettings | Mapping[str, Any] | Literal["zhong", "faiss"] | None = None,
     raw: bool = False,
     distractors: DistractorRule = "auto",
     details: bool = True,
@@ -44,7 +45,7 @@ def score_features(
         queries_in_gallery: include queries in the gallery, as the official script of MARS does.
         expand_queries: query expansion over the top N results, 1 or more; None for no expansion.
         expansion_power: weight the results by similarity to this power, 0 or more; 0 for the unweighted average.
-        rerank: a variant of k-reciprocal re-ranking, or its settings; None for no re-ranking.
+        rerank: k-reciprocal re-ranking: a variant, settings, or a mapping of them; None for no re-ranking.
         raw: rank by Euclidean distance, without normalizing the features.
         distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or a person if a query has it
             (`auto`).
@@ -67,7 +68,7 @@ def score_features(
         queries_in_gallery=queries_in_gallery,
         expand_queries=expand_queries,
         expansion_power=expansion_power,
-        rerank=RerankSettings(variant=rerank) if isinstance(rerank, str) else rerank,
+        rerank=RerankSettings.of(rerank),
         details=details,
         seed=seed,
     )

@@ -180,7 +180,7 @@ class Editor:
             pair, words = (keys[0], keys[1]), f"answered a question: {verdict}"
             same = (pair,) if verdict == "same" else ()
             different = (pair,) if verdict == "different" else ()
-            self._apply(snapshot, verdict, words, (), None, same, different, pair)
+            self._apply(snapshot, verdict, words, (), None, same, different, asked=pair)
 
     def undo(self, version: int) -> Edit:
         """Undo the last edit and return it."""
@@ -216,6 +216,7 @@ class Editor:
         cluster: int | None,
         same: tuple[tuple[str, ...], ...],
         different: tuple[tuple[str, str], ...],
+        *,
         asked: tuple[str, ...] = (),
     ) -> None:
         before = {key: snapshot.collection.entries[snapshot.collection.rows[key]].cluster for key in keys}

@@ -22,6 +22,7 @@ _LOCAL = re.compile(r"/[a-z0-9][a-z0-9/-]*")
 def apply_edit(
     request: Request,
     editor: EditorDep,
+    *,
     do: Annotated[str, Form(max_length=40)],
     version: Annotated[int, Form()],
     back: Annotated[str, Form(max_length=2000)] = "/clusters",

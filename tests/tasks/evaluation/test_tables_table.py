@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from reseen.evaluate.metrics import RetrievalScore
-from reseen.evaluate.tables import score_table
+from reseen.tasks.evaluation.tables import score_table
 
 
 def made_up(precision, valid=90):

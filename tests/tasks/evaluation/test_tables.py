@@ -5,7 +5,7 @@ from rich.console import Console
 from tests.evaluate.crowds import features
 
 from reseen.evaluate import RetrievalTask, score
-from reseen.evaluate.tables import detail_tables
+from reseen.tasks.evaluation.tables import detail_tables
 
 
 def shown(cameras, details=True, names=()):
