@@ -8,6 +8,7 @@ from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.export import EXPORT
 from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_SHARED, HIERARCHY_TREE
+from cases.import_time import IMPORT
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
@@ -38,4 +39,5 @@ CASES: tuple[Case, ...] = (
     GALLERY_MIDDLE,
     GALLERY,
     VIDEO,
+    IMPORT,
 )

@@ -1,37 +1,61 @@
-"""reseen learns to re-identify people from crops that nobody labelled.
+"""reseen trains person re-identification models without labels.
 
-import reseen
+    import reseen
 
-recipe = reseen.load_recipe("cluster-contrast")
-run = reseen.train(recipe, data="Market-1501", out="runs/market")
-score = reseen.score(run, data="Market-1501")
-print(score.mean_average_precision)
+    run = reseen.train("cluster-contrast", "Market-1501", "runs/market")
+    print(reseen.score(run, "Market-1501").mean_average_precision)
+    embeddings = reseen.load(run).embed(["person.jpg", "other.jpg"])
+
+The parts work in other programs too: `reseen.neighbors`, `reseen.cluster`, `reseen.memory`, `reseen.losses`,
+`reseen.models` and `reseen.evaluate`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from reseen import audit, cluster, errors, evaluate, losses, memory, models, neighbors
     from reseen.audit.calibration import Calibration
+    from reseen.cluster.estimators import JaccardDBSCAN, SphereAgglomeration
     from reseen.data.table import ImageTable
     from reseen.datasets import read_evaluation, read_training
-    from reseen.errors import ReseenError
+    from reseen.errors import (
+        ClusteringError,
+        DataError,
+        ExportError,
+        GalleryError,
+        ImagesError,
+        LostProcessError,
+        ReseenError,
+        RunError,
+        SettingsError,
+        StorageError,
+        TrainingError,
+        VideoError,
+        WeightsError,
+    )
     from reseen.evaluate.labeled import LabeledFeatures
     from reseen.evaluate.metrics import RetrievalScore
     from reseen.export.export import Export, export_run
+    from reseen.export.hub import from_pretrained, push_to_hub
+    from reseen.export.pretrained import PretrainedEncoder, load
     from reseen.features.embed import embed
     from reseen.gallery.filter import Filter
     from reseen.gallery.forget import forget
+    from reseen.gallery.forget_crops import ForgetSettings, forget_crops
     from reseen.gallery.gallery import Gallery, open_gallery
     from reseen.gallery.index import index_run
+    from reseen.gallery.search_gallery import SearchSettings, search_gallery
     from reseen.models import Encoder
     from reseen.plan import (
         Estimate,
         plan_clustering,
         plan_embedding,
         plan_indexing,
+        plan_job,
         plan_training,
         plan_vector_clustering,
     )
@@ -44,29 +68,52 @@ if TYPE_CHECKING:
     from reseen.tasks.clustering.cluster_vectors import VectorClusters, cluster_vectors
     from reseen.tasks.comparison.compare import Comparison, compare
     from reseen.tasks.demo import run_demo
+    from reseen.tasks.evaluation.evaluate import Evaluation, EvaluationSettings, evaluate_run
     from reseen.tasks.evaluation.score import score
     from reseen.tasks.evaluation.score_features import score_features
     from reseen.training.train import train
     from reseen.video.crop import crop_videos
     from reseen.video.settings import crop_settings
 
+_MODULES = ("audit", "cluster", "errors", "evaluate", "losses", "memory", "models", "neighbors")
+"""Packages and modules that are public in themselves."""
+
 _HOMES = {
     "Audit": "reseen.tasks.audit.audit",
     "Calibration": "reseen.audit.calibration",
+    "ClusteringError": "reseen.errors",
     "Comparison": "reseen.tasks.comparison.compare",
     "CropClusters": "reseen.tasks.clustering.cluster",
+    "DataError": "reseen.errors",
     "Encoder": "reseen.models",
     "Estimate": "reseen.plan",
+    "Evaluation": "reseen.tasks.evaluation.evaluate",
+    "EvaluationSettings": "reseen.tasks.evaluation.evaluate",
     "Export": "reseen.export.export",
-    "ImageTable": "reseen.data.table",
+    "ExportError": "reseen.errors",
+    "Filter": "reseen.gallery.filter",
+    "ForgetSettings": "reseen.gallery.forget_crops",
     "Gallery": "reseen.gallery.gallery",
+    "GalleryError": "reseen.errors",
+    "ImageTable": "reseen.data.table",
+    "ImagesError": "reseen.errors",
+    "JaccardDBSCAN": "reseen.cluster.estimators",
     "LabeledFeatures": "reseen.evaluate.labeled",
+    "LostProcessError": "reseen.errors",
+    "PretrainedEncoder": "reseen.export.pretrained",
     "Recipe": "reseen.runs.recipe",
     "ReseenError": "reseen.errors",
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.runs.run",
+    "RunError": "reseen.errors",
+    "SearchSettings": "reseen.gallery.search_gallery",
+    "SettingsError": "reseen.errors",
+    "SphereAgglomeration": "reseen.cluster.estimators",
+    "StorageError": "reseen.errors",
+    "TrainingError": "reseen.errors",
     "VectorClusters": "reseen.tasks.clustering.cluster_vectors",
-    "Filter": "reseen.gallery.filter",
+    "VideoError": "reseen.errors",
+    "WeightsError": "reseen.errors",
     "audit_run": "reseen.tasks.audit.audit",
     "choose_run": "reseen.tasks.audit.select_run",
     "cluster_crops": "reseen.tasks.clustering.cluster",
@@ -77,47 +124,76 @@ _HOMES = {
     "draw_crowd": "reseen.synthetic",
     "draw_crowd_video": "reseen.synthetic",
     "embed": "reseen.features.embed",
+    "evaluate_run": "reseen.tasks.evaluation.evaluate",
     "export_run": "reseen.export.export",
     "forget": "reseen.gallery.forget",
+    "forget_crops": "reseen.gallery.forget_crops",
+    "from_pretrained": "reseen.export.hub",
     "index_run": "reseen.gallery.index",
+    "load": "reseen.export.pretrained",
     "load_recipe": "reseen.runs.recipe",
     "open_gallery": "reseen.gallery.gallery",
     "open_run": "reseen.runs.run",
     "plan_clustering": "reseen.plan",
     "plan_embedding": "reseen.plan",
     "plan_indexing": "reseen.plan",
+    "plan_job": "reseen.plan",
     "plan_training": "reseen.plan",
     "plan_vector_clustering": "reseen.plan",
+    "push_to_hub": "reseen.export.hub",
     "read_calibration": "reseen.tasks.audit.select_run",
     "read_evaluation": "reseen.datasets",
     "read_training": "reseen.datasets",
     "run_demo": "reseen.tasks.demo",
     "score": "reseen.tasks.evaluation.score",
     "score_features": "reseen.tasks.evaluation.score_features",
+    "search_gallery": "reseen.gallery.search_gallery",
     "shipped_recipes": "reseen.runs.recipe",
     "train": "reseen.training.train",
 }
+"""Where each public name is defined."""
 
 __all__ = [
     "Audit",
     "Calibration",
+    "ClusteringError",
     "Comparison",
     "CropClusters",
+    "DataError",
     "Encoder",
     "Estimate",
+    "Evaluation",
+    "EvaluationSettings",
     "Export",
+    "ExportError",
     "Filter",
+    "ForgetSettings",
     "Gallery",
+    "GalleryError",
     "ImageTable",
+    "ImagesError",
+    "JaccardDBSCAN",
     "LabeledFeatures",
+    "LostProcessError",
+    "PretrainedEncoder",
     "Recipe",
     "ReseenError",
     "RetrievalScore",
     "Run",
+    "RunError",
+    "SearchSettings",
+    "SettingsError",
+    "SphereAgglomeration",
+    "StorageError",
+    "TrainingError",
     "VectorClusters",
+    "VideoError",
+    "WeightsError",
     "__version__",
+    "audit",
     "audit_run",
     "choose_run",
+    "cluster",
     "cluster_crops",
     "cluster_vectors",
     "compare",
@@ -126,34 +202,49 @@ __all__ = [
     "draw_crowd",
     "draw_crowd_video",
     "embed",
+    "errors",
+    "evaluate",
+    "evaluate_run",
     "export_run",
     "forget",
+    "forget_crops",
+    "from_pretrained",
     "index_run",
+    "load",
     "load_recipe",
+    "losses",
+    "memory",
+    "models",
+    "neighbors",
     "open_gallery",
     "open_run",
     "plan_clustering",
     "plan_embedding",
     "plan_indexing",
+    "plan_job",
     "plan_training",
     "plan_vector_clustering",
+    "push_to_hub",
     "read_calibration",
     "read_evaluation",
     "read_training",
     "run_demo",
     "score",
     "score_features",
+    "search_gallery",
     "shipped_recipes",
     "train",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     """Import a public name when it is first asked for: `import reseen` alone takes milliseconds, torch seconds."""
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(_import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return _import_module(f"reseen.{name}")
     raise AttributeError(f"module 'reseen' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted(__all__)

@@ -7,9 +7,10 @@ Axis letters used throughout the package: `n` images, `b` batch, `v` views, `d` 
 feature map.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -113,6 +114,8 @@ class PseudoLabels:
     labels: Int64[np.ndarray, " n"]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.labels, np.ndarray):  # a tensor or a list
+            object.__setattr__(self, "labels", as_array(self.labels).astype(np.int64))
         if self.labels.ndim != 1:
             raise ValueError(f"pseudo labels must be one-dimensional, got shape {self.labels.shape}")
         if self.labels.size and int(self.labels.min()) < NOISE:
@@ -181,6 +184,21 @@ def contiguous(labels: Int64[np.ndarray, " n"]) -> PseudoLabels:
         order[np.argsort(first)] = np.arange(len(first))
         result[clustered] = order[inverse.reshape(-1)]
     return PseudoLabels(result)
+
+
+def as_array(values: np.ndarray | Tensor | Sequence[Any]) -> np.ndarray:
+    """An array from an array, a tensor on any device, or a list; not a copy where none is needed.
+
+    Tensors of half precision become float32.
+
+    Example:
+        >>> as_array(torch.tensor([1, 2], device="cuda"))
+        array([1, 2])
+    """
+    if not isinstance(values, Tensor):
+        return np.asarray(values)
+    tensor = values.detach().cpu()
+    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
 
 
 def to_index_tensor(values: np.ndarray) -> Int64[Tensor, " n"]:

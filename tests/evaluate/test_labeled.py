@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from reseen import LabeledFeatures, score_features
 from reseen.errors import DataError
@@ -210,3 +211,34 @@ def test_files_that_cannot_be_read(tmp_path):
     pq.write_table(pa.table({"vector": [[1.0], [1.0, 2.0]], "identity": [1, 2]}), tmp_path / "uneven.parquet")
     with pytest.raises(DataError, match="column vector must hold the same number of values in every row"):
         read_features(tmp_path / "uneven.parquet")
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [torch.from_numpy, np.ndarray.tolist, lambda a: torch.from_numpy(a).requires_grad_(a.dtype.kind == "f")],
+)
+def test_tensors_and_lists_score_as_arrays_do(convert):
+    query, gallery = some(6), some(20, seed=1)
+    expected = score_features(LabeledFeatures(**query), LabeledFeatures(**gallery), quiet=True)
+    sides = [
+        LabeledFeatures(**{name: convert(values) for name, values in side.items()})
+        for side in (query, gallery)
+    ]
+    found = score_features(*sides, quiet=True)
+    np.testing.assert_array_equal(found.per_query_average_precision, expected.per_query_average_precision)
+
+
+def test_protocols_take_what_users_have():
+    query, gallery = some(6), some(20, seed=1)
+    columns = [side[name] for name in ("identities", "cameras") for side in (query, gallery)]
+    people_q, people_g, cameras_q, cameras_g = columns
+    labels = [people_q, cameras_q, people_g, cameras_g]
+    expected = market(query["features"], gallery["features"], *labels).mean_average_precision
+    tensors = [torch.from_numpy(side["features"]) for side in (query, gallery)]
+    assert market(*tensors, *(values.tolist() for values in labels)).mean_average_precision == expected
+
+
+@pytest.mark.parametrize("features", [[[1.0], [1.0, 2.0]], np.array([["a"], ["b"]])])
+def test_features_that_are_no_numbers_are_said(features):
+    with pytest.raises(DataError, match="features"):
+        LabeledFeatures(features, [1, 2])

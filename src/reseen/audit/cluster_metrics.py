@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, Float64, Int64
 from scipy.stats import hypergeom
 from torch import Tensor
 
+from reseen.geometry import FeatureRows, as_features
 from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
 
 
@@ -76,7 +77,7 @@ _BATCH_ROWS = 4096
 
 
 def silhouette(
-    features: Features, labels: PseudoLabels, rows: Int64[np.ndarray, " m"] | None = None
+    features: FeatureRows, labels: PseudoLabels, rows: Int64[np.ndarray, " m"] | None = None
 ) -> Float64[np.ndarray, " m"]:
     """Silhouette by cosine distance of all crops, or of the given `rows`: -1 to 1, higher is better, NaN for noise.
 
@@ -89,6 +90,7 @@ def silhouette(
     Example:
         >>> np.nanmean(silhouette(features, labels))
     """
+    features = as_features(features)
     vectors = features.numpy
     rows = np.arange(len(vectors)) if rows is None else rows
     result = np.full(len(rows), np.nan)

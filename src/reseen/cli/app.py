@@ -114,6 +114,11 @@ _COMMANDS = {
         "Export the model to a file for trackers and other programs.\n\n"
         "ONNX, OpenVINO or torch, in float32 or int8. Outputs are compared with the run's before the file is written.",
     ),
+    "push": (
+        "push:push",
+        "Publish the encoder of a run with its model card on the Hugging Face Hub.\n\n"
+        "Only the model's settings, its weights and the card are uploaded. Log in first with `hf auth login`.",
+    ),
     "view": (
         "view:view",
         "View a gallery or a run in the browser: clusters, review, map, search.\n\n"

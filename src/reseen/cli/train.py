@@ -43,7 +43,8 @@ def train(
     from reseen.distributed.launch import is_main_process
     from reseen.runs.recipe import Recipe, load_recipe
     from reseen.runs.run import RECIPE
-    from reseen.tasks.training_result import next_command, outcome_sentences
+    from reseen.runs.run_outcome import outcome_sentences
+    from reseen.tasks.next_command import next_command
     from reseen.training.train import train as train_run
 
     options = ("data", "out", "devices", "resume", "trust-recipe-paths", "quiet")
@@ -59,7 +60,7 @@ def train(
     if not is_main_process():
         return 0
     if quiet:
-        for sentence in outcome_sentences(run):
+        for sentence in outcome_sentences(run.folder):
             print(sentence)
     print(
         f"{run.folder}: {run.rounds_done} rounds done; next: reseen {next_command(data)} {run.folder} --data {data}"

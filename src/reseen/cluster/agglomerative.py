@@ -7,7 +7,8 @@ from reseen.cluster.clustering import Clustering
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
 from reseen.cluster.membership import measure_membership
 from reseen.errors import TrainingError
-from reseen.records import NOISE, Features, PseudoLabels
+from reseen.geometry import FeatureRows, as_features
+from reseen.records import NOISE, PseudoLabels
 
 
 def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:
@@ -27,7 +28,7 @@ def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> In
 
 
 def merge_features(
-    features: Features,
+    features: FeatureRows,
     settings: HierarchySettings,
     smallest: int = 1,
     tracklets: Int64[np.ndarray, " n"] | None = None,
@@ -44,6 +45,7 @@ def merge_features(
     Example:
         clustering = merge_features(features, HierarchySettings(), smallest=4)
     """
+    features = as_features(features)
     start = tracklet_groups(tracklets, len(features))
     hierarchy = grow_hierarchy(features.numpy, settings, start)
     clusters = hierarchy.labels.labels

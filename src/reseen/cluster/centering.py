@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from reseen.geometry import unit
+from reseen.geometry import FeatureRows, as_features, unit
 from reseen.records import Features
 
 _PRIOR_CROPS = 16
 """Pseudo-count of crops at the overall mean: cameras with few crops are shrunk towards it."""
 
 
-def center_cameras(features: Features, cameras: Int64[np.ndarray, " n"]) -> Features:
+def center_cameras(features: FeatureRows, cameras: Int64[np.ndarray, " n"]) -> Features:
     """Features minus the mean feature of their camera, renormalized to unit length.
 
     A camera's mean is shrunk towards the mean of all crops, with a prior weight of 16 crops. A row that equals its
@@ -29,6 +29,7 @@ def center_cameras(features: Features, cameras: Int64[np.ndarray, " n"]) -> Feat
     Example:
         clustering = cluster_features(center_cameras(features, table.cameras), JaccardSettings(), DbscanSettings())
     """
+    features = as_features(features)
     if features.raw:
         raise ValueError("camera centering needs unit vectors, got raw features")
     if len(cameras) != len(features):

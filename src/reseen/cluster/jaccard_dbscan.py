@@ -19,6 +19,7 @@ from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.near_copies import with_copies
 from reseen.cluster.stricter import stricter
 from reseen.errors import TrainingError
+from reseen.geometry import FeatureRows, as_features
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import Features, PseudoLabels
 
@@ -38,24 +39,28 @@ class _Outcome:
 
 
 def cluster_features(
-    features: Features,
-    jaccard: JaccardSettings,
-    settings: DbscanSettings,
+    features: FeatureRows,
+    jaccard: JaccardSettings | None = None,
+    settings: DbscanSettings | None = None,
     device: str = "cpu",
     copies: Int64[np.ndarray, " n"] | None = None,
     strictness: int = 0,
 ) -> Clustering:
     """Cluster the features of one round; `device` is the torch device of the neighbor search.
 
+    A matrix (an array, a tensor or lists) is scaled to unit rows. Settings are the defaults when None.
     `copies` are near-copies from `group_near_copies`: one crop of each group is clustered, the others get its label.
     `strictness` is a step of the ladder of `reseen.cluster.stricter`, 0 for the settings as they are.
 
     Raises:
+        DataError: the features are no matrix of finite numbers, or a row is zero.
         TrainingError: fewer than two clusters with the given settings and with all relaxed ones.
 
     Example:
         labels = cluster_features(features, JaccardSettings(k1=30), DbscanSettings(eps=0.6)).labels
     """
+    features = as_features(features)
+    jaccard, settings = jaccard or JaccardSettings(), settings or DbscanSettings()
     pictures = np.arange(len(features)) if copies is None else np.unique(copies)
     if copies is not None and len(pictures) < len(features):
         different = Features(features.vectors[pictures], features.raw)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from reseen.geometry import FeatureRows, as_features
 from reseen.neighbors.csr import Allocate, in_memory
 from reseen.records import NOISE, Features, Neighbors, PseudoLabels
 
@@ -32,7 +33,7 @@ class Membership:
 
 
 def measure_membership(
-    features: Features, labels: PseudoLabels, progress: Callable[[int], None] = lambda _: None
+    features: FeatureRows, labels: PseudoLabels, progress: Callable[[int], None] = lambda _: None
 ) -> Membership:
     """The membership of every image, comparing it with all clusters; `progress` is called with images just done.
 
@@ -40,6 +41,7 @@ def measure_membership(
         membership = measure_membership(features, clustering.labels)
         ambiguous = membership.other_similarity > membership.similarity
     """
+    features = as_features(features)
     rows = features.numpy
     sums, errors = _sums(rows, labels)
     directions = _directions(sums)

@@ -103,6 +103,24 @@ def decode_with_levels(content: bytes, white_level: float | None = None) -> Deco
     return _decode_by_pillow(content, white_level)
 
 
+def decode_pillow(image: Image.Image, white_level: float | None = None) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of an opened Pillow image as uint8 RGB, treated as `decode` treats a file.
+
+    Raises:
+        UnreadableError: as in `decode`.
+    """
+    try:
+        _check_size(image.height, image.width)
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I") or upright.mode == "F":
+            return _decode_deep(upright, white_level).pixels
+        return _to_rgb(upright)
+    except OutOfRangeError as error:
+        raise UnreadableError(str(error)) from None
+    except OSError as error:  # a lazily opened file that is truncated
+        raise UnreadableError(f"corrupt: {str(error)[:100]}") from None
+
+
 def fit(pixels: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> UInt8[np.ndarray, "y x 3"]:
     """Resize to `height` x `width` with Pillow's antialiased bicubic filter, as is standard in re-ID."""
     if pixels.shape[:2] == (height, width):

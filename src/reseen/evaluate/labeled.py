@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from reseen.evaluate.protocols import tracklet_task
 from reseen.evaluate.task import DISTRACTOR, ZERO, RetrievalTask
 from reseen.evaluate.tracklet_pooling import pool_tracklets
 from reseen.geometry import unit
-from reseen.records import UNKNOWN_CAMERA, Features
+from reseen.records import UNKNOWN_CAMERA, Features, as_array
 
 _MOST_DIGITS = 18
 """Digits of a camera or tracklet number that fit into 64 bits."""
@@ -24,9 +25,9 @@ _MOST_DIGITS = 18
 class LabeledFeatures:
     """Features (n, d) with one identity per row and, where known, one camera and one tracklet.
 
-    Labels are integers or names. Identity -1 is junk; identity 0 is a distractor, or a person where a query has it
-    (`labeled_task`). Cameras and tracklets that are -1, NaN or empty are unknown; `1`, `1.0`, `c1` and `c01` are the
-    same camera.
+    Features and labels may be arrays, tensors on any device, or lists. Labels are integers or names. Identity -1 is
+    junk; identity 0 is a distractor, or a person where a query has it (`labeled_task`). Cameras and tracklets that
+    are -1, NaN or empty are unknown; `1`, `1.0`, `c1` and `c01` are the same camera.
 
     Raises:
         DataError: features are not a matrix or not finite, or labels differ from them in length.
@@ -46,6 +47,14 @@ class LabeledFeatures:
     """Name in messages, such as the file."""
 
     def __post_init__(self) -> None:
+        for name in ("features", "identities", "cameras", "tracklets"):
+            values = getattr(self, name)
+            if values is not None and not isinstance(values, np.ndarray):
+                object.__setattr__(self, name, self._as_array(name, values))
+        if self.features.dtype.kind not in "fiu":
+            raise DataError(
+                f"{self.source}: features must be numbers, found values of type {self.features.dtype}"
+            )
         if self.features.ndim != 2 or not self.features.shape[1]:
             raise DataError(
                 f"{self.source}: features must be a matrix, one row per image, found shape {self.features.shape}"
@@ -63,6 +72,12 @@ class LabeledFeatures:
                     f"{self.source}: expected one value of {name} per feature row, found shape {labels.shape} for "
                     f"{len(self.features):,} rows"
                 )
+
+    def _as_array(self, name: str, values: Any) -> np.ndarray:
+        try:
+            return as_array(values)
+        except ValueError as error:  # lists of different lengths
+            raise DataError(f"{self.source}: {name} cannot be made an array ({error})") from None
 
     def __len__(self) -> int:
         return len(self.features)

@@ -14,7 +14,8 @@ from reseen.errors import DataError
 from reseen.evaluate.details import ScoreDetails, scan
 from reseen.evaluate.ranking import PrecisionRule, average_precisions, rank_positives
 from reseen.evaluate.task import DISTRACTOR, ZERO, Preparation, RetrievalTask
-from reseen.records import UNKNOWN_CAMERA, Features
+from reseen.geometry import FeatureRows, as_features
+from reseen.records import UNKNOWN_CAMERA
 
 CMC_RANKS = (1, 5, 10)
 """The ranks k at which CMC is reported."""
@@ -93,10 +94,10 @@ class RetrievalScore:
 
 
 def evaluate(
-    query: Features,
+    query: FeatureRows,
     query_identities: Int64[np.ndarray, " q"],
     query_cameras: Int64[np.ndarray, " q"],
-    gallery: Features,
+    gallery: FeatureRows,
     gallery_identities: Int64[np.ndarray, " g"],
     gallery_cameras: Int64[np.ndarray, " g"],
     protocol: str = "market",
@@ -112,7 +113,14 @@ def evaluate(
         >>> result = evaluate(query, query_identities, query_cameras, gallery, gallery_identities, gallery_cameras)
         >>> result.mean_average_precision, result.cmc[1]
     """
-    task = RetrievalTask(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras)
+    task = RetrievalTask(
+        as_features(query),
+        as_features(gallery),
+        query_identities,
+        query_cameras,
+        gallery_identities,
+        gallery_cameras,
+    )
     return score(task, protocol)
 
 

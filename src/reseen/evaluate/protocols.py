@@ -7,12 +7,12 @@ from reseen.evaluate.metrics import RetrievalScore, evaluate
 from reseen.evaluate.scoring import ScoringOptions, score_by
 from reseen.evaluate.task import Preparation, RetrievalTask
 from reseen.evaluate.tracklet_pooling import POOLING, Tracklets, pool_tracklets
-from reseen.records import Features
+from reseen.geometry import FeatureRows
 
 
 def market(
-    query: Features,
-    gallery: Features,
+    query: FeatureRows,
+    gallery: FeatureRows,
     query_identities: Int64[np.ndarray, " q"],
     query_cameras: Int64[np.ndarray, " q"],
     gallery_identities: Int64[np.ndarray, " g"],

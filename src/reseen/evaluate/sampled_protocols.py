@@ -17,7 +17,8 @@ from reseen.errors import DataError
 from reseen.evaluate.metrics import CMC_RANKS, RetrievalScore, score
 from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.task import DISTRACTOR, Preparation, RetrievalTask, similarity_blocks
-from reseen.records import UNKNOWN_CAMERA, Features
+from reseen.geometry import FeatureRows, as_features
+from reseen.records import UNKNOWN_CAMERA, Features, as_array
 
 SINGLE_SHOT_DRAWS = 10
 """Default number of galleries drawn for each query by `cuhk03_classic`."""
@@ -109,7 +110,7 @@ _NO_CAMERAS = (
 
 
 def vehicle_id(
-    features: Features,
+    features: FeatureRows,
     identities: Int64[np.ndarray, " n"],
     *,
     draws: int = DRAWS,
@@ -131,6 +132,7 @@ def vehicle_id(
     Example:
         >>> vehicle_id(features, identities, draws=10).mean_average_precision
     """
+    features, identities = as_features(features), as_array(identities)
     if len(identities) != len(features):
         raise DataError(
             f"expected one identity per feature row, found {len(identities)} for {len(features)} rows"

@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from reseen.errors import DataError
-from reseen.records import UNKNOWN_CAMERA, Features
+from reseen.geometry import as_features
+from reseen.records import UNKNOWN_CAMERA, Features, as_array
 
 JUNK = -1
 """The identity of junk, such as a bad detection: ignored, neither a correct nor a wrong match."""
@@ -115,8 +116,12 @@ class Preparation:
 class RetrievalTask:
     """Query and gallery features with the identity and the camera of every row.
 
+    Features that are a matrix (an array, a tensor on any device, or lists) are scaled to unit rows; identities and
+    cameras may also be tensors or lists.
+
     Raises:
-        DataError: lengths or dimensions do not match, one side is raw, or an identity or camera is below -1.
+        DataError: features are no matrix of finite numbers, lengths or dimensions do not match, one side is raw, or an
+            identity or camera is below -1.
 
     Example:
         >>> task = RetrievalTask(query, gallery, query_identities, query_cameras, gallery_identities, gallery_cameras)
@@ -138,6 +143,11 @@ class RetrievalTask:
     """How identity 0 is treated."""
 
     def __post_init__(self) -> None:
+        for name in ("query", "gallery"):
+            object.__setattr__(self, name, as_features(getattr(self, name)))
+            for label in (f"{name}_identities", f"{name}_cameras"):
+                if not isinstance(getattr(self, label), np.ndarray):
+                    object.__setattr__(self, label, as_array(getattr(self, label)).astype(np.int64))
         if self.query.raw != self.gallery.raw:
             raise DataError("query and gallery features must both be unit vectors, or both raw")
         sizes = self.query.vectors.shape[1], self.gallery.vectors.shape[1]

@@ -1,4 +1,9 @@
 """The encoder: images to embeddings."""
 
-from reseen.models.encoder import Encoder as Encoder
-from reseen.models.settings import ModelSettings as ModelSettings
+from reseen.models.encoder import Encoder
+from reseen.models.settings import ModelSettings
+
+__all__ = [
+    "Encoder",
+    "ModelSettings",
+]

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from reseen.conditions import When
 from reseen.config import Settings
 from reseen.errors import SettingsError
+from reseen.geometry import FeatureRows, as_features
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
 from reseen.neighbors.knn import nearest
 from reseen.records import Features
@@ -53,7 +54,7 @@ class CredibleSettings(Settings):
 
 
 def credible_neighbors(
-    features: Features,
+    features: FeatureRows,
     settings: CredibleSettings,
     device: str = "cpu",
     clusters: Int64[np.ndarray, " n"] | None = None,
@@ -69,6 +70,7 @@ def credible_neighbors(
     Example:
         neighbors = credible_neighbors(features, CredibleSettings(count=8, threshold=0.6))
     """
+    features = as_features(features)
     count = settings.count
     if len(features) <= count:
         raise SettingsError(

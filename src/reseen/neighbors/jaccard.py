@@ -16,6 +16,7 @@ from scipy.sparse import csc_array, csr_array
 
 from reseen.conditions import AtLeast, When
 from reseen.config import Settings
+from reseen.geometry import FeatureRows, as_features
 from reseen.neighbors.csr import Allocate, Rows, first_columns, in_memory
 from reseen.neighbors.knn import CHUNK_CELLS, farthest
 from reseen.records import Features, Neighbors
@@ -88,13 +89,17 @@ class JaccardSettings(Settings):
 
 
 def jaccard_distance(
-    features: Features, neighbors: Neighbors, settings: JaccardSettings, threshold: float, device: str = "cpu"
+    features: FeatureRows,
+    neighbors: Neighbors,
+    settings: JaccardSettings | None = None,
+    threshold: float = 0.6,
+    device: str = "cpu",
 ) -> csr_array:
     """Sparse (n, n) matrix of the Jaccard distances up to `threshold`, float32, 0 to 1; lower is nearer.
 
     The diagonal is an explicit 0, the matrix is exactly symmetric, columns are sorted, and a missing entry means a
     distance above `threshold`. `neighbors` are those of `features`; columns beyond `settings.columns` are ignored.
-    `device` is only used by the variant `zhong`.
+    `device` is only used by the variant `zhong`. Settings are the defaults when None.
 
     Raises:
         ValueError: the threshold is below 0 or not below 1, or there are too few neighbors.
@@ -103,6 +108,8 @@ def jaccard_distance(
         settings = JaccardSettings(k1=30)
         distances = jaccard_distance(features, nearest(features, settings.columns), settings, threshold=0.6)
     """
+    features = as_features(features)
+    settings = settings or JaccardSettings()
     n = len(features)
     start, columns, values = jaccard_rows(features, neighbors, settings, threshold, device)
     return csr_array((values, columns, start), shape=(n, n), dtype=np.float32)

@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from reseen.errors import ClusteringError
+from reseen.geometry import FeatureRows, as_features
 from reseen.records import Features, Neighbors
 
 Result = TypeVar("Result")
@@ -60,7 +61,7 @@ CHUNK_CELLS = 1 << 26
 """Similarities computed at once by the matrix product: 256 MiB of float32."""
 
 
-def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
+def nearest(features: FeatureRows, k: int, device: str = "cpu") -> Neighbors:
     """The `k` nearest rows of every row by squared Euclidean distance, including the row itself; exact.
 
     The row itself comes first, at distance exactly 0 even if it has duplicates; the others are sorted by distance, then
@@ -77,6 +78,7 @@ def nearest(features: Features, k: int, device: str = "cpu") -> Neighbors:
         neighbors = nearest(features, k=10)
         neighbors.indices[:, 1:]  # the 9 nearest others
     """
+    features = as_features(features)
     if features.raw:
         raise ValueError("nearest-neighbor search needs unit vectors, got raw features")
     if k < 1:

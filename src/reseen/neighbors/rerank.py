@@ -24,7 +24,7 @@ from torch import Tensor
 
 from reseen.config import Settings
 from reseen.errors import SettingsError
-from reseen.geometry import unit
+from reseen.geometry import FeatureRows, as_features, unit
 from reseen.neighbors.jaccard import (
     JaccardSettings,
     average_over_neighbors,
@@ -141,7 +141,7 @@ def _check_memory(needed: int, limit: int, rows: int, settings: RerankSettings) 
 
 
 def expand_queries(
-    query: Features, gallery: Features, count: int, power: float = 0.0, chunk_cells: int = CHUNK_CELLS
+    query: FeatureRows, gallery: FeatureRows, count: int, power: float = 0.0, chunk_cells: int = CHUNK_CELLS
 ) -> Features:
     r"""Queries plus $\sum_i \max(s_i, 0)^p g_i$ over their `count` most similar gallery rows, scaled to unit length.
 
@@ -155,6 +155,7 @@ def expand_queries(
     Example:
         expanded = expand_queries(query, gallery, count=5, power=3)
     """
+    query, gallery = as_features(query), as_features(gallery)
     if query.raw or gallery.raw:
         raise SettingsError(
             "query expansion needs unit vectors: use unit features, or disable query expansion"

@@ -9,9 +9,11 @@ from reseen.plan.clustering import plan_clustering, plan_vector_clustering
 from reseen.plan.embedding import plan_embedding
 from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.indexing import plan_indexing
+from reseen.plan.job import plan_job
 from reseen.plan.training import plan_training
 
 __all__ = [
-    "Estimate", "PlanStage", "plan_clustering", "plan_embedding", "plan_indexing", "plan_training",
+    "Estimate", "PlanStage", "plan_clustering", "plan_embedding", "plan_indexing", "plan_job",
+    "plan_training",
     "plan_vector_clustering",
 ]  # fmt: skip

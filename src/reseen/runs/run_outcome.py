@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from reseen.audit import Verdict
+from reseen.audit import Verdict, verdict_lines
 from reseen.errors import RunError
 from reseen.files import write_text
 from reseen.reading import read_json_as
@@ -70,3 +70,18 @@ def read_outcome(folder: Path) -> RunOutcome | None:
         raise RunError(
             f"{file}: damaged ({error}); delete it, and `reseen train --resume` writes it again"
         ) from None
+
+
+def outcome_sentences(folder: Path) -> list[str]:
+    """Why a training ended early, if it did, and whether the encoder is better than untrained; empty if unknown.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    outcome = read_outcome(folder)
+    if outcome is None:
+        return []
+    stopped = [] if outcome.stopped is None else [str(outcome.stopped)]
+    if outcome.verdict is None:
+        return stopped
+    return [*stopped, verdict_lines(outcome.verdict, "untrained", folder.resolve().name)[0]]

@@ -18,6 +18,7 @@ from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.console import RunView
 from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
+from reseen.runs.model_card import write_model_card
 from reseen.runs.recipe import Recipe, load_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.training.camera_means import keep_camera_means
@@ -99,6 +100,7 @@ def train(
                 outcome = conclude(run, training.crops, training.fabric.device, view)
                 if outcome is not None and outcome.verdict is not None:
                     view.say(*verdict_lines(outcome.verdict, "untrained", folder.resolve().name))
+                write_model_card(run)
     return run
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from reseen.data.occlusion import Occlusion
 from reseen.datasets import DistractorRule
 from reseen.distributed.launch import is_main_process
-from reseen.evaluate.average_precision import PrecisionRule
 from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.neighbors import RerankSettings
 from reseen.runs.run import Run, open_run
