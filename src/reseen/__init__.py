@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from reseen.gallery.forget_crops import ForgetSettings, forget_crops
     from reseen.gallery.gallery import Gallery, open_gallery
     from reseen.gallery.index import index_run
-    from reseen.gallery.search_gallery import SearchSettings, search_gallery
+    from reseen.gallery.search_gallery import GallerySearchSettings, search_gallery
     from reseen.models import Encoder
     from reseen.plan import (
         Estimate,
@@ -95,6 +95,7 @@ _HOMES = {
     "ForgetSettings": "reseen.gallery.forget_crops",
     "Gallery": "reseen.gallery.gallery",
     "GalleryError": "reseen.errors",
+    "GallerySearchSettings": "reseen.gallery.search_gallery",
     "ImageTable": "reseen.data.table",
     "ImagesError": "reseen.errors",
     "JaccardDBSCAN": "reseen.cluster.estimators",
@@ -106,7 +107,6 @@ _HOMES = {
     "RetrievalScore": "reseen.evaluate.metrics",
     "Run": "reseen.runs.run",
     "RunError": "reseen.errors",
-    "SearchSettings": "reseen.gallery.search_gallery",
     "SettingsError": "reseen.errors",
     "SphereAgglomeration": "reseen.cluster.estimators",
     "StorageError": "reseen.errors",
@@ -170,6 +170,7 @@ __all__ = [
     "ForgetSettings",
     "Gallery",
     "GalleryError",
+    "GallerySearchSettings",
     "ImageTable",
     "ImagesError",
     "JaccardDBSCAN",
@@ -181,7 +182,6 @@ __all__ = [
     "RetrievalScore",
     "Run",
     "RunError",
-    "SearchSettings",
     "SettingsError",
     "SphereAgglomeration",
     "StorageError",

@@ -70,13 +70,13 @@ def search(
     from rich.console import Console
 
     from reseen.files import check_outputs
-    from reseen.gallery.search_gallery import SearchSettings, search_gallery
+    from reseen.gallery.search_gallery import GallerySearchSettings, search_gallery
     from reseen.gallery.terminal import result_table, thumbnail_row
     from reseen.text import printable
 
     check_outputs(json, sheet)
     console = Console(highlight=False)
-    settings = SearchSettings(
+    settings = GallerySearchSettings(
         top=top,
         cameras=camera or (),
         after=after,

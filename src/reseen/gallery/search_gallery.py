@@ -14,7 +14,7 @@ from reseen.runs.run import Run
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class GallerySearchSettings:
     """What a search of a gallery returns, and how it is ordered."""
 
     top: int = 20
@@ -54,7 +54,7 @@ class GallerySearch:
 def search_gallery(
     address: str | Path,
     images: Sequence[str | Path],
-    settings: SearchSettings | None = None,
+    settings: GallerySearchSettings | None = None,
     *,
     run: Run | str | Path | None = None,
     page: str | Path | None = None,
@@ -66,7 +66,7 @@ def search_gallery(
     Args:
         address: a folder, `qdrant://...` or `postgresql://...`.
         images: image files, each of one person; at least one.
-        settings: what is searched and returned; the defaults of `SearchSettings` when None.
+        settings: what is searched and returned; the defaults of `GallerySearchSettings` when None.
         run: the model's run, if it was moved since indexing.
         page: an HTML page of the results to write.
         json: a JSON file of the results to write.
@@ -82,7 +82,7 @@ def search_gallery(
         >>> reseen.search_gallery("gallery", ["person.jpg"]).searches[0].matches[0].entry.image
         'bounding_box_train/0002_c1s1_000451_03.jpg'
     """
-    settings = SearchSettings() if settings is None else settings
+    settings = GallerySearchSettings() if settings is None else settings
     if not images:
         raise SettingsError("no query image; name one or more image files after the gallery")
     if settings.top < 1:

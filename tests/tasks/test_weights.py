@@ -1,0 +1,41 @@
+"""Backbone weights from a run, and from a file."""
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+import reseen
+from reseen.errors import SettingsError
+from reseen.tasks.weights import save_weights
+
+
+@pytest.fixture(scope="module")
+def run(crowd, tmp_path_factory):
+    flags = [
+        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
+        "--method.sampler.images-per-cluster", "4", "--train.rounds", "0", "--train.device", "cpu",
+    ]  # fmt: skip
+    recipe = reseen.load_recipe("cluster-contrast", flags)
+    return reseen.train(recipe, crowd, tmp_path_factory.mktemp("weights") / "run", quiet=True)
+
+
+def test_a_run_and_its_file_hold_the_same_weights(run, tmp_path):
+    first = save_weights(run, tmp_path / "first.safetensors")
+    again = save_weights(first.file, tmp_path / "again.safetensors", first.backbone)
+    assert first.backbone == again.backbone == "mobilenetv3_small_050"
+    one, other = load_file(first.file), load_file(again.file)
+    assert len(one) == first.tensors == again.tensors
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    with safe_open(again.file, framework="pt") as opened:
+        assert first.backbone in opened.metadata().values()
+
+
+def test_what_does_not_go_together_is_said(run, tmp_path):
+    with pytest.raises(SettingsError, match=r"must end in \.safetensors"):
+        save_weights(run, tmp_path / "weights.bin")
+    with pytest.raises(SettingsError, match="has mobilenetv3_small_050; leave the flag out"):
+        save_weights(run.folder, tmp_path / "weights.safetensors", "resnet50")
+    with pytest.raises(SettingsError, match="--backbone is required"):
+        save_weights(tmp_path / "some.safetensors", tmp_path / "weights.safetensors")
