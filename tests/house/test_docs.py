@@ -48,7 +48,6 @@ def desk(tmp_path, monkeypatch, crowd, tiny_flags):
         return Recipe.parse(merge(values, parse_flags(tiny_flags)), "the tests")
 
     monkeypatch.setattr(recipe_module, "load_recipe", tiny)
-    monkeypatch.setattr("reseen.training.train.load_recipe", tiny)
     return tmp_path
 
 

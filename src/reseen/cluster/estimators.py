@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 from jaxtyping import Float32, Int64
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import validate_data  # type: ignore[attr-defined]
 
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
@@ -65,16 +65,19 @@ class JaccardDBSCAN(ClusterMixin, BaseEstimator):
         Raises:
             ValueError: as for the class.
         """
-        given = DbscanSettings(eps=self.eps, min_samples=self.min_samples)
-        self.labels_ = _label_directions(self, X, lambda features: self._cluster(features, given))
+        for name in ("eps", "min_samples", "k1", "k2"):
+            if isinstance(getattr(self, name), str):  # such as auto, which recipes know
+                raise ValueError(f"{name} must be a number, got {getattr(self, name)!r}")
+        DbscanSettings(eps=self.eps, min_samples=self.min_samples)  # checks both
+        self.labels_ = _label_directions(self, X, self._cluster)
         return self
 
-    def _cluster(self, features: Features, given: DbscanSettings) -> Int64[np.ndarray, " n"]:
+    def _cluster(self, features: Features) -> Int64[np.ndarray, " n"]:
         rows = len(features)
         jaccard = JaccardSettings(k1=min(self.k1, rows), k2=min(self.k2, rows), variant=self.variant)
         neighbors = nearest(features, min(jaccard.columns, rows))
-        distances = jaccard_distance(features, neighbors, jaccard, threshold=given.eps)
-        return dbscan(distances, given.eps, given.min_samples).labels
+        distances = jaccard_distance(features, neighbors, jaccard, threshold=self.eps)
+        return dbscan(distances, self.eps, self.min_samples).labels
 
 
 class SphereAgglomeration(ClusterMixin, BaseEstimator):

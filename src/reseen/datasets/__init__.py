@@ -56,7 +56,7 @@ class Splits:
 
 
 def read_training(
-    root: Path, layout: str | None = None, pattern: str | None = None, variant: str | None = None
+    root: str | Path, layout: str | None = None, pattern: str | None = None, variant: str | None = None
 ) -> ImageTable:
     """Read the training crops of a data set, sorted by path and without identities.
 
@@ -72,7 +72,7 @@ def read_training(
         >>> len(table)
         12936
     """
-    root = root.expanduser()
+    root = Path(root).expanduser()
     choice = choose(root, layout, variant)
     if choice is None:
         return image_table(folder.training(root, pattern))
@@ -83,7 +83,7 @@ def read_training(
 
 
 def read_evaluation(
-    root: Path,
+    root: str | Path,
     layout: str | None = None,
     variant: str | None = None,
     *,
@@ -120,7 +120,7 @@ def drop_junk(table: EvaluationTable) -> EvaluationTable:
 
 
 def read_splits(
-    root: Path,
+    root: str | Path,
     layout: str | None = None,
     variant: str | None = None,
     names: tuple[str, ...] | None = None,
@@ -142,7 +142,7 @@ def read_splits(
 
 
 def label_splits(
-    root: Path,
+    root: str | Path,
     layout: str | None = None,
     variant: str | None = None,
     names: tuple[str, ...] | None = None,
@@ -164,7 +164,7 @@ def label_splits(
         >>> splits = label_splits(Path("data"), names=("query", "gallery"), patterns=Patterns("{camera}_{*}"))
         >>> splits.tables["query"].identities, splits.notes
     """
-    root, patterns = root.expanduser(), patterns or Patterns()
+    root, patterns = Path(root).expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
     if choice is None or choice.dataset.splits is None:
         title = "a bare folder" if choice is None else choice.dataset.title
@@ -200,7 +200,7 @@ def read_unlabeled_splits(
         >>> tables = read_unlabeled_splits(Path("crops"), patterns=Patterns("{camera}/{*}"))
         >>> tables["train"].camera_names
     """
-    root, patterns = root.expanduser(), patterns or Patterns()
+    root, patterns = Path(root).expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
     if choice is not None and choice.dataset.layout is Layout.SPLIT_FOLDERS:
         unlabeled = split_folders.parts(root, patterns)

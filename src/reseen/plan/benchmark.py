@@ -20,8 +20,8 @@ from reseen.plan.estimate import PlanStage
 from reseen.plan.sample import repeat_crops, sample_table
 from reseen.runs.console import Progress
 from reseen.runs.device import device_of
-from reseen.runs.recipe import Recipe
-from reseen.runs.run import Run
+from reseen.runs.recipe import Recipe, as_recipe
+from reseen.runs.run import Run, open_run
 
 _BATCHES = 4
 """Batches that are timed."""
@@ -29,6 +29,20 @@ _SLOW_SECONDS = 4.0
 """If a batch takes longer, only one is timed."""
 SAMPLE = 512
 """Crops that are decoded and embedded."""
+
+
+def open_source(source: Run | Recipe | str | Path) -> Run | Recipe:
+    """A run or a recipe; a path of a folder is that of a run, and other text names a recipe or its YAML file.
+
+    Raises:
+        RunError: the folder is not a run.
+        SettingsError: there is no such recipe.
+    """
+    if isinstance(source, Run):
+        return source
+    if not isinstance(source, Recipe) and Path(source).expanduser().is_dir():
+        return open_run(source)
+    return as_recipe(source)
 
 
 def measure_decoding(

@@ -18,6 +18,7 @@ from reseen.plan.benchmark import (
     decoding_stage,
     encoder_stage,
     measure_decoding,
+    open_source,
     prepare_model,
     startup_stage,
     time_encoder,
@@ -49,7 +50,7 @@ _DEFAULT_SIZE = (128, 64)
 
 
 def plan_clustering(
-    source: Run | Recipe | int,
+    source: Run | Recipe | str | Path | int,
     images: int,
     data: str | Path | ImageTable | None = None,
     *,
@@ -59,8 +60,8 @@ def plan_clustering(
     """Estimate time, memory and disk space of `cluster` on this machine by a benchmark of its stages.
 
     Args:
-        source: the run whose encoder is used, a recipe (its untrained encoder is equally fast), or the dimension of
-            existing vectors.
+        source: the run whose encoder is used, its folder, a recipe or its name (its untrained encoder is equally fast),
+            or the dimension of existing vectors.
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         settings: settings or flags of the clustering, as for `cluster_crops`.
@@ -71,9 +72,10 @@ def plan_clustering(
         SettingsError: a flag is invalid, or the dimension is below 1.
 
     Example:
-        >>> reseen.plan_clustering(reseen.open_run("runs/market"), images=200_000).seconds
+        >>> reseen.plan_clustering("runs/market", images=200_000).seconds
     """
     if not isinstance(source, int):
+        source = open_source(source)
         recipe = source.recipe if isinstance(source, Run) else source
     elif source < 1:
         raise SettingsError(f"dimension: expected at least 1, got {source}")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reseen.data.table import ImageTable
-from reseen.plan.benchmark import benchmark_embedding, startup_stage
+from reseen.plan.benchmark import benchmark_embedding, open_source, startup_stage
 from reseen.plan.cost_model import StageMeasurement
 from reseen.plan.estimate import Estimate
 from reseen.runs.console import RunView
@@ -20,12 +20,17 @@ _ROWS = 8192
 
 
 def plan_embedding(
-    source: Run | Recipe, images: int, data: str | Path | ImageTable | None = None, *, quiet: bool = False
+    source: Run | Recipe | str | Path,
+    images: int,
+    data: str | Path | ImageTable | None = None,
+    *,
+    quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `embed` on this machine by a benchmark of its stages.
 
     Args:
-        source: the run whose encoder is used, or a recipe (its untrained encoder is equally fast).
+        source: the run whose encoder is used, its folder, or a recipe or its name (its untrained encoder is equally
+            fast).
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         quiet: show no progress.
@@ -35,13 +40,13 @@ def plan_embedding(
         SettingsError: the device of the recipe is not available.
 
     Example:
-        >>> estimate = reseen.plan_embedding(reseen.load_recipe("cluster-contrast"), images=1_000_000)
+        >>> estimate = reseen.plan_embedding("cluster-contrast", images=1_000_000)
         >>> estimate.seconds, estimate.memory, estimate.disk  # seconds and bytes
     """
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
         progress = view.phase("benchmarking", 4)
         folder = Path(temporary)
-        benchmark = benchmark_embedding(source, images, data, folder, progress)
+        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress)
         writing = StageMeasurement("writing vectors")
         row_bytes = _measure_writing(folder / "vectors.parquet", benchmark.dimension, writing)
         progress(1)

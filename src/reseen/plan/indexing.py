@@ -11,7 +11,7 @@ from reseen.gallery.filter import Filter
 from reseen.gallery.index import PART, thumbnails_of
 from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.edge_shard import SEGMENT
-from reseen.plan.benchmark import benchmark_embedding, startup_stage
+from reseen.plan.benchmark import benchmark_embedding, open_source, startup_stage
 from reseen.plan.cost_model import StageMeasurement, fit_cost_model
 from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.sample import synthetic_features
@@ -26,12 +26,17 @@ _GRAPH = 4_000
 
 
 def plan_indexing(
-    source: Run | Recipe, images: int, data: str | Path | ImageTable | None = None, *, quiet: bool = False
+    source: Run | Recipe | str | Path,
+    images: int,
+    data: str | Path | ImageTable | None = None,
+    *,
+    quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `index` into a folder on this machine by a benchmark of its stages.
 
     Args:
-        source: the run whose encoder is used, or a recipe (its untrained encoder is equally fast).
+        source: the run whose encoder is used, its folder, or a recipe or its name (its untrained encoder is equally
+            fast).
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         quiet: show no progress.
@@ -46,7 +51,7 @@ def plan_indexing(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
         progress = view.phase("benchmarking", 5)
         folder = Path(temporary)
-        benchmark = benchmark_embedding(source, images, data, folder, progress)
+        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress)
         scaling = StageMeasurement("thumbnails")
         with scaling.measure(len(benchmark.table)):
             thumbnails = thumbnails_of(benchmark.table)

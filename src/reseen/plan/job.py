@@ -60,7 +60,7 @@ def plan_job(
     if vectors is not None and table is None:
         return plan_vector_clustering(vectors.dimension, count, settings=settings, memory=memory, quiet=quiet)
     if work == "cluster":
-        opened = open_run(source) if is_run else load_recipe(source) if vectors is None else vectors.dimension
+        opened = source if vectors is None else vectors.dimension
         return plan_clustering(opened, count, table, settings=settings, quiet=quiet)
     if is_run and settings:
         raise SettingsError(f"{settings[0]}: the settings of a run are fixed; leave it out")

@@ -35,7 +35,7 @@ from reseen.records import Features
 from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import CHECKPOINT, START, TrainingState, save_checkpoint, save_start
 from reseen.runs.console import Progress, RunView
-from reseen.runs.recipe import Recipe
+from reseen.runs.recipe import Recipe, as_recipe
 from reseen.training.frozen import prepare_frozen
 from reseen.training.loop import Training, train_round
 from reseen.training.setup import assemble, check_fit
@@ -147,7 +147,11 @@ def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
 
 
 def plan_training(
-    recipe: Recipe, images: int, data: str | Path | ImageTable | None = None, *, quiet: bool = False
+    recipe: Recipe | str | Path,
+    images: int,
+    data: str | Path | ImageTable | None = None,
+    *,
+    quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `train` on this machine by a benchmark of its stages.
 
@@ -155,7 +159,7 @@ def plan_training(
     sizes. All files of the benchmark are temporary.
 
     Args:
-        recipe: the recipe to train by.
+        recipe: the recipe to train by, the name of a built-in one, or a YAML file.
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         quiet: show no progress.
@@ -166,10 +170,10 @@ def plan_training(
         DataError: `data` cannot be read.
 
     Example:
-        >>> estimate = reseen.plan_training(reseen.load_recipe("cluster-contrast"), images=100_000)
+        >>> estimate = reseen.plan_training("cluster-contrast", images=100_000)
         >>> estimate.seconds / 3600  # hours
     """
-    recipe = recipe.for_pool(images)
+    recipe = as_recipe(recipe).for_pool(images)
     _check_enough(recipe, images)
     recipe.check_effect("recipe")
     check_fit(recipe)

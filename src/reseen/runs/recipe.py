@@ -192,6 +192,15 @@ def load_recipe(
     return whole.effective()
 
 
+def as_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe as it is, or that of a name or a YAML file.
+
+    Raises:
+        SettingsError: as in `load_recipe`.
+    """
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
 def _implied(flags: dict[str, Any]) -> dict[str, Any]:
     """Flags with what they imply, before they win over a file: `clusters` says when merging stops."""
     method = flags.get("method")

@@ -9,7 +9,7 @@ from reseen.errors import RunError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.files import make_folder
 from reseen.runs.checkpoint import CHECKPOINT
-from reseen.runs.recipe import Recipe, load_recipe
+from reseen.runs.recipe import Recipe, as_recipe
 from reseen.runs.run import Run
 from reseen.synthetic import crowd_exists, draw_crowd
 from reseen.tasks.evaluation.report import report_run
@@ -32,7 +32,12 @@ class Demo:
 
 
 def run_demo(
-    out: str | Path, recipe: Recipe | None = None, *, people: int = 60, cameras: int = 6, quiet: bool = False
+    out: str | Path,
+    recipe: Recipe | str | Path = "demo",
+    *,
+    people: int = 60,
+    cameras: int = 6,
+    quiet: bool = False,
 ) -> Demo:
     """Generate a synthetic data set, train on it, evaluate and write a report, all into the folder `out`.
 
@@ -40,7 +45,7 @@ def run_demo(
 
     Args:
         out: the output folder.
-        recipe: the recipe to train with; the built-in recipe `demo` when None.
+        recipe: the recipe to train with, the name of a built-in one, or a YAML file.
         people: number of people; half are for training.
         cameras: number of cameras.
         quiet: hide progress.
@@ -54,7 +59,7 @@ def run_demo(
         >>> demo.after.mean_average_precision - demo.before.mean_average_precision
     """
     folder = make_folder(Path(out).expanduser())
-    recipe = load_recipe("demo") if recipe is None else recipe
+    recipe = as_recipe(recipe)
     crowd = folder / "crowd"
     if (folder / "run" / CHECKPOINT).is_file() and not crowd_exists(crowd, people, cameras, recipe.seed):
         raise RunError(f"{folder}: holds a demo with other settings; choose another folder")

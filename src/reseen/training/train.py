@@ -19,7 +19,7 @@ from reseen.runs.console import RunView
 from reseen.runs.device import device_of
 from reseen.runs.load_table import load_table
 from reseen.runs.model_card import write_model_card
-from reseen.runs.recipe import Recipe, load_recipe
+from reseen.runs.recipe import Recipe, as_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
 from reseen.training.camera_means import keep_camera_means
 from reseen.training.conclude import conclude
@@ -68,7 +68,7 @@ def train(
     """
     name = recipe.method.name if isinstance(recipe, Recipe) else Path(recipe).stem
     folder = (Path("runs") / name if out is None else Path(out)).expanduser()
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = as_recipe(recipe)
     # before anything is read, since a folder in use or a setting without effect costs no waiting
     if is_main_process() and _earlier_run(folder, recipe, resume) is None:
         recipe.check_effect("recipe")
