@@ -49,12 +49,14 @@ def test_nothing_is_kept_above_the_limit_or_without_one(tmp_path):
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_features_have_the_bits_of_features_without(crowd, tmp_path, fused, mirrored):
-    torch.manual_seed(0)
     settings = ModelSettings(backbone="test_resnet", weights="none", frozen_stages=2, norm_group=None)
-    encoder = Encoder(settings, 64, 32).to(memory_format=torch.channels_last)
+    encoders = []
+    for arithmetic in (Arithmetic(), Arithmetic(fused=fused)):
+        torch.manual_seed(0)
+        encoder = Encoder(settings, 64, 32, arithmetic=arithmetic)
+        encoders.append(encoder.to(memory_format=torch.channels_last))
     crops = open_crops(reseen.read_training(crowd), DataSettings(), 64, 32, progress=False)
-    plain = extract(encoder, crops, torch.device("cpu"), mirrored=mirrored).numpy
-    encoder.compute_with(Arithmetic(fused=fused))
+    plain = extract(encoders[0], crops, torch.device("cpu"), mirrored=mirrored).numpy
     assert fuse_frozen(encoder) == fused
     assert frozen_grid(encoder) is not None
     store = FrozenMaps.open_if_possible(range(len(crops)), 2 if mirrored else 1, 1.0, tmp_path)

@@ -22,8 +22,11 @@ def test_only_depthwise_convolutions_with_a_stride_change():
 def test_output_and_gradients():
     torch.manual_seed(0)
     plain = nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False)
-    layer = copy.deepcopy(plain)
-    use_float_gradients(nn.Sequential(layer))
+    network = nn.Sequential(copy.deepcopy(plain))
+    before = torch.get_rng_state()
+    use_float_gradients(network)
+    assert torch.equal(torch.get_rng_state(), before), "no weights are drawn"
+    layer = network[0]
     images = torch.randn(3, 6, 9, 7)
     assert torch.equal(layer(images), plain(images))
     found = []

@@ -13,9 +13,10 @@ from reseen.models.frozen_stages import frozen_output, fuse_frozen, maps_from_fr
 FUSED = Arithmetic(fused=True)
 
 
-def encoder_of(backbone, stages):
+def encoder_of(backbone, stages, arithmetic=None):
     torch.manual_seed(0)
-    encoder = Encoder(ModelSettings(backbone=backbone, weights="none", frozen_stages=stages), 64, 32)
+    settings = ModelSettings(backbone=backbone, weights="none", frozen_stages=stages)
+    encoder = Encoder(settings, 64, 32, arithmetic=arithmetic)
     for norm in encoder.modules():  # statistics and weights that differ from channel to channel
         if isinstance(norm, nn.BatchNorm2d):
             norm.running_mean.normal_(0, 0.2)
@@ -67,8 +68,7 @@ def test_what_cannot_be_folded_is_not():
 
 @pytest.mark.parametrize(("backbone", "stages"), [("mobilenetv2_035", 4), ("test_resnet", 1)])
 def test_a_fused_front_gives_the_maps_and_gradients_of_the_trunk(backbone, stages):
-    plain, fused = encoder_of(backbone, stages).train(), encoder_of(backbone, stages).train()
-    fused.compute_with(FUSED)
+    plain, fused = encoder_of(backbone, stages).train(), encoder_of(backbone, stages, FUSED).train()
     assert fuse_frozen(fused)
     images = torch.rand(6, 3, 64, 32)
     torch.testing.assert_close(
@@ -87,8 +87,7 @@ def test_a_fused_front_gives_the_maps_and_gradients_of_the_trunk(backbone, stage
 
 
 def test_teachers_share_the_front_and_maps_from_what_it_gives():
-    student = encoder_of("mobilenetv2_035", 4).eval()
-    student.compute_with(FUSED)
+    student = encoder_of("mobilenetv2_035", 4, FUSED).eval()
     fuse_frozen(student)
     teacher = MomentumTeacher(student, TeacherSettings()).encoder
     assert teacher.front is student.front
@@ -99,8 +98,7 @@ def test_teachers_share_the_front_and_maps_from_what_it_gives():
 
 
 def test_without_frozen_stages_or_fusing_there_is_no_front():
-    encoder = encoder_of("mobilenetv2_035", 0)
-    encoder.compute_with(FUSED)
+    encoder = encoder_of("mobilenetv2_035", 0, FUSED)
     assert not fuse_frozen(encoder)
     frozen = encoder_of("mobilenetv2_035", 2)
     assert not fuse_frozen(frozen)
@@ -108,12 +106,13 @@ def test_without_frozen_stages_or_fusing_there_is_no_front():
 
 
 def test_an_inference_copy_embeds_alike_and_leaves_the_encoder_alone():
-    encoder = encoder_of("mobilenetv2_035", 2).eval()
-    assert inference_copy(encoder) is encoder
+    plain = encoder_of("mobilenetv2_035", 2).eval()
+    assert inference_copy(plain) is plain
     images = torch.rand(4, 3, 64, 32)
-    wanted, trunk = encoder(images), encoder.trunk
+    wanted = plain(images)
     for arithmetic in (FUSED, Arithmetic(torch.bfloat16, fused=True)):  # the copy is float32 in both
-        encoder.compute_with(arithmetic)
+        encoder = encoder_of("mobilenetv2_035", 2, arithmetic).eval()
+        trunk = encoder.trunk
         twin = inference_copy(encoder)
         assert twin is not encoder
         assert encoder.trunk is trunk

@@ -14,9 +14,9 @@ from reseen.errors import SettingsError
 from reseen.models.norm import (
     applies_in_parts,
     batch_norm_in_parts,
-    fix_norm_groups,
     group_batch_norm,
     group_sizes,
+    use_group_norms,
 )
 
 
@@ -40,7 +40,7 @@ def _plain_and_grouped(group):
     plain = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), BatchNormAct2d(5), nn.AdaptiveAvgPool2d(1),
                           nn.Flatten(), nn.BatchNorm1d(5)).double()  # fmt: skip
     grouped = copy.deepcopy(plain)
-    assert fix_norm_groups(grouped, group) == 3
+    assert use_group_norms(grouped, group) == 3
     return plain, grouped
 
 
@@ -67,8 +67,9 @@ def test_groups_equal_plain_batch_norm_on_each_part(groups, size, seed):
     norm = nn.BatchNorm2d(4).double()
     parts = [copy.deepcopy(norm) for _ in range(groups)]
     wanted = torch.cat([part(chunk) for part, chunk in zip(parts, images.split(size), strict=True)])
-    fix_norm_groups(norm, size)
-    found = norm(images)
+    grouped = nn.Sequential(norm)
+    use_group_norms(grouped, size)
+    found = grouped(images)
     assert torch.allclose(found, wanted)
     weights = torch.randn(found.shape, generator=generator, dtype=torch.float64)
     mine = torch.autograd.grad((found * weights).sum(), images)[0]
@@ -92,12 +93,13 @@ def test_the_group_decides_not_the_batch():
 def test_names_and_weights_stay():
     plain, grouped = _plain_and_grouped(4)
     assert list(plain.state_dict()) == list(grouped.state_dict())
-    assert fix_norm_groups(grouped, 2) == 3  # may be set again
+    for mine, theirs in zip(grouped.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_a_group_of_one_is_refused():
     with pytest.raises(SettingsError, match="at least 2 images, got 1"):
-        fix_norm_groups(nn.BatchNorm1d(3), 1)
+        use_group_norms(nn.BatchNorm1d(3), 1)
 
 
 def one_by_one(images, weight, bias, statistics, sizes, epsilon):

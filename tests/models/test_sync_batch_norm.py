@@ -14,7 +14,7 @@ from torch import nn
 from reseen.errors import SettingsError
 from reseen.models import Encoder, ModelSettings
 from reseen.models.batch_shard import BatchShard, BatchSplit
-from reseen.models.norm import fix_norm_groups
+from reseen.models.norm import GROUPED, use_group_norms
 from reseen.models.sharded_trunk import ShardedDropPath, shard_trunk
 from reseen.models.sync_batch_norm import overlap
 
@@ -60,21 +60,17 @@ def run_together(size, work):
     return [found[rank] for rank in range(size)]
 
 
-def network(group):
+def network(group, share=None):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Conv2d(5, 4, 1, bias=False),
                           nn.BatchNorm2d(4, affine=False)).double()  # fmt: skip
-    fix_norm_groups(model, group)
+    use_group_norms(model, group, share)
     return model
 
 
 def learn(model, images, wanted, share=None):
     """Output, loss gradients and statistics of one step of one process."""
-    model = copy.deepcopy(model)
     share = share or BatchShard()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.shard = share
     images = images.clone().requires_grad_()
     with share.batch(len(images)) as own:
         output = share.gather(model(images[own]))
@@ -93,8 +89,15 @@ def test_one_result_however_the_batch_is_cut(images, size, group):
     batch = 3 + torch.randn(images, 3, 6, 4, generator=generator, dtype=torch.double)
     wanted = torch.randn(images, 4, 4, 2, generator=generator, dtype=torch.double)
     model = network(group)
+    weights = copy.deepcopy(model.state_dict())
     output, of_images, of_weights, statistics = learn(model, batch, wanted)
-    parts = run_together(size, lambda share: learn(model, batch, wanted, share)) if size > 1 else []
+
+    def learn_shard(share):
+        own = network(group, share)
+        own.load_state_dict(weights)  # threads share the generator that drew its weights
+        return learn(own, batch, wanted, share)
+
+    parts = run_together(size, learn_shard) if size > 1 else []
     for found, _, gradients, moved in parts:
         assert torch.allclose(found, output, atol=1e-9)
         for one, other in zip([*gradients, *moved], [*of_weights, *statistics], strict=True):
@@ -123,7 +126,7 @@ def test_branches_are_dropped_as_one_process_would():
         module = DropPath(0.5).train()
         if share is None:
             return module(torch.ones(11, 2, 2))
-        module.__class__, module.shard = ShardedDropPath, share
+        module = ShardedDropPath(module, share)
         with share.batch(11) as own:
             return module(torch.ones(11, 2, 2)[own])
 
@@ -136,13 +139,19 @@ def test_branches_are_dropped_as_one_process_would():
         assert torch.equal(drop(share), expected)
 
 
-def test_what_depends_on_the_split_is_refused():
-    encoder = Encoder(ModelSettings(backbone="lcnet_050", weights="none"), 64, 32)
-    shard_trunk(encoder, BatchShard(0, 1))
-    assert encoder.shard.size == 1
+def test_an_encoder_is_built_for_its_shard():
+    settings = ModelSettings(backbone="lcnet_050", weights="none")
+    assert Encoder(settings, 64, 32).shard.size == 1
     share = BatchShard(1, 2)
-    shard_trunk(encoder, share)
+    encoder = Encoder(settings, 64, 32, shard=share)
     assert encoder.shard is copy.deepcopy(encoder).shard is share
-    encoder.trunk.add_module("dropout", nn.Dropout(0.1))
+    norms = [module for module in encoder.trunk.modules() if isinstance(module, GROUPED)]
+    assert norms
+    assert all(norm.shard is share for norm in norms)
+    assert encoder.neck.shard is None, "behind the maps every process has the whole batch"
+
+
+def test_what_depends_on_the_split_is_refused():
+    trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(0.1))
     with pytest.raises(SettingsError, match=r"Dropout in model\.backbone"):
-        shard_trunk(encoder, share)
+        shard_trunk(trunk, None, BatchShard(1, 2))

@@ -35,7 +35,7 @@ from reseen.models import Encoder
 from reseen.models.ema import MomentumTeacher, ResidualHead, predictor, unwrapped
 from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
 from reseen.models.masking import check_map, draw_masks
-from reseen.models.norm import fix_norm_groups
+from reseen.models.norm import use_group_norms
 from reseen.models.pooling import TokenPooling
 from reseen.records import Batch, Features
 
@@ -68,7 +68,7 @@ class MaskPre(CentroidContrast):
         if isinstance(head, nn.Sequential) and settings.predictor_start == "identity":
             head = ResidualHead(head)
         self._predictor = head.to(device)
-        fix_norm_groups(self._predictor, encoder.norm_group)
+        use_group_norms(self._predictor, encoder.norm_group)
         self._region = (
             nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
         )

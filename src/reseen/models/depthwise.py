@@ -12,9 +12,22 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reseen.models.replace_modules import replace_modules, share_tensors
+
 
 class StridedDepthwise(nn.Conv2d):
-    """A depthwise convolution with a stride; under autocast on a CPU gradients are computed in float32."""
+    """A depthwise convolution with a stride; under autocast on a CPU gradients are computed in float32.
+
+    It takes over the weight of `layer`, which has no bias.
+    """
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        options: Any = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
+        # on the meta device no random numbers are drawn
+        super().__init__(
+            layer.in_channels, layer.out_channels, *options, False, layer.padding_mode, device="meta"
+        )
+        share_tensors(self, layer)
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c v u"]:
         """The convolution."""
@@ -46,15 +59,15 @@ class _FloatGradients(torch.autograd.Function):
 
 
 def use_float_gradients(trunk: nn.Module) -> int:
-    """Make the depthwise convolutions of `trunk` that have a stride `StridedDepthwise`, in place; returns how many.
+    """Replace the depthwise convolutions of `trunk` that have a stride by `StridedDepthwise`; returns how many.
 
     Parameters and names stay. Convolutions of other classes, or with a bias or a padding in words, are left alone.
     """
-    count = 0
-    for module in trunk.modules():
-        if type(module) is not nn.Conv2d or module.bias is not None or isinstance(module.padding, str):
-            continue
-        if module.groups == module.in_channels > 1 and max(module.stride) > 1:
-            module.__class__ = StridedDepthwise  # the classes differ only in `forward`
-            count += 1
-    return count
+    return replace_modules(trunk, _strided_depthwise)
+
+
+def _strided_depthwise(_: str, module: nn.Module) -> nn.Module | None:
+    if type(module) is not nn.Conv2d or module.bias is not None or isinstance(module.padding, str):
+        return None
+    depthwise = module.groups == module.in_channels > 1 and max(module.stride) > 1
+    return StridedDepthwise(module) if depthwise else None

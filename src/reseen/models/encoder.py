@@ -7,6 +7,7 @@ Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-i
 section 3.6.
 """
 
+import copy
 from collections.abc import Iterator
 from typing import Literal, Self
 
@@ -21,64 +22,97 @@ from reseen.models.backbone import Backbone, as_map, build_backbone
 from reseen.models.batch_shard import BatchShard
 from reseen.models.depthwise import use_float_gradients
 from reseen.models.frozen_front import FrozenFront
-from reseen.models.norm import fix_norm_groups
+from reseen.models.norm import GroupBatchNorm1d, use_group_norms
 from reseen.models.patches import Patches
 from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
 from reseen.models.settings import ModelSettings
+from reseen.models.sharded_trunk import shard_trunk
+
+Part = Literal["both", "global", "patch"]
+"""Which embeddings an encoder with patches returns."""
 
 
 class Encoder(nn.Module):
     """A backbone, pooling and BNNeck; `forward` returns one embedding per image, of unit length unless `raw`.
 
+    Args:
+        settings: backbone, pooling, patches and batch norm.
+        height: crop height in pixels.
+        width: crop width in pixels.
+        part: with patches, which embeddings `forward` returns: `global`, `patch`, or `both`.
+        arithmetic: how the trunk computes; embeddings are always float32.
+        shard: this process's shard of the training batch; the whole batch if None.
+        notes: messages about where the weights come from, added to those of the backbone.
+
     Raises:
-        SettingsError: the settings do not fit the backbone, or the backbone does not support this crop size.
+        SettingsError: the settings do not fit the backbone, the backbone does not support this crop size, or it
+            depends on how the batch is split.
         WeightsError: the weights are not available or do not fit.
 
     Attributes:
         channels: dimension of the global (whole-image) embedding.
-        part: with patches, which embeddings `forward` returns: `global`, `patch`, or `both`.
+        part: which embeddings `forward` returns.
         channels_first: whether the trunk's maps are (b, d, y, x), not (b, y, x, d).
         grid: rows and columns of the map or of a transformer's patch tokens, None where those do not form a grid.
         frozen: names of the frozen modules of the trunk, in order.
         raw: whether embeddings are not normalized.
         norm_group: images that share batch-norm statistics, None for the whole batch.
-        height: crop height in pixels.
-        width: crop width in pixels.
+        height, width: crop size in pixels.
         mean: per-channel mean for input normalization, for values 0 to 1.
         std: per-channel standard deviation for input normalization.
         notes: messages about what was loaded and changed.
-        arithmetic: how the trunk computes; embeddings are always float32. Set by `compute_with`.
+        arithmetic: how the trunk computes.
         front: computes the frozen stages in place of the trunk; None where the trunk does. See `frozen_stages`.
-        shard: this process's shard of the training batch; the whole batch with a single process.
+        shard: this process's shard of the training batch.
 
     Example:
         encoder = Encoder(ModelSettings(backbone="resnet50"), height=256, width=128).eval()
         embeddings = encoder(images)  # (b, 3, 256, 128) normalized with `mean` and `std`, to (b, 2048) unit rows
     """
 
-    def __init__(self, settings: ModelSettings, height: int, width: int) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        height: int,
+        width: int,
+        *,
+        part: Part = "both",
+        arithmetic: Arithmetic | None = None,
+        shard: BatchShard | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         backbone = build_backbone(settings, height, width)
+        self.arithmetic = Arithmetic() if arithmetic is None else arithmetic
+        self.shard = BatchShard() if shard is None else shard
         self.trunk = backbone.trunk
-        self.pooling = _pooling(settings, backbone)
-        self.neck = nn.BatchNorm1d(backbone.width)
+        self.pooling = _pooling(settings, backbone, self.arithmetic)
+        self.neck = GroupBatchNorm1d(nn.BatchNorm1d(backbone.width), settings.norm_group)
         self.neck.bias.requires_grad_(False)
         self.channels, self.grid = backbone.width, backbone.grid
         self.channels_first, self._tokens = backbone.channels_first, backbone.tokens
         self.patches = self._patches(settings)
-        self.part: Literal["both", "global", "patch"] = "both"
-        norms = fix_norm_groups(self, settings.norm_group)
+        self.part = part
         self.raw = settings.feature == "raw"
         self.norm_group = settings.norm_group
         self.height, self.width = height, width
         self.mean, self.std = backbone.mean, backbone.std
+        norms = 1 + self._prepare_trunk()
+        if self.patches is not None:
+            norms += use_group_norms(self.patches, settings.norm_group)
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
-        self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}")
+        self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}", *notes)
         self.frozen = backbone.frozen
-        self.arithmetic = Arithmetic()
         self.front: FrozenFront | None = None
-        self.shard = BatchShard()
         self.train()
+
+    def _prepare_trunk(self) -> int:
+        """Let the trunk compute as arithmetic, shard and groups of batch norm want it; returns its batch norms."""
+        if self.arithmetic.fused and self.arithmetic.autocast is not None:
+            use_float_gradients(self.trunk)
+        if self.shard.size > 1:
+            return shard_trunk(self.trunk, self.norm_group, self.shard)
+        return use_group_norms(self.trunk, self.norm_group)
 
     @property
     def dimension(self) -> int:
@@ -102,13 +136,16 @@ class Encoder(nn.Module):
             output = self.trunk(images) if self.front is None else self.front.through(self.trunk, images)
         return self.finish(output)
 
-    def compute_with(self, arithmetic: Arithmetic) -> None:
-        """Let the trunk compute in another way, in place; weights and their names stay."""
-        self.arithmetic = arithmetic
-        if isinstance(self.pooling, GeneralizedMeanPooling):
-            self.pooling.in_map_order = arithmetic.fused
-        if arithmetic.fused and arithmetic.autocast is not None:
-            use_float_gradients(self.trunk)
+    def compute_frozen_with(self, front: FrozenFront | None) -> None:
+        """Let `front` compute the frozen stages from now on, or the trunk itself if None."""
+        self.front = front
+
+    def with_trunk(self, trunk: nn.Module, arithmetic: Arithmetic) -> "Encoder":
+        """An encoder with another trunk of the same output; pooling, neck and patches are those of this one."""
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "trunk": trunk}
+        twin.arithmetic, twin.front = arithmetic, None
+        return twin
 
     def finish(self, output: Tensor) -> Tensor:
         """What `maps` returns, from the trunk's own output for this process's images."""
@@ -193,7 +230,7 @@ class Encoder(nn.Module):
         return Patches(patches, self.channels, self.grid)
 
 
-def _pooling(settings: ModelSettings, backbone: Backbone) -> Pooling:
+def _pooling(settings: ModelSettings, backbone: Backbone, arithmetic: Arithmetic) -> Pooling:
     if backbone.tokens:
         if settings.pooling == "gem":
             raise SettingsError(
@@ -205,7 +242,9 @@ def _pooling(settings: ModelSettings, backbone: Backbone) -> Pooling:
         raise SettingsError(
             f"model.pooling: {settings.backbone} outputs a feature map and has no token; use 'gem' or 'average'"
         )
-    return AveragePooling() if settings.pooling == "average" else GeneralizedMeanPooling()
+    if settings.pooling == "average":
+        return AveragePooling()
+    return GeneralizedMeanPooling(in_map_order=arithmetic.fused)
 
 
 def count_parameters(encoder: nn.Module) -> int:

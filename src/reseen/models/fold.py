@@ -112,7 +112,4 @@ def inference_copy(encoder: Encoder) -> Encoder:
     folded = fold_batch_norms(encoder.trunk, noise.to(device))
     if folded is None:
         return encoder
-    twin = copy.copy(encoder)
-    twin._modules = dict(encoder._modules)  # of its own, so that the trunk of the encoder stays
-    twin.trunk, twin.front, twin.arithmetic = folded, None, Arithmetic(fused=True)
-    return twin
+    return encoder.with_trunk(folded, Arithmetic(fused=True))

@@ -57,13 +57,13 @@ def fuse_frozen(encoder: nn.Module) -> bool:
     frozen, where `frozen_grid` finds that the trunk cannot be cut behind them, or where batch norms cannot be folded.
     """
     plain = unwrapped(encoder)
-    plain.front = None
+    plain.compute_frozen_with(None)
     if not plain.arithmetic.fused or frozen_grid(plain) is None:
         return False
     copy = fold_batch_norms(plain.trunk, _noise(plain))
     if copy is None:
         return False
-    plain.front = FrozenFront(copy, _last_frozen(plain), plain.arithmetic.autocast)
+    plain.compute_frozen_with(FrozenFront(copy, _last_frozen(plain), plain.arithmetic.autocast))
     return True
 
 

@@ -10,7 +10,7 @@ the forward pass and splitting its gradient once more in the backward pass; on a
 training step. The bits are those of `torch.nn.functional.batch_norm` on each group, concatenated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.errors import SettingsError
 from reseen.models.batch_shard import BatchShard
+from reseen.models.replace_modules import replace_modules, share_tensors
 from reseen.models.sync_batch_norm import sync_batch_norm
 
 
@@ -108,10 +109,12 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: Bat
 
 
 class GroupBatchNorm2d(nn.BatchNorm2d):
-    """`torch.nn.BatchNorm2d` with grouped statistics."""
+    """`torch.nn.BatchNorm2d` with grouped statistics; takes over the parameters and buffers of `norm`."""
 
-    group: int | None = None
-    shard: BatchShard | None = None
+    def __init__(self, norm: nn.BatchNorm2d, group: int | None, shard: BatchShard | None = None) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        share_tensors(self, norm)
+        self.group, self.shard = group, shard
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize; in training mode with the statistics of each group."""
@@ -119,10 +122,12 @@ class GroupBatchNorm2d(nn.BatchNorm2d):
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):
-    """`torch.nn.BatchNorm1d` with grouped statistics."""
+    """`torch.nn.BatchNorm1d` with grouped statistics; takes over the parameters and buffers of `norm`."""
 
-    group: int | None = None
-    shard: BatchShard | None = None
+    def __init__(self, norm: nn.BatchNorm1d, group: int | None, shard: BatchShard | None = None) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        share_tensors(self, norm)
+        self.group, self.shard = group, shard
 
     def forward(self, input: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Normalize; in training mode with the statistics of each group."""
@@ -130,25 +135,33 @@ class GroupBatchNorm1d(nn.BatchNorm1d):
 
 
 class GroupBatchNormAct2d(BatchNormAct2d):
-    """timm's batch norm with activation, with grouped statistics."""
+    """timm's batch norm with activation, with grouped statistics; takes over what `norm` holds."""
 
-    group: int | None = None
-    shard: BatchShard | None = None
+    def __init__(self, norm: BatchNormAct2d, group: int | None, shard: BatchShard | None = None) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        share_tensors(self, norm)
+        self.drop, self.act = norm.drop, norm.act
+        self.group, self.shard = group, shard
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize by groups, then apply timm's drop layer and activation."""
         return self.act(self.drop(_normalize(self, x, self.group, self.shard)))
 
 
-_GROUPED: dict[type[nn.Module], type[nn.Module]] = {
+GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
+"""Batch norms with grouped statistics."""
+
+_GROUPED: dict[type[nn.Module], Callable[..., nn.Module]] = {
     nn.BatchNorm2d: GroupBatchNorm2d,
     nn.BatchNorm1d: GroupBatchNorm1d,
     BatchNormAct2d: GroupBatchNormAct2d,
 }
 
 
-def fix_norm_groups(model: nn.Module, group: int | None) -> int:
-    """Give every batch norm of `model` grouped statistics, in place; parameters, buffers and names stay.
+def use_group_norms(network: nn.Module, group: int | None, shard: BatchShard | None = None) -> int:
+    """Give every batch norm below `network` grouped statistics, in place; parameters, buffers and names stay.
+
+    With `shard`, statistics are those of the whole batch, of which this process normalizes its shard.
 
     Returns the number of batch norms; 0 for models with layer norm, which do not need groups.
 
@@ -157,15 +170,12 @@ def fix_norm_groups(model: nn.Module, group: int | None) -> int:
     """
     if group is not None and group < 2:
         raise SettingsError(f"model.norm_group: a group needs at least 2 images, got {group}")
-    count = 0
-    for module in model.modules():
-        grouped = _GROUPED.get(type(module), type(module) if type(module) in _GROUPED.values() else None)
-        if grouped is not None:
-            # The classes differ only in `forward`: changing the class keeps parameters, buffers, hooks and names.
-            module.__class__ = grouped
-            module.group = group  # type: ignore[assignment]
-            count += 1
-    return count
+
+    def make(_: str, module: nn.Module) -> nn.Module | None:
+        grouped = _GROUPED.get(type(module))
+        return None if grouped is None else grouped(module, group, shard)
+
+    return replace_modules(network, make)
 
 
 _NORMALIZE: Any = torch.ops.aten.native_batch_norm.out

@@ -37,10 +37,9 @@ class GeneralizedMeanPooling(Pooling):
     Reference: Radenovic et al., "Fine-tuning CNN image retrieval with no human annotation", TPAMI 2018, eq. 3.
     """
 
-    in_map_order: bool = False
-
-    def __init__(self, exponent: float = 3.0, epsilon: float = 1e-6) -> None:
+    def __init__(self, exponent: float = 3.0, epsilon: float = 1e-6, in_map_order: bool = False) -> None:
         super().__init__()
+        self.in_map_order = in_map_order
         self.exponent = nn.Parameter(torch.tensor(float(exponent)))
         self.epsilon = epsilon
 

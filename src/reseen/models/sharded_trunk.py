@@ -1,4 +1,4 @@
-"""Makes an encoder's trunk run on one shard of each batch with the same result as on the whole batch."""
+"""Makes a trunk run on one shard of each batch with the same result as on the whole batch."""
 
 from timm.layers import DropPath
 from torch import Tensor, nn
@@ -6,16 +6,17 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from reseen.errors import SettingsError
 from reseen.models.batch_shard import BatchShard
-from reseen.models.encoder import Encoder
-from reseen.models.norm import GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d
-
-_GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
+from reseen.models.norm import GROUPED, use_group_norms
+from reseen.models.replace_modules import replace_modules
 
 
 class ShardedDropPath(DropPath):
     """timm's stochastic depth with random numbers drawn for the whole batch, so that the split does not matter."""
 
-    shard: BatchShard
+    def __init__(self, layer: DropPath, shard: BatchShard) -> None:
+        super().__init__(layer.drop_prob, layer.scale_by_keep)
+        self.training = layer.training
+        self.shard = shard
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop the branch for some images of this process's shard.
@@ -37,29 +38,29 @@ class ShardedDropPath(DropPath):
         return x * (kept / keep if self.scale_by_keep and keep > 0 else kept)
 
 
-def shard_trunk(encoder: Encoder, shard: BatchShard) -> None:
-    """Let the trunk of `encoder` run on one shard of each batch, in place; parameters and names stay.
+def shard_trunk(trunk: nn.Module, group: int | None, shard: BatchShard) -> int:
+    """Let `trunk` run on one shard of each batch, in place, with batch norm over groups; parameters and names stay.
+
+    Returns the number of batch norms.
 
     Raises:
-        SettingsError: a module of the trunk mixes images or draws random numbers in a way that depends on the split.
+        SettingsError: a module of the trunk mixes images or draws random numbers in a way that depends on the split;
+            `group` is below 2.
     """
-    if shard.size == 1:
-        return
-    encoder.shard = shard
-    for name, module in encoder.trunk.named_modules():
-        if isinstance(module, _GROUPED):
-            module.shard = shard
-        elif isinstance(module, DropPath):
-            # The classes differ only in `forward`, as for batch norms.
-            module.__class__ = ShardedDropPath
-            module.shard = shard  # type: ignore[assignment]
-        else:
-            _check(name, module)
+    norms = use_group_norms(trunk, group, shard)
+    replace_modules(
+        trunk, lambda _, module: ShardedDropPath(module, shard) if isinstance(module, DropPath) else None
+    )
+    for name, module in trunk.named_modules():
+        _check(name, module)
+    return norms
 
 
 def _check(name: str, module: nn.Module) -> None:
     drops = isinstance(module, _DropoutNd) and module.p > 0
-    batch_statistics = any(key == "running_var" for key, _ in module.named_buffers(recurse=False))
+    batch_statistics = not isinstance(module, GROUPED) and any(
+        key == "running_var" for key, _ in module.named_buffers(recurse=False)
+    )
     if drops or batch_statistics:
         raise SettingsError(
             f"--devices: {type(module).__name__} in model.backbone ({name}) depends on how the batch is split; use "

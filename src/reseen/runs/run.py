@@ -17,6 +17,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.files import make_folder, write_text
 from reseen.locks import LOCK, exclusive_lock
 from reseen.models import Encoder
+from reseen.models.encoder import Part
 from reseen.reading import read_json, validate_as
 from reseen.runs.checkpoint import CHECKPOINT, LEARNING, START, load_encoder_state, read_checkpoint, rounds_in
 from reseen.runs.log import read_log
@@ -113,7 +114,7 @@ class Run:
     def encoder(
         self,
         student: bool = False,
-        part: Literal["both", "global", "patch"] | None = None,
+        part: Part | None = None,
         untrained: bool = False,
     ) -> Encoder:
         """The encoder after the last whole round, in evaluation mode on the CPU.
@@ -137,12 +138,11 @@ class Run:
         tensors, metadata = read_checkpoint(path)
         # All weights come from the checkpoint: the starting weights need not be at hand any more.
         model = self.recipe.model.model_copy(update={"weights": "none"})
-        encoder = Encoder(model, self.facts["height"], self.facts["width"])
+        embedded = "both" if patches is None else part or patches.feature
+        encoder = Encoder(model, self.facts["height"], self.facts["width"], part=embedded)
         prefix = LEARNING if student else metadata.get("scored", LEARNING)
         load_encoder_state(path, encoder, tensors, prefix)
         encoder.eval()
-        if patches is not None:
-            encoder.part = part or patches.feature
         return encoder.to(memory_format=torch.channels_last)
 
 

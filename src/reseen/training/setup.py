@@ -30,7 +30,6 @@ from reseen.methods import METHODS, MethodContext
 from reseen.models.arithmetic import arithmetic_of
 from reseen.models.backbone import backbone_size
 from reseen.models.batch_shard import BatchShard
-from reseen.models.sharded_trunk import shard_trunk
 from reseen.runs.device import device_of
 from reseen.runs.recipe import Recipe
 from reseen.training.loop import Training
@@ -206,14 +205,17 @@ def assemble(
     generator = torch.Generator().manual_seed(recipe.seed)
     known = {"start": None, "weights": "none"} if resumed else {}
     with ranks.main_process_first():  # weights that must be fetched are fetched once
-        encoder, start = warm_start(recipe.model.model_copy(update=known), *size)
-    shard_trunk(encoder, ranks.share)
+        encoder, start = warm_start(
+            recipe.model.model_copy(update=known),
+            *size,
+            # not by Fabric, which sees nothing but whole forward passes
+            arithmetic_of(settings.precision, device),
+            ranks.share,
+        )
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
     place = [ranks.local_rank] if device == "cuda" else 1
     fabric = Fabric(accelerator=device, devices=place)
-    # not by Fabric, which sees nothing but whole forward passes
-    encoder.compute_with(arithmetic_of(settings.precision, device))
     if settings.compile:
         encoder.trunk.compile()  # in place: the names in checkpoints stay
     wrapped: Any = fabric.setup_module(encoder)

@@ -7,12 +7,18 @@ import torch
 
 from reseen.errors import RunError
 from reseen.models import Encoder, ModelSettings
+from reseen.models.arithmetic import Arithmetic
+from reseen.models.batch_shard import BatchShard
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.run import Run, open_run
 
 
-def warm_start(settings: ModelSettings, height: int, width: int) -> tuple[Encoder, dict[str, Any] | None]:
+def warm_start(
+    settings: ModelSettings, height: int, width: int, arithmetic: Arithmetic, shard: BatchShard
+) -> tuple[Encoder, dict[str, Any] | None]:
     """An encoder with its starting weights, and what to write down of the run it starts from, None where none.
+
+    Size, arithmetic and shard are those of `Encoder`.
 
     From another run every weight is taken, strictly: the one that run scores, which for some methods is a momentum
     teacher. Its statistics of the neck are taken too, and then settled on the new crops as for any start.
@@ -21,9 +27,16 @@ def warm_start(settings: ModelSettings, height: int, width: int) -> tuple[Encode
         RunError: `settings.start` is no run, its encoder is another model, or its windows move by another reach.
     """
     if settings.start is None:
-        return Encoder(settings, height, width), None
+        return Encoder(settings, height, width, arithmetic=arithmetic, shard=shard), None
     earlier = open_run(settings.start)
-    encoder = Encoder(settings.model_copy(update={"weights": "none"}), height, width)
+    encoder = Encoder(
+        settings.model_copy(update={"weights": "none"}),
+        height,
+        width,
+        arithmetic=arithmetic,
+        shard=shard,
+        notes=(f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",),
+    )
     given = earlier.encoder().state_dict()
     wanted = encoder.state_dict()
     misfits = [
@@ -40,10 +53,6 @@ def warm_start(settings: ModelSettings, height: int, width: int) -> tuple[Encode
     with torch.no_grad():
         encoder.load_state_dict(given)
     digest = hashlib.sha256((earlier.folder / CHECKPOINT).read_bytes()).hexdigest()
-    encoder.notes = (
-        *encoder.notes,
-        f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",
-    )
     facts = {
         "run": str(earlier.folder),
         "rounds": earlier.rounds_done,
