@@ -34,8 +34,8 @@ FITTED_FROM = 200_000
 """From here on every search is approximate."""
 DIMENSION, IMAGES_PER_PERSON = 256, 17
 WAYS = {
-    "dbscan": ["--algorithm", "dbscan", "--dbscan.eps", "auto"],
-    "hierarchy": ["--algorithm", "hierarchy", "--hierarchy.steps", "13"],
+    "dbscan": ["--method", "dbscan", "--clustering.eps", "auto"],
+    "hierarchy": ["--method", "hierarchy", "--clustering.steps", "13"],
 }
 _CHECKED = 2_000
 """Rows whose neighbors are looked for exactly, to tell what an approximate search found."""

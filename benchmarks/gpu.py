@@ -248,8 +248,8 @@ def _training(arguments: argparse.Namespace, folder: Path, precision: str, count
     draw_crowd(folder / "crowd", people=8 if arguments.quick else 60, cameras=4, progress=False)
     flags = [
         *(_TINY if arguments.quick else _NETWORK), "--model.weights", "none", "--train.precision", precision,
-        "--train.iterations", str(count), "--train.device", arguments.device, "--method.dbscan.eps", "auto",
-        "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
+        "--train.iterations", str(count), "--train.device", arguments.device, "--method.clustering.eps", "auto",
+        "--method.clustering.jaccard.k1", "8", "--method.clustering.jaccard.k2", "3",
     ]  # fmt: skip
     recipe = reseen.load_recipe("cluster-contrast", flags)
     return set_up(recipe, reseen.read_training(folder / "crowd"), folder / "run", quiet=True)

@@ -40,7 +40,7 @@ PEOPLE, CAMERAS, HEIGHT, WIDTH = 40, 4, 96, 48
 FLAGS = [
     "--model.backbone", "test_byobnet", "--model.weights", "none", "--model.norm-group", "16",
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
-    "--method.jaccard.k1", "15", "--method.jaccard.k2", "4", "--method.dbscan.eps", "auto",
+    "--method.clustering.jaccard.k1", "15", "--method.clustering.jaccard.k2", "4", "--method.clustering.eps", "auto",
     "--train.device", "cpu", "--train.learning-rate", "1e-4",
 ]  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {

@@ -40,13 +40,13 @@ SIZES = {
 RECIPE = [
     "sphere-contrast", "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128",
     "--data.width", "64", "--train.rounds", "1", "--train.iterations", "10", "--train.device", "cpu",
-    "--method.hierarchy.metric", "jaccard", "--method.smallest-cluster", "1",
+    "--method.clustering.metric", "jaccard", "--method.smallest-cluster", "1",
 ]  # fmt: skip
 DIMENSION = 256
 CAMERAS, IMAGES_PER_CAMERA = 6, 4
 OTHERS = 300
 """Crops that the run is made from which embeds, indexes and clusters."""
-CLUSTERING = ["--hierarchy.stop", "steps"]
+CLUSTERING = ["--clustering.stop", "steps"]
 
 
 def main() -> None:

@@ -63,22 +63,23 @@ class Arm:
 
 
 _LITERATURE = (
-    "--method.jaccard.k1", "30", "--method.jaccard.k2", "6", "--method.dbscan.eps", "0.6",
-    "--method.dbscan.min-samples", "4", "--method.center-cameras", "false",
+    "--method.clustering.jaccard.k1", "30", "--method.clustering.jaccard.k2", "6", "--method.clustering.eps", "0.6",
+    "--method.clustering.min-samples", "4", "--method.center-cameras", "false",
 )  # fmt: skip
 _SMALL = (
-    "--method.jaccard.k1", "6", "--method.jaccard.k2", "2", "--method.dbscan.eps", "0.6",
-    "--method.dbscan.min-samples", "2", "--method.center-cameras", "true",
+    "--method.clustering.jaccard.k1", "6", "--method.clustering.jaccard.k2", "2", "--method.clustering.eps", "0.6",
+    "--method.clustering.min-samples", "2", "--method.center-cameras", "true",
 )  # fmt: skip
 _AUTO = (
-    "--method.jaccard.k1", "auto", "--method.jaccard.k2", "auto", "--method.dbscan.eps", "auto",
-    "--method.dbscan.min-samples", "auto", "--method.center-cameras", "true",
+    "--method.clustering.jaccard.k1", "auto",
+    "--method.clustering.jaccard.k2", "auto", "--method.clustering.eps", "auto",
+    "--method.clustering.min-samples", "auto", "--method.center-cameras", "true",
 )  # fmt: skip
 _CAMERAS = (
     "--method.camera-contrast.proxy-weight", "0.5", "--method.camera-contrast.entropy-weights", "true",
 )  # fmt: skip
-_TEN = ("--method.jaccard.k1", "10", "--method.jaccard.k2", "3", *_SMALL[4:])
-_MIDDLE = ("--method.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
+_TEN = ("--method.clustering.jaccard.k1", "10", "--method.clustering.jaccard.k2", "3", *_SMALL[4:])
+_MIDDLE = ("--method.clustering.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
 ARMS = {
     "literature": Arm("the literature's numbers", _LITERATURE),
     "middle": Arm("the numbers of market-mini: k1 20, centered cameras", _MIDDLE),
@@ -94,7 +95,7 @@ ARMS = {
         (*_AUTO, "--data.near-copies-once", "true", *_CAMERAS),
     ),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
-    "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.dbscan.eps", "0.99")),
+    "one-cluster": Arm("broken: eps 0.99", (*_MIDDLE, "--method.clustering.eps", "0.99")),
     "shuffled": Arm("broken: labels dealt out anew", _MIDDLE, shuffled=True),
 }
 

@@ -123,7 +123,7 @@ def main() -> None:
     recipe = load_recipe(
         "cluster-contrast",
         ["--model.backbone", "mobilenetv2_100", "--model.weights", asked.weights, "--data.height", "128",
-         "--data.width", "64", "--method.dbscan.eps", "auto", "--train.device", "cpu"],
+         "--data.width", "64", "--method.clustering.eps", "auto", "--train.device", "cpu"],
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         training = set_up(recipe, table, Path(folder), quiet=True)

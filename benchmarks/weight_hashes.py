@@ -23,7 +23,14 @@ SHARED = """
 --model.backbone test_resnet --model.weights none --model.norm-group 8 --data.height 64 --data.width 32
 --train.rounds 2 --train.iterations 3 --train.schedule constant --train.device cpu
 """.split()  # noqa: SIM905
-JACCARD = "--method.jaccard.k1 8 --method.jaccard.k2 3 --method.dbscan.eps auto".split()  # noqa: SIM905
+JACCARD = [
+    "--method.clustering.jaccard.k1",
+    "8",
+    "--method.clustering.jaccard.k2",
+    "3",
+    "--method.clustering.eps",
+    "auto",
+]
 BATCH = "--method.sampler.clusters-per-batch 4 --method.sampler.images-per-cluster 4".split()  # noqa: SIM905
 PATCHES = """
 --model.patches.count 2 --model.patches.dimension 8 --method.sampler.clusters-per-batch 8

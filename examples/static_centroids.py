@@ -5,7 +5,7 @@ reseen train examples/static-centroids.yaml --plugin examples/static_centroids.p
 
 from typing import Literal
 
-from reseen.cluster import DbscanSettings, cluster_features
+from reseen.cluster.clusterings import AnyClustering, DbscanClustering
 from reseen.data.sampler import PkSampler
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
@@ -18,7 +18,6 @@ from reseen.methods import (
     SampledMethodSettings,
     Step,
 )
-from reseen.neighbors import JaccardSettings
 from reseen.records import Batch, Features, to_index_tensor
 
 
@@ -27,11 +26,8 @@ class StaticCentroidsSettings(SampledMethodSettings):
 
     name: Literal["static-centroids"] = "static-centroids"
 
-    jaccard: JaccardSettings = JaccardSettings()
-    """The distance that is clustered."""
-
-    dbscan: DbscanSettings = DbscanSettings()
-    """The clustering."""
+    clustering: AnyClustering = DbscanClustering()
+    """The clustering; any registered one, chosen by its name."""
 
     temperature: float = 0.05
     """Divides similarities before the softmax; smaller is harder."""
@@ -49,10 +45,9 @@ class StaticCentroids(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, take the clusters' mean directions, sample PK batches."""
         settings, context = self._settings, self.context
-        device = context.device.type
         # Computed in one of several processes; a person's answers are applied to the labels.
         clustering = self.apply_constraints(
-            features, lambda: cluster_features(features, settings.jaccard, settings.dbscan, device)
+            features, lambda: settings.clustering.cluster(features, context.clustering())
         )
         labels = to_index_tensor(clustering.labels.labels)
         self._centroids = CentroidMemory(features.vectors, labels, CentroidSettings()).vectors.to(

@@ -8,7 +8,7 @@ import sys
 import reseen
 
 data, out = sys.argv[1:]
-flags = ["--train.rounds", "20", "--method.dbscan.eps", "auto"]
+flags = ["--train.rounds", "20", "--method.clustering.eps", "auto"]
 recipe = reseen.load_recipe("cluster-contrast", flags)
 print(recipe.method.name, recipe.train.rounds)
 

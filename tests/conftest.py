@@ -96,8 +96,9 @@ def tiny_flags():
     return [
         "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-        "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
-        "--method.dbscan.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
+        "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
+        "--method.clustering.jaccard.k2", "3",
+        "--method.clustering.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
         "--seed", str(SEED),
     ]  # fmt: skip
 
@@ -128,8 +129,12 @@ def recipe_of(tiny_flags, crowd, tmp_path_factory):
         if name == "source":
             data = {"labels": str(tmp_path_factory.mktemp("labels") / "labels.csv")}
             write_labels(Path(data["labels"]), read_splits(crowd, names=("train",))["train"])
+        tiny_values, own = parse_flags(tiny_flags), METHODS[name].settings.model_fields.get("clustering")
+        chosen = method_settings.get("clustering", {}).get("name", own and own.default.name)
+        if chosen != "dbscan":
+            del tiny_values["method"]["clustering"]
         values = merge(
-            parse_flags(tiny_flags),
+            tiny_values,
             {"data": data, "model": model, "method": {"name": name, **method_settings}},
         )
         known = METHODS[name].settings.model_fields

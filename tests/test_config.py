@@ -1,11 +1,11 @@
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializeAsAny, ValidationError
 
-from reseen.config import Settings, merge, parse_flags, read_yaml, suggestion
+from reseen.config import NamedSettings, Settings, merge, override, parse_flags, read_yaml, suggestion
 from reseen.errors import SettingsError
 
 
@@ -150,3 +150,61 @@ def test_merge_takes_the_top_where_both_speak(base, top):
 def test_suggestion():
     assert suggestion("epss", ["eps", "rounds"]) == "; did you mean 'eps'?"
     assert suggestion("zzz", ["eps"]) == ""
+
+
+class Part(NamedSettings):
+    color: str = "red"
+
+    drops_other_kinds: ClassVar[bool] = True
+
+    @classmethod
+    def named(cls, name):
+        kinds = {"square": Square, "circle": Circle}
+        if name not in kinds:
+            raise ValueError(f"no part '{name}'")
+        return kinds[name]
+
+
+class Square(Part):
+    name: str = "square"
+    size: int = 2
+
+
+class Circle(Part):
+    name: str = "circle"
+    radius: float = 1.0
+
+    @classmethod
+    def implied(cls, given):
+        return {"color": "round", **given} if "radius" in given else given
+
+
+class Whole(Settings):
+    part: SerializeAsAny[Part] = Square(size=5)
+    other: int = 1
+
+
+def test_a_named_part_chooses_its_kind_and_keeps_the_model_s_defaults():
+    assert Whole.parse({}, "x").part == Square(size=5)
+    assert Whole.parse({"part": {"color": "blue"}}, "x").part == Square(size=5, color="blue")
+    assert Whole.parse({"part": {"name": "circle", "radius": 2}}, "x").part == Circle(radius=2, color="round")
+    made = Whole.parse({"part": {"name": "circle"}}, "x")
+    assert Whole.parse(made.model_dump(), "x") == made
+    with pytest.raises(SettingsError, match="x: part: no part 'cube'"):
+        Whole.parse({"part": {"name": "cube"}}, "x")
+    with pytest.raises(SettingsError, match="x: part: no setting 'radius'"):
+        Whole.parse({"part": {"radius": 2}}, "x")
+
+
+def test_above_wins_and_another_kind_drops_what_it_does_not_have():
+    below = {"part": {"size": 9, "color": "green"}, "other": 3}
+    assert override(Whole, below, {"part": {"size": 1}}) == {
+        "part": {"size": 1, "color": "green"},
+        "other": 3,
+    }
+    made = override(Whole, below, {"part": {"name": "circle"}})
+    assert made == {"part": {"name": "circle", "color": "green"}, "other": 3}
+    implied = override(Whole, {"part": {"name": "circle"}}, {"part": {"radius": 2.0}})
+    assert implied == {"part": {"name": "circle", "radius": 2.0, "color": "round"}}
+    with pytest.raises(ValueError, match="part: no part 'cube'"):
+        override(Whole, below, {"part": {"name": "cube"}})

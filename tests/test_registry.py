@@ -2,11 +2,15 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 
 from reseen import registry
-from reseen.errors import SettingsError
+from reseen.cluster.clusterings import CLUSTERINGS, AbstractClustering, DbscanClustering
+from reseen.datasets import DATASETS
+from reseen.errors import GalleryError, SettingsError
+from reseen.gallery.store import STORES, RegisteredStore
 from reseen.methods import METHODS, AbstractMethod, RegisteredMethod
 from reseen.methods.cluster_contrast import ClusterContrast, ClusterContrastSettings
 from reseen.registry import PLUGINS, Registry, load_plugin, load_plugins_of_environment
@@ -145,3 +149,65 @@ def test_processes_that_are_started_load_the_same_plugins(tmp_path, monkeypatch)
     load_plugins_of_environment()  # as a process does that inherits the environment
     assert builtins.reseen_count == 2
     del builtins.reseen_count
+
+
+class Unclustered(AbstractClustering):
+    name: str = "mine"
+
+
+class Nameless(DbscanClustering):
+    name: str = "yours"
+
+
+class Incomplete(DbscanClustering):
+    name: str = "mine"
+    radius: float
+
+
+MARKET = DATASETS["market1501"]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "message"),
+    [
+        (CLUSTERINGS, 3, "clustering 'mine' is no class derived from AbstractClustering"),
+        (CLUSTERINGS, Unclustered, "clustering 'mine' does not implement cluster"),
+        (CLUSTERINGS, Nameless, "clustering 'mine' has the name 'yours'; give `name` the default 'mine'"),
+        (CLUSTERINGS, Incomplete, "clustering 'mine' has no default for radius"),
+        (DATASETS, 3, "reader 'mine' is registered as int, and a Dataset is needed"),
+        (DATASETS, MARKET, "reader 'mine' has the layout .*give `layout` the value 'mine'"),
+        (
+            DATASETS,
+            replace(MARKET, layout="mine", matches=None),
+            "lacks a function: `matches` and `training`",
+        ),
+        (DATASETS, replace(MARKET, layout="mine", splits=3), "`splits` that are no function"),
+        (DATASETS, replace(MARKET, layout="mine", variants=()), "has no variant"),
+        (STORES, 3, "store 'mine' is registered as int, and a RegisteredStore is needed"),
+        (STORES, RegisteredStore(None, "mine://x"), "store 'mine' has no function `open`"),
+        (STORES, RegisteredStore(print, ""), "store 'mine' has no `address`"),
+    ],
+)
+def test_a_part_that_lacks_something_is_refused(table, row, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        table.register("mine", row)
+    assert "mine" not in table
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "name"), [(CLUSTERINGS, "dbscan"), (DATASETS, "market1501"), (STORES, "qdrant")]
+)
+def test_a_part_cannot_take_the_name_of_another(table, name):
+    with pytest.raises(SettingsError, match=f"{table.noun} '{name}' exists already"):
+        table.register(name, table[name])
+
+
+def test_a_layout_and_a_scheme_that_nobody_registered(tmp_path):
+    from reseen.datasets import read_training
+    from reseen.gallery.store import open_store
+
+    with pytest.raises(SettingsError, match=r"data.layout: no layout 'markt1501'; did you mean 'market1501'"):
+        read_training(tmp_path, "markt1501")
+    with pytest.raises(GalleryError, match=r"mine://...: unknown kind .*qdrant://host:6333/name.*--plugin"):
+        open_store("mine://x")

@@ -42,7 +42,7 @@ _ARMS = {
     "two views": (),
 }
 _BATCH = ("--method.sampler.clusters-per-batch", "64", "--method.sampler.images-per-cluster", "1")
-_CLUSTERING = ("--method.dbscan", "--method.jaccard")
+_CLUSTERING = "--method.clustering"
 
 
 def _run(options: Options) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _plain(flags: tuple[str, ...]) -> list[str]:
     """The flags of the network alone."""
     pairs = [(flags[place], flags[place + 1]) for place in range(0, len(flags), 2)]
     return [
-        part for pair in pairs if not pair[0].startswith((*_CLUSTERING, "--method.sampler")) for part in pair
+        part for pair in pairs if not pair[0].startswith((_CLUSTERING, "--method.sampler")) for part in pair
     ]
 
 

@@ -56,7 +56,7 @@ def _tiny_run(folder: Path) -> Run:
     draw_crowd(folder / "crowd", people=12, cameras=3, processes=1, progress=False)
     flags = [
         "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
-        "--method.dbscan.eps", "auto", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
+        "--method.clustering.eps", "auto", "--method.clustering.jaccard.k1", "8", "--method.clustering.jaccard.k2", "3",
         "--method.sampler.clusters-per-batch", "4", "--train.rounds", "1", "--train.iterations", "3",
         "--train.device", "cpu",
     ]  # fmt: skip

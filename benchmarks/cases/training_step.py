@@ -30,7 +30,7 @@ _FROZEN = ("--model.frozen-stages", "4", "--train.mirrored-features", "true")
 NETWORK = (
     "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "4",
-    "--method.dbscan.eps", "auto", "--method.jaccard.k1", "15",
+    "--method.clustering.eps", "auto", "--method.clustering.jaccard.k1", "15",
 )  # fmt: skip
 
 

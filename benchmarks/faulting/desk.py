@@ -15,8 +15,9 @@ from reseen.synthetic import draw_crowd
 TINY = (
     "--model.backbone", "test_resnet", "--model.weights", "none", "--model.norm-group", "8",
     "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-    "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
-    "--method.dbscan.eps", "auto", "--train.device", "cpu",
+    "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
+    "--method.clustering.jaccard.k2", "3",
+    "--method.clustering.eps", "auto", "--train.device", "cpu",
 )  # fmt: skip
 """Settings under which a round takes part of a second."""
 

@@ -37,10 +37,10 @@ _ARMS = (
     Arm("norm-whole", "the whole batch as one norm group", ("--model.norm-group", "null")),
 )
 _HOUR = ("--train.rounds", "8", "--train.iterations", "100")
-_REGULARIZER = ("--method.hierarchy.regularizer", "--method.hierarchy.weight")
-_SHARED = ("--method.hierarchy.metric", "jaccard", "--method.hierarchy.share", "0.073")
+_REGULARIZER = ("--method.clustering.regularizer", "--method.clustering.weight")
+_SHARED = ("--method.clustering.metric", "jaccard", "--method.clustering.share", "0.073")
 _WHOLE_CROPS = ("--augmentation.erasing", "0")
-_RAW = ("--model.feature", "raw", "--method.hierarchy.feature", "raw")
+_RAW = ("--model.feature", "raw", "--method.clustering.feature", "raw")
 
 
 _PROXIES = ("--method.camera-contrast.proxy-weight", "0.5")
@@ -82,7 +82,7 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
         arms.append(
             Arm(f"sphere-sse-{weight}", text, (_REGULARIZER[1], weight), _HERE / "market-mini-sphere.yaml")
         )
-    dispersion = ("--method.hierarchy.linkage", "average", "--method.hierarchy.merge", "absorb")
+    dispersion = ("--method.clustering.linkage", "average", "--method.clustering.merge", "absorb")
     arms.append(
         Arm(
             "dbc",
@@ -103,16 +103,16 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     arms.append(
         Arm("sphere-contrast", "hierarchical clusters under the loss of cluster contrast", (), contrast)
     )
-    sure = ("--method.hierarchy.share", "0.0738", "--method.drop-doubtful", "true")
+    sure = ("--method.clustering.share", "0.0738", "--method.drop-doubtful", "true")
     arms.append(Arm("sphere-contrast-sure", "fewer clusters, and doubtful crops sit out", sure, contrast))
     for share in ("0.065", "0.075"):
         text = f"hierarchical clusters under contrast, share {share} merged per step"
         arms.append(
-            Arm(f"sphere-contrast-share-{share}", text, ("--method.hierarchy.share", share), contrast)
+            Arm(f"sphere-contrast-share-{share}", text, ("--method.clustering.share", share), contrast)
         )
     text = "hierarchical clusters under contrast, as many as halves of the features agree on"
-    arms.append(Arm("sphere-contrast-auto", text, ("--method.hierarchy.stop", "auto"), contrast))
-    plain = ("--method.hierarchy.metric", "sqeuclidean")
+    arms.append(Arm("sphere-contrast-auto", text, ("--method.clustering.stop", "auto"), contrast))
+    plain = ("--method.clustering.metric", "sqeuclidean")
     arms.append(Arm("sphere-contrast-plain", "the same by squared distances", plain, contrast))
     for regularizer, weight in (("none", ""), ("size", "0.003")):
         flags = _regularized(regularizer, weight)
@@ -161,7 +161,7 @@ def _mask_arms() -> tuple[Arm, ...]:
         "teacher-clusters": ("the teacher's features are clustered", ("--method.cluster-with", "teacher")),
         "hierarchy": (
             "hierarchical clusters",
-            ("--method.clustering", "hierarchy", *_SHARED, "--method.smallest-cluster", "4"),
+            ("--method.clustering.name", "hierarchy", *_SHARED, "--method.smallest-cluster", "4"),
         ),
         "no-erasing": ("no rectangle of a crop is erased", _WHOLE_CROPS),
     }
@@ -235,7 +235,11 @@ _MINI_ARMS = (
     *_ARMS,
     *_CAMERA_ARMS,
     *(
-        Arm(f"cluster-contrast-eps-{eps}", f"the protocol's recipe, eps {eps}", ("--method.dbscan.eps", eps))
+        Arm(
+            f"cluster-contrast-eps-{eps}",
+            f"the protocol's recipe, eps {eps}",
+            ("--method.clustering.eps", eps),
+        )
         for eps in ("0.5", "0.7")
     ),
     *_hierarchy_arms(),

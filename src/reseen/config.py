@@ -1,14 +1,14 @@
 """Settings: strict models, YAML recipes and flags, one path with three spellings.
 
-`recipe.method.dbscan.eps` in Python, `method: {dbscan: {eps: 0.6}}` in YAML and `--method.dbscan.eps 0.6` as
+`recipe.method.clustering.eps` in Python, `method: {clustering: {eps: 0.6}}` in YAML and `
+--method.clustering.eps 0.6` as
 a flag are the same setting. Order: default < recipe file < flag, nothing else.
 """
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
@@ -16,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from reseen.conditions import inactive, lies_below
 from reseen.errors import SettingsError
 from reseen.reading import read_regular
+from reseen.validation_messages import first_problem
+from reseen.validation_messages import suggestion as suggestion
+
+Result = TypeVar("Result")
 
 MOST_BYTES = 1_000_000
 """Larger recipes are refused unread."""
@@ -28,12 +32,19 @@ _MOST_LETTERS = 4_096
 class Settings(BaseModel):
     """Base of every settings model: frozen, strict about keys, documented field by field."""
 
+    drops_other_kinds: ClassVar[bool] = False
+    """Whether settings of another kind are left out where flags choose this one (`override`)."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Values as they were given, with what they imply: a number of clusters says that merging stops there."""
         return given
+
+    def kind_of(self, given: Mapping[str, Any]) -> "type[Settings]":  # noqa: ARG002
+        """The model of settings that are given where this one is the default."""
+        return type(self)
 
     @model_validator(mode="before")
     @classmethod
@@ -44,13 +55,16 @@ class Settings(BaseModel):
         values = dict(cls.implied(values))
         for name, field in cls.model_fields.items():
             given, default = values.get(name), field.default
-            if (
-                isinstance(default, Settings)
-                and type(default) is field.annotation
-                and isinstance(given, Mapping)
-            ):
+            named = isinstance(default, NamedSettings)
+            if not isinstance(given, Mapping) or not isinstance(default, Settings):
+                continue
+            if not named and type(default) is not field.annotation:
+                continue
+            kind = _within(name, lambda default=default, given=given: default.kind_of(given))
+            if kind is type(default):
                 with suppress(ValueError):  # which the part raises itself, in its own place
-                    values[name] = merge(default.model_dump(), type(default).implied(given))
+                    given = override(kind, default.model_dump(), given)
+            values[name] = kind.parse(given, name) if named else given
         return values
 
     @field_validator("*", mode="before")
@@ -74,13 +88,73 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise SettingsError(_first_problem(cls, error, source)) from None
+            raise SettingsError(first_problem(cls, error, source)) from None
         except SettingsError as error:  # from a part that chose its own model, such as a method's settings
             raise SettingsError(f"{source}: {error}") from None
 
     def to_yaml(self) -> str:
         """All settings as YAML, itself a recipe."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class NamedSettings(Settings):
+    """Base of settings of which there are several kinds, such as those of each clustering; `name` selects the kind."""
+
+    name: str
+
+    @classmethod
+    def named(cls, name: Any) -> "type[NamedSettings]":
+        """The settings of a kind.
+
+        Raises:
+            ValueError: there is no such kind; lists the names.
+        """
+        raise NotImplementedError
+
+    def kind_of(self, given: Mapping[str, Any]) -> "type[NamedSettings]":
+        """The kind that is named, or this one's own where no name is given."""
+        name = given.get("name", self.name)
+        return type(self) if name == self.name else self.named(name)
+
+
+def override(model: type[Settings], below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings of `model` where `above` wins over `below`, with what `above` implies.
+
+    Where `above` names another kind of a part, such as another clustering, the settings of `below` that the kind does
+    not have are left out.
+
+    Raises:
+        ValueError: there is no such kind, or `above` contradicts itself.
+    """
+    result = dict(below)
+    for key, value in model.implied(above).items():
+        field, old = model.model_fields.get(key), below.get(key)
+        old = old if isinstance(old, Mapping) else {}
+        default = None if field is None else field.default
+        if not isinstance(value, Mapping):
+            result[key] = value
+        elif isinstance(default, Settings):
+            result[key] = _within(
+                key, lambda default=default, old=old, value=value: _override_part(default, old, value)
+            )
+        else:
+            result[key] = merge(old, value)
+    return result
+
+
+def _override_part(default: Settings, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    kind = default.kind_of({**below, **above})
+    if kind is not default.kind_of(below) and kind.drops_other_kinds:
+        below = {name: value for name, value in below.items() if name in kind.model_fields}
+    return override(kind, below, above)
+
+
+def _within(name: str, work: Callable[[], Result]) -> Result:
+    """What `work` returns; the part's name is put before its ValueError."""
+    try:
+        return work()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -185,12 +259,6 @@ def paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """`; did you mean 'x'?` when a known word is near, else the empty string."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
 def _scalar(text: str) -> Any:
     """Read a flag's value: YAML, plus `3e-4`, which YAML 1.1 takes for a string."""
     try:
@@ -216,48 +284,3 @@ def _kinds(annotation: Any) -> set[Any]:
     if isinstance(annotation, type) and not get_args(annotation):
         return {annotation}
     return {kind for part in get_args(annotation) for kind in _kinds(part)}
-
-
-def _first_problem(model: type[BaseModel], error: ValidationError, source: str) -> str:
-    problem = error.errors()[0]
-    location = [str(part) for part in problem["loc"]]
-    trail = "".join(f"{part}: " for part in location[:-1])
-    key = location[-1] if location else ""
-    if problem["type"] == "extra_forbidden":
-        known = _fields_at(model, location[:-1])
-        return f"{source}: {trail}no setting '{key}'{suggestion(key, known) or _listing(known)}"
-    found = problem.get("input")
-    shown = "" if isinstance(found, Mapping) else f" (found {_shown(found)})"
-    place = f"{trail}{key}: " if location else ""
-    return f"{source}: {place}{problem['msg'].removeprefix('Value error, ')}{shown}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def _listing(known: Sequence[str]) -> str:
-    return f"; the settings here are {', '.join(known)}" if known else ""
-
-
-def _fields_at(model: Any, path: Sequence[str]) -> list[str]:
-    """Names of the settings at a place in the tree; unions are searched for the member that fits."""
-    candidates = [model]
-    for part in path:
-        following = []
-        for candidate in candidates:
-            fields = getattr(candidate, "model_fields", {})
-            if part in fields:
-                following += _models_in(fields[part].annotation)
-        candidates = following or candidates
-    return sorted({name for candidate in candidates for name in getattr(candidate, "model_fields", {})})
-
-
-def _models_in(annotation: Any) -> list[Any]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]

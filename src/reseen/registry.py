@@ -102,7 +102,9 @@ def load_plugin(file: Path) -> None:
     if str(path) in loaded and name in sys.modules:
         return
     if not path.is_file():
-        raise SettingsError(f"--plugin: no file {file}; give a Python file that registers a method")
+        raise SettingsError(
+            f"--plugin: no file {file}; give a Python file that registers a method or another part"
+        )
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SettingsError(f"--plugin: {file} is no Python file; its name must end in .py")

@@ -37,8 +37,8 @@ def test_one_line_that_says_what_to_do(fault, arguments, message):
     ("flags", "message"),
     [
         (
-            ["--method.dbscan.epsilon", "0.5"],
-            "flags: method: dbscan: no setting 'epsilon'; did you mean 'eps'?",
+            ["--method.clustering.epsilon", "0.5"],
+            "flags: method: clustering: no setting 'epsilon'; did you mean 'eps'?",
         ),
         (["--train.round", "3"], "flags: train: no setting 'round'; did you mean 'rounds'?"),
         (["--train.rounds", "many"], "train: rounds: "),

@@ -31,13 +31,13 @@ def test_a_run_and_its_vectors_give_the_same_clusters(cluster, reseen_says, trai
 def test_settings_and_a_tree(cluster, trained, tmp_path):
     code, out, err = cluster(
         trained,
-        "--hierarchy.clusters",
+        "--clustering.clusters",
         "5",
         "--dendrogram",
         "0",
         "--smallest",
         "2",
-        "--hierarchy.linkage=energy",
+        "--clustering.linkage=energy",
     )
     assert code == 0, err
     assert out.startswith("merged to 5 clusters, as specified")
@@ -59,7 +59,7 @@ def test_faults_are_one_line_that_says_what_to_do(fault, trained, crowd, make_im
     assert "does not exist; give a run folder" in cluster(tmp_path / "none")
     assert "not a run of `reseen train`, it lacks" in cluster(crowd)
     assert "no option --smalest; did you mean '--smallest'?" in cluster(trained, "--smalest", "3")
-    assert "no setting 'cluster'; did you mean 'clusters'?" in cluster(trained, "--hierarchy.cluster", "3")
+    assert "no setting 'cluster'; did you mean 'clusters'?" in cluster(trained, "--clustering.cluster", "3")
     assert "`reseen cluster` needs RUN-OR-VECTORS" in fault("cluster")
     assert "no such folder" in cluster(trained, data=tmp_path / "nowhere")
     assert not (tmp_path / "c.csv").exists()
@@ -68,7 +68,7 @@ def test_faults_are_one_line_that_says_what_to_do(fault, trained, crowd, make_im
 def test_vectors_alone(reseen_says, trained, crowd, tmp_path):
     reseen_says("embed", trained, "--data", crowd, "--out", tmp_path / "v.parquet", "--quiet")
     words = ["cluster", tmp_path / "v.parquet", "--out", tmp_path / "c.csv", "--memory", "8GB", "--quiet"]
-    code, out, err = reseen_says(*words, "--algorithm", "dbscan", "--jaccard.k1", "8")
+    code, out, err = reseen_says(*words, "--method", "dbscan", "--clustering.jaccard.k1", "8")
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0].startswith("exact search: every pair of ")
@@ -90,6 +90,4 @@ def test_faults_of_vectors_alone(fault, trained, crowd, tmp_path):
         trained, "--data", crowd, "--memory", "4GB"
     )
     assert "--dendrogram needs the crops; add --data" in cluster(tmp_path / "v.parquet", "--dendrogram", "1")
-    assert "no option --algoritm; did you mean '--algorithm'?" in cluster(
-        tmp_path / "v.parquet", "--algoritm", "x"
-    )
+    assert "no option --metod; did you mean '--method'?" in cluster(tmp_path / "v.parquet", "--metod", "x")

@@ -39,11 +39,11 @@ def test_what_cannot_be_planned_is_said(fault, trained):
 def test_a_file_of_vectors_says_how_many_there_are(reseen_says, fault, trained, crowd, tmp_path):
     file = tmp_path / "vectors.parquet"
     reseen_says("embed", trained, "--data", crowd, "--out", file, "--quiet")
-    code, out, _ = reseen_says("plan", "cluster", file, "--quiet", "--hierarchy.stop", "steps")
+    code, out, _ = reseen_says("plan", "cluster", file, "--quiet", "--clustering.stop", "steps")
     assert code == 0
     assert "cluster 72 vectors" in out
     code, out, _ = reseen_says(
-        "plan", "cluster", file, "--data", crowd, "--quiet", "--hierarchy.stop", "steps"
+        "plan", "cluster", file, "--data", crowd, "--quiet", "--clustering.stop", "steps"
     )
     assert code == 0
     assert "cluster 72 crops" in out

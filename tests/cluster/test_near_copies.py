@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reseen.cluster import DbscanSettings, cluster_features, group_near_copies
 from reseen.cluster.clustering import Clustering
-from reseen.cluster.near_copies import with_copies
+from reseen.cluster.near_copies import cluster_distinct
 from reseen.neighbors import JaccardSettings
 from reseen.records import PseudoLabels
 
@@ -97,7 +97,9 @@ def test_pools_too_small_to_hold_a_copy(count):
 
 
 def test_copies_get_the_label_of_their_first_crop():
-    clustering = with_copies(Clustering(PseudoLabels(np.array([0, -1, 0]))), np.array([0, 1, 0, 3, 1]))
+    features = Features(torch.nn.functional.normalize(torch.randn(5, 4), dim=1))
+    found = Clustering(PseudoLabels(np.array([0, -1, 0])))
+    clustering = cluster_distinct(features, np.array([0, 1, 0, 3, 1]), lambda _: found)
     assert clustering.labels.labels.tolist() == [0, -1, 0, 0, -1]
     assert clustering.notes == ("2 near-copies follow the crop that they repeat",)
 

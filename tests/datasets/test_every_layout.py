@@ -3,20 +3,19 @@
 import re
 import shutil
 from dataclasses import fields
-from typing import get_args
 
 import numpy as np
 import pytest
 from tests.datasets.trees import TREES, plant
 
 from reseen.data.pixels import open_pixels
-from reseen.data.settings import DataSettings
 from reseen.datasets import (
     DATASETS,
     Layout,
     choose,
     describe,
     detect,
+    parse_layout,
     read_evaluation,
     read_splits,
     read_training,
@@ -32,11 +31,12 @@ def rows(table):
     return list(zip(table.paths, table.cameras.tolist(), tracklets, strict=True)), table.camera_names
 
 
-def test_the_table_the_trees_and_the_settings_have_every_layout():
+def test_the_table_and_the_trees_have_every_layout():
     assert set(DATASETS) == set(Layout) - {Layout.FOLDER}
     assert set(TREES) == set(DATASETS) - {Layout.MANIFEST}
     assert all(dataset.layout == layout for layout, dataset in DATASETS.items())
-    assert list(get_args(DataSettings.model_fields["layout"].annotation)) == ["auto", *Layout]
+    assert [parse_layout(str(layout)) for layout in Layout] == list(Layout)
+    assert parse_layout("auto") is None
 
 
 @pytest.mark.parametrize("layout", list(TREES))

@@ -14,7 +14,7 @@ from tests.limits import HANG_SECONDS
 from tests.steady import far_apart
 
 import reseen
-from reseen.cluster import DbscanSettings
+from reseen.cluster.clusterings import DbscanClustering
 from reseen.data.occlusion import Occlusion
 from reseen.distributed import worker_pool as helpers
 from reseen.errors import LostProcessError, RunError, SettingsError
@@ -109,7 +109,7 @@ def test_an_error_of_a_helper_is_the_error(recipe, crowd, tmp_path, started, mon
         name: str = "known-here-alone"
 
     monkeypatch.setitem(METHODS, "known-here-alone", RegisteredMethod(ClusterContrast, OtherSettings))
-    settings = OtherSettings(dbscan=DbscanSettings(eps="auto"))
+    settings = OtherSettings(clustering=DbscanClustering(eps="auto"))
     odd = recipe().model_copy(update={"method": settings})
     with pytest.raises(SettingsError, match="no method 'known-here-alone'"):
         reseen.train(odd, crowd, tmp_path / "run", quiet=True, devices=2)

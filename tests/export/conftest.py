@@ -11,8 +11,9 @@ def tiny_run(crowd, tmp_path_factory):
     flags = [
         "--model.backbone", "test_resnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-        "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
-        "--method.dbscan.eps", "auto", "--train.rounds", "1", "--train.iterations", "3", "--train.device", "cpu",
+        "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
+        "--method.clustering.jaccard.k2", "3",
+        "--method.clustering.eps", "auto", "--train.rounds", "1", "--train.iterations", "3", "--train.device", "cpu",
     ]  # fmt: skip
     folder = tmp_path_factory.mktemp("export") / "run"
     return reseen.train(reseen.load_recipe("cluster-contrast", flags), crowd, folder, quiet=True)

@@ -154,7 +154,7 @@ def test_two_extractions_to_one_file(fault, reseen_says, desk, tmp_path, held_el
 
 def test_two_clusterings_to_one_table(fault, reseen_says, tmp_path, held_elsewhere):
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32))
-    line = ("cluster", tmp_path / "v.npy", "--out", tmp_path / "c.csv", "--hierarchy.steps", "2", "--quiet")
+    line = ("cluster", tmp_path / "v.npy", "--out", tmp_path / "c.csv", "--clustering.steps", "2", "--quiet")
     process = held_elsewhere(tmp_path / ".c.csv.lock")
     assert f"another process (ID {process.pid}) is writing this file; wait for it" in fault(*line)
     process.kill()

@@ -15,14 +15,17 @@ from tests.house.source import PACKAGE, PROJECT
 import reseen
 from reseen import errors
 from reseen.cli.app import build_app
+from reseen.cluster.clusterings import CLUSTERINGS, AbstractClustering
 from reseen.config import merge, parse_flags
 from reseen.data.views import WarpSettings
+from reseen.datasets import DATASETS
+from reseen.gallery.store import STORES
 from reseen.methods import METHODS
 from reseen.models.patches import PatchSettings
 from reseen.runs import recipe as recipe_module
 from reseen.runs.log import RoundRecord
 from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
-from reseen.tasks.clustering.cluster_settings import hierarchy_settings, vector_settings
+from reseen.tasks.clustering.cluster_settings import cluster_settings, vector_settings
 
 SECTIONS = ("method", "model", "augmentation", "data", "train")
 SETTING = re.compile(rf"(?:recipe\.|--)?((?:{'|'.join(SECTIONS)})(?:\.[a-z0-9_-]+)+)(?:[ :=].*)?")
@@ -31,9 +34,22 @@ FILE = re.compile(r"[\w-]+(?:/[\w-]+)*/[\w-]+\.(?:py|yaml|md)|[\w-]+/(?:[\w-]+/)
 ARGUMENTS = {
     "whole_way.py": ["Market-1501", "runs/whole"],
     "static_centroids.py": [],
+    "mutual_neighbors.py": [],
+    "person_folders.py": [],
+    "file_store.py": [],
     "search.py": ["vectors.parquet", "SOME CROP"],
     "track.py": ["model.onnx", "Market-1501"],
 }
+
+
+@pytest.fixture
+def tables():
+    """Undoes what an example registers in this process."""
+    before = [(table, dict(table)) for table in (METHODS, CLUSTERINGS, DATASETS, STORES)]
+    yield
+    for table, rows in before:
+        table.clear()
+        table.update(rows)
 
 
 @pytest.fixture
@@ -58,7 +74,7 @@ def test_python_on_a_page_runs(block, desk, capsys):
 
 
 @pytest.mark.parametrize("program", sorted((PROJECT / "examples").glob("*.py")), ids=lambda path: path.name)
-def test_an_example_runs(program, desk, capsys, monkeypatch):
+def test_an_example_runs(program, desk, capsys, monkeypatch, tables):
     arguments = ARGUMENTS[program.name]
     if program.name in {"search.py", "track.py"}:
         run = reseen.train(reseen.load_recipe(), "Market-1501", "runs/mine", quiet=True)
@@ -68,12 +84,7 @@ def test_an_example_runs(program, desk, capsys, monkeypatch):
         reseen.embed(run, "Market-1501", arguments[0], quiet=True)
         arguments = [arguments[0], reseen.read_training(desk / "Market-1501").paths[0]]
     monkeypatch.setattr(sys, "argv", [program.name, *arguments])
-    before = dict(METHODS)
-    try:
-        runpy.run_path(str(program), run_name="__main__")
-    finally:
-        METHODS.clear()
-        METHODS.update(before)
+    runpy.run_path(str(program), run_name="__main__")
     assert capsys.readouterr().out.strip() or not arguments
 
 
@@ -83,9 +94,11 @@ def test_every_example_is_shown_or_named_in_the_documentation():
 
 
 @pytest.mark.parametrize(("place", "words"), command_lines("reseen"))
-def test_a_command_line_parses(place, words):
+def test_a_command_line_parses(place, words, tables):
     while "--plugin" in words:  # taken before a command is looked for
-        words = [*words[: words.index("--plugin")], *words[words.index("--plugin") + 2 :]]
+        place = words.index("--plugin")
+        runpy.run_path(str(PROJECT / words[place + 1]), run_name="__main__")
+        words = [*words[:place], *words[place + 2 :]]
     command, bound, _ = build_app().parse_args(words, print_error=False, exit_on_error=False)
     if command.__name__ == "train":
         known = bound.arguments["recipe"] in shipped_recipes()
@@ -93,8 +106,8 @@ def test_a_command_line_parses(place, words):
             bound.arguments["recipe"] if known else "cluster-contrast", bound.arguments.get("settings", ())
         )
     if command.__name__ == "cluster":
-        settings = hierarchy_settings if "data" in bound.arguments else vector_settings
-        settings(flags=bound.arguments.get("settings", ()))
+        settings = cluster_settings if "data" in bound.arguments else vector_settings
+        settings(flags=bound.arguments.get("settings", ()), method=bound.arguments.get("method"))
 
 
 def test_there_are_command_lines_to_check():
@@ -144,6 +157,8 @@ def _settings():
     """Every setting and section by its path."""
 
     def models(annotation):
+        if annotation is AbstractClustering:
+            return list(CLUSTERINGS.values())
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             return [annotation]
         if get_origin(annotation) in (Union, UnionType):
@@ -176,7 +191,12 @@ def test_a_named_setting_exists(page, setting):
 
 def test_every_setting_is_in_the_table_of_settings():
     named = {setting for page, setting in _named_settings() if page == "docs/recipes.md"}
-    leaves = {path for path in _settings() if not any(other.startswith(f"{path}.") for other in _settings())}
+    known = _settings()
+    leaves = {path for path in known if not any(other.startswith(f"{path}.") for other in known)}
+    several = re.compile(r"^method\.(clusters\.clustering|credible_clustering)\.")
+    leaves = {
+        several.sub("method.clustering.", path) for path in leaves
+    }  # any clustering, with the same settings
     jitter = {path for path in leaves if path.startswith("augmentation.jitter.")}
     missing = leaves - jitter - named - {"cameras", "seed"}
     assert not missing
@@ -206,10 +226,13 @@ def _defaults(recipe, path):
     elif path.startswith("augmentation.warp."):
         roots, path = [WarpSettings()], path.removeprefix("augmentation.warp.")
     for value in roots:
+        values = [value]
         for part in path.removeprefix("method.").split("."):
-            value = getattr(value, part, LookupError)
-        if value is not LookupError:
-            yield value
+            values = [getattr(value, part, LookupError) for value in values]
+            if any(isinstance(value, AbstractClustering) for value in values):
+                values += [kind() for kind in CLUSTERINGS.values()]
+        found = (value for value in values if value is not LookupError)
+        yield from (value.name if isinstance(value, AbstractClustering) else value for value in found)
 
 
 @pytest.mark.parametrize(("page", "text"), [pair for pair in inline_code() if FILE.fullmatch(pair[1])])

@@ -158,7 +158,7 @@ class TestGlobalPatchWithCameras(Steady):
         "sampler": {"clusters_per_batch": 4, "images_per_cluster": 4},
         "discrimination": {"weight": 0},
         "image_patches": {"weight": 0},
-        "clusters": {"jaccard": {"k1": 8, "k2": 3}, "dbscan": {"eps": "auto"}, "camera_contrast": ALL},
+        "clusters": {"clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}}, "camera_contrast": ALL},
     }
     recipe_settings: ClassVar = {"model": {"patches": {"count": 2, "dimension": 8}}}
 

@@ -23,7 +23,7 @@ def blobs(people=5, images=8, dimension=16, spread=0.2):
 
 def method_on(features, encoder=None):
     settings = ClusterContrastSettings.model_validate(
-        {"jaccard": {"k1": 8, "k2": 2}, "dbscan": {"eps": 0.6, "min_samples": 3}}
+        {"clustering": {"eps": 0.6, "min_samples": 3, "jaccard": {"k1": 8, "k2": 2}}}
     )
     around = MethodContext(encoder, None, torch.Generator().manual_seed(0), torch.device("cpu"))
     method = ClusterContrast(settings, around)
@@ -55,8 +55,7 @@ def test_centering_joins_what_cameras_part_and_needs_their_names(known):
     def clusters(center):
         settings = ClusterContrastSettings.model_validate(
             {
-                "jaccard": {"k1": 8, "k2": 1},
-                "dbscan": {"eps": 0.6, "min_samples": 3},
+                "clustering": {"eps": 0.6, "min_samples": 3, "jaccard": {"k1": 8, "k2": 1}},
                 "center_cameras": center,
             }
         )

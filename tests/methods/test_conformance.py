@@ -12,7 +12,7 @@ from reseen.testing import conformance_crowd as conformance_crowd
 from reseen.testing.conformance import TINY
 
 _BATCH = {"sampler": {"clusters_per_batch": 4, "images_per_cluster": 4}}
-_JACCARD = {"jaccard": {"k1": 8, "k2": 3}, "dbscan": {"eps": "auto"}}
+_JACCARD = {"clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}}}
 _MASKS = {"mask": {"block": 2, "ramp": 0}}  # the map of tiny crops has 4 x 2 cells
 
 SETTINGS = {

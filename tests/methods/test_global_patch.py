@@ -165,7 +165,7 @@ def test_refilled_memories_start_over_in_each_round(begin):
     ],
 )
 def test_the_two_arms_beyond_the_paper_train(begin, settings):
-    clusters = {"dbscan": {"eps": "auto"}, "jaccard": {"k1": 8, "k2": 3}}
+    clusters = {"clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}}}
     training, plan = begin("global-patch", clusters=clusters, **settings)
     step = training.method.losses(first_batch(training, plan))
     assert torch.isfinite(step.loss)
@@ -177,7 +177,7 @@ def test_beside_clusters_patches_may_be_pulled_to_their_cluster(begin):
         "global-patch",
         branch="clusters",
         sampler={"clusters_per_batch": 2, "images_per_cluster": 4},
-        clusters={"dbscan": {"eps": "auto"}, "jaccard": {"k1": 8, "k2": 3}},
+        clusters={"clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}}},
         discrimination={"pull_to": "credible"},
     )
     labels = to_index_tensor(plan.clustering.labels.labels)

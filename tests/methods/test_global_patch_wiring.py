@@ -162,11 +162,11 @@ def test_a_projection_learns_where_it_should_and_goes_on_after_a_stop(
 
 
 def test_clusters_to_look_at_are_those_of_cluster_contrast(begin):
-    clusters = {"dbscan": {"eps": "auto"}, "jaccard": {"k1": 8, "k2": 3}}
+    clusters = {"clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}}}
     training, plan = begin("global-patch", clusters=clusters, center_cameras=True)
-    settings = GlobalPatchSettings.model_validate({"clusters": clusters}).clusters
+    settings = GlobalPatchSettings.model_validate({"clusters": clusters}).clusters.clustering
     centered = center_cameras(whole_features(training), training.crops.cameras)
-    expected = cluster_features(centered, settings.jaccard, settings.dbscan)
+    expected = cluster_features(centered, settings.jaccard, settings)
     assert np.array_equal(plan.clustering.labels.labels, expected.labels.labels)
     assert 1 < plan.clustering.labels.cluster_count < len(centered) / 2
 

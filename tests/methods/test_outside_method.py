@@ -28,8 +28,7 @@ class TestStaticCentroids(MethodConformance):
     name = "static-centroids"
     settings = {
         "sampler": {"clusters_per_batch": 4, "images_per_cluster": 4},
-        "jaccard": {"k1": 8, "k2": 3},
-        "dbscan": {"eps": "auto"},
+        "clustering": {"eps": "auto", "jaccard": {"k1": 8, "k2": 3}},
     }
 """
 

@@ -34,12 +34,12 @@ def counts(method, rounds, features=None):
 
 
 def test_crops_stay_alone_at_first_then_a_share_of_all_crops_merges_per_round_until_the_steps_are_done():
-    method = method_of(hierarchy={"share": 0.1, "steps": 3, "linkage": "single", "merge": "chain"})
+    method = method_of(clustering={"share": 0.1, "steps": 3, "linkage": "single", "merge": "chain"})
     assert counts(method, 7) == [60, 60, 54, 48, 42, 42, 42]
 
 
 def test_clusters_only_grow_and_by_the_features_of_the_moment():
-    method = method_of(hierarchy={"share": 0.1, "steps": 9})
+    method = method_of(clustering={"share": 0.1, "steps": 9})
     before = None
     for number in range(6):
         features = features_of(seed=number)
@@ -54,14 +54,14 @@ def test_clusters_only_grow_and_by_the_features_of_the_moment():
 
 
 def method_settings(method):
-    return method._settings.hierarchy
+    return method._settings.clustering
 
 
 def test_the_first_loss_of_every_partition_is_ln_of_its_clusters_and_rows_last_while_it_does():
     def encoder(images):
         return torch.nn.functional.normalize(images.flatten(1)[:, :16], dim=1)
 
-    method = method_of(encoder, hierarchy={"share": 0.1, "steps": 9})
+    method = method_of(encoder, clustering={"share": 0.1, "steps": 9})
     images = torch.randn(4, 3, 4, 4)
     for number in range(4):
         plan = method.begin_round(features_of(), 1)
@@ -74,11 +74,11 @@ def test_the_first_loss_of_every_partition_is_ln_of_its_clusters_and_rows_last_w
 
 
 def test_it_goes_on_from_its_state():
-    one = method_of(hierarchy={"share": 0.1, "steps": 9})
+    one = method_of(clustering={"share": 0.1, "steps": 9})
     counts(one, 3)
     one.table.update(features_of().vectors[:5], torch.arange(5))
     state = {key: value.clone() for key, value in one.state().items()}
-    other = method_of(hierarchy={"share": 0.1, "steps": 9})
+    other = method_of(clustering={"share": 0.1, "steps": 9})
     other.restore(state)
     assert torch.equal(one.table.vectors, other.table.vectors)
     for number in (3, 4):
@@ -91,11 +91,11 @@ def test_it_goes_on_from_its_state():
 
 
 def test_merging_everybody_into_one_is_an_error_that_says_what_to_do():
-    method = method_of(hierarchy={"share": 1.0, "steps": 9})
+    method = method_of(clustering={"share": 1.0, "steps": 9})
     with pytest.raises(TrainingError, match="one cluster of 60 crops; merge less"):
         counts(method, 3)
 
 
 def test_nothing_near_enough_leaves_clusters_as_they_are():
-    method = method_of(hierarchy={"stop": "distance", "distance": 0.0})
+    method = method_of(clustering={"stop": "distance", "distance": 0.0})
     assert counts(method, 4) == [60, 60, 60, 60]

@@ -12,7 +12,7 @@ from reseen.training.setup import set_up
 
 def raw_recipe(recipe_of, name):
     merging = {"rounds_before_merging": 1} if name == "progressive" else {}
-    recipe = recipe_of(name, hierarchy={"feature": "raw", "steps": 2, "share": 0.05}, **merging)
+    recipe = recipe_of(name, clustering={"feature": "raw", "steps": 2, "share": 0.05}, **merging)
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
 
 

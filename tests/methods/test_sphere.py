@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reseen.cluster import merge_features
+from reseen.cluster import merge_features, prune
 from reseen.losses import batch_hard_triplet
 from reseen.records import to_index_tensor
 from reseen.training.loop import make_batch
@@ -21,7 +21,7 @@ def test_its_loss_is_the_triplet_loss_of_the_batch(begin):
 
 
 def test_lone_crops_take_part_unless_told_otherwise(begin):
-    training, plan = begin(NAME, hierarchy={"steps": 2})
+    training, plan = begin(NAME, clustering={"steps": 2})
     labels = plan.clustering.labels.labels
     assert labels.min() == 0
     assert np.bincount(labels).min() == 1
@@ -42,6 +42,7 @@ def plan_features(training):
 
 def test_the_smallest_cluster_reaches_the_clustering(begin):
     training, plan = begin(NAME, smallest_cluster=2)
-    expected = merge_features(plan_features(training), training.recipe.method.hierarchy, 2)
+    features = plan_features(training)
+    expected = prune(features, merge_features(features, training.recipe.method.clustering), 2)
     assert np.array_equal(plan.clustering.labels.labels, expected.labels.labels)
     assert plan.clustering.labels.noise_share > 0

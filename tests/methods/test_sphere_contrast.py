@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from reseen.cluster import center_cameras, merge_features
+from reseen.cluster import center_cameras, merge_features, prune
 from reseen.methods import MethodContext
 from reseen.methods.sphere_contrast import SphereContrast, SphereContrastSettings
 from reseen.records import Features
@@ -23,7 +23,7 @@ def labels_under(values, cameras=None):
 
 def test_its_clusters_are_merged_from_the_features_and_lone_crops_sit_out():
     found, settings = labels_under({})
-    expected = merge_features(features_of(), settings.hierarchy, 2).labels
+    expected = prune(features_of(), merge_features(features_of(), settings.clustering), 2).labels
     assert np.array_equal(found.labels, expected.labels)
     assert np.bincount(found.labels[found.labels >= 0]).min() >= 2
 
@@ -31,9 +31,10 @@ def test_its_clusters_are_merged_from_the_features_and_lone_crops_sit_out():
 def test_centering_and_every_setting_of_the_hierarchy_reach_it():
     cameras = np.arange(60) % 2
     found, settings = labels_under(
-        {"center_cameras": True, "hierarchy": {"stop": "clusters", "clusters": 6}}, cameras
+        {"center_cameras": True, "clustering": {"stop": "clusters", "clusters": 6}}, cameras
     )
-    expected = merge_features(center_cameras(features_of(), cameras), settings.hierarchy, 2).labels
+    centered = center_cameras(features_of(), cameras)
+    expected = prune(centered, merge_features(centered, settings.clustering), 2).labels
     assert np.array_equal(found.labels, expected.labels)
     assert found.cluster_count <= 6
 

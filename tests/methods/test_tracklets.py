@@ -17,7 +17,7 @@ from reseen.training.setup import set_up
 @pytest.mark.parametrize("name", ["sphere", "sphere-contrast", "progressive"])
 @pytest.mark.parametrize("wanted", [True, False])
 def test_tracklets_stay_together(name, wanted, recipe_of, crowd, tmp_path):
-    values = {"tracklets": wanted, "hierarchy": {"share": 0.1, "steps": 1}}
+    values = {"tracklets": wanted, "clustering": {"share": 0.1, "steps": 1}}
     recipe = recipe_of(name, **values)
     table = reseen.read_training(crowd)
     tracklets = np.arange(len(table)) // 2

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import reseen
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.clusterings import HierarchicalClustering
 from reseen.errors import SettingsError
 from reseen.gallery.stores.edge_shard import SEGMENT
 from reseen.methods import METHODS
@@ -68,12 +68,12 @@ def test_a_cache_that_is_too_small_is_not_counted(recipe):
 
 
 def test_clustering_of_vectors_needs_no_encoder():
-    found = reseen.plan_clustering(16, 2_000, settings=HierarchySettings(), quiet=True)
+    found = reseen.plan_clustering(16, 2_000, settings=HierarchicalClustering(), quiet=True)
     assert [stage.name for stage in found.stages] == ["start-up", "reading vectors", "clustering", "pages"]
 
 
 def test_clustering_by_an_encoder_counts_its_features(recipe):
-    found = reseen.plan_clustering(recipe, 300, settings=HierarchySettings(), quiet=True)
+    found = reseen.plan_clustering(recipe, 300, settings=HierarchicalClustering(), quiet=True)
     assert [stage.name for stage in found.stages] == [
         "start-up",
         "decoding crops",
@@ -85,7 +85,7 @@ def test_clustering_by_an_encoder_counts_its_features(recipe):
 
 def test_a_large_clustering_is_benchmarked_with_the_engine_it_would_use():
     found = reseen.plan_clustering(
-        16, 200_000, settings=HierarchySettings(engine="auto", steps=2), quiet=True
+        16, 200_000, settings=HierarchicalClustering(engine="auto", steps=2), quiet=True
     )
     assert "approximate" in found.notes[0]
 
@@ -93,10 +93,14 @@ def test_a_large_clustering_is_benchmarked_with_the_engine_it_would_use():
 @pytest.mark.parametrize(
     ("flags", "stages"),
     [
-        (["--hierarchy.steps", "2"], ["start-up", "vectors", "search", "hierarchy", "measuring", "writing"]),
+        (["--clustering.steps", "2"], ["start-up", "vectors", "search", "hierarchy", "measuring", "writing"]),
         (
-            ["--algorithm", "dbscan"],
+            ["--clustering.name", "dbscan"],
             ["start-up", "vectors", "search", "jaccard", "dbscan", "measuring", "writing"],
+        ),
+        (
+            ["--clustering.name", "hdbscan"],
+            ["start-up", "vectors", "search", "jaccard", "hdbscan", "measuring", "writing"],
         ),
     ],
 )
@@ -112,7 +116,7 @@ def test_vectors_alone_are_planned_within_a_budget(flags, stages):
 
 def test_vectors_alone_are_searched_as_so_many_would_be():
     found = reseen.plan_vector_clustering(
-        4, 200_000, settings=["--hierarchy.steps", "2"], memory="2GB", quiet=True
+        4, 200_000, settings=["--clustering.steps", "2"], memory="2GB", quiet=True
     )
     assert "approximate search: 200,000 rows" in found.notes[0]
     assert found.seconds > 0

@@ -10,7 +10,7 @@ from reseen.conditions import value_at
 from reseen.errors import SettingsError
 from reseen.runs.recipe import Recipe
 
-GIVEN = {"model.backbone": "resnet18", "method.name": None}
+GIVEN = {"model.backbone": "resnet18", "method.name": None, "method.clustering.name": None}
 """Settings whose type says nothing of what they may be; None for what decides which settings there are."""
 
 

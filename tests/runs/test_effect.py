@@ -6,36 +6,38 @@ import pytest
 from tests.runs.other_values import leaves, other_values, with_value
 
 import reseen
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.clusterings import HierarchicalClustering
 from reseen.conditions import inactive, lies_below, value_at
 from reseen.config import read_yaml
 from reseen.errors import RunError, SettingsError
 from reseen.plan import plan_training
 from reseen.runs.recipe import Recipe, load_recipe, shipped_recipes
-from reseen.tasks.clustering.cluster_settings import hierarchy_settings
+from reseen.tasks.clustering.cluster_settings import cluster_settings
 from reseen.training.optimizer import learning_rate
 
-_HIERARCHY = {"method.hierarchy.clusters", "method.hierarchy.distance", "method.hierarchy.jaccard"}
+_HIERARCHY = {"method.clustering.clusters", "method.clustering.distance", "method.clustering.jaccard"}
 _CAMERAS = {
     f"method.camera_contrast.{name}"
     for name in ("proxy_temperature", "hardest_negatives", "proxy_momentum", "from_round")
 }
+_OF_HIERARCHY = {"method.tracklets", "method.smallest_cluster"}
 _WITHOUT = {
-    "auto": {*_CAMERAS, "augmentation.warp", "train.iterations", "train.step_rounds"},
+    "auto": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp", "train.iterations", "train.step_rounds"},
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "cluster-contrast": {*_CAMERAS, "augmentation.warp"},
+    "cluster-contrast": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "demo": {*_CAMERAS, "augmentation.warp", "model.match_statistics", "train.step_rounds"},
-    "flagship": {"augmentation.warp"},
+    "demo": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp", "model.match_statistics", "train.step_rounds"},
+    "flagship": {*_OF_HIERARCHY, "augmentation.warp"},
     "global-patch": {
         *{path.replace("method.", "method.clusters.") for path in _CAMERAS}, "method.clusters.camera_contrast",
-        "method.clusters.memory", "method.clusters.temperature", "method.discrimination.neighbors", "method.hierarchy",
+        "method.clusters.memory", "method.clusters.temperature", "method.discrimination.neighbors",
+        "method.credible_clustering",
         "method.loss.hard_share", "method.loss.pull", "method.loss.self_share",
         "model.patches.channels", "model.patches.reach",
     },
-    "hct": {*_HIERARCHY, "augmentation.warp", "method.hierarchy.weight", "train.step_rounds"},
+    "hct": {*_HIERARCHY, "augmentation.warp", "method.clustering.weight", "train.step_rounds"},
     "maskpre": {
-        *_CAMERAS, "augmentation.warp", "method.classifier_rate", "method.hierarchy", "method.smallest_cluster",
+        *_CAMERAS, "augmentation.warp", "method.classifier_rate", *_OF_HIERARCHY,
     },
     "progressive": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "source": {"augmentation.warp"},
@@ -79,21 +81,22 @@ def test_every_setting_of_every_recipe_has_an_effect_or_is_refused_by_name(name)
 @pytest.mark.parametrize(
     ("recipe", "flags", "setting", "decides"),
     [
-        ("sphere", "--method.hierarchy.stop steps --method.hierarchy.clusters 37", "method.hierarchy.clusters",
-         "method.hierarchy.stop is steps"),
-        ("sphere", "--method.hierarchy.stop clusters --method.hierarchy.distance 0.4", "method.hierarchy.distance",
-         "method.hierarchy.stop is clusters"),
-        ("sphere-contrast", "--method.hierarchy.jaccard.k1 20", "method.hierarchy.jaccard.k1",
-         "method.hierarchy.metric is sqeuclidean"),
-        ("sphere-contrast", "--method.hierarchy.feature raw", "method.hierarchy.feature", "model.feature is sphere"),
-        ("sphere", "--method.hierarchy.share null --method.hierarchy.merge chain", "method.hierarchy.merge",
-         "method.hierarchy.share is null"),
-        ("hct", "--method.hierarchy.weight 0.1", "method.hierarchy.weight", "method.hierarchy.regularizer is none"),
-        ("sphere", "--method.hierarchy.weight 0 --method.hierarchy.regularizer size", "method.hierarchy.regularizer",
-         "method.hierarchy.weight is 0"),
-        ("progressive", "--train.rounds 10 --method.hierarchy.share 0.1", "method.hierarchy.share",
+        ("sphere", "--method.clustering.stop steps --method.clustering.clusters 37", "method.clustering.clusters",
+         "method.clustering.stop is steps"),
+        ("sphere", "--method.clustering.stop clusters --method.clustering.distance 0.4", "method.clustering.distance",
+         "method.clustering.stop is clusters"),
+        ("sphere-contrast", "--method.clustering.jaccard.k1 20", "method.clustering.jaccard.k1",
+         "method.clustering.metric is sqeuclidean"),
+        ("sphere-contrast", "--method.clustering.feature raw", "method.clustering.feature", "model.feature is sphere"),
+        ("sphere", "--method.clustering.share null --method.clustering.merge chain", "method.clustering.merge",
+         "method.clustering.share is null"),
+        ("hct", "--method.clustering.weight 0.1", "method.clustering.weight", "method.clustering.regularizer is none"),
+        ("sphere", "--method.clustering.weight 0 --method.clustering.regularizer size", "method.clustering.regularizer",
+         "method.clustering.weight is 0"),
+        ("progressive", "--train.rounds 10 --method.clustering.share 0.1", "method.clustering.share",
          "train.rounds is 10"),
-        ("cluster-contrast", "--method.jaccard.k2 31", "method.jaccard.k2", "method.jaccard.k1 is 30"),
+        ("cluster-contrast", "--method.clustering.jaccard.k2 31",
+         "method.clustering.jaccard.k2", "method.clustering.jaccard.k1 is 30"),
         ("cluster-contrast", "--augmentation.warp {}", "augmentation.warp", "method.name is cluster-contrast"),
         ("cluster-contrast", "--cameras false --method.center-cameras true", "method.center_cameras",
          "cameras is false"),
@@ -108,9 +111,10 @@ def test_every_setting_of_every_recipe_has_an_effect_or_is_refused_by_name(name)
         ("cluster-contrast", "--train.schedule cosine --train.step-rounds 9", "train.step_rounds",
          "train.schedule is cosine"),
         ("cluster-contrast", "--train.rounds 4 --train.patience 3", "train.patience", "train.rounds is 4"),
-        ("maskpre", "--method.hierarchy.steps 9", "method.hierarchy.steps", "method.clustering is dbscan"),
-        ("maskpre", "--method.clustering hierarchy --method.dbscan.eps 0.6", "method.dbscan.eps",
-         "method.clustering is hierarchy"),
+        ("maskpre", "--method.smallest-cluster 3", "method.smallest_cluster", "method.clustering.name is dbscan"),
+        ("cluster-contrast", "--method.tracklets false", "method.tracklets", "method.clustering.name is dbscan"),
+        ("sphere", "--method.clustering.name hdbscan --method.smallest-cluster 3", "method.smallest_cluster",
+         "method.clustering.name is hdbscan"),
         ("maskpre", "--method.classes classifier --method.memory.momentum 0.2", "method.memory.momentum",
          "method.classes is classifier"),
         ("maskpre", "--method.masked-views 1 --method.mask.block 5", "method.mask.block", "method.masked_views is 1"),
@@ -142,22 +146,24 @@ def test_a_file_is_refused_for_what_it_sets_and_not_for_defaults_that_are_writte
     for name in shipped_recipes():
         file.write_text(load_recipe(name).to_yaml())
         assert load_recipe(file) == load_recipe(name)
-    file.write_text("method: {name: maskpre, hierarchy: {metric: jaccard}}")
-    with pytest.raises(SettingsError, match=r"mine\.yaml: method\.hierarchy\.metric: has no effect where"):
+    file.write_text("method: {name: maskpre, smallest_cluster: 7}")
+    with pytest.raises(SettingsError, match=r"mine\.yaml: method\.smallest_cluster: has no effect where"):
         load_recipe(file)
 
 
 def test_a_flag_that_takes_the_effect_from_settings_of_the_file_leaves_them_out(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("method: {name: sphere, hierarchy: {weight: 0.1, steps: 5}}\naugmentation: {flip: 0}")
-    found = load_recipe(file, ["--method.hierarchy.regularizer", "none", "--method.hierarchy.clusters", "40"])
-    expected = HierarchySettings(regularizer="none", stop="clusters", clusters=40)
-    assert found.method.hierarchy == expected
+    file.write_text("method: {name: sphere, clustering: {weight: 0.1, steps: 5}}\naugmentation: {flip: 0}")
+    found = load_recipe(
+        file, ["--method.clustering.regularizer", "none", "--method.clustering.clusters", "40"]
+    )
+    expected = HierarchicalClustering(regularizer="none", stop="clusters", clusters=40)
+    assert found.method.clustering == expected
     assert found.augmentation.flip == 0
 
 
 def test_half_of_a_hierarchy_keeps_the_other_half_of_the_method_s_own():
-    found = load_recipe("progressive", ["--method.hierarchy.share", "0.1"]).method.hierarchy
+    found = load_recipe("progressive", ["--method.clustering.share", "0.1"]).method.clustering
     assert (found.linkage, found.merge, found.weight, found.steps) == ("single", "chain", 0.01, 18)
     sampler = load_recipe("maskpre", ["--method.sampler.clusters-per-batch", "8"]).method.sampler
     assert (sampler.clusters_per_batch, sampler.images_per_cluster) == (8, 4)
@@ -166,22 +172,22 @@ def test_half_of_a_hierarchy_keeps_the_other_half_of_the_method_s_own():
 @pytest.mark.parametrize("name", ["sphere", "sphere-contrast", "progressive"])
 @pytest.mark.parametrize(("end", "value"), [("steps", 4), ("clusters", 37), ("distance", 0.25)])
 def test_training_and_clustering_stop_by_the_same_rule(name, end, value):
-    trained = load_recipe(name, [f"--method.hierarchy.{end}", str(value)]).method.hierarchy
-    clustered = hierarchy_settings(flags=[f"--hierarchy.{end}", str(value)])
-    made = HierarchySettings(**{end: value})
+    trained = load_recipe(name, [f"--method.clustering.{end}", str(value)]).method.clustering
+    clustered = cluster_settings(flags=[f"--clustering.{end}", str(value)])
+    made = HierarchicalClustering(**{end: value})
     assert {(found.stop, getattr(found, end)) for found in (trained, clustered, made)} == {(end, value)}
     other = "steps" if end == "distance" else "distance"
-    both = ["hierarchy." + end, str(value), "hierarchy." + other, "1"]
-    for load, prefix in ((hierarchy_settings, "--"), (lambda flags: load_recipe(name, flags), "--method.")):
+    both = ["clustering." + end, str(value), "clustering." + other, "1"]
+    for load, prefix in ((cluster_settings, "--"), (lambda flags: load_recipe(name, flags), "--method.")):
         with pytest.raises(SettingsError, match=r"are both stopping criteria; remove one, or select one"):
-            load(flags=[f"{prefix}{part}" if part.startswith("h") else part for part in both])
-        with pytest.raises(SettingsError, match=rf"hierarchy\.{end}: has no effect where .*stop is {other}"):
-            load(flags=[f"{prefix}hierarchy.stop", other, f"{prefix}hierarchy.{end}", str(value)])
+            load(flags=[f"{prefix}{part}" if part.startswith("c") else part for part in both])
+        with pytest.raises(SettingsError, match=rf"clustering\.{end}: has no effect where .*stop is {other}"):
+            load(flags=[f"{prefix}clustering.stop", other, f"{prefix}clustering.{end}", str(value)])
 
 
 def test_progressive_refuses_to_stop_by_looking_back():
     with pytest.raises(SettingsError, match=r"one step a round.*take steps, clusters or distance"):
-        load_recipe("progressive", ["--method.hierarchy.stop", "auto"])
+        load_recipe("progressive", ["--method.clustering.stop", "auto"])
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
@@ -202,18 +208,18 @@ def test_a_step_schedule_follows_the_length_of_the_training(rounds, drops):
 
 
 def test_a_recipe_made_in_python_is_looked_at_before_anything_starts(recipe_of, crowd, tmp_path):
-    recipe = recipe_of("sphere", hierarchy={"stop": "steps", "clusters": 7})
+    recipe = recipe_of("sphere", clustering={"stop": "steps", "clusters": 7})
     for call in (
         lambda: reseen.train(recipe, crowd, tmp_path / "run", quiet=True),
         lambda: plan_training(recipe, 40, quiet=True),
     ):
-        with pytest.raises(SettingsError, match=r"recipe: method\.hierarchy\.clusters: has no effect where"):
+        with pytest.raises(SettingsError, match=r"recipe: method\.clustering\.clusters: has no effect where"):
             call()
     assert not (tmp_path / "run").exists()
 
 
 def test_training_ends_with_as_many_clusters_as_were_asked_for(recipe_of, crowd, tmp_path):
-    recipe = recipe_of("sphere", hierarchy={"clusters": 7})
+    recipe = recipe_of("sphere", clustering={"clusters": 7})
     recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"rounds": 1})})
     run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     assert run.log[-1]["clusters"] == 7

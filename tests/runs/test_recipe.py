@@ -16,11 +16,11 @@ def test_shipped_recipes_round_trip(name, tmp_path):
 
 def test_flag_beats_file_beats_default(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("method: {name: cluster-contrast, dbscan: {eps: 0.5}}\ntrain: {rounds: 7}\n")
+    file.write_text("method: {name: cluster-contrast, clustering: {eps: 0.5}}\ntrain: {rounds: 7}\n")
     recipe = load_recipe(
         file, ["--train.rounds", "9", "--train.learning-rate=1e-3", "--model.norm-group", "null"]
     )
-    assert recipe.method.dbscan.eps == 0.5
+    assert recipe.method.clustering.eps == 0.5
     assert recipe.train.rounds == 9
     assert recipe.train.learning_rate == 1e-3
     assert recipe.model.norm_group is None
@@ -31,8 +31,8 @@ def test_flag_beats_file_beats_default(tmp_path):
     ("text", "message"),
     [
         (
-            "method: {dbscan: {epsilon: 0.5}}",
-            r"bad.yaml: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?",
+            "method: {clustering: {epsilon: 0.5}}",
+            r"bad.yaml: method: clustering: no setting 'epsilon'; did you mean 'eps'\?",
         ),
         (
             "method: {name: cluster-contrst}",
@@ -56,13 +56,13 @@ def test_bad_recipes(tmp_path, text, message):
     ("flags", "message"),
     [
         (
-            ["--method.dbscan.epsilon", "1"],
-            r"flags: method: dbscan: no setting 'epsilon'; did you mean 'eps'\?",
+            ["--method.clustering.epsilon", "1"],
+            r"flags: method: clustering: no setting 'epsilon'; did you mean 'eps'\?",
         ),
         (["rounds", "1"], "'rounds' is not a setting; write --section.name VALUE"),
         (["--train.rounds"], "--train.rounds needs a value"),
         (["--seed", "1", "--seed", "2"], "--seed is given twice"),
-        (["--method.dbscan.eps", "-1"], "method: dbscan: eps: expected a Jaccard distance"),
+        (["--method.clustering.eps", "-1"], "method: clustering: eps: expected a Jaccard distance"),
     ],
 )
 def test_bad_flags(flags, message):

@@ -11,7 +11,8 @@ from reseen.training import loop
 FLAGS = """
 --model.backbone test_resnet --model.weights none --model.norm-group 8 --model.frozen-stages 2
 --data.height 64 --data.width 32 --train.iterations 2 --train.schedule constant --train.device cpu
---train.mirrored-features true --method.jaccard.k1 8 --method.jaccard.k2 3 --method.dbscan.eps auto
+--train.mirrored-features true --method.clustering.jaccard.k1 8
+--method.clustering.jaccard.k2 3 --method.clustering.eps auto
 --method.sampler.clusters-per-batch 4 --method.sampler.images-per-cluster 2
 """.split()  # noqa: SIM905
 

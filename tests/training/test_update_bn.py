@@ -75,7 +75,7 @@ def test_a_run_keeps_those_of_student_and_teacher(crowd, tmp_path, crops):
     flags = [
         "--model.backbone", "lcnet_050", "--model.weights", "none", "--data.height", "64", "--data.width", "32",
         "--train.rounds", "1", "--train.iterations", "2", "--train.renew-statistics", "true", "--train.device", "cpu",
-        "--method.clustering", "hierarchy", "--method.smallest-cluster", "1", "--method.hierarchy.steps", "3",
+        "--method.clustering.name", "hierarchy", "--method.smallest-cluster", "1", "--method.clustering.steps", "3",
         "--method.mask.block", "1",
         "--method.sampler.clusters-per-batch", "4", "--method.sampler.images-per-cluster", "2",
     ]  # fmt: skip

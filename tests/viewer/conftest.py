@@ -88,8 +88,9 @@ def filled(tmp_path_factory):
 TINY = [
     "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
     "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-    "--method.sampler.images-per-cluster", "4", "--method.jaccard.k1", "8", "--method.jaccard.k2", "3",
-    "--method.dbscan.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
+    "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
+    "--method.clustering.jaccard.k2", "3",
+    "--method.clustering.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
 ]  # fmt: skip
 
 

@@ -32,10 +32,10 @@ class Level:
     """What helps, in the imperative."""
 
 
-_FUSED = "lower method.dbscan.eps or method.jaccard.k1"
+_FUSED = "lower method.clustering.eps or method.clustering.jaccard.k1"
 
 LEVELS: tuple[Level, ...] = (
-    Level("noise_share", "crops in no cluster", 0.85, True, "raise method.dbscan.eps, or lower min_samples"),
+    Level("noise_share", "crops in no cluster", 0.85, True, "raise method.clustering.eps, or lower min_samples"),
     Level("largest_share", "clustered crops in the largest cluster", 0.3, True, _FUSED),
     Level("camera_mixing", "entropy of cameras within clusters over chance", 0.15, False,
           "set method.center_cameras to true"),

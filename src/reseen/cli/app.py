@@ -62,7 +62,7 @@ _COMMANDS = {
     "train": (
         "train:train",
         "Train an encoder on unlabeled crops.\n\n"
-        "Every setting of the recipe is also a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20; "
+        "Every setting of the recipe is also a flag, such as --method.clustering.eps 0.5 or --train.rounds 20; "
         "`reseen recipes NAME` prints them all.",
     ),
     "evaluate": (
@@ -78,8 +78,8 @@ _COMMANDS = {
     "cluster": (
         "cluster:cluster",
         "Cluster a folder of crops; write a CSV file and an HTML page.\n\n"
-        "Every setting of the clustering is also a flag, such as --hierarchy.clusters 300 or "
-        "--hierarchy.linkage single. Without a stopping criterion, the number of clusters is chosen where the "
+        "Every setting of the clustering is also a flag, such as --clustering.clusters 300 or "
+        "--clustering.linkage single. Without a stopping criterion, the number of clusters is chosen where the "
         "clusterings of two halves of the features agree best.",
     ),
     "audit": (

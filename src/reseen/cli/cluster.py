@@ -15,6 +15,7 @@ def cluster(
     *settings: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     out: Path,
     data: Path | None = None,
+    method: str | None = None,
     memory: str | None = None,
     smallest: int = 1,
     dendrogram: Annotated[list[int] | None, Parameter(negative=())] = None,
@@ -23,11 +24,11 @@ def cluster(
 ) -> None:
     """Cluster a folder of crops; write a CSV file and an HTML page.
 
-    Every setting of the clustering is also a flag, such as --hierarchy.clusters 300 or --hierarchy.linkage single.
-    Without a stopping criterion, the number of clusters is chosen where the clusterings of two halves of the features
-    agree best. Without --data, precomputed vectors are clustered, out of core if they do not fit into memory, and no
-    page is written; settings are then also --algorithm dbscan, --dbscan.eps 0.5, --jaccard.k1 20 and
-    --search.mode exact.
+    Every setting of the clustering is also a flag, such as --clustering.clusters 300, --clustering.linkage single, or
+    --method dbscan --clustering.eps 0.5 --clustering.jaccard.k1 20. Hierarchical clustering without a stopping
+    criterion chooses the number of clusters where the clusterings of two halves of the features agree best. Without
+    --data, precomputed vectors are clustered, out of core if they do not fit into memory, and no page is written;
+    --search.mode exact is then a setting, too.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def cluster(
         The CSV file to write; the page gets the same name with the suffix .html. Existing files are overwritten.
     data
         A folder of crops or a manifest.
+    method
+        The clustering: hierarchy (default), dbscan, hdbscan, or one of a plug-in.
     memory
         Memory limit for clustering vectors without --data, such as 4GB; default: three quarters of the free memory.
         Memory-mapped files do not count.
@@ -52,8 +55,8 @@ def cluster(
     from reseen.cli.setting_flags import check_names
     from reseen.errors import SettingsError
 
-    options = ("data", "out", "memory", "smallest", "dendrogram", "camera-pattern", "quiet")
-    check_names(settings, options, () if data is not None else ("algorithm",))
+    options = ("data", "out", "method", "memory", "smallest", "dendrogram", "camera-pattern", "quiet")
+    check_names(settings, options, ())
     if data is None:
         from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 
@@ -61,7 +64,9 @@ def cluster(
             if value is not None:
                 raise SettingsError(f"{name} needs the crops; add --data")
         _print_vectors(
-            cluster_vectors(source, out, memory=memory, settings=settings, smallest=smallest, quiet=quiet)
+            cluster_vectors(
+                source, out, memory=memory, settings=settings, method=method, smallest=smallest, quiet=quiet
+            )
         )
         return
     from reseen.tasks.clustering.cluster import cluster_crops
@@ -76,6 +81,7 @@ def cluster(
         data,
         out,
         settings=settings,
+        method=method,
         smallest=smallest,
         dendrograms=dendrogram or (),
         camera_pattern=camera_pattern,

@@ -34,6 +34,7 @@ def fetch(name: str | None = None) -> None:
     if name is not None:
         _print_details(console, _find(name))
         return
+    DATASETS.load()
     for dataset in DATASETS.values():
         if dataset.access != "own":
             _print_short(console, dataset)
@@ -45,14 +46,15 @@ def fetch(name: str | None = None) -> None:
 
 def _find(name: str) -> "Dataset":
     from reseen.config import suggestion
-    from reseen.datasets import DATASETS, Layout
+    from reseen.datasets import DATASETS
     from reseen.errors import SettingsError
 
-    known = [str(layout) for layout in DATASETS]
-    if name not in known:
+    dataset = DATASETS.find(name)
+    if dataset is None:
+        known = [str(layout) for layout in DATASETS]
         hint = suggestion(name, known) or f"; known: {', '.join(known)}"
         raise SettingsError(f"no data set '{name}'{hint}")
-    return DATASETS[Layout(name)]
+    return dataset
 
 
 def _print_short(console: "Console", dataset: "Dataset") -> None:

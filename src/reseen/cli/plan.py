@@ -13,6 +13,7 @@ def plan(
     *settings: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     images: int | None = None,
     data: Path | None = None,
+    method: str | None = None,
     memory: str | None = None,
     out: Path | None = None,
     quiet: bool = False,
@@ -34,6 +35,8 @@ def plan(
     data
         A folder of crops to benchmark on, ideally your own; default: synthetic crops of 128 x 64 pixels, and for
         vectors no crops.
+    method
+        For cluster: the clustering, as for `reseen cluster`.
     memory
         Memory limit for clustering vectors without --data, such as 4GB.
     out
@@ -49,9 +52,11 @@ def plan(
     from reseen.plan.job import plan_job
     from reseen.runs.recipe import Recipe
 
-    check_names(settings, ("images", "data", "memory", "out", "quiet"), [*Recipe.model_fields, "algorithm"])
+    check_names(settings, ("images", "data", "method", "memory", "out", "quiet"), [*Recipe.model_fields])
     check_outputs(out)
-    estimate = plan_job(work, source, images=images, data=data, settings=settings, memory=memory, quiet=quiet)
+    estimate = plan_job(
+        work, source, images=images, data=data, settings=settings, method=method, memory=memory, quiet=quiet
+    )
     if out is not None:
         write_text(out, json.dumps(estimate.to_json(), indent=1) + "\n")
     Console(highlight=False).print(plan_table(estimate))

@@ -1,4 +1,4 @@
-"""`--plugin FILE.py`, which every command takes: a Python file that registers methods."""
+"""`--plugin FILE.py`, which every command takes: a file that registers methods, clusterings, readers or stores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,9 @@ def load_plugins(tokens: Sequence[str]) -> list[str]:
         token = queue.pop(0)
         if token == "--plugin":
             if not queue:
-                raise SettingsError("--plugin needs a value: a Python file that registers a method")
+                raise SettingsError(
+                    "--plugin needs a value: a Python file that registers a method or another part"
+                )
             load_plugin(Path(queue.pop(0)))
         elif token.startswith("--plugin="):
             load_plugin(Path(token.partition("=")[2]))

@@ -19,7 +19,7 @@ def train(
 ) -> int:
     """Train an encoder on unlabeled crops.
 
-    Every setting of the recipe is also a flag, such as --method.dbscan.eps 0.5 or --train.rounds 20;
+    Every setting of the recipe is also a flag, such as --method.clustering.eps 0.5 or --train.rounds 20;
     `reseen recipes NAME` prints them all.
 
     Parameters

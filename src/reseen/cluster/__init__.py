@@ -11,6 +11,7 @@ from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.jaccard_dbscan import cluster_features
 from reseen.cluster.membership import Membership, measure_among_neighbors, measure_membership
 from reseen.cluster.near_copies import group_near_copies
+from reseen.cluster.prune import prune
 from reseen.cluster.stricter import STRICTER_STEPS, stricter
 from reseen.cluster.tracklet_constraints import TrackletConstraints, TrackletRule, tracklet_constraints
 
@@ -39,6 +40,7 @@ __all__ = [
     "measure_among_neighbors",
     "measure_membership",
     "merge_features",
+    "prune",
     "stricter",
     "tracklet_constraints",
     "tracklet_groups",

@@ -1,14 +1,12 @@
-"""Agglomerative clustering of one training round, starting from single crops or from tracklets."""
+"""Agglomerative clustering of features, starting from single crops or from tracklets."""
 
 import numpy as np
 from jaxtyping import Int64
 
 from reseen.cluster.clustering import Clustering
-from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
-from reseen.cluster.membership import measure_membership
-from reseen.errors import TrainingError
+from reseen.cluster.hierarchy import Hierarchy, HierarchySettings, grow_hierarchy
+from reseen.cluster.hierarchy.steps import Progress, no_progress
 from reseen.geometry import FeatureRows, as_features
-from reseen.records import NOISE, PseudoLabels
 
 
 def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> Int64[np.ndarray, " n"]:
@@ -30,46 +28,46 @@ def tracklet_groups(tracklets: Int64[np.ndarray, " n"] | None, count: int) -> In
 def merge_features(
     features: FeatureRows,
     settings: HierarchySettings,
-    smallest: int = 1,
     tracklets: Int64[np.ndarray, " n"] | None = None,
-    drop_doubtful: bool = False,
+    progress: Progress = no_progress,
 ) -> Clustering:
-    """Cluster hierarchically, from crops or from tracklets; clusters of fewer than `smallest` images become noise.
+    """Cluster hierarchically, from crops or from tracklets; every crop is in a cluster, which may be of one crop.
 
-    With `drop_doubtful`, ambiguous images become noise first: those nearer to the mean direction of another cluster
-    than to that of their own.
+    `progress` is called with the number of merges just made, in total at most `most_merges`.
 
     Raises:
-        TrainingError: fewer than two clusters of that size remain.
+        ClusteringError: see `grow_hierarchy`.
 
     Example:
-        clustering = merge_features(features, HierarchySettings(), smallest=4)
+        clustering = merge_features(features, HierarchySettings())
     """
     features = as_features(features)
     start = tracklet_groups(tracklets, len(features))
-    hierarchy = grow_hierarchy(features.numpy, settings, start)
-    clusters = hierarchy.labels.labels
-    ambiguous = np.zeros(len(clusters), dtype=bool)
-    if drop_doubtful:
-        membership = measure_membership(features, hierarchy.labels)
-        ambiguous = membership.other_similarity > membership.similarity
-    sizes = np.bincount(clusters[~ambiguous], minlength=hierarchy.labels.cluster_count)
-    kept = np.flatnonzero(sizes >= smallest)
-    if len(kept) < 2:
-        raise TrainingError(
-            f"expected at least two clusters of {smallest} images or more, got {len(kept)} after merging "
-            f"{len(features)} images into {hierarchy.labels.cluster_count} clusters; merge less or more "
-            "(method.hierarchy.share, method.hierarchy.steps), or lower method.smallest_cluster"
-        )
-    number = np.full(len(sizes), NOISE)
-    number[kept] = np.arange(len(kept))
-    merges = len(hierarchy.cost)
-    last_cost = f", the last at cost {hierarchy.cost[-1]:.3f}" if merges else ""
-    from_tracklets = "" if tracklets is None else f" from {len(np.unique(start))} tracklets"
-    note = f"merged {len(clusters)} crops{from_tracklets} into {len(sizes)} clusters{last_cost}"
-    if drop_doubtful:
-        note += (
-            f"; {ambiguous.mean():.0%} of the crops are nearer to another cluster and excluded as ambiguous"
-        )
-    labels = np.where(ambiguous, NOISE, number[clusters])
-    return Clustering(PseudoLabels(labels), notes=(*hierarchy.notes, note))
+    hierarchy = grow_hierarchy(features.numpy, settings, start, progress=progress)
+    notes = hierarchy.notes
+    if settings.stop != "auto":
+        begun = "" if tracklets is None else f"from {len(np.unique(start)):,} tracklets "
+        notes = (*notes, _stop_reason(hierarchy, settings, begun))
+    return Clustering(hierarchy.labels, notes=notes, merge_costs=_merge_costs(hierarchy))
+
+
+def _stop_reason(hierarchy: Hierarchy, settings: HierarchySettings, begun: str) -> str:
+    """Why merging stopped, where the settings gave the stopping criterion."""
+    count = hierarchy.labels.cluster_count
+    clusters = f"{begun}to {count:,} cluster{'' if count == 1 else 's'}"
+    steps = int(hierarchy.step.max(initial=0))
+    text = {
+        "clusters": f"merged {clusters}, as specified",
+        "distance": f"merged at a cost of at most {settings.distance:g}, as specified, {clusters}",
+        "steps": f"merged in {steps:,} step{'' if steps == 1 else 's'}, as specified, {clusters}",
+    }[settings.stop]
+    return f"{text}; the highest merge cost is {hierarchy.cost.max():.3f}" if len(hierarchy.cost) else text
+
+
+def _merge_costs(hierarchy: Hierarchy) -> tuple[tuple[int, float], ...]:
+    step, cost = hierarchy.step, hierarchy.cost
+    if not len(step):
+        return ()
+    starts = np.flatnonzero(np.diff(step, prepend=0))
+    merges = np.append(starts[1:], len(step))
+    return tuple(zip(merges.tolist(), np.maximum.reduceat(cost, starts).tolist(), strict=True))

@@ -19,6 +19,8 @@ class Clustering:
     """Messages for the log: automatic choices, relaxed settings."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall-clock seconds by stage."""
+    merge_costs: tuple[tuple[int, float], ...] = ()
+    """For each step of a merging, the number of merges so far and the highest cost of its merges."""
 
 
 @dataclass(frozen=True)

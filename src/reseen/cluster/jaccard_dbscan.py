@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from reseen.cluster.auto_settings import choose_settings, is_auto
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
-from reseen.cluster.near_copies import with_copies
+from reseen.cluster.near_copies import cluster_distinct
 from reseen.cluster.stricter import stricter
 from reseen.errors import TrainingError
 from reseen.geometry import FeatureRows, as_features
@@ -59,13 +59,17 @@ def cluster_features(
     Example:
         labels = cluster_features(features, JaccardSettings(k1=30), DbscanSettings(eps=0.6)).labels
     """
-    features = as_features(features)
     jaccard, settings = jaccard or JaccardSettings(), settings or DbscanSettings()
-    pictures = np.arange(len(features)) if copies is None else np.unique(copies)
-    if copies is not None and len(pictures) < len(features):
-        different = Features(features.vectors[pictures], features.raw)
-        found = cluster_features(different, jaccard, settings, device, strictness=strictness)
-        return with_copies(found, copies)
+    return cluster_distinct(
+        as_features(features),
+        copies,
+        lambda distinct: _cluster(distinct, jaccard, settings, device, strictness),
+    )
+
+
+def _cluster(
+    features: Features, jaccard: JaccardSettings, settings: DbscanSettings, device: str, strictness: int
+) -> Clustering:
     if len(features) < _FEWEST_SAMPLES:
         raise TrainingError(f"clustering needs at least {_FEWEST_SAMPLES} images, got {len(features)}")
     began = time.perf_counter()
@@ -145,15 +149,15 @@ def _advice(first: _Outcome, last: _Outcome, upward: bool) -> str:
     images = len(first.labels)
     outcome = (
         f"expected at least two clusters of {images} images, got {_cluster_count(first.labels)} with "
-        f"method.dbscan.eps {first.eps:.2f} and method.dbscan.min_samples {first.min_samples}, "
+        f"clustering.eps {first.eps:.2f} and clustering.min_samples {first.min_samples}, "
         f"and fewer than two down to min_samples {last.min_samples} "
         f"and {'up' if upward else 'down'} to eps {last.eps:.2f}; "
     )
     if upward:
         return outcome + (
-            "add more images of each person, start from pretrained weights, or lower method.jaccard.k1"
+            "add more images of each person, start from pretrained weights, or lower clustering.jaccard.k1"
         )
     return outcome + (
         "check that the images show more than one person, start from pretrained weights, "
-        "or lower method.jaccard.k1 or method.dbscan.eps"
+        "or lower clustering.jaccard.k1 or clustering.eps"
     )

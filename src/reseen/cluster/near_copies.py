@@ -7,7 +7,7 @@ Flow: coarse thumbnails -> most correlated others -> correlation of fine thumbna
 pools made from Market-1501 (`benchmarks/regimes.py`), at least 22 of 23 pairs found this way show the same person.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -76,9 +76,21 @@ def group_near_copies(
     return firsts[groups]
 
 
-def with_copies(clustering: Clustering, copies: Int64[np.ndarray, " n"]) -> Clustering:
-    """The clustering of all crops, from that of the first crops of each group in ascending order."""
+def cluster_distinct(
+    features: Features,
+    copies: Int64[np.ndarray, " n"] | None,
+    cluster: Callable[[Features], Clustering],
+) -> Clustering:
+    """The clustering of all rows, of which one per group of near-copies is clustered and the others follow.
+
+    `copies` are near-copies from `group_near_copies`; None for none. `cluster` gets the rows that remain.
+    """
+    if copies is None:
+        return cluster(features)
     pictures, place = np.unique(copies, return_inverse=True)
+    if len(pictures) == len(features):
+        return cluster(features)
+    clustering = cluster(Features(features.vectors[pictures], features.raw))
     note = f"{len(copies) - len(pictures)} near-copies follow the crop that they repeat"
     labels = PseudoLabels(clustering.labels.labels[place])
     return replace(clustering, labels=labels, notes=(*clustering.notes, note))

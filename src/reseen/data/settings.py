@@ -12,12 +12,9 @@ from reseen.config import Settings
 class DataSettings(Settings):
     """How crops are found, decoded and cached."""
 
-    layout: Literal[
-        "auto", "market1501", "dukemtmc-reid", "occluded-duke", "msmt17", "cuhk03", "cuhk01", "viper", "prid2011",
-        "ilids-vid", "mars", "dukemtmc-videoreid", "personx", "randperson", "luperson", "veri-776", "vehicleid",
-        "animals", "split-folders", "webdataset", "manifest", "folder",
-    ] = "auto"  # fmt: skip
-    """Layout of the data on disk; `auto` detects it."""
+    layout: str = "auto"
+    """Name of the layout of the data on disk, as `reseen data fetch` lists them, or that of another package's reader;
+    `auto` detects it."""
 
     variant: str | None = None
     """Split, boxes or test size of a benchmark with several variants; default: its first."""

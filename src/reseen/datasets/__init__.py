@@ -9,12 +9,13 @@ import numpy as np
 from reseen.data.evaluation_table import EvaluationTable
 from reseen.data.table import ImageTable
 from reseen.datasets import folder, split_folders
-from reseen.datasets.dataset import PATTERNED, Layout, parse_layout
-from reseen.datasets.layout_detection import DATASETS, Choice, choose, describe, detect
+from reseen.datasets.dataset import PATTERNED, Dataset, Layout, Variant
+from reseen.datasets.layout_detection import DATASETS, Choice, choose, describe, detect, parse_layout
 from reseen.datasets.raw_rows import (
     JUNK,
     DistractorRule,
     LabeledRows,
+    Rows,
     evaluation_tables,
     image_table,
     resolve_zero,
@@ -26,10 +27,14 @@ __all__ = [
     "DATASETS",
     "PATTERNED",
     "Choice",
+    "Dataset",
     "DistractorRule",
+    "LabeledRows",
     "Layout",
     "Patterns",
+    "Rows",
     "Splits",
+    "Variant",
     "choose",
     "describe",
     "detect",
@@ -76,7 +81,7 @@ def read_training(
     choice = choose(root, layout, variant)
     if choice is None:
         return image_table(folder.training(root, pattern))
-    if choice.dataset.layout is Layout.SPLIT_FOLDERS:
+    if choice.dataset.layout == Layout.SPLIT_FOLDERS:
         return image_table(split_folders.training(root, pattern))
     _check_no_patterns(root, choice, Patterns(pattern))
     return image_table(choice.dataset.training(root, choice.variant.name))
@@ -202,7 +207,7 @@ def read_unlabeled_splits(
     """
     root, patterns = Path(root).expanduser(), patterns or Patterns()
     choice = choose(root, layout, variant)
-    if choice is not None and choice.dataset.layout is Layout.SPLIT_FOLDERS:
+    if choice is not None and choice.dataset.layout == Layout.SPLIT_FOLDERS:
         unlabeled = split_folders.parts(root, patterns)
     elif choice is not None and choice.dataset.parts is not None:
         _check_no_patterns(root, choice, patterns)
@@ -220,7 +225,7 @@ def read_unlabeled_splits(
 def _splits(
     root: Path, choice: Choice, patterns: Patterns, names: tuple[str, ...] | None
 ) -> dict[str, LabeledRows]:
-    if choice.dataset.layout is Layout.SPLIT_FOLDERS:
+    if choice.dataset.layout == Layout.SPLIT_FOLDERS:
         return split_folders.splits(root, patterns, names)
     _check_no_patterns(root, choice, patterns)
     assert choice.dataset.splits is not None

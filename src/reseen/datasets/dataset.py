@@ -12,7 +12,7 @@ from reseen.errors import SettingsError
 
 
 class Layout(StrEnum):
-    """Layouts of data on disk; `reseen.datasets.layout_detection` maps each to its `Dataset`."""
+    """Layouts of data on disk that the package reads; `reseen.datasets.layout_detection` maps each to its `Dataset`."""
 
     MARKET1501 = "market1501"
     DUKE = "dukemtmc-reid"
@@ -39,27 +39,6 @@ class Layout(StrEnum):
 
 PATTERNED = (Layout.FOLDER, Layout.SPLIT_FOLDERS)
 """Layouts that support camera patterns."""
-
-
-def parse_layout(name: str | None) -> Layout | None:
-    """The layout of a name; None for `auto` and None.
-
-    Raises:
-        SettingsError: the name is unknown.
-
-    Example:
-        >>> parse_layout("market1501")
-        <Layout.MARKET1501: 'market1501'>
-    """
-    if name is None or name == "auto":
-        return None
-    try:
-        return Layout(name)
-    except ValueError:
-        known = ["auto", *Layout]
-        hint = suggestion(name, known) or f"; known: {', '.join(known)}"
-        raise SettingsError(f"data.layout: no layout '{name}'{hint}") from None
-
 
 Counts = Mapping[str, Mapping[str, int]]
 """Counts by split and quantity (`images`, `people`, `junk`, `distractors`, `tracklets`, `cameras`)."""
@@ -93,8 +72,10 @@ STANDARD = (Variant("standard"),)
 class Dataset:
     """A benchmark or layout: how to recognize and read it, and information for users."""
 
-    layout: Layout
+    layout: str
+    """Name of the layout: a `Layout`, or that of another package's reader."""
     title: str
+    """Name for messages."""
     matches: Callable[[Path], bool]
     """Whether a folder or file has this layout; checks only a few names."""
     training: Callable[[Path, str], Rows]

@@ -1,12 +1,13 @@
-"""`DATASETS`, the registry of data sets by layout, and the detection of the layout of a folder.
+"""`DATASETS`, the table of data sets by layout, and the detection of the layout of a folder.
 
-Layouts are detected in the order of the registry. `Layout.FOLDER` is not in it: a folder of no other layout is read as
-a folder of images, with an optional camera pattern.
+Layouts are detected in the order of the table, those of other packages first. `Layout.FOLDER` is not in it: a folder of
+no other layout is read as a folder of images, with an optional camera pattern.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
+from reseen.config import suggestion
 from reseen.data.table import ImageTable
 from reseen.datasets import (
     animals,
@@ -30,35 +31,60 @@ from reseen.datasets import (
     veri776,
     viper,
 )
-from reseen.datasets.dataset import Dataset, Layout, Variant, parse_layout
+from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import describe_skipped, possible_crops, skipped_files
 from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
+from reseen.registry import Registry
 
-DATASETS: dict[Layout, Dataset] = {
-    Layout.SHARDS: shards.DATASET,
-    Layout.MANIFEST: manifest.DATASET,
-    Layout.OCCLUDED_DUKE: duke.OCCLUDED,
-    Layout.DUKE: duke.DATASET,
-    Layout.PERSONX: personx.DATASET,
-    Layout.MARKET1501: market1501.DATASET,
-    Layout.MSMT17: msmt17.DATASET,
-    Layout.CUHK03: cuhk03.DATASET,
-    Layout.CUHK01: cuhk01.DATASET,
-    Layout.VIPER: viper.DATASET,
-    Layout.PRID2011: prid2011.DATASET,
-    Layout.ILIDS_VID: ilids_vid.DATASET,
-    Layout.MARS: mars.DATASET,
-    Layout.DUKE_VIDEO: duke_video.DATASET,
-    Layout.VERI776: veri776.DATASET,
-    Layout.VEHICLEID: vehicleid.DATASET,
-    Layout.ANIMALS: animals.DATASET,
-    Layout.SPLIT_FOLDERS: split_folders.DATASET,
-    Layout.RANDPERSON: randperson.DATASET,
-    Layout.LUPERSON: luperson.DATASET,
-}
-"""Data sets by layout, more specific ones first: Occluded-Duke before DukeMTMC-reID before Market-1501. Split folders
-come before layouts that are recognized by one file name, which would mix the splits."""
+
+def _missing(name: str, row: object) -> str:
+    """What a row lacks, for a message; empty where it is complete."""
+    if not isinstance(row, Dataset):
+        return f"is registered as {type(row).__name__}, and a Dataset is needed"
+    if row.layout != name:
+        return f"has the layout {row.layout!r}; give `layout` the value {name!r}"
+    if name in ("auto", Layout.FOLDER):
+        return "has a name with another meaning; choose another one"
+    if not callable(row.matches) or not callable(row.training):
+        return "lacks a function: `matches` and `training` are needed"
+    if row.splits is not None and not callable(row.splits):
+        return "has `splits` that are no function; leave them None where there are no identities"
+    return "" if row.variants else "has no variant; leave `variants` out, or give one"
+
+
+DATASETS: Registry[Dataset] = Registry(
+    "reseen.readers",
+    "reader",
+    {
+        Layout.SHARDS: shards.DATASET,
+        Layout.MANIFEST: manifest.DATASET,
+        Layout.OCCLUDED_DUKE: duke.OCCLUDED,
+        Layout.DUKE: duke.DATASET,
+        Layout.PERSONX: personx.DATASET,
+        Layout.MARKET1501: market1501.DATASET,
+        Layout.MSMT17: msmt17.DATASET,
+        Layout.CUHK03: cuhk03.DATASET,
+        Layout.CUHK01: cuhk01.DATASET,
+        Layout.VIPER: viper.DATASET,
+        Layout.PRID2011: prid2011.DATASET,
+        Layout.ILIDS_VID: ilids_vid.DATASET,
+        Layout.MARS: mars.DATASET,
+        Layout.DUKE_VIDEO: duke_video.DATASET,
+        Layout.VERI776: veri776.DATASET,
+        Layout.VEHICLEID: vehicleid.DATASET,
+        Layout.ANIMALS: animals.DATASET,
+        Layout.SPLIT_FOLDERS: split_folders.DATASET,
+        Layout.RANDPERSON: randperson.DATASET,
+        Layout.LUPERSON: luperson.DATASET,
+    },
+    _missing,
+)
+"""Data sets by name of the layout, more specific ones first: Occluded-Duke before DukeMTMC-reID, before Market-1501.
+Split folders come before layouts that are recognized by one file name, which would mix the splits.
+
+A layout of the package is one file and one line here; one of another package is an entry point of the group
+`reseen.readers`, a `Dataset`."""
 
 
 _SUBFOLDERS = 20
@@ -72,7 +98,31 @@ class Choice(NamedTuple):
     variant: Variant
 
 
-def detect(root: Path) -> Layout:
+def parse_layout(name: str | None) -> str | None:
+    """The layout of a name, registered or `folder`; None for `auto` and None.
+
+    Raises:
+        SettingsError: the name is unknown.
+
+    Example:
+        >>> parse_layout("market1501")
+        'market1501'
+    """
+    if name is None or name == "auto":
+        return None
+    if name == Layout.FOLDER:
+        return Layout.FOLDER
+    dataset = DATASETS.find(name)
+    if dataset is not None:
+        return dataset.layout
+    known = ["auto", *map(str, DATASETS), str(Layout.FOLDER)]
+    hint = suggestion(name, known) or f"; known: {', '.join(known)}"
+    raise SettingsError(
+        f"data.layout: no layout '{name}'{hint}; one of your own needs its package, or --plugin"
+    )
+
+
+def detect(root: Path) -> str:
     """Detect the layout of a folder or file.
 
     Raises:
@@ -81,7 +131,7 @@ def detect(root: Path) -> Layout:
 
     Example:
         >>> detect(Path("Market-1501"))
-        <Layout.MARKET1501: 'market1501'>
+        'market1501'
     """
     if not root.exists():
         raise DataError(f"{root}: no such folder or manifest")
@@ -115,7 +165,7 @@ def choose(root: Path, layout: str | None = None, variant: str | None = None) ->
         ('MSMT17', 'train+val')
     """
     known = parse_layout(layout) or detect(root)
-    if known is Layout.FOLDER:
+    if known == Layout.FOLDER:
         if variant is not None:
             raise SettingsError(
                 f"data.variant: {root} is read as a folder of images, which has no variants; leave it out"
@@ -129,7 +179,7 @@ def choose(root: Path, layout: str | None = None, variant: str | None = None) ->
 
 def describe(
     table: ImageTable,
-    layout: Layout,
+    layout: str,
     variant: str | None = None,
     root: Path | None = None,
     split: str = "train",
@@ -147,10 +197,10 @@ def describe(
     count = len(table.camera_names)
     cameras = f"{count} camera{'' if count == 1 else 's'}"
     skipped = _skipped(root) if root is not None and layout not in (Layout.SHARDS, Layout.MANIFEST) else ""
-    if layout is Layout.FOLDER:
+    if layout == Layout.FOLDER:
         return _describe_folder(table, crops, cameras) + skipped
     purpose = f"{crops} for training" if split == "train" else f"{crops} of the split {split}"
-    if layout is Layout.SPLIT_FOLDERS:
+    if layout == Layout.SPLIT_FOLDERS:
         return _describe_split_folders(table, purpose, cameras, root) + skipped
     dataset = DATASETS[layout]
     description = dataset.variant(variant).description
@@ -202,5 +252,9 @@ def _skipped(root: Path) -> str:
     return f"; {describe_skipped(counts)}" if counts else ""
 
 
-def _layout(root: Path) -> Layout | None:
-    return next((layout for layout, dataset in DATASETS.items() if dataset.matches(root)), None)
+def _layout(root: Path) -> str | None:
+    DATASETS.load()
+    known = sorted(
+        DATASETS.items(), key=lambda row: row[0] in set(Layout)
+    )  # stable: those of other packages first
+    return next((layout for layout, dataset in known if dataset.matches(root)), None)

@@ -1,6 +1,6 @@
-"""The interface of a store of embeddings, and `open_store`, which selects an implementation by address."""
+"""The interface of a store of embeddings, the table of stores, and `open_store`, which selects one by address."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -12,6 +12,7 @@ from reseen.errors import GalleryError
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
+from reseen.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,74 @@ class Store(Protocol):
         self.close()
 
 
+@dataclass(frozen=True)
+class RegisteredStore:
+    """A kind of store, by the scheme of its addresses."""
+
+    open: Callable[[str, ModelIdentity | None, bool], Store]
+    """Opens or creates the store at an address, given the model that it must be of (None: any) and whether to create
+    an empty one if there is none; raises GalleryError."""
+    address: str
+    """What an address looks like, such as `qdrant://host:6333/name`, for messages."""
+
+
+def _missing(_: str, row: object) -> str:
+    """What a row lacks, for a message; empty where it is complete."""
+    if not isinstance(row, RegisteredStore):
+        return f"is registered as {type(row).__name__}, and a RegisteredStore is needed"
+    if not callable(row.open):
+        return "has no function `open`"
+    return "" if row.address else "has no `address` that shows what one looks like"
+
+
+def _open_folder(address: str, model: ModelIdentity | None, create: bool) -> Store:
+    from reseen.gallery.stores.edge import EdgeStore
+
+    return EdgeStore(Path(address).expanduser(), model, create)
+
+
+def _open_memory(address: str, model: ModelIdentity | None, create: bool) -> Store:
+    from reseen.gallery.stores.in_memory import MemoryStore
+
+    if address != "memory:" or model is None or not create:
+        raise GalleryError("memory: is always a new gallery; index crops into it")
+    return MemoryStore(model)
+
+
+def _open_qdrant(address: str, model: ModelIdentity | None, create: bool) -> Store:
+    from reseen.gallery.stores.qdrant_server import connect
+
+    return connect(address, model, create)
+
+
+def _open_postgresql(address: str, model: ModelIdentity | None, create: bool) -> Store:
+    from reseen.gallery.stores.postgresql import PostgresqlStore
+
+    return PostgresqlStore(address, model, create)
+
+
+_QDRANT = RegisteredStore(_open_qdrant, "qdrant://host:6333/name")
+_POSTGRESQL = RegisteredStore(_open_postgresql, "postgresql://user:password@host:5432/database")
+FOLDER = "folder"
+"""Name of the store whose address is a path, without a scheme."""
+
+STORES: Registry[RegisteredStore] = Registry(
+    "reseen.stores",
+    "store",
+    {
+        FOLDER: RegisteredStore(_open_folder, "a folder"),
+        "memory": RegisteredStore(_open_memory, "memory:"),
+        "postgres": _POSTGRESQL,
+        "postgresql": _POSTGRESQL,
+        "qdrant": _QDRANT,
+        "qdrant+https": _QDRANT,
+    },
+    _missing,
+)
+"""Every store by the scheme of its addresses. A store of the package is one file and one line here; one of another
+package is an entry point of the group `reseen.stores`, a `RegisteredStore`."""
+
+
 def open_store(address: str, model: ModelIdentity | None = None, create: bool = False) -> Store:
     """Open or create the store at an address.
 
@@ -95,6 +164,7 @@ def open_store(address: str, model: ModelIdentity | None = None, create: bool = 
     | `qdrant://host:6333/name` | a Qdrant server or cluster; `qdrant+https://:KEY@host:6333/name` with an API key |
     | `postgresql://user:password@host:5432/database?table=reseen` | PostgreSQL with pgvector |
     | `memory:` | arrays in memory, lost when the process ends |
+    | `scheme://...` | that of another package or of a plug-in file, by its scheme |
 
     Args:
         address: one of the above.
@@ -104,32 +174,21 @@ def open_store(address: str, model: ModelIdentity | None = None, create: bool = 
     Raises:
         GalleryError: the gallery does not exist, is damaged, locked or of another model, or the scheme is unknown.
         StorageError: the disk is full, or the store cannot be written.
+        SettingsError: an installed store cannot be loaded.
     """
     if create and model is None:
         raise GalleryError("a new gallery needs the model that embeds its crops; give a run")
-    if address == "memory:":
-        from reseen.gallery.stores.in_memory import MemoryStore
-
-        if model is None or not create:
-            raise GalleryError("memory: is always a new gallery; index crops into it")
-        return MemoryStore(model)
     scheme, separator, _ = address.partition("://")
     if not separator:
-        from reseen.gallery.stores.edge import EdgeStore
-
-        return EdgeStore(Path(address).expanduser(), model, create)
-    if scheme in ("qdrant", "qdrant+https"):
-        from reseen.gallery.stores.qdrant_server import connect
-
-        return connect(address, model, create)
-    if scheme in ("postgresql", "postgres"):
-        from reseen.gallery.stores.postgresql import PostgresqlStore
-
-        return PostgresqlStore(address, model, create)
-    raise GalleryError(
-        f"{scheme}://...: unknown kind of gallery address; give a folder, qdrant://host:6333/name or "
-        "postgresql://user:password@host:5432/database"
-    )
+        scheme = "memory" if address == "memory:" else FOLDER
+    row = STORES.find(scheme)
+    if row is None:
+        known = [kind.address for kind in dict.fromkeys(STORES.values())]
+        raise GalleryError(
+            f"{scheme}://...: unknown kind of gallery address; give {', '.join(known[:-1])} or {known[-1]}; one of "
+            "your own needs its package installed, or its file given by --plugin"
+        )
+    return row.open(address, model, create)
 
 
 def unit_query(vector: Float32[np.ndarray, " d"], top: int, dimension: int) -> Float64[np.ndarray, " d"]:

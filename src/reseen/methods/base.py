@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -11,11 +11,13 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
 from reseen.cluster import Clustering, Constraints, constrain
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.clusterings import AbstractClustering, ClusteringContext
 from reseen.conditions import When
-from reseen.config import Settings
+from reseen.config import NamedSettings, suggestion
 from reseen.data.sampler import SamplerSettings
 from reseen.models import Encoder
+from reseen.models.masking import MaskSettings
+from reseen.neighbors import CredibleSettings
 from reseen.records import Batch, Features
 
 Outcome = TypeVar("Outcome")
@@ -34,10 +36,26 @@ def in_this_process(compute: Callable[[], Outcome]) -> Outcome:
     return compute()
 
 
-class MethodSettings(Settings):
+class MethodSettings(NamedSettings):
     """Base of the settings of a method; `name` selects the method."""
 
-    name: str
+    @classmethod
+    def named(cls, name: Any) -> "type[MethodSettings]":
+        """The settings of a method.
+
+        Raises:
+            ValueError: there is no method of this name; lists the names.
+        """
+        from reseen.methods import METHODS
+
+        row = METHODS.find(name) if isinstance(name, str) else None
+        if row is None:
+            known, shown = list(METHODS), str(name)[:100]
+            raise ValueError(
+                f"no method '{shown}'{suggestion(shown, known)}; the methods are {', '.join(known)}; one of your own "
+                "needs its package installed, or its file given by --plugin"
+            )
+        return row.settings
 
     @property
     def batch_size(self) -> int:
@@ -45,9 +63,23 @@ class MethodSettings(Settings):
         return 2
 
     @property
-    def hierarchical(self) -> HierarchySettings | None:
-        """Settings of hierarchical clustering, in use or not; None for a method that has none."""
+    def round_clustering(self) -> AbstractClustering | None:
+        """The clustering of a round; None for a method that has none."""
         return None
+
+    @property
+    def masks(self) -> MaskSettings | None:
+        """What a view of a training crop does not see, to be shown in a report; None for a method without masks."""
+        return None
+
+    @property
+    def credible_rule(self) -> "CredibleRule | None":
+        """Which neighbors of a crop are credible, to be shown in a report; None for a method that looks for none."""
+        return None
+
+    def for_size(self, crops: int) -> Self:  # noqa: ARG002
+        """Settings that cluster, at any size, by the algorithms that these take for so many crops; for benchmarks."""
+        return self
 
     @property
     def rounds_without_merging(self) -> int:
@@ -72,6 +104,17 @@ class MethodSettings(Settings):
     def fewest_crops(self) -> Mapping[str, int]:
         """How many crops a setting cannot do without, by the setting's name below `method`."""
         return {}
+
+
+@dataclass(frozen=True)
+class CredibleRule:
+    """How a method finds credible neighbors of whole images."""
+
+    settings: CredibleSettings
+    clustering: AbstractClustering | None
+    """The clustering whose clusters are credible neighbors; None where neighbors are looked up."""
+    center_cameras: bool
+    """Whether features are centered by camera first, where cameras are used."""
 
 
 class SampledMethodSettings(MethodSettings):
@@ -110,6 +153,12 @@ class MethodContext:
     labels: Int64[np.ndarray, " n"] | None = None
     once: RunOnMain = in_this_process
     copies: Int64[np.ndarray, " n"] | None = None
+
+    def clustering(self, strictness: int = 0, tracklets: bool = True) -> ClusteringContext:
+        """What a clustering of the training rows is given; the tracklets only if they are wanted."""
+        return ClusteringContext(
+            self.device.type, self.copies, self.tracklets if tracklets else None, strictness
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ Each round: features -> k-reciprocal Jaccard distance -> DBSCAN -> contrast with
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -20,19 +19,19 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from reseen.cluster import STRICTER_STEPS, Clustering, DbscanSettings, center_cameras, cluster_features
+from reseen.cluster import center_cameras
 from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast
 from reseen.memory import CentroidMemory, CentroidSettings
-from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
+from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast, CameraContrastSettings
-from reseen.neighbors import JaccardSettings
+from reseen.methods.clustered import ClusteredMethodSettings, cluster_round
 from reseen.records import Batch, Features, to_index_tensor
 
 
-class ContrastSettings(SampledMethodSettings):
-    """Everything but the clustering; defaults of the literature."""
+class ContrastSettings(ClusteredMethodSettings):
+    """Everything but the name; defaults of the literature."""
 
     center_cameras: bool = True
     """Cluster what is left of each feature without the mean feature of its camera; nothing changes where cameras
@@ -65,12 +64,9 @@ class CentroidContrast(AbstractMethod):
     def __init__(self, settings: Any, context: MethodContext) -> None:
         self._settings = settings
         super().__init__(settings, context)
+        self.stricter_steps = settings.clustering.stricter_steps
         self._memory: CentroidMemory | None = None
         self._cameras = CameraContrast(settings.camera_contrast, context)
-
-    @abstractmethod
-    def cluster(self, features: Features) -> Clustering:
-        """The pseudo labels of a round, from features that are centered already where that is wanted."""
 
     @property
     def memory(self) -> CentroidMemory:
@@ -84,7 +80,9 @@ class CentroidContrast(AbstractMethod):
         cameras = self.context.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
-        clustering = self.apply_constraints(clustered, lambda: self.cluster(clustered))
+        clustering = self.apply_constraints(
+            clustered, lambda: cluster_round(clustered, self._settings, self.context, self.strictness)
+        )
         self._memory = CentroidMemory(
             features.vectors.to(self.context.device),
             to_index_tensor(clustering.labels.labels).to(self.context.device),
@@ -127,21 +125,6 @@ class ClusterContrastSettings(ContrastSettings):
 
     name: Literal["cluster-contrast"] = "cluster-contrast"
 
-    jaccard: JaccardSettings = JaccardSettings()
-    """The distance that is clustered."""
-
-    dbscan: DbscanSettings = DbscanSettings()
-    """The clustering."""
-
 
 class ClusterContrast(CentroidContrast):
-    """Contrast with the centroids of DBSCAN's clusters."""
-
-    stricter_steps = STRICTER_STEPS
-
-    def cluster(self, features: Features) -> Clustering:
-        """DBSCAN on the k-reciprocal Jaccard distance; what it leaves out sits the round out."""
-        settings, around = self._settings, self.context
-        return cluster_features(
-            features, settings.jaccard, settings.dbscan, around.device.type, around.copies, self.strictness
-        )
+    """Contrast with the centroids of clusters, by default DBSCAN's; what these leave out is excluded for the round."""

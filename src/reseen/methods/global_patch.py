@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from reseen.cluster import STRICTER_STEPS, Clustering, center_cameras, constrain, merge_features
+from reseen.cluster import Clustering, center_cameras, constrain, prune
 from reseen.data.sampler import PkSampler
 from reseen.geometry import unit
 from reseen.losses import (
@@ -33,7 +33,7 @@ from reseen.losses import (
 from reseen.memory import CentroidMemory, MemoryBanks
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast
-from reseen.methods.display_clusters import display_clusters, learned_clusters
+from reseen.methods.display_clusters import display_clusters
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.patches import Projection
 from reseen.neighbors import constrain_neighbors, credible_groups, credible_neighbors
@@ -55,7 +55,7 @@ class GlobalPatch(AbstractMethod):
         self._settings = settings
         super().__init__(settings, context)
         self.learns_clusters = settings.branch == "clusters"
-        self.stricter_steps = STRICTER_STEPS if self.learns_clusters else 0
+        self.stricter_steps = settings.clusters.clustering.stricter_steps if self.learns_clusters else 0
         image = settings.image_patches
         self.views = settings.views
         patches = context.encoder.patches
@@ -185,8 +185,8 @@ class GlobalPatch(AbstractMethod):
         self._banks.fill(found)
 
     def _cluster(self, features: Features) -> Clustering:
-        given = features, self._settings.clusters, self.context, self.strictness
-        return self.apply_constraints(features, lambda: learned_clusters(*given))
+        clustering, context = self._settings.clusters.clustering, self.context.clustering(self.strictness)
+        return self.apply_constraints(features, lambda: clustering.cluster(features, context))
 
     def _centered(self, features: Features) -> Features:
         cameras = self.context.cameras
@@ -195,19 +195,18 @@ class GlobalPatch(AbstractMethod):
 
     def _shown(self, features: Features) -> Clustering:
         """Clusters of the bank's round, to look at; learned from only where credible neighbors come from them."""
-        settings, around = self._settings, self.context
-        if settings.credible.source == "clusters":
+        settings, context = self._settings, self.context
+        if settings.credits_clusters:
+            clustering = settings.credible_clustering
             return self.apply_constraints(
-                features, lambda: merge_features(features, settings.hierarchy, 1, around.tracklets)
+                features, lambda: prune(features, clustering.cluster(features, context.clustering()))
             )
-        return self.apply_constraints(
-            features, lambda: display_clusters(features, settings, around.device.type)
-        )
+        return self.apply_constraints(features, lambda: display_clusters(features, settings, context))
 
     def _look_up(self, features: Features) -> Clustering:
         """Credible neighbors of the round, and clusters to look at."""
         shown, constraints = self._shown(features), self.context.constraints
-        grown = shown.labels.labels if self._settings.credible.source == "clusters" else None
+        grown = shown.labels.labels if self._settings.credits_clusters else None
         found = self._credible(features, grown)
         having = float((found >= 0).any(axis=1).mean())
         note = f"{having:.0%} of the images have credible neighbors, {(found >= 0).sum(axis=1).mean():.1f} on average"

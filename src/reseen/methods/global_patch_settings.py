@@ -1,21 +1,24 @@
 """Settings of learning from whole images and patches together."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reseen.cluster import DbscanSettings
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.clusterings import (
+    AbstractClustering,
+    AnyClustering,
+    DbscanClustering,
+    HierarchicalClustering,
+)
 from reseen.conditions import Above, Below, When
 from reseen.config import Settings
 from reseen.data.sampler import SamplerSettings
 from reseen.losses import GlobalSimilaritySettings
 from reseen.memory import CentroidSettings
-from reseen.methods.base import SampledMethodSettings
+from reseen.methods.base import CredibleRule, SampledMethodSettings
 from reseen.methods.camera_contrast import CameraContrastSettings
-from reseen.methods.raw_vectors import raw_vectors
-from reseen.neighbors import CredibleSettings, JaccardSettings
+from reseen.neighbors import CredibleSettings
 
 Weight = Annotated[float, Field(ge=0)]
 Momentum = Annotated[float, Field(ge=0, le=1)]
@@ -75,10 +78,7 @@ class ImagePatchesSettings(Settings):
 class ClusterBranchSettings(Settings):
     """The global branch where it is `clusters`: as in `cluster-contrast`."""
 
-    jaccard: JaccardSettings = JaccardSettings()
-    """The distance."""
-
-    dbscan: DbscanSettings = DbscanSettings()
+    clustering: AnyClustering = DbscanClustering()
     """The clustering."""
 
     memory: CentroidSettings = CentroidSettings()
@@ -113,10 +113,10 @@ class GlobalPatchSettings(SampledMethodSettings):
     credible: CredibleSettings = CredibleSettings()
     """Which neighbors are credible, looked up at the beginning of each round."""
 
-    hierarchy: Annotated[HierarchySettings, When({"credible.source": "clusters"}, branch="bank")] = (
-        HierarchySettings()
+    credible_clustering: Annotated[AnyClustering, When({"credible.source": "clusters"}, branch="bank")] = (
+        HierarchicalClustering()
     )
-    """The clustering, where `credible.source` is `clusters`."""
+    """The clustering whose clusters are credible neighbors, where `credible.source` is `clusters`."""
 
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the training in which only the image itself is credible."""
@@ -151,16 +151,36 @@ class GlobalPatchSettings(SampledMethodSettings):
         return {"image_patches.weight": Above(0), "image_patches.surrogate": True}
 
     @property
-    def hierarchical(self) -> HierarchySettings | None:
-        """The `hierarchy`."""
-        return self.hierarchy
+    def credits_clusters(self) -> bool:
+        """Whether credible neighbors are those of a cluster."""
+        return self.branch == "bank" and self.credible.source == "clusters"
+
+    @property
+    def credible_rule(self) -> CredibleRule | None:
+        """That of the `bank`."""
+        if self.branch != "bank":
+            return None
+        clustering = self.credible_clustering if self.credits_clusters else None
+        return CredibleRule(self.credible, clustering, self.center_cameras)
+
+    @property
+    def round_clustering(self) -> AbstractClustering | None:
+        """`credible_clustering` where it is used, else `clusters.clustering`."""
+        return self.credible_clustering if self.credits_clusters else self.clusters.clustering
+
+    def for_size(self, crops: int) -> Self:
+        """With the clusterings for so many crops."""
+        branch = self.clusters.model_copy(update={"clustering": self.clusters.clustering.for_size(crops)})
+        credible = self.credible_clustering.for_size(crops)
+        return self.model_copy(update={"clusters": branch, "credible_clustering": credible})
 
     def recipe_conditions(self) -> Mapping[str, When]:
         """Cameras can be centered and contrasted where they are used."""
         return {
             **super().recipe_conditions(),
             **self.clusters.camera_contrast.recipe_conditions("method.clusters.camera_contrast"),
-            **raw_vectors(self.hierarchy),
+            **self.clusters.clustering.recipe_conditions("method.clusters.clustering"),
+            **self.credible_clustering.recipe_conditions("method.credible_clustering"),
             "method.center_cameras": When(cameras=True),
         }
 
@@ -185,14 +205,13 @@ class GlobalPatchSettings(SampledMethodSettings):
         else:
             found |= dict.fromkeys(_CONTRAST, When(branch="clusters"))
             if self.credible.source == "clusters":
-                shown = When({"credible.source": ("neighbors", "shared")})
-                found |= {"clusters.jaccard": shown, "clusters.dbscan": shown}
+                found["clusters.clustering"] = When({"credible.source": ("neighbors", "shared")})
             if not self.global_weight and self.refill:
                 found |= {"momentum": When(global_weight=Above(0)), "ramp": When(global_weight=Above(0))}
         if not self.learns_from_neighbors:
             path = "discrimination.pull_to" if self.discrimination.weight else "discrimination.weight"
             wanted = When({path: "credible" if self.discrimination.weight else Above(0)})
-            found |= {"credible": wanted, "hierarchy": wanted, "warmup": wanted}
+            found |= {"credible": wanted, "credible_clustering": wanted, "warmup": wanted}
         elif self.warmup == 1:
             alone = When(warmup=Below(1))
             found |= {f"loss.{name}": alone for name in ("weights", "neighbor_weight", "self_share")}

@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Generator, Tensor, nn
 
-from reseen.cluster import STRICTER_STEPS, Clustering, cluster_features, merge_features
 from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.losses import (
@@ -55,7 +54,6 @@ class MaskPre(CentroidContrast):
         self.views = settings.views
         self.scored = "teacher.encoder." if settings.score_with == "teacher" else ""
         encoder, device = context.encoder, context.device
-        self.stricter_steps = STRICTER_STEPS if settings.clustering == "dbscan" else 0
         self._teacher = MomentumTeacher(encoder, settings.teacher)
         frozen = frozen_grid(unwrapped(encoder))
         self._shares_stages = frozen is not None
@@ -86,15 +84,6 @@ class MaskPre(CentroidContrast):
     def encoders(self) -> list[Encoder]:
         """Student and teacher."""
         return [self.context.encoder, self._teacher.encoder]
-
-    def cluster(self, features: Features) -> Clustering:
-        """As in cluster contrast, or as in sphere contrast."""
-        settings, around = self._settings, self.context
-        if settings.clustering == "hierarchy":
-            return merge_features(features, settings.hierarchy, settings.smallest_cluster, around.tracklets)
-        return cluster_features(
-            features, settings.jaccard, settings.dbscan, around.device.type, around.copies, self.strictness
-        )
 
     def begin(self) -> None:
         """The teacher begins as the student, whose neck has settled since."""

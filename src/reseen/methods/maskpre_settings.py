@@ -5,15 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from reseen.cluster import DbscanSettings
-from reseen.cluster.hierarchy import HierarchySettings
 from reseen.conditions import Above, When
 from reseen.data.sampler import SamplerSettings
 from reseen.methods.cluster_contrast import ContrastSettings
-from reseen.methods.raw_vectors import raw_vectors
 from reseen.models.ema import TeacherSettings
 from reseen.models.masking import MaskSettings
-from reseen.neighbors import JaccardSettings
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -22,21 +18,6 @@ class MaskPreSettings(ContrastSettings):
     """Every open choice of the reconstruction, with the default we hold most likely."""
 
     name: Literal["maskpre"] = "maskpre"
-
-    clustering: Literal["dbscan", "hierarchy"] = "dbscan"
-    """How crops are clustered: as in `cluster-contrast`, or as in `sphere-contrast`."""
-
-    jaccard: Annotated[JaccardSettings, When(clustering="dbscan")] = JaccardSettings()
-    """The distance, where the clustering is `dbscan`."""
-
-    dbscan: Annotated[DbscanSettings, When(clustering="dbscan")] = DbscanSettings()
-    """The clustering, where it is `dbscan`."""
-
-    hierarchy: Annotated[HierarchySettings, When(clustering="hierarchy")] = HierarchySettings()
-    """The clustering, where it is `hierarchy`."""
-
-    smallest_cluster: Annotated[int, Field(ge=1), When(clustering="hierarchy")] = 2
-    """Clusters of fewer crops sit the round out, where the clustering is `hierarchy`."""
 
     cluster_with: Literal["student", "teacher"] = "student"
     """Whose features are clustered."""
@@ -98,13 +79,9 @@ class MaskPreSettings(ContrastSettings):
         return {"augmentations": 2}
 
     @property
-    def hierarchical(self) -> HierarchySettings | None:
-        """The `hierarchy`."""
-        return self.hierarchy
-
-    def recipe_conditions(self) -> Mapping[str, When]:
-        """Raw vectors are clustered where the encoder gives any."""
-        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy)}
+    def masks(self) -> MaskSettings | None:
+        """The `mask`."""
+        return self.mask
 
     @property
     def predicts(self) -> bool:
@@ -113,7 +90,7 @@ class MaskPreSettings(ContrastSettings):
 
     def conditions(self) -> Mapping[str, When]:
         """Of the centroids, the prediction head and the teacher."""
-        found = {"memory": When(classes="centroids")}
+        found = {**super().conditions(), "memory": When(classes="centroids")}
         if not self.predicts:
             weight = "visual_weight" if self.masked_views == 2 else "temporal_weight"
             guessing = When({weight: Above(0)})

@@ -10,23 +10,22 @@ re-identification", ACM TOMM 2022, in our reconstruction.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from reseen.cluster import Clustering, tracklet_groups
-from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.clusterings import AbstractClustering, AnyClustering, HierarchicalClustering
 from reseen.conditions import Above, When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.errors import TrainingError
 from reseen.losses import cluster_contrast
 from reseen.memory import LookupTable
 from reseen.methods.base import AbstractMethod, MethodContext, Round, SampledMethodSettings, Step
-from reseen.methods.raw_vectors import raw_vectors
 from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_tensor
 
 
@@ -35,11 +34,11 @@ class ProgressiveSettings(SampledMethodSettings):
 
     name: Literal["progressive"] = "progressive"
 
-    hierarchy: HierarchySettings = HierarchySettings(
+    clustering: AnyClustering = HierarchicalClustering(
         linkage="single", weight=0.01, merge="chain", share=0.05, steps=18
     )
-    """The merging, one step per round. The share is that of the clusters at the start; `steps`, `clusters` or
-    `distance` end it."""
+    """The merging, one step per round, by a clustering that grows step by step. The share is that of the
+    clusters at the start; `steps`, `clusters` or `distance` end it."""
 
     tracklets: bool = True
     """Crops of one tracklet start as one cluster, where tracklets are known; false: every crop starts alone."""
@@ -61,9 +60,13 @@ class ProgressiveSettings(SampledMethodSettings):
     """Divides similarities before the softmax; smaller is harder."""
 
     @property
-    def hierarchical(self) -> HierarchySettings | None:
-        """The `hierarchy`."""
-        return self.hierarchy
+    def round_clustering(self) -> AbstractClustering | None:
+        """The `clustering`."""
+        return self.clustering
+
+    def for_size(self, crops: int) -> Self:
+        """With the clustering for so many crops."""
+        return self.model_copy(update={"clustering": self.clustering.for_size(crops)})
 
     @property
     def rounds_without_merging(self) -> int:
@@ -73,15 +76,18 @@ class ProgressiveSettings(SampledMethodSettings):
     def recipe_conditions(self) -> Mapping[str, When]:
         """Nothing merges in a training that ends before merging begins."""
         merging = When({"train.rounds": Above(self.rounds_before_merging)})
-        return {**super().recipe_conditions(), **raw_vectors(self.hierarchy), "method.hierarchy": merging}
+        return {
+            **super().recipe_conditions(),
+            **self.clustering.recipe_conditions("method.clustering"),
+            "method.clustering": merging,
+        }
 
     @model_validator(mode="after")
     def _grows(self) -> "ProgressiveSettings":
-        if self.hierarchy.stop == "auto":
-            raise ValueError(
-                "progressive merges one step a round, and hierarchy.stop auto looks back from the last; take steps, "
-                "clusters or distance"
-            )
+        try:
+            self.clustering.check_grows()
+        except ValueError as error:
+            raise ValueError(f"progressive merges one step a round: clustering: {error}") from None
         return self
 
 
@@ -133,9 +139,9 @@ class Progressive(AbstractMethod):
         start = self._start(len(features))
         if not self._merged:
             return Clustering(PseudoLabels(start))
-        settings = self._settings.hierarchy
-        grown = grow_hierarchy(features.numpy, settings, start, most_steps=self._merged)
-        return Clustering(grown.labels)
+        count = len(np.unique(start))
+        labels, _ = self._settings.clustering.grow(features, start, count, steps=self._merged)
+        return Clustering(labels)
 
     def losses(self, batch: Batch) -> Step:
         """One term: the exclusive loss, which is the contrast with the rows of the lookup table."""
@@ -173,24 +179,17 @@ class Progressive(AbstractMethod):
         return LookupTable(clusters, dimension, self._settings.momentum, around.device, around.raw)
 
     def _merge(self, features: Features) -> str:
-        settings = self._settings.hierarchy
-        if settings.stop == "steps" and self._merged >= settings.steps:
-            return ""
-        start = self._start(len(features))
-        labels, costs = self.context.once(lambda: self._grown(features, len(np.unique(start))))
+        count = len(np.unique(self._start(len(features))))
+        labels, costs = self.context.once(
+            lambda: self._settings.clustering.grow(features, self._labels, count, self._merged)
+        )
         if len(costs) == 0:
             return ""
         if labels.cluster_count < 2:
             raise TrainingError(
                 f"merging would leave one cluster of {len(features)} crops; merge less "
-                "(method.hierarchy.share, method.hierarchy.steps), or train fewer rounds"
+                "(method.clustering.share, method.clustering.steps), or train fewer rounds"
             )
         self._merged += 1
         self._labels = labels.labels
         return f"merged {len(costs)} pairs, the last at cost {costs[-1]:.3f}"
-
-    def _grown(self, features: Features, share_of: int) -> tuple[PseudoLabels, Float64[np.ndarray, " m"]]:
-        """The clusters so far after one more step, and the costs of its merges."""
-        settings = self._settings.hierarchy
-        grown = grow_hierarchy(features.numpy, settings, self._labels, share_of=share_of, most_steps=1)
-        return grown.labels, grown.cost

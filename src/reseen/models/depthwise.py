@@ -22,10 +22,16 @@ class StridedDepthwise(nn.Conv2d):
     """
 
     def __init__(self, layer: nn.Conv2d) -> None:
-        options: Any = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
+        pair: Any = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         # on the meta device no random numbers are drawn
         super().__init__(
-            layer.in_channels, layer.out_channels, *options, False, layer.padding_mode, device="meta"
+            layer.in_channels,
+            layer.out_channels,
+            *pair,
+            groups=layer.groups,
+            bias=False,
+            padding_mode=layer.padding_mode,
+            device="meta",
         )
         share_tensors(self, layer)
 

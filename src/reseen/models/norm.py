@@ -138,9 +138,11 @@ class GroupBatchNormAct2d(BatchNormAct2d):
     """timm's batch norm with activation, with grouped statistics; takes over what `norm` holds."""
 
     def __init__(self, norm: BatchNormAct2d, group: int | None, shard: BatchShard | None = None) -> None:
-        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        super().__init__(
+            norm.num_features, norm.eps, affine=norm.affine, track_running_stats=norm.track_running_stats
+        )
         share_tensors(self, norm)
-        self.drop, self.act = norm.drop, norm.act
+        self.momentum, self.drop, self.act = norm.momentum, norm.drop, norm.act
         self.group, self.shard = group, shard
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from reseen.cluster.hierarchy import HierarchySettings
+from reseen.cluster.clusterings import AbstractClustering
 from reseen.data.settings import DataSettings
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
@@ -26,7 +26,7 @@ from reseen.plan.benchmark import (
 from reseen.plan.cost_model import StageMeasurement, benchmark_sizes, fit_cost_model
 from reseen.plan.estimate import Estimate
 from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
-from reseen.plan.training import jaccard_pair_bytes
+from reseen.plan.training import pair_bytes
 from reseen.records import Features
 from reseen.runs.console import RunView
 from reseen.runs.process_memory import show_memory
@@ -37,7 +37,7 @@ from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput
 from reseen.tasks.clustering.cluster_settings import (
     VectorClusterSettings,
-    hierarchy_settings,
+    cluster_settings,
     vector_settings,
 )
 from reseen.tasks.clustering.cluster_vectors import cluster_vectors
@@ -54,7 +54,8 @@ def plan_clustering(
     images: int,
     data: str | Path | ImageTable | None = None,
     *,
-    settings: HierarchySettings | Sequence[str] = (),
+    settings: AbstractClustering | Sequence[str] = (),
+    method: str | None = None,
     quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `cluster` on this machine by a benchmark of its stages.
@@ -65,6 +66,7 @@ def plan_clustering(
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
         settings: settings or flags of the clustering, as for `cluster_crops`.
+        method: name of the clustering, as for `cluster_crops`.
         quiet: show no progress.
 
     Raises:
@@ -81,15 +83,14 @@ def plan_clustering(
         raise SettingsError(f"dimension: expected at least 1, got {source}")
     else:
         recipe = None
-    if not isinstance(settings, HierarchySettings):
-        settings = hierarchy_settings(recipe, settings)
-    approximate = settings.approximates(images)
-    if approximate:
-        settings = settings.model_copy(update={"engine": "approximate"})
+    if not isinstance(settings, AbstractClustering):
+        settings = cluster_settings(recipe, settings, method)
+    approximate, power = settings.approximates(images), settings.time_power(images)
+    settings = settings.for_size(images)
     sizes = benchmark_sizes(images, _MAX_APPROXIMATE if approximate else _MAX_EXACT)
     reading, clustering, pages = (
         StageMeasurement("reading vectors"),
-        StageMeasurement("clustering", power=2),
+        StageMeasurement("clustering", power=power),
         StageMeasurement("pages"),
     )
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
@@ -121,8 +122,9 @@ def plan_clustering(
             with RunView(0, quiet=True) as silent:
                 with clustering.measure(count):
                     result = run_clustering(cluster_input, settings, 1, silent)
-                if settings.metric == "jaccard" and len(clustering.quadratic_memory) < len(clustering.sizes):
-                    clustering.quadratic_memory.append(jaccard_pair_bytes(count, dimension, settings))
+                held = pair_bytes(count, dimension, settings)
+                if held is not None and len(clustering.quadratic_memory) < len(clustering.sizes):
+                    clustering.quadratic_memory.append(held)
                 with pages.measure(count):
                     file.write_text(as_csv(result))
                     page, _ = write_pages(file, result, [], silent)
@@ -159,6 +161,7 @@ def plan_vector_clustering(
     vectors: int,
     *,
     settings: VectorClusterSettings | Sequence[str] = (),
+    method: str | None = None,
     memory: int | str | None = None,
     quiet: bool = False,
 ) -> Estimate:
@@ -168,6 +171,7 @@ def plan_vector_clustering(
         dimension: dimension of the vectors.
         vectors: number of vectors to plan for.
         settings: settings or flags of the clustering, as for `cluster_vectors`.
+        method: name of the clustering, as for `cluster_vectors`.
         memory: memory budget, as for `cluster_vectors`.
         quiet: show no progress.
 
@@ -182,15 +186,14 @@ def plan_vector_clustering(
             f"expected at least 1 vector of dimension 1, got {vectors} of dimension {dimension}"
         )
     if not isinstance(settings, VectorClusterSettings):
-        settings = vector_settings(settings)
+        settings = vector_settings(settings, method)
     budget = memory_budget(memory)
     least = plan_memory(budget, vectors, dimension, settings).least
     benchmark_settings = _fix_engines(settings, vectors)
     approximate_search = settings.search.approximates(vectors)
-    approximate_merging = settings.hierarchy.approximates(vectors)
     powers = {
         "search": _APPROXIMATE if approximate_search else _EXACT,
-        "hierarchy": _APPROXIMATE if approximate_merging else _EXACT,
+        settings.clustering.name: settings.clustering.time_power(vectors),
     }
     sizes = benchmark_sizes(vectors, _MAX_APPROXIMATE_VECTORS if approximate_search else _MAX_EXACT_VECTORS)
     stages: dict[str, StageMeasurement] = {}
@@ -234,10 +237,9 @@ def plan_vector_clustering(
 def _fix_engines(settings: VectorClusterSettings, vectors: int) -> VectorClusterSettings:
     """Settings that select, at any size, the engines that `settings` select for `vectors` vectors."""
     search = "approximate" if settings.search.approximates(vectors) else "exact"
-    engine = "approximate" if settings.hierarchy.approximates(vectors) else "search"
     return settings.model_copy(
         update={
             "search": settings.search.model_copy(update={"mode": search}),
-            "hierarchy": settings.hierarchy.model_copy(update={"engine": engine}),
+            "clustering": settings.clustering.for_size(vectors),
         }
     )

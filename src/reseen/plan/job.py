@@ -24,6 +24,7 @@ def plan_job(
     images: int | None = None,
     data: str | Path | None = None,
     settings: Sequence[str] = (),
+    method: str | None = None,
     memory: str | None = None,
     quiet: bool = False,
 ) -> Estimate:
@@ -36,6 +37,7 @@ def plan_job(
         images: number of crops to plan for; that of `data`, or of the vectors, when None.
         data: crops for the benchmark; synthetic ones when None, and no crops for vectors.
         settings: flags, as for the command itself.
+        method: the clustering, for `cluster` alone, as for `reseen cluster`.
         memory: memory limit for clustering vectors without `data`, such as `4GB`.
         quiet: hide progress.
 
@@ -52,16 +54,22 @@ def plan_job(
     vectors = open_vector_file(path) if work == "cluster" and is_vectors(path) else None
     count = _count(images, table, vectors)
     _check(source, table, vectors, memory)
+    if method is not None and work != "cluster":
+        raise SettingsError(
+            "--method is only for cluster; for train, set --method.name or --method.clustering.name"
+        )
     is_run = path.is_dir() and vectors is None
     if work == "train":
         if is_run:
             raise SettingsError(f"{source}: is a run folder; `reseen plan train` needs a recipe")
         return plan_training(load_recipe(source, settings), count, table, quiet=quiet)
     if vectors is not None and table is None:
-        return plan_vector_clustering(vectors.dimension, count, settings=settings, memory=memory, quiet=quiet)
+        return plan_vector_clustering(
+            vectors.dimension, count, settings=settings, method=method, memory=memory, quiet=quiet
+        )
     if work == "cluster":
         opened = source if vectors is None else vectors.dimension
-        return plan_clustering(opened, count, table, settings=settings, quiet=quiet)
+        return plan_clustering(opened, count, table, settings=settings, method=method, quiet=quiet)
     if is_run and settings:
         raise SettingsError(f"{settings[0]}: the settings of a run are fixed; leave it out")
     opened = open_run(source) if is_run else load_recipe(source, settings)

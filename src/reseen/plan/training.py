@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reseen.audit import MAX_SILHOUETTES, round_health
-from reseen.cluster.hierarchy import PAIR_BYTES, HierarchySettings, count_shared_pairs
-from reseen.conditions import inactive
+from reseen.cluster.clusterings import AbstractClustering
 from reseen.data.crops import Crops
 from reseen.data.labels import COLUMNS
 from reseen.data.table import ImageTable
@@ -66,7 +65,9 @@ class RoundCosts:
 
 def max_benchmark_size(recipe: Recipe, images: int) -> int:
     """Maximum number of crops to benchmark clustering with."""
-    return _MAX_APPROXIMATE if _is_approximate(recipe, images) else _MAX_EXACT
+    clustering = recipe.method.round_clustering
+    approximate = clustering is not None and clustering.approximates(images)
+    return _MAX_APPROXIMATE if approximate else _MAX_EXACT
 
 
 def benchmark_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: int, own: bool) -> Recipe:
@@ -80,15 +81,11 @@ def benchmark_recipe(recipe: Recipe, table: ImageTable, folder: Path, images: in
         data["labels"] = folder / "labels.csv"
         with data["labels"].open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *((path, row // 4) for row, path in enumerate(table.texts))])
-    method: dict[str, Any] = {}
-    hierarchy = _hierarchy(recipe)
-    if hierarchy is not None and hierarchy.approximates(images):
-        method["hierarchy"] = hierarchy.model_copy(update={"engine": "approximate"})
     train = {"rounds": 2, "iterations": BATCHES, "tensorboard": False}
     return recipe.model_copy(
         update={
             "data": recipe.data.model_copy(update=data),
-            "method": recipe.method.model_copy(update=method),
+            "method": recipe.method.for_size(images),
             "model": recipe.model.model_copy(update={"weights": "none", "start": None}),
             "train": recipe.train.model_copy(update=train),
         }
@@ -116,34 +113,19 @@ def benchmark_rounds(
                     train_round(training, plan, 1, silent)
         with costs.clustering.measure(count):
             plan = method.begin_round(features, 1)
-        if (hierarchy := _jaccard_hierarchy(training.recipe)) is not None:
-            costs.clustering.quadratic_memory.append(jaccard_pair_bytes(count, encoder.dimension, hierarchy))
+        clustering = training.recipe.method.round_clustering
+        held = None if clustering is None else pair_bytes(count, encoder.dimension, clustering)
+        if held is not None:
+            costs.clustering.quadratic_memory.append(held)
         with costs.auditing.measure(count):
             round_health(Features(unit(features.vectors)), plan.clustering.labels, training.crops.cameras)
         progress(1)
     return costs
 
 
-def jaccard_pair_bytes(count: int, dimension: int, settings: HierarchySettings) -> float:
-    """Bytes of the sparse pairs that linkage by Jaccard distance holds, for features of an untrained encoder."""
-    features = synthetic_features(count, dimension, untrained=True)
-    return float(PAIR_BYTES * count_shared_pairs(features, settings.jaccard))
-
-
-def _jaccard_hierarchy(recipe: Recipe) -> HierarchySettings | None:
-    """The hierarchical clustering of a recipe if it is used with the Jaccard distance."""
-    hierarchy = _hierarchy(recipe)
-    return hierarchy if hierarchy is not None and hierarchy.metric == "jaccard" else None
-
-
-def _is_approximate(recipe: Recipe, images: int) -> bool:
-    hierarchy = _hierarchy(recipe)
-    return hierarchy is not None and hierarchy.approximates(images)
-
-
-def _hierarchy(recipe: Recipe) -> HierarchySettings | None:
-    """The hierarchical clustering of a recipe, if it is used."""
-    return None if "hierarchy" in inactive(recipe.method) else recipe.method.hierarchical
+def pair_bytes(count: int, dimension: int, clustering: AbstractClustering) -> float | None:
+    """Bytes of pairs that a clustering holds for features of an untrained encoder; None if it holds none."""
+    return clustering.pair_bytes(synthetic_features(count, dimension, untrained=True))
 
 
 def plan_training(

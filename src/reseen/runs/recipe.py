@@ -9,11 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny
 
-from reseen.cluster.hierarchy import HierarchySettings
 from reseen.conditions import When, changed, inactive, with_defaults
-from reseen.config import Settings, check_effect, merge, parse_flags, read_yaml, suggestion
+from reseen.config import Settings, check_effect, override, parse_flags, read_yaml, suggestion
 from reseen.data.settings import DataSettings
 from reseen.data.views import AugmentationSettings
 from reseen.errors import SettingsError
@@ -94,21 +93,6 @@ class Recipe(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
     """Start of all random numbers."""
 
-    @field_validator("method", mode="before")
-    @classmethod
-    def _choose_method(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        name = value.get("name", "cluster-contrast")
-        row = METHODS.find(name) if isinstance(name, str) else None
-        if row is None:
-            known, shown = list(METHODS), str(name)[:100]
-            raise ValueError(
-                f"no method '{shown}'{suggestion(shown, known)}; the methods are {', '.join(known)}; one of your own "
-                "needs its package installed, or its file given by --plugin"
-            )
-        return row.settings.parse(value, "method")
-
     def conditions(self) -> Mapping[str, When]:
         """Of settings that depend on several sections."""
         several = tuple(
@@ -178,13 +162,17 @@ def load_recipe(
             leaves the recipe's folder; names the file or flag.
     """
     path = _find(str(recipe))
-    from_file, from_flags = read_yaml(path), _implied(parse_flags(flags))
+    from_file, from_flags = read_yaml(path), parse_flags(flags)
     alone = Recipe.parse(
         from_file, path.name
     )  # a fault of the file is reported as the file's, not the flags'
     if not trust_paths:
         from_file = resolve_paths(from_file, path, from_flags)
-    whole = Recipe.parse(merge(from_file, from_flags), "flags" if flags else path.name)
+    try:
+        values = override(Recipe, from_file, from_flags)
+    except ValueError as error:
+        raise SettingsError(f"flags: {error}") from None
+    whole = Recipe.parse(values, "flags" if flags else path.name)
     if of_run:
         return whole
     check_effect(whole, from_flags, "flags")
@@ -199,18 +187,6 @@ def as_recipe(recipe: Recipe | str | Path) -> Recipe:
         SettingsError: as in `load_recipe`.
     """
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-
-
-def _implied(flags: dict[str, Any]) -> dict[str, Any]:
-    """Flags with what they imply, before they win over a file: `clusters` says when merging stops."""
-    method = flags.get("method")
-    hierarchy = method.get("hierarchy") if isinstance(method, Mapping) else None
-    if not isinstance(method, Mapping) or not isinstance(hierarchy, Mapping):
-        return flags
-    try:
-        return {**flags, "method": {**method, "hierarchy": HierarchySettings.implied(hierarchy)}}
-    except ValueError as error:
-        raise SettingsError(f"flags: method: hierarchy: {error}") from None
 
 
 def _find(recipe: str) -> Path:

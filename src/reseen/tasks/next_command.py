@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from reseen.datasets import PATTERNED, Layout, detect
+from reseen.datasets import DATASETS, PATTERNED, Layout, detect
 
 
 def next_command(data: str | Path) -> Literal["audit", "evaluate"]:
@@ -12,5 +12,6 @@ def next_command(data: str | Path) -> Literal["audit", "evaluate"]:
     Raises:
         DataError: nothing is there.
     """
-    own = (*PATTERNED, Layout.MANIFEST, Layout.SHARDS, Layout.LUPERSON)
-    return "audit" if detect(Path(data).expanduser()) in own else "evaluate"
+    layout = detect(Path(data).expanduser())
+    own = (*PATTERNED, Layout.MANIFEST, Layout.SHARDS)
+    return "audit" if layout in own or DATASETS[layout].splits is None else "evaluate"

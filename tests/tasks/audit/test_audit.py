@@ -24,8 +24,8 @@ def trained(crowd, tmp_path_factory):
     flags = [
         "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-        "--method.sampler.images-per-cluster", "4", "--method.hierarchy.stop", "clusters",
-        "--method.hierarchy.clusters", "8", "--train.rounds", "2", "--train.iterations", "2", "--train.device", "cpu",
+        "--method.sampler.images-per-cluster", "4", "--method.clustering.stop", "clusters",
+        "--method.clustering.clusters", "8", "--train.rounds", "2", "--train.iterations", "2", "--train.device", "cpu",
     ]  # fmt: skip
     made = tmp_path_factory.mktemp("audited") / "run"
     reseen.train(reseen.load_recipe("sphere-contrast", flags), crowd, made, quiet=True)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import reseen
-from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.clusterings import HierarchicalClustering
+from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.gallery.index import _read_csv
 from reseen.records import PseudoLabels
@@ -38,7 +39,7 @@ def vectors(tmp_path):
     return file
 
 
-FOUR = ("--hierarchy.clusters", "4")
+FOUR = ("--clustering.clusters", "4")
 
 
 def test_people_are_found_and_numbered_largest_first(vectors, crops, tmp_path):
@@ -73,7 +74,7 @@ def test_without_a_count_it_is_chosen_and_the_reason_is_on_the_page(vectors, cro
 
 
 def test_settings_may_be_given_whole(vectors, crops, tmp_path):
-    chosen = HierarchySettings(stop="clusters", clusters=2, linkage="single")
+    chosen = HierarchicalClustering(stop="clusters", clusters=2, linkage="single")
     made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=chosen, quiet=True)
     rows = np.array(pq.read_table(vectors)["vector"].to_pylist(), np.float32)
     expected = grow_hierarchy(rows, chosen).labels
@@ -105,7 +106,7 @@ def test_the_most_spread_are_those_of_the_highest_sum_of_squares_per_crop(
 
 
 def test_the_curve_shows_the_dearest_merge_of_each_step(vectors, crops, tmp_path):
-    chosen = HierarchySettings(stop="steps", steps=3, share=0.2)
+    chosen = HierarchicalClustering(stop="steps", steps=3, share=0.2)
     made = cluster_crops(vectors, crops, tmp_path / "c.csv", settings=chosen, quiet=True)
     grown = grow_hierarchy(np.array(pq.read_table(vectors)["vector"].to_pylist(), np.float32), chosen)
     points = re.findall(r"merge (\d+)\ncost: ([\d.]+)", made.page.read_text())
@@ -128,7 +129,14 @@ def test_a_doubtful_crop_is_pointed_out(crops, tmp_path):
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     paths = [f"{place:02d}, c{place % 3}.png" for place in range(20)]
     pq.write_table(pa.table({"path": paths, "vector": rows.tolist()}), tmp_path / "v.parquet")
-    flags = ["--hierarchy.clusters", "2", "--hierarchy.linkage", "single", "--hierarchy.regularizer", "none"]
+    flags = [
+        "--clustering.clusters",
+        "2",
+        "--clustering.linkage",
+        "single",
+        "--clustering.regularizer",
+        "none",
+    ]
     made = cluster_crops(tmp_path / "v.parquet", crops, tmp_path / "c.csv", settings=flags, quiet=True)
     assert made.membership.doubtful == 2  # at 64 and 72 degrees, in the cluster around 36
     text = made.page.read_text()
@@ -223,7 +231,7 @@ def test_a_name_that_a_spreadsheet_would_run_is_marked_and_read_again(make_image
         pa.table({"path": names, "camera": ["+x"] * 4, "vector": rows.tolist()}), tmp_path / "v.parquet"
     )
     made = cluster_crops(
-        tmp_path / "v.parquet", crops, tmp_path / "c.csv", settings=("--hierarchy.clusters", "2"), quiet=True
+        tmp_path / "v.parquet", crops, tmp_path / "c.csv", settings=("--clustering.clusters", "2"), quiet=True
     )
     rows = list(csv.reader((tmp_path / "c.csv").open(newline="")))
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+"))]

@@ -15,15 +15,15 @@ from sklearn.metrics import adjusted_rand_score
 import reseen
 from reseen.cluster import DbscanSettings, choose_eps, cluster_features, dbscan
 from reseen.cluster.choose_eps import CANDIDATES
+from reseen.cluster.clusterings import hierarchy
 from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import Features
 from reseen.runs.process_memory import own_bytes
-from reseen.tasks.clustering import cluster_vectors as module
 from reseen.tasks.clustering.cluster_vectors import cluster_vectors
 
-DBSCAN = ("--algorithm", "dbscan", "--jaccard.k1", "12", "--jaccard.k2", "3")
+DBSCAN = ("--clustering.name", "dbscan", "--clustering.jaccard.k1", "12", "--clustering.jaccard.k2", "3")
 
 
 def crowd(n=400, d=24, people=25, seed=0):
@@ -57,7 +57,7 @@ def test_dbscan_is_that_of_training(vectors, tmp_path):
 
 def test_eps_auto_is_chosen_from_one_graph(vectors, tmp_path):
     made = cluster_vectors(
-        vectors, tmp_path / "c.csv", settings=[*DBSCAN, "--dbscan.eps", "auto"], quiet=True
+        vectors, tmp_path / "c.csv", settings=[*DBSCAN, "--clustering.eps", "auto"], quiet=True
     )
     features, jaccard = Features(torch.from_numpy(crowd()[0])), JaccardSettings(k1=12, k2=3)
     graph = jaccard_distance(features, nearest(features, jaccard.columns), jaccard, CANDIDATES[-1])
@@ -66,10 +66,10 @@ def test_eps_auto_is_chosen_from_one_graph(vectors, tmp_path):
     assert str(choice) in made.notes
 
 
-@pytest.mark.parametrize("flags", [[], ["--hierarchy.clusters", "30"], ["--hierarchy.steps", "9"]], ids=str)
+@pytest.mark.parametrize("flags", [[], ["--clustering.clusters", "30"], ["--clustering.steps", "9"]], ids=str)
 def test_merging_is_that_in_memory(vectors, tmp_path, flags):
     made = cluster_vectors(vectors, tmp_path / "c.csv", settings=flags, quiet=True)
-    expected = grow_hierarchy(crowd()[0], made.settings.hierarchy)
+    expected = grow_hierarchy(crowd()[0], made.settings.clustering)
     assert same(made.labels.labels, expected.labels.labels)
     assert "exact search" in made.notes[0]
 
@@ -85,7 +85,7 @@ def test_the_table_has_a_row_for_every_vector_in_their_order(tmp_path):
     made = cluster_vectors(
         tmp_path / "v.parquet",
         tmp_path / "c.csv",
-        settings=["--hierarchy.clusters", "9"],
+        settings=["--clustering.clusters", "9"],
         smallest=4,
         quiet=True,
     )
@@ -107,12 +107,12 @@ def test_the_table_has_a_row_for_every_vector_in_their_order(tmp_path):
 
 
 def test_stopped_work_goes_on_with_the_neighbors_found(vectors, tmp_path, monkeypatch):
-    grow = module.grow_hierarchy
+    grow = hierarchy.grow_hierarchy
 
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "grow_hierarchy", stop)
+    monkeypatch.setattr(hierarchy, "grow_hierarchy", stop)
     with pytest.raises(KeyboardInterrupt):
         cluster_vectors(vectors, tmp_path / "c.csv", quiet=True)
     assert not (tmp_path / "c.csv").exists()
@@ -126,7 +126,7 @@ def test_stopped_work_goes_on_with_the_neighbors_found(vectors, tmp_path, monkey
         seen.append(neighbors.indices[0].copy())
         return grow(*arguments, neighbors=neighbors, **more)
 
-    monkeypatch.setattr(module, "grow_hierarchy", look)
+    monkeypatch.setattr(hierarchy, "grow_hierarchy", look)
     cluster_vectors(vectors, tmp_path / "c.csv", quiet=True)
     assert (seen[0] == marked[0]).all()
     assert not (tmp_path / ".c.csv.work").exists()
@@ -140,12 +140,12 @@ def test_what_is_wrong_is_said_before_any_work(vectors, tmp_path):
         cluster(memory="1MB")
     with pytest.raises(SettingsError, match="wanted an amount of memory"):
         cluster(memory="lots")
-    with pytest.raises(SettingsError, match=r"dbscan\.eps: has no effect where algorithm is hierarchy"):
-        cluster("--dbscan.eps", "0.5")
-    with pytest.raises(SettingsError, match=r"hierarchy\.clusters: has no effect where algorithm is dbscan"):
-        cluster("--algorithm", "dbscan", "--hierarchy.clusters", "3")
+    with pytest.raises(SettingsError, match=r"clustering: no setting 'eps'"):
+        cluster("--clustering.eps", "0.5")
+    with pytest.raises(SettingsError, match=r"clustering: no setting 'clusters'"):
+        cluster("--clustering.name", "dbscan", "--clustering.clusters", "3")
     with pytest.raises(SettingsError, match="only be merged by costs that are inner products"):
-        cluster("--hierarchy.linkage", "single")
+        cluster("--clustering.linkage", "single")
     with pytest.raises(SettingsError, match="smallest must be at least 1"):
         cluster(smallest=0)
     for out in (tmp_path, tmp_path / "c.json", vectors):
@@ -179,9 +179,9 @@ print(json.dumps({"most": most[0], "start": start, "clusters": made.labels.clust
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--algorithm", "dbscan"],
-        ["--algorithm", "dbscan", "--search.mode", "approximate"],
-        ["--hierarchy.steps", "9"],
+        ["--clustering.name", "dbscan"],
+        ["--clustering.name", "dbscan", "--search.mode", "approximate"],
+        ["--clustering.steps", "9"],
     ],
     ids=["dbscan", "approximate", "hierarchy"],
 )

@@ -30,9 +30,7 @@ def shown(tiny_flags, crowd, tmp_path):
         flags = [*tiny_flags, *SMALL.get(name, []), *more]
         pairs = [(flags[place], flags[place + 1]) for place in range(0, len(flags), 2)]
         if name == "global-patch":
-            pairs = [
-                pair for pair in pairs if not pair[0].startswith(("--method.jaccard", "--method.dbscan"))
-            ]
+            pairs = [pair for pair in pairs if not pair[0].startswith("--method.clustering")]
         if "--model.start" in more:  # which brings its own weights
             pairs = [pair for pair in pairs if pair[0] != "--model.weights"]
         if "--method.credible.source" in more:  # by clusters, whatever threshold and shared neighbors say
@@ -106,7 +104,7 @@ def test_a_page_of_patches_alone_says_why_nobody_is_believed(shown, crowd):
 
 
 def test_credible_by_clusters_are_those_of_the_gallery_s_clusters(shown):
-    flags = ["--method.credible.source", "clusters", "--method.hierarchy.share", "0.05"]
+    flags = ["--method.credible.source", "clusters", "--method.credible_clustering.share", "0.05"]
     _, (_, believed) = shown("global-patch", *flags)
     assert believed.ranked
 

@@ -114,10 +114,10 @@ class HierarchySettings(Settings):
             )
         return self
 
-    def approximates(self, clusters: int) -> bool:
+    def approximates(self, rows: int) -> bool:
         """Whether clustering with this number of initial clusters uses an approximate search."""
-        large = self.engine == "auto" and clusters > EXACT_UP_TO
-        return clusters > 1 and self.can_approximate and (large or self.engine == "approximate")
+        large = self.engine == "auto" and rows > EXACT_UP_TO
+        return rows > 1 and self.can_approximate and (large or self.engine == "approximate")
 
     @property
     def can_approximate(self) -> bool:

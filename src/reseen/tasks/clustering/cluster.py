@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reseen.cluster import Membership, measure_membership
-from reseen.cluster.hierarchy import Hierarchy, HierarchySettings, grow_hierarchy, most_merges
+from reseen.cluster import Clustering, Membership, measure_membership
+from reseen.cluster.clusterings import AbstractClustering, ClusteringContext
 from reseen.data.crops import Crops, open_crops
 from reseen.data.pixels import PixelStore
 from reseen.data.table import ImageTable
@@ -26,7 +26,7 @@ from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
 from reseen.tasks.clustering.cluster_pages import write_pages
 from reseen.tasks.clustering.cluster_result import ClusterInput, ClusterResult, counted, number_by_size
-from reseen.tasks.clustering.cluster_settings import hierarchy_settings
+from reseen.tasks.clustering.cluster_settings import cluster_settings
 from reseen.text import spreadsheet_cell
 
 COLUMNS = ("path", "camera", "cluster", "similarity", "other_cluster", "other_similarity")
@@ -41,8 +41,8 @@ class CropClusters:
     """Cluster of each crop; -1 for crops of dissolved clusters."""
     membership: Membership
     """Similarity of each crop to its own and to the nearest other cluster, and the spread of clusters."""
-    settings: HierarchySettings
-    """Settings of the clustering."""
+    settings: AbstractClustering
+    """The clustering and its settings."""
     chosen: str
     """How the number of clusters was determined."""
     csv: Path
@@ -56,21 +56,23 @@ def cluster_crops(
     data: str | Path | ImageTable,
     out: str | Path,
     *,
-    settings: HierarchySettings | Sequence[str] = (),
+    settings: AbstractClustering | Sequence[str] = (),
+    method: str | None = None,
     smallest: int = 1,
     dendrograms: Sequence[int] = (),
     camera_pattern: str | None = None,
     quiet: bool = False,
 ) -> CropClusters:
-    """Cluster crops bottom-up; write a CSV file `out`, and an HTML page of the same name next to it.
+    """Cluster crops; write a CSV file `out`, and an HTML page of the same name next to it.
 
     Args:
         source: a run, whose encoder embeds the crops, or a file of vectors of these crops written by `embed`.
         data: a folder of crops, a manifest, shards, or a table.
         out: the CSV file to write.
-        settings: settings of the clustering, or flags such as `--hierarchy.clusters`, `300`. Flags override the
-            hierarchy of the run's recipe, if its method has one; without a stopping criterion among them, the number of
-            clusters is chosen without labels.
+        settings: the clustering, or flags of its settings such as `--clustering.clusters`, `300`. Flags override the
+            clustering of the run's recipe, if it is of the same name; hierarchical clustering without a stopping
+            criterion among them chooses the number of clusters without labels.
+        method: name of the clustering, such as `dbscan`; `hierarchy` if None. Only with flags.
         smallest: minimum cluster size; smaller clusters become noise (-1).
         dendrograms: numbers of clusters; for each, a page `cluster-N.html` shows its crops and its dendrogram.
         camera_pattern: where paths name the camera, as for `embed`; not with vectors, which hold the cameras.
@@ -79,12 +81,13 @@ def cluster_crops(
     Raises:
         RunError: `source` is a folder, but not a run.
         DataError: the vectors or the data cannot be read, or do not match.
+        TrainingError: the clustering finds fewer than two clusters.
         SettingsError: a flag is invalid, or a cluster of `dendrograms` does not exist.
         ClusteringError: a vector is zero or not finite.
         StorageError: `out` cannot be written, or another process is writing it.
 
     Example:
-        >>> flags = ["--hierarchy.clusters", "300"]
+        >>> flags = ["--clustering.clusters", "300"]
         >>> reseen.cluster_crops("runs/market", "crops", "clusters.csv", settings=flags).labels.cluster_count
         300
     """
@@ -93,8 +96,8 @@ def cluster_crops(
         raise SettingsError(f"smallest must be at least 1, got {smallest}")
     opened = _open_source(source)
     _check_outputs(out, opened, dendrograms)
-    if not isinstance(settings, HierarchySettings):
-        settings = hierarchy_settings(opened.recipe if isinstance(opened, Run) else None, settings)
+    if not isinstance(settings, AbstractClustering):
+        settings = cluster_settings(opened.recipe if isinstance(opened, Run) else None, settings, method)
     with exclusive_writer(out), RunView(0, quiet) as view:
         if isinstance(opened, Run):
             inputs = _embed_with_run(opened, data, camera_pattern, view, quiet)
@@ -171,30 +174,22 @@ def _load_vectors(
 
 
 def run_clustering(
-    inputs: ClusterInput, settings: HierarchySettings, smallest: int, view: RunView
+    inputs: ClusterInput, settings: AbstractClustering, smallest: int, view: RunView
 ) -> ClusterResult:
     """Cluster the features, number clusters by size, and measure the similarity of each crop to its cluster."""
     features = inputs.features
-    progress = view.phase("clustering", most_merges(len(features), settings))
-    hierarchy = grow_hierarchy(features.numpy, settings, progress=progress)
-    labels, dissolved = number_by_size(hierarchy.labels.labels, smallest)
+    clustering = settings.cluster(features, ClusteringContext(phase=view.phase))
+    labels, dissolved = number_by_size(clustering.labels.labels, smallest)
     membership = measure_membership(features, labels, view.phase("measuring", len(features)))
-    chosen = hierarchy.notes[0] if hierarchy.notes else _stop_reason(hierarchy, settings)
+    chosen = clustering.notes[-1] if clustering.notes else _by_settings(settings, clustering)
     if dissolved:
         chosen += f"; {counted(dissolved, 'cluster')} of fewer than {smallest} crops dissolved"
-    return ClusterResult(inputs, settings, hierarchy, labels, membership, chosen)
+    return ClusterResult(inputs, settings, labels, membership, chosen, clustering.merge_costs)
 
 
-def _stop_reason(hierarchy: Hierarchy, settings: HierarchySettings) -> str:
-    """Why merging stopped, where the settings gave the stopping criterion."""
-    clusters = counted(hierarchy.labels.cluster_count, "cluster")
-    steps = int(hierarchy.step.max(initial=0))
-    text = {
-        "clusters": f"merged to {clusters}, as specified",
-        "distance": f"merged at a cost of at most {settings.distance:g}, as specified, to {clusters}",
-        "steps": f"merged in {counted(steps, 'step')}, as specified, to {clusters}",
-    }[settings.stop]
-    return f"{text}; the highest merge cost is {hierarchy.cost.max():.3f}" if len(hierarchy.cost) else text
+def _by_settings(settings: AbstractClustering, clustering: Clustering) -> str:
+    eps = "" if clustering.eps is None else f" with eps {clustering.eps:g}"
+    return f"{counted(clustering.labels.cluster_count, 'cluster')} found by {settings.name}{eps}"
 
 
 def as_csv(result: ClusterResult) -> str:

@@ -78,7 +78,7 @@ def _tree(result: ClusterResult, rows: list[int], most: int) -> CropTree | None:
     """The dendrogram of a cluster's crops, `rows` being sorted by centrality; None for a single crop."""
     if len(rows) < 2:
         return None
-    tree = whole_tree(result.inputs.features.numpy[rows], result.settings, most)
+    tree = whole_tree(result.inputs.features.numpy[rows], result.settings.tree, most)
     branches = [np.flatnonzero(tree.leaves == leaf).tolist() for leaf in range(len(tree.matrix) + 1)]
     images = _pictures(result, [rows[branch[0]] for branch in branches])
     leaves = []
@@ -178,7 +178,7 @@ def _clusters_content(
         figures=_figures(result),
         sizes=labels.sizes.tolist(),
         square_errors=result.membership.square_errors.tolist(),
-        merges=_merges(result),
+        merges=list(result.merge_costs),
         groups=[*groups, *_crops_to_review(result)],
         facts=_facts(result),
         settings=result.settings.to_yaml(),
@@ -211,7 +211,11 @@ def _crops_to_review(result: ClusterResult) -> list[SheetGroup]:
         )
     noise = result.members(NOISE)
     if noise:
-        note = "Their clusters were too small. Those most similar to a cluster come first."
+        note = (
+            "Outliers, or crops of clusters that were too small. Those most similar to a cluster come first."
+            if result.settings.finds_outliers
+            else "Their clusters were too small. Those most similar to a cluster come first."
+        )
         groups.append(
             SheetGroup(
                 "In no cluster", note, [some_crops(result, counted(len(noise), "crop"), noise, _CROPS)]
@@ -247,16 +251,6 @@ def _one_camera(result: ClusterResult) -> int | None:
     pairs = np.unique(np.stack([labels.labels[inside], cameras[inside]]), axis=1)
     cameras_of = np.bincount(pairs[0], minlength=labels.cluster_count)
     return int(((cameras_of == 1) & (labels.sizes > 1)).sum())
-
-
-def _merges(result: ClusterResult) -> list[tuple[int, float]]:
-    """For each step, the number of merges so far and the highest cost of its merges."""
-    step, cost = result.hierarchy.step, result.hierarchy.cost
-    if not len(step):
-        return []
-    starts = np.flatnonzero(np.diff(step, prepend=0))
-    merges = np.append(starts[1:], len(step))
-    return list(zip(merges.tolist(), np.maximum.reduceat(cost, starts).tolist(), strict=True))
 
 
 def _facts(result: ClusterResult) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from reseen.cluster import Membership
-from reseen.cluster.hierarchy import Hierarchy, HierarchySettings
+from reseen.cluster.clusterings import AbstractClustering
 from reseen.data.crops import Crops
 from reseen.pages.axes import short
 from reseen.records import NOISE, UNKNOWN_CAMERA, Features, PseudoLabels
@@ -27,12 +27,13 @@ class ClusterResult:
     """A clustering of crops, with clusters numbered from 0, largest first."""
 
     inputs: ClusterInput
-    settings: HierarchySettings
-    hierarchy: Hierarchy
+    settings: AbstractClustering
     labels: PseudoLabels
     membership: Membership
     chosen: str
     """How the number of clusters was determined."""
+    merge_costs: tuple[tuple[int, float], ...] = ()
+    """As in `Clustering`."""
 
     def members(self, number: int) -> list[int]:
         """Rows of a cluster, the most central first; for `NOISE`, those most similar to a cluster first."""

@@ -1,7 +1,7 @@
 """Cluster vectors on disk, without their crops, within a memory budget.
 
-Flow: memory-map vectors -> search neighbors, kept on disk -> sparse Jaccard distances and DBSCAN, or bottom-up merging
--> similarity of each row to its cluster -> a CSV file in the order of the vectors.
+Flow: memory-map vectors -> search neighbors, kept on disk -> the clustering, such as DBSCAN on sparse Jaccard
+distances or bottom-up merging -> similarity of each row to its cluster -> a CSV file in the order of the vectors.
 """
 
 import csv
@@ -12,16 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reseen.cluster import Membership, choose_eps, dbscan, measure_among_neighbors
-from reseen.cluster.choose_eps import CANDIDATES
-from reseen.cluster.hierarchy import grow_hierarchy, most_merges
+from reseen.cluster import Membership, measure_among_neighbors
+from reseen.cluster.clusterings import ClusteringContext
 from reseen.errors import SettingsError, StorageError
 from reseen.features.mapped_vectors import VectorFile, map_vectors, open_vector_file
 from reseen.files import check_output, write_atomically, write_text
 from reseen.locks import exclusive_writer
-from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.neighbors.out_of_core import Scratch, nearest_mapped, stage_key
-from reseen.records import NOISE, Features, Neighbors, PseudoLabels
+from reseen.records import NOISE, PseudoLabels
 from reseen.runs.console import Progress, RunView
 from reseen.runs.process_memory import MemoryStage, MemoryWatch
 from reseen.tasks.clustering.cluster_result import counted, number_by_size
@@ -62,6 +60,7 @@ def cluster_vectors(
     *,
     memory: int | str | None = None,
     settings: VectorClusterSettings | Sequence[str] = (),
+    method: str | None = None,
     smallest: int = 1,
     quiet: bool = False,
 ) -> VectorClusters:
@@ -75,7 +74,8 @@ def cluster_vectors(
         out: the CSV file to write; a JSON file of the same name records settings, time and memory.
         memory: memory limit of the process, in bytes or as text such as `4GB`, without memory-mapped pages; three
             quarters of the free memory when None.
-        settings: settings of the clustering, or flags such as `--algorithm`, `dbscan`.
+        settings: settings of the clustering, or flags such as `--clustering.clusters`, `300`.
+        method: name of the clustering, such as `dbscan`; `hierarchy` if None. Only with flags.
         smallest: minimum cluster size; smaller clusters become noise (-1).
         quiet: hide progress.
 
@@ -94,7 +94,7 @@ def cluster_vectors(
     if out.is_dir() or out.suffix == ".json" or out.resolve() == file.path.resolve():
         raise StorageError(f"{out}: give the name of a CSV file to write, such as clusters.csv")
     if not isinstance(settings, VectorClusterSettings):
-        settings = vector_settings(settings)
+        settings = vector_settings(settings, method)
     check_output(out.with_suffix(".json"))
     plan = plan_memory(memory_budget(memory), file.rows, file.dimension, settings)
     with exclusive_writer(out), RunView(0, quiet) as view, MemoryWatch() as watch:
@@ -103,14 +103,15 @@ def cluster_vectors(
         watch.finish("vectors")
         note = settings.search.describe(file.rows)
         view.say(note)
-        k = settings.neighbors
+        k = settings.clustering.neighbors
         key = stage_key(file.key, {"k": k, **settings.search.model_dump()})
         progress = view.phase("neighbors", settings.search.work(file.rows))
         neighbors = nearest_mapped(features, k, scratch, settings.search, plan.room, key, progress)
         watch.finish("search")
-        cluster = _by_density if settings.algorithm == "dbscan" else _by_merging
-        clustering, notes = cluster(features, neighbors, settings, scratch, view, watch)
-        labels, dissolved = number_by_size(clustering.labels, smallest)
+        context = ClusteringContext(phase=view.phase, allocate=scratch.unnamed, finish_stage=watch.finish)
+        clustering = settings.clustering.cluster_neighbors(features, neighbors, context)
+        notes = [*clustering.notes]
+        labels, dissolved = number_by_size(clustering.labels.labels, smallest)
         if dissolved:
             notes.append(f"{counted(dissolved, 'cluster')} of fewer than {smallest} rows dissolved")
         progress, room = view.phase("measuring", file.rows), min(_BLOCK, plan.room // 2)
@@ -132,58 +133,6 @@ def cluster_vectors(
         write_text(result.summary, json.dumps(_summary(result, file, plan), indent=1) + "\n")
         scratch.remove()
     return result
-
-
-def _by_density(
-    features: Features,
-    neighbors: Neighbors,
-    settings: VectorClusterSettings,
-    scratch: Scratch,
-    view: RunView,
-    watch: MemoryWatch,
-) -> tuple[PseudoLabels, list[str]]:
-    """DBSCAN on sparse Jaccard distances."""
-    eps, samples, notes = settings.dbscan.eps, settings.dbscan.min_samples, []
-    assert samples != "auto"  # refused by the settings
-    threshold = CANDIDATES[-1] if eps == "auto" else eps
-    progress = view.phase("Jaccard distances", PASSES * len(features))
-    distances = jaccard_rows(
-        features, neighbors, settings.jaccard, threshold, allocate=scratch.unnamed, progress=progress
-    )
-    watch.finish("jaccard")
-    view.phase("DBSCAN", 1)
-    if eps == "auto":
-        choice = choose_eps(distances, samples)
-        notes.append(str(choice))
-        eps = choice.eps
-    labels = dbscan(distances, eps, samples)
-    notes.append(f"DBSCAN with eps {eps:g} and min_samples {samples}")
-    watch.finish("dbscan")
-    return labels, notes
-
-
-def _by_merging(
-    features: Features,
-    neighbors: Neighbors,
-    settings: VectorClusterSettings,
-    scratch: Scratch,
-    view: RunView,
-    watch: MemoryWatch,
-) -> tuple[PseudoLabels, list[str]]:
-    """Bottom-up merging from single rows."""
-    hierarchy = grow_hierarchy(
-        features.numpy,
-        settings.hierarchy,
-        progress=view.phase("merging", most_merges(len(features), settings.hierarchy)),
-        allocate=scratch.unnamed,
-        neighbors=neighbors,
-    )
-    labels = hierarchy.labels
-    watch.finish("hierarchy")
-    return labels, [
-        *hierarchy.notes,
-        f"merged {len(features):,} rows into {counted(labels.cluster_count, 'cluster')}",
-    ]
 
 
 def _write_csv(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from reseen.cluster.clusterings import DbscanClustering
 from reseen.errors import SettingsError
 from reseen.reading import free_bytes
 from reseen.runs.process_memory import own_bytes, parse_memory, show_memory
@@ -17,14 +18,8 @@ _LIBRARIES = 160_000_000
 retains."""
 _UNKNOWN_START = 550_000_000
 """Bytes of a process with all libraries loaded, if its memory use is unknown."""
-_JACCARD_PER_ROW, _JACCARD_PER_THREAD = 110, 12
-"""Bytes per row: offsets and lengths of four sparse matrices; markers of each thread's loop."""
 _LABELS_PER_ROW = 90
 """Bytes per row: labels, their sorted copies, and memberships."""
-_MERGING_PER_ROW = 1_500
-"""Bytes per row during merging: sixteen candidate pairs, in a pool that is copied when it grows."""
-_MERGING_BLOCKS = 400_000_000
-"""Maximum bytes of blocks of products, lists and centers during merging."""
 _WRITING = 30_000_000
 
 
@@ -65,24 +60,22 @@ def plan_memory(budget: int, rows: int, dimension: int, settings: VectorClusterS
     """
     now = own_bytes()
     start = (_UNKNOWN_START if now is None else now) + _LIBRARIES
-    k = settings.neighbors
+    clustering, threads = settings.clustering, torch.get_num_threads()
+    k = clustering.neighbors
     search = settings.search.least_memory(rows, dimension, k)
-    if settings.algorithm == "dbscan":
-        growing = rows * (_JACCARD_PER_ROW + _JACCARD_PER_THREAD * torch.get_num_threads())
-    else:
-        growing = rows * _MERGING_PER_ROW + min(_MERGING_BLOCKS, 16 * rows * dimension)
+    growing = clustering.out_of_core_bytes(rows, dimension, threads)
     measuring = rows * _LABELS_PER_ROW + 256 * 4 * (dimension + 4) * (k + 2) + _WRITING
     least = start + max(search, growing, measuring)
     least += -least % 10_000_000
     if budget < least:
         raise SettingsError(
             f"--memory {show_memory(budget)}: clustering {rows:,} vectors of dimension {dimension} by "
-            f"{settings.algorithm} needs at least {show_memory(least)}, of which {show_memory(start)} do not depend on "
+            f"{clustering.name} needs at least {show_memory(least)}, of which {show_memory(start)} do not depend on "
             "the vectors; raise the limit, or use "
             + (
                 "fewer vectors"
-                if settings.algorithm == "dbscan"
-                else "--algorithm dbscan, which needs less per row"
+                if DbscanClustering().out_of_core_bytes(rows, dimension, threads) >= growing
+                else "--method dbscan, which needs less per row"
             )
         )
     return MemoryPlan(budget, start, least)

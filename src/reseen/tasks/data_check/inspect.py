@@ -134,7 +134,7 @@ def inspect_data(
 
 
 def _is_folder(root: Path, choice: Choice | None) -> bool:
-    return root.is_dir() and (choice is None or choice.dataset.layout is not Layout.SHARDS)
+    return root.is_dir() and (choice is None or choice.dataset.layout != Layout.SHARDS)
 
 
 def _splits(
@@ -146,7 +146,7 @@ def _splits(
     try:
         labeled = label_splits(root, layout, variant, patterns=patterns)
     except DataError as error:
-        if choice.dataset.layout is not Layout.SPLIT_FOLDERS:
+        if choice.dataset.layout != Layout.SPLIT_FOLDERS:
             raise
         return read_unlabeled_splits(root, layout, variant, patterns=patterns), (
             f"cannot be scored yet: {error}",

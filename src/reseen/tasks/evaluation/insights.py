@@ -8,16 +8,16 @@ from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 from torch import Generator, Tensor
 
-from reseen.cluster import center_cameras, merge_features
+from reseen.cluster import center_cameras, prune
 from reseen.data.crops import Crops
 from reseen.data.views import normalize
 from reseen.errors import RunError, TrainingError
 from reseen.geometry import unit
-from reseen.methods.global_patch_settings import GlobalPatchSettings
-from reseen.methods.maskpre_settings import MaskPreSettings
+from reseen.methods import METHODS
+from reseen.methods.base import CredibleRule
 from reseen.models import Encoder
 from reseen.models.frozen_stages import frozen_grid
-from reseen.models.masking import draw_masks
+from reseen.models.masking import MaskSettings, draw_masks
 from reseen.models.patches import window_weights
 from reseen.neighbors import credible_neighbors
 from reseen.pages import Insight, RankedAnswer, RankedList, Strip
@@ -69,13 +69,12 @@ def insights(run: Run, retrieval: Retrieval) -> list[Insight]:
     Credible neighbors are those of gallery crops by global embeddings, so a retrieval by patches alone shows none.
     """
     method = run.recipe.method
-    if isinstance(method, MaskPreSettings):
-        return [_masks(run, method)]
-    if isinstance(method, GlobalPatchSettings):
-        encoder = run.encoder(part="both")
-        credible = [_credible(encoder, method, retrieval)] if method.branch == "bank" else []
-        return [_windows(run, encoder), *credible]
-    return []
+    shown = [] if method.masks is None else [_masks(run, method.masks)]
+    if METHODS[method.name].method.needs_patches:
+        shown.append(_windows(run, run.encoder(part="both")))
+    if method.credible_rule is not None:
+        shown.append(_credible(run, method.credible_rule, retrieval))
+    return shown
 
 
 def starting_encoder(run: Run) -> Encoder | None:
@@ -86,15 +85,15 @@ def starting_encoder(run: Run) -> Encoder | None:
         return None
 
 
-def _masks(run: Run, method: MaskPreSettings) -> Insight:
+def _masks(run: Run, mask: MaskSettings) -> Insight:
     encoder = run.encoder()
     crops, images = _people(encoder)
     before = starting_encoder(run)
     cells = encoder.cells(encoder.maps(images)).detach()
     generator = Generator().manual_seed(_SEED)
-    deep = frozen_grid(encoder) if method.mask.place == "frozen" else None
+    deep = frozen_grid(encoder) if mask.place == "frozen" else None
     masked = cells if deep is None else cells.new_ones(len(cells), 1, *deep)
-    views = [draw_masks(masked, method.mask, method.mask.share, generator) for _ in range(2)]
+    views = [draw_masks(masked, mask, mask.share, generator) for _ in range(2)]
     maps = {
         name: _similarity(model, images) for name, model in (("before", before), ("after", encoder)) if model
     }
@@ -136,10 +135,10 @@ def _windows(run: Run, encoder: Encoder) -> Insight:
     )
 
 
-def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieval) -> Insight:
+def _credible(run: Run, rule: CredibleRule, retrieval: Retrieval) -> Insight:
     """Gallery crops with their credible neighbors, by the rule used in training, marked as correct or wrong."""
     task, crops = retrieval.task, retrieval.gallery
-    if len(task.gallery) <= method.credible.count:
+    if len(task.gallery) <= rule.settings.count:
         return Insight(
             _CREDIBLE_TITLE, f"The gallery has only {len(task.gallery)} crops, too few for neighbors."
         )
@@ -148,16 +147,18 @@ def _credible(encoder: Encoder, method: GlobalPatchSettings, retrieval: Retrieva
             _CREDIBLE_TITLE,
             "Not available for patches alone, since global embeddings decide: leave out --part.",
         )
-    features = Features(unit(task.gallery.vectors[:, : encoder.channels]))
-    if method.center_cameras and retrieval.uses_cameras and bool((task.gallery_cameras >= 0).any()):
+    patches = run.recipe.model.patches
+    vectors = task.gallery.vectors if patches is None else task.gallery.vectors[:, : run.encoder().channels]
+    features = Features(unit(vectors))
+    if rule.center_cameras and retrieval.uses_cameras and bool((task.gallery_cameras >= 0).any()):
         features = center_cameras(features, task.gallery_cameras)
     clusters = None
-    if method.credible.source == "clusters":
+    if rule.clustering is not None:
         try:
-            clusters = merge_features(features, method.hierarchy).labels.labels
+            clusters = prune(features, rule.clustering.cluster(features)).labels.labels
         except TrainingError as error:
             return Insight(_CREDIBLE_TITLE, f"The gallery has no clusters to find neighbors in: {error}.")
-    neighbors = credible_neighbors(features, method.credible, clusters=clusters)
+    neighbors = credible_neighbors(features, rule.settings, clusters=clusters)
     counts = (neighbors >= 0).sum(axis=1)
     known = retrieval.task.gallery_identities > 0
     candidates = np.flatnonzero((counts > 0) & known)
