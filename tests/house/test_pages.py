@@ -101,7 +101,8 @@ def test_every_public_name_is_on_one_page_of_the_api_and_in_its_list():
     assert set(reseen.__all__) <= named
     linked = {target.partition("#")[2] for target in links(DOCS / "api" / "index.md")} - {""}
     assert {anchor for anchor in linked if anchor.startswith("reseen.")} <= set(objects)
-    assert {found for found in objects if found.rpartition(".")[2] in reseen.__all__} <= linked
+    classes = {found for found in objects if found.rpartition(".")[2] in set(reseen.__all__) - {"evaluate"}}
+    assert classes <= linked  # `evaluate` is also a function within the part of that name
 
 
 def tables(text):
