@@ -73,7 +73,9 @@ if TYPE_CHECKING:
     from reseen.tasks.evaluation.score_features import score_features
     from reseen.training.train import train
     from reseen.video.crop import crop_videos
+    from reseen.video.demo import run_video_demo
     from reseen.video.settings import crop_settings
+    from reseen.video.watch import Watcher
 
 _MODULES = ("audit", "cluster", "errors", "evaluate", "losses", "memory", "models", "neighbors")
 """Packages and modules that are public in themselves."""
@@ -113,6 +115,7 @@ _HOMES = {
     "TrainingError": "reseen.errors",
     "VectorClusters": "reseen.tasks.clustering.cluster_vectors",
     "VideoError": "reseen.errors",
+    "Watcher": "reseen.video.watch",
     "WeightsError": "reseen.errors",
     "audit_run": "reseen.tasks.audit.audit",
     "choose_run": "reseen.tasks.audit.select_run",
@@ -145,6 +148,7 @@ _HOMES = {
     "read_evaluation": "reseen.datasets",
     "read_training": "reseen.datasets",
     "run_demo": "reseen.tasks.demo",
+    "run_video_demo": "reseen.video.demo",
     "score": "reseen.tasks.evaluation.score",
     "score_features": "reseen.tasks.evaluation.score_features",
     "search_gallery": "reseen.gallery.search_gallery",
@@ -188,6 +192,7 @@ __all__ = [
     "TrainingError",
     "VectorClusters",
     "VideoError",
+    "Watcher",
     "WeightsError",
     "__version__",
     "audit",
@@ -229,6 +234,7 @@ __all__ = [
     "read_evaluation",
     "read_training",
     "run_demo",
+    "run_video_demo",
     "score",
     "score_features",
     "search_gallery",

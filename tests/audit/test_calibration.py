@@ -24,9 +24,11 @@ def drawn_pool(seed=0, count=4000, middle=0.5, steepness=12.0, top=1.0):
     same = generator.random(count) < chance
     ends = (np.unique((20 * 1.25 ** np.arange(40)).astype(int))).clip(max=count)
     edges = np.unique(similarity[np.unique([*ends, count]) - 1]) - 1e-6
+    empty = np.zeros((3, 2, len(edges)))
     pool = PairPool(
-        np.zeros(count, int), np.ones(count, int), similarity, together, edges, np.zeros((2, len(edges)))
-    )
+        np.zeros(count, int), np.ones(count, int), similarity, together, edges, empty[0],
+        np.zeros(count, np.int8), *empty[1:],
+    )  # fmt: skip
     np.add.at(pool.pairs.reshape(-1), pool.cell(similarity, together), 1)
     return pool, same
 

@@ -1,12 +1,10 @@
 """`reseen crop` as a new user would try it, and every bad input in one line."""
 
-import http.server
-import threading
 from functools import partial
 
 import numpy as np
 import pytest
-from tests.video.conftest import moving_square, videos, write  # noqa: F401
+from tests.video.conftest import Files, Stalling, moving_square, serve, videos, write  # noqa: F401
 
 from reseen.video import frames as frames_module
 
@@ -100,50 +98,6 @@ def test_without_the_extra_it_says_which(clip, fault, tmp_path, monkeypatch):
     assert line.endswith("pip install 'reseen[video]'")
 
 
-class _Stalling(http.server.SimpleHTTPRequestHandler):
-    """Sends a third of a file, and then nothing until the test is over."""
-
-    released = threading.Event()
-
-    def do_GET(self):
-        content = (self.server.folder / self.path.strip("/")).read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 3])
-        self.wfile.flush()
-        self.released.wait()
-
-    def log_message(self, *_):
-        pass
-
-
-class _Files(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and says nothing on standard error."""
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def serve(tmp_path):
-    """A function that serves the test's folder by a handler; the address."""
-    servers = []
-
-    def start(handler):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.folder, server.daemon_threads = tmp_path, True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
-
-    yield start
-    _Stalling.released.set()
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
 def boxes_of(tmp_path, count):
     lines = [f"{number + 1},1,{4 + 2 * number},20,24,24,1,-1,-1,-1" for number in range(count)]
     (tmp_path / "boxes.txt").write_text("\n".join(lines) + "\n")
@@ -158,9 +112,9 @@ def boxes_of(tmp_path, count):
     ]
 
 
-def test_a_stream_that_ends_and_one_that_is_ended(serve, reseen_says, fault, tmp_path):
+def test_a_stream_that_ends_and_one_that_is_ended(serve, reseen_says, fault, tmp_path):  # noqa: F811
     write(tmp_path / "live.ts", [moving_square(number) for number in range(30)])
-    address = serve(partial(_Files, directory=str(tmp_path)))
+    address = serve(partial(Files, directory=str(tmp_path)))
     flags = boxes_of(tmp_path, 30)
     code, said, _ = reseen_says(
         "crop", f"{address}/live.ts", "--out", tmp_path / "a", "--camera", "door", *flags
@@ -180,12 +134,12 @@ def test_a_password_in_an_address_is_never_shown(fault, tmp_path):
     assert "127.0.0.1:9/live" in line
 
 
-def test_a_stream_that_stalls_is_ended(serve, reseen_says, tmp_path, monkeypatch):
+def test_a_stream_that_stalls_is_ended(serve, reseen_says, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(frames_module, "STALL_SECONDS", 3.0)
     generator = np.random.default_rng(0)
     noise = [generator.integers(0, 256, (64, 160, 3), dtype=np.uint8) for _ in range(60)]
     write(tmp_path / "live.ts", noise)
-    address = serve(_Stalling)
+    address = serve(Stalling)
     code, said, _ = reseen_says(
         "crop", f"{address}/live.ts", "--out", tmp_path / "a", *boxes_of(tmp_path, 60)
     )

@@ -1,5 +1,8 @@
-"""A crowd on video, drawn once, and writers of odd videos."""
+"""A crowd on video, drawn once, writers of odd videos, and servers of streams."""
 
+import http.server
+import struct
+import threading
 from fractions import Fraction
 
 import av
@@ -40,3 +43,81 @@ def write(path, frames, *, codec="mpeg4", pixel_format="yuv420p", rate=10, times
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def turn(path, matrix):
+    """An MP4 file with another matrix in its track header, as a phone writes it that was held upright."""
+    plain = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    content = path.read_bytes()
+    at = content.index(plain, content.index(b"tkhd"))
+    path.write_bytes(content[:at] + struct.pack(">9i", *matrix) + content[at + len(plain) :])
+    return path
+
+
+def woven(number):
+    """A frame of two fields, of which the second is half a frame later."""
+    first, second = moving_square(2 * number), moving_square(2 * number + 1)
+    pixels = first.copy()
+    pixels[1::2] = second[1::2]
+    return pixels
+
+
+def write_interlaced(path, count):
+    """A video of woven frames, 25 a second."""
+    frames = [woven(number) for number in range(count)]
+    return write(path, frames, codec="mpeg2video", options={"flags": "+ildct+ilme"}, rate=25)
+
+
+def write_sound(path):
+    """A tenth of a second of silence."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+class Stalling(http.server.SimpleHTTPRequestHandler):
+    """Sends a third of a file, and then nothing until the test is over."""
+
+    released = threading.Event()
+
+    def do_GET(self):
+        content = (self.server.folder / self.path.strip("/")).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 3])
+        self.wfile.flush()
+        self.released.wait()
+
+    def log_message(self, *_):
+        pass
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and says nothing on standard error."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """A function that serves the test's folder by a handler; the address."""
+    servers = []
+
+    def start(handler):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.folder, server.daemon_threads = tmp_path, True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    Stalling.released.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -14,7 +14,7 @@ from trackers.eval import evaluate_mot_sequence
 
 from reseen.datasets import read_training
 from reseen.errors import DataError, SettingsError, StorageError, VideoError, WeightsError
-from reseen.video import crop as crop_module
+from reseen.video import crop_files
 from reseen.video.crop import crop_videos
 from reseen.video.follow import Following
 from reseen.video.settings import crop_settings
@@ -130,7 +130,7 @@ def test_an_interruption_keeps_what_is_there_and_goes_on(videos, cropped, tmp_pa
 
 
 def test_a_full_disk_leaves_a_manifest_of_what_is_whole(videos, cropped, tmp_path, monkeypatch):
-    out, real, written = tmp_path / "out", crop_module.create_file, []
+    out, real, written = tmp_path / "out", crop_files.create_file, []
 
     def full(path):
         written.append(path)
@@ -138,11 +138,11 @@ def test_a_full_disk_leaves_a_manifest_of_what_is_whole(videos, cropped, tmp_pat
             raise OSError(28, "No space left on device", str(path))
         return real(path)
 
-    monkeypatch.setattr(crop_module, "create_file", full)
+    monkeypatch.setattr(crop_files, "create_file", full)
     with pytest.raises(StorageError, match="the disk is full"):
         crop_videos([videos], out, settings=exact(videos), quiet=True)
     assert all((out / row["path"]).is_file() for row in rows_of(out))
-    monkeypatch.setattr(crop_module, "create_file", real)
+    monkeypatch.setattr(crop_files, "create_file", real)
     crop_videos([videos], out, settings=exact(videos), quiet=True)
     assert bytes_of(out) == bytes_of(cropped.folder)
 

@@ -1,12 +1,10 @@
 """Frames come upright, in 8-bit RGB, with their times, from whatever a camera or a phone writes."""
 
-import struct
-
 import av
 import numpy as np
 import pytest
 from PIL import Image
-from tests.video.conftest import moving_square, write
+from tests.video.conftest import moving_square, turn, woven, write, write_interlaced, write_sound
 
 from reseen.errors import VideoError
 from reseen.video.frames import open_video, spread_frames
@@ -63,12 +61,7 @@ def test_frames_can_be_taken_at_a_lower_rate(tmp_path):
 ])  # fmt: skip
 def test_a_phone_that_was_held_upright(tmp_path, turns, matrix):
     """The matrix of the track header says how far the picture is to be turned clockwise for display."""
-    path = write(tmp_path / "a.mp4", FRAMES)
-    plain = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    content = path.read_bytes()
-    at = content.index(plain, content.index(b"tkhd"))
-    path.write_bytes(content[:at] + struct.pack(">9i", *matrix) + content[at + len(plain) :])
-    frames, _ = read(path)
+    frames, _ = read(turn(write(tmp_path / "a.mp4", FRAMES), matrix))
     expected = np.rot90(FRAMES[0], -turns)
     assert frames[0].pixels.shape == expected.shape
     assert np.abs(frames[0].pixels.astype(int) - expected).mean() < 6
@@ -77,19 +70,10 @@ def test_a_phone_that_was_held_upright(tmp_path, turns, matrix):
 def test_interlaced_video_has_no_combs(tmp_path):
     """Two fields of a moving square, woven: rows of neighbors differ; deinterlaced they do not."""
 
-    def woven(number):
-        first, second = moving_square(2 * number), moving_square(2 * number + 1)
-        pixels = first.copy()
-        pixels[1::2] = second[1::2]
-        return pixels
-
     def combs(pixels):
         return np.abs(np.diff(pixels[21:43].astype(int).mean(axis=2), axis=0)).mean()
 
-    path = write(
-        tmp_path / "a.mpg", [woven(number) for number in range(10)], codec="mpeg2video",
-        options={"flags": "+ildct+ilme"}, rate=25,
-    )  # fmt: skip
+    path = write_interlaced(tmp_path / "a.mpg", 10)
     with av.open(str(path)) as container:
         raw = list(container.decode(video=0))
     assert raw[5].interlaced_frame
@@ -131,13 +115,7 @@ def test_what_is_no_video_is_said(tmp_path, content):
 
 
 def test_sound_alone_is_no_video(tmp_path):
-    path = tmp_path / "a.wav"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
-        frame.rate = 8000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    path = write_sound(tmp_path / "a.wav")
     with pytest.raises(VideoError, match="holds no video stream"):
         read(path)
 

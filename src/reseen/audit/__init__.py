@@ -25,6 +25,7 @@ from reseen.audit.strata import (
     proportion,
     recall,
 )
+from reseen.audit.tracklet_pairs import TrackletPairs
 from reseen.audit.verdict import (
     SignalChange,
     Verdict,
@@ -54,6 +55,7 @@ __all__ = [
     "SignalChange",
     "Stratum",
     "Tally",
+    "TrackletPairs",
     "Verdict",
     "allocate_questions",
     "best_index",

@@ -159,9 +159,11 @@ def calibrate(
 ) -> Calibration:
     """Calibrate from answers to pairs of a pool; answers on less similar pairs are not used.
 
+    Pairs of which tracklets say whom they show are taken as known.
+
     Args:
         pool: the most similar pairs of the crops.
-        answered: the answers.
+        answered: the answers, on pairs of which tracklets say nothing.
         generator: draws from the posterior.
         false_matches: share of the matches that may be of different people, above 0 and below 1.
 
@@ -177,7 +179,8 @@ def calibrate(
     probability, same = posterior.draw(_DRAWS, generator)
     pairs = pool.pairs.sum(axis=0)
     same = same.reshape(_DRAWS, 2, -1).sum(axis=1)
-    curves = (probability.reshape(_DRAWS, 2, -1) * pool.pairs).sum(axis=1) / pairs
+    unknown = (probability.reshape(_DRAWS, 2, -1) * pool.unknown).sum(axis=1)
+    curves = (unknown + pool.known_same.sum(axis=0)) / pairs
     start = first_match(same.mean(axis=0), pairs, false_matches)
     false = missed = None
     spreads = [float(np.abs(curves - curves.mean(axis=0)).mean())]
@@ -187,13 +190,17 @@ def calibrate(
         spreads += [_spread(false), _spread(missed)]
     widest = max(spreads)
     count = int(posterior.asked.sum())
-    trust: Trust = next((name for name, most in TOLERANCES.items() if count and widest <= most), "low")
+    known = float((pool.known_same + pool.known_different).sum())
+    trust: Trust = next(
+        (name for name, most in TOLERANCES.items() if count + known and widest <= most), "low"
+    )
     curve = _isotonic(curves.mean(axis=0), pairs) if trust != "low" else np.empty(0)
     centers = _centers(pool) if trust != "low" else np.empty(0)
     shown = trust != "low" and false is not None and missed is not None
     return Calibration(
-        trust, _reason(count, widest, trust, shown, false_matches), count, _further(count, widest, trust),
-        pool.lowest, false_matches, tuple(centers.tolist()), tuple(curve.round(6).tolist()),
+        trust, _reason(count, known / float(pairs.sum()), widest, trust, shown, false_matches), count,
+        _further(count, widest, trust), pool.lowest, false_matches, tuple(centers.tolist()),
+        tuple(curve.round(6).tolist()),
         float(pool.edges[start]) if shown else None,
         float(false.mean()) if shown else None, _interval(false) if shown else None,
         float(missed.mean()) if shown else None, _interval(missed) if shown else None,
@@ -257,10 +264,13 @@ def _further(count: int, widest: float, trust: Trust) -> int:
     return max(10, math.ceil((wanted - count) / 10) * 10)
 
 
-def _reason(count: int, widest: float, trust: Trust, has_threshold: bool, false_matches: float) -> str:
-    if not count:
+def _reason(
+    count: int, known: float, widest: float, trust: Trust, has_threshold: bool, false_matches: float
+) -> str:
+    if not count and not known:
         return "no answers on similar pairs"
-    text = f"{count:,} answers bound every number to within {100 * widest:.0f} points"
+    tracklets = f", and tracklets, which know {known:.0%} of the pairs," if known else ""
+    text = f"{count:,} answers{tracklets} bound every number to within {100 * widest:.0f} points"
     if trust == "low":
         return f"{text}, and {100 * TOLERANCES['medium']:.0f} are needed"
     if not has_threshold:

@@ -15,6 +15,7 @@ from jaxtyping import Float64, Int64
 from reseen.audit.calibration import FALSE_MATCHES, AnsweredPairs, first_match, posterior_from
 from reseen.audit.pair_pool import PairPool
 from reseen.audit.same_person import Posterior
+from reseen.audit.tracklet_pairs import UNKNOWN
 
 _CURVE = 0.5
 """Weight of the variance of the probabilities beside those of the two errors."""
@@ -24,28 +25,29 @@ _SPREAD = 8
 
 
 def expected_gain(posterior: Posterior, false_matches: float = FALSE_MATCHES) -> Float64[np.ndarray, " c"]:
-    """For each cell, by how much one answer is expected to lower the variances; 0 where every pair was asked.
+    """For each cell, by how much one answer is expected to lower the variances; 0 where every pair is known.
 
     Added up are the variances of the share of false matches, of the share of missed pairs, and half the mean variance
     of the probabilities; to first order, and at the threshold that the answers so far give.
     """
     pool, probability = posterior.pool, posterior.probability
     pairs, ranges = pool.pairs.reshape(-1), len(pool.edges)
+    unknown = pool.unknown.reshape(-1)
     slope = probability * (1 - probability)
-    same = probability * pairs
+    same = probability * unknown + pool.known_same.reshape(-1)
     start = first_match(same.reshape(2, -1).sum(axis=0), pool.pairs.sum(axis=0), false_matches)
     above = np.tile(np.arange(ranges), 2) >= min(start, ranges - 1)
     missed = same[~above].sum() / same.sum()
-    of_false = -np.where(above, pairs * slope, 0) / pairs[above].sum()
-    of_missed = pairs * slope * (~above - missed) / same.sum()
-    shares = (pool.pairs / pool.pairs.sum(axis=0)).reshape(-1) * slope
+    of_false = -np.where(above, unknown * slope, 0) / pairs[above].sum()
+    of_missed = unknown * slope * (~above - missed) / same.sum()
+    shares = (pool.unknown / pool.pairs.sum(axis=0)).reshape(-1) * slope
     of_curve = np.hstack([np.diag(shares[:ranges]), np.diag(shares[ranges:])])
     covariance = posterior.covariance
     variance = (of_false @ covariance) ** 2 + (of_missed @ covariance) ** 2
     variance += _CURVE * ((of_curve @ covariance) ** 2).mean(axis=0)
     lowered = variance / (1 / np.maximum(slope, 1e-9) + np.diag(covariance))
-    unasked = 1 - posterior.asked / np.maximum(pairs, 1)
-    return np.where(pairs >= 1, lowered * np.clip(unasked, 0, 1), 0)
+    unasked = 1 - posterior.asked / np.maximum(unknown, 1)
+    return np.where(unknown >= 1, lowered * np.clip(unasked, 0, 1), 0)
 
 
 def order_cells(pool: PairPool, answered: AnsweredPairs, false_matches: float = FALSE_MATCHES) -> list[int]:
@@ -71,7 +73,7 @@ def choose_pair(
     order: Int64[np.ndarray, " m"],
     false_matches: float = FALSE_MATCHES,
 ) -> tuple[int, int] | None:
-    """The rows of the pair whose answer helps most; None if all pairs of the pool were asked.
+    """The rows of the pair whose answer helps most; None if all pairs of the pool were asked or are known.
 
     Args:
         pool: the most similar pairs of the crops.
@@ -80,7 +82,7 @@ def choose_pair(
         order: rank of each pair in what questions are spread over; equal ranks are neighbors.
         false_matches: share of the matches that may be of different people.
     """
-    cells = pool.cell(pool.similarity, pool.together)
+    cells = np.where(pool.known == UNKNOWN, pool.cell(pool.similarity, pool.together), -1)
     for cell in order_cells(pool, answered, false_matches):
         members = np.flatnonzero(cells == cell)
         pairs = list(zip(pool.first[members].tolist(), pool.second[members].tolist(), strict=True))

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int8, Int64
 
+from reseen.audit.tracklet_pairs import NOTHING_KNOWN, SAME, UNKNOWN, TrackletPairs
 from reseen.errors import DataError
 from reseen.records import NOISE, Features, PseudoLabels
 
@@ -87,6 +88,17 @@ class PairPool:
     pairs: Float64[np.ndarray, "2 k"]
     """Number of pairs in each cell: in different clusters, and in one cluster. Estimates if not all rows were looked
     at."""
+    known: Int8[np.ndarray, " m"]
+    """What tracklets say of each pair: `SAME`, `DIFFERENT` or `UNKNOWN`."""
+    known_same: Float64[np.ndarray, "2 k"]
+    """Number of pairs in each cell that are within a tracklet."""
+    known_different: Float64[np.ndarray, "2 k"]
+    """Number of pairs in each cell whose tracklets overlap in time in one camera."""
+
+    @property
+    def unknown(self) -> Float64[np.ndarray, "2 k"]:
+        """Number of pairs in each cell of which only a person can say whom they show."""
+        return self.pairs - self.known_same - self.known_different
 
     @property
     def lowest(self) -> float:
@@ -101,10 +113,13 @@ class PairPool:
         return np.where(ranges < 0, -1, ranges + len(self.edges) * together.astype(np.int64))
 
 
-def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPool:
+def plan_pool(
+    features: Features, labels: PseudoLabels, seed: int = 0, tracklets: TrackletPairs = NOTHING_KNOWN
+) -> PairPool:
     """The ten most similar pairs per crop, of unit features.
 
-    With more than about 8,000 crops, the pairs are those of a random sample of crops with all others.
+    With more than about 8,000 crops, the pairs are those of a random sample of crops with all others. What `tracklets`
+    say of a pair is not asked.
 
     Raises:
         DataError: fewer than two crops.
@@ -128,22 +143,32 @@ def plan_pool(features: Features, labels: PseudoLabels, seed: int = 0) -> PairPo
     one, other, together = one[order], other[order], together[order]
     similarity = values[order].astype(np.float64)
     edges = _edges(similarity, max(_TOP_LEAST, round(count * _TOP_SHARE / scale)))
-    pool = PairPool(
-        np.minimum(one, other), np.maximum(one, other), similarity, together, edges,
-        np.zeros((2, len(edges))),
-    )  # fmt: skip
-    np.add.at(pool.pairs.reshape(-1), pool.cell(similarity, together), scale)
-    return pool
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    empty = np.zeros((3, 2, len(edges)))
+    known = tracklets.of(first, second)
+    return _counted(PairPool(first, second, similarity, together, edges, empty[0], known, *empty[1:]), scale)
 
 
 def with_clusters(pool: PairPool, labels: PseudoLabels) -> PairPool:
     """The same pairs, counted by other clusters of the same crops."""
     cluster = labels.labels
     together = (cluster[pool.first] == cluster[pool.second]) & (cluster[pool.first] != NOISE)
-    again = replace(pool, together=together, pairs=np.zeros_like(pool.pairs))
-    scale = pool.pairs.sum() / len(pool.similarity)
-    np.add.at(again.pairs.reshape(-1), again.cell(pool.similarity, together), scale)
-    return again
+    return _counted(replace(pool, together=together), pool.pairs.sum() / len(pool.similarity))
+
+
+def _counted(pool: PairPool, scale: float) -> PairPool:
+    """The pool with its pairs counted by cell, each as `scale` pairs."""
+    cells = pool.cell(pool.similarity, pool.together)
+
+    def count(pairs: Bool[np.ndarray, " m"]) -> Float64[np.ndarray, "2 k"]:
+        return scale * np.bincount(cells[pairs], minlength=2 * len(pool.edges)).reshape(2, -1).astype(float)
+
+    return replace(
+        pool,
+        pairs=count(np.ones(len(cells), dtype=bool)),
+        known_same=count(pool.known == SAME),
+        known_different=count((pool.known != SAME) & (pool.known != UNKNOWN)),
+    )
 
 
 def _low(features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"], kept: int) -> float:

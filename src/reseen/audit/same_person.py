@@ -50,19 +50,24 @@ class Posterior:
     ) -> tuple[Float64[np.ndarray, "d c"], Float64[np.ndarray, "d c"]]:
         """Draw the probability in each cell, and the number of its pairs that show the same person.
 
-        The pairs answered are known; the others are binomial.
+        The pairs answered are known, and those of which tracklets say whom they show; the others are binomial. The
+        probability is that of pairs of which tracklets say nothing.
         """
         root = np.linalg.cholesky(self.covariance + 1e-9 * np.eye(len(self.mode)))
         logits = self.mode + generator.standard_normal((count, len(self.mode))) @ root.T
         probability = _logistic(logits)
-        unasked = np.maximum(np.round(self.pool.pairs.reshape(-1) - self.asked), 0).astype(np.int64)
-        return probability, self.same + generator.binomial(unasked, probability)
+        unasked = np.maximum(np.round(self.pool.unknown.reshape(-1) - self.asked), 0).astype(np.int64)
+        known = self.pool.known_same.reshape(-1) + self.same
+        return probability, known + generator.binomial(unasked, probability)
 
 
 def fit_posterior(
     pool: PairPool, same: Float64[np.ndarray, " c"], asked: Float64[np.ndarray, " c"]
 ) -> Posterior:
-    """The posterior from the number of answers `same` and of sure answers in each cell of the flattened pool."""
+    """The posterior from the number of answers `same` and of sure answers in each cell of the flattened pool.
+
+    Answers are on pairs of which tracklets say nothing.
+    """
     mean, prior = _prior(len(pool.edges))
     logits = mean.copy()
     for _ in range(_STEPS):

@@ -50,6 +50,7 @@ _COMMANDS = {
     "demo": (
         "demo:demo",
         "Train on a synthetic data set without labels, score before and after, write a report.\n\n"
+        "With --video: draw recordings of a crowd, crop the people in them, train, and index a gallery for the viewer. "
         "Takes about five minutes on two cores. If interrupted, rerun the command to resume.",
     ),
     "crop": (
@@ -58,6 +59,13 @@ _COMMANDS = {
         "Takes video files, folders of them, folders of frames, and streams. Every setting is also a flag, such as "
         "--detector yolox.onnx, --thin.seconds 1 or --track.lost-seconds 2. Rerun the command to resume after an "
         "interruption, or to add new videos.",
+    ),
+    "watch": (
+        "watch:watch",
+        "Follow people through a stream and look each up in a gallery; one line of JSON per tracklet that has ended."
+        "\n\n"
+        "Takes the settings of `reseen crop` as flags, such as --detector yolox.onnx or --track.lost-seconds 2. Ctrl-C "
+        "ends it, with a line for everybody who is still in view.",
     ),
     "train": (
         "train:train",

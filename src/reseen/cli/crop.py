@@ -41,14 +41,12 @@ def crop(
     """
     import shlex
 
-    from reseen.cli.setting_flags import check_names
+    from reseen.cli.video_flags import check_video_flags, parse_length, split_flags
     from reseen.video.crop import crop_videos
-    from reseen.video.settings import CropSettings, crop_settings
+    from reseen.video.settings import crop_settings
 
-    places, flags = _split(sources)
-    sections = {"motion", "onnx", "torchvision", "track", "thin", "image"}
-    known = [name.replace("_", "-") for name in CropSettings.model_fields if name not in sections]
-    check_names(flags, ("out", "camera", "camera-pattern", "start", "for", "quiet"), known)
+    places, flags = split_flags(sources)
+    check_video_flags(flags, ("out", "camera", "camera-pattern", "start", "for", "quiet"))
     cropped = crop_videos(
         places,
         out,
@@ -56,7 +54,7 @@ def crop(
         camera=camera,
         camera_pattern=camera_pattern,
         start=start,
-        most_seconds=None if most is None else _seconds(most),
+        most_seconds=parse_length(most),
         quiet=quiet,
     )
     facts = [record.facts for record in cropped.records]
@@ -75,31 +73,3 @@ def crop(
     print(
         f"next: reseen train cluster-contrast --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine"
     )
-
-
-def _split(tokens: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Sources, and the flags of settings with their values."""
-    places: list[str] = []
-    flags: list[str] = []
-    waiting = list(tokens)
-    while waiting:
-        token = waiting.pop(0)
-        if not token.startswith("--"):
-            places.append(token)
-            continue
-        flags.append(token)
-        if "=" not in token and waiting and not waiting[0].startswith("--"):
-            flags.append(waiting.pop(0))
-    return places, flags
-
-
-def _seconds(text: str) -> float:
-    import re
-
-    from reseen.errors import SettingsError
-
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
-    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
-    if seconds <= 0:
-        raise SettingsError(f"--for: '{text}' is no length of time, such as 90s, 10m or 2h")
-    return seconds

@@ -9,6 +9,13 @@ depend on the drawing order or the number of processes. Nothing here imports tor
 """
 
 from reseen.synthetic.crowd import CrowdCounts, crowd_exists, draw_crowd
-from reseen.synthetic.crowd_video import CrowdVideoCounts, draw_crowd_video
+from reseen.synthetic.crowd_video import CrowdVideoCounts, crowd_video_exists, draw_crowd_video
 
-__all__ = ["CrowdCounts", "CrowdVideoCounts", "crowd_exists", "draw_crowd", "draw_crowd_video"]
+__all__ = [
+    "CrowdCounts",
+    "CrowdVideoCounts",
+    "crowd_exists",
+    "crowd_video_exists",
+    "draw_crowd",
+    "draw_crowd_video",
+]

@@ -86,6 +86,16 @@ def draw_crowd_video(
         return _draw_and_rename(out, plan, progress)
 
 
+def crowd_video_exists(out: Path, people: int, cameras: int, seed: int, *, seconds: float) -> bool:
+    """Whether `out` contains exactly this crowd on video, complete and with all other settings at their defaults.
+
+    Raises:
+        SettingsError: a setting is out of range.
+    """
+    done = _read_marker(out)
+    return done is not None and done["plan"] == CrowdVideoPlan(people, cameras, seed, seconds).as_dict()
+
+
 def truth_lines(number: int, frame: DrawnFrame) -> Iterator[str]:
     """The lines of a MOTChallenge file for frame `number` (from 1)."""
     for drawn in sorted(frame.people, key=lambda drawn: drawn.person):

@@ -1,6 +1,5 @@
 """`crop_videos`: videos to a folder of crops with a manifest. What the command `reseen crop` does."""
 
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,8 +10,9 @@ from pathlib import Path
 
 from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, StorageError, VideoError
-from reseen.files import create_file, make_folder, storage_error
+from reseen.files import make_folder
 from reseen.locks import LOCK, exclusive_lock
+from reseen.video.crop_files import write_crops
 from reseen.video.detection_files import file_of
 from reseen.video.follow import Following
 from reseen.video.frames import Video, open_video
@@ -30,7 +30,6 @@ from reseen.video.record import (
 from reseen.video.settings import CropSettings
 from reseen.video.sheet import write_sheet
 from reseen.video.sources import Source, find_sources
-from reseen.video.tracklets import Tracklet
 
 
 def crop_videos(
@@ -143,7 +142,7 @@ def _crop_source(
         complete, shown = False, 0
         try:
             for tracklet in following.tracklets():
-                rows += _write_crops(out, source, tracklet)
+                rows += write_crops(out, source, tracklet)
                 if following.position > shown:
                     bar.advance(following.position - shown)
                     shown = following.position
@@ -155,30 +154,8 @@ def _crop_source(
         finally:
             if following.frames:
                 for tracklet in following.collector.finish():
-                    rows += _write_crops(out, source, tracklet)
+                    rows += write_crops(out, source, tracklet)
                 write_record(out, _facts(video, following, rows, fingerprint, complete), rows)
-
-
-def _write_crops(out: Path, source: Source, tracklet: Tracklet) -> list[CropRow]:
-    """Write the crops of a tracklet, and their rows."""
-    rows = []
-    folder = make_folder(out / source.camera)
-    for crop in tracklet.crops:
-        file = folder / f"{source.name}_t{tracklet.number:05d}_f{crop.frame:07d}.jpg"
-        try:
-            with create_file(file) as stream:
-                stream.write(crop.jpeg)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            with suppress(OSError):
-                file.unlink()
-            raise storage_error(file, error) from None
-        path = file.relative_to(out).as_posix()
-        rows.append(
-            CropRow(path, tracklet.number, crop.time, crop.frame, *crop.box, crop.score, crop.sharpness)
-        )
-    return rows
 
 
 def _facts(

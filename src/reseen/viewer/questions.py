@@ -11,12 +11,15 @@ from reseen.audit import (
     AnsweredPairs,
     Calibration,
     PairPool,
+    TrackletPairs,
     calibrate,
     choose_pair,
     plan_pool,
     with_clusters,
 )
 from reseen.audit.answers import Verdict
+from reseen.audit.tracklet_pairs import NOTHING_KNOWN
+from reseen.audit.tracklet_pairs import UNKNOWN as UNKNOWN_PAIR
 from reseen.errors import DataError
 from reseen.geometry import unit
 from reseen.records import Features, contiguous
@@ -53,6 +56,7 @@ class Questions:
         self._pool: PairPool | None = None
         self._collection: Collection | None = None
         self._sample = np.empty(0, np.int64)
+        self._tracklets = NOTHING_KNOWN
         self._calibrated = self._asked()
 
     def state(self) -> QuestionState:
@@ -112,7 +116,9 @@ class Questions:
             self._sample = np.sort(generator.permutation(len(collection))[:MAX_CROPS])
             vectors = torch.from_numpy(collection.vectors[self._sample].astype(np.float32))
             try:
-                self._pool = plan_pool(Features(unit(vectors)), contiguous(collection.clusters[self._sample]))
+                clusters = contiguous(collection.clusters[self._sample])
+                self._tracklets = _tracklet_pairs(collection, self._sample)
+                self._pool = plan_pool(Features(unit(vectors)), clusters, tracklets=self._tracklets)
             except DataError:
                 self._pool = None
         elif self._pool is not None and not np.array_equal(self._collection.clusters, collection.clusters):
@@ -122,12 +128,15 @@ class Questions:
 
     def _answered(self, collection: Collection, sure: dict[tuple[int, int], bool]) -> AnsweredPairs:
         pairs = np.array(list(sure), dtype=np.int64).reshape(-1, 2)
+        same = np.array(list(sure.values()), dtype=bool)
+        asked = self._tracklets.of(*pairs.T) == UNKNOWN_PAIR
+        pairs, same = pairs[asked], same[asked]
         one, other = (collection.vectors[self._sample[column]].astype(np.float64) for column in pairs.T)
         lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
         similarity = np.einsum("md,md->m", one, other) / np.maximum(lengths, 1e-12)
         cluster = collection.clusters[self._sample[pairs]]
         together = (cluster[:, 0] == cluster[:, 1]) & (cluster[:, 0] >= 0)
-        return AnsweredPairs(similarity, together, np.array(list(sure.values()), dtype=bool))
+        return AnsweredPairs(similarity, together, same)
 
     def _order(self, collection: Collection, pool: PairPool) -> Int64[np.ndarray, " m"]:
         """Rank of each pair by its two cameras, then by cluster."""
@@ -136,6 +145,21 @@ class Questions:
         rank = np.empty(len(one), dtype=np.int64)
         rank[np.lexsort((collection.clusters[one], cameras[1], cameras[0]))] = np.arange(len(one))
         return rank
+
+
+def _tracklet_pairs(collection: Collection, sample: Int64[np.ndarray, " m"]) -> TrackletPairs:
+    """What tracklets say of pairs of the sample. Tracklets, and times of a camera, are of one source only."""
+    entries = [collection.entries[row] for row in sample.tolist()]
+    numbers: dict[tuple[str, int | str], int] = {}
+
+    def number(source: str, value: int | str | None) -> int:
+        return -1 if value is None else numbers.setdefault((source, value), len(numbers))
+
+    tracklets = np.array([number(entry.source, entry.tracklet) for entry in entries], dtype=np.int64)
+    numbers.clear()
+    cameras = np.array([number(entry.source, entry.camera) for entry in entries], dtype=np.int64)
+    times = np.array([np.nan if entry.time is None else entry.time for entry in entries], dtype=np.float64)
+    return TrackletPairs.of_crops(tracklets, cameras, times)
 
 
 def _ordered(one: int, other: int) -> tuple[int, int]:

@@ -11,16 +11,13 @@ import torch
 
 from reseen.audit import (
     FALSE_MATCHES,
-    Answer,
     Calibration,
     Probe,
     Rarity,
     RoundHealth,
     Verdict,
-    calibrate,
     clustering_agreement,
     judge,
-    plan_pool,
     probe_score,
     random_pair_rarity,
     read_answers,
@@ -45,7 +42,8 @@ from reseen.runs.console import Progress, RunView, no_progress
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.tasks.audit.verify import Sheet, Verification, answered_pairs, verify, write_sheet
+from reseen.tasks.audit.calibrate_sheet import calibrate_sheet
+from reseen.tasks.audit.verify import Sheet, Verification, verify, write_sheet
 from reseen.tasks.comparison.probing import probe_side
 from reseen.tasks.comparison.sides import UNTRAINED, Side, open_sides
 from reseen.training.setup import find_copies
@@ -112,7 +110,8 @@ class Audit:
     random_pairs: tuple[Rarity, ...]
     """How similar random pairs are, which needs no answers."""
     calibration: Calibration | None
-    """Threshold and probabilities from answers; None without answers on these clusters."""
+    """Threshold and probabilities from answers and tracklets; None without either, and where the answers are on other
+    clusters."""
     verification: Verification | None
     """Precision and recall estimated from answers; None without answers."""
     page: Path | None
@@ -236,8 +235,8 @@ def _audit(
         sheet = Sheet.plan(run, crops, unit_features, labels)
         verification = verify(run, sheet, answers) if answers else None
         rarity = random_pair_rarity(unit_features, crops.table)
-        current = verification is not None and verification.current
-        calibration = _calibration(sheet, answers, false_matches, seed) if current else None
+        current = verification is None or verification.current
+        calibration = calibrate_sheet(sheet, answers, false_matches, seed) if current else None
         if page is not None:
             write_sheet(page, run, sheet, answers, questions, seed, view)
     audit = Audit(
@@ -262,17 +261,6 @@ def other_view(
     return extract(
         encoder, crops, device, progress, transform=lambda images: shift_and_flip(images, VIEW, generator)
     )
-
-
-def _calibration(
-    sheet: Sheet, answers: Sequence[Answer], false_matches: float, seed: int
-) -> Calibration | None:
-    """The calibration from the sure answers on pairs of this sheet; None without any."""
-    answered = answered_pairs(sheet, answers)
-    if not len(answered):
-        return None
-    pool = plan_pool(sheet.features, sheet.labels)
-    return calibrate(pool, answered, np.random.default_rng(seed), false_matches)
 
 
 def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:

@@ -17,6 +17,7 @@ from reseen.audit import (
     ProportionEstimate,
     Stratum,
     Tally,
+    TrackletPairs,
     allocate_questions,
     draw_pairs,
     plan_strata,
@@ -24,6 +25,7 @@ from reseen.audit import (
     proportion,
     recall,
 )
+from reseen.audit.tracklet_pairs import DIFFERENT, SAME, UNKNOWN
 from reseen.data.crops import Crops
 from reseen.errors import DataError
 from reseen.files import write_text
@@ -126,8 +128,14 @@ def verify(run: Run, sheet: Sheet, answers: Sequence[Answer]) -> Verification:
     )  # fmt: skip
 
 
-def answered_pairs(sheet: Sheet, answers: Sequence[Answer]) -> AnsweredPairs:
-    """The sure answers on pairs of this sheet; groups are not pairs."""
+def answered_pairs(
+    sheet: Sheet, answers: Sequence[Answer], tracklets: TrackletPairs
+) -> tuple[AnsweredPairs, Int64[np.ndarray, "k 2"]]:
+    """The sure answers on pairs of this sheet of which tracklets say nothing; groups are not pairs.
+
+    The second value has a row for each answer on another pair: what the tracklets say of it, and what was answered,
+    each `SAME` or `DIFFERENT`.
+    """
     row = {path: index for index, path in enumerate(sheet.crops.table.texts)}
     names = {stratum.name for stratum in sheet.strata}
     sure = [
@@ -142,11 +150,15 @@ def answered_pairs(sheet: Sheet, answers: Sequence[Answer]) -> AnsweredPairs:
         -1, 2
     )
     same = np.array([answer.verdict == "same" for answer in sure], dtype=bool)
+    said = tracklets.of(*pairs.T)
+    known = said != UNKNOWN
+    checks = np.stack([said[known].astype(np.int64), np.where(same[known], SAME, DIFFERENT)], axis=1)
+    pairs, same = pairs[~known], same[~known]
     vectors, labels = sheet.features.numpy, sheet.labels.labels
     similarity = np.einsum("md,md->m", vectors[pairs[:, 0]], vectors[pairs[:, 1]], dtype=np.float64)
     cluster = labels[pairs]
     together = (cluster[:, 0] == cluster[:, 1]) & (cluster[:, 0] != NOISE)
-    return AnsweredPairs(similarity, together, same)
+    return AnsweredPairs(similarity, together, same), checks
 
 
 def write_sheet(

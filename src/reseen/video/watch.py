@@ -1,0 +1,266 @@
+"""`Watcher`: people in a live video, looked up in a gallery as they go. What the command `reseen watch` does.
+
+stream -> frames -> boxes -> tracks -> a finished tracklet -> its mean embedding -> the nearest tracklets of a gallery
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reseen.errors import DataError, SettingsError, StorageError, VideoError
+from reseen.files import make_folder, write_text
+from reseen.gallery.gallery import open_gallery
+from reseen.locks import LOCK, acquire
+from reseen.pages.album import evenly_spaced
+from reseen.reading import read_json
+from reseen.runs.run import Run
+from reseen.video.crop_files import write_crops
+from reseen.video.follow import Following
+from reseen.video.frames import open_video
+from reseen.video.recognizer import Recognizer
+from reseen.video.settings import CropSettings
+from reseen.video.sighting import Sighting
+from reseen.video.sources import Source, find_sources
+from reseen.video.tracklets import TrackCrop, Tracklet
+
+STATE = "watch.json"
+"""File in the folder of crops with the number of tracklets so far."""
+
+CROPS = 8
+"""At most so many crops of a tracklet, spread over it, are embedded and written."""
+
+_WAITS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before a stream is connected to again, after each failure in a row."""
+
+
+class Watcher:
+    """Follows people through one video or stream, and looks each up in a gallery when its tracklet has ended.
+
+    Memory does not grow with time: a tracklet keeps a bounded number of crops, and is forgotten when it has ended. Use
+    it in a `with` block.
+
+    Example:
+        >>> with reseen.Watcher("galleries/mine", "rtsp://door/live", "watched") as watcher:
+        ...     for sighting in watcher.sightings():
+        ...         print(sighting.person, sighting.score, sighting.crop)
+    """
+
+    def __init__(
+        self,
+        gallery: str | Path,
+        source: str | Path,
+        out: str | Path,
+        *,
+        settings: CropSettings | None = None,
+        camera: str | None = None,
+        start: str | None = None,
+        most_seconds: float | None = None,
+        threshold: float | None = None,
+        add: bool = False,
+        loop: bool = False,
+        run: Run | str | Path | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Open the gallery and the folder of crops.
+
+        Args:
+            gallery: address of a gallery that `reseen index` made.
+            source: a video file, a folder of frames, or the address of a stream.
+            out: folder for the crops: new, or one of an earlier watcher.
+            settings: how people are found, followed and cropped.
+            camera: name of the camera; by default that of the file or stream.
+            start: time of the first frame of a recording, Unix seconds or a date and time.
+            most_seconds: seconds of video after which it ends.
+            threshold: cosine similarity, -1 to 1, from which a crop of the gallery names the person; None for that of
+                the gallery's calibration, and without one the nearest crop names it.
+            add: add the crops to the gallery, so that later searches find them.
+            loop: begin again when the source ends: a recording is played again, a stream is connected to again.
+            run: the run of the gallery's model, if its folder has moved.
+            say: takes messages for the user, such as on a stream that broke off.
+
+        Raises:
+            GalleryError: the gallery does not exist, is in use, or its model is not there.
+            DataError: there is no such source, or `out` holds something else.
+            SettingsError: several sources are given, or the threshold is out of range.
+            StorageError: `out` cannot be written, or another process writes into it.
+        """
+        if threshold is not None and not -1 <= threshold <= 1:
+            raise SettingsError(f"threshold must be a cosine similarity from -1 to 1, got {threshold:g}")
+        self._source = _one_source(str(source), camera, start)
+        self._settings = settings or CropSettings()
+        self._most_seconds, self._loop, self._say = most_seconds, loop, say
+        self._out = Path(out).expanduser().absolute()
+        self.seconds, self.frames, self.tracklets = 0.0, 0, 0
+        """Length of the video so far in its own time, frames looked at, and tracklets found."""
+        self._following: Following | None = None
+        self._begin: float | None = None
+        self._now = self._source
+        self._stack = ExitStack()
+        try:
+            self._before = _open_folder(self._out, self._stack)
+            opened = self._stack.enter_context(open_gallery(gallery, run))
+            _ = opened.encoder  # fails now and not at the first tracklet
+            for note in opened.notes:
+                say(note)
+            self._recognizer = Recognizer(opened, threshold, add)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    @property
+    def threshold(self) -> float | None:
+        """The similarity from which a person is named; None where the nearest crop names it."""
+        return self._recognizer.threshold
+
+    @property
+    def search_seconds(self) -> float:
+        """Mean seconds of a search of the gallery so far."""
+        return self._recognizer.search_seconds / max(self._recognizer.searches, 1)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the source is a stream."""
+        return self._source.kind == "stream"
+
+    def sightings(self) -> Iterator[Sighting]:
+        """Yield a sighting for every tracklet as it ends, until the source does.
+
+        Raises:
+            VideoError: the source cannot be read; with `loop`, only if it never could.
+            DataError: a file of boxes cannot be read, or is of another video.
+            WeightsError: the detector's network cannot be used.
+            StorageError: a crop cannot be written.
+        """
+        failures, seen = 0, False
+        while True:
+            try:
+                yield from self._pass()
+                failures, seen = 0, True
+            except VideoError as error:
+                if not (self._loop and seen and self.is_stream):
+                    raise
+                failures += 1
+                self._say(str(error))
+            if not self._loop or not self._remaining():
+                return
+            if self.is_stream:
+                time.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
+
+    def finish(self) -> Iterator[Sighting]:
+        """Yield the sightings of people who are still in view, such as after Ctrl-C; `sightings` does so itself."""
+        following, self._following = self._following, None
+        if following is None:
+            return
+        self.seconds += following.seconds + 1 / following.video.rate  # the last frame is shown as well
+        self.frames += following.frames
+        for tracklet in following.collector.finish():
+            yield self._sighting(tracklet)
+
+    def close(self) -> None:
+        """Close the gallery and unlock the folder; a second call does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pass(self) -> Iterator[Sighting]:
+        """Go through the source once."""
+        limit = None if self._most_seconds is None else self._most_seconds - self.seconds
+        with open_video(self._source, self._settings.image_rate) as video:
+            self._now = self._source
+            if self.is_stream:  # every connection is a recording of its own
+                name = f"{self._source.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+                self._now = video.source = replace(self._source, name=name)
+            self._begin = (video.start or 0.0) + (0.0 if self.is_stream else self.seconds)
+            self._following = following = Following(video, self._settings, limit)
+            try:
+                for tracklet in following.tracklets():
+                    yield self._sighting(tracklet)
+            finally:
+                for note in video.notes:
+                    self._say(f"{self._now.name}: {note}")
+            yield from self.finish()
+
+    def _remaining(self) -> bool:
+        return self._most_seconds is None or self.seconds < self._most_seconds - 1e-6
+
+    def _sighting(self, ended: Tracklet) -> Sighting:
+        """Look a tracklet up, write its crops, and count it."""
+        self.tracklets += 1
+        tracklet = replace(ended, number=self._before + self.tracklets, crops=_spread_crops(ended, CROPS))
+        jpegs = [crop.jpeg for crop in tracklet.crops]
+        vectors = self._recognizer.embed(jpegs)
+        best, named = self._recognizer.recognize(vectors)
+        rows = write_crops(self._out, self._now, tracklet)
+        write_text(self._out / STATE, json.dumps({"tracklets": tracklet.number}) + "\n")
+        begin = self._begin or 0.0
+        self._recognizer.remember(self._out, self._now.camera, begin, rows, jpegs, vectors)
+        shown = named or best
+        sharpest = max(rows, key=lambda row: row.sharpness)
+        return Sighting(
+            self._now.camera,
+            tracklet.number,
+            begin + tracklet.first,
+            begin + tracklet.last,
+            tracklet.frames,
+            self._out / sharpest.path,
+            tuple(self._out / row.path for row in rows),
+            None if named is None else named.entry.cluster,
+            None if shown is None else shown.similarity,
+            None if shown is None else shown.probability,
+            best,
+            time.time() - begin - tracklet.last if self.is_stream else None,
+        )
+
+
+def _spread_crops(tracklet: Tracklet, most: int) -> list[TrackCrop]:
+    """At most so many crops of a tracklet, spread over it."""
+    return [tracklet.crops[place] for place in evenly_spaced(range(len(tracklet.crops)), most)]
+
+
+def _one_source(place: str, camera: str | None, start: str | None) -> Source:
+    found = find_sources([place], camera=camera, start=start)
+    if len(found) > 1:
+        raise SettingsError(
+            f"{place}: holds {len(found)} videos, and one at a time can be watched; name one, or crop all with "
+            "`reseen crop`"
+        )
+    return found[0]
+
+
+def _open_folder(out: Path, stack: ExitStack) -> int:
+    """Lock the folder of crops; the number of tracklets that earlier watchers have written into it."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: expected a folder for the crops, found a file; choose another name")
+    content = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if content - {LOCK} and STATE not in content:
+        raise DataError(
+            f"{out}: expected a new or empty folder or one of `reseen watch`, found '{min(content)}' in it; choose "
+            "another folder"
+        )
+    try:
+        lock = acquire(make_folder(out) / LOCK)
+    except BlockingIOError as holder:
+        raise StorageError(f"{out}: another process (ID {holder}) writes crops into this folder") from None
+    stack.callback(lock.release, True)
+    if STATE not in content:
+        write_text(out / STATE, json.dumps({"tracklets": 0}) + "\n")
+        return 0
+    try:
+        count = read_json(out / STATE)["tracklets"]
+        if not isinstance(count, int) or count < 0:
+            raise ValueError("tracklets is no count")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{out / STATE}: damaged ({error}); choose another folder for the crops") from None
+    return count
