@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from reseen.video.crop import crop_videos
     from reseen.video.demo import run_video_demo
     from reseen.video.settings import crop_settings
+    from reseen.video.sighting import Sighting
     from reseen.video.watch import Watcher
 
 _MODULES = ("audit", "cluster", "errors", "evaluate", "losses", "memory", "models", "neighbors")
@@ -110,6 +111,7 @@ _HOMES = {
     "Run": "reseen.runs.run",
     "RunError": "reseen.errors",
     "SettingsError": "reseen.errors",
+    "Sighting": "reseen.video.sighting",
     "SphereAgglomeration": "reseen.cluster.estimators",
     "StorageError": "reseen.errors",
     "TrainingError": "reseen.errors",
@@ -187,6 +189,7 @@ __all__ = [
     "Run",
     "RunError",
     "SettingsError",
+    "Sighting",
     "SphereAgglomeration",
     "StorageError",
     "TrainingError",

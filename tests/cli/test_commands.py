@@ -209,6 +209,33 @@ def test_demo_runs_the_engine_and_shows_both_scores(reseen_says, monkeypatch, tm
     assert f"reseen view {tmp_path / 'run'}" in out
 
 
+def test_demo_on_video_says_where_to_look(reseen_says, monkeypatch, tmp_path):
+    import reseen.video.demo as module
+    from reseen.gallery.index import IndexResult
+    from reseen.runs.run import Run
+    from reseen.video.outcome import CroppedVideos
+    from reseen.video.record import SourceFacts, SourceRecord
+
+    asked = {}
+    facts = SourceFacts("camera1", "camera1", "x", "x", True, None, 9, 1.0, 8, 3, 7, 0, 0, ())
+
+    def run_video_demo(out, **options):
+        asked.update(out=out, **options)
+        monkeypatch.setattr(Run, "rounds_done", 10)
+        cropped = CroppedVideos(out / "crops", (SourceRecord(facts, ()),), 0, ())
+        return module.VideoDemo(
+            cropped, Run(out / "run", None, {}), IndexResult(str(out / "gallery"), 7, 0, 0, 0, 0, 0, 7)
+        )
+
+    monkeypatch.setattr(module, "run_video_demo", run_video_demo)
+    code, out, err = reseen_says("demo", tmp_path, "--video", "--people", "4", "--quiet")
+    assert code == 0, err
+    assert asked == {"out": tmp_path, "people": 4, "cameras": 3, "quiet": True}
+    assert "7 crops of 3 tracklets from 1 videos" in out
+    assert f"reseen view {tmp_path / 'gallery'}" in out
+    assert f"reseen watch {tmp_path / 'gallery'} {tmp_path / 'videos' / 'camera1.mp4'} --out" in out
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_a_tiny_demo_makes_everything_and_can_be_given_again(tiny_flags, tmp_path, again):
     recipe = load_recipe("cluster-contrast", tiny_flags)

@@ -120,7 +120,7 @@ def test_a_stream_that_ends_and_one_that_is_ended(serve, reseen_says, fault, tmp
         "crop", f"{address}/live.ts", "--out", tmp_path / "a", "--camera", "door", *flags
     )
     assert code == 0
-    assert "1 cameras" in said
+    assert "from 1 video of 1 camera" in said
     assert len(list((tmp_path / "a" / "door").glob("127.0.0.1*.jpg"))) > 3
     _, said, _ = reseen_says("crop", f"{address}/live.ts", "--out", tmp_path / "b", "--for", "1s", *flags)
     frames = [path.stem.rpartition("_f")[2] for path in (tmp_path / "b").rglob("*.jpg")]

@@ -198,7 +198,7 @@ def calibrate(
     centers = _centers(pool) if trust != "low" else np.empty(0)
     shown = trust != "low" and false is not None and missed is not None
     return Calibration(
-        trust, _reason(count, known / float(pairs.sum()), widest, trust, shown, false_matches), count,
+        trust, _reason(count, known, float(pairs.sum()), widest, trust, shown, false_matches), count,
         _further(count, widest, trust), pool.lowest, false_matches, tuple(centers.tolist()),
         tuple(curve.round(6).tolist()),
         float(pool.edges[start]) if shown else None,
@@ -265,11 +265,17 @@ def _further(count: int, widest: float, trust: Trust) -> int:
 
 
 def _reason(
-    count: int, known: float, widest: float, trust: Trust, has_threshold: bool, false_matches: float
+    count: int,
+    known: float,
+    pairs: float,
+    widest: float,
+    trust: Trust,
+    has_threshold: bool,
+    false_matches: float,
 ) -> str:
     if not count and not known:
         return "no answers on similar pairs"
-    tracklets = f", and tracklets, which know {known:.0%} of the pairs," if known else ""
+    tracklets = f", and tracklets, which know {known:,.0f} of {pairs:,.0f} pairs," if known else ""
     text = f"{count:,} answers{tracklets} bound every number to within {100 * widest:.0f} points"
     if trust == "low":
         return f"{text}, and {100 * TOLERANCES['medium']:.0f} are needed"

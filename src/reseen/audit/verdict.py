@@ -101,7 +101,11 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         sum(weight * value for weight, value in zip(weights.values(), values, strict=True)) / scale
         for values in ([signal.before for signal in signals], [signal.after for signal in signals])
     )
-    source = "views and tracklets" if weights is WITH_TRACKLETS else "views, as tracklets are unknown"
+    source = (
+        "views and tracklets"
+        if weights is WITH_TRACKLETS
+        else "views, as no tracklets under several cameras are known"
+    )
     reason = f"{len(before.rows):,} crops searched among {len(before.features):,}, by {source}"
     return Verdict(_outcome(low, high), first, second, (low, high), signals, len(before.rows), reason)
 

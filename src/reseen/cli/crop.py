@@ -45,10 +45,10 @@ def crop(
     from reseen.video.crop import crop_videos
     from reseen.video.settings import crop_settings
 
-    places, flags = split_flags(sources)
+    named, flags = split_flags(sources)
     check_video_flags(flags, ("out", "camera", "camera-pattern", "start", "for", "quiet"))
     cropped = crop_videos(
-        places,
+        named,
         out,
         settings=crop_settings(flags),
         camera=camera,
@@ -65,10 +65,9 @@ def crop(
         print(f"left out: {reason}")
     tracklets, cameras = sum(source.tracklets for source in facts), {source.camera for source in facts}
     already = f"; {cropped.skipped} of these videos were there already" if cropped.skipped else ""
-    print(
-        f"{out}: {cropped.crops:,} crops of {tracklets:,} tracklets from {len(facts):,} videos of {len(cameras):,} "
-        f"cameras{already}"
-    )
+    videos = "1 video" if len(facts) == 1 else f"{len(facts):,} videos"
+    places = "1 camera" if len(cameras) == 1 else f"{len(cameras):,} cameras"
+    print(f"{out}: {cropped.crops:,} crops of {tracklets:,} tracklets from {videos} of {places}{already}")
     print(f"Open {cropped.sheet} in a browser")
     print(
         f"next: reseen train cluster-contrast --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine"

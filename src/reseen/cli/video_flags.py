@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 
 def split_flags(tokens: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Places, and the flags of settings with their values."""
+    """Places, and the flags of settings with their values.
+
+    Args:
+        tokens: command-line tokens that the command does not define as options.
+    """
     places: list[str] = []
     flags: list[str] = []
     waiting = list(tokens)
@@ -22,6 +26,10 @@ def split_flags(tokens: Sequence[str]) -> tuple[list[str], list[str]]:
 def check_video_flags(flags: Sequence[str], options: Sequence[str]) -> None:
     """Reject flags that are neither an option of the command nor a setting of cropping.
 
+    Args:
+        flags: command-line tokens that the command does not define as options.
+        options: names of the command's options, for suggestions.
+
     Raises:
         SettingsError: a flag is neither; the message suggests the nearest name.
     """
@@ -37,7 +45,10 @@ def check_video_flags(flags: Sequence[str], options: Sequence[str]) -> None:
 
 
 def parse_length(text: str | None) -> float | None:
-    """Seconds of a length of time such as 90s, 10m or 2h; None for None.
+    """Seconds of a length of time; None for None.
+
+    Args:
+        text: such as 90s, 10m or 2h.
 
     Raises:
         SettingsError: it is none.

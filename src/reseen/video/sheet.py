@@ -49,12 +49,12 @@ def write_sheet(out: Path, records: Sequence[SourceRecord], facts: dict[str, str
         )
     ]
     content = DataContent(
-        f"Crops of {out.name}",
+        "Crops from video",
         "People found in videos; each row is one tracklet, from its first crop to its last.",
         figures=[
             Figure("Crops", f"{total['crops']:,}", f"from {total['frames']:,} frames"),
             Figure("Tracklets", f"{total['tracklets']:,}", "one person seen by one camera for a while"),
-            Figure("Cameras", f"{total['cameras']:,}", f"{total['sources']:,} videos"),
+            Figure("Cameras", f"{total['cameras']:,}", _videos(total["sources"])),
         ],
         splits=cameras,
         rows=rows,
@@ -63,6 +63,10 @@ def write_sheet(out: Path, records: Sequence[SourceRecord], facts: dict[str, str
         facts=facts,
     )
     write_data_page(out / SHEET, content)
+
+
+def _videos(count: int) -> str:
+    return "1 video" if count == 1 else f"{count:,} videos"
 
 
 def _group(out: Path, camera: str, records: Sequence[SourceRecord]) -> SheetGroup:

@@ -149,6 +149,36 @@ def test_answers_on_every_pair_give_the_true_precision(run, crowd, tmp_path):
     )
 
 
+def with_tracklets(table, tracklets):
+    """The crops with these tracklets, all of which are there at one moment."""
+    return replace(table, tracklets=np.asarray(tracklets, dtype=np.int64), times=np.zeros(len(table)))
+
+
+def test_tracklets_are_known_without_answers(run, crowd):
+    table = reseen.read_training(crowd)
+    people = np.unique([person(path) for path in table.paths], return_inverse=True)[1]
+    found = reseen.audit_run(run, with_tracklets(table, people * 10 + table.cameras), quiet=True)
+    assert found.calibration.answers == 0
+    assert "0 answers, and tracklets, which know" in found.calibration.reason
+    assert "tracklets" in "\n".join(sentences(found))
+    assert reseen.audit_run(run, table, quiet=True).calibration is None
+
+
+def test_tracklets_that_answers_contradict_are_not_used(run, crowd, tmp_path):
+    """Tracklets by the number of the row put strangers together; those by person are believed."""
+    page, file = tmp_path / "pairs.html", tmp_path / "answers.csv"
+    table = reseen.read_training(crowd).select(range(0, len(reseen.read_training(crowd)), 2))
+    people = np.unique([person(path) for path in table.paths], return_inverse=True)[1]
+    right = with_tracklets(table, people * 10 + table.cameras)
+    wrong = with_tracklets(table, np.arange(len(table)) % 3 * 10 + table.cameras)
+    for given, used in ((right, True), (wrong, False)):
+        reseen.audit_run(run, given, verify_page=page, questions=600, quiet=True)
+        answer_all(page, file)
+        found = reseen.audit_run(run, given, answers=[file], quiet=True)
+        assert found.calibration.answers > 0
+        assert ("tracklets" in found.calibration.reason) == used
+
+
 def _true_precision(run, table):
     """Of the clusters that an audit makes, pair by pair."""
     import torch
