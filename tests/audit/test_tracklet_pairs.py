@@ -81,7 +81,7 @@ def test_a_pool_counts_what_is_known(people):
     assert choose_pair(pool, nobody, set(), np.arange(len(pool.first))) is None
     assert not expected_gain(posterior_from(pool, nobody)).any()
     found = calibrate(pool, nobody, np.random.default_rng(0))  # nothing is left to doubt
-    assert found.trust == "high"
+    assert found.trust == "medium"  # never more with tracklets, which a tracker may have switched
     assert found.answers == 0
     assert found.threshold is not None
     above = pool.similarity >= found.threshold

@@ -64,7 +64,8 @@ class Calibration:
 
     trust: Trust
     """`medium`: each stated error is within 5 points of the truth with a probability of 90 percent, and probabilities
-    are within 5 points on average; `high`: within 3 points; `low`: neither, and there are no numbers."""
+    are within 5 points on average; `high`: within 3 points, and nothing was taken from tracklets; `low`: neither, and
+    there are no numbers."""
     reason: str
     """Why it is trusted that much."""
     answers: int
@@ -194,6 +195,8 @@ def calibrate(
     trust: Trust = next(
         (name for name, most in TOLERANCES.items() if count + known and widest <= most), "low"
     )
+    if known and trust == "high":  # a tracker may have switched
+        trust = "medium"
     curve = _isotonic(curves.mean(axis=0), pairs) if trust != "low" else np.empty(0)
     centers = _centers(pool) if trust != "low" else np.empty(0)
     shown = trust != "low" and false is not None and missed is not None
