@@ -16,8 +16,8 @@ from reseen.video.outcome import CroppedVideos
 from reseen.video.settings import CropSettings, crop_settings
 
 _RECIPE = (
-    "--data.tracklet-constraints", "cannot-link", "--train.rounds", "10", "--method.jaccard.k1", "10",
-    "--method.jaccard.k2", "3",
+    "--data.tracklet-constraints", "cannot-link", "--train.rounds", "10", "--method.center-cameras", "true",
+    "--method.jaccard.k1", "10", "--method.jaccard.k2", "3",
 )  # fmt: skip
 """What the recipe `demo` is changed by: tracklets are known, and there are fewer crops."""
 
