@@ -96,7 +96,7 @@ def over_time(asked: argparse.Namespace, folder: Path) -> dict:
         folder / "gallery", videos / "camera1.mp4", folder / "out", settings=settings, run=run, add=True, loop=True,
         most_seconds=asked.seconds,
     ) as watcher:  # fmt: skip
-        look_up = watcher._sighting
+        look_up = watcher._event
 
         def timed(tracklet):
             start = _clocks()
@@ -104,8 +104,8 @@ def over_time(asked: argparse.Namespace, folder: Path) -> dict:
             spent.append(_since(start))
             return found
 
-        watcher._sighting = timed
-        for _ in watcher.sightings():
+        watcher._event = timed
+        for _ in watcher.events():
             while watcher.seconds >= 60 * (len(minutes) + 1):
                 minutes.append(own_memory() / 1e6)
         frames, tracklets = watcher.frames, watcher.tracklets

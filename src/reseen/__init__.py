@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from reseen.video.crop import crop_videos
     from reseen.video.demo import run_video_demo
     from reseen.video.settings import crop_settings
-    from reseen.video.sighting import Sighting
     from reseen.video.watch import Watcher
+    from reseen.video.watch_event import WatchEvent
 
 _MODULES = ("audit", "cluster", "errors", "evaluate", "losses", "memory", "models", "neighbors")
 """Packages and modules that are public in themselves."""
@@ -111,10 +111,10 @@ _HOMES = {
     "Run": "reseen.runs.run",
     "RunError": "reseen.errors",
     "SettingsError": "reseen.errors",
-    "Sighting": "reseen.video.sighting",
     "SphereAgglomeration": "reseen.cluster.estimators",
     "StorageError": "reseen.errors",
     "TrainingError": "reseen.errors",
+    "WatchEvent": "reseen.video.watch_event",
     "VectorClusters": "reseen.tasks.clustering.cluster_vectors",
     "VideoError": "reseen.errors",
     "Watcher": "reseen.video.watch",
@@ -189,12 +189,12 @@ __all__ = [
     "Run",
     "RunError",
     "SettingsError",
-    "Sighting",
     "SphereAgglomeration",
     "StorageError",
     "TrainingError",
     "VectorClusters",
     "VideoError",
+    "WatchEvent",
     "Watcher",
     "WeightsError",
     "__version__",

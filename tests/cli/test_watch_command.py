@@ -79,7 +79,7 @@ def test_lines_go_to_a_broker(videos, gallery, flags, reseen_says, tmp_path):  #
 
 
 def test_ctrl_c_tells_who_is_still_in_view(videos, gallery, flags, reseen_says, tmp_path, monkeypatch):  # noqa: F811
-    whole = Watcher.sightings
+    whole = Watcher.events
 
     def interrupted(self):
         running = whole(self)
@@ -87,7 +87,7 @@ def test_ctrl_c_tells_who_is_still_in_view(videos, gallery, flags, reseen_says, 
         running.close()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Watcher, "sightings", interrupted)
+    monkeypatch.setattr(Watcher, "events", interrupted)
     code, said, err = reseen_says("watch", gallery, videos / "camera1.mp4", *flags, "--out", tmp_path / "out")
     assert code == 130
     lines = [json.loads(line) for line in said.splitlines()]

@@ -12,7 +12,7 @@ from reseen.errors import DataError, SettingsError, StorageError, VideoError
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
-from reseen.gallery.stores.memory import MemoryStore
+from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.video import watch as watch_module
 from reseen.video.crop import crop_videos
 from reseen.video.recognizer import Recognizer
@@ -50,41 +50,39 @@ def gallery(videos, exact, crowd, tiny_flags, tmp_path_factory):
 
 def all_of(watcher):
     with watcher:
-        return list(watcher.sightings())
+        return list(watcher.events())
 
 
 def test_every_tracklet_is_looked_up_as_a_slow_search_would(videos, exact, gallery, tmp_path):
     with Watcher(gallery, videos / "camera1.mp4", tmp_path / "out", settings=exact) as watcher:
-        found = list(watcher.sightings())
+        found = list(watcher.events())
     assert len(found) == 4  # four people before the camera
-    assert [sighting.tracklet for sighting in found] == [1, 2, 3, 4]
+    assert [event.tracklet for event in found] == [1, 2, 3, 4]
     with reseen.open_gallery(gallery) as opened:
         parts = list(opened.store.scan())
         entries = [entry for part in parts for entry in part.entries]
         rows = np.concatenate([part.vectors for part in parts])
-        for sighting in found:
-            assert 1 <= len(sighting.crops) <= CROPS
-            assert sighting.crop in sighting.crops
-            assert all(crop.is_file() for crop in sighting.crops)
-            vectors = np.stack([opened.embed(crop) for crop in sighting.crops])
+        for event in found:
+            assert 1 <= len(event.crops) <= CROPS
+            assert event.crop in event.crops
+            assert all(crop.is_file() for crop in event.crops)
+            vectors = np.stack([opened.embed(crop) for crop in event.crops])
             mean = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).mean(axis=0)
             similarity = rows @ mean / np.linalg.norm(mean)
-            assert sighting.score == pytest.approx(similarity.max(), abs=1e-4)
+            assert event.score == pytest.approx(similarity.max(), abs=1e-4)
             nearest = {entries[row].cluster for row in np.flatnonzero(similarity > similarity.max() - 1e-4)}
-            assert sighting.person in nearest
-            assert sighting.best.similarity == pytest.approx(similarity.max(), abs=1e-4)
-            assert sighting.camera == "camera1"
-            assert 0 <= sighting.time < sighting.until <= 6
-            assert sighting.delay is None
+            assert event.person in nearest
+            assert event.best.similarity == pytest.approx(similarity.max(), abs=1e-4)
+            assert event.camera == "camera1"
+            assert 0 <= event.time < event.until <= 6
+            assert event.delay is None
 
 
 def test_numbers_go_on_and_crops_of_earlier_calls_stay(videos, exact, gallery, tmp_path):
     first = all_of(Watcher(gallery, videos / "camera1.mp4", tmp_path / "out", settings=exact))
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.jpg")}
     again = all_of(Watcher(gallery, videos / "camera1.mp4", tmp_path / "out", settings=exact))
-    assert [sighting.tracklet for sighting in again] == [
-        len(first) + 1 + place for place in range(len(first))
-    ]
+    assert [event.tracklet for event in again] == [len(first) + 1 + place for place in range(len(first))]
     assert all(path.read_bytes() == content for path, content in before.items())
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2 * len(before)
     assert json.loads((tmp_path / "out" / STATE).read_text()) == {"tracklets": 2 * len(first)}
@@ -99,8 +97,8 @@ def test_a_recording_is_played_again_until_its_time_is_over(videos, exact, galle
     assert watcher.seconds == pytest.approx(15, abs=0.2)
     assert len(found) > 8  # two times four, and those of the beginning once more
     begin = 1777636800
-    assert all(begin <= sighting.time <= sighting.until <= begin + 15.1 for sighting in found)
-    assert max(sighting.time for sighting in found) > begin + 11
+    assert all(begin <= event.time <= event.until <= begin + 15.1 for event in found)
+    assert max(event.time for event in found) > begin + 11
 
 
 def test_crops_are_added_and_found_again(videos, exact, gallery, crowd, tmp_path):
@@ -112,26 +110,26 @@ def test_crops_are_added_and_found_again(videos, exact, gallery, crowd, tmp_path
     assert first[0].best is None
     assert first[0].person is None
     assert first[0].score is None
-    crops = sum(len(sighting.crops) for sighting in first)
+    crops = sum(len(event.crops) for event in first)
     with reseen.open_gallery(own) as opened:
         stored = [entry for part in opened.store.scan() for entry in part.entries]
     assert len(stored) == crops
     assert {entry.source for entry in stored} == {str(tmp_path / "out")}
     assert {str(tmp_path / "out" / entry.image) for entry in stored} == {
-        str(crop) for sighting in first for crop in sighting.crops
+        str(crop) for event in first for crop in event.crops
     }
     assert all(entry.thumbnail and entry.cluster is None and entry.camera == "camera1" for entry in stored)
     again = all_of(Watcher(own, videos / "camera1.mp4", tmp_path / "out", settings=exact))
     assert all(
-        sighting.person is None and sighting.best is not None and sighting.score == sighting.best.similarity
-        for sighting in again
+        event.person is None and event.best is not None and event.score == event.best.similarity
+        for event in again
     )
 
 
 def test_people_still_in_view_are_told_when_it_is_stopped(videos, exact, gallery, tmp_path):
     whole = all_of(Watcher(gallery, videos / "camera1.mp4", tmp_path / "all", settings=exact))
     with Watcher(gallery, videos / "camera1.mp4", tmp_path / "out", settings=exact) as watcher:
-        running = watcher.sightings()
+        running = watcher.events()
         found = [next(running)]
         running.close()  # as Ctrl-C would
         found += watcher.finish()
@@ -156,7 +154,7 @@ def test_a_stream_is_connected_to_again(serve, gallery, tmp_path, monkeypatch):
         gallery, f"{address}/live.ts", tmp_path / "out", settings=boxes(tmp_path / "boxes.txt", 30),
         camera="door", loop=True, most_seconds=4, say=said.append,
     ) as watcher:  # fmt: skip
-        running = watcher.sightings()
+        running = watcher.events()
         first = next(running)
         (tmp_path / "live.ts").rename(tmp_path / "gone.ts")  # the next connection fails
         monkeypatch.setattr(
@@ -178,7 +176,7 @@ def test_a_stream_that_never_was_is_an_error(gallery, tmp_path):
         Watcher(gallery, "http://127.0.0.1:9/live", tmp_path / "out", loop=True) as watcher,
         pytest.raises(VideoError, match="cannot be opened"),
     ):
-        next(watcher.sightings())
+        next(watcher.events())
 
 
 def test_a_full_disk_leaves_whole_crops(videos, exact, gallery, tmp_path, monkeypatch):

@@ -92,12 +92,12 @@ def watch(
         interrupted = False
         try:
             try:
-                for sighting in watcher.sightings():
-                    sink.send(sighting.line)
+                for event in watcher.events():
+                    sink.send(event.line)
             except KeyboardInterrupt:
                 interrupted = True
-            for sighting in watcher.finish():
-                sink.send(sighting.line)
+            for event in watcher.finish():
+                sink.send(event.line)
         finally:
             sink.close()
         say(_summary(watcher, time.monotonic() - began))

@@ -25,9 +25,9 @@ from reseen.video.follow import Following
 from reseen.video.frames import open_video
 from reseen.video.recognizer import Recognizer
 from reseen.video.settings import CropSettings
-from reseen.video.sighting import Sighting
 from reseen.video.sources import Source, find_sources
 from reseen.video.tracklets import TrackCrop, Tracklet
+from reseen.video.watch_event import WatchEvent
 
 STATE = "watch.json"
 """File in the folder of crops with the number of tracklets so far."""
@@ -47,8 +47,8 @@ class Watcher:
 
     Example:
         >>> with reseen.Watcher("galleries/mine", "rtsp://door/live", "watched") as watcher:
-        ...     for sighting in watcher.sightings():
-        ...         print(sighting.person, sighting.score, sighting.crop)
+        ...     for event in watcher.events():
+        ...         print(event.person, event.score, event.crop)
     """
 
     def __init__(
@@ -128,8 +128,8 @@ class Watcher:
         """Whether the source is a stream."""
         return self._source.kind == "stream"
 
-    def sightings(self) -> Iterator[Sighting]:
-        """Yield a sighting for every tracklet as it ends, until the source does.
+    def events(self) -> Iterator[WatchEvent]:
+        """Yield an event for every tracklet as it ends, until the source does.
 
         Raises:
             VideoError: the source cannot be read; with `loop`, only if it never could.
@@ -152,15 +152,15 @@ class Watcher:
             if self.is_stream:
                 time.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
 
-    def finish(self) -> Iterator[Sighting]:
-        """Yield the sightings of people who are still in view, such as after Ctrl-C; `sightings` does so itself."""
+    def finish(self) -> Iterator[WatchEvent]:
+        """Yield the events of people who are still in view, such as after Ctrl-C; `events` does so itself."""
         following, self._following = self._following, None
         if following is None:
             return
         self.seconds += following.seconds + 1 / following.video.rate  # the last frame is shown as well
         self.frames += following.frames
         for tracklet in following.collector.finish():
-            yield self._sighting(tracklet)
+            yield self._event(tracklet)
 
     def close(self) -> None:
         """Close the gallery and unlock the folder; a second call does nothing."""
@@ -174,7 +174,7 @@ class Watcher:
     ) -> None:
         self.close()
 
-    def _pass(self) -> Iterator[Sighting]:
+    def _pass(self) -> Iterator[WatchEvent]:
         """Go through the source once."""
         limit = None if self._most_seconds is None else self._most_seconds - self.seconds
         with open_video(self._source, self._settings.image_rate) as video:
@@ -186,7 +186,7 @@ class Watcher:
             self._following = following = Following(video, self._settings, limit)
             try:
                 for tracklet in following.tracklets():
-                    yield self._sighting(tracklet)
+                    yield self._event(tracklet)
             finally:
                 for note in video.notes:
                     self._say(f"{self._now.name}: {note}")
@@ -195,7 +195,7 @@ class Watcher:
     def _remaining(self) -> bool:
         return self._most_seconds is None or self.seconds < self._most_seconds - 1e-6
 
-    def _sighting(self, ended: Tracklet) -> Sighting:
+    def _event(self, ended: Tracklet) -> WatchEvent:
         """Look a tracklet up, write its crops, and count it."""
         self.tracklets += 1
         tracklet = replace(ended, number=self._before + self.tracklets, crops=_spread_crops(ended, CROPS))
@@ -208,7 +208,7 @@ class Watcher:
         self._recognizer.remember(self._out, self._now.camera, begin, rows, jpegs, vectors)
         shown = named or best
         sharpest = max(rows, key=lambda row: row.sharpness)
-        return Sighting(
+        return WatchEvent(
             self._now.camera,
             tracklet.number,
             begin + tracklet.first,

@@ -1,4 +1,4 @@
-"""`Sighting`: what is known of a tracklet when it has ended, and its line of JSON."""
+"""`WatchEvent`: what is known of a tracklet when it has ended, and its line of JSON."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reseen.gallery.search_results import match_to_json
 
 
 @dataclass(frozen=True)
-class Sighting:
+class WatchEvent:
     """One person before one camera for a while, and who of the gallery it is."""
 
     camera: str
