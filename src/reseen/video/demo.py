@@ -17,7 +17,7 @@ from reseen.video.settings import CropSettings, crop_settings
 
 _RECIPE = (
     "--data.tracklet-constraints", "cannot-link", "--train.rounds", "10", "--method.center-cameras", "true",
-    "--method.jaccard.k1", "10", "--method.jaccard.k2", "3",
+    "--method.clustering.jaccard.k1", "10", "--method.clustering.jaccard.k2", "3",
 )  # fmt: skip
 """What the recipe `demo` is changed by: tracklets are known, and there are fewer crops."""
 

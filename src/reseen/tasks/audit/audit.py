@@ -11,6 +11,7 @@ import torch
 
 from reseen.audit import (
     FALSE_MATCHES,
+    Answer,
     Calibration,
     Probe,
     Rarity,
