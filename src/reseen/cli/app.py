@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, MissingArgumentError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError
 
 import reseen
 
@@ -17,12 +17,24 @@ def build_app() -> App:
         help_format="plaintext",
         suppress_keyboard_interrupt=False,  # `main` reports how much of the work is done
     )
+    groups = {
+        name: Group(name, help=f"Example: {example}", sort_key=place)
+        for place, (name, example, _) in enumerate(_GROUPS)
+    }
+    group_of = {command: groups[name] for name, _, commands in _GROUPS for command in commands}
     for name, text in _COMMANDS.items():
-        app.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    data = App(name="data", help="Prepare and check data sets.", help_format="plaintext")
+        app.command(f"reseen.cli.{text[0]}", name=name, help=text[1], group=group_of[name])
+    data = App(
+        name="data", help="Prepare and check data sets.", help_format="plaintext", group=group_of["data"]
+    )
     for name, text in _DATA_COMMANDS.items():
         data.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    cache = App(name="cache", help="Manage the cache of decoded crops.", help_format="plaintext")
+    cache = App(
+        name="cache",
+        help="Manage the cache of decoded crops.",
+        help_format="plaintext",
+        group=group_of["cache"],
+    )
     for name, text in _CACHE_COMMANDS.items():
         cache.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
     app.command(data)
@@ -33,6 +45,16 @@ def build_app() -> App:
 def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
     """A one-sentence message for a command-line error, with a suggestion or the help command to run."""
     command = " ".join(["reseen", *(error.command_chain or ())])
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        tables = {
+            "reseen": [*_COMMANDS, "data", "cache"],
+            "reseen data": _DATA_COMMANDS,
+            "reseen cache": _CACHE_COMMANDS,
+        }
+        unknown = error.unused_tokens[0]
+        near = difflib.get_close_matches(unknown, list(tables.get(command, ())), n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"no command '{unknown}'; {hint}`{command} --help` lists all commands"
     if not isinstance(error, MissingArgumentError) or error.argument is None or error.keyword:
         message = str(error).rstrip(".")
         return f"{message[:1].lower()}{message[1:]}; see `{command} --help`"
@@ -41,10 +63,29 @@ def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
         return f"{name} needs a value; see `{command} --help`"
     if error.argument.field_info.is_positional:
         return f"`{command}` needs {name.removeprefix('--').upper()}; see `{command} --help`"
-    near = difflib.get_close_matches(name, tokens, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, tokens, n=1, cutoff=0.75)
     hint = f"; did you mean {name} instead of {near[0]}?" if near else f"; see `{command} --help`"
     return f"`{command}` needs {name}{hint}"
 
+
+_GROUPS = (
+    ("Start", "reseen demo", ("demo", "doctor", "data", "crop")),
+    ("Train", "reseen train auto --data crops --out runs/mine", ("recipes", "plan", "train")),
+    (
+        "Measure",
+        "reseen evaluate runs/mine --data Market-1501",
+        ("evaluate", "compare", "audit", "report"),
+    ),
+    ("Cluster and embed", "reseen cluster runs/mine --data crops --out clusters.csv", ("cluster", "embed")),
+    (
+        "Gallery",
+        "reseen index runs/mine --data crops --gallery galleries/mine",
+        ("index", "search", "view", "forget"),
+    ),
+    ("Share", "reseen export runs/mine --out person.onnx", ("export", "push", "weights")),
+    ("Maintenance", "reseen cache show", ("cache",)),
+)
+"""Title, an example, and the commands of each panel of `reseen --help`."""
 
 _COMMANDS = {
     "demo": (

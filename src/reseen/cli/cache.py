@@ -1,15 +1,25 @@
 """`reseen cache show` and `reseen cache clear`: the cache of decoded crops."""
 
+import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 
-def show(*, cache_dir: Path | None = None) -> None:
+def show(
+    *,
+    cache_dir: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
     """Show where decoded crops are cached and how much space they take.
 
     Parameters
     ----------
     cache_dir
         The cache folder; default: the standard location.
+    as_json
+        Print JSON: the folder, and of each entry what it holds, its bytes and when it was last used.
     """
     from rich import box
     from rich.console import Console
@@ -22,6 +32,10 @@ def show(*, cache_dir: Path | None = None) -> None:
     console = Console(highlight=False)
     folder = cache_folder(cache_dir)
     cached = entries(folder)
+    if as_json:
+        listed = [{**entry.details, "bytes": entry.size_bytes, "used": entry.used} for entry in cached]
+        print(json.dumps({"folder": str(folder), "entries": listed}, indent=1))
+        return
     console.print(f"Cache of decoded crops: {folder}", markup=False, soft_wrap=True)
     if not cached:
         console.print("It is empty.")

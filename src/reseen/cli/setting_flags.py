@@ -21,4 +21,23 @@ def check_names(settings: Sequence[str], options: Sequence[str], known: Sequence
         name = flag.removeprefix("--").partition("=")[0]
         if flag.startswith("--") and "." not in name and name not in known:
             names = [f"--{option}" for option in (*options, *known)]
+            inside = _setting_paths(name) if known else []
+            if inside:
+                raise SettingsError(
+                    f"no option --{name}; did you mean {' or '.join(f'--{path}' for path in inside)}?"
+                )
             raise SettingsError(f"no option --{name}{suggestion(f'--{name}', names)}")
+
+
+def _setting_paths(name: str) -> list[str]:
+    """Settings of the recipe `cluster-contrast` whose last part is `name`, such as `train.rounds` for `rounds`."""
+    from reseen.runs.recipe import load_recipe
+
+    def flatten(values: object, prefix: str) -> list[str]:
+        if not isinstance(values, dict):
+            return [prefix]
+        return [path for key, value in values.items() for path in flatten(value, f"{prefix}.{key}")]
+
+    paths = [path.removeprefix(".") for path in flatten(load_recipe("cluster-contrast").model_dump(), "")]
+    wanted = name.replace("-", "_")
+    return [path.replace("_", "-") for path in paths if "." in path and path.rpartition(".")[2] == wanted]
