@@ -114,7 +114,9 @@ def pack(data: Path, out: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
     for part, group in zip(parts, groups, strict=True):
         with tarfile.open(part, "w") as archive:
             for file in group:
-                archive.add(file, str(file.relative_to(data)), filter=lambda entry: entry.replace(mtime=0))
+                archive.add(
+                    file, str(file.relative_to(data)), filter=lambda entry: entry.replace(mtime=0, deep=False)
+                )
     return parts
 
 

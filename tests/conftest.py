@@ -99,7 +99,7 @@ def tiny_flags():
         "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
         "--method.clustering.jaccard.k2", "3",
         "--method.clustering.eps", "auto", "--train.rounds", "2", "--train.iterations", "3", "--train.device", "cpu",
-        "--seed", str(SEED),
+        *(["--seed", str(SEED)] if SEED else []),
     ]  # fmt: skip
 
 

@@ -4,8 +4,18 @@ import pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], 'unknown command "trian". Did you mean "train"'),
-        (["data", "toi"], 'Did you mean "toy"'),
+        (["trian"], "no command 'trian'; did you mean 'train'? `reseen --help` lists all commands"),
+        (["data", "toi"], "no command 'toi'; did you mean 'toy'? `reseen data --help` lists all commands"),
+        (["nonsense"], "no command 'nonsense'; `reseen --help` lists all commands"),
+        (["train", "demo", "--data", "x", "--rounds", "3"], "`reseen train` needs --out; see"),
+        (
+            ["train", "demo", "--data", "x", "--out", "y", "--rounds", "3"],
+            "no option --rounds; did you mean --train.rounds?",
+        ),
+        (
+            ["train", "demo", "--data", "x", "--out", "y", "--learning-rate", "3"],
+            "no option --learning-rate; did you mean --train.learning-rate?",
+        ),
         (["train"], "`reseen train` needs RECIPE; see `reseen train --help`"),
         (["evaluate"], "give a run folder and --data DIR"),
         (["data", "toy"], "`reseen data toy` needs OUT"),

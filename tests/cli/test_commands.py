@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import reseen
+from reseen.cli import app
 from reseen.features import embed as embed_module
 from reseen.runs.recipe import load_recipe
 
@@ -170,6 +171,26 @@ def test_recipes_lists_and_prints_what_can_be_trained_again(reseen_says, tmp_pat
     assert code == 0
     (tmp_path / "again.yaml").write_text(out)
     assert load_recipe(tmp_path / "again.yaml") == load_recipe("demo")
+
+
+def test_json_in_place_of_tables(reseen_says):
+    code, out, _ = reseen_says("recipes", "--json")
+    assert code == 0
+    assert "baseline" in json.loads(out)["cluster-contrast"]
+    code, out, _ = reseen_says("recipes", "demo", "--json")
+    assert json.loads(out)["method"]["name"] == "cluster-contrast"
+    code, out, _ = reseen_says("doctor", "--json")
+    assert {"name", "value", "state", "advice"} == set(json.loads(out)[0])
+    code, out, _ = reseen_says("cache", "show", "--json")
+    assert isinstance(json.loads(out)["entries"], list)
+
+
+def test_every_command_is_in_one_group_with_an_example():
+    grouped = [command for _, _, commands in app._GROUPS for command in commands]
+    assert sorted(grouped) == sorted([*app._COMMANDS, "data", "cache"])
+    for _, example, commands in app._GROUPS:
+        assert example.split()[0] == "reseen"
+        assert example.split()[1] in commands
 
 
 def test_doctor(reseen_says):

@@ -1,5 +1,8 @@
+import re
 import subprocess
 import sys
+
+from tests.house.source import PACKAGE
 
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pydantic", "scipy", "sklearn", "faiss", "numba", "pyarrow"}
 
@@ -42,3 +45,10 @@ def test_help_of_a_command_imports_nothing_heavy():
     text, modules = run_and_list_modules("train", "--help")
     assert "--resume" in text
     assert not HEAVY & modules
+
+
+def test_no_flag_empties_a_list():
+    text = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "cli").glob("*.py"))
+    lists = re.findall(r"^    \w+: (.*(?:list|tuple)\[.*),$", text, re.MULTILINE)
+    assert lists
+    assert all("negative=()" in one for one in lists), lists

@@ -80,7 +80,7 @@ _GROUPS = (
     (
         "Gallery",
         "reseen index runs/mine --data crops --gallery galleries/mine",
-        ("index", "search", "view", "forget"),
+        ("index", "search", "watch", "view", "forget"),
     ),
     ("Share", "reseen export runs/mine --out person.onnx", ("export", "push", "weights")),
     ("Maintenance", "reseen cache show", ("cache",)),

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from reseen import RetrievalScore
@@ -18,7 +20,7 @@ def evaluate(
     camera_pattern: str | None = None,
     identity_pattern: str | None = None,
     distractors: Literal["auto", "zero", "none"] = "auto",
-    features: tuple[Path, Path] | None = None,
+    features: Annotated[tuple[Path, Path] | None, Parameter(negative=())] = None,
     protocol: Literal["market", "cuhk03-new", "cuhk03-classic", "vehicleid", "video"] | None = None,
     average_precision: Literal["step", "trapezoid"] = "step",
     rerank: Literal["zhong", "faiss"] | None = None,
