@@ -35,7 +35,7 @@ def no_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(find_spec(module) for module in modules)
         return PlanStage("start-up", 1.0)
 
-    for module in ("clustering", "embedding", "indexing", "training", "vectors"):
+    for module in ("clustering", "embedding", "indexing", "training"):
         monkeypatch.setattr(f"reseen.plan.{module}.startup_stage", found)
 
 
