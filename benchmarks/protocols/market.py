@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.people import identities_of
-from benchmarks.protocols.protocol import Arm, Protocol
+from benchmarks.protocols.protocol import Arm, Protocol, override
 
 import reseen
 from reseen import ImageTable, read_evaluation, read_training
@@ -161,7 +161,15 @@ def _mask_arms() -> tuple[Arm, ...]:
         "teacher-clusters": ("the teacher's features are clustered", ("--method.cluster-with", "teacher")),
         "hierarchy": (
             "hierarchical clusters",
-            ("--method.clustering.name", "hierarchy", *_SHARED, "--method.smallest-cluster", "4"),
+            (
+                "--method.clustering.name",
+                "hierarchy",
+                "--method.clustering.jaccard.k1",
+                "30",
+                *_SHARED,
+                "--method.smallest-cluster",
+                "4",
+            ),
         ),
         "no-erasing": ("no rectangle of a crop is erased", _WHOLE_CROPS),
     }
@@ -184,7 +192,9 @@ def _patch_arms() -> tuple[Arm, ...]:
     clusters += ("--method.sampler.clusters-per-batch", "16")
     cosine = ("--method.credible.source", "neighbors", "--method.credible.threshold", "0.35")
     cosine += ("--method.credible.count", "8")
-    from_clusters = ("--method.credible.source", "clusters", *_SHARED)
+    credible_clustering = "--method.credible-clustering"
+    from_clusters = ("--method.credible.source", "clusters", f"{credible_clustering}.metric", "jaccard")
+    from_clusters += (f"{credible_clustering}.share", "0.073")
     weights = "--method.loss.weights"
     alone = {
         "": ("", ()),
@@ -303,7 +313,7 @@ MARKET_HOUR = Protocol(
     read_training,
     _whole_benchmark,
     tuple(
-        arm if arm.name == "no-training" else replace(arm, flags=(*_HOUR, *arm.flags))
+        arm if arm.name == "no-training" else replace(arm, flags=override(_HOUR, *arm.flags))
         for arm in _MINI_ARMS
         if not arm.true_clusters
     ),

@@ -8,6 +8,14 @@ from reseen import ImageTable
 from reseen.tasks.evaluation.score import Benchmark
 
 
+def override(flags: tuple[str, ...], *others: str) -> tuple[str, ...]:
+    """Pairs of flag and value, where those of `others` take the place of earlier ones of the same name."""
+    values = dict(zip(flags[::2], flags[1::2], strict=True)) | dict(
+        zip(others[::2], others[1::2], strict=True)
+    )
+    return tuple(token for pair in values.items() for token in pair)
+
+
 @dataclass(frozen=True)
 class Arm:
     """A variant of the protocol's recipe."""
