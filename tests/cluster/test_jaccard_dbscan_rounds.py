@@ -69,19 +69,14 @@ def test_identical_images_end_in_advice():
     with pytest.raises(TrainingError) as caught:
         cluster_features(features, JaccardSettings(), DbscanSettings())
     message = str(caught.value)
-    assert (
-        "expected at least two clusters of 12 images, got one cluster with method.clustering.eps 0.60"
-        in message
-    )
+    assert "expected at least two clusters of 12 images, got one cluster with clustering.eps 0.60" in message
     assert "more than one person" in message
     assert "\n" not in message
 
 
 def test_strangers_end_in_advice():
     features = Features(torch.eye(3))
-    with pytest.raises(
-        TrainingError, match=r"got no cluster with method.clustering.eps 0.60 .* pretrained weights"
-    ):
+    with pytest.raises(TrainingError, match=r"got no cluster with clustering.eps 0.60 .* pretrained weights"):
         cluster_features(features, JaccardSettings(k1=1, k2=1), DbscanSettings())
 
 

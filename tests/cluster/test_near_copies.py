@@ -8,7 +8,7 @@ from reseen.cluster import DbscanSettings, cluster_features, group_near_copies
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.near_copies import cluster_distinct
 from reseen.neighbors import JaccardSettings
-from reseen.records import PseudoLabels
+from reseen.records import Features, PseudoLabels
 
 
 def pictures(count, seed=0):

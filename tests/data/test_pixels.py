@@ -161,10 +161,12 @@ def test_notes_say_why_nothing_is_kept(table, tmp_path, monkeypatch):
         "decoding on the fly: 12 crops of 64x32 need 0.00 GB, more than the 0 GB of data.cache_gigabytes"
     )
     (tmp_path / "file").write_text("in the way")
-    assert "cannot be written (Not a directory)" in open_pixels(table, 64, 32, tmp_path / "file").note
+    assert (
+        "cannot be written (Not a directory)" in open_pixels(table, 64, 32, cache_dir=tmp_path / "file").note
+    )
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    assert "has 0.00 GB free" in open_pixels(table, 64, 32, tmp_path / "full").note
+    assert "has 0.00 GB free" in open_pixels(table, 64, 32, cache_dir=tmp_path / "full").note
 
 
 def test_full_disk_falls_back_and_leaves_nothing(table, tmp_path):

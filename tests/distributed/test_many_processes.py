@@ -23,7 +23,6 @@ from reseen.methods import (
     ClusterContrast,
     ClusterContrastSettings,
     RegisteredMethod,
-    cluster_contrast,
 )
 from reseen.runs.checkpoint import CHECKPOINT, read_checkpoint
 from reseen.tasks.evaluation.score import read_benchmark, retrieve
@@ -62,9 +61,11 @@ def started(monkeypatch):
 def test_a_run_goes_on_with_another_number_of_processes(
     first, then, recipe, crowd, tmp_path, started, monkeypatch
 ):
-    cluster = cluster_contrast.cluster_features
+    cluster = DbscanClustering.cluster
     monkeypatch.setattr(
-        cluster_contrast, "cluster_features", lambda features, *rest: cluster(far_apart(features), *rest)
+        DbscanClustering,
+        "cluster",
+        lambda settings, features, *context: cluster(settings, far_apart(features), *context),
     )
     threads = torch.get_num_threads()
     whole = reseen.train(recipe(), crowd, tmp_path / "whole", quiet=True)

@@ -8,6 +8,7 @@ import torch
 
 import reseen
 from reseen.cluster import center_cameras, cluster_features
+from reseen.cluster.clusterings import DbscanClustering
 from reseen.features.extract import extract
 from reseen.geometry import unit
 from reseen.methods.global_patch_settings import GlobalPatchSettings
@@ -173,12 +174,11 @@ def test_clusters_to_look_at_are_those_of_cluster_contrast(begin):
 
 def test_training_goes_on_where_there_is_no_cluster_to_look_at(begin, monkeypatch):
     from reseen.errors import TrainingError
-    from reseen.methods import display_clusters as clusters_to_show
 
     def none(*_arguments):
         raise TrainingError("everything is noise")
 
-    monkeypatch.setattr(clusters_to_show, "cluster_features", none)
+    monkeypatch.setattr(DbscanClustering, "cluster", none)
     training, plan = begin("global-patch")
     assert any(note.endswith("connect: everything is noise") for note in plan.clustering.notes)
     assert torch.isfinite(training.method.losses(first_batch(training, plan)).loss)

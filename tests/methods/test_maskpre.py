@@ -80,7 +80,10 @@ def test_gradients_reach_the_head_and_the_student_and_never_the_teacher(begin):
         ({"mask": {"kind": "dropout", "ramp": 0}}, {"clusters", "visual", "temporal"}),
         ({"mask": {"block": [1, 2], "seeds": "active", "ramp": 0}}, {"clusters", "visual", "temporal"}),
         ({"classes": "classifier", "triplet_weight": 1.0}, {"clusters", "visual", "temporal"}),
-        ({"clustering": "hierarchy", "cluster_with": "teacher"}, {"clusters", "visual", "temporal"}),
+        (
+            {"clustering": {"name": "hierarchy"}, "cluster_with": "teacher"},
+            {"clusters", "visual", "temporal"},
+        ),
     ],
 )
 def test_what_is_switched_off_is_no_term(begin, values, terms):

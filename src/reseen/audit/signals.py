@@ -9,10 +9,14 @@ features collapse: an encoder that sees few differences finds many crops as near
 - tracklet agreement: how many of the five nearest crops from other cameras it shares with another crop of its tracklet,
   over chance.
 - stand-out: how much nearer its nearest crop is than its tenth, in standard deviations of its similarities to all.
+- half agreement: how many of its ten nearest crops two halves of the dimensions share, over chance; where cameras are
+  known, their means are subtracted first.
 
 Alone each of them can rise while the encoder gets worse. Features that collapse have stable neighbors, which raises
 `same neighbors` and `tracklet agreement`; they lose `own view`, `tracklet` and `stand-out`. Wrong clusters cost `own
 view` too. An encoder that has become deaf to cameras loses `tracklet` while it gets better, and gains on the others.
+Training on arbitrary labels raises `own view` and `same neighbors`, since crops are told apart one by one; it loses
+`half agreement`, since what the dimensions have in common, people, is lost.
 The weights are chosen so that the sum follows the true mean average precision (`benchmarks/verdict_regimes.py`).
 """
 
@@ -20,8 +24,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from reseen.geometry import unit
 from reseen.records import UNKNOWN_CAMERA, Features
 
 
@@ -58,10 +64,17 @@ class Probe:
 FEWEST_CROPS = 40
 """Fewest crops among which ranks and neighbors say something."""
 
-WITH_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "tracklet": 1.0, "tracklet_agreement": 0.5}
+HALVES = "half_agreement"
+"""The signal without which nothing counts as better."""
+
+WITH_TRACKLETS: Mapping[str, float] = {
+    "own_view": 1.0, "tracklet": 1.0, "tracklet_agreement": 0.5, HALVES: 0.5,
+}  # fmt: skip
 """Weights of the score where tracklets and cameras are known."""
 
-WITHOUT_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15}
+WITHOUT_TRACKLETS: Mapping[str, float] = {
+    "own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15, HALVES: 1.0,
+}  # fmt: skip
 """Weights of the score elsewhere."""
 
 _NEIGHBORS = 10
@@ -80,8 +93,9 @@ def crop_signals(probe: Probe) -> dict[str, Float64[np.ndarray, " m"]]:
     """
     if len(probe.features) < FEWEST_CROPS or not len(probe.rows):
         return {}
+    halves = _halves(probe)
     blocks = [
-        _block(probe, np.arange(begin, min(begin + _BLOCK, len(probe.rows))))
+        _block(probe, np.arange(begin, min(begin + _BLOCK, len(probe.rows))), halves)
         for begin in range(0, len(probe.rows), _BLOCK)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -110,7 +124,24 @@ def probe_score(probe: Probe) -> float | None:
     return total / sum(weights.values())
 
 
-def _block(probe: Probe, place: Int64[np.ndarray, " b"]) -> dict[str, Float64[np.ndarray, " b"]]:
+def _halves(probe: Probe) -> tuple[Float32[np.ndarray, "n a"], Float32[np.ndarray, "n c"]]:
+    """Unit rows of two halves of the dimensions, drawn once and for all, without the means of cameras."""
+    vectors = probe.features.numpy
+    if probe.cameras is not None:
+        vectors = vectors.copy()
+        for camera in np.unique(probe.cameras):
+            rows = probe.cameras == camera
+            vectors[rows] -= vectors[rows].mean(axis=0)
+    order = np.random.default_rng(0).permutation(vectors.shape[1])
+    first, second = (vectors[:, part] for part in np.array_split(order, 2))
+    return unit(torch.from_numpy(first)).numpy(), unit(torch.from_numpy(second)).numpy()
+
+
+def _block(
+    probe: Probe,
+    place: Int64[np.ndarray, " b"],
+    halves: tuple[Float32[np.ndarray, "n a"], Float32[np.ndarray, "n c"]],
+) -> dict[str, Float64[np.ndarray, " b"]]:
     vectors, rows = probe.features.numpy, probe.rows[place]
     index, count = np.arange(len(rows)), len(vectors)
     plain, viewed = vectors[rows] @ vectors.T, probe.views.numpy[place] @ vectors.T
@@ -119,10 +150,16 @@ def _block(probe: Probe, place: Int64[np.ndarray, " b"]) -> dict[str, Float64[np
     plain[index, rows] = viewed[index, rows] = -np.inf
     near = _nearest(plain, _NEIGHBORS)
     values = -np.sort(-np.take_along_axis(plain, near, axis=1), axis=1)
+    by_half = []
+    for half in halves:
+        similarity = half[rows] @ half.T
+        similarity[index, rows] = -np.inf
+        by_half.append(_nearest(similarity, _NEIGHBORS))
     return {
         "own_view": 1.0 / rank,
         "same_neighbors": _over_chance(near, _nearest(viewed, _NEIGHBORS), count - 1),
         "stand_out": (values[:, 0] - values[:, -1]).astype(np.float64) / deviation,
+        HALVES: _over_chance(by_half[0], by_half[1], count - 1),
         **_tracklet_signals(probe, rows, plain),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from reseen.audit.signals import FEWEST_CROPS, WITH_TRACKLETS, Probe, crop_signals, score_weights
+from reseen.audit.signals import FEWEST_CROPS, HALVES, WITH_TRACKLETS, Probe, crop_signals, score_weights
 from reseen.errors import DataError
 from reseen.records import Outcome
 
@@ -25,6 +25,7 @@ _WORDS: Mapping[str, str] = {
     "stand_out": "its nearest crop stands out from the others",
     "tracklet": "crops of its tracklet are found",
     "tracklet_agreement": "its tracklet agrees on who is nearest elsewhere",
+    HALVES: "two halves of the features agree on who is nearest",
 }
 
 
@@ -50,8 +51,9 @@ class Verdict:
     """
 
     outcome: Outcome
-    """`better` or `worse` where the interval of the change lies beyond the margin of 0.02 on one side, `no different`
-    where it lies within the margin on both sides, else `cannot say`."""
+    """`better` where the intervals of the score and of the agreement of halves lie above the margin of 0.02 (with
+    tracklets, the latter need only not fall), `worse` where one of them lies below minus the margin, `no different`
+    where both lie within it, else `cannot say`."""
     before: float | None
     after: float | None
     """Scores of both encoders, about 0 to 1; None where there are too few crops."""
@@ -91,8 +93,9 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
     weights = score_weights(old)
     scale = sum(weights.values())
     groups = _groups(before)
-    change = _intervals({name: new[name] - old[name] for name in weights}, weights, groups, seed)
-    low, high = (float(end) / scale for end in np.quantile(change, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]))
+    changes = {name: new[name] - old[name] for name in weights}
+    low, high = _interval(changes, weights, groups, seed)
+    halves = _interval({HALVES: changes[HALVES]}, {HALVES: 1.0}, groups, seed)
     signals = tuple(
         SignalChange(name, _WORDS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
         for name in weights
@@ -107,7 +110,8 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         else "views, as no tracklets under several cameras are known"
     )
     reason = f"{len(before.rows):,} crops searched among {len(before.features):,}, by {source}"
-    return Verdict(_outcome(low, high), first, second, (low, high), signals, len(before.rows), reason)
+    outcome = _outcome((low, high), halves, -MARGIN if weights is WITH_TRACKLETS else MARGIN)
+    return Verdict(outcome, first, second, (low, high), signals, len(before.rows), reason)
 
 
 def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
@@ -132,12 +136,14 @@ def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
     return lines
 
 
-def _outcome(low: float, high: float) -> Outcome:
-    if low > MARGIN:
-        return "better"
-    if high < -MARGIN:
+def _outcome(score: tuple[float, float], halves: tuple[float, float], least: float) -> Outcome:
+    """The outcome of both intervals; the agreement of halves has to change by more than `least` for `better`."""
+    if score[1] < -MARGIN or halves[1] < -MARGIN:
         return "worse"
-    return "no different" if low >= -MARGIN and high <= MARGIN else "cannot say"
+    if score[0] > MARGIN and halves[0] > least:
+        return "better"
+    within = all(low >= -MARGIN and high <= MARGIN for low, high in (score, halves))
+    return "no different" if within else "cannot say"
 
 
 def _groups(probe: Probe) -> Int64[np.ndarray, " m"]:
@@ -149,13 +155,13 @@ def _groups(probe: Probe) -> Int64[np.ndarray, " m"]:
     return np.unique(np.where(own >= 0, own, own.max(initial=0) + 1 + alone), return_inverse=True)[1]
 
 
-def _intervals(
+def _interval(
     changes: Mapping[str, Float64[np.ndarray, " m"]],
     weights: Mapping[str, float],
     groups: Int64[np.ndarray, " m"],
     seed: int,
-) -> Float64[np.ndarray, " draws"]:
-    """The weighted sum of mean changes in bootstrap samples of groups; signals unknown for a crop are left out."""
+) -> tuple[float, float]:
+    """The bootstrap interval of the weighted mean of mean changes over groups; unknown changes are left out."""
     count = int(groups.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
     total = np.zeros(_DRAWS)
@@ -164,7 +170,8 @@ def _intervals(
         sums = np.bincount(groups[known], change[known], count)
         sizes = np.bincount(groups[known], minlength=count)
         total += weights[name] * (drawn @ sums) / np.maximum(drawn @ sizes, 1)
-    return total
+    low, high = np.quantile(total / sum(weights.values()), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
 
 
 PATIENCE = 3
