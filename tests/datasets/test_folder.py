@@ -117,7 +117,7 @@ def test_unknown_layout_and_evaluation_without_identities(make_images):
     root = make_images("1.jpg")
     with pytest.raises(SettingsError, match="no layout 'floder'; did you mean 'folder'"):
         read_training(root, "floder")
-    with pytest.raises(DataError, match="evaluation needs the identity of each crop"):
+    with pytest.raises(DataError, match="the identity of each crop is needed"):
         read_evaluation(root)
 
 

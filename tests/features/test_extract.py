@@ -18,7 +18,7 @@ def crops(crowd):
 @pytest.fixture
 def encoder():
     torch.manual_seed(0)
-    return Encoder(ModelSettings(backbone="lcnet_050", weights="none"), 64, 32)
+    return Encoder(ModelSettings(backbone="test_resnet", weights="none"), 64, 32)
 
 
 CPU = torch.device("cpu")
@@ -61,7 +61,7 @@ def test_a_settled_neck_gives_channels_mean_zero_and_variance_one(crops, encoder
     with torch.no_grad():
         necked = encoder.neck(encoder.pooling(encoder.maps(images)))
     assert float(necked.mean(dim=0).abs().max()) < 1e-2
-    live = encoder.neck.running_var > 1e-6
+    live = encoder.neck.running_var > 1e-3  # far above what batch norm adds to a variance
     assert np.allclose(necked.var(dim=0, unbiased=False)[live].numpy(), 1, atol=0.1)
 
 

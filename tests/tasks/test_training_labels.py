@@ -22,5 +22,5 @@ def test_every_training_crop_gets_its_identity(crowd, tmp_path):
 
 
 def test_a_folder_without_identities_is_refused(make_images, tmp_path):
-    with pytest.raises(DataError, match="no training crops with identities"):
+    with pytest.raises(DataError, match="the identity of each crop is needed"):
         write_training_labels(make_images("a/1.jpg", "b/2.jpg"), tmp_path / "labels.csv")

@@ -174,7 +174,7 @@ def label_splits(
     if choice is None or choice.dataset.splits is None:
         title = "a bare folder" if choice is None else choice.dataset.title
         raise DataError(
-            f"{root}: evaluation needs the identity of each crop, and {title} has none; use folders query and gallery "
+            f"{root}: the identity of each crop is needed, and {title} has none; use folders query and gallery "
             "with a folder for each person, the Market-1501 layout, or a manifest with the columns path, split (query "
             "or gallery) and identity"
         )
