@@ -84,7 +84,7 @@ def test_an_installed_package_passes_the_suite_of_its_page(example, tmp_path):
     info = site / f"{example}-0.1.dist-info"
     info.mkdir(parents=True)
     module, registrations = re.subn(
-        r'^[A-Z]+\.register\(\s*"[a-z-]+",\s*(.*)\)\s*\Z',
+        r'^[A-Z]+\.register\(\s*"[a-z-]+",\s*(.*?),?\s*\)\s*\Z',
         r"ROW = \1\n",
         (PROJECT / "examples" / f"{example}.py").read_text(encoding="utf-8"),
         flags=re.MULTILINE | re.DOTALL,
