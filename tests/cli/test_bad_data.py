@@ -105,9 +105,7 @@ def test_a_camera_pattern_that_fits_nothing(train, make_images):
 
 def test_evaluation_needs_query_and_gallery(fault, trained, make_images, crowd, tmp_path):
     bare = make_images(*CROPS)
-    assert "the identity of each crop is needed" in fault(
-        "evaluate", trained, "--quiet", "--data", bare
-    )
+    assert "the identity of each crop is needed" in fault("evaluate", trained, "--quiet", "--data", bare)
     assert "no such folder" in fault("evaluate", trained, "--quiet", "--data", tmp_path / "nowhere")
     half = tmp_path / "half"
     half.mkdir()
