@@ -16,7 +16,8 @@ Alone each of them can rise while the encoder gets worse. Features that collapse
 `same neighbors` and `tracklet agreement`; they lose `own view`, `tracklet` and `stand-out`. Wrong clusters cost `own
 view` too. An encoder that has become deaf to cameras loses `tracklet` while it gets better, and gains on the others.
 Training on arbitrary labels raises `own view` and `same neighbors`, since crops are told apart one by one; it loses
-`half agreement`, since what the dimensions have in common, people, is lost.
+`half agreement`, since what the dimensions have in common, people, is lost. A verdict asks both: the score, and that
+agreement, which is not in the score because it rises where features collapse.
 The weights are chosen so that the sum follows the true mean average precision (`benchmarks/verdict_regimes.py`).
 """
 
@@ -65,16 +66,12 @@ FEWEST_CROPS = 40
 """Fewest crops among which ranks and neighbors say something."""
 
 HALVES = "half_agreement"
-"""The signal without which nothing counts as better."""
+"""The signal without which nothing counts as better. It is not in the score: it rises where features collapse."""
 
-WITH_TRACKLETS: Mapping[str, float] = {
-    "own_view": 1.0, "tracklet": 1.0, "tracklet_agreement": 0.5, HALVES: 0.5,
-}  # fmt: skip
+WITH_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "tracklet": 1.0, "tracklet_agreement": 0.5}
 """Weights of the score where tracklets and cameras are known."""
 
-WITHOUT_TRACKLETS: Mapping[str, float] = {
-    "own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15, HALVES: 1.0,
-}  # fmt: skip
+WITHOUT_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15}
 """Weights of the score elsewhere."""
 
 _NEIGHBORS = 10

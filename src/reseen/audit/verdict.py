@@ -60,7 +60,7 @@ class Verdict:
     interval: tuple[float, float] | None
     """95 % bootstrap interval of the change of the score, over tracklets or crops."""
     signals: tuple[SignalChange, ...]
-    """The signals that the score is made of."""
+    """The signals that the score is made of, and the agreement of halves."""
     crops: int
     """Crops that were searched by another view."""
     reason: str
@@ -93,15 +93,14 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
     weights = score_weights(old)
     scale = sum(weights.values())
     groups = _groups(before)
-    changes = {name: new[name] - old[name] for name in weights}
-    low, high = _interval(changes, weights, groups, seed)
-    halves = _interval({HALVES: changes[HALVES]}, {HALVES: 1.0}, groups, seed)
+    low, high = _interval({name: new[name] - old[name] for name in weights}, weights, groups, seed)
+    halves = _interval({HALVES: new[HALVES] - old[HALVES]}, {HALVES: 1.0}, groups, seed)
     signals = tuple(
         SignalChange(name, _WORDS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
-        for name in weights
+        for name in (*weights, HALVES)
     )
     first, second = (
-        sum(weight * value for weight, value in zip(weights.values(), values, strict=True)) / scale
+        sum(weight * value for weight, value in zip(weights.values(), values, strict=False)) / scale
         for values in ([signal.before for signal in signals], [signal.after for signal in signals])
     )
     source = (
