@@ -73,7 +73,8 @@ def test_a_reader_and_a_store_work_by_the_command_line(crowd, tiny_flags, tmp_pa
     index = ["index", run, *both, "--quiet", "--data", str(data), "--gallery", gallery]
     assert main(index) == 0, capsys.readouterr().err
     query = next((data / "test").glob("*/*.jpg"))
-    assert main(["search", gallery, str(query), *both]) == 0, capsys.readouterr().err
+    search = ["search", gallery, str(query), *both, "--sheet", str(tmp_path / "search.html")]
+    assert main(search) == 0, capsys.readouterr().err
     assert query.name in capsys.readouterr().out
 
 

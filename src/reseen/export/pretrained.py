@@ -105,7 +105,7 @@ class PretrainedEncoder:
 
         Example:
             >>> query, gallery = encoder.embed("person.jpg"), encoder.embed(Path("crops").glob("*.jpg"))
-            >>> (gallery @ query).argsort()[::-1][:10]
+            >>> np.argsort(-gallery @ query)[:10]
         """
         if _is_single(images):
             return self._embed_batch([self._pixels(images, "the image")], mirrored)[0]
