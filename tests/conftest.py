@@ -90,6 +90,20 @@ def crowd(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def untrained_run(crowd, tmp_path_factory):
+    """A run of no rounds on the drawn crowd, one for each file of tests."""
+    import reseen
+
+    flags = [
+        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
+        "--method.sampler.images-per-cluster", "4", "--train.rounds", "0", "--train.device", "cpu",
+    ]  # fmt: skip
+    recipe = reseen.load_recipe("cluster-contrast", flags)
+    return reseen.train(recipe, crowd, tmp_path_factory.mktemp("untrained") / "run", quiet=True)
+
+
 @pytest.fixture
 def tiny_flags():
     """Settings under which a run takes a second or two."""

@@ -5,20 +5,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-import reseen
 from reseen.errors import SettingsError
 from reseen.tasks.weights import save_weights
 
 
-@pytest.fixture(scope="module")
-def run(crowd, tmp_path_factory):
-    flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
-        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-        "--method.sampler.images-per-cluster", "4", "--train.rounds", "0", "--train.device", "cpu",
-    ]  # fmt: skip
-    recipe = reseen.load_recipe("cluster-contrast", flags)
-    return reseen.train(recipe, crowd, tmp_path_factory.mktemp("weights") / "run", quiet=True)
+@pytest.fixture
+def run(untrained_run):
+    return untrained_run
 
 
 def test_a_run_and_its_file_hold_the_same_weights(run, tmp_path):

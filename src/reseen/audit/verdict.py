@@ -91,7 +91,6 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         reason = f"{len(before.features)} crops are too few: {FEWEST_CROPS} are needed"
         return Verdict("cannot say", None, None, None, (), len(before.rows), reason)
     weights = score_weights(old)
-    scale = sum(weights.values())
     groups = _groups(before)
     low, high = _interval({name: new[name] - old[name] for name in weights}, weights, groups, seed)
     halves = _interval({HALVES: new[HALVES] - old[HALVES]}, {HALVES: 1.0}, groups, seed)
@@ -99,10 +98,11 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         SignalChange(name, _WORDS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
         for name in (*weights, HALVES)
     )
-    first, second = (
-        sum(weight * value for weight, value in zip(weights.values(), values, strict=False)) / scale
-        for values in ([signal.before for signal in signals], [signal.after for signal in signals])
-    )
+    means = [
+        sum(weight * float(np.nanmean(values[name])) for name, weight in weights.items())
+        / sum(weights.values())
+        for values in (old, new)
+    ]
     source = (
         "views and tracklets"
         if weights is WITH_TRACKLETS
@@ -110,7 +110,7 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
     )
     reason = f"{len(before.rows):,} crops searched among {len(before.features):,}, by {source}"
     outcome = _outcome((low, high), halves, -MARGIN if weights is WITH_TRACKLETS else MARGIN)
-    return Verdict(outcome, first, second, (low, high), signals, len(before.rows), reason)
+    return Verdict(outcome, means[0], means[1], (low, high), signals, len(before.rows), reason)
 
 
 def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:

@@ -10,15 +10,9 @@ from reseen.errors import SettingsError
 from reseen.tasks.evaluation.evaluate import EvaluationSettings
 
 
-@pytest.fixture(scope="module")
-def run(crowd, tmp_path_factory):
-    flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
-        "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
-        "--method.sampler.images-per-cluster", "4", "--train.rounds", "0", "--train.device", "cpu",
-    ]  # fmt: skip
-    recipe = reseen.load_recipe("cluster-contrast", flags)
-    return reseen.train(recipe, crowd, tmp_path_factory.mktemp("evaluate") / "run", quiet=True)
+@pytest.fixture
+def run(untrained_run):
+    return untrained_run
 
 
 def test_the_command_writes_what_the_function_returns(run, crowd, tmp_path):
