@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from reseen.runs.allocation import kept_memory
+from reseen.runs.process_memory import kept_memory
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from cases.case import Case, Options, row, timed
 from cases.memory import peak_bytes, reset_peak
 from cases.mixture import mixture
 from reseen.cluster import choose_eps, dbscan
-from reseen.cluster.choose_eps import CANDIDATES
+from reseen.cluster.auto_settings import CANDIDATES
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import PseudoLabels
 

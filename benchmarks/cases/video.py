@@ -12,10 +12,10 @@ from typing import Any
 
 from cases.case import Case, Options, row, timed
 from reseen.synthetic import draw_crowd_video
-from reseen.video.follow import Following
 from reseen.video.frames import open_video
 from reseen.video.settings import CropSettings, crop_settings
 from reseen.video.sources import find_sources
+from reseen.video.tracker import Following
 
 _NETWORK = "ssdlite320_mobilenet_v3_large"
 

@@ -234,7 +234,7 @@ def test_demo_on_video_says_where_to_look(reseen_says, monkeypatch, tmp_path):
     import reseen.video.demo as module
     from reseen.gallery.index import IndexResult
     from reseen.runs.run import Run
-    from reseen.video.outcome import CroppedVideos
+    from reseen.video.crop_files import CroppedVideos
     from reseen.video.record import SourceFacts, SourceRecord
 
     asked = {}

@@ -10,7 +10,7 @@ from tests.video.test_crop import constant_detector
 
 from reseen.datasets import read_training
 from reseen.video import crop_files
-from reseen.video.follow import Following
+from reseen.video.tracker import Following
 
 QUARTER_TURN = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
 

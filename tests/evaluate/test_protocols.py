@@ -21,9 +21,8 @@ from reseen.evaluate import (
     video,
 )
 from reseen.evaluate.metrics import CMC_RANKS
-from reseen.evaluate.refine import add_queries, expand, rerank
+from reseen.evaluate.refine import add_queries, expand, pool_tracklets, rerank
 from reseen.evaluate.sampled_protocols import draw_gallery, single_shot_hits
-from reseen.evaluate.tracklet_pooling import pool_tracklets
 from reseen.geometry import unit
 from reseen.neighbors import RerankSettings
 from reseen.records import Features

@@ -17,7 +17,7 @@ import reseen
 from reseen.data import pixel_cache as cache
 from reseen.data.decode import UnreadableError, decode
 from reseen.data.pixels import open_pixels
-from reseen.datasets.split_files import read_matrix
+from reseen.datasets.benchmark_splits import read_matrix
 from reseen.errors import DataError, ExportError, GalleryError
 from reseen.evaluate.feature_files import read_features
 from reseen.export.export import open_exported

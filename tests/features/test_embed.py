@@ -14,7 +14,8 @@ from reseen.runs.camera_file import CAMERAS, camera_means_of
 @pytest.fixture
 def run(tiny_flags, crowd, tmp_path):
     recipe = reseen.load_recipe(
-        "cluster-contrast", [*tiny_flags[:-6], "--train.rounds", "0", "--train.device", "cpu"]
+        "cluster-contrast",
+        [*tiny_flags[: tiny_flags.index("--train.rounds")], "--train.rounds", "0", "--train.device", "cpu"],
     )
     return reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
 

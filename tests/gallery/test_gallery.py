@@ -8,11 +8,11 @@ from tests.gallery.conftest import draw
 import reseen
 from reseen.audit.calibration import Calibration
 from reseen.errors import DataError, GalleryError
-from reseen.gallery.calibration_file import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import known_threshold
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
+from reseen.gallery.side_files import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.stores.in_memory import MemoryStore
 
 

@@ -86,7 +86,7 @@ def _check_one_result(trained, name, world):
     assert np.allclose(alone["statistics"], together["statistics"], rtol=1e-4, atol=1e-5), where
     losses = [[row["losses"] for row in read_log(folder)] for folder in (one, many)]
     for expected, found in zip(*losses, strict=True):
-        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), where
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-4), where
     assert [row["processes"] for row in read_log(many)] == [SIZES[world]] * 2
 
 

@@ -44,6 +44,7 @@ def test_a_clustering_trains_and_clusters_by_the_command_line(crowd, tiny_flags,
         flag for pair in _pairs(tiny_flags) if not pair[0].startswith("--method.clustering") for flag in pair
     ]
     chosen = ["--method.clustering.name", "mutual-neighbors", "--method.clustering.smallest", "2"]
+    chosen += ["--method.clustering.count", "1"]  # pairs: more than one on any processor
     run, csv = tmp_path / "run", tmp_path / "clusters.csv"
     train = ["train", "cluster-contrast", *plugin("mutual_neighbors"), "--quiet", "--data", str(crowd)]
     assert main([*train, "--out", str(run), *flags, *chosen]) == 0, capsys.readouterr().err

@@ -16,8 +16,8 @@ from reseen.datasets import read_training
 from reseen.errors import DataError, SettingsError, StorageError, VideoError, WeightsError
 from reseen.video import crop_files
 from reseen.video.crop import crop_videos
-from reseen.video.follow import Following
 from reseen.video.settings import crop_settings
+from reseen.video.tracker import Following
 
 TRUTH = "ground-truth"
 EXACT = ["--thin.height", "24"]

@@ -61,7 +61,7 @@ def compare(
     from reseen.distributed.launch import is_main_process
     from reseen.files import check_outputs, write_text
     from reseen.tasks.comparison.compare import compare as compare_sides
-    from reseen.tasks.comparison.comparison_table import comparison_table, sentences
+    from reseen.tasks.comparison.compare import comparison_table, sentences
 
     check_outputs(json)
     comparison = compare_sides(

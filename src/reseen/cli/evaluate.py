@@ -206,7 +206,7 @@ def _print_evaluation(evaluation: "Evaluation") -> None:
     """Tables of the scores, of the baseline, of camera centering and of the details."""
     from rich.console import Console
 
-    from reseen.tasks.comparison.comparison_table import paired_sentence
+    from reseen.tasks.comparison.compare import paired_sentence
     from reseen.tasks.evaluation.tables import detail_tables, score_table
 
     console = Console(highlight=False)

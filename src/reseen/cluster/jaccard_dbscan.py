@@ -3,6 +3,11 @@
 Flow: settings that are `auto` -> nearest neighbors -> sparse Jaccard distances -> DBSCAN. With fewer than two
 clusters, eps is changed in steps (up if all images are noise, down if all are one cluster), then again with min_samples
 2, then an error is raised.
+
+`stricter` is a ladder of settings for a round whose clusters have fused people. People fuse where neighborhoods are
+wider than people have crops: with k1 neighbors, most of which are of others, the distances of crops of different people
+fall below eps, and chains of core points grow into one cluster. Each step looks at fewer neighbors, joins only nearer
+crops, and lets smaller groups be a cluster, so that people with few crops are not left out by that.
 """
 
 import time
@@ -17,11 +22,49 @@ from reseen.cluster.auto_settings import choose_settings, is_auto
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.cluster.near_copies import cluster_distinct
-from reseen.cluster.stricter import stricter
 from reseen.errors import TrainingError
 from reseen.geometry import FeatureRows, as_features
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.records import Features, PseudoLabels
+
+STRICTER_STEPS = 3
+"""Number of steps of the ladder."""
+
+_FEWER_NEIGHBORS = 0.6
+"""Factor of k1 and k2 per step."""
+_LEAST_K1, _LEAST_K2, _LEAST_SAMPLES = 6, 2, 2
+_CLOSER = 0.05
+"""Decrease of eps per step, a Jaccard distance."""
+_LEAST_EPS = 0.05
+
+
+def stricter(
+    jaccard: JaccardSettings, dbscan: DbscanSettings, step: int
+) -> tuple[JaccardSettings, DbscanSettings]:
+    """The settings of a step of the ladder, from 0, which changes nothing, to `STRICTER_STEPS`; none is ever raised.
+
+    Raises:
+        ValueError: the step is not on the ladder, or a setting is still `auto`.
+
+    Example:
+        >>> stricter(JaccardSettings(k1=30), DbscanSettings(eps=0.6), 1)[0].k1
+        18
+    """
+    if not 0 <= step <= STRICTER_STEPS:
+        raise ValueError(f"steps go from 0 to {STRICTER_STEPS}, got {step}")
+    if step == 0:
+        return jaccard, dbscan
+    factor = _FEWER_NEIGHBORS**step
+    (wide, near), (eps, samples) = jaccard.numbers, dbscan.numbers
+    k1 = min(wide, max(_LEAST_K1, round(wide * factor)))
+    k2 = min(near, k1, max(_LEAST_K2, round(near * factor)))
+    samples = min(samples, max(_LEAST_SAMPLES, samples - step))
+    eps = min(eps, max(_LEAST_EPS, round(eps - _CLOSER * step, 4)))
+    return (
+        jaccard.model_copy(update={"k1": k1, "k2": k2}),
+        dbscan.model_copy(update={"eps": eps, "min_samples": samples}),
+    )
+
 
 _STEP = 0.05
 """Change of eps per retry."""
@@ -50,7 +93,7 @@ def cluster_features(
 
     A matrix (an array, a tensor or lists) is scaled to unit rows. Settings are the defaults when None.
     `copies` are near-copies from `group_near_copies`: one crop of each group is clustered, the others get its label.
-    `strictness` is a step of the ladder of `reseen.cluster.stricter`, 0 for the settings as they are.
+    `strictness` is a step of the ladder of `reseen.cluster.jaccard_dbscan`, 0 for the settings as they are.
 
     Raises:
         DataError: the features are no matrix of finite numbers, or a row is zero.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import image_paths
+from reseen.datasets.namings import folder_of, part_folders
 from reseen.datasets.raw_rows import LabeledRows, Rows
 from reseen.datasets.split_folders import assign_identities
-from reseen.datasets.split_names import folder_of, part_folders
 from reseen.errors import DataError
 from reseen.reading import read_lines
 

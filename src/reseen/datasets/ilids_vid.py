@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reseen.datasets.benchmark_splits import SPLITS, halves, own_folder, people_of
+from reseen.datasets.benchmark_splits import SPLITS, halves, own_folder, people_of, read_matrix
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.raw_rows import LabeledRows, Rows
-from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError
 
 CAMERAS = ("sequences/cam1", "sequences/cam2")

@@ -33,7 +33,7 @@ from reseen.datasets import (
 )
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.folder import describe_skipped, possible_crops, skipped_files
-from reseen.datasets.split_names import folder_of, part_folders, parts_of_paths
+from reseen.datasets.namings import folder_of, part_folders, parts_of_paths
 from reseen.errors import DataError, SettingsError
 from reseen.registry import Registry
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from reseen.config import suggestion
 from reseen.data.times import parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
+from reseen.datasets.namings import parts_of_paths
 from reseen.datasets.raw_rows import JUNK, LabeledRows, Rows, number_people
-from reseen.datasets.split_names import parts_of_paths
 from reseen.datasets.values import label
 from reseen.errors import DataError
 from reseen.reading import open_regular, read_table

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from reseen.datasets.benchmark_splits import read_matrix
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.folder import first_image, image_paths
 from reseen.datasets.raw_rows import LabeledRows, Rows
-from reseen.datasets.split_files import read_matrix
 from reseen.errors import DataError
 
 NAME = re.compile(r"(?P<tracklet>(?P<person>\d{4}|00-1)C(?P<camera>\d)T\d{4})F\d{3,4}\.\w+")

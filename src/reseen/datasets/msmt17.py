@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from reseen.datasets.benchmark_splits import read_list
 from reseen.datasets.dataset import Dataset, Layout, Variant
 from reseen.datasets.raw_rows import LabeledRows, Rows
-from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
 

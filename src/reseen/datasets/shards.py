@@ -20,8 +20,8 @@ from reseen.data.progress import ProgressBar
 from reseen.data.times import Time, parse_time, to_seconds
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import IMAGE_SUFFIXES
+from reseen.datasets.namings import part_of
 from reseen.datasets.raw_rows import LabeledRows, Rows, number_people
-from reseen.datasets.split_names import part_of
 from reseen.datasets.tar_members import DAMAGED, members_of
 from reseen.datasets.values import camera_name, label
 from reseen.errors import DataError

@@ -14,10 +14,9 @@ from pathlib import Path
 from reseen.datasets.dataset import Dataset, Layout
 from reseen.datasets.folder import image_paths, rows_by_pattern
 from reseen.datasets.msmt17 import TRAIN_PEOPLE
-from reseen.datasets.namings import Naming, naming_of
+from reseen.datasets.namings import Naming, folder_of, naming_of, part_folders
 from reseen.datasets.path_pattern import IDENTITY_FIELDS, fields
 from reseen.datasets.raw_rows import LabeledRows, Rows, number
-from reseen.datasets.split_names import folder_of, part_folders
 from reseen.datasets.values import label
 from reseen.errors import DataError
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from reseen.datasets.benchmark_splits import read_list
 from reseen.datasets.dataset import Counts, Dataset, Layout, Variant
 from reseen.datasets.raw_rows import LabeledRows, Rows
-from reseen.datasets.split_files import read_list
 from reseen.errors import DataError
 
 SIZES = {"small": 800, "medium": 1_600, "large": 2_400}

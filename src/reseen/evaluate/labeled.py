@@ -12,8 +12,8 @@ from reseen.datasets.raw_rows import AS_PERSON, DistractorRule, zero_is_person, 
 from reseen.datasets.values import camera_name, label, tracklet_name
 from reseen.errors import DataError
 from reseen.evaluate.protocols import tracklet_task
+from reseen.evaluate.refine import pool_tracklets
 from reseen.evaluate.task import DISTRACTOR, ZERO, RetrievalTask
-from reseen.evaluate.tracklet_pooling import pool_tracklets
 from reseen.geometry import unit
 from reseen.records import UNKNOWN_CAMERA, Features, as_array
 

@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from reseen.evaluate.metrics import RetrievalScore, evaluate
+from reseen.evaluate.refine import POOLING, Tracklets, pool_tracklets
 from reseen.evaluate.scoring import ScoringOptions, score_by
 from reseen.evaluate.task import Preparation, RetrievalTask
-from reseen.evaluate.tracklet_pooling import POOLING, Tracklets, pool_tracklets
 from reseen.geometry import FeatureRows
 
 

@@ -17,8 +17,8 @@ from reseen.models import Encoder
 from reseen.models.fold import inference_copy
 from reseen.models.frozen_stages import frozen_output, maps_from_frozen
 from reseen.records import Features
-from reseen.runs.allocation import kept_memory
 from reseen.runs.console import Progress, no_progress
+from reseen.runs.process_memory import kept_memory
 
 BATCH = 256
 """Crops per forward pass."""

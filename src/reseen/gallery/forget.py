@@ -8,11 +8,11 @@ import numpy as np
 
 from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError, ReseenError, RunError, SettingsError
-from reseen.gallery.calibration_file import read_gallery_calibration
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.removal import Removal, RemovalResult, find_copies, remove
+from reseen.gallery.side_files import read_gallery_calibration
 from reseen.runs.run import open_run
 from reseen.tasks.audit.select_run import read_calibration
 

@@ -15,18 +15,18 @@ from reseen.data.table import ImageSource
 from reseen.errors import DataError, GalleryError, ReseenError, SettingsError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
-from reseen.gallery.calibration_file import (
-    describe_calibration,
-    first_trusted,
-    read_gallery_calibration,
-    write_gallery_calibration,
-)
 from reseen.gallery.camera_search import CameraSearch
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.removal import RemovalResult, finish_removals
 from reseen.gallery.rerank_hits import SHORTLIST, rerank_hits
+from reseen.gallery.side_files import (
+    describe_calibration,
+    first_trusted,
+    read_gallery_calibration,
+    write_gallery_calibration,
+)
 from reseen.gallery.store import Store, open_store
 from reseen.gallery.stores.checks import refuse_other_model
 from reseen.models import Encoder

@@ -1,4 +1,7 @@
-"""What methods share that cluster all crops in every round: the clustering, and what is left out of its clusters."""
+"""What methods share that cluster all crops in every round: the clustering, and what is left out of its clusters.
+
+A method that learns from no clusters has them made as well, to look at and to audit: `display_clusters`.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Self
@@ -6,10 +9,19 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from reseen.cluster import Clustering, prune
-from reseen.cluster.clusterings import CLUSTERINGS, AbstractClustering, AnyClustering, DbscanClustering
+from reseen.cluster.clusterings import (
+    CLUSTERINGS,
+    AbstractClustering,
+    AnyClustering,
+    ClusteringContext,
+    DbscanClustering,
+)
 from reseen.conditions import When
+from reseen.errors import TrainingError
 from reseen.methods.base import MethodContext, SampledMethodSettings
-from reseen.records import Features
+from reseen.methods.global_patch_settings import GlobalPatchSettings
+from reseen.neighbors import credible_groups, credible_neighbors
+from reseen.records import Features, PseudoLabels
 
 
 class ClusteredMethodSettings(SampledMethodSettings):
@@ -71,3 +83,17 @@ def cluster_round(
 
 def _of_clusterings(fits: Callable[[type[AbstractClustering]], bool]) -> When:
     return When({"clustering.name": tuple(name for name, kind in CLUSTERINGS.items() if fits(kind))})
+
+
+def display_clusters(features: Features, settings: GlobalPatchSettings, context: MethodContext) -> Clustering:
+    """As cluster contrast clusters; where that finds none, the groups that credible neighbors connect.
+
+    Such groups are no clusters to speak of: chains of neighbors connect most of the crops.
+    """
+    device = context.device.type
+    try:
+        return settings.clusters.clustering.cluster(features, ClusteringContext(device))
+    except TrainingError as error:
+        groups = credible_groups(credible_neighbors(features, settings.credible, device))
+        note = f"no clusters to look at, but groups that credible neighbors connect: {error}"
+        return Clustering(PseudoLabels(groups), notes=(note,))

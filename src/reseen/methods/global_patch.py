@@ -33,7 +33,7 @@ from reseen.losses import (
 from reseen.memory import CentroidMemory, MemoryBanks
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast
-from reseen.methods.display_clusters import display_clusters
+from reseen.methods.clustered import display_clusters
 from reseen.methods.global_patch_settings import GlobalPatchSettings
 from reseen.models.patches import Projection
 from reseen.neighbors import constrain_neighbors, credible_groups, credible_neighbors

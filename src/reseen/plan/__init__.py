@@ -6,9 +6,8 @@ All numbers are measured; nothing is assumed about the speed of a machine.
 """
 
 from reseen.plan.clustering import plan_clustering, plan_vector_clustering
-from reseen.plan.embedding import plan_embedding
+from reseen.plan.embedding import plan_embedding, plan_indexing
 from reseen.plan.estimate import Estimate, PlanStage
-from reseen.plan.indexing import plan_indexing
 from reseen.plan.job import plan_job
 from reseen.plan.training import plan_training
 

@@ -40,8 +40,7 @@ from reseen.tasks.clustering.cluster_settings import (
     cluster_settings,
     vector_settings,
 )
-from reseen.tasks.clustering.cluster_vectors import cluster_vectors
-from reseen.tasks.clustering.memory_plan import memory_budget, plan_memory
+from reseen.tasks.clustering.cluster_vectors import cluster_vectors, memory_budget, plan_memory
 
 _MAX_EXACT, _MAX_APPROXIMATE = 4_000, 16_000
 """Crops of the largest benchmark, with an exact and with an approximate search."""

@@ -9,8 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from reseen.plan.estimate import PlanStage
-from reseen.runs.allocation import return_memory
-from reseen.runs.process_memory import MemoryWatch, own_bytes
+from reseen.runs.process_memory import MemoryWatch, own_bytes, return_memory
 
 _MIN_IMAGES = 250
 """Crops of the smallest benchmark; fewer form hardly any clusters."""

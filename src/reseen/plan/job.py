@@ -9,9 +9,8 @@ from reseen.datasets import read_training
 from reseen.errors import SettingsError
 from reseen.features.mapped_vectors import VectorFile, is_vectors, open_vector_file
 from reseen.plan.clustering import plan_clustering, plan_vector_clustering
-from reseen.plan.embedding import plan_embedding
+from reseen.plan.embedding import plan_embedding, plan_indexing
 from reseen.plan.estimate import Estimate
-from reseen.plan.indexing import plan_indexing
 from reseen.plan.training import plan_training
 from reseen.runs.recipe import load_recipe
 from reseen.runs.run import open_run

@@ -31,9 +31,9 @@ from reseen.plan.cost_model import StageMeasurement, benchmark_sizes
 from reseen.plan.estimate import Estimate, PlanStage
 from reseen.plan.sample import repeat_crops, sample_table, synthetic_features
 from reseen.records import Features
-from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import CHECKPOINT, START, TrainingState, save_checkpoint, save_start
 from reseen.runs.console import Progress, RunView
+from reseen.runs.process_memory import kept_memory
 from reseen.runs.recipe import Recipe, as_recipe
 from reseen.training.frozen import prepare_frozen
 from reseen.training.loop import Training, train_round

@@ -7,7 +7,7 @@ import numpy as np
 
 from reseen.data.table import ImageTable
 from reseen.datasets import PATTERNED, describe, detect, parse_layout, read_training
-from reseen.datasets.split_names import part_folders
+from reseen.datasets.namings import part_folders
 from reseen.records import UNKNOWN_CAMERA
 from reseen.runs.recipe import Recipe
 

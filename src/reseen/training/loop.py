@@ -23,7 +23,6 @@ from reseen.features.probe_encoder import probe_encoder
 from reseen.geometry import unit
 from reseen.methods import AbstractMethod, Round
 from reseen.records import UNKNOWN_CAMERA, Batch, BatchSlice, Features, PseudoLabels, to_index_tensor
-from reseen.runs.allocation import kept_memory
 from reseen.runs.checkpoint import (
     CHECKPOINT,
     START,
@@ -38,12 +37,12 @@ from reseen.runs.checkpoint import (
 from reseen.runs.cluster_file import write_clusters
 from reseen.runs.console import RunView
 from reseen.runs.log import PhaseSeconds, RoundRecord, RunLog, describe_round
+from reseen.runs.process_memory import kept_memory
 from reseen.runs.recipe import Recipe
 from reseen.runs.run_outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
+from reseen.training.batch_norm_statistics import match_statistics, update_bn
 from reseen.training.frozen import prepare_frozen
-from reseen.training.match_statistics import match_statistics
 from reseen.training.optimizer import learning_rate, set_learning_rate
-from reseen.training.update_bn import update_bn
 from reseen.training.watched_round import WatchedRound, begin_watched_round
 
 

@@ -21,8 +21,7 @@ from reseen.runs.load_table import load_table
 from reseen.runs.model_card import write_model_card
 from reseen.runs.recipe import Recipe, as_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
-from reseen.training.camera_means import keep_camera_means
-from reseen.training.conclude import conclude
+from reseen.training.conclude import conclude, keep_camera_means
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
 

@@ -12,12 +12,16 @@ from reseen.data.progress import ProgressBar
 from reseen.errors import DataError, StorageError, VideoError
 from reseen.files import make_folder
 from reseen.locks import LOCK, exclusive_lock
-from reseen.video.crop_files import write_crops
+from reseen.video.crop_files import (
+    COUNTS,
+    CroppedVideos,
+    detector_name,
+    nothing_found,
+    write_crops,
+    write_manifest,
+)
 from reseen.video.detection_files import file_of
-from reseen.video.follow import Following
 from reseen.video.frames import Video, open_video
-from reseen.video.manifest_files import COUNTS, write_manifest
-from reseen.video.outcome import CroppedVideos, detector_name, nothing_found
 from reseen.video.record import (
     RECORDS,
     CropRow,
@@ -30,6 +34,7 @@ from reseen.video.record import (
 from reseen.video.settings import CropSettings
 from reseen.video.sheet import write_sheet
 from reseen.video.sources import Source, find_sources
+from reseen.video.tracker import Following
 
 
 def crop_videos(

@@ -12,7 +12,7 @@ from reseen.runs.run import Run
 from reseen.synthetic import crowd_video_exists, draw_crowd_video
 from reseen.training.train import train
 from reseen.video.crop import crop_videos
-from reseen.video.outcome import CroppedVideos
+from reseen.video.crop_files import CroppedVideos
 from reseen.video.settings import CropSettings, crop_settings
 
 _RECIPE = (

@@ -11,10 +11,8 @@ from reseen.pages.cluster_page import Figure, SheetGroup
 from reseen.pages.content import ClusterSheet
 from reseen.pages.data_page import CountRow, DataContent, Remark, write_data_page
 from reseen.video.boxes import Pixels
-from reseen.video.manifest_files import counts
+from reseen.video.crop_files import SHEET, counts
 from reseen.video.record import CropRow, SourceRecord
-
-SHEET = "contact-sheet.html"
 
 _TRACKLETS, _CROPS, _HEIGHT = 24, 10, 112
 """At most so many tracklets of a camera, crops of each, and pixels of height."""

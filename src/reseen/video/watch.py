@@ -21,11 +21,11 @@ from reseen.pages.album import evenly_spaced
 from reseen.reading import read_json
 from reseen.runs.run import Run
 from reseen.video.crop_files import write_crops
-from reseen.video.follow import Following
 from reseen.video.frames import open_video
 from reseen.video.recognizer import Recognizer
 from reseen.video.settings import CropSettings
 from reseen.video.sources import Source, find_sources
+from reseen.video.tracker import Following
 from reseen.video.tracklets import TrackCrop, Tracklet
 from reseen.video.watch_event import WatchEvent
 

@@ -24,12 +24,11 @@ from reseen.viewer.api import API_ROUTERS
 from reseen.viewer.deletion import DeletionPlans
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
 from reseen.viewer.edits.journal import Journal, edits_file
-from reseen.viewer.flash import FlashMessages
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.questions import Questions
 from reseen.viewer.security import Access, AllowedHosts, AuthMiddleware
-from reseen.viewer.templating import render
+from reseen.viewer.templating import FlashMessages, render
 from reseen.viewer.templating import router as assets
 from reseen.viewer.viewer import Viewer
 

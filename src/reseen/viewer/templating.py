@@ -1,14 +1,20 @@
 """What all pages share: template rendering, dependencies on the viewer, static files, and pagination.
 
 Static files are read once and looked up by name, so that a request never becomes a path on disk.
+
+A flash message is shown once on the next page; a URL refers to it by a random id, so that a crafted link
+cannot put text into a page.
 """
 
 import hashlib
+import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from threading import Lock
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -137,3 +143,37 @@ def page_slice(
         return f"{request.url.path}?{urlencode([*parameters, (name, str(other))])}"
 
     return PageSlice(items[(number - 1) * page_size : number * page_size], number, count, len(items), url)
+
+
+_MAX_MESSAGES = 200
+
+
+@dataclass(frozen=True)
+class FlashMessage:
+    """A message about the last action."""
+
+    text: str
+    is_error: bool = False
+    can_undo: bool = False
+    """Whether the message has an Undo button."""
+
+
+class FlashMessages:
+    """The most recent messages of a running viewer; thread-safe."""
+
+    def __init__(self) -> None:
+        self._messages: OrderedDict[str, FlashMessage] = OrderedDict()
+        self._lock = Lock()
+
+    def add(self, message: FlashMessage) -> str:
+        """Store a message and return its id; the oldest ones beyond 200 are dropped."""
+        with self._lock:
+            message_id = secrets.token_urlsafe(6)
+            self._messages[message_id] = message
+            while len(self._messages) > _MAX_MESSAGES:
+                self._messages.popitem(last=False)
+            return message_id
+
+    def get(self, message_id: str) -> FlashMessage | None:
+        """The message with an id; None for an unknown id."""
+        return self._messages.get(message_id)

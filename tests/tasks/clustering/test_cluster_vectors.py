@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import reseen
 from reseen.cluster import DbscanSettings, choose_eps, cluster_features, dbscan
-from reseen.cluster.choose_eps import CANDIDATES
+from reseen.cluster.auto_settings import CANDIDATES
 from reseen.cluster.clusterings import hierarchy
 from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError

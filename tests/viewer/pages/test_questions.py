@@ -8,9 +8,8 @@ from tests.viewer.conftest import no_sideways_scroll
 
 from reseen.audit.answers import read_answers
 from reseen.errors import DataError
-from reseen.gallery.calibration_file import read_gallery_calibration
 from reseen.gallery.forget import known_threshold
-from reseen.gallery.side_files import side_file
+from reseen.gallery.side_files import read_gallery_calibration, side_file
 
 _SHOWN = "[...document.querySelectorAll('form.question input[name=crops]')].map(one => one.value)"
 

@@ -2,12 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from reseen.cluster.choose_eps import CANDIDATES, choose_eps
+from reseen.cluster.auto_settings import CANDIDATES, choose_eps
 from reseen.cluster.clustering import Clustering
 from reseen.cluster.clusterings.base import AbstractClustering, ClusteringContext
 from reseen.cluster.dbscan import DbscanSettings, dbscan
-from reseen.cluster.jaccard_dbscan import cluster_features
-from reseen.cluster.stricter import STRICTER_STEPS
+from reseen.cluster.jaccard_dbscan import STRICTER_STEPS, cluster_features
 from reseen.neighbors import JaccardSettings
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.records import Features, Neighbors

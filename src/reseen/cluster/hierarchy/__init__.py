@@ -1,10 +1,9 @@
 """Agglomerative (bottom-up) hierarchical clustering with a regularized merge cost."""
 
-from reseen.cluster.hierarchy.grow import grow_hierarchy, most_merges
+from reseen.cluster.hierarchy.grow import WholeTree, grow_hierarchy, most_merges, whole_tree
 from reseen.cluster.hierarchy.history import Hierarchy
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared_neighbors import PAIR_BYTES, count_shared_pairs
-from reseen.cluster.hierarchy.whole import WholeTree, whole_tree
 
 __all__ = [
     "PAIR_BYTES",

@@ -3,6 +3,8 @@
 Every linkage and regularizer is computed from sums of pairwise distances, independently of the formulas of the search
 engine: with T(A, B) the sum of squared distances between members, SSE(A) = T(A, A) / 2n and
 |mean A - mean B|^2 = T(A, B) / nm - T(A, A) / 2n^2 - T(B, B) / 2m^2.
+
+Free memory is checked before the matrix is allocated, since the out-of-memory killer gives no message.
 """
 
 import numpy as np
@@ -10,9 +12,33 @@ from jaxtyping import Float32, Float64, Int64
 from scipy.spatial.distance import cdist
 
 from reseen.cluster.hierarchy.candidates import DECIMALS, Pairs
-from reseen.cluster.hierarchy.free_memory import require_free_memory
 from reseen.cluster.hierarchy.settings import HierarchySettings
 from reseen.cluster.hierarchy.shared_neighbors import shared_distances
+from reseen.errors import ClusteringError
+from reseen.reading import free_bytes
+
+_MATRICES = 9
+"""Peak number of float64 matrices of all pairs in `DensePairs`, measured."""
+
+
+def require_free_memory(rows: int, settings: HierarchySettings) -> None:
+    """Raise unless the matrices of all pairs of this number of rows fit into free memory.
+
+    Raises:
+        ClusteringError: they do not fit.
+    """
+    needed, free = _MATRICES * 8 * rows**2, free_bytes()
+    if free is None or needed <= free:
+        return
+    if settings.needs_all_pairs:
+        cause = f"{settings.linkage} linkage of Euclidean distances"
+        alternative = "metric sqeuclidean, which does not need such a matrix"
+    else:
+        cause, alternative = "engine dense", "engine search, which gives the same clusters without a matrix"
+    raise ClusteringError(
+        f"{cause} needs a matrix of all pairs of {rows:,} rows, about {needed / 1e9:.1f} GB, but only "
+        f"{free / 1e9:.1f} GB of memory are free; use {alternative}, or cluster fewer rows"
+    )
 
 
 class DensePairs:

@@ -43,10 +43,8 @@ from reseen.runs.console import Progress, RunView, no_progress
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.tasks.audit.calibrate_sheet import calibrate_sheet
-from reseen.tasks.audit.verify import Sheet, Verification, verify, write_sheet
-from reseen.tasks.comparison.probing import probe_side
-from reseen.tasks.comparison.sides import UNTRAINED, Side, open_sides
+from reseen.tasks.audit.verify import Sheet, Verification, calibrate_sheet, verify, write_sheet
+from reseen.tasks.comparison.sides import UNTRAINED, Side, open_sides, probe_side
 from reseen.training.setup import find_copies
 
 

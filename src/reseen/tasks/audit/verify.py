@@ -1,4 +1,7 @@
-"""Human verification of a clustering: sample questions, and estimate precision and recall from the answers."""
+"""Human verification of a clustering: sample questions, and estimate precision and recall from the answers.
+
+The answers, with what tracklets say of pairs without being asked, also give the threshold of the audit.
+"""
 
 import hashlib
 import json
@@ -14,18 +17,21 @@ from reseen.audit import (
     GROUP,
     Answer,
     AnsweredPairs,
+    Calibration,
     ProportionEstimate,
     Stratum,
     Tally,
     TrackletPairs,
     allocate_questions,
+    calibrate,
     draw_pairs,
+    plan_pool,
     plan_strata,
     precision,
     proportion,
     recall,
 )
-from reseen.audit.tracklet_pairs import DIFFERENT, SAME, UNKNOWN
+from reseen.audit.tracklet_pairs import DIFFERENT, NOTHING_KNOWN, SAME, UNKNOWN
 from reseen.data.crops import Crops
 from reseen.errors import DataError
 from reseen.files import write_text
@@ -230,3 +236,25 @@ def read_sheets(folder: Path) -> dict[str, list[Stratum]]:
 
 def _count(answers: Sequence[Answer], stratum: str, verdict: str) -> int:
     return sum(answer.stratum == stratum and answer.verdict == verdict for answer in answers)
+
+
+_FEWEST_CHECKS, _MOST_CONTRADICTED = 5, 0.1
+"""Answers on pairs that tracklets know, of which so large a share contradicts them that they are not used."""
+
+
+def calibrate_sheet(
+    sheet: Sheet, answers: Sequence[Answer], false_matches: float, seed: int
+) -> Calibration | None:
+    """The calibration from tracklets and from the sure answers on pairs of this sheet; None without any of them.
+
+    Tracklets that answers contradict in more than one of ten cases (of at least five) are not used.
+    """
+    tracklets = TrackletPairs.of_table(sheet.crops.table)
+    answered, checks = answered_pairs(sheet, answers, tracklets)
+    if len(checks) >= _FEWEST_CHECKS and (checks[:, 0] != checks[:, 1]).mean() > _MOST_CONTRADICTED:
+        tracklets = NOTHING_KNOWN
+        answered, _ = answered_pairs(sheet, answers, tracklets)
+    pool = plan_pool(sheet.features, sheet.labels, tracklets=tracklets)
+    if not len(answered) and not (pool.known != UNKNOWN).any():
+        return None
+    return calibrate(pool, answered, np.random.default_rng(seed), false_matches)

@@ -1,4 +1,4 @@
-"""Compare two runs, or a run with the weights that it started with, on the same crops."""
+"""Compare two runs, or a run with the weights that it started with, on the same crops; a table and sentences."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int64
+from rich.console import Group
 
-from reseen.audit import Verdict
+from reseen.audit import Verdict, verdict_lines
 from reseen.data.table import ImageTable
 from reseen.datasets import DistractorRule
 from reseen.errors import DataError
@@ -16,10 +17,10 @@ from reseen.evaluate.paired import PairedDifference, paired_difference
 from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.records import Outcome
 from reseen.runs.run import Run
-from reseen.tasks.comparison.probing import compare_without_labels
-from reseen.tasks.comparison.sides import Side, open_sides
+from reseen.tasks.comparison.sides import Side, compare_without_labels, open_sides
 from reseen.tasks.evaluation.retrieval import Retrieval
 from reseen.tasks.evaluation.score import Benchmark, patterns_of, read_benchmark, retrieve
+from reseen.tasks.evaluation.tables import score_table
 
 
 @dataclass(frozen=True)
@@ -221,3 +222,31 @@ def _identities(retrieval: Retrieval, queries: int) -> Int64[np.ndarray, " q"]:
     if queries == len(task.query):
         return task.query_identities
     return np.concatenate([task.query_identities, task.gallery_identities])
+
+
+def comparison_table(comparison: Comparison) -> Group:
+    """The scores of both sides with their difference; an empty group without labels."""
+    if comparison.scores is None:
+        return Group()
+    names = comparison.first, comparison.second
+    return score_table(dict(zip(names, comparison.scores, strict=True)))
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """The outcome in one sentence, and its evidence."""
+    if comparison.paired is not None:
+        return [paired_sentence(comparison.first, comparison.second, comparison.paired)]
+    assert comparison.verdict is not None  # one of the two is there
+    lines = verdict_lines(comparison.verdict, comparison.first, comparison.second)
+    return [f"Compared without labels: {comparison.reason}", *lines]
+
+
+def paired_sentence(first: str, second: str, paired: PairedDifference) -> str:
+    """How the second side compares with the first, with the interval of the difference."""
+    low, high = 100 * paired.interval.low, 100 * paired.interval.high
+    words = {"better": "better than", "worse": "worse than", "no different": "no different from"}
+    return (
+        f"{second} is {words[paired.outcome]} {first}: mAP {100 * paired.mean_average_precision:+.1f} points, 95 % "
+        f"interval {low:+.1f} to {high:+.1f} over people; {paired.share_better:.0%} of {paired.queries:,} queries are "
+        f"better and {paired.share_worse:.0%} worse"
+    )

@@ -15,9 +15,8 @@ from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.neighbors import RerankSettings
 from reseen.runs.run import Run, open_run
 from reseen.tasks.comparison.compare import BaselineScore, retrieve_baseline, score_baseline
-from reseen.tasks.evaluation.domain import domain, with_domain
 from reseen.tasks.evaluation.report import report_run, verdict_sentences
-from reseen.tasks.evaluation.retrieval import Retrieval
+from reseen.tasks.evaluation.retrieval import Retrieval, domain, with_domain
 from reseen.tasks.evaluation.score import Benchmark, patterns_of, read_benchmark, retrieve
 
 

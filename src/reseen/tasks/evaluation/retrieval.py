@@ -1,18 +1,33 @@
-"""A retrieval task of a run, with its crops, its options, and the ways to score it."""
+"""A retrieval task of a run: its crops, their features, its options, and the ways to score it.
+
+Query and gallery have one feature vector per crop, or per tracklet. A score is of the run's own data set, or
+cross-domain.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
 
 from reseen.camera_means import CameraCenters, CameraMeans
 from reseen.data.crops import Crops
-from reseen.errors import DataError
+from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from reseen.errors import DataError, ReseenError, SettingsError
 from reseen.evaluate.metrics import RetrievalScore
-from reseen.evaluate.refine import center, centers_of
+from reseen.evaluate.refine import center, centers_of, pool_tracklets
 from reseen.evaluate.scoring import ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import RetrievalTask
-from reseen.runs.console import RunView
+from reseen.features.extract import extract, extract_frames
+from reseen.models import Encoder
+from reseen.records import Features
+from reseen.runs.console import Progress, RunView, no_progress
+from reseen.runs.load_table import load_other_table, load_table
+from reseen.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -92,3 +107,82 @@ def before_ranking(task: RetrievalTask, options: ScoringOptions) -> list[str]:
     """Messages to show before ranking starts, such as on a long search for re-ranking."""
     rows = len(task.query) + len(task.gallery)
     return [f"re-ranking: searching the neighbors of {rows:,} rows first"] if options.rerank else []
+
+
+@dataclass(frozen=True)
+class RetrievalFeatures:
+    """Features of one side with identities; row i is one crop, or one tracklet with its first crop."""
+
+    features: Features
+    identities: Int64[np.ndarray, " n"]
+    crops: Crops
+
+
+@dataclass(frozen=True)
+class RetrievalFeatureExtractor:
+    """Extracts features of query and gallery with the same settings."""
+
+    encoder: Encoder
+    device: torch.device
+    mirrored: bool
+    """Average the embeddings of a crop and its mirror image."""
+    pool: bool
+    """One vector per tracklet: embeddings are averaged before normalization, then normalized once."""
+    ranks: ProcessGroup = SINGLE_PROCESS
+    """The processes that share the work."""
+
+    def vectors(
+        self, crops: Crops, progress: Progress = no_progress
+    ) -> Features | Float32[np.ndarray, "n d"]:
+        """Features, or unnormalized frame embeddings with `pool`; a collective call of all processes in `ranks`."""
+        extract_side = extract_frames if self.pool else extract
+        return extract_side(
+            self.encoder, crops, self.device, progress, mirrored=self.mirrored, ranks=self.ranks
+        )
+
+    def features_of(
+        self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress
+    ) -> RetrievalFeatures:
+        """The features of one side; `name` is its name in messages.
+
+        Raises:
+            DataError: `pool` is set, and the data has no tracklets.
+            SettingsError: `pool` is set, and the features are raw.
+        """
+        if self.pool and self.encoder.raw:
+            raise SettingsError("the protocol video needs unit features, but those of this run are raw")
+        if self.pool and crops.tracklets is None:
+            raise DataError(f"{name}: the protocol video needs tracklets, this data has none")
+        vectors = self.vectors(crops, progress)
+        if isinstance(vectors, Features):
+            return RetrievalFeatures(vectors, identities, crops)
+        assert crops.tracklets is not None  # checked above
+        pooled = pool_tracklets(vectors, identities, crops.table.cameras, crops.tracklets, name)
+        return RetrievalFeatures(pooled.features, pooled.identities, crops.select(pooled.first))
+
+
+def domain(run: Run, data: str | Path) -> str:
+    """`same` if the run was trained on the training split of `data`, else `cross-domain`, or `unknown` without one.
+
+    The training data is compared by fingerprint: paths, sizes and cameras of all crops. A run trained on a part of
+    the split counts as `cross-domain`.
+    """
+    readings = (
+        lambda: load_table(run.recipe, data)[0],
+        lambda: load_other_table(run.recipe, data),
+    )  # by the run's own settings for its data, then by those for other data
+    known = False
+    for reading in readings:
+        try:
+            table = reading()
+        except ReseenError:
+            continue
+        known = True
+        if table.fingerprint == run.facts["data"]:
+            return "same"
+    return "cross-domain" if known else "unknown"
+
+
+def with_domain(score: RetrievalScore, name: str) -> RetrievalScore:
+    """The score with the domain recorded among its rules."""
+    return replace(score, extra_rules={**score.extra_rules, "domain": name})

@@ -23,17 +23,15 @@ from reseen.datasets.raw_rows import AS_PERSON
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.evaluate.metrics import RetrievalScore
+from reseen.evaluate.refine import POOLING
 from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
-from reseen.evaluate.tracklet_pooling import POOLING
 from reseen.runs.camera_file import camera_means_of
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import camera_pattern_of
 from reseen.runs.run import Run, open_run
-from reseen.tasks.evaluation.domain import domain, with_domain
-from reseen.tasks.evaluation.retrieval import Retrieval
-from reseen.tasks.evaluation.retrieval_features import RetrievalFeatureExtractor
+from reseen.tasks.evaluation.retrieval import Retrieval, RetrievalFeatureExtractor, domain, with_domain
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.scoring import Protocol, ScoringOptions, score_by
 from reseen.neighbors import RerankSettings
 from reseen.runs.console import RunView
-from reseen.tasks.evaluation.domain import with_domain
-from reseen.tasks.evaluation.retrieval import before_ranking
+from reseen.tasks.evaluation.retrieval import before_ranking, with_domain
 
 
 def score_features(

@@ -9,8 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.editor import EditError, Editor
-from reseen.viewer.flash import FlashMessage
-from reseen.viewer.templating import EditorDep
+from reseen.viewer.templating import EditorDep, FlashMessage
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,8 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.audit.answers import Verdict
 from reseen.viewer.edits.editor import EditError
-from reseen.viewer.flash import FlashMessage
-from reseen.viewer.templating import QuestionsDep, ViewerDep, render
+from reseen.viewer.templating import FlashMessage, QuestionsDep, ViewerDep, render
 
 router = APIRouter(include_in_schema=False)
 

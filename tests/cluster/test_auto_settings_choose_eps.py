@@ -4,7 +4,7 @@ from scipy.sparse import csr_array
 from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster import choose_eps, dbscan
-from reseen.cluster.choose_eps import CANDIDATES
+from reseen.cluster.auto_settings import CANDIDATES
 from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 
 

@@ -1,4 +1,7 @@
-r"""Batch norms re-expressed with the statistics of the crops to be learned from; what the network computes stays.
+r"""Statistics of batch norms, from the crops to be learned from: before training, and after it.
+
+**Before**, `match_statistics` re-expresses batch norms with the statistics of the crops; what the network
+computes stays.
 
 Pretrained batch norms hold the mean and variance of ImageNet. In evaluation they are used, in training those of the
 batch are, so that a pretrained network computes one function in the first and another in the second: the first clusters
@@ -8,6 +11,14 @@ crops, in place of $m_0$ and $v_0$, and
 $w = w_0 \sqrt{v + \epsilon} / \sqrt{v_0 + \epsilon}$ and $b = b_0 + (m - m_0) w_0 / \sqrt{v_0 + \epsilon}$,
 
 the function in evaluation is the same, and that of training comes close to it.
+
+**After**, `update_bn` replaces the running statistics. In training, batch norms see augmented and masked crops, a few
+people at a time, and keep a moving average over the last batches, while the weights go on changing; a momentum teacher
+has no batches of its own at all. Features are made of plain crops. One pass over them gives each norm the mean and
+variance that fit them and the weights as they are now.
+
+Reference: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3 (population statistics by a pass of their
+own); Izmailov et al., "Averaging weights leads to wider optima", UAI 2018, section 3.2 (for averaged weights).
 """
 
 from typing import Any
@@ -15,10 +26,13 @@ from typing import Any
 import torch
 from jaxtyping import Float64
 from torch import Generator, Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.data.crops import Crops
 from reseen.data.views import normalize
-from reseen.features.extract import unwrap
+from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from reseen.features.extract import batches, unwrap
+from reseen.runs.console import Progress, no_progress
 
 CROPS = 512
 """Crops that the statistics are taken of, fewer where there are fewer."""
@@ -79,3 +93,46 @@ def _express(norm: Any, mean: Float64[Tensor, " c"], variance: Float64[Tensor, "
         (norm.weight, weight), (norm.bias, bias), (norm.running_mean, mean), (norm.running_var, variance)
     ):  # fmt: skip
         target.copy_(value.to(target.dtype))
+
+
+@torch.no_grad()
+def update_bn(
+    encoder: nn.Module,
+    crops: Crops,
+    device: torch.device,
+    progress: Progress = no_progress,
+    ranks: ProcessGroup = SINGLE_PROCESS,
+) -> None:
+    """Give every batch norm that is not frozen the mean and variance of plain crops, in one pass; weights stay.
+
+    Each norm passes on what it normalized by its own batch, in the groups of training, and keeps the mean over all
+    batches. Of several `ranks` each makes a part of the batches, and all get the same.
+    """
+    plain = unwrap(encoder)
+    training = plain.training
+    plain.train()
+    norms = [norm for norm in plain.modules() if isinstance(norm, _BatchNorm) and norm.training]
+    plain.eval()  # nothing but these norms is in training mode: no layer drops anything
+    kept = [(norm.momentum, norm.get_buffer("num_batches_tracked").clone()) for norm in norms]
+    sums = [torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0  # the running statistics are then those of the last batch
+    order = torch.randperm(len(crops), generator=Generator().manual_seed(_SEED))
+    for batch in batches(crops.select(order.numpy()), plain, device, ranks):
+        plain(batch.images)
+        for norm, total in zip(norms, sums, strict=True):
+            total += (
+                len(batch.rows)
+                * torch.stack([norm.get_buffer("running_mean"), norm.get_buffer("running_var")])
+                .double()
+                .cpu()
+            )
+        progress(batch.done)
+    for norm, total, (momentum, tracked) in zip(norms, sums, kept, strict=True):
+        mean, variance = ranks.all_reduce(total) / len(crops)
+        norm.get_buffer("running_mean").copy_(mean)
+        norm.get_buffer("running_var").copy_(variance)
+        norm.momentum = momentum
+        norm.get_buffer("num_batches_tracked").copy_(tracked)
+    plain.train(training)

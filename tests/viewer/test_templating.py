@@ -1,5 +1,5 @@
-from reseen.viewer import flash
-from reseen.viewer.flash import FlashMessage, FlashMessages
+from reseen.viewer import templating
+from reseen.viewer.templating import FlashMessage, FlashMessages
 
 
 def test_a_message_is_found_by_its_id_alone():
@@ -13,7 +13,7 @@ def test_a_message_is_found_by_its_id_alone():
 
 
 def test_the_oldest_messages_are_dropped(monkeypatch):
-    monkeypatch.setattr(flash, "_MAX_MESSAGES", 3)
+    monkeypatch.setattr(templating, "_MAX_MESSAGES", 3)
     messages = FlashMessages()
     ids = [messages.add(FlashMessage(str(number))) for number in range(5)]
     assert [messages.get(name) and messages.get(name).text for name in ids] == [None, None, "2", "3", "4"]

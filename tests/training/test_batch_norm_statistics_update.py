@@ -9,7 +9,7 @@ from reseen.data.crops import open_crops
 from reseen.data.settings import DataSettings
 from reseen.data.views import normalize
 from reseen.models import Encoder, ModelSettings
-from reseen.training.update_bn import update_bn
+from reseen.training.batch_norm_statistics import update_bn
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ from reseen.data.crops import open_crops
 from reseen.data.settings import DataSettings
 from reseen.data.views import normalize
 from reseen.models import Encoder, ModelSettings
-from reseen.training.match_statistics import match_statistics
+from reseen.training.batch_norm_statistics import match_statistics
 
 CPU = torch.device("cpu")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from reseen.runs import allocation
-from reseen.runs.allocation import kept_memory, return_memory
+from reseen.runs import process_memory
+from reseen.runs.process_memory import kept_memory, return_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
 
@@ -49,11 +49,11 @@ def test_what_was_kept_is_returned():
 def test_it_is_returned_after_a_fault_too():
     with pytest.raises(KeyboardInterrupt), kept_memory():
         raise KeyboardInterrupt
-    assert allocation._depth == 0
+    assert process_memory._depth == 0
 
 
 def test_whoever_set_the_allocator_has_chosen():
-    script = "from reseen.runs.allocation import _glibc; print(_glibc())"
+    script = "from reseen.runs.process_memory import _glibc; print(_glibc())"
     said = subprocess.run(
         [sys.executable, "-c", script], env={"MALLOC_MMAP_MAX_": "5", "PYTHONPATH": "src"},
         capture_output=True, text=True, check=True,
