@@ -5,15 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from benchmarks.faulting import binary_structures, structures
 from benchmarks.faulting import desk as desks
 from benchmarks.faulting.desk import TINY, Desk
 from benchmarks.faulting.format import Format
 from benchmarks.faulting.kept_formats import KEPT, kept_formats
+from benchmarks.faulting.passed_on_formats import PASSED_ON, passed_on_formats
 from benchmarks.faulting.structures import Restructure
 
 from reseen.audit import read_answers
+from reseen.camera_means import CameraMeans
 from reseen.data.decode import decode, fit, quiet_pillow, read_bytes
 from reseen.data.labels import read_labels
 from reseen.data.table import ImageSource
@@ -24,6 +27,7 @@ from reseen.models.backbone import build_backbone
 from reseen.models.weights import load_backbone_weights
 from reseen.pages.line_charts import charts
 from reseen.pages.scores import log_table
+from reseen.runs.camera_file import CAMERAS, read_camera_means, write_camera_means
 from reseen.runs.checkpoint import CHECKPOINT, TrainingState, load_checkpoint, read_checkpoint
 from reseen.runs.cluster_file import CLUSTERS, read_clusters
 from reseen.runs.log import LOG
@@ -33,8 +37,8 @@ from reseen.tasks.evaluation.report import run_facts
 from reseen.training.setup import set_up
 
 FORMATS = (
-    "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "run.json", "recipe.yaml",
-    "log.jsonl", "clusters.parquet", *KEPT,
+    "image", "csv", "parquet", "npz", "recipe", "weights", "checkpoint.safetensors", "cameras.safetensors", "run.json",
+    "recipe.yaml", "log.jsonl", "clusters.parquet", *KEPT, *PASSED_ON,
 )  # fmt: skip
 """Names of all formats."""
 
@@ -44,6 +48,7 @@ STRUCTURED = tuple(name for name in FORMATS if name != "image")
 _STRUCTURES: dict[str, Restructure] = {
     "csv": structures.of_csv, "parquet": binary_structures.of_parquet, "npz": binary_structures.of_npz,
     "recipe": structures.of_yaml, "weights": structures.of_safetensors, CHECKPOINT: structures.of_safetensors,
+    CAMERAS: structures.of_safetensors,
     FACTS: structures.of_json, RECIPE: structures.of_yaml, LOG: structures.of_json_lines,
     CLUSTERS: binary_structures.of_parquet,
 }  # fmt: skip
@@ -73,13 +78,14 @@ def formats(desk: Desk) -> dict[str, Format]:
         Format("recipe", "mine.yaml", [*recipes, Recipe().to_yaml().encode()], [load_recipe]),
         Format("weights", "weights.safetensors", [_weights(run)], [_weights_reader(run)]),
         Format(CHECKPOINT, CHECKPOINT, _checkpoints(run), [_checkpoint_reader(desk)]),
+        Format(CAMERAS, CAMERAS, [_camera_means(desk.folder)], [_camera_means_reader]),
         beside(FACTS),
         beside(RECIPE),
         beside(LOG, times=3),
         beside(CLUSTERS),
     ]
     made = [replace(kind, structure=_STRUCTURES.get(kind.name)) for kind in made]
-    return {kind.name: kind for kind in (*made, *kept_formats(desk))}
+    return {kind.name: kind for kind in (*made, *kept_formats(desk), *passed_on_formats(desk))}
 
 
 def _image(file: Path) -> None:
@@ -104,6 +110,19 @@ def _weights(run: Path) -> bytes:
 
     trunk = open_run(run).encoder().trunk
     return save({name: value.contiguous() for name, value in trunk.state_dict().items()})
+
+
+def _camera_means(folder: Path) -> bytes:
+    means = CameraMeans(
+        cameras=("c1", "c2"), means=np.eye(2, 16), crops=np.array([30, 40]), sightings=np.array([12, 9])
+    )
+    file = folder / f"some {CAMERAS}"
+    write_camera_means(file, means, of="round 2")
+    return file.read_bytes()
+
+
+def _camera_means_reader(file: Path) -> None:
+    read_camera_means(file, of="round 2")
 
 
 def _checkpoints(run: Path) -> list[bytes]:

@@ -92,7 +92,7 @@ COVERED_BY = [  # folder, modules, test files
     ("video", "recognizer watch_event", "video/test_watch cli/test_watch_command"),
     (
         "video",
-        "crop_files detector record settings sheet sources",
+        "crop_files detector settings sheet sources",
         "video/test_crop",
     ),
     ("video", "motion torchvision_detector tracker", "video/test_crop video/test_tracklets"),

@@ -26,7 +26,7 @@ from reseen.video.record import (
     RECORDS,
     CropRow,
     SourceFacts,
-    read_facts,
+    read_record,
     read_records,
     record_path,
     write_record,
@@ -197,8 +197,8 @@ def _fingerprint(source: Source, settings: CropSettings, most_seconds: float | N
 
 
 def _is_done(out: Path, source: Source, fingerprint: str) -> bool:
-    facts = read_facts(record_path(out, source.camera, source.name))
-    return facts is not None and facts.complete and facts.fingerprint == fingerprint
+    record = read_record(record_path(out, source.camera, source.name))
+    return record is not None and record.facts.complete and record.facts.fingerprint == fingerprint
 
 
 def _remove_crops(out: Path, source: Source) -> None:

@@ -1,16 +1,18 @@
 """What is kept of each source beside its crops: one Parquet file, which appears when the source is done."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_type_hints
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reseen.files import write_atomically
-from reseen.reading import parquet_schema, parse_as, read_table
+from reseen.reading import parse_as, read_table
 
 RECORDS = "sources"
 """Folder of the records, within that of the crops."""
@@ -74,6 +76,9 @@ class SourceRecord:
     rows: tuple[CropRow, ...]
 
 
+_SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(CropRow).items()])
+
+
 def record_path(out: Path, camera: str, name: str) -> Path:
     """Where the record of a source is."""
     return out / RECORDS / f"{camera}--{name}.parquet"
@@ -86,8 +91,7 @@ def write_record(out: Path, facts: SourceFacts, rows: Sequence[CropRow]) -> None
         StorageError: it cannot be written.
     """
     columns = {name: [getattr(row, name) for row in rows] for name in CropRow.__dataclass_fields__}
-    schema = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(CropRow).items()])
-    table = pa.table(columns, schema=schema.with_metadata({_KEY: json.dumps(asdict(facts)).encode()}))
+    table = pa.table(columns, schema=_SCHEMA.with_metadata({_KEY: json.dumps(asdict(facts)).encode()}))
 
     def write(temporary: Path) -> None:
         pq.write_table(table, temporary)
@@ -95,21 +99,38 @@ def write_record(out: Path, facts: SourceFacts, rows: Sequence[CropRow]) -> None
     write_atomically(record_path(out, facts.camera, facts.name), write)
 
 
-def read_facts(file: Path) -> SourceFacts | None:
-    """What is known of a source; None where there is no record, or a damaged one."""
+def read_record(file: Path) -> SourceRecord | None:
+    """A source and its crops; None where there is no record, or a damaged one."""
     try:
-        content = (parquet_schema(file).metadata or {}).get(_KEY, b"")
-        return parse_as(SourceFacts, content)
+        table = read_table(file)
+        facts = parse_as(SourceFacts, (table.schema.metadata or {}).get(_KEY, b""))
+        _check(facts, table, file)
+        rows = tuple(CropRow(**row) for row in table.to_pylist())
     except (OSError, ValueError):
         return None
+    return SourceRecord(facts, rows)
+
+
+def _check(facts: SourceFacts, table: pa.Table, file: Path) -> None:
+    """Raise a ValueError where a record does not hold what `write_record` writes."""
+    if record_path(file.parents[1], facts.camera, facts.name) != file:
+        raise ValueError("it is of another source")
+    if not table.schema.equals(_SCHEMA):
+        raise ValueError("its columns are others")
+    if any(column.null_count for column in table.columns):
+        raise ValueError("a value is missing")
+    numbers = [table[name].to_numpy() for name, kind in get_type_hints(CropRow).items() if kind is float]
+    if not all(np.isfinite(column).all() for column in numbers):
+        raise ValueError("a number is not finite")
+    if not all(math.isfinite(value) for value in (facts.seconds, facts.start or 0.0)):
+        raise ValueError("a time is not finite")
+    if any(".." in Path(path).parts or Path(path).is_absolute() for path in table["path"].to_pylist()):
+        raise ValueError("a crop lies outside of the folder")
+    "".join([facts.place, *facts.notes]).encode()  # half a surrogate pair is no text
 
 
 def read_records(out: Path) -> list[SourceRecord]:
     """All records in a folder of crops, in the order of cameras and names; damaged ones are passed over."""
-    found = []
-    for file in sorted((out / RECORDS).glob("*.parquet")):
-        facts = read_facts(file)
-        if facts is not None:
-            rows = tuple(CropRow(**row) for row in read_table(file).to_pylist())
-            found.append(SourceRecord(facts, rows))
+    records = map(read_record, sorted((out / RECORDS).glob("*.parquet")))
+    found = [record for record in records if record is not None]
     return sorted(found, key=lambda record: (record.facts.camera, record.facts.name))

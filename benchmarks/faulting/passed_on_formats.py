@@ -1,0 +1,90 @@
+"""Files that people pass on: boxes in videos, records of cropped videos, and saved encoders."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.faulting import binary_structures as binary
+from benchmarks.faulting import structures
+from benchmarks.faulting.desk import Desk
+from benchmarks.faulting.format import Format
+
+from reseen.export.pretrained import CONFIG, WEIGHTS, load
+from reseen.video.crop_files import write_manifest
+from reseen.video.detection_files import read_detections
+from reseen.video.record import CropRow, SourceFacts, read_records, record_path, write_record
+
+PASSED_ON = ("boxes.txt", "boxes.csv", "boxes.json", "record.parquet", "config.json", "model.safetensors")
+"""Their names."""
+
+
+def passed_on_formats(desk: Desk) -> list[Format]:
+    """All of them."""
+    boxes = [read_detections]
+    return [
+        Format("boxes.txt", "boxes.txt", [_MOT], boxes, structures.of_csv),
+        Format("boxes.csv", "boxes.csv", [_TABLE], boxes, structures.of_csv),
+        Format("boxes.json", "boxes.json", [_coco(), _supervision()], boxes, structures.of_json),
+        Format(
+            "record.parquet", "record.parquet", [_record(desk.folder)], [_record_reader], binary.of_parquet
+        ),
+        *(_saved(desk, name, change) for name, change in _SAVED.items()),
+    ]
+
+
+_SAVED = {CONFIG: structures.of_json, WEIGHTS: structures.of_safetensors}
+_MOT = b"1,1,10.5,20,30,80,0.9,-1,-1,-1\n1,2,60,20,30,80,0.8,-1,-1,-1\n2,1,12,20,30,80,0.9,-1,-1,-1\n"
+_TABLE = b"frame,x,y,width,height,score,track\n0,10,20,30,80,0.9,1\n1,12,20,30,80,0.8,1\n"
+_CAMERA, _NAME = "hall", "monday"
+
+
+def _coco() -> bytes:
+    images = [{"id": 1, "file_name": "000001.jpg"}, {"id": 2, "file_name": "000002.jpg"}]
+    boxes = [
+        {"image_id": image["id"], "category_id": 1, "bbox": [10, 20, 30, 80], "score": 0.9}
+        for image in images
+    ]
+    categories = [{"id": 1, "name": "person"}]
+    return json.dumps({"images": images, "annotations": boxes, "categories": categories}).encode()
+
+
+def _supervision() -> bytes:
+    box = {"x_min": 10, "y_min": 20, "x_max": 40, "y_max": 100, "confidence": 0.9, "class_id": 0}
+    return json.dumps([{**box, "tracker_id": 1, "frame_index": frame} for frame in range(3)]).encode()
+
+
+def _record(folder: Path) -> bytes:
+    rows = [CropRow(f"hall/{n}.jpg", 1, n / 25, n, 10.0, 20.0, 40.0, 100.0, 0.9, 3.0) for n in range(3)]
+    facts = SourceFacts(
+        _NAME, _CAMERA, "/videos/monday.mp4", "f", True, 1.5, 75, 3.0, 9, 1, 3, 0, 0, ("a note",)
+    )
+    write_record(folder, facts, rows)
+    return record_path(folder, _CAMERA, _NAME).read_bytes()
+
+
+def _record_reader(file: Path) -> None:
+    """As a repeated `reseen crop` does: the records of before, and the manifest of all."""
+    out = file.parent / "cropped"
+    place = record_path(out, _CAMERA, _NAME)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, place)
+    write_manifest(out, read_records(out))
+
+
+def _saved(desk: Desk, name: str, change: structures.Restructure) -> Format:
+    folder = load(desk.run).save(desk.folder / f"saved encoder with another {name}")
+    return Format(name, name, [(folder / name).read_bytes()], [_encoder_reader(folder, name)], change)
+
+
+def _encoder_reader(folder: Path, name: str) -> Callable[[Path], object]:
+    good = (folder / name).read_bytes()
+
+    def read(file: Path) -> None:
+        shutil.copy(file, folder / name)
+        try:
+            load(folder)
+        finally:
+            (folder / name).write_bytes(good)
+
+    return read
