@@ -35,7 +35,7 @@ def no_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(find_spec(module) for module in modules)
         return PlanStage("start-up", 1.0)
 
-    for module in ("clustering", "embedding", "indexing", "training"):
+    for module in ("clustering", "embedding", "training"):
         monkeypatch.setattr(f"reseen.plan.{module}.startup_stage", found)
 
 
