@@ -86,7 +86,8 @@ def test_crops_that_are_all_the_same(train, make_images):
     data = make_images(*CROPS)
     for name in CROPS:
         (data / name).write_bytes((data / CROPS[0]).read_bytes())
-    assert "expected at least two clusters of 24 images" in train(data)
+    message = train(data)  # rounding decides whether they are all the mean, which is zero, or all near it
+    assert "expected at least two clusters of 24 images" in message or "24 of 24 crops are zero" in message
 
 
 def test_a_manifest_that_points_nowhere(train, tmp_path):

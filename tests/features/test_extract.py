@@ -6,7 +6,8 @@ import reseen
 from reseen.data.crops import open_crops
 from reseen.data.settings import DataSettings
 from reseen.data.views import normalize
-from reseen.features.extract import estimate_neck_statistics, extract
+from reseen.errors import ImagesError, WeightsError
+from reseen.features.extract import checked_features, estimate_neck_statistics, extract
 from reseen.models import Encoder, ModelSettings
 
 
@@ -69,3 +70,23 @@ def test_progress_counts_every_crop(crops, encoder):
     seen = []
     extract(encoder, crops, CPU, seen.append)
     assert sum(seen) == len(crops)
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        ([0.0, 0.0], ImagesError, "2 of 3 crops are zero.*crops that differ"),
+        ([1.0, float("nan")], WeightsError, "2 of 3 crops are not finite"),
+        ([float("inf"), 0.0], WeightsError, "2 of 3 crops are not finite"),
+    ],
+)
+def test_outputs_without_direction_are_an_error(row, error, message):
+    with pytest.raises(error, match=message):
+        checked_features(torch.tensor([row, [1.0, 2.0], row]), raw=False)
+
+
+def test_raw_outputs_may_be_zero():
+    assert len(checked_features(torch.zeros(2, 3), raw=True)) == 2
+    assert torch.allclose(
+        checked_features(torch.tensor([[3.0, 4.0]]), raw=False).vectors, torch.tensor([[0.6, 0.8]])
+    )

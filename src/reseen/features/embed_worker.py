@@ -13,9 +13,8 @@ from reseen.data.parallel import in_blocks
 from reseen.data.views import normalize
 from reseen.datasets.remote_shards import CropLocations, read_location
 from reseen.errors import ReseenError
-from reseen.features.extract import BATCH
+from reseen.features.extract import BATCH, checked_features
 from reseen.features.partitions import PartitionFolder, describe_vectors, partition_name, vector_table
-from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.registry import load_plugins_of_environment
 from reseen.runs.device import scoring_device
@@ -131,4 +130,4 @@ def _encode(encoder: Encoder, pixels: np.ndarray, device: torch.device) -> Float
     """The features of a batch, the same as from `extract`."""
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
     vectors = encoder(normalize(images, encoder.mean, encoder.std)).float().cpu()
-    return (vectors if encoder.raw else unit(vectors)).numpy()
+    return checked_features(vectors, encoder.raw).numpy

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from reseen.data.crops import Crops
 from reseen.data.views import normalize
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from reseen.errors import ImagesError, WeightsError
 from reseen.features.frozen_maps import FrozenMaps
 from reseen.geometry import unit
 from reseen.models import Encoder
@@ -51,6 +52,10 @@ def extract(
         kept: where outputs of frozen stages are kept for the next extraction of the same crops, with the same
             `mirrored` and without `transform`; what is there is not computed again. Features have the same bits.
 
+    Raises:
+        WeightsError: an output of the encoder is not finite.
+        ImagesError: an output is zero and has no direction.
+
     Example:
         >>> features = extract(run.encoder(), crops, torch.device("cpu"))
         >>> features.vectors.shape
@@ -84,7 +89,28 @@ def extract(
         progress(done)
     plain.train(training)
     ranks.all_gather_rows(vectors, BATCH)
-    return Features(vectors, raw=True) if plain.raw else Features(unit(vectors))
+    return checked_features(vectors, plain.raw)
+
+
+def checked_features(vectors: Float32[Tensor, "n d"], raw: bool) -> Features:
+    """Outputs of an encoder (n, d) as features, scaled to unit rows unless `raw`.
+
+    Raises:
+        WeightsError: an output is not finite.
+        ImagesError: an output is zero and has no direction.
+    """
+    broken = int((~torch.isfinite(vectors).all(dim=1)).sum())
+    if broken:
+        raise WeightsError(
+            f"the encoder's outputs of {broken:,} of {len(vectors):,} crops are not finite; its weights are damaged"
+        )
+    zero = 0 if raw else int((~vectors.any(dim=1)).sum())
+    if zero:
+        raise ImagesError(
+            f"the encoder's outputs of {zero:,} of {len(vectors):,} crops are zero, as where all are copies of "
+            "one picture; give crops that differ"
+        )
+    return Features(vectors, raw=True) if raw else Features(unit(vectors))
 
 
 @torch.no_grad()
