@@ -83,7 +83,7 @@ _GROUPS = (
         ("index", "search", "watch", "view", "forget"),
     ),
     ("Share", "reseen export runs/mine --out person.onnx", ("export", "push", "weights")),
-    ("Maintenance", "reseen cache show", ("cache",)),
+    ("Maintenance", "reseen cache show", ("cache", "completion")),
 )
 """Title, an example, and the commands of each panel of `reseen --help`."""
 
@@ -136,6 +136,10 @@ _COMMANDS = {
         "Estimate the quality of a run without labels, and calibrate its similarity threshold from answers.\n\n"
         "Reads no identities. Writes audit.json into the run folder. --verify writes a page of questions for a human "
         "annotator; --answers estimates precision, recall and threshold from them.",
+    ),
+    "completion": (
+        "completion:completion",
+        "Complete commands and flags by the Tab key: print the script of a shell, or install it.",
     ),
     "weights": (
         "weights:weights",
