@@ -15,12 +15,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from reseen.cli.app import build_app, explain
     from reseen.cli.encodings import accept_any_encoding
     from reseen.cli.plugins import load_plugins
+    from reseen.cli.startup_line import show_startup_line
     from reseen.errors import ReseenError
 
     # Before torch is loaded: threads that wait asleep instead of spinning. On a machine that others use too,
     # spinning made training up to ten times slower; on an idle one it gains nothing that could be measured.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     accept_any_encoding()
+    show_startup_line()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         tokens = load_plugins(tokens)
