@@ -75,7 +75,7 @@ def test_progress_counts_every_crop(crops, encoder):
 @pytest.mark.parametrize(
     ("row", "error", "message"),
     [
-        ([0.0, 0.0], ImagesError, "2 of 3 crops are zero.*crops that differ"),
+        ([0.0, 0.0], ImagesError, "2 of 3 crops are zero.*give crops that differ"),
         ([1.0, float("nan")], WeightsError, "2 of 3 crops are not finite"),
         ([float("inf"), 0.0], WeightsError, "2 of 3 crops are not finite"),
     ],

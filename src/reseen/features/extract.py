@@ -107,8 +107,8 @@ def checked_features(vectors: Float32[Tensor, "n d"], raw: bool) -> Features:
     zero = 0 if raw else int((~vectors.any(dim=1)).sum())
     if zero:
         raise ImagesError(
-            f"the encoder's outputs of {zero:,} of {len(vectors):,} crops are zero, as where all are copies of "
-            "one picture; give crops that differ"
+            f"the encoder's outputs of {zero:,} of {len(vectors):,} crops are zero: it tells none from another; "
+            "give crops that differ, or other weights"
         )
     return Features(vectors, raw=True) if raw else Features(unit(vectors))
 
