@@ -15,8 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from reseen.cli.app import build_app, explain
     from reseen.cli.encodings import accept_any_encoding
     from reseen.cli.plugins import load_plugins
-    from reseen.cli.startup_line import show_startup_line
     from reseen.errors import ReseenError
+    from reseen.startup_line import show_startup_line
 
     # Before torch is loaded: threads that wait asleep instead of spinning. On a machine that others use too,
     # spinning made training up to ten times slower; on an idle one it gains nothing that could be measured.

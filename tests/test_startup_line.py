@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reseen.cli.startup_line import StartupLine, show_startup_line
+from reseen.startup_line import StartupLine, show_startup_line
 
 
 @pytest.fixture
