@@ -22,7 +22,7 @@ ORDER = [
     "neighbors | models | data",
     "locks | compiled | camera_means",
     "geometry | config | files | environment | optional_dependencies | registry | user_folders",
-    "reading | text | validation_messages",
+    "reading | startup_line | text | validation_messages",
     "records | errors | conditions",
 ]
 
