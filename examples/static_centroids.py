@@ -36,7 +36,7 @@ class StaticCentroidsSettings(SampledMethodSettings):
 class StaticCentroids(AbstractMethod):
     """Pull every feature to its cluster's centroid, which changes with the next round only."""
 
-    remembers = False
+    updates_memory = False
 
     def __init__(self, settings: StaticCentroidsSettings, context: MethodContext) -> None:
         super().__init__(settings, context)

@@ -83,13 +83,13 @@ class Unfinished(AbstractMethod):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (3, "registered as int, and a RegisteredMethod is needed"),
+        (3, "registered as int, expected a RegisteredMethod"),
         (
             RegisteredMethod(Unfinished, ClusterContrastSettings),
             "does not implement after_step, begin_round, losses",
         ),
-        (RegisteredMethod(dict, ClusterContrastSettings), "no class derived from AbstractMethod"),
-        (RegisteredMethod(ClusterContrast, dict), "no class derived from MethodSettings"),
+        (RegisteredMethod(dict, ClusterContrastSettings), "not a subclass of AbstractMethod"),
+        (RegisteredMethod(ClusterContrast, dict), "not a subclass of MethodSettings"),
         (
             RegisteredMethod(ClusterContrast, ClusterContrastSettings),
             "name is 'cluster-contrast'; give `name` the default 'mine'",

@@ -42,7 +42,7 @@ def test_one_corrupt_jpeg_is_left_out_said_and_listed(reseen_says, train_flags, 
     arguments = [item for item in train_flags(data, tmp_path / "run") if item != "--quiet"]
     code, _, err = reseen_says(*arguments)
     assert code == 0, err
-    assert "1 unreadable left out" in err
+    assert "1 unreadable skipped" in err
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert len(facts["unreadable"]) == 1
     assert facts["unreadable"][0].startswith("03.jpg")

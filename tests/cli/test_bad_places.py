@@ -131,7 +131,7 @@ def test_resuming_with_changed_data_or_settings(fault, train_flags, trained, cro
         place = resume.index("--seed")
         del resume[place : place + 2]
     assert f"seed was {SEED}, is {SEED + 5}" in fault(*resume, "--seed", str(SEED + 5))
-    assert "already holds a run; add --resume" in fault(*train_flags(crowd, run))
+    assert "already contains a run; add --resume" in fault(*train_flags(crowd, run))
     assert (run / "checkpoint.safetensors").read_bytes() == before
 
 

@@ -128,7 +128,7 @@ def test_an_error_of_the_first_process_is_the_error(recipe, crowd, tmp_path, sta
     ("devices", "flags", "message"),
     [
         (0, [], "--devices must be at least 1, got 0"),
-        (2, ["--train.compile", "true"], "train.compile: a compiled trunk trains on one device"),
+        (2, ["--train.compile", "true"], "train.compile: not supported with several devices"),
         (17, [], "a batch of 16 images cannot be split over 17 processes"),
     ],
 )
@@ -198,6 +198,6 @@ def test_torchrun(recipe, crowd, tmp_path):
     again = launch(*flags)
     assert again.returncode != 0
     assert again.stderr.count("reseen: ") == 1, again.stderr
-    assert "already holds a run" in again.stderr
+    assert "already contains a run" in again.stderr
     vectors = [run.encoder().state_dict()["neck.weight"] for run in [reseen.open_run(tmp_path / "run")]]
     assert np.isfinite(vectors[0].numpy()).all()

@@ -136,13 +136,13 @@ def test_patches_may_be_pulled_to_credible_neighbors_once_there_are_any(begin):
     settings = {"global_weight": 0, "image_patches": {"weight": 0}, "discrimination": {"pull_to": "credible"}}
     credible = {"source": "shared", "threshold": 0.1, "jaccard": {"k1": 8, "k2": 3}}
     training, plan = begin("global-patch", warmup=0, credible=credible, **settings)
-    believed = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
+    neighbors = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
     training, plan = begin("global-patch", warmup=1, credible=credible, **settings)
     early = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
     settings["discrimination"] = {"pull_to": "nearest"}
     training, plan = begin("global-patch", warmup=0, credible=credible, **settings)
     nearest = training.method.losses(first_batch(training, plan)).terms["patches"].detach()
-    assert believed > nearest  # the nearest are nearer than the credible
+    assert neighbors > nearest  # the nearest are nearer than the credible
     torch.testing.assert_close(early, nearest)  # to which patches are pulled while nobody is credible yet
 
 
@@ -181,14 +181,14 @@ def test_beside_clusters_patches_may_be_pulled_to_their_cluster(begin):
         discrimination={"pull_to": "credible"},
     )
     labels = to_index_tensor(plan.clustering.labels.labels)
-    believed = training.method._believed(torch.arange(len(labels)))
-    there = believed >= 0
+    neighbors = training.method._neighbors_of(torch.arange(len(labels)))
+    there = neighbors >= 0
     assert there.any()
-    assert (labels[believed] == labels[:, None])[there].all()
+    assert (labels[neighbors] == labels[:, None])[there].all()
     assert not there[labels < 0].any()
     batch = first_batch(training, plan)
     found = training.method.losses(batch).terms["patches"]
-    training.method._neighbors = torch.full_like(believed, -1)
+    training.method._neighbors = torch.full_like(neighbors, -1)
     assert abs(found - training.method.losses(batch).terms["patches"]) > 1e-4
 
 
@@ -213,14 +213,15 @@ def _plain(recipe_of, crowd, tmp_path):
 def test_patches_and_methods_must_fit(recipe_of, crowd, tmp_path):
     recipe = recipe_of("global-patch")
     without = recipe.model_copy(update={"model": recipe.model.model_copy(update={"patches": None})})
-    with pytest.raises(SettingsError, match=r"global-patch learns patches; set model\.patches\.count"):
+    with pytest.raises(SettingsError, match=r"global-patch requires patches; set model\.patches\.count"):
         reseen.train(without, crowd, tmp_path / "a", quiet=True)
     other = recipe_of("sphere")
     given = other.model_copy(
         update={"model": other.model.model_copy(update={"patches": recipe.model.patches})}
     )
     with pytest.raises(
-        SettingsError, match="sphere learns no patches; leave it out, or take global-patch, source"
+        SettingsError,
+        match="sphere does not support patches; leave it out, or use the method global-patch, source",
     ):
         reseen.train(given, crowd, tmp_path / "b", quiet=True)
 
@@ -245,7 +246,7 @@ def test_fewer_crops_than_neighbors_are_refused_before_the_first_pass(
 
 
 @pytest.mark.parametrize(
-    ("settings", "believes"),
+    ("settings", "uses_neighbors"),
     [
         ({}, True),
         ({"branch": "clusters"}, False),
@@ -253,10 +254,10 @@ def test_fewer_crops_than_neighbors_are_refused_before_the_first_pass(
         ({"branch": "clusters", "discrimination": {"pull_to": "credible", "weight": 0}}, False),
     ],
 )
-def test_crops_are_wanted_for_neighbors_only_where_some_are_looked_up(settings, believes):
+def test_crops_are_wanted_for_neighbors_only_where_some_are_looked_up(settings, uses_neighbors):
     settings = GlobalPatchSettings.model_validate(settings)
-    assert settings.believes == believes
-    assert ("credible.count" in settings.fewest_crops()) == believes
+    assert settings.uses_credible_neighbors == uses_neighbors
+    assert ("credible.count" in settings.fewest_crops()) == uses_neighbors
 
 
 def test_settings_that_learn_nothing_or_contradict_each_other_are_refused():

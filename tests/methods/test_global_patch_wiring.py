@@ -140,12 +140,12 @@ def test_a_warmup_ends_at_its_share_of_the_training(begin):
     training, plan = begin("global-patch", warmup=0.5, **WHOLE_ALONE)
     method, rows = training.method, torch.arange(4)
     steps, batch = method.context.steps, first_batch(training, plan)
-    believed = []
+    has_neighbors = []
     for _ in range(steps):
-        believed.append(method._believed(rows) is not None)
+        has_neighbors.append(method._neighbors_of(rows) is not None)
         method.after_step(method.losses(batch))
     assert steps == 6
-    assert believed == [False] * 3 + [True] * 3
+    assert has_neighbors == [False] * 3 + [True] * 3
 
 
 def test_a_projection_learns_where_it_should_and_goes_on_after_a_stop(

@@ -133,7 +133,7 @@ def test_masks_of_frozen_stages_give_two_maps_and_equal_masking_by_hand(recipe_o
     method, encoder = training.method, training.encoder
     batch = make_batch(training, next(iter(plan.batches)), to_index_tensor(plan.clustering.labels.labels))
     output = frozen_output(encoder, batch.images)
-    masks = method._deep_masks(encoder, output)
+    masks = method._frozen_masks(encoder, output)
     assert not torch.equal(*masks)
     encoder.eval()
     found = method._views(encoder, batch.images, output, masks)
@@ -151,7 +151,7 @@ def test_masks_of_frozen_stages_give_two_maps_and_equal_masking_by_hand(recipe_o
     method._settings = method._settings.model_copy(
         update={"mask": recipe.method.mask.model_copy(update={"ramp": 0.5})}
     )
-    assert method._deep_masks(encoder, output) == []  # the rate is 0 in the first step
+    assert method._frozen_masks(encoder, output) == []  # the rate is 0 in the first step
 
 
 def test_masks_of_frozen_stages_train_to_the_end(recipe_of, crowd, tmp_path):
@@ -169,7 +169,7 @@ def test_masks_of_frozen_stages_need_frozen_stages_and_one_augmentation(recipe_o
         {"region_weight": 1.0},
         {"mask": {"place": "frozen", "kind": "dropout"}},
     ):
-        with pytest.raises(ValueError, match="masks of frozen stages"):
+        with pytest.raises(ValueError, match=r"mask\.place 'frozen'"):
             MaskPreSettings(**({"mask": {"place": "frozen"}} | values))
 
 
@@ -194,7 +194,7 @@ def test_masks_that_do_not_fit_are_refused_before_anything_is_written(recipe_of,
         set_up(recipe_of(NAME, mask={"block": 3}), table, tmp_path / "run", quiet=True)
     transformer = recipe_of(NAME)
     model = transformer.model.model_copy(update={"backbone": "test_vit", "pooling": "auto"})
-    with pytest.raises(SettingsError, match="the class token sees all; use 'average'"):
+    with pytest.raises(SettingsError, match="class token, which attends to all; use 'average'"):
         set_up(transformer.model_copy(update={"model": model}), table, tmp_path / "other", quiet=True)
 
 

@@ -34,6 +34,6 @@ def test_a_run_is_raw_from_loss_to_score(name, recipe_of, crowd, tmp_path):
 def test_methods_of_the_sphere_refuse_raw_features_and_say_which_do_not(name, recipe_of, crowd, tmp_path):
     recipe = recipe_of(name)
     recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
-    with pytest.raises(SettingsError, match=f"{name} works on the sphere alone.*progressive, sphere"):
+    with pytest.raises(SettingsError, match=f"{name} requires features of unit length.*progressive, sphere"):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

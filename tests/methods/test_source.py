@@ -63,10 +63,10 @@ def test_a_run_on_labels_is_a_start_for_a_method_without(recipe_of, crowd, tmp_p
 def test_without_labels_and_with_them_elsewhere_it_is_told_what_to_do(recipe_of, crowd, tmp_path):
     recipe = recipe_of("source")
     none = recipe.model_copy(update={"data": recipe.data.model_copy(update={"labels": None})})
-    with pytest.raises(SettingsError, match="source learns from labels; give a CSV file"):
+    with pytest.raises(SettingsError, match="source trains with labels; give a CSV file"):
         reseen.train(none, crowd, tmp_path / "a", quiet=True)
     other = recipe_of("sphere")
     told = other.model_copy(update={"data": recipe.data})
-    with pytest.raises(SettingsError, match="sphere learns without labels"):
+    with pytest.raises(SettingsError, match="sphere trains without labels"):
         reseen.train(told, crowd, tmp_path / "b", quiet=True)
     assert not (tmp_path / "b").exists()

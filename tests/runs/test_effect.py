@@ -186,7 +186,7 @@ def test_training_and_clustering_stop_by_the_same_rule(name, end, value):
 
 
 def test_progressive_refuses_to_stop_by_looking_back():
-    with pytest.raises(SettingsError, match=r"one step a round.*take steps, clusters or distance"):
+    with pytest.raises(SettingsError, match=r"one step per round.*take steps, clusters or distance"):
         load_recipe("progressive", ["--method.clustering.stop", "auto"])
 
 
@@ -236,7 +236,7 @@ def test_a_run_of_before_goes_on_whatever_its_recipe_says(recipe_of, crowd, tmp_
         before,
     ):
         reseen.train(given, crowd, folder, resume=True, quiet=True)
-    with pytest.raises(RunError, match=r"begun with other settings \(train\.learning_rate was"):
+    with pytest.raises(RunError, match=r"started with other settings \(train\.learning_rate was"):
         reseen.train(with_value(recipe, "train.learning_rate", 0.1), crowd, folder, resume=True, quiet=True)
     (folder / "recipe.yaml").write_text(stepless.to_yaml())
     reseen.train(recipe, crowd, folder, resume=True, quiet=True)  # a step of one of two rounds, either way

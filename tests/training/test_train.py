@@ -118,7 +118,7 @@ def test_shuffled_names_change_nothing_that_could_leak(recipe, crowd, tmp_path):
 
 def test_a_run_folder_is_not_overwritten(recipe, crowd, tmp_path):
     reseen.train(longer(recipe, rounds=1), crowd, tmp_path / "run", quiet=True)
-    with pytest.raises(RunError, match="already holds a run; add --resume"):
+    with pytest.raises(RunError, match="already contains a run; add --resume"):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     with pytest.raises(RunError, match=r"train.rounds was 1, is 2"):
         reseen.train(recipe, crowd, tmp_path / "run", resume=True, quiet=True)

@@ -125,7 +125,7 @@ def test_windows_that_moved_by_another_reach_are_refused(recipe_of, crowd, tmp_p
     for generator in ("learned", "frozen"):
         other = made(start=start, patches={"generator": generator, "reach": 0.3})
         with pytest.raises(
-            RunError, match=r"with a reach of 0.1, these settings have 0.3; take --model.patches.reach 0.1"
+            RunError, match=r"with a reach of 0.1, these settings have 0.3; use --model.patches.reach 0.1"
         ):
             reseen.train(other, crowd, tmp_path / generator, quiet=True)
     same_reach = made(start=start, patches={"generator": "frozen"})

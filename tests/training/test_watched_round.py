@@ -36,7 +36,7 @@ def fused():
 class Scripted:
     """A method whose clusters are those of a script, by strictness."""
 
-    learns_clusters = True
+    trains_on_clusters = True
     reclusters_features = True
 
     def __init__(self, *script):
@@ -70,7 +70,7 @@ def test_the_first_step_that_raises_no_alarm_is_taken(features):
     assert watched.notes[0].startswith(
         "warning: clustered crops in the largest cluster: 0.50, level 0.3; lower"
     )
-    assert watched.notes[-1] == "clustered again by stricter settings, step 2: no alarm"
+    assert watched.notes[-1] == "clustered again with stricter settings, step 2: no alarm"
 
 
 def test_the_next_round_begins_with_the_settings_as_they_are(features):
@@ -83,7 +83,7 @@ def test_the_next_round_begins_with_the_settings_as_they_are(features):
 def test_where_nothing_helps_the_round_has_collapsed(features):
     watched = begin(Scripted(fused(), fused()), features)
     assert watched.is_collapsed
-    assert watched.notes[-1] == "no stricter settings helped, 1 tried"
+    assert watched.notes[-1] == "none of 1 stricter settings helped"
     assert begin(Scripted(fused()), features).is_collapsed
 
 
@@ -95,7 +95,7 @@ def test_without_retries_it_is_only_said(features):
     assert watched.notes[0].startswith("warning: ")
 
 
-@pytest.mark.parametrize("name", ["learns_clusters", "reclusters_features"])
+@pytest.mark.parametrize("name", ["trains_on_clusters", "reclusters_features"])
 def test_clusters_that_are_only_looked_at_or_grow_raise_no_alarm(features, name):
     method = Scripted(fused(), good())
     setattr(method, name, False)

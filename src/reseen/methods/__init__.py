@@ -1,4 +1,4 @@
-"""The methods, in a table that other packages can add to."""
+"""The registry of training methods, which other packages can extend."""
 
 from dataclasses import dataclass
 
@@ -22,20 +22,20 @@ from reseen.registry import Registry
 
 @dataclass(frozen=True)
 class RegisteredMethod:
-    """A method and its settings."""
+    """A method class and the class of its settings."""
 
     method: type[AbstractMethod]
     settings: type[MethodSettings]
 
 
-def _missing(name: str, row: object) -> str:
-    """What a row lacks, for a message; empty where it is complete."""
+def _find_fault(name: str, row: object) -> str:
+    """What is wrong with a registered entry, as part of an error message; empty if it is valid."""
     if not isinstance(row, RegisteredMethod):
-        return f"is registered as {type(row).__name__}, and a RegisteredMethod is needed"
+        return f"is registered as {type(row).__name__}, expected a RegisteredMethod"
     if not (isinstance(row.settings, type) and issubclass(row.settings, MethodSettings)):
-        return "has settings that are no class derived from MethodSettings"
+        return "has settings that are not a subclass of MethodSettings"
     if not (isinstance(row.method, type) and issubclass(row.method, AbstractMethod)):
-        return "is no class derived from AbstractMethod"
+        return "is not a subclass of AbstractMethod"
     if row.method.__abstractmethods__:
         return f"does not implement {', '.join(sorted(row.method.__abstractmethods__))}"
     default = row.settings.model_fields["name"].default
@@ -56,7 +56,7 @@ METHODS: Registry[RegisteredMethod] = Registry(
         "sphere": RegisteredMethod(Sphere, SphereSettings),
         "sphere-contrast": RegisteredMethod(SphereContrast, SphereContrastSettings),
     },
-    _missing,
+    _find_fault,
 )
-"""Every method by name. A method of the package is one file, one line here, one recipe and one page of the docs; one of
-another package is an entry point of the group `reseen.methods`."""
+"""Every method by name. A built-in method is one file, one line here, one recipe and one page of the docs. Another
+package registers its method as an entry point of the group `reseen.methods`."""

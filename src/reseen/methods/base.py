@@ -1,4 +1,4 @@
-"""What every method answers: three questions, asked by a loop that is the same for all of them."""
+"""The interface of a training method: settings, context and the three functions that the training loop calls."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -24,15 +24,15 @@ Outcome = TypeVar("Outcome")
 
 
 class RunOnMain(Protocol):
-    """Computes something in one of the processes that train together, and gives it to all."""
+    """Runs a function in the main process of a distributed training, and broadcasts the result to all processes."""
 
     def __call__(self, compute: Callable[[], Outcome]) -> Outcome:
-        """What `compute` gives: arrays, numbers, words, a `Clustering`, or tuples of these."""
+        """Return the result of `compute`: arrays, numbers, strings, a `Clustering`, or tuples of these."""
         ...
 
 
 def in_this_process(compute: Callable[[], Outcome]) -> Outcome:
-    """`RunOnMain` where there is one process."""
+    """`RunOnMain` for a single process: calls `compute`."""
     return compute()
 
 
@@ -41,10 +41,10 @@ class MethodSettings(NamedSettings):
 
     @classmethod
     def named(cls, name: Any) -> "type[MethodSettings]":
-        """The settings of a method.
+        """The settings class of a method.
 
         Raises:
-            ValueError: there is no method of this name; lists the names.
+            ValueError: no method has this name; the message lists the names.
         """
         from reseen.methods import METHODS
 
@@ -52,57 +52,57 @@ class MethodSettings(NamedSettings):
         if row is None:
             known, shown = list(METHODS), str(name)[:100]
             raise ValueError(
-                f"no method '{shown}'{suggestion(shown, known)}; the methods are {', '.join(known)}; one of your own "
-                "needs its package installed, or its file given by --plugin"
+                f"no method '{shown}'{suggestion(shown, known)}; the methods are {', '.join(known)}; to use your own, "
+                "install its package or pass its file with --plugin"
             )
         return row.settings
 
     @property
     def batch_size(self) -> int:
-        """Crops of a batch, its views not counted; training needs at least as many."""
+        """Crops per batch, not counting augmented views; training needs at least this many crops."""
         return 2
 
     @property
     def round_clustering(self) -> AbstractClustering | None:
-        """The clustering of a round; None for a method that has none."""
+        """The clustering that runs in every round; None if the method does not cluster."""
         return None
 
     @property
     def masks(self) -> MaskSettings | None:
-        """What a view of a training crop does not see, to be shown in a report; None for a method without masks."""
+        """Masks of a training crop's views, shown in a report; None if the method does not mask."""
         return None
 
     @property
     def credible_rule(self) -> "CredibleRule | None":
-        """Which neighbors of a crop are credible, to be shown in a report; None for a method that looks for none."""
+        """How credible neighbors are found, shown in a report; None if the method does not use them."""
         return None
 
     def for_size(self, crops: int) -> Self:  # noqa: ARG002
-        """Settings that cluster, at any size, by the algorithms that these take for so many crops; for benchmarks."""
+        """Settings that use the algorithms for this number of crops at any size; for benchmarks on fewer crops."""
         return self
 
     @property
     def rounds_without_merging(self) -> int:
-        """First rounds in which every crop is its own cluster."""
+        """Number of rounds at the start in which every crop is its own cluster."""
         return 0
 
     def second_view(self) -> Mapping[str, Any]:
-        """What gives a batch a second view of every crop: values of settings, by path; nothing where nothing does."""
+        """Values of settings, by path, that add a second augmented view of every crop; empty if none does."""
         return {}
 
     @property
     def views(self) -> int:
-        """Augmented views of every crop in a batch."""
-        wanted = self.second_view()
-        return 2 if wanted and When(wanted).unmet(self, "") is None else 1
+        """Augmented views of every crop in a batch, 1 or 2."""
+        required = self.second_view()
+        return 2 if required and When(required).unmet(self, "") is None else 1
 
     def recipe_conditions(self) -> Mapping[str, When]:
-        """When settings have an effect that depend on several sections of a recipe, by paths from its root."""
-        wanted = {f"method.{path}": value for path, value in self.second_view().items()}
-        return {"augmentation.warp": When(wanted)} if wanted else {}
+        """Conditions that depend on several sections of a recipe: when a setting has an effect, by its full path."""
+        required = {f"method.{path}": value for path, value in self.second_view().items()}
+        return {"augmentation.warp": When(required)} if required else {}
 
     def fewest_crops(self) -> Mapping[str, int]:
-        """How many crops a setting cannot do without, by the setting's name below `method`."""
+        """Minimum number of crops that a setting requires, by the setting's path below `method`."""
         return {}
 
 
@@ -112,9 +112,9 @@ class CredibleRule:
 
     settings: CredibleSettings
     clustering: AbstractClustering | None
-    """The clustering whose clusters are credible neighbors; None where neighbors are looked up."""
+    """The clustering whose members are credible neighbors; None if neighbors come from a k-NN search."""
     center_cameras: bool
-    """Whether features are centered by camera first, where cameras are used."""
+    """Whether features are centered by camera first; no effect without cameras."""
 
 
 class SampledMethodSettings(MethodSettings):
@@ -125,37 +125,39 @@ class SampledMethodSettings(MethodSettings):
 
     @property
     def batch_size(self) -> int:
-        """Clusters of a batch times crops of a cluster."""
+        """Clusters per batch times crops per cluster (P x K)."""
         return self.sampler.batch_size
 
 
 @dataclass(frozen=True)
 class MethodContext:
-    """What a method is given beside its settings. There are no identities in it.
-
-    `cameras`: camera index per training row, or None when they are unknown or switched off, for the whole
-    method at once. `generator`: the one source of random numbers, on the CPU. `raw`: features have lengths of
-    their own. `tracklets`: tracklet index per training row, -1 where unknown, or None when none is known.
-    `copies`: for each training row the first row of its group of near-copies, or None when nobody looked for them.
-    `steps`: batches in the whole training. `constraints`: what answers and tracklets say of pairs of rows, or None.
-    `labels`: for the supervised method alone, the label of every row from the file that a person named, or None.
-    `once`: around what is long and need not be computed by every process that trains, such as clustering.
-    """
+    """What a method receives in addition to its settings. It contains no identities."""
 
     encoder: Encoder
+    """The encoder to train."""
     cameras: Int64[np.ndarray, " n"] | None
+    """Camera index of each training row; None if cameras are unknown or disabled."""
     generator: Generator
+    """The only source of random numbers, on the CPU."""
     device: torch.device
+    """The device of the encoder and of all networks."""
     raw: bool = False
+    """Whether features are not of unit length (`model.feature: raw`)."""
     tracklets: Int64[np.ndarray, " n"] | None = None
+    """Tracklet index of each training row, -1 if unknown; None if no row has one."""
     steps: int = 1
+    """Number of batches in the whole training."""
     constraints: Constraints | None = None
+    """Must-link and cannot-link pairs of rows, from answers and tracklets; None if there are none."""
     labels: Int64[np.ndarray, " n"] | None = None
-    once: RunOnMain = in_this_process
+    """Label of each training row, from the file in `data.labels`; only for the supervised method, else None."""
+    run_on_main: RunOnMain = in_this_process
+    """Runs slow work that every process needs, such as clustering, in one process only."""
     copies: Int64[np.ndarray, " n"] | None = None
+    """First row of each training row's group of near-copies; None if near-copies were not searched for."""
 
     def clustering(self, strictness: int = 0, tracklets: bool = True) -> ClusteringContext:
-        """What a clustering of the training rows is given; the tracklets only if they are wanted."""
+        """The context for clustering the training rows; without the tracklets if `tracklets` is false."""
         return ClusteringContext(
             self.device.type, self.copies, self.tracklets if tracklets else None, strictness
         )
@@ -163,21 +165,25 @@ class MethodContext:
 
 @dataclass(frozen=True)
 class Round:
-    """The pseudo labels of a round and the rows of its batches, drawn as they are asked for."""
+    """The pseudo-labels of a round and its batches."""
 
     clustering: Clustering
     batches: Iterable[Int64[Tensor, " b"]]
+    """Training rows of each batch, drawn lazily."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """The outcome of one batch: weighted scalar losses by name, and what `after_step` needs."""
+    """The losses of one batch, and the tensors that `after_step` needs."""
 
     terms: Mapping[str, Float[Tensor, ""]]
+    """Weighted scalar loss terms by name."""
     features: Float[Tensor, "b d"]
+    """Features of the batch, detached."""
     labels: Int64[Tensor, " b"]
-    remembered: Mapping[str, Tensor] = field(default_factory=dict)
-    """What else `after_step` needs, without gradients."""
+    """Pseudo-labels of the batch."""
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    """Other detached tensors that `after_step` needs."""
 
     @property
     def loss(self) -> Float[Tensor, ""]:
@@ -186,78 +192,90 @@ class Step:
 
 
 class AbstractMethod(ABC):
-    """A way to learn from unlabelled crops."""
+    """A training method: how to cluster, which losses to minimize, and what to update after a step.
+
+    The training loop calls `begin_round` once per round, then `losses` and `after_step` for every batch.
+    `docs/adding-a-method.md` shows a complete method.
+    """
 
     views: int = 1
-    """Augmented views of every crop in a batch: all crops once, then all again."""
+    """Augmented views of every crop in a batch: the first views of all crops come first, then the second views."""
 
-    scored: str = ""
-    """Prefix in `state` of the weights of the encoder that is scored and embeds; empty: the one that learns."""
+    scored_prefix: str = ""
+    """Prefix in `state` of the weights used for evaluation and embedding; empty to use the trained encoder."""
 
     takes_patches: ClassVar[bool] = False
-    """Whether it can learn patches (`model.patches`)."""
+    """Whether it can train patch features (`model.patches`)."""
 
     needs_patches: ClassVar[bool] = False
-    """Whether it cannot do without."""
+    """Whether it requires patch features."""
 
     takes_labels: ClassVar[bool] = False
-    """Whether it learns from labels that a person gave (`data.labels`)."""
+    """Whether it trains with ground-truth labels (`data.labels`)."""
 
     takes_raw: ClassVar[bool] = False
-    """Whether features may have lengths of their own (`model.feature: raw`)."""
+    """Whether features may be unnormalized (`model.feature: raw`)."""
 
-    remembers: ClassVar[bool] = True
+    updates_memory: ClassVar[bool] = True
     """Whether `after_step` changes anything, such as a memory bank or a teacher."""
 
-    learns_outliers: ClassVar[bool] = False
-    """Whether batches may hold crops of no cluster, as where every crop is its own target."""
+    trains_on_outliers: ClassVar[bool] = False
+    """Whether batches may contain outliers, for example because every crop is its own target."""
 
     reclusters_features: ClassVar[bool] = True
-    """Whether `recluster` depends on the features it is given alone; not for given labels, nor where clusters grow from
+    """Whether `recluster` depends only on the given features; false for given labels, and where clusters grow from
     round to round."""
 
-    learns_clusters: bool = True
-    """Whether it learns from the clusters of `begin_round`; where they are only looked at, bad ones do no harm."""
+    trains_on_clusters: bool = True
+    """Whether the losses use the clusters of `begin_round`; false if these are only displayed, and cannot do harm."""
 
     stricter_steps: int = 0
-    """How many times the clustering can be made stricter, where its clusters have fused people."""
+    """How many times the clustering can be made stricter, if clusters merge several people."""
 
     strictness: int = 0
-    """What `begin_round` clusters with: 0 for the settings as they are, up to `stricter_steps`."""
+    """How much stricter `begin_round` clusters: 0 for the settings unchanged, up to `stricter_steps`."""
 
-    steps_grow: ClassVar[bool] = False
-    """Whether a step takes longer the more crops there are, as where each is compared with a memory of all."""
+    step_time_grows: ClassVar[bool] = False
+    """Whether the time of a step grows with the number of crops, for example with the size of a memory bank."""
 
     @abstractmethod
     def __init__(self, settings: Any, context: MethodContext) -> None:
-        """Take settings (of the method's own kind) and context; nothing is computed yet."""
+        """Store the method's own settings and the context; nothing is computed yet."""
         self.context = context
-        """What the method was given beside its settings."""
+        """What the method received in addition to its settings."""
 
-    def begin(self) -> None:
-        """The encoder is as training begins with it, its neck settled: called once, and not on resuming."""
+    def begin_training(self) -> None:
+        """Called once before the first round, with BNNeck statistics estimated; not called when a run is resumed."""
         return
 
     @abstractmethod
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster the features of all training rows, and choose the round's batches."""
+        """Cluster the training rows, and choose the batches of the round.
+
+        Args:
+            features: features of all n training rows, in table order.
+            iterations: number of batches to return.
+
+        Raises:
+            TrainingError: no usable clusters are found.
+        """
 
     @abstractmethod
     def losses(self, batch: Batch) -> Step:
-        """The losses of a batch. Pure: nothing is remembered or changed."""
+        """Compute the losses of a batch, without side effects."""
 
     @abstractmethod
     def after_step(self, step: Step) -> None:
-        """Update memories and teachers, after the optimizer's step."""
+        """Update memories and teachers, after the optimizer step."""
 
     def apply_constraints(self, features: Features, cluster: Callable[[], Clustering]) -> Clustering:
-        """A round's clustering with the constraints put into it; every method's labels pass through here.
+        """Run `cluster` and apply the constraints to its labels; every method must get its labels through this.
 
-        Of several processes that train together one clusters, and gives the outcome to all.
+        In a distributed training only the main process clusters, and broadcasts the result.
         """
-        return self.context.once(lambda: self._corrected(features, cluster()))
+        return self.context.run_on_main(lambda: self._constrained(features, cluster()))
 
-    def _corrected(self, features: Features, clustering: Clustering) -> Clustering:
+    def _constrained(self, features: Features, clustering: Clustering) -> Clustering:
         if self.context.constraints is None:
             return clustering
         labels, (merged, split) = constrain(features, clustering.labels, self.context.constraints)
@@ -265,11 +283,11 @@ class AbstractMethod(ABC):
         return replace(clustering, labels=labels, notes=(*clustering.notes, note))
 
     def recluster(self, features: Features) -> Clustering:
-        """The pseudo labels that features would get now; asked of a method that trains nothing."""
+        """The pseudo-labels of the given features, for analysis; nothing is trained afterwards."""
         return self.begin_round(features, 1).clustering
 
     def networks(self) -> list[nn.Module]:
-        """Networks of its own, on the device, that learn beside the encoder; their weights are part of `state`."""
+        """Networks trained in addition to the encoder, on `context.device`; `state` must include their weights."""
         return []
 
     def extractor(self) -> Encoder:
@@ -277,18 +295,20 @@ class AbstractMethod(ABC):
         return self.context.encoder
 
     def encoders(self) -> list[Encoder]:
-        """All encoders whose features are clustered, scored or embedded."""
+        """All encoders used for clustering, evaluation or embedding."""
         return [self.context.encoder]
 
     def state(self) -> dict[str, Tensor]:
-        """What must outlive a stop beside weights and random numbers; called between rounds."""
+        """Tensors to save in a checkpoint besides the encoder and random states; called between rounds."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up a `state` again, before the first `begin_round`.
+        """Load a `state`, before the first `begin_round`.
 
         Raises:
             ValueError: it is not a state of this method.
         """
         if state:
-            raise ValueError(f"{type(self).__name__} keeps nothing between rounds, found {', '.join(state)}")
+            raise ValueError(
+                f"{type(self).__name__} has no state between rounds, but the checkpoint has {', '.join(state)}"
+            )

@@ -1,9 +1,9 @@
-"""What known cameras add to the contrast with centroids: proxies, weights of clusters, negatives left out.
+"""Camera-aware extensions of the cluster contrast: inter-camera proxies, cluster weights and negative masking.
 
-Each round looks at the cameras of its clusters' crops. `inter_camera` pulls a crop to its cluster under other cameras;
-`weights` give clusters that several cameras see more say; `excluded` spares clusters that may be the same person, seen
-by one camera that the crop's own cluster lacks. Each of the three can be used by itself, and none has an effect where
-cameras are unknown or switched off.
+All three are computed from the cameras of each cluster's crops, once per round. The loss `inter_camera` pulls a crop
+to its cluster's centers under other cameras. `weights` give more weight to clusters seen by several cameras. `excluded`
+masks negatives that may be the same person: clusters of a single camera which does not see the crop's own cluster. Each
+can be enabled separately; none has an effect if cameras are unknown or disabled.
 """
 
 from collections.abc import Mapping
@@ -24,46 +24,47 @@ from reseen.records import PseudoLabels, to_index_tensor
 
 
 class CameraContrastSettings(Settings):
-    """What cameras add to the contrast with centroids; nothing by default."""
+    """Camera-aware extensions of the cluster contrast; all disabled by default."""
 
     proxy_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the contrast with centers of clusters under other cameras; 0 for none."""
+    """Weight of the contrast with camera proxies, the centers of clusters under other cameras; 0 disables it."""
 
     proxy_temperature: Annotated[float, Field(gt=0), When(proxy_weight=Above(0))] = 0.07
-    """Divides similarities with these centers; smaller is harder."""
+    """Divides similarities with the proxies before the softmax; smaller is harder."""
 
     hardest_negatives: Annotated[int, Field(ge=1), When(proxy_weight=Above(0))] = 50
-    """So many most similar centers of other clusters push a crop away."""
+    """Number of negatives: the most similar proxies of other clusters."""
 
     proxy_momentum: Annotated[float, Field(ge=0, le=1), When(proxy_weight=Above(0))] = 1.0
-    """Share of an old center that stays with each crop of its cluster and camera; 1: fixed for the round."""
+    """Momentum of a proxy's update by each crop of its cluster and camera; 1: fixed for the round."""
 
     entropy_weights: bool = False
-    """Weigh each cluster's contrast by log(1 + H), H the entropy of its crops' cameras in nats, at a mean of 1."""
+    """Weight each cluster's contrast by log(1 + H), normalized to a mean of 1; H: entropy of its crops' cameras in
+    nats."""
 
     mask_negatives: bool = False
-    """A cluster of one camera does not push away crops of clusters that this camera does not see."""
+    """Exclude a cluster of a single camera from the negatives of crops whose cluster this camera does not see."""
 
     from_round: Annotated[int, Field(ge=1)] = 2
-    """First round with any of these; the clusters of untrained features follow cameras more than people."""
+    """First round with any of these; clusters of untrained features depend more on cameras than on people."""
 
     @property
-    def used(self) -> bool:
-        """Whether any of the three is asked for."""
+    def is_enabled(self) -> bool:
+        """Whether any of the three extensions is enabled."""
         return self.proxy_weight > 0 or self.entropy_weights or self.mask_negatives
 
     def conditions(self) -> Mapping[str, When]:
-        """The first round matters where there is something to begin with."""
-        return {} if self.used else {"from_round": When(proxy_weight=Above(0))}
+        """The first round has an effect only if an extension is enabled."""
+        return {} if self.is_enabled else {"from_round": When(proxy_weight=Above(0))}
 
     def recipe_conditions(self, path: str) -> Mapping[str, When]:
-        """Cameras must be used, and training reach the first round; `path` is where the settings are in a recipe."""
-        wanted = When({"cameras": True, "train.rounds": AtLeast(self.from_round)})
-        return {f"{path}.{name}": wanted for name in ("proxy_weight", "entropy_weights", "mask_negatives")}
+        """Cameras must be enabled, and training must reach the first round; `path`: the settings' path in a recipe."""
+        required = When({"cameras": True, "train.rounds": AtLeast(self.from_round)})
+        return {f"{path}.{name}": required for name in ("proxy_weight", "entropy_weights", "mask_negatives")}
 
 
 class CameraContrast:
-    """The cameras' share of a method's losses, made anew with the clusters of each round.
+    """Weights, masks and losses that depend on the cameras of the round's clusters.
 
     Example:
         >>> cameras = CameraContrast(settings, context)
@@ -81,7 +82,7 @@ class CameraContrast:
         self._only: Int64[Tensor, " c"] | None = None
 
     def begin_round(self, features: Float[Tensor, "n d"], labels: PseudoLabels) -> None:
-        """Look at the cameras of the round's clusters; `features` are the unit vectors that centroids come from."""
+        """Compute proxies, weights and masks for the clusters of a round; `features` have unit length."""
         settings, cameras, device = self._settings, self._context.cameras, self._context.device
         self._rounds += 1
         self._proxies = self._weights = self._seen = self._only = None
@@ -98,11 +99,11 @@ class CameraContrast:
             self._only = to_index_tensor(sets.only).to(device)
 
     def weights(self, labels: Int64[Tensor, " b"]) -> Float[Tensor, " b"] | None:
-        """The weight of each row's cluster, 1 on average over clusters; None where all weigh 1."""
+        """The weight of each row's cluster, with a mean of 1 over clusters; None if all weights are 1."""
         return None if self._weights is None else self._weights[labels]
 
     def excluded(self, labels: Int64[Tensor, " b"]) -> Bool[Tensor, "b c"] | None:
-        """The clusters that do not push each row away; None where all do."""
+        """Mask of the c clusters that are not negatives of each row; None if there are no such clusters."""
         if self._seen is None or self._only is None:
             return None
         unseen = ~self._seen[labels][:, self._only.clamp_min(0)]
@@ -111,7 +112,7 @@ class CameraContrast:
     def terms(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], cameras: Int64[Tensor, " b"]
     ) -> dict[str, Float[Tensor, ""]]:
-        """The weighted loss `inter_camera` of unit rows; nothing where there are no proxies."""
+        """The weighted loss `inter_camera` of features of unit length; empty without proxies."""
         settings, proxies = self._settings, self._proxies
         if proxies is None:
             return {}
@@ -130,15 +131,15 @@ class CameraContrast:
     def after_step(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], cameras: Int64[Tensor, " b"]
     ) -> None:
-        """Move the proxies towards the features of a batch, where they are not fixed."""
+        """Update the proxies with the features of a batch, unless they are fixed."""
         if self._proxies is not None and self._settings.proxy_momentum < 1:
             self._proxies.update(features, labels, cameras, self._settings.proxy_momentum)
 
     def state(self) -> dict[str, Tensor]:
-        """The rounds begun, where they decide anything."""
-        return {"camera_rounds": torch.tensor(self._rounds)} if self._settings.used else {}
+        """The number of rounds begun; empty if no extension is enabled."""
+        return {"camera_rounds": torch.tensor(self._rounds)} if self._settings.is_enabled else {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from the rounds begun."""
-        if self._settings.used:
+        """Load a `state`."""
+        if self._settings.is_enabled:
             self._rounds = int(state["camera_rounds"])

@@ -1,13 +1,9 @@
-"""What methods share that contrast features with cluster centroids: they differ in how they cluster.
+"""Cluster contrast, the field's standard baseline, and the base of methods that contrast features with centroids.
 
-Each round: features -> clusters -> one centroid per cluster -> PK batches; each feature is pulled to its cluster's
-centroid and pushed from all others, and the centroids follow the features.
+Each round: features -> clusters -> one centroid per cluster -> PK batches. The loss pulls each feature to its cluster's
+centroid and pushes it from all others; after each step the centroids are updated with the features of the batch.
 
-Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
-
-Cluster contrast: the field's standard baseline.
-
-Each round: features -> k-reciprocal Jaccard distance -> DBSCAN -> contrast with the centroids of the clusters.
+Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
@@ -31,11 +27,11 @@ from reseen.records import Batch, Features, to_index_tensor
 
 
 class ContrastSettings(ClusteredMethodSettings):
-    """Everything but the name; defaults of the literature."""
+    """Settings of all methods that contrast features with centroids; defaults from the literature."""
 
     center_cameras: bool = True
-    """Cluster what is left of each feature without the mean feature of its camera; nothing changes where cameras
-    are unknown or switched off."""
+    """Subtract the mean feature of its camera from each feature before clustering; no effect if cameras are unknown or
+    disabled."""
 
     sampler: SamplerSettings = SamplerSettings()
     """The batches."""
@@ -47,10 +43,10 @@ class ContrastSettings(ClusteredMethodSettings):
     """Divides similarities before the softmax; smaller is harder."""
 
     camera_contrast: CameraContrastSettings = CameraContrastSettings()
-    """What cameras add to the contrast."""
+    """Camera-aware extensions of the contrast."""
 
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Cameras can be centered and contrasted where they are used."""
+        """Settings of cameras have an effect only if cameras are enabled."""
         return {
             **super().recipe_conditions(),
             **self.camera_contrast.recipe_conditions("method.camera_contrast"),
@@ -59,7 +55,7 @@ class ContrastSettings(ClusteredMethodSettings):
 
 
 class CentroidContrast(AbstractMethod):
-    """Contrast every feature with the memory of cluster centroids."""
+    """Contrasts every feature with a memory of cluster centroids."""
 
     def __init__(self, settings: Any, context: MethodContext) -> None:
         self._settings = settings
@@ -70,13 +66,17 @@ class CentroidContrast(AbstractMethod):
 
     @property
     def memory(self) -> CentroidMemory:
-        """The centroids of the current round."""
+        """The centroids of the current round.
+
+        Raises:
+            RuntimeError: `begin_round` was not called.
+        """
         if self._memory is None:
             raise RuntimeError("there are no centroids before begin_round")
         return self._memory
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster, start centroids and camera proxies at mean directions, and sample PK batches."""
+        """Cluster, initialize centroids and camera proxies at mean directions, and sample PK batches."""
         cameras = self.context.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
@@ -93,38 +93,38 @@ class CentroidContrast(AbstractMethod):
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
-        """The contrast with the centroids, and with those of other cameras where that is wanted."""
+        """The contrast with the centroids, and with camera proxies if enabled."""
         features = self.context.encoder(batch.images)
         terms = {"contrast": self.contrast(features, batch.labels)}
         terms |= self._cameras.terms(features, batch.labels, batch.cameras)
         return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras})
 
     def contrast(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
-        """The loss of unit rows against the centroids, as cameras weigh it."""
+        """The contrast of features of unit length with the centroids, with weights and masks of cameras."""
         weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
         return cluster_contrast(
             features, labels, self.memory.vectors, self._settings.temperature, weights, excluded
         )
 
     def after_step(self, step: Step) -> None:
-        """Move centroids and proxies towards the batch's features."""
+        """Update centroids and proxies with the features of the batch."""
         self.memory.update(step.features, step.labels)
-        self._cameras.after_step(step.features, step.labels, step.remembered["cameras"])
+        self._cameras.after_step(step.features, step.labels, step.extra["cameras"])
 
     def state(self) -> dict[str, Tensor]:
-        """What cameras add keeps count of the rounds."""
+        """The state of the camera-aware extensions; centroids are recomputed every round."""
         return self._cameras.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on with that count."""
+        """Load a `state`."""
         self._cameras.restore(state)
 
 
 class ClusterContrastSettings(ContrastSettings):
-    """Defaults of the literature."""
+    """Settings of cluster contrast; defaults from the literature."""
 
     name: Literal["cluster-contrast"] = "cluster-contrast"
 
 
 class ClusterContrast(CentroidContrast):
-    """Contrast with the centroids of clusters, by default DBSCAN's; what these leave out is excluded for the round."""
+    """Contrast with cluster centroids, by default of DBSCAN, whose outliers are excluded for the round."""

@@ -1,6 +1,6 @@
-"""What methods share that cluster all crops in every round: the clustering, and what is left out of its clusters.
+"""Clustering of all crops in every round, shared by several methods: its settings, and the pruning of its clusters.
 
-A method that learns from no clusters has them made as well, to look at and to audit: `display_clusters`.
+A method whose losses do not use clusters also computes them, for reports and audits: `display_clusters`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,21 +25,21 @@ from reseen.records import Features, PseudoLabels
 
 
 class ClusteredMethodSettings(SampledMethodSettings):
-    """Base of the settings of methods that learn from the clusters of whole images."""
+    """Base of the settings of methods that train on clusters of whole images."""
 
     clustering: AnyClustering = DbscanClustering()
     """The clustering; `name` selects it."""
 
     tracklets: bool = True
-    """Crops of one tracklet start as one cluster, where tracklets are known and the clustering starts from any; false:
-    every crop starts alone."""
+    """Start from one cluster per tracklet, if tracklets are known and the clustering supports it; false: start from
+    single crops."""
 
     smallest_cluster: Annotated[int, Field(ge=1)] = 2
-    """Clusters of fewer crops are excluded as outliers for the round, where the clustering finds no outliers itself; 1
-    keeps lone crops."""
+    """Crops of smaller clusters are excluded as outliers for the round, if the clustering does not find outliers
+    itself; 1 keeps clusters of one crop."""
 
     drop_doubtful: bool = False
-    """Crops that are nearer to another cluster's mean direction than to their own's are excluded for the round."""
+    """Exclude ambiguous crops for the round: those nearer to another cluster's mean direction than to their own's."""
 
     @property
     def round_clustering(self) -> AbstractClustering | None:
@@ -47,20 +47,20 @@ class ClusteredMethodSettings(SampledMethodSettings):
         return self.clustering
 
     def for_size(self, crops: int) -> Self:
-        """With the clustering for so many crops."""
+        """With the clustering's settings for this number of crops."""
         return self.model_copy(update={"clustering": self.clustering.for_size(crops)})
 
     def conditions(self) -> Mapping[str, When]:
-        """Tracklets and the smallest cluster matter to some clusterings."""
-        found = {}
+        """`tracklets` and `smallest_cluster` have an effect with some clusterings only."""
+        conditions = {}
         if not self.clustering.takes_tracklets:
-            found["tracklets"] = _of_clusterings(lambda kind: kind.takes_tracklets)
+            conditions["tracklets"] = _when_clustering(lambda kind: kind.takes_tracklets)
         if self.clustering.finds_outliers:
-            found["smallest_cluster"] = _of_clusterings(lambda kind: not kind.finds_outliers)
-        return found
+            conditions["smallest_cluster"] = _when_clustering(lambda kind: not kind.finds_outliers)
+        return conditions
 
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Those of the clustering."""
+        """Includes the conditions of the clustering."""
         return {
             **super().recipe_conditions(),
             **self.clustering.recipe_conditions("method.clustering"),
@@ -70,30 +70,36 @@ class ClusteredMethodSettings(SampledMethodSettings):
 def cluster_round(
     features: Features, settings: ClusteredMethodSettings, context: MethodContext, strictness: int
 ) -> Clustering:
-    """The clusters that a round learns from, by settings made stricter by so many steps.
+    """Cluster the features of a round, and exclude small clusters and ambiguous crops.
+
+    Args:
+        features: features of all training rows.
+        settings: the clustering and the pruning.
+        context: context of the method.
+        strictness: how many steps stricter than the settings to cluster, 0 for none.
 
     Raises:
         TrainingError: fewer than two clusters remain.
     """
     clustering = settings.clustering
-    found = clustering.cluster(features, context.clustering(strictness, settings.tracklets))
+    result = clustering.cluster(features, context.clustering(strictness, settings.tracklets))
     smallest = 1 if clustering.finds_outliers else settings.smallest_cluster
-    return prune(features, found, smallest, settings.drop_doubtful)
+    return prune(features, result, smallest, settings.drop_doubtful)
 
 
-def _of_clusterings(fits: Callable[[type[AbstractClustering]], bool]) -> When:
-    return When({"clustering.name": tuple(name for name, kind in CLUSTERINGS.items() if fits(kind))})
+def _when_clustering(matches: Callable[[type[AbstractClustering]], bool]) -> When:
+    return When({"clustering.name": tuple(name for name, kind in CLUSTERINGS.items() if matches(kind))})
 
 
 def display_clusters(features: Features, settings: GlobalPatchSettings, context: MethodContext) -> Clustering:
-    """As cluster contrast clusters; where that finds none, the groups that credible neighbors connect.
+    """Clusters for display only: those of `clusters.clustering`, else connected components of credible neighbors.
 
-    Such groups are no clusters to speak of: chains of neighbors connect most of the crops.
+    Such components are poor clusters: chains of neighbors connect most crops.
     """
     device = context.device.type
     try:
         return settings.clusters.clustering.cluster(features, ClusteringContext(device))
     except TrainingError as error:
         groups = credible_groups(credible_neighbors(features, settings.credible, device))
-        note = f"no clusters to look at, but groups that credible neighbors connect: {error}"
+        note = f"no clusters to display, showing connected components of credible neighbors instead: {error}"
         return Clustering(PseudoLabels(groups), notes=(note,))

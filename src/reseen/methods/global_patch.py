@@ -1,15 +1,15 @@
-r"""Global-level and patch-level discriminative feature learning: one trunk, whole images and parts side by side.
+r"""Global-level and patch-level discriminative feature learning: whole images and patches, with a shared trunk.
 
-A bank keeps one row per image for the whole, and one per image and patch. Three terms are learned together:
+Memory banks hold one row per image, and one row per image and patch. The loss is the sum of three terms:
 
-- global: each image is pulled to its own row and those of its credible neighbors, by similarity;
-- patches: each patch is pulled to the nearest rows of the same patch and pushed from all others;
-- images: all patches of an image together are pulled to the image's center, which its surrogate view moves too, and
-  pushed from the nearest center that is a true negative.
+- global: pulls each image to its own row and those of its credible neighbors, weighted by similarity;
+- patches: pulls each patch to the nearest rows of the same patch, and pushes it from all others;
+- images: pulls the concatenated patches of an image to the image's center, which is updated by its surrogate view too,
+  and pushes them from the nearest center that is a true negative.
 
-Reference: after the abstract of the joint method (global similarity loss beside the patch losses), in our
-reconstruction; patch losses of Yang et al., CVPR 2019; the bank of Wang and Zhang, CVPR 2020. The global bank is read
-before it is updated, those of patches and centers after, as in these.
+References: our reconstruction from the abstract of the joint method (global similarity loss with patch losses); patch
+losses of Yang et al., CVPR 2019; memory bank of Wang and Zhang, CVPR 2020. As in these, the losses use the global bank
+before its update, and the banks of patches and centers after it.
 """
 
 from collections.abc import Mapping
@@ -39,23 +39,23 @@ from reseen.models.patches import Projection
 from reseen.neighbors import constrain_neighbors, credible_groups, credible_neighbors
 from reseen.records import Batch, Features, PseudoLabels, to_index_tensor
 
-_FEW = 0.2
-"""Share of images with credible neighbors below which the log says what helps."""
+_FEW_WITH_NEIGHBORS = 0.2
+"""Fraction of images with credible neighbors below which the log recommends other settings."""
 
 
 class GlobalPatch(AbstractMethod):
-    """Learn whole images and patches from memories of both."""
+    """Trains features of whole images and of patches with memory banks of both."""
 
-    learns_outliers = True
+    trains_on_outliers = True
     takes_patches = True
-    steps_grow = True
+    step_time_grows = True
     needs_patches = True
 
     def __init__(self, settings: GlobalPatchSettings, context: MethodContext) -> None:
         self._settings = settings
         super().__init__(settings, context)
-        self.learns_clusters = settings.branch == "clusters"
-        self.stricter_steps = settings.clusters.clustering.stricter_steps if self.learns_clusters else 0
+        self.trains_on_clusters = settings.branch == "clusters"
+        self.stricter_steps = settings.clusters.clustering.stricter_steps if self.trains_on_clusters else 0
         image = settings.image_patches
         self.views = settings.views
         patches = context.encoder.patches
@@ -64,52 +64,52 @@ class GlobalPatch(AbstractMethod):
         self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
             context.device
         )
-        self._banks = MemoryBanks(context.device, context.once)
+        self._banks = MemoryBanks(context.device, context.run_on_main)
         self._centroids: CentroidMemory | None = None
         self._cameras = CameraContrast(settings.clusters.camera_contrast, context)
         self._neighbors: Int64[Tensor, "n k"] | None = None
         self._steps = 0
 
     def networks(self) -> list[nn.Module]:
-        """The projection, where it learns."""
+        """The projection, if it is trained."""
         return [self._projection] if self._settings.image_patches.learn_projection else []
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Fill the memories, look up credible neighbors or cluster, and choose batches."""
-        settings, around = self._settings, self.context
+        """Fill the memory banks, find credible neighbors or clusters, and sample batches."""
+        settings, context = self._settings, self.context
         whole, parts = self._blocks(features.vectors)
         if settings.refill or not self._banks.by_name:
             self._fill(whole, parts)
         if settings.branch == "clusters":
             centered = self._centered(Features(whole))
             clustering = self._cluster(centered)
-            if settings.believes:
-                believed = self._credible(centered, clustering.labels.labels)
-                self._neighbors = to_index_tensor(believed).to(around.device)
+            if settings.uses_credible_neighbors:
+                neighbors = self._credible(centered, clustering.labels.labels)
+                self._neighbors = to_index_tensor(neighbors).to(context.device)
             labels = to_index_tensor(clustering.labels.labels)
             self._centroids = CentroidMemory(
-                whole.to(around.device), labels.to(around.device), settings.clusters.memory
+                whole.to(context.device), labels.to(context.device), settings.clusters.memory
             )
             self._cameras.begin_round(whole, clustering.labels)
-            sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
+            sampler = PkSampler(clustering.labels, settings.sampler, context.generator, context.cameras)
         else:
-            assert self._banks.whole is not None  # the bank's branch
-            clustering = self._look_up(self._centered(Features(self._banks.whole.vectors.cpu())))
-            alone = PseudoLabels(np.arange(len(features)))
-            sampler = PkSampler(alone, settings.sampler, around.generator)
+            assert self._banks.whole is not None  # the bank branch fills it
+            clustering = self._find_neighbors(self._centered(Features(self._banks.whole.vectors.cpu())))
+            singletons = PseudoLabels(np.arange(len(features)))
+            sampler = PkSampler(singletons, settings.sampler, context.generator)
         if self._banks.note:
             clustering = replace(clustering, notes=(*clustering.notes, self._banks.note))
         return Round(clustering, sampler.batches(iterations))
 
     def recluster(self, features: Features) -> Clustering:
-        """Of the block of whole images, where the features have one, whatever the memories hold."""
+        """Cluster the part of the features that describes whole images; the memory banks are not used."""
         encoder, vectors = self.context.encoder, features.vectors
         whole = Features(unit(vectors if encoder.part == "patch" else vectors[:, : encoder.channels]))
         centered = self._centered(whole)
-        return self._cluster(centered) if self._settings.branch == "clusters" else self._shown(centered)
+        return self._cluster(centered) if self._settings.branch == "clusters" else self._displayed(centered)
 
     def losses(self, batch: Batch) -> Step:
-        """Up to four terms: global, that between cameras, patches and images."""
+        """Up to four terms: `global`, `inter_camera`, `patches` and `images`."""
         settings, encoder = self._settings, self.context.encoder
         count = len(batch.rows) // self.views
         rows, labels, cameras = batch.rows[:count], batch.labels[:count], batch.cameras[:count]
@@ -121,37 +121,37 @@ class GlobalPatch(AbstractMethod):
             terms["global"] = settings.global_weight * self._global(
                 vectors, rows.repeat(repeated), labels.repeat(repeated)
             )
-            between = self._cameras.terms(vectors, labels.repeat(repeated), cameras.repeat(repeated))
-            terms |= {name: settings.global_weight * term for name, term in between.items()}
+            camera_terms = self._cameras.terms(vectors, labels.repeat(repeated), cameras.repeat(repeated))
+            terms |= {name: settings.global_weight * term for name, term in camera_terms.items()}
         patches = encoder.embed_patches(maps)
-        remembered = {"rows": rows, "cameras": cameras, "patches": patches[:count].detach()}
+        extra = {"rows": rows, "cameras": cameras, "patches": patches[:count].detach()}
         if settings.discrimination.weight:
             terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)
         if settings.image_patches.weight:
             embeddings = self._projection(patches)
             mean = embeddings.detach().unflatten(0, (self.views, count)).mean(dim=0)
-            remembered["centers"] = mean
+            extra["centers"] = mean
             groups = labels if settings.branch == "clusters" else None
             terms["images"] = settings.image_patches.weight * self._images(embeddings, mean, rows, groups)
-        return Step(terms, vectors[:count].detach(), labels, remembered)
+        return Step(terms, vectors[:count].detach(), labels, extra)
 
     def after_step(self, step: Step) -> None:
-        """Move the rows of the batch's images in every memory."""
-        settings, rows = self._settings, step.remembered["rows"]
-        remembered = {"whole": step.features, **step.remembered}
+        """Update centroids, proxies and the banks' rows of the batch's images."""
+        settings, rows = self._settings, step.extra["rows"]
+        values = {"whole": step.features, **step.extra}
         momentum = {
             "whole": self._momentum(),
             "patches": settings.discrimination.momentum,
             "centers": settings.image_patches.momentum,
         }
-        self._banks.update(remembered, rows, momentum)
+        self._banks.update(values, rows, momentum)
         if self._centroids is not None:
             self._centroids.update(step.features, step.labels)
-            self._cameras.after_step(step.features, step.labels, step.remembered["cameras"])
+            self._cameras.after_step(step.features, step.labels, step.extra["cameras"])
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Memories, projection, the steps done, and what cameras add."""
+        """Memory banks, projection, number of steps done, and the state of the camera-aware extensions."""
         return {
             **self._cameras.state(),
             **self._banks.state(),
@@ -160,29 +160,29 @@ class GlobalPatch(AbstractMethod):
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from memories, projection, steps and what cameras add."""
+        """Load a `state`."""
         self._cameras.restore(state)
         self._steps = int(state["steps"])
         self._projection.load_state_dict({"weight": state["projection"]})
         self._banks.restore(state)
 
     def _blocks(self, vectors: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n p e"]]:
-        """Unit vectors of whole images and of patches, from what the encoder puts together."""
+        """Vectors of whole images and of p patches, split from the encoder's output and normalized."""
         whole, parts = vectors.split([self.context.encoder.channels, self._shape[0] * self._shape[1]], dim=1)
         return unit(whole), unit(parts.unflatten(1, self._shape))
 
     @torch.no_grad()
     def _fill(self, whole: Float[Tensor, "n d"], parts: Float[Tensor, "n p e"]) -> None:
-        settings, found = self._settings, {}
-        if settings.branch == "bank":  # even at a weight of 0: the round's groups come from it
-            found["whole"] = whole
+        settings, values = self._settings, {}
+        if settings.branch == "bank":  # even at a weight of 0: the round's neighbors come from it
+            values["whole"] = whole
         if settings.discrimination.weight:
-            found["patches"] = parts
+            values["patches"] = parts
         if settings.image_patches.weight:
             weight = self._projection.weight
             projected = [self._projection(part.to(weight)).cpu() for part in parts.split(4096)]
-            found["centers"] = torch.cat(projected)
-        self._banks.fill(found)
+            values["centers"] = torch.cat(projected)
+        self._banks.fill(values)
 
     def _cluster(self, features: Features) -> Clustering:
         clustering, context = self._settings.clusters.clustering, self.context.clustering(self.strictness)
@@ -190,41 +190,42 @@ class GlobalPatch(AbstractMethod):
 
     def _centered(self, features: Features) -> Features:
         cameras = self.context.cameras
-        wanted = self._settings.center_cameras and cameras is not None
-        return center_cameras(features, cameras) if wanted else features
+        enabled = self._settings.center_cameras and cameras is not None
+        return center_cameras(features, cameras) if enabled else features
 
-    def _shown(self, features: Features) -> Clustering:
-        """Clusters of the bank's round, to look at; learned from only where credible neighbors come from them."""
+    def _displayed(self, features: Features) -> Clustering:
+        """Clusters for display; the losses use them only if they are the source of credible neighbors."""
         settings, context = self._settings, self.context
-        if settings.credits_clusters:
+        if settings.neighbors_from_clusters:
             clustering = settings.credible_clustering
             return self.apply_constraints(
                 features, lambda: prune(features, clustering.cluster(features, context.clustering()))
             )
         return self.apply_constraints(features, lambda: display_clusters(features, settings, context))
 
-    def _look_up(self, features: Features) -> Clustering:
-        """Credible neighbors of the round, and clusters to look at."""
-        shown, constraints = self._shown(features), self.context.constraints
-        grown = shown.labels.labels if self._settings.credits_clusters else None
-        found = self._credible(features, grown)
-        having = float((found >= 0).any(axis=1).mean())
-        note = f"{having:.0%} of the images have credible neighbors, {(found >= 0).sum(axis=1).mean():.1f} on average"
-        if having < _FEW:
-            note += "; there is little to learn from: lower method.credible.threshold, or take source shared"
+    def _find_neighbors(self, features: Features) -> Clustering:
+        """Find the credible neighbors of the round; returns clusters for display."""
+        displayed, constraints = self._displayed(features), self.context.constraints
+        clusters = displayed.labels.labels if self._settings.neighbors_from_clusters else None
+        neighbors = self._credible(features, clusters)
+        share = float((neighbors >= 0).any(axis=1).mean())
+        count = (neighbors >= 0).sum(axis=1).mean()
+        note = f"{share:.0%} of the images have credible neighbors, {count:.1f} on average"
+        if share < _FEW_WITH_NEIGHBORS:
+            note += "; few positives to train on: lower method.credible.threshold, or use method.credible.source shared"
         if constraints is not None:
-            groups = self.context.once(
-                lambda: constrain(features, PseudoLabels(credible_groups(found)), constraints)[0]
+            groups = self.context.run_on_main(
+                lambda: constrain(features, PseudoLabels(credible_groups(neighbors)), constraints)[0]
             )
-            found = constrain_neighbors(found, groups.labels, constraints.must)
-        self._neighbors = to_index_tensor(found).to(self.context.device)
-        return replace(shown, notes=(*shown.notes, note))
+            neighbors = constrain_neighbors(neighbors, groups.labels, constraints.must)
+        self._neighbors = to_index_tensor(neighbors).to(self.context.device)
+        return replace(displayed, notes=(*displayed.notes, note))
 
     def _credible(
         self, features: Features, clusters: Int64[np.ndarray, " n"] | None
     ) -> Int64[np.ndarray, "n k"]:
         settings, device = self._settings.credible, self.context.device.type
-        return self.context.once(lambda: credible_neighbors(features, settings, device, clusters))
+        return self.context.run_on_main(lambda: credible_neighbors(features, settings, device, clusters))
 
     def _global(
         self, vectors: Float[Tensor, "b d"], rows: Int64[Tensor, " b"], labels: Int64[Tensor, " b"]
@@ -239,35 +240,35 @@ class GlobalPatch(AbstractMethod):
                 self._cameras.weights(labels),
                 self._cameras.excluded(labels),
             )
-        neighbors = self._believed(rows)
+        neighbors = self._neighbors_of(rows)
         neighbors = rows.new_empty(len(rows), 0) if neighbors is None else neighbors
         assert self._banks.whole is not None  # begin_round
         return global_similarity(vectors, rows, self._banks.whole.vectors, neighbors, settings.loss)
 
-    def _believed(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"] | None:
-        """Credible neighbors of these images; None while training warms up."""
-        assert self._neighbors is not None  # begin_round
-        warms_up = self._steps < self._settings.warmup * self.context.steps
-        return None if warms_up else self._neighbors[rows]
+    def _neighbors_of(self, rows: Int64[Tensor, " b"]) -> Int64[Tensor, "b k"] | None:
+        """Credible neighbors of these images; None during the warm-up."""
+        assert self._neighbors is not None  # set by begin_round
+        is_warmup = self._steps < self._settings.warmup * self.context.steps
+        return None if is_warmup else self._neighbors[rows]
 
     def _patches(self, patches: Float[Tensor, "b p e"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
         settings, bank = self._settings.discrimination, self._banks.patches
         assert bank is not None  # begin_round
         changed, fresh = bank.preview(patches, rows, settings.momentum)
-        positives = self._believed(rows) if settings.pull_to == "credible" else None
+        positives = self._neighbors_of(rows) if settings.pull_to == "credible" else None
         vectors, squares = bank.vectors, bank.squares
-        each = [
+        losses = [
             patch_discrimination(
-                patches[:, at],
+                patches[:, patch],
                 rows,
-                PatchMemory(vectors[:, at], changed, fresh[:, at], squares[:, at]),
+                PatchMemory(vectors[:, patch], changed, fresh[:, patch], squares[:, patch]),
                 settings.neighbors,
                 settings.scale,
                 positives,
             )
-            for at in range(self._shape[0])
+            for patch in range(self._shape[0])
         ]
-        return torch.stack(each).mean()
+        return torch.stack(losses).mean()
 
     def _images(
         self,
@@ -279,13 +280,15 @@ class GlobalPatch(AbstractMethod):
         settings, bank = self._settings.image_patches, self._banks.centers
         assert bank is not None  # begin_round
         changed, centers = bank.preview(mean, rows, settings.momentum)
-        which = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
+        own_center = torch.searchsorted(changed, rows.to(changed.device)).to(embeddings.device)
         groups = (
-            None if labels is None else torch.empty_like(labels[: len(changed)]).scatter_(0, which, labels)
+            None
+            if labels is None
+            else torch.empty_like(labels[: len(changed)]).scatter_(0, own_center, labels)
         )
         return image_patches(
             embeddings,
-            which.repeat(self.views),
+            own_center.repeat(self.views),
             centers.to(embeddings),
             settings.margin,
             settings.reach,

@@ -1,4 +1,4 @@
-"""Settings of simultaneous clustering and mask prediction."""
+"""Settings of the method `maskpre`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -15,32 +15,32 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class MaskPreSettings(ContrastSettings):
-    """Every open choice of the reconstruction, with the default we hold most likely."""
+    """Settings of `maskpre`; where the paper leaves a choice open, the default is the most likely one."""
 
     name: Literal["maskpre"] = "maskpre"
 
     cluster_with: Literal["student", "teacher"] = "student"
-    """Whose features are clustered."""
+    """The network whose features are clustered."""
 
     score_with: Literal["teacher", "student"] = "teacher"
-    """Who is scored, embeds and searches after training."""
+    """The network used for evaluation, embedding and search after training."""
 
     masked_views: Literal[1, 2] = 2
-    """Views of each map; 1: the whole map, without masks, to compare."""
+    """Views of each feature map; 1: the unmasked map, as a baseline."""
 
     augmentations: Literal[1, 2] = 1
     """Augmented views of each crop: one for both masks, or one for each, which doubles the work."""
 
     mask: Annotated[MaskSettings, When(masked_views=2)] = MaskSettings()
-    """What a view does not see."""
+    """The masks of the views."""
 
     teacher: TeacherSettings = TeacherSettings()
-    """The moving average."""
+    """The momentum teacher, an exponential moving average of the student."""
 
     teacher_mask: Annotated[
         Literal["same", "none"], When({"mask.share": Above(0)}, temporal_weight=Above(0), masked_views=2)
     ] = "same"
-    """Whether the teacher sees the views as the student does, or whole maps."""
+    """Whether the teacher gets the student's masks, or unmasked maps."""
 
     visual_weight: Annotated[Weight, When(masked_views=2)] = 1.0
     """Weight of the consistency of the two views."""
@@ -49,33 +49,33 @@ class MaskPreSettings(ContrastSettings):
     """Weight of the consistency with the teacher."""
 
     region_weight: Annotated[Weight, When({"mask.share": Above(0)})] = 0.0
-    """Weight of predicting the masked cells themselves, by a convolution from those that are left."""
+    """Weight of the reconstruction of masked cells, which a convolution predicts from the visible ones."""
 
     predictor_hidden: Annotated[int, Field(ge=0)] = 512
-    """Width of the prediction head; 0 for none, to compare."""
+    """Hidden dimension of the prediction head; 0: no head, as a baseline."""
 
     predictor_start: Annotated[Literal["random", "identity"], When(predictor_hidden=Above(0))] = "random"
-    """`identity` adds what the head makes to its input, and starts at adding nothing; a random head sends the first
-    hundreds of steps towards random directions."""
+    """`identity`: a residual head initialized as the identity. A randomly initialized head pulls features in random
+    directions for the first few hundred steps."""
 
     stop_gradient: Annotated[bool, When(visual_weight=Above(0), masked_views=2)] = True
-    """Whether targets of the visual consistency hold still; false, to compare, lets features collapse."""
+    """Whether no gradient flows into the targets of the visual consistency; false lets features collapse."""
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
     """The batches."""
 
     classes: Literal["centroids", "classifier"] = "centroids"
-    """What crops are told apart by: centroids that follow the batches, or the weights of a classifier that learns
-    and starts each round at the clusters' mean directions."""
+    """Class weights of the cluster loss: centroids with momentum updates, or a trained classifier that is initialized
+    with the clusters' mean directions in each round."""
 
     classifier_rate: Annotated[float, Field(gt=0), When(classes="classifier")] = 3.5e-4
-    """Learning rate of the classifier (Adam, begun anew each round)."""
+    """Learning rate of the classifier (Adam, reset in each round)."""
 
     triplet_weight: Weight = 0.0
-    """Weight of a soft batch-hard triplet loss beside the contrast."""
+    """Weight of an additional soft-margin batch-hard triplet loss."""
 
     def second_view(self) -> Mapping[str, Any]:
-        """One for each mask."""
+        """A second augmentation, one for each mask."""
         return {"augmentations": 2}
 
     @property
@@ -85,30 +85,34 @@ class MaskPreSettings(ContrastSettings):
 
     @property
     def predicts(self) -> bool:
-        """Whether anything is predicted: the other view, or the teacher."""
+        """Whether the prediction head is used, for the other view or for the teacher."""
         return self.temporal_weight > 0 or (self.visual_weight > 0 and self.masked_views == 2)
 
     def conditions(self) -> Mapping[str, When]:
-        """Of the centroids, the prediction head and the teacher."""
-        found = {**super().conditions(), "memory": When(classes="centroids")}
+        """Conditions of the centroids, the prediction head and the teacher."""
+        conditions = {**super().conditions(), "memory": When(classes="centroids")}
         if not self.predicts:
             weight = "visual_weight" if self.masked_views == 2 else "temporal_weight"
-            guessing = When({weight: Above(0)})
-            found |= {"predictor_hidden": guessing, "predictor_start": guessing}
+            is_predicted = When({weight: Above(0)})
+            conditions |= {"predictor_hidden": is_predicted, "predictor_start": is_predicted}
         if self.cluster_with == "student" and not self.temporal_weight:
-            found["teacher"] = When(score_with="teacher")
-        return found
+            conditions["teacher"] = When(score_with="teacher")
+        return conditions
 
     @model_validator(mode="after")
     def _fits_together(self) -> "MaskPreSettings":
         if self.masked_views == 1 and (self.augmentations == 2 or self.region_weight):
-            raise ValueError("two augmentations and the masked cells need two views; take masked_views 2")
+            raise ValueError("augmentations 2 and region_weight need two views; set masked_views to 2")
         if self.mask.place == "frozen" and (self.augmentations == 2 or self.region_weight):
             raise ValueError(
-                "masks of frozen stages go with one augmentation and without region_weight; take mask.place 'map'"
+                "mask.place 'frozen' requires augmentations 1 and region_weight 0; or use mask.place 'map'"
             )
         if self.mask.place == "frozen" and self.mask.kind == "dropout":
-            raise ValueError("masks of frozen stages hide places, not numbers; take mask.kind block or strip")
+            raise ValueError(
+                "mask.place 'frozen' masks whole cells; use mask.kind block or strip, not dropout"
+            )
         if self.mask.kind == "dropout" and self.region_weight:
-            raise ValueError("dropout hides no cells that could be predicted; take another mask.kind")
+            raise ValueError(
+                "dropout masks no whole cells to reconstruct; use another mask.kind, or region_weight 0"
+            )
         return self

@@ -1,12 +1,13 @@
-"""Progressive merging: clusters grow a step per round, under the exclusive loss with a lookup table.
+"""Progressive merging: bottom-up clustering, one merging step per round, and the exclusive loss with a lookup table.
 
-At first every crop is a cluster. Each round: from the second on the cheapest pairs of the clusters so far merge, by
-the features of the moment; then every feature is told from the rows of all other clusters in a lookup table, which
-starts at zero, so that the first loss of a partition of c clusters is exactly ln c (or, on request, at mean features).
+At the start every crop is a cluster. After `rounds_before_merging` rounds, each round merges the cheapest pairs of the
+current clusters by the current features. The exclusive loss then contrasts every feature with one row per cluster of a
+lookup table. The rows start at zero, so the first loss with c clusters is exactly ln c; they can also start at the
+clusters' mean features.
 
-References: Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019; the
-regularizer after the abstract of Zheng et al., "Clustering matters: sphere feature for fully unsupervised person
-re-identification", ACM TOMM 2022, in our reconstruction.
+References: Lin et al., "A bottom-up clustering approach to unsupervised person re-identification", AAAI 2019; our
+reconstruction of the regularizer from the abstract of Zheng et al., "Clustering matters: sphere feature for fully
+unsupervised person re-identification", ACM TOMM 2022.
 """
 
 from collections.abc import Mapping
@@ -30,18 +31,18 @@ from reseen.records import Batch, Features, PseudoLabels, contiguous, to_index_t
 
 
 class ProgressiveSettings(SampledMethodSettings):
-    """The schedule of the published code, with sums of squares for its sizes."""
+    """The schedule of the published code, with a regularizer by sums of squares instead of cluster sizes."""
 
     name: Literal["progressive"] = "progressive"
 
     clustering: AnyClustering = HierarchicalClustering(
         linkage="single", weight=0.01, merge="chain", share=0.05, steps=18
     )
-    """The merging, one step per round, by a clustering that grows step by step. The share is that of the
-    clusters at the start; `steps`, `clusters` or `distance` end it."""
+    """The merging, one step per round; needs a clustering that can merge step by step. `share` is the fraction of the
+    initial clusters merged per step; `steps`, `clusters` or `distance` ends the merging."""
 
     tracklets: bool = True
-    """Crops of one tracklet start as one cluster, where tracklets are known; false: every crop starts alone."""
+    """Start from one cluster per tracklet, if tracklets are known; false: start from single crops."""
 
     rounds_before_merging: Annotated[int, Field(ge=1)] = 10
     """Rounds in which every crop, or tracklet, is its own cluster."""
@@ -50,11 +51,11 @@ class ProgressiveSettings(SampledMethodSettings):
     """The batches."""
 
     rows_start: Literal["zero", "features"] = "zero"
-    """Where the rows of a new partition start: at zero, or at the mean of their members' features, which pays where a
-    round is too short for every row to be seen."""
+    """Initial rows of a new partition: zero, or the mean of their members' features, which helps if a round is too
+    short to visit every cluster."""
 
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Share of the old row that stays with each sample."""
+    """Momentum of a row's update by each sample, 0 to 1."""
 
     temperature: Annotated[float, Field(gt=0)] = 0.1
     """Divides similarities before the softmax; smaller is harder."""
@@ -65,7 +66,7 @@ class ProgressiveSettings(SampledMethodSettings):
         return self.clustering
 
     def for_size(self, crops: int) -> Self:
-        """With the clustering for so many crops."""
+        """With the clustering's settings for this number of crops."""
         return self.model_copy(update={"clustering": self.clustering.for_size(crops)})
 
     @property
@@ -74,7 +75,7 @@ class ProgressiveSettings(SampledMethodSettings):
         return self.rounds_before_merging
 
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Nothing merges in a training that ends before merging begins."""
+        """The clustering has an effect only if training is longer than `rounds_before_merging`."""
         merging = When({"train.rounds": Above(self.rounds_before_merging)})
         return {
             **super().recipe_conditions(),
@@ -87,17 +88,17 @@ class ProgressiveSettings(SampledMethodSettings):
         try:
             self.clustering.check_grows()
         except ValueError as error:
-            raise ValueError(f"progressive merges one step a round: clustering: {error}") from None
+            raise ValueError(f"progressive merges one step per round: clustering: {error}") from None
         return self
 
 
 class Progressive(AbstractMethod):
-    """Merge a little, train a little."""
+    """Alternates one merging step with one round of training."""
 
     reclusters_features = False
 
     takes_raw = True
-    steps_grow = True
+    step_time_grows = True
 
     def __init__(self, settings: ProgressiveSettings, context: MethodContext) -> None:
         self._settings = settings
@@ -109,23 +110,26 @@ class Progressive(AbstractMethod):
 
     @property
     def table(self) -> LookupTable:
-        """The rows of the current clusters."""
+        """The rows of the current clusters.
+
+        Raises:
+            RuntimeError: `begin_round` was not called.
+        """
         if self._table is None:
             raise RuntimeError("there is no lookup table before begin_round")
         return self._table
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Merge one step, unless it is too early or all is merged; clusters that changed start from zero rows."""
+        """Merge one step, if merging has begun and has not ended; reset the lookup table if the clusters changed."""
         self._rounds += 1
         note = ""
         if self._rounds == 1:
             self._labels = self._start(len(features))
         elif self._rounds > self._settings.rounds_before_merging:
             note = self._merge(features)
-        grown = Clustering(PseudoLabels(self._labels), notes=(note,) if note else ())
-        clustering = self.apply_constraints(
-            features, lambda: grown
-        )  # growth itself goes on from its own clusters
+        merged = Clustering(PseudoLabels(self._labels), notes=(note,) if note else ())
+        # the next merge starts from the clusters without constraints
+        clustering = self.apply_constraints(features, lambda: merged)
         labels = clustering.labels
         if self._table is None or len(self._table.vectors) != labels.cluster_count:
             self._table = self._empty_table(labels.cluster_count, features.vectors.shape[1])
@@ -135,7 +139,7 @@ class Progressive(AbstractMethod):
         return Round(clustering, sampler.batches(iterations))
 
     def recluster(self, features: Features) -> Clustering:
-        """Merge from the start by these features alone, as many steps as the rounds so far have merged."""
+        """Merge from the initial clusters by these features alone, as many steps as have been merged so far."""
         start = self._start(len(features))
         if not self._merged:
             return Clustering(PseudoLabels(start))
@@ -144,24 +148,24 @@ class Progressive(AbstractMethod):
         return Clustering(labels)
 
     def losses(self, batch: Batch) -> Step:
-        """One term: the exclusive loss, which is the contrast with the rows of the lookup table."""
+        """One term: the exclusive loss, a contrast with the rows of the lookup table."""
         features = self.context.encoder(batch.images)
         exclusive = cluster_contrast(features, batch.labels, self.table.vectors, self._settings.temperature)
         return Step({"exclusive": exclusive}, features.detach(), batch.labels)
 
     def after_step(self, step: Step) -> None:
-        """Move the rows towards the batch's features."""
+        """Update the rows with the features of the batch."""
         self.table.update(step.features, step.labels)
 
     def state(self) -> dict[str, Tensor]:
-        """The clusters so far, how they came about, and their rows."""
+        """The current clusters, the numbers of rounds and merging steps, and the rows of the lookup table."""
         if self._table is None:
             return {}
         counts = torch.tensor([self._rounds, self._merged])
         return {"labels": to_index_tensor(self._labels), "counts": counts, "table": self._table.vectors}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from clusters and rows."""
+        """Load a `state`."""
         if not state:
             return
         self._labels = state["labels"].numpy()
@@ -170,17 +174,17 @@ class Progressive(AbstractMethod):
         self._table.vectors.copy_(state["table"])
 
     def _start(self, crops: int) -> Int64[np.ndarray, " n"]:
-        """The clusters before the first merge."""
+        """The initial clusters: tracklets or single crops."""
         groups = tracklet_groups(self.context.tracklets if self._settings.tracklets else None, crops)
         return contiguous(groups).labels
 
     def _empty_table(self, clusters: int, dimension: int) -> LookupTable:
-        around = self.context
-        return LookupTable(clusters, dimension, self._settings.momentum, around.device, around.raw)
+        context = self.context
+        return LookupTable(clusters, dimension, self._settings.momentum, context.device, context.raw)
 
     def _merge(self, features: Features) -> str:
         count = len(np.unique(self._start(len(features))))
-        labels, costs = self.context.once(
+        labels, costs = self.context.run_on_main(
             lambda: self._settings.clustering.grow(features, self._labels, count, self._merged)
         )
         if len(costs) == 0:

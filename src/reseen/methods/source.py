@@ -1,8 +1,8 @@
-"""Learn from labels: the start for a method that then adapts to cameras whose crops nobody labelled.
+"""Supervised training on a labeled source domain, as the starting point of unsupervised adaptation.
 
-The one supervised method. Labels come from a file that a person names (`data.labels`); there is no other way to them.
-Identity cross entropy with a classifier, beside a batch-hard triplet loss; with patches, a classifier for each of them
-and a triplet loss of all together.
+The only supervised method. Labels are read from the file in `data.labels`, and from nowhere else. The loss is the
+cross entropy of an identity classifier plus a batch-hard triplet loss; with patches, also a classifier per patch and a
+triplet loss of the concatenated patches.
 
 References: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", 2019; for patches
 Yang et al., CVPR 2019, section 4.1.
@@ -27,28 +27,29 @@ from reseen.records import Batch, Features, PseudoLabels
 
 
 class SourceSettings(SampledMethodSettings):
-    """The common recipe of supervised training."""
+    """Settings of supervised training; defaults from the literature."""
 
     name: Literal["source"] = "source"
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
-    """The batches: people and crops of each."""
+    """The batches: identities, and crops of each."""
 
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the target that is spread over all people."""
+    """Label smoothing: fraction of the target that is spread over all identities, 0 to 1."""
 
     triplet_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the triplet loss; 0 for none."""
+    """Weight of the triplet loss; 0 disables it."""
 
     margin: Annotated[Annotated[float, Field(ge=0)] | Literal["soft"], When(triplet_weight=Above(0))] = "soft"
-    """By how much the hardest negative should be farther than the hardest positive; `soft`: as far as possible."""
+    """Triplet margin: how much farther the hardest negative should be than the hardest positive; `soft`: soft margin
+    (softplus)."""
 
 
 class SupervisedSource(AbstractMethod):
-    """Tell labelled people apart."""
+    """Trains an identity classifier and a triplet loss on ground-truth labels."""
 
-    remembers = False
-    learns_clusters = False
+    updates_memory = False
+    trains_on_clusters = False
     reclusters_features = False
 
     takes_patches = True
@@ -59,12 +60,12 @@ class SupervisedSource(AbstractMethod):
         super().__init__(settings, context)
         if context.labels is None:
             raise SettingsError(
-                "data.labels: source learns from labels; give a CSV file of path and label (`reseen data labels DIR "
-                "--out labels.csv` writes that of a benchmark), or take a method that needs none"
+                "data.labels: source trains with labels; give a CSV file of path and label (`reseen data labels DIR "
+                "--out labels.csv` writes one for a benchmark), or use a method that needs no labels"
             )
         if context.constraints is not None:
             raise SettingsError(
-                "data.constraints: source takes the labels as they are; correct them in data.labels"
+                "data.constraints: source uses the labels without corrections; correct them in the file data.labels"
             )
         self._labels = PseudoLabels(context.labels)
         encoder, people = context.encoder, self._labels.cluster_count
@@ -79,48 +80,48 @@ class SupervisedSource(AbstractMethod):
         return [self._heads]
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """The labels that were given, and PK batches of them."""
-        around, labels = self.context, self._labels
+        """Return the ground-truth labels, and PK batches of them."""
+        context, labels = self.context, self._labels
         assert len(features) == len(labels)  # both are of the readable crops
-        sampler = PkSampler(labels, self._settings.sampler, around.generator, around.cameras)
+        sampler = PkSampler(labels, self._settings.sampler, context.generator, context.cameras)
         note = f"supervised: {labels.cluster_count} people by the labels in data.labels"
         return Round(Clustering(labels, notes=(note,)), sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
-        """Identity and triplet loss of whole images, and of patches where there are any."""
+        """Identity and triplet loss of whole images, and of patches if the model has any."""
         encoder, settings = self.context.encoder, self._settings
         maps = encoder.maps(batch.images)
         whole = encoder.embed(maps)
-        terms = {"identity": self._told_apart(whole, batch.labels, 0)}
+        terms = {"identity": self._identity_loss(whole, batch.labels, 0)}
         vectors = {"triplet": whole}
         if encoder.patches is not None:
             patches = encoder.embed_patches(maps)
-            each = [
-                self._told_apart(patches[:, place], batch.labels, 1 + place)
+            losses = [
+                self._identity_loss(patches[:, place], batch.labels, 1 + place)
                 for place in range(patches.shape[1])
             ]
-            terms["patch_identity"] = torch.stack(each).mean()
+            terms["patch_identity"] = torch.stack(losses).mean()
             vectors["patch_triplet"] = patches.flatten(1) / patches.shape[1] ** 0.5
         if settings.triplet_weight:
-            for name, given in vectors.items():
-                triplet = batch_hard_triplet(given, batch.labels, settings.margin)
+            for name, embeddings in vectors.items():
+                triplet = batch_hard_triplet(embeddings, batch.labels, settings.margin)
                 terms[name] = settings.triplet_weight * triplet
         return Step(terms, whole.detach(), batch.labels)
 
     def after_step(self, step: Step) -> None:
-        """Nothing is remembered between batches but the classifiers, which the optimizer moves."""
+        """Do nothing: there is no memory, and the optimizer updates the classifiers."""
 
     def state(self) -> dict[str, Tensor]:
         """The classifiers."""
         return dict(self._heads.state_dict())
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from the classifiers."""
+        """Load a `state`."""
         self._heads.load_state_dict(state)
 
-    def _told_apart(
+    def _identity_loss(
         self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], head: int
     ) -> Float[Tensor, ""]:
-        """Cross entropy; unit vectors have the length of the root of their dimension for the classifier."""
+        """Cross entropy of a classifier head, whose input is the unit vector times the root of its dimension."""
         logits = self._heads[head](vectors * vectors.shape[1] ** 0.5)
         return cross_entropy(logits, labels, label_smoothing=self._settings.smoothing)

@@ -1,11 +1,10 @@
-"""Sphere features with SSE-regularized hierarchical clustering, under a triplet loss.
+"""Sphere features: SSE-regularized hierarchical clustering of unit vectors, and a batch-hard triplet loss.
 
-Each round: unit features -> every crop a cluster -> the cheapest pairs merge, step by step -> PK batches -> each
-feature's hardest positive is pulled nearer than its hardest negative. The same unit vectors serve clustering, loss and
-retrieval.
+Each round: unit features -> agglomerative clustering, from single crops -> PK batches -> batch-hard triplet loss.
+Clustering, loss and retrieval use the same unit vectors.
 
-Reference: after the abstract of Zheng et al., "Clustering matters: sphere feature for fully unsupervised person
-re-identification", ACM TOMM 2022, in our reconstruction on the loop of Zeng et al., "Hierarchical clustering with
+References: our reconstruction from the abstract of Zheng et al., "Clustering matters: sphere feature for fully
+unsupervised person re-identification", ACM TOMM 2022; the training loop of Zeng et al., "Hierarchical clustering with
 hard-batch triplet loss for person re-identification", CVPR 2020.
 """
 
@@ -22,7 +21,7 @@ from reseen.records import Batch, Features
 
 
 class SphereSettings(ClusteredMethodSettings):
-    """Schedule and batches of the reconstruction."""
+    """Settings of `sphere`, as reconstructed from the paper."""
 
     name: Literal["sphere"] = "sphere"
 
@@ -30,20 +29,21 @@ class SphereSettings(ClusteredMethodSettings):
     """The clustering."""
 
     smallest_cluster: Annotated[int, Field(ge=1)] = 1
-    """Clusters of fewer crops are excluded for the round; 1 keeps lone crops, which then fill their K places alone."""
+    """Crops of smaller clusters are excluded for the round; 1 keeps clusters of one crop, which is then repeated K
+    times in a batch."""
 
     sampler: SamplerSettings = SamplerSettings(images_per_cluster=4)
     """The batches."""
 
     margin: Annotated[float, Field(ge=0)] | Literal["soft"] = 0.5
-    """By how much the hardest negative should be farther than the hardest positive, in Euclidean distance on the
-    sphere, 0 to 2; `soft`: as far as possible."""
+    """Triplet margin: how much farther the hardest negative should be than the hardest positive, in Euclidean distance
+    of unit vectors, 0 to 2; `soft`: soft margin (softplus)."""
 
 
 class Sphere(AbstractMethod):
-    """Hierarchical clusters as labels of a batch-hard triplet loss."""
+    """Batch-hard triplet loss with the clusters of hierarchical clustering as labels."""
 
-    remembers = False
+    updates_memory = False
 
     takes_raw = True
 
@@ -53,12 +53,12 @@ class Sphere(AbstractMethod):
         self.stricter_steps = settings.clustering.stricter_steps
 
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster, by default from single crops or tracklets on, and sample PK batches."""
-        settings, around = self._settings, self.context
+        """Cluster, and sample PK batches."""
+        settings, context = self._settings, self.context
         clustering = self.apply_constraints(
-            features, lambda: cluster_round(features, settings, around, self.strictness)
+            features, lambda: cluster_round(features, settings, context, self.strictness)
         )
-        sampler = PkSampler(clustering.labels, settings.sampler, around.generator, around.cameras)
+        sampler = PkSampler(clustering.labels, settings.sampler, context.generator, context.cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
@@ -68,4 +68,4 @@ class Sphere(AbstractMethod):
         return Step({"triplet": triplet}, features.detach(), batch.labels)
 
     def after_step(self, step: Step) -> None:
-        """Nothing is remembered between batches."""
+        """Do nothing: there is no memory."""

@@ -1,11 +1,11 @@
-"""Sphere contrast: hierarchical clusters, balanced by their sums of squares, under the loss of cluster contrast.
+"""Sphere contrast: SSE-regularized hierarchical clustering, and the loss of cluster contrast.
 
-Each round: unit features -> every crop a cluster -> the cheapest pairs merge, step by step, at average distance plus
-weighted sums of squares -> contrast with the centroids of the clusters. There is no radius to choose: how many
-clusters are left follows from the schedule.
+Each round: unit features -> agglomerative clustering from single crops, by average distance plus weighted sums of
+squared errors -> contrast with the centroids of the clusters. There is no radius to choose: the number of clusters
+follows from the merging schedule.
 
-References: the clustering after the abstract of Zheng et al., "Clustering matters: sphere feature for fully
-unsupervised person re-identification", ACM TOMM 2022, in our reconstruction; the loss of Dai et al., ACCV 2022.
+References: our reconstruction of the clustering from the abstract of Zheng et al., "Clustering matters: sphere feature
+for fully unsupervised person re-identification", ACM TOMM 2022; the loss of Dai et al., ACCV 2022.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ from reseen.methods.cluster_contrast import CentroidContrast, ContrastSettings
 
 
 class SphereContrastSettings(ContrastSettings):
-    """Schedule and regularizer of the reconstruction; the rest as cluster contrast."""
+    """Settings of `sphere-contrast`: as cluster contrast, with hierarchical clustering."""
 
     name: Literal["sphere-contrast"] = "sphere-contrast"
 
@@ -24,4 +24,4 @@ class SphereContrastSettings(ContrastSettings):
 
 
 class SphereContrast(CentroidContrast):
-    """Contrast with the centroids of clusters that grew bottom-up."""
+    """Contrast with the centroids of hierarchical clusters."""

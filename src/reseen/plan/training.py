@@ -105,7 +105,7 @@ def benchmark_rounds(
         plan = method.begin_round(features, 1)
         for _ in range(training.recipe.method.rounds_without_merging):  # later rounds merge, and take longer
             plan = method.begin_round(features, 1)
-        if count == sizes[-1] or method.steps_grow:
+        if count == sizes[-1] or method.step_time_grows:
             with kept_memory():
                 train_round(training, plan, 1, silent)
                 plan = method.begin_round(features, BATCHES)
@@ -228,10 +228,10 @@ def _verdict_stage(single_pass: PlanStage, images: int, rounds: int) -> PlanStag
 
 
 def _camera_stages(single_pass: PlanStage, recipe: Recipe, crops: Crops) -> list[PlanStage]:
-    """The pass after the last round that the means of cameras come from, where cameras are known and used."""
+    """The pass after the last round that computes the camera means, if cameras are known and enabled."""
     if not recipe.cameras or crops.cameras is None:
         return []
-    return [PlanStage("means of cameras", single_pass.seconds, single_pass.memory)]
+    return [PlanStage("camera means", single_pass.seconds, single_pass.memory)]
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:

@@ -60,7 +60,7 @@ def save_checkpoint(
     for index, values in state.optimizer.state_dict()["state"].items():
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
-    scored = {"scored": f"method.{state.method.scored}"} if state.method.scored else {}
+    scored = {"scored": f"method.{state.method.scored_prefix}"} if state.method.scored_prefix else {}
     _write(path, tensors, {"rounds_done": str(rounds_done), **scored})
 
 
@@ -83,7 +83,7 @@ def keep_previous(folder: Path) -> None:
     write_atomically(folder / PREVIOUS, lambda temporary: _link(folder / CHECKPOINT, temporary))
 
 
-def go_back(folder: Path) -> int:
+def restore_previous(folder: Path) -> int:
     """Put the checkpoint of the round before back in place, where there is one; returns its number of whole rounds.
 
     Raises:

@@ -95,7 +95,7 @@ class Run:
         return settings.model_copy(update={"cache_dir": None})
 
     @property
-    def keeps_start(self) -> bool:
+    def has_start(self) -> bool:
         """Whether the folder holds the weights that the run started with; those of early versions do not."""
         return (self.folder / START).is_file()
 
@@ -105,7 +105,7 @@ class Run:
         Raises:
             RunError: it does not, since an early version made it.
         """
-        if not self.keeps_start:
+        if not self.has_start:
             raise RunError(
                 f"{self.folder}: holds no {START}, the weights it started with, which early versions did not keep; "
                 "train again to compare with them"

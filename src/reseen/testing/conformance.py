@@ -155,7 +155,7 @@ class MethodConformance(DeviceConformance):
         step = training.method.losses(first_batch(training, plan))
         weights, before = frozen(training.encoder), frozen(training.method)
         training.method.after_step(step)
-        assert (frozen(training.method) != before) == training.method.remembers
+        assert (frozen(training.method) != before) == training.method.updates_memory
         assert frozen(training.encoder) == weights
 
     @pytest.mark.parametrize("cameras", [True, False])
@@ -168,7 +168,7 @@ class MethodConformance(DeviceConformance):
         assert len(batches) == recipe.train.iterations
         for rows in batches:
             assert len(rows) == recipe.method.batch_size
-            if training.method.learns_outliers:
+            if training.method.trains_on_outliers:
                 assert len(set(rows.tolist())) == len(rows)
             else:
                 assert not np.any(labels[rows.numpy()] == NOISE)

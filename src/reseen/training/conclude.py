@@ -1,4 +1,4 @@
-"""The end of a training: its encoder compared with the weights that it started with, and the means of its cameras."""
+"""The end of a training: compares the encoder with its starting weights, and saves the camera means."""
 
 from dataclasses import replace
 
@@ -17,22 +17,24 @@ from reseen.runs.run_outcome import RunOutcome, read_outcome, write_outcome
 
 
 def conclude(run: Run, crops: Crops, device: torch.device, view: RunView) -> RunOutcome | None:
-    """Judge the encoder of a run against its starting weights on the crops that it learned from, and write it down.
+    """Compare the encoder of a run with its starting weights on the training crops, and write `outcome.json`.
 
-    A verdict on the last round that is there already is taken as it is. None for a run that keeps no starting weights,
-    since an early version began it.
+    An existing verdict on the last round is returned without computing it again.
+
+    Returns:
+        The outcome; None if the run has no starting weights, because an early version began it.
 
     Raises:
         RunError: a file of the run is damaged.
         StorageError: the outcome cannot be written.
     """
     done = run.rounds_done
-    known = read_outcome(run.folder)
-    if known is not None and known.rounds == done and (known.verdict is not None or not done):
-        return known
-    if not run.keeps_start:
+    existing = read_outcome(run.folder)
+    if existing is not None and existing.rounds == done and (existing.verdict is not None or not done):
+        return existing
+    if not run.has_start:
         return None
-    stopped = known.stopped if known is not None and known.rounds == done else None
+    stopped = existing.stopped if existing is not None and existing.rounds == done else None
     outcome = RunOutcome(done, stopped, None)
     if done:
         outcome = replace(outcome, verdict=_judge(run, crops, device, view))
@@ -48,11 +50,11 @@ def _judge(run: Run, crops: Crops, device: torch.device, view: RunView) -> Verdi
     return judge(probe("untrained", True), probe("trained", False))
 
 
-def keep_camera_means(run: Run, crops: Crops, view: RunView) -> None:
-    """Embed the crops by the encoder of the last round, and write the means of their cameras into the run folder.
+def save_camera_means(run: Run, crops: Crops, view: RunView) -> None:
+    """Embed the crops with the encoder of the last round, and write the camera means into the run folder.
 
-    Nothing is written where cameras are unknown or switched off, where vectors have lengths of their own, or where
-    the means of this round are there.
+    Nothing is written if cameras are unknown or disabled, if features are not of unit length, or if the means of this
+    round exist.
 
     Raises:
         StorageError: the run folder cannot be written.
@@ -63,6 +65,6 @@ def keep_camera_means(run: Run, crops: Crops, view: RunView) -> None:
     encoder = run.encoder().to(device)
     if encoder.raw:
         return
-    features = extract(encoder, crops, device, view.phase("means of cameras", len(crops)))
+    features = extract(encoder, crops, device, view.phase("camera means", len(crops)))
     means = CameraMeans.measure(features.numpy, crops.cameras, crops.table.camera_names, crops.tracklets)
     write_camera_means(run.folder / CAMERAS, means, rounds_text(run))

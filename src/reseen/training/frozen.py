@@ -1,4 +1,4 @@
-"""What a run makes of its frozen stages once: a folded copy that computes them, and their outputs for plain crops."""
+"""Prepares frozen stages once per run: folds their batch norms, and opens a store of their outputs for plain crops."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,18 @@ from reseen.runs.recipe import Recipe
 def prepare_frozen(
     encoders: Sequence[nn.Module], crops: Crops, recipe: Recipe, ranks: ProcessGroup = SINGLE_PROCESS
 ) -> FrozenMaps | None:
-    """Fold the frozen stages where the precision says so; a store of their outputs, or None where nothing is frozen.
+    """Fold the batch norms of frozen stages into convolutions if the precision allows it, and open a store of outputs.
 
-    To be called once the frozen weights are there, after a checkpoint is loaded. `encoders` are those that learn or
-    that features come from: they have equal frozen stages.
+    Call this after a checkpoint is loaded, since folding uses the final weights.
+
+    Args:
+        encoders: all encoders that are trained or extract features; their frozen stages must be equal.
+        crops: the training crops.
+        recipe: the recipe of the run.
+        ranks: the processes that train together.
+
+    Returns:
+        A store of the outputs of frozen stages; None if nothing is frozen or there is no place for the store.
     """
     for encoder in encoders:
         fuse_frozen(encoder)

@@ -1,4 +1,4 @@
-"""The training loop, the same for every method: in each round cluster, then train."""
+"""The training loop, the same for every method: each round extracts features, clusters, trains and saves."""
 
 import math
 import time
@@ -28,9 +28,9 @@ from reseen.runs.checkpoint import (
     START,
     TrainingState,
     drop_previous,
-    go_back,
     keep_previous,
     load_checkpoint,
+    restore_previous,
     save_checkpoint,
     save_start,
 )
@@ -48,7 +48,7 @@ from reseen.training.watched_round import WatchedRound, begin_watched_round
 
 @dataclass(frozen=True)
 class Training:
-    """Everything the loop works with. No identity is within its reach."""
+    """Everything that the training loop uses. It contains no identities."""
 
     recipe: Recipe
     fabric: Fabric
@@ -59,24 +59,30 @@ class Training:
     generator: Generator
     folder: Path
     notes: tuple[str, ...] = ()
-    """What a person should know before it starts."""
+    """Messages to print before training."""
     start: Mapping[str, Any] | None = None
-    """What is known of the run that the encoder started from."""
+    """Facts about the run that the encoder was warm-started from; None if there is none."""
     ranks: ProcessGroup = SINGLE_PROCESS
-    """The processes that train it together."""
+    """The processes that train together."""
 
 
 def run_loop(
     training: Training, view: RunView, resume: bool, on_clusters: Callable[[int, PseudoLabels], None]
 ) -> None:
-    """Train from the start or from the last whole round; a checkpoint after every round.
+    """Train all rounds, and save a checkpoint after each.
 
-    `on_clusters` is called with the round's number and pseudo labels before each checkpoint. A round that would make
-    the encoder worse by any settings ends the training, and the run is as after the last good round.
+    Training ends early without a higher audit score in `train.patience` rounds, or if a round's clusters would make the
+    encoder worse with every stricter setting; the run then is that of the last good round.
+
+    Args:
+        training: encoder, method, crops and optimizer, as `set_up` returns them.
+        view: shows progress.
+        resume: continue from the checkpoint in the run folder.
+        on_clusters: called in the main process before each checkpoint, with the round's number and pseudo-labels.
 
     Raises:
-        TrainingError: no clusters can be found, or the loss is not a number.
-        StorageError: the disk is full; the last whole round is kept.
+        TrainingError: no clusters can be found, or a loss or weight is not finite.
+        StorageError: the disk is full; the last complete round is kept.
     """
     settings, device = training.recipe.train, training.fabric.device
     state = TrainingState(training.encoder, training.optimizer, training.generator, training.method)
@@ -85,7 +91,7 @@ def run_loop(
     rounds = settings.rounds
     done, before = load_checkpoint(checkpoint, state) if resume else (0, None)
     encoders = [training.encoder, *training.method.encoders()]
-    kept = prepare_frozen(encoders, training.crops, training.recipe, ranks)
+    frozen_maps = prepare_frozen(encoders, training.crops, training.recipe, ranks)
     if resume:
         view.resumed(done)
         rounds = done if ranks.run_on_main(partial(_has_stopped, training.folder, done)) else rounds
@@ -93,9 +99,9 @@ def run_loop(
         model = training.recipe.model
         if model.match_statistics and (model.weights != "none" or model.start is not None):
             match_statistics(training.encoder, training.crops, device)
-        progress = view.phase("settling the neck", len(training.crops))
+        progress = view.phase("BNNeck statistics", len(training.crops))
         estimate_neck_statistics(training.encoder, training.crops, device, progress, ranks)
-        training.method.begin()
+        training.method.begin_training()
         if ranks.is_main:
             drop_outcome(training.folder)
             save_start(training.folder / START, training.encoder)
@@ -103,9 +109,9 @@ def run_loop(
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.is_main else None
     for number in range(done + 1, rounds + 1):
         if settings.patience is not None and ranks.run_on_main(
-            partial(_no_longer_better, log, settings.patience)
+            partial(_is_patience_exhausted, log, settings.patience)
         ):
-            view.stopped_early(f"no higher audit score in {settings.patience} rounds: training ends here")
+            view.stopped_early(f"no higher audit score in {settings.patience} rounds: training ends early")
             break
         began = time.perf_counter()
         progress = view.phase(f"round {number}: features", len(training.crops))
@@ -119,7 +125,7 @@ def run_loop(
             progress,
             mirrored=settings.mirrored_features,
             ranks=ranks,
-            kept=kept,
+            kept=frozen_maps,
         )
         score = ranks.run_on_main(partial(_score, training, extractor, features))
         extracted = time.perf_counter()
@@ -128,61 +134,61 @@ def run_loop(
         )
         plan = watched.plan
         if watched.is_collapsed:
-            ranks.run_on_main(partial(_stop, training.folder, number, watched.notes, view))
+            ranks.run_on_main(partial(_roll_back, training.folder, number, watched.notes, view))
             break
         clustered = time.perf_counter()
         with kept_memory():
             losses, images = train_round(training, plan, number, view)
-        _renew(training, number, view)
+        _renew_statistics(training, number, view)
         trained = time.perf_counter()
         ranks.check_rng_in_sync(training.generator)
-        if log is not None:  # the first process writes for all
+        if log is not None:  # only the main process writes
             seconds = PhaseSeconds(extracted - began, clustered - extracted, trained - clustered)
             record = _describe(training, number, features, watched, score, (losses, images), seconds)
             write_clusters(training.folder, training.crops.table, plan.clustering.labels, number)
             on_clusters(number, plan.clustering.labels)
-            # before the checkpoint: a row too many is dropped on resuming, one too few is lost
+            # log before checkpoint: an extra row is dropped when the run is resumed, a missing one would be lost
             log.write(record)
             keep_previous(training.folder)
             save_checkpoint(checkpoint, state, number, plan.clustering.labels)
             view.round_done(record)
         before = plan.clustering.labels
-        ranks.barrier()  # what is written is whole before anyone goes on
+        ranks.barrier()  # no process continues before all files are written
     if log is not None:
         log.close()
         drop_previous(training.folder)
 
 
 def _score(training: Training, extractor: nn.Module, features: Features) -> float | None:
-    """The label-free score of the encoder that the round begins with."""
-    found = probe_encoder(extractor, training.crops, training.fabric.device, features)
-    return probe_score(found)
+    """The label-free score of the encoder at the beginning of the round; None for fewer than 40 crops."""
+    probe = probe_encoder(extractor, training.crops, training.fabric.device, features)
+    return probe_score(probe)
 
 
 def _has_stopped(folder: Path, done: int) -> bool:
-    """Whether the training was ended after these rounds, since the next would have made the encoder worse."""
+    """Whether training ended after these rounds because the next one collapsed."""
     outcome = read_outcome(folder)
     return outcome is not None and outcome.stopped is not None and outcome.stopped.kept == done
 
 
-def _stop(folder: Path, number: int, notes: tuple[str, ...], view: RunView) -> None:
-    """Go back from a round that collapsed to the last good one, and write down why."""
-    kept = go_back(folder)
+def _roll_back(folder: Path, number: int, notes: tuple[str, ...], view: RunView) -> None:
+    """Restore the last good checkpoint after a round that collapsed, and write the reason to `outcome.json`."""
+    kept = restore_previous(folder)
     stop = CollapseStop(number, kept, notes)
     write_outcome(folder, RunOutcome(kept, stop, None))
     view.say(*(f"round {number}: {note}" for note in notes))
     view.stopped_early(str(stop))
 
 
-def _renew(training: Training, number: int, view: RunView) -> None:
-    """Statistics of plain crops for all encoders that features come from, where the recipe wants them."""
+def _renew_statistics(training: Training, number: int, view: RunView) -> None:
+    """Re-estimate the batch norm statistics of all encoders on plain crops, if `train.renew_statistics` is set."""
     for encoder in training.method.encoders() if training.recipe.train.renew_statistics else []:
-        progress = view.phase(f"round {number}: statistics", len(training.crops))
+        progress = view.phase(f"round {number}: batch norm statistics", len(training.crops))
         update_bn(encoder, training.crops, training.fabric.device, progress, training.ranks)
 
 
-def _no_longer_better(log: RunLog | None, patience: int) -> bool:
-    """Asked of the first process alone, which has the log."""
+def _is_patience_exhausted(log: RunLog | None, patience: int) -> bool:
+    """Whether early stopping applies; only the main process has the log."""
     return log is not None and should_stop(round_scores(log.rows), patience)
 
 
@@ -195,14 +201,13 @@ def _describe(
     trained: tuple[dict[str, float], int],
     seconds: PhaseSeconds,
 ) -> RoundRecord:
-    """The line of the log; `trained` are losses and number of images."""
+    """The log record of a round; `trained` holds the mean losses and the number of images."""
     settings, directions = training.recipe.train, Features(unit(features.vectors))
     rate = learning_rate(settings, number * settings.iterations - 1)
-    apart = feature_std(directions.vectors)
     return describe_round(
         number,
         watched.plan.clustering,
-        spread=apart,
+        spread=feature_std(directions.vectors),
         health=watched.health,
         score=score,
         losses=trained[0],
@@ -215,7 +220,15 @@ def _describe(
 
 
 def train_round(training: Training, plan: Round, number: int, view: RunView) -> tuple[dict[str, float], int]:
-    """One round of batches; returns the mean of each loss term and the number of images seen."""
+    """Train the batches of one round.
+
+    Returns:
+        The mean of each loss term over the batches, by name; and the number of training images, not counting augmented
+        views.
+
+    Raises:
+        TrainingError: a loss or weight is not finite.
+    """
     settings = training.recipe.train
     labels = to_index_tensor(plan.clustering.labels.labels)
     progress = view.phase(f"round {number}: training", settings.iterations)
@@ -233,7 +246,7 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
         training.optimizer.step()
         training.optimizer.zero_grad(set_to_none=True)
         training.method.after_step(result)
-        for name, value in result.terms.items():  # summed on the device: reading a value would stall it
+        for name, value in result.terms.items():  # summed on the device: reading a value would synchronize
             totals[name] = totals.get(name, torch.zeros_like(value)) + value.detach()
         images += len(rows)
         progress(1)
@@ -243,22 +256,22 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
 
 
 def _check_finite(training: Training, losses: dict[str, float], number: int) -> None:
-    """Losses and weights, since the last step of a round can break weights that no loss has seen yet."""
-    broken = [
+    """Check losses and weights; the last step of a round can break weights without a loss showing it."""
+    faults = [
         f"the loss '{name}' became {value}" for name, value in losses.items() if not math.isfinite(value)
     ]
     values = {
         name: value for name, value in training.encoder.state_dict().items() if value.is_floating_point()
     }
-    finite = torch.stack([torch.isfinite(value).all() for value in values.values()]).tolist()  # read at once
-    broken += [
-        f"the weights '{name}' became not a number"
+    finite = torch.stack([torch.isfinite(value).all() for value in values.values()]).tolist()  # one transfer
+    faults += [
+        f"the weights '{name}' are not finite"
         for name, is_finite in zip(values, finite, strict=True)
         if not is_finite
     ]
-    if broken:
+    if faults:
         raise TrainingError(
-            f"round {number}: {broken[0]}; the run keeps its state of round {number - 1}; "
+            f"round {number}: {faults[0]}; the run keeps its state of round {number - 1}; "
             "lower train.learning_rate, or set train.precision to 32"
         )
 
@@ -266,7 +279,14 @@ def _check_finite(training: Training, losses: dict[str, float], number: int) -> 
 def make_batch(
     training: Training, rows: torch.Tensor, labels: torch.Tensor, own: slice | None = None
 ) -> Batch:
-    """Augmented crops with their pseudo labels, on the training device; `images` of the `own` part alone."""
+    """Augment crops and add their pseudo-labels and cameras, on the training device.
+
+    Args:
+        training: crops, augmentation, generator and device.
+        rows: training rows of the batch, without views.
+        labels: pseudo-label of every training row.
+        own: this process's part of the batch with all views, whose `images` are made; None for the whole batch.
+    """
     encoder, device = unwrap(training.encoder), training.fabric.device
     count = training.method.views
     rows = rows.repeat(count)
@@ -276,5 +296,7 @@ def make_batch(
         pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count, part
     )
     cameras = training.crops.cameras
-    known = torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
-    return Batch(views, rows.to(device), labels[rows].to(device), known.to(device))
+    batch_cameras = (
+        torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
+    )
+    return Batch(views, rows.to(device), labels[rows].to(device), batch_cameras.to(device))

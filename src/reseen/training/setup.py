@@ -1,7 +1,4 @@
-"""From a recipe and a table to everything that a training needs; nothing is trained or written.
-
-A file of answers, turned into pairs of rows that training must or cannot put together.
-"""
+"""Sets a training up from a recipe and a table: checks, pixels, constraints, encoder, optimizer and method."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,52 +35,57 @@ from reseen.training.warm_start import warm_start
 
 
 def read_constraints(file: Path, table: ImageTable) -> tuple[Constraints, str]:
-    """The constraints in a file of answers on the rows of `table`, and a sentence on them.
+    """Read answers as must-link and cannot-link constraints on the rows of `table`.
 
-    Answers on crops that are not in the table, such as unreadable ones, are left out and counted.
+    Answers on crops that are not in the table, such as unreadable ones, are ignored and counted.
+
+    Returns:
+        The constraints, and a message with their numbers.
 
     Raises:
-        DataError: the file cannot be read, no crop of it is in the table, or answers contradict each other.
+        DataError: the file cannot be read, none of its crops is in the table, or answers contradict each other.
     """
     must, cannot = pair_constraints(read_answers([file]))
-    row = {path: place for place, path in enumerate(table.texts)}
+    row_of = {path: row for row, path in enumerate(table.texts)}
 
     def rows(pairs: list[tuple[str, str]]) -> np.ndarray:
-        known = [(row[first], row[second]) for first, second in pairs if first in row and second in row]
+        known = [
+            (row_of[first], row_of[second]) for first, second in pairs if first in row_of and second in row_of
+        ]
         return np.array(known, dtype=np.int64).reshape(-1, 2)
 
     constraints = Constraints(rows(must), rows(cannot), len(table), table.texts)
     kept = len(constraints.must) + len(constraints.cannot)
-    left = len(must) + len(cannot) - kept
-    if left and not kept:
+    ignored = len(must) + len(cannot) - kept
+    if ignored and not kept:
         raise DataError(
-            f"{file}: none of its {left} answers is on crops of {table.root}, the first is on "
-            f"{(must or cannot)[0][0]}; give the answers that were made on this folder"
+            f"{file}: none of its {ignored} answers is about crops of {table.root}; the first is about "
+            f"{(must or cannot)[0][0]}; give the answers for this folder"
         )
-    outside = f"; {left} on other crops left out" if left else ""
-    return constraints, f"answers: {len(constraints.must)} links, {len(constraints.cannot)} bars{outside}"
+    suffix = f"; {ignored} about other crops ignored" if ignored else ""
+    return constraints, (
+        f"answers: {len(constraints.must)} must-links, {len(constraints.cannot)} cannot-links{suffix}"
+    )
 
 
 def add_tracklets(table: ImageTable, rule: TrackletRule, answers: Constraints | None) -> TrackletConstraints:
-    """The constraints of the tracklets of a table, added to those of a person.
+    """Add the constraints that follow from tracklets to those of the answers.
 
     Raises:
-        DataError: there is none.
+        DataError: no constraint follows from the tracklets.
     """
     added = tracklet_constraints(table, rule, answers)
     if not added.must + added.cannot + len(added.conflicts):
         raise DataError(
-            f"{table.root}: data.tracklet_constraints: no two tracklets of one camera overlap in time; it needs crops "
-            "whose camera, tracklet and time are known, as `reseen crop` writes them, and cameras: true"
+            f"{table.root}: data.tracklet_constraints: no two tracklets of one camera overlap in time; crops need a "
+            "known camera, tracklet and time, as `reseen crop` writes them, and the recipe needs cameras: true"
         )
     return added
 
 
 _FEWEST_PICTURES = 2
-"""Pictures that are too few to cluster."""
-_EMULATED = (
-    "this processor emulates bf16, many times slower than float32: stop, and set train.precision to 32"
-)
+"""With this many different pictures or fewer there is nothing to cluster."""
+_EMULATED_BF16 = "warning: this processor emulates bf16, far slower than float32; stop, and set train.precision to 32"
 
 
 def set_up(
@@ -95,10 +97,20 @@ def set_up(
     resumed: bool = False,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Training:
-    """Open pixels, build encoder, optimizer and method; nothing is written or trained yet.
+    """Check the recipe, open the crops, and build encoder, optimizer and method; nothing is written or trained.
 
-    A run that is resumed has all its weights in its checkpoint, so `model.weights` and `model.start` are not looked at
-    again.
+    Args:
+        recipe: the recipe.
+        table: the training crops.
+        folder: the run folder.
+        quiet: hide progress.
+        resumed: all weights will come from the checkpoint; `model.weights` and `model.start` are not read.
+        ranks: the processes that train together.
+
+    Raises:
+        DataError: too few crops are readable, or the labels or constraints do not fit.
+        SettingsError: settings do not fit each other or this machine.
+        RunError: `model.start` is not a run, or its encoder does not fit.
     """
     check_fit(recipe)
     check_together(recipe, ranks.size)
@@ -111,30 +123,32 @@ def set_up(
 
 
 def check_fit(recipe: Recipe) -> None:
-    """Whether method, features, patches and labels go together.
+    """Check that the method supports the recipe's features, patches and labels.
 
     Raises:
-        SettingsError: they do not.
+        SettingsError: it does not.
     """
     name, method = recipe.method.name, METHODS[recipe.method.name].method
     if recipe.model.feature == "raw" and not method.takes_raw:
         raise SettingsError(
-            f"model.feature: {name} works on the sphere alone; take feature sphere, or one of the "
+            f"model.feature: {name} requires features of unit length; use feature sphere, or one of the "
             f"methods {', '.join(name for name, entry in METHODS.items() if entry.method.takes_raw)}"
         )
     if method.needs_patches and recipe.model.patches is None:
-        raise SettingsError(f"model.patches: {name} learns patches; set model.patches.count, such as 6")
+        raise SettingsError(f"model.patches: {name} requires patches; set model.patches.count, such as 6")
     if not method.takes_patches and recipe.model.patches is not None:
-        takers = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_patches)
-        raise SettingsError(f"model.patches: {name} learns no patches; leave it out, or take {takers}")
+        supported_by = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_patches)
+        raise SettingsError(
+            f"model.patches: {name} does not support patches; leave it out, or use the method {supported_by}"
+        )
     if recipe.data.labels is not None and not method.takes_labels:
         raise SettingsError(
-            f"data.labels: {name} learns without labels; leave them out, or take the method source"
+            f"data.labels: {name} trains without labels; leave it out, or use the method source"
         )
 
 
 def check_together(recipe: Recipe, processes: int) -> None:
-    """Whether so many processes can share the batches of a recipe.
+    """Check that this number of processes can share the batches of a recipe.
 
     Raises:
         SettingsError: they cannot.
@@ -142,15 +156,15 @@ def check_together(recipe: Recipe, processes: int) -> None:
     BatchShard(0, processes).check_batch_size(recipe.method.batch_size)
     if recipe.train.compile and processes > 1:
         raise SettingsError(
-            "train.compile: a compiled trunk trains on one device; leave it out, or --devices"
+            "train.compile: not supported with several devices; leave out train.compile or --devices"
         )
 
 
 def find_copies(recipe: Recipe, crops: Crops) -> Int64[np.ndarray, " n"] | None:
-    """The first row of each crop's group of near-copies; None where the recipe does not look for them.
+    """The first row of each crop's group of near-copies; None if `data.near_copies_once` is off.
 
     Raises:
-        DataError: all crops are copies of two pictures or of one.
+        DataError: all crops are near-copies of one or two pictures.
     """
     if not recipe.data.near_copies_once:
         return None
@@ -158,17 +172,15 @@ def find_copies(recipe: Recipe, crops: Crops) -> Int64[np.ndarray, " n"] | None:
     pictures = len(np.unique(copies))
     if pictures <= _FEWEST_PICTURES:
         raise DataError(
-            f"{crops.table.root}: {len(crops)} crops show {pictures} different pictures, the others are near-copies; "
-            "there is nothing to tell apart: give crops of several people, each seen more than once"
+            f"{crops.table.root}: {len(crops)} crops show only {pictures} different pictures, the others are "
+            "near-copies; nothing can be clustered: give crops of several people, each seen more than once"
         )
     return copies
 
 
 def _describe_copies(copies: Int64[np.ndarray, " n"]) -> str:
     pictures = len(np.unique(copies))
-    return (
-        f"near-copies: {len(copies):,} crops show {pictures:,} pictures, of which one crop each is clustered"
-    )
+    return f"near-copies: {len(copies):,} crops show {pictures:,} different pictures; one crop of each is clustered"
 
 
 def _check_enough(crops: Crops, recipe: Recipe) -> None:
@@ -194,39 +206,43 @@ def assemble(
     resumed: bool = False,
     ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Training:
-    """Encoder, optimizer and method for some crops of `size`, height and width in pixels.
+    """Build encoder, optimizer and method for opened crops.
 
-    Without `resumed`, the encoder gets its starting weights.
+    Args:
+        recipe: the recipe, which must pass `check_fit`.
+        crops: the training crops.
+        folder: the run folder.
+        size: height and width of a crop in pixels.
+        resumed: do not load starting weights, because a checkpoint will be loaded.
+        ranks: the processes that train together.
     """
     settings, device = recipe.train, device_of(recipe)
-    torch.manual_seed(
-        recipe.seed
-    )  # random starts and stochastic depth of timm draw from the global generator
+    torch.manual_seed(recipe.seed)  # timm's initialization and stochastic depth use the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
-    known = {"start": None, "weights": "none"} if resumed else {}
-    with ranks.main_process_first():  # weights that must be fetched are fetched once
+    no_weights = {"start": None, "weights": "none"} if resumed else {}
+    with ranks.main_process_first():  # downloads happen once
         encoder, start = warm_start(
-            recipe.model.model_copy(update=known),
+            recipe.model.model_copy(update=no_weights),
             *size,
-            # not by Fabric, which sees nothing but whole forward passes
+            # not by Fabric, which only wraps whole forward passes
             arithmetic_of(settings.precision, device),
             ranks.share,
         )
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
-    place = [ranks.local_rank] if device == "cuda" else 1
-    fabric = Fabric(accelerator=device, devices=place)
+    devices = [ranks.local_rank] if device == "cuda" else 1
+    fabric = Fabric(accelerator=device, devices=devices)
     if settings.compile:
-        encoder.trunk.compile()  # in place: the names in checkpoints stay
+        encoder.trunk.compile()  # in place: parameter names in checkpoints do not change
     wrapped: Any = fabric.setup_module(encoder)
     context = MethodContext(
         wrapped, crops.cameras, generator, fabric.device, encoder.raw, crops.tracklets,
-        settings.rounds * settings.iterations, once=ranks.run_on_main,
+        settings.rounds * settings.iterations, run_on_main=ranks.run_on_main,
         copies=ranks.run_on_main(lambda: find_copies(recipe, crops)),
     )  # fmt: skip
     notes: tuple[str, ...] = () if context.copies is None else (_describe_copies(context.copies),)
-    emulated = encoder.arithmetic.autocast is not None and device == "cpu" and not knows_bfloat16()
-    notes += (_EMULATED,) if emulated else ()
+    is_emulated = encoder.arithmetic.autocast is not None and device == "cpu" and not knows_bfloat16()
+    notes += (_EMULATED_BF16,) if is_emulated else ()
     if recipe.data.labels is not None:
         context = replace(context, labels=read_labels(recipe.data.labels.expanduser(), crops.table))
     if recipe.data.constraints is not None:

@@ -1,4 +1,4 @@
-"""Set a run up from a recipe and a folder of crops, and train it."""
+"""Trains an encoder from a recipe and a folder of crops: `reseen.train`."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,7 +21,7 @@ from reseen.runs.load_table import load_table
 from reseen.runs.model_card import write_model_card
 from reseen.runs.recipe import Recipe, as_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
-from reseen.training.conclude import conclude, keep_camera_means
+from reseen.training.conclude import conclude, save_camera_means
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
 
@@ -36,28 +36,33 @@ def train(
     quiet: bool = False,
     on_clusters: Callable[[int, PseudoLabels], None] = lambda _number, _labels: None,
 ) -> Run:
-    """Train an encoder on unlabeled crops; everything about the run is written to the folder `out`.
+    """Train an encoder on unlabeled crops, and write the run to the folder `out`.
 
-    Training ends early where `train.patience` says so, and where a round's clusters would make the encoder worse by any
-    settings; `outcome.json` in the folder says why, and holds the verdict on the encoder against its starting weights.
+    Training can end early: by `train.patience`, or with `train.on_collapse: retry` if a round's clusters would make the
+    encoder worse with every stricter setting. `outcome.json` in the folder states the reason, and compares the trained
+    encoder with its starting weights.
 
     Args:
         recipe: a recipe, the name of a built-in one, or a YAML file.
         data: a folder of crops (any layout that `reseen data check` knows), a manifest, or a table.
-        out: the run folder; `runs/` with the name of the recipe, or of its method, when None.
-        devices: number of processes that train together, to the result of one; this process is the first of them and
-            starts the others. Under torchrun every process calls this, and the first alone writes.
-        resume: continue an interrupted run from its last completed round, to the same bits on the CPU.
+        out: the run folder; if None, `runs/` with the name of the recipe or of its method.
+        devices: number of processes that train together; the result is the same as with one. This process starts the
+            others. Under torchrun every process calls this function, and only the main process writes.
+        resume: continue an interrupted run from its last complete round; on the CPU with bit-identical results.
         quiet: hide progress.
-        on_clusters: called by the first process in each round with its number, from 1, and the pseudo-labels of the
-            readable crops, in table order.
+        on_clusters: called in the main process in each round, with the round's number from 1 and the pseudo-labels of
+            the readable crops in table order.
+
+    Returns:
+        The run, open for evaluation and embedding.
 
     Raises:
-        DataError: the data cannot be read, or is too small for one batch.
-        SettingsError: settings that do not go together or have no effect, or more processes than GPUs or images of a
-            batch.
+        DataError: the data cannot be read, or has fewer crops than a batch.
+        SettingsError: settings contradict each other or have no effect, or there are more processes than GPUs or than
+            images in a batch.
+        TrainingError: no clusters can be found, or a loss or weight is not finite.
         LostProcessError: one of several processes was killed.
-        RunError: `out` already holds a run (without `resume`), or one with other settings or data (with it), or another
+        RunError: `out` contains a run (without `resume`) or a run with other settings or data (with it), or another
             process trains into it.
         StorageError: `out` cannot be written.
 
@@ -68,7 +73,7 @@ def train(
     name = recipe.method.name if isinstance(recipe, Recipe) else Path(recipe).stem
     folder = (Path("runs") / name if out is None else Path(out)).expanduser()
     recipe = as_recipe(recipe)
-    # before anything is read, since a folder in use or a setting without effect costs no waiting
+    # checked before the data is read, so that these errors appear at once
     if is_main_process() and _earlier_run(folder, recipe, resume) is None:
         recipe.check_effect("recipe")
     with RunView(recipe.train.rounds, quiet or not is_main_process()) as view:
@@ -78,7 +83,7 @@ def train(
         check_fit(recipe)
         check_together(recipe, devices)
         with hold_run(folder) if is_main_process() else nullcontext():
-            resumed = table is not None and _goes_on(folder, recipe, resume, table)
+            resumed = table is not None and _resumes(folder, recipe, resume, table)
             if devices > 1:
                 view.say(f"starting {devices} processes")
             request = {"recipe": recipe.model_dump(mode="json"), "out": str(folder.absolute())}
@@ -95,7 +100,7 @@ def train(
                 run_loop(training, view, resumed, on_clusters)
             run = open_run(folder)
             if is_main_process():
-                keep_camera_means(run, training.crops, view)
+                save_camera_means(run, training.crops, view)
                 outcome = conclude(run, training.crops, training.fabric.device, view)
                 if outcome is not None and outcome.verdict is not None:
                     view.say(*verdict_lines(outcome.verdict, "untrained", folder.resolve().name))
@@ -103,8 +108,8 @@ def train(
     return run
 
 
-def _goes_on(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> bool:
-    """Whether there is a run to go on with, of the same crops."""
+def _resumes(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> bool:
+    """Whether the folder contains a run to resume; an error if its crops have changed."""
     earlier = _earlier_run(folder, recipe, resume)
     if earlier is not None and earlier.facts["data"] != table.fingerprint:
         raise RunError(
@@ -115,46 +120,49 @@ def _goes_on(folder: Path, recipe: Recipe, resume: bool, table: ImageTable) -> b
 
 
 def train_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
-    """What the helpers of `train` do: the same, but they are told what the first process reads, and write nothing."""
-    recipe = Recipe.parse(request["recipe"], "the first process")
+    """Run `train` in a worker process: the table is received from the main process, and nothing is written."""
+    recipe = Recipe.parse(request["recipe"], "the main process")
     table, resumed = ranks.broadcast(None)
     training = set_up(recipe, table, Path(request["out"]), quiet=True, resumed=resumed, ranks=ranks)
     run_loop(training, RunView(recipe.train.rounds, True), resumed, lambda _number, _labels: None)
 
 
 def describe(facts: dict[str, Any]) -> list[str]:
-    """The lines that a run begins with."""
+    """Lines about data, encoder and device, printed before training; `facts` as in `Run.facts`."""
     cameras = f"{facts['cameras']} cameras" if facts["cameras"] else "no cameras"
-    unreadable = f", {len(facts['unreadable'])} unreadable left out" if facts["unreadable"] else ""
+    unreadable = f", {len(facts['unreadable'])} unreadable skipped" if facts["unreadable"] else ""
     place = facts["hardware"]["gpu"] if facts["device"] == "cuda" else facts["hardware"]["processor"]
     return [
         f"data: {facts['images']} crops, {cameras}{unreadable}; pixels: {facts['pixels']}",
         *facts["encoder"],
-        f"learning: {facts['parameters'] / 1e6:.1f} M parameters on {place}, precision {facts['precision']}",
+        f"training: {facts['parameters'] / 1e6:.1f} M parameters on {place}, precision {facts['precision']}",
     ]
 
 
 def _earlier_run(folder: Path, recipe: Recipe, resume: bool) -> Run | None:
-    begun = (folder / CHECKPOINT).is_file()  # one stopped before its first checkpoint has nothing to lose
+    """The run in the folder to resume, if there is one; an error if it must not be overwritten or does not fit."""
+    has_checkpoint = (folder / CHECKPOINT).is_file()  # a run without a checkpoint may be overwritten
     if not resume:
-        if begun:
-            raise RunError(f"{folder}: already holds a run; add --resume to go on, or choose another folder")
+        if has_checkpoint:
+            raise RunError(
+                f"{folder}: already contains a run; add --resume to continue it, or choose another folder"
+            )
         return None
-    if not begun:
-        return None  # nothing to go on from: --resume may stand in a script from the first start on
+    if not has_checkpoint:
+        return None  # --resume also starts a new run, so that a script can always pass it
     earlier = open_run(folder)
     crops = earlier.facts["images"] + len(earlier.facts["unreadable"])
-    before, now = _trains_alike(earlier.recipe), _trains_alike(recipe.for_pool(crops))
+    before, now = _canonical(earlier.recipe), _canonical(recipe.for_pool(crops))
     if before != now:
         raise RunError(
-            f"{folder}: was begun with other settings ({_difference(before, now)}); "
+            f"{folder}: was started with other settings ({_difference(before, now)}); "
             f"resume with those in {folder / RECIPE}"
         )
     return earlier
 
 
-def _trains_alike(recipe: Recipe) -> Recipe:
-    """The same for all recipes that train alike: runs of before may hold settings without effect."""
+def _canonical(recipe: Recipe) -> Recipe:
+    """Equal for recipes with equal training: recipes of earlier runs may have settings without effect."""
     recipe = recipe.effective()
     if recipe.train.schedule != "step":
         return recipe

@@ -1,4 +1,4 @@
-"""Start from the encoder of another run, to adapt it to other crops without labels."""
+"""Creates the encoder to train, from pretrained weights or from another run (unsupervised adaptation)."""
 
 import hashlib
 from typing import Any
@@ -16,15 +16,23 @@ from reseen.runs.run import Run, open_run
 def warm_start(
     settings: ModelSettings, height: int, width: int, arithmetic: Arithmetic, shard: BatchShard
 ) -> tuple[Encoder, dict[str, Any] | None]:
-    """An encoder with its starting weights, and what to write down of the run it starts from, None where none.
+    """An encoder with its starting weights.
 
-    Size, arithmetic and shard are those of `Encoder`.
+    From another run, all weights are loaded strictly: those of the encoder used for evaluation, which for some methods
+    is the momentum teacher. Its BNNeck statistics are loaded too; training re-estimates them on the new crops.
 
-    From another run every weight is taken, strictly: the one that run scores, which for some methods is a momentum
-    teacher. Its statistics of the neck are taken too, and then settled on the new crops as for any start.
+    Args:
+        settings: the model; `start` is the folder of another run, or None.
+        height: height of a crop in pixels.
+        width: width of a crop in pixels.
+        arithmetic: as in `Encoder`.
+        shard: as in `Encoder`.
+
+    Returns:
+        The encoder, and facts about the other run; None without one.
 
     Raises:
-        RunError: `settings.start` is no run, its encoder is another model, or its windows move by another reach.
+        RunError: `settings.start` is not a run, or its encoder has another architecture or patch reach.
     """
     if settings.start is None:
         return Encoder(settings, height, width, arithmetic=arithmetic, shard=shard), None
@@ -38,16 +46,17 @@ def warm_start(
         notes=(f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",),
     )
     given = earlier.encoder().state_dict()
-    wanted = encoder.state_dict()
-    misfits = [
-        name for name in sorted({*given, *wanted}) if name not in given or name not in wanted
-        or given[name].shape != wanted[name].shape
+    expected = encoder.state_dict()
+    mismatches = [
+        name for name in sorted({*given, *expected}) if name not in given or name not in expected
+        or given[name].shape != expected[name].shape
     ]  # fmt: skip
-    if misfits:
+    if mismatches:
         raise RunError(
-            f"model.start: {earlier.folder} holds another encoder than these settings make, {len(misfits)} of "
-            f"{len(wanted)} tensors differ, such as '{misfits[0]}'; its backbone is {earlier.recipe.model.backbone} at "
-            f"{earlier.facts['height']} x {earlier.facts['width']}: take model and size from its recipe.yaml"
+            f"model.start: {earlier.folder} contains another encoder than these settings describe, {len(mismatches)} "
+            f"of {len(expected)} tensors differ, such as '{mismatches[0]}'; its backbone is "
+            f"{earlier.recipe.model.backbone} at {earlier.facts['height']} x {earlier.facts['width']}: use model and "
+            "size of its recipe.yaml"
         )
     _check_reach(settings, earlier)
     with torch.no_grad():
@@ -63,12 +72,12 @@ def warm_start(
 
 
 def _check_reach(settings: ModelSettings, earlier: Run) -> None:
-    """Windows that were learned with one reach would lie elsewhere with another, and no tensor would tell."""
-    wanted, given = settings.patches, earlier.recipe.model.patches
-    if wanted is None or given is None or "stripes" in (wanted.generator, given.generator):
+    """Check the reach of learned patch windows: another reach would move them, and tensor shapes do not show it."""
+    expected, given = settings.patches, earlier.recipe.model.patches
+    if expected is None or given is None or "stripes" in (expected.generator, given.generator):
         return
-    if wanted.reach != given.reach:
+    if expected.reach != given.reach:
         raise RunError(
-            f"model.start: {earlier.folder} learned where patches look with a reach of {given.reach}, these settings "
-            f"have {wanted.reach}; take --model.patches.reach {given.reach}"
+            f"model.start: {earlier.folder} learned its patch windows with a reach of {given.reach}, these settings "
+            f"have {expected.reach}; use --model.patches.reach {given.reach}"
         )

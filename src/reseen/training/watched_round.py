@@ -1,4 +1,4 @@
-"""Cluster a round, look at the clusters, and cluster again by stricter settings where they would do harm."""
+"""Clusters a round, checks the clusters, and clusters again with stricter settings if they would harm the encoder."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,16 +12,16 @@ from reseen.records import Features, PseudoLabels
 
 @dataclass(frozen=True)
 class WatchedRound:
-    """A round that is clustered, and what its clusters look like."""
+    """A clustered round, and the health of its clusters."""
 
     plan: Round
     health: RoundHealth
     strictness: int
-    """The step of the ladder of settings that the clusters are from; 0 for the settings as they are."""
+    """How much stricter than the settings the clustering was; 0 for the settings unchanged."""
     is_collapsed: bool
-    """Whether its clusters, and those of all stricter settings, would make the encoder worse."""
+    """Whether the clusters raise alarms even with the strictest settings."""
     notes: tuple[str, ...]
-    """The alarms, and what was tried."""
+    """The alarms, and the settings that were tried."""
 
 
 def begin_watched_round(
@@ -32,15 +32,23 @@ def begin_watched_round(
     ranks: ProcessGroup,
     retries: bool,
 ) -> WatchedRound:
-    """Begin a round with the first clusters, from the settings as they are to the strictest, that raise no alarm.
+    """Begin a round, and retry with stricter settings until the clusters raise no alarm.
 
-    Alarms are of methods that learn from clusters of the features alone. Without `retries` they are only noted, and
-    where no settings help the last attempt is what the round has.
+    Only methods that train on clusters of the given features are checked. If no stricter settings help, the round has
+    the clusters of the last attempt.
+
+    Args:
+        method: the method; its `strictness` is set.
+        features: features of all training rows.
+        before: pseudo-labels of the previous round; None in the first.
+        iterations: batches of the round.
+        ranks: the processes that train together.
+        retries: whether to retry; false: alarms are only reported.
     """
     method.strictness = 0
     plan = method.begin_round(features, iterations)
     health = _measure(method, features, plan, before, ranks)
-    if not (method.learns_clusters and method.reclusters_features and health.alarms):
+    if not (method.trains_on_clusters and method.reclusters_features and health.alarms):
         return WatchedRound(plan, health, 0, False, ())
     notes = [f"warning: {alarm}" for alarm in health.alarms]
     if not retries:
@@ -50,17 +58,17 @@ def begin_watched_round(
         plan = method.begin_round(features, iterations)
         health = _measure(method, features, plan, before, ranks)
         if not health.alarms:
-            notes.append(f"clustered again by stricter settings, step {strictness}: no alarm")
+            notes.append(f"clustered again with stricter settings, step {strictness}: no alarm")
             return WatchedRound(plan, health, strictness, False, tuple(notes))
     if method.stricter_steps:
-        notes.append(f"no stricter settings helped, {method.stricter_steps} tried")
+        notes.append(f"none of {method.stricter_steps} stricter settings helped")
     return WatchedRound(plan, health, method.strictness, True, tuple(notes))
 
 
 def _measure(
     method: AbstractMethod, features: Features, plan: Round, before: PseudoLabels | None, ranks: ProcessGroup
 ) -> RoundHealth:
-    """Measured by one process, so that all of them decide alike."""
+    """The health of the round's clusters, computed in the main process so that all processes decide alike."""
     directions = Features(unit(features.vectors)) if features.raw else features
 
     def measure() -> dict[str, Any]:

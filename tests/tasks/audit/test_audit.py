@@ -253,7 +253,7 @@ def test_answers_of_other_crops_are_an_error(run, crowd, tmp_path):
     learned = recipe.model_copy(
         update={"data": recipe.data.model_copy(update={"constraints": tmp_path / "a.csv"})}
     )
-    with pytest.raises(DataError, match="none of its 1 answers is on crops of"):
+    with pytest.raises(DataError, match="none of its 1 answers is about crops of"):
         reseen.train(learned, crowd, tmp_path / "again", quiet=True)
 
 

@@ -264,7 +264,7 @@ def other_view(
 
 def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:
     """What the run is compared with; None for a run of an early version, which keeps no starting weights."""
-    if baseline is None and not (run.keeps_start and run.rounds_done):
+    if baseline is None and not (run.has_start and run.rounds_done):
         return None
     return open_sides(UNTRAINED if baseline is None else baseline, run)[0]
 
