@@ -36,7 +36,7 @@ import pytest
         (["evaluate", "run", "--data"], "--data requires an argument"),
         (["data", "toy", "x", "--people", "many"], 'unable to convert "many" into int'),
         (["evaluate", "a", "b", "--data", "x"], "b"),
-        (["recipes", "nope"], "no recipe 'nope'; shipped recipes: auto, buc, cluster-contrast"),
+        (["recipes", "nope"], "no recipe 'nope'; built-in recipes: auto, buc, cluster-contrast"),
     ],
 )
 def test_one_line_that_says_what_to_do(fault, arguments, message):

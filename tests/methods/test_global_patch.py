@@ -201,7 +201,7 @@ def test_a_part_is_scored_alone_and_the_cosine_of_both_is_their_weighted_mean(re
     vectors = {part: run.encoder(part=part)(images) for part in ("both", "global", "patch")}
     cosines = {part: found @ found.T for part, found in vectors.items()}
     torch.testing.assert_close(cosines["both"], (cosines["global"] + 4 * cosines["patch"]) / 5)
-    with pytest.raises(SettingsError, match="learned no patches"):
+    with pytest.raises(SettingsError, match="has no patches"):
         reseen.open_run(_plain(recipe_of, crowd, tmp_path)).encoder(part="patch")
 
 

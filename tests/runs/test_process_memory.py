@@ -33,7 +33,7 @@ def test_amounts_of_memory(text, amount):
     "text", ["", "much", "4 XB", "-1GB", "0", "0.4B", "4iB", "1e9", "4GB more", "4.GB", "4 kbit"]
 )
 def test_no_amounts_of_memory(text):
-    with pytest.raises(SettingsError, match="wanted an amount of memory such as 4GB, 500MB or"):
+    with pytest.raises(SettingsError, match="expected an amount of memory such as 4GB, 500MB or"):
         parse_memory(text)
 
 

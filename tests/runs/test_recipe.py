@@ -72,10 +72,10 @@ def test_bad_flags(flags, message):
 
 def test_unknown_recipe():
     with pytest.raises(
-        SettingsError, match=r"no recipe 'cluster-contrst'; did you mean 'cluster-contrast'\?; shipped"
+        SettingsError, match=r"no recipe 'cluster-contrst'; did you mean 'cluster-contrast'\?; built-in"
     ):
         load_recipe("cluster-contrst")
     with pytest.raises(
-        SettingsError, match=r"no recipe file mine.yaml; shipped recipes: auto, buc, cluster-contrast"
+        SettingsError, match=r"no recipe file mine.yaml; built-in recipes: auto, buc, cluster-contrast"
     ):
         load_recipe("mine.yaml")

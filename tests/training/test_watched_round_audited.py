@@ -176,5 +176,5 @@ def test_a_first_round_that_collapses_leaves_the_starting_weights(tiny_flags, cr
 def test_a_damaged_outcome_says_how_to_make_it_again(tmp_path):
     assert read_outcome(tmp_path) is None
     (tmp_path / OUTCOME).write_text('{"rounds": "two"}')
-    with pytest.raises(RunError, match=r"delete it, and `reseen train --resume` writes it again"):
+    with pytest.raises(RunError, match=r"delete it and run `reseen train --resume` to write it again"):
         read_outcome(tmp_path)

@@ -200,41 +200,28 @@ class AbstractMethod(ABC):
 
     views: int = 1
     """Augmented views of every crop in a batch: the first views of all crops come first, then the second views."""
-
     scored_prefix: str = ""
     """Prefix in `state` of the weights used for evaluation and embedding; empty to use the trained encoder."""
-
     takes_patches: ClassVar[bool] = False
     """Whether it can train patch features (`model.patches`)."""
-
     needs_patches: ClassVar[bool] = False
     """Whether it requires patch features."""
-
     takes_labels: ClassVar[bool] = False
     """Whether it trains with ground-truth labels (`data.labels`)."""
-
     takes_raw: ClassVar[bool] = False
     """Whether features may be unnormalized (`model.feature: raw`)."""
-
     updates_memory: ClassVar[bool] = True
     """Whether `after_step` changes anything, such as a memory bank or a teacher."""
-
     trains_on_outliers: ClassVar[bool] = False
     """Whether batches may contain outliers, for example because every crop is its own target."""
-
     reclusters_features: ClassVar[bool] = True
-    """Whether `recluster` depends only on the given features; false for given labels, and where clusters grow from
-    round to round."""
-
+    """Whether `recluster` depends only on the given features; false for given labels and for clusters that grow."""
     trains_on_clusters: bool = True
     """Whether the losses use the clusters of `begin_round`; false if these are only displayed, and cannot do harm."""
-
     stricter_steps: int = 0
     """How many times the clustering can be made stricter, if clusters merge several people."""
-
     strictness: int = 0
     """How much stricter `begin_round` clusters: 0 for the settings unchanged, up to `stricter_steps`."""
-
     step_time_grows: ClassVar[bool] = False
     """Whether the time of a step grows with the number of crops, for example with the size of a memory bank."""
 
@@ -250,11 +237,7 @@ class AbstractMethod(ABC):
 
     @abstractmethod
     def begin_round(self, features: Features, iterations: int) -> Round:
-        """Cluster the training rows, and choose the batches of the round.
-
-        Args:
-            features: features of all n training rows, in table order.
-            iterations: number of batches to return.
+        """Cluster the `features` of all n training rows, and choose the `iterations` batches of the round.
 
         Raises:
             TrainingError: no usable clusters are found.

@@ -208,8 +208,7 @@ class GlobalPatch(AbstractMethod):
         displayed, constraints = self._displayed(features), self.context.constraints
         clusters = displayed.labels.labels if self._settings.neighbors_from_clusters else None
         neighbors = self._credible(features, clusters)
-        share = float((neighbors >= 0).any(axis=1).mean())
-        count = (neighbors >= 0).sum(axis=1).mean()
+        share, count = (neighbors >= 0).any(axis=1).mean(), (neighbors >= 0).sum(axis=1).mean()
         note = f"{share:.0%} of the images have credible neighbors, {count:.1f} on average"
         if share < _FEW_WITH_NEIGHBORS:
             note += "; few positives to train on: lower method.credible.threshold, or use method.credible.source shared"

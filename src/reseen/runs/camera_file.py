@@ -1,4 +1,4 @@
-"""The means of a run's cameras after its last round, in a small file beside its checkpoint."""
+"""Reads and writes the camera means of a run, a small file in the run folder."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ _FORMAT = "reseen-cameras-1"
 
 
 def write_camera_means(file: Path, means: CameraMeans, of: str) -> None:
-    """Write the means of cameras; `of` says what they belong to, such as the rounds of a run.
+    """Write camera means; `of` identifies the encoder that they belong to, such as the round of a run.
 
     Raises:
         StorageError: the file cannot be written.
@@ -32,7 +32,7 @@ def write_camera_means(file: Path, means: CameraMeans, of: str) -> None:
 
 
 def read_camera_means(file: Path, of: str) -> CameraMeans | None:
-    """The means of cameras in a file; None where there is none, or one that belongs to something else.
+    """Read camera means; None if there is no file, or if its `of` differs.
 
     Raises:
         RunError: the file is damaged.
@@ -49,7 +49,7 @@ def read_camera_means(file: Path, of: str) -> CameraMeans | None:
             return None
         cameras = json.loads(metadata["cameras"])
         if not isinstance(cameras, list) or not all(isinstance(c, str | None) for c in cameras):
-            raise ValueError("its cameras are no list of names")
+            raise ValueError("its cameras are not a list of names")
         return CameraMeans(
             tuple(cameras),
             tensors["means"].astype("float64"),
@@ -58,14 +58,14 @@ def read_camera_means(file: Path, of: str) -> CameraMeans | None:
         )
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(
-            f"{file}: damaged ({error}); remove it, and compared crops are centered by their gallery alone"
+            f"{file}: damaged ({error}); remove it, and crops are centered by the means of the gallery only"
         ) from None
 
 
 def camera_means_of(run: Run) -> CameraMeans | None:
-    """The means of the cameras that a run learned from, by the encoder after its last round.
+    """The camera means of the training crops, by the encoder after the last round.
 
-    None where the run uses no cameras, knew none, or was stopped before its last round.
+    None if cameras are disabled or unknown, or if training stopped before its last round.
 
     Raises:
         RunError: the file or the checkpoint is damaged.
@@ -76,5 +76,5 @@ def camera_means_of(run: Run) -> CameraMeans | None:
 
 
 def rounds_text(run: Run) -> str:
-    """What the means of a run's cameras belong to."""
+    """The `of` of a run's camera means: its last complete round."""
     return f"round {run.rounds_done}"

@@ -1,4 +1,4 @@
-"""All that a run needs to go on to the same bits, in one safetensors file: whole or absent, never pickled."""
+"""Checkpoints: the complete training state in one safetensors file, written atomically and never pickled."""
 
 import json
 import shutil
@@ -20,20 +20,20 @@ from reseen.records import PseudoLabels
 
 CHECKPOINT = "checkpoint.safetensors"
 START = "start.safetensors"
-"""The weights before the first training step, its neck settled: what a run is compared with."""
+"""The starting weights, with BNNeck statistics estimated; the baseline that a run is compared with."""
 PREVIOUS = "previous.safetensors"
-"""The checkpoint of the round before, while a training goes on: what it goes back to from a round that collapsed."""
-LEARNING = "encoder."
-"""What the names of the weights begin with that learn; a method may have others scored."""
+"""The checkpoint of the previous round, kept during training to roll back a round that collapsed."""
+TRAINED_PREFIX = "encoder."
+"""Prefix of the trained encoder's weights; a method may use others for evaluation."""
 
 _LABELS = "round.labels"
 
-_AGAIN = "; restore it from a copy, or train into a new folder"
+_REMEDY = "; restore it from a copy, or train into a new folder"
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """The things that training changes."""
+    """The objects whose state training changes, and a checkpoint saves."""
 
     encoder: nn.Module
     optimizer: Optimizer
@@ -44,12 +44,18 @@ class TrainingState:
 def save_checkpoint(
     path: Path, state: TrainingState, rounds_done: int, labels: PseudoLabels | None = None
 ) -> None:
-    """Write weights, optimizer, random numbers and the pseudo labels of the last of `rounds_done` whole rounds.
+    """Write weights, optimizer state and random states.
+
+    Args:
+        path: the file, replaced atomically.
+        state: what to save.
+        rounds_done: number of complete rounds.
+        labels: pseudo-labels of the last round; None before the first.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written; the earlier checkpoint stays.
+        StorageError: the disk is full or the file cannot be written; the earlier checkpoint stays.
     """
-    tensors = {f"{LEARNING}{key}": value for key, value in state.encoder.state_dict().items()}
+    tensors = {f"{TRAINED_PREFIX}{key}": value for key, value in state.encoder.state_dict().items()}
     tensors |= {f"method.{key}": value for key, value in state.method.state().items()}
     if labels is not None:
         tensors[_LABELS] = torch.from_numpy(labels.labels)
@@ -65,30 +71,30 @@ def save_checkpoint(
 
 
 def save_start(path: Path, encoder: nn.Module) -> None:
-    """Write the weights that an encoder starts with, as a checkpoint of 0 rounds without a state of training.
+    """Write the starting weights of an encoder, as a checkpoint of 0 rounds without optimizer and random states.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full or the file cannot be written.
     """
-    tensors = {f"{LEARNING}{key}": value for key, value in encoder.state_dict().items()}
+    tensors = {f"{TRAINED_PREFIX}{key}": value for key, value in encoder.state_dict().items()}
     _write(path, tensors, {"rounds_done": "0"})
 
 
 def keep_previous(folder: Path) -> None:
-    """Keep the checkpoint of a run as the one of the round before; the next one replaces it.
+    """Keep a copy of the checkpoint, before that of the next round replaces it.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the folder cannot be written.
     """
     write_atomically(folder / PREVIOUS, lambda temporary: _link(folder / CHECKPOINT, temporary))
 
 
 def restore_previous(folder: Path) -> int:
-    """Put the checkpoint of the round before back in place, where there is one; returns its number of whole rounds.
+    """Restore the checkpoint of the previous round, if there is one; returns the number of complete rounds.
 
     Raises:
         RunError: the checkpoint is damaged.
-        StorageError: the place cannot be written.
+        StorageError: the folder cannot be written.
     """
     if (folder / PREVIOUS).is_file():
         try:
@@ -99,12 +105,12 @@ def restore_previous(folder: Path) -> int:
 
 
 def drop_previous(folder: Path) -> None:
-    """Delete the checkpoint of the round before, when no training needs it any more."""
+    """Delete the checkpoint of the previous round, at the end of training."""
     (folder / PREVIOUS).unlink(missing_ok=True)
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file that is only ever replaced; a copy where the disk knows no such names."""
+    """Create a hard link to a file, which is safe because checkpoints are only replaced; a copy without hard links."""
     try:
         target.unlink(missing_ok=True)
         target.hardlink_to(source)
@@ -113,23 +119,22 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    described = {**metadata, "format": "reseen-checkpoint-1", "checksum": _checksum(whole)}
-    write_atomically(path, lambda temporary: save_file(whole, temporary, described))
+    copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    metadata = {**metadata, "format": "reseen-checkpoint-1", "checksum": _checksum(copies)}
+    write_atomically(path, lambda temporary: save_file(copies, temporary, metadata))
 
 
 def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write a safetensors file by plain writes.
+    """Write a safetensors file with ordinary writes, such that equal tensors and metadata give equal bytes.
 
-    The library's own writing raises an error without a number on a full disk, and makes files that only their
-    owner can read. Equal tensors and metadata give equal bytes: the library orders the metadata by chance, and makes
-    what is only known by a digest of its file look new.
+    The library's own function raises an error without an error number on a full disk, and creates files that only the
+    owner can read. It also writes metadata in random order, so that a file's digest would change without a reason.
     """
     content = memoryview(save(tensors))
     start = 8 + int.from_bytes(content[:8], "little")
-    described = {"__metadata__": dict(sorted(metadata.items())), **json.loads(bytes(content[8:start]))}
-    header = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
-    header += b" " * (-len(header) % 8)  # numbers begin at a multiple of 8 bytes
+    entries = {"__metadata__": dict(sorted(metadata.items())), **json.loads(bytes(content[8:start]))}
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # data begins at a multiple of 8 bytes
     with path.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
@@ -137,23 +142,26 @@ def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) 
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> tuple[int, PseudoLabels | None]:
-    """Put a checkpoint back in place; returns the number of whole rounds, and the pseudo labels of the last.
+    """Load a checkpoint into `state`.
+
+    Returns:
+        The number of complete rounds, and the pseudo-labels of the last; None before the first.
 
     Raises:
-        RunError: the file is missing, damaged, or of another model.
+        RunError: the file is missing or damaged, or belongs to another model.
     """
     tensors, metadata = read_checkpoint(path)
-    load_encoder_state(path, state.encoder, tensors, LEARNING)
+    load_encoder_state(path, state.encoder, tensors, TRAINED_PREFIX)
     try:
         _restore(state, tensors)
         labels = PseudoLabels(tensors[_LABELS].numpy()) if _LABELS in tensors else None
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
-        raise RunError(f"{path}: does not hold the state of this training ({error}){_AGAIN}") from None
+        raise RunError(f"{path}: does not fit this training ({error}){_REMEDY}") from None
     return int(metadata["rounds_done"]), labels
 
 
 def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
-    """Optimizer, method and random numbers; whatever the tensors lack makes some error."""
+    """Restore optimizer, method and random states; missing tensors raise various built-in errors."""
     values: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -173,7 +181,7 @@ def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
 
 
 def _follow_memory_format(optimizer: Optimizer) -> None:
-    """Lay moments out like their weights: files hold plain order, and mixed orders make every step slower."""
+    """Give optimizer moments the memory format of their weights, because mixed formats make every step slower."""
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
@@ -181,20 +189,20 @@ def _follow_memory_format(optimizer: Optimizer) -> None:
 
 
 def load_encoder_state(path: Path, encoder: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Put the weights of a checkpoint whose names begin with `prefix` into `encoder`.
+    """Load the weights of a checkpoint whose names begin with `prefix` into `encoder`.
 
     Raises:
-        RunError: they are another model's.
+        RunError: they belong to another model.
     """
     own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     try:
         encoder.load_state_dict(own)
     except RuntimeError as error:
-        raise RunError(f"{path}: holds another model than the run's recipe says ({error})") from None
+        raise RunError(f"{path}: contains another model than the run's recipe describes ({error})") from None
 
 
 def rounds_in(path: Path) -> int:
-    """The number of complete rounds in a checkpoint, without reading its weights.
+    """The number of complete rounds of a checkpoint, without reading its weights.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -203,7 +211,7 @@ def rounds_in(path: Path) -> int:
 
 
 def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (none without `weights`) and metadata of a checkpoint.
+    """Read the tensors and the metadata of a checkpoint; without `weights`, only the metadata.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -215,18 +223,18 @@ def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor]
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in (file.keys() if weights else ())}
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
-        raise RunError(f"{path}: this checkpoint is damaged ({error}){_AGAIN}") from None
+        raise RunError(f"{path}: this checkpoint is damaged ({error}){_REMEDY}") from None
     if not metadata.get("rounds_done", "").isdecimal():
         raise RunError(f"{path}: not a checkpoint of reseen")
-    if weights and metadata.get("checksum", found := _checksum(tensors)) != found:  # early ones have none
-        raise RunError(f"{path}: this checkpoint is damaged (its checksum is {found}){_AGAIN}")
+    if weights and metadata.get("checksum", actual := _checksum(tensors)) != actual:  # early ones have none
+        raise RunError(f"{path}: this checkpoint is damaged (its checksum is {actual}){_REMEDY}")
     return tensors, dict(metadata)
 
 
 def _checksum(tensors: dict[str, Tensor]) -> str:
-    """CRC-32 (hex) of names and numbers: what a disk or a copy got wrong in between is noticed."""
-    total = 0
+    """CRC-32 (hex) of names and values, which detects errors of a disk or a copy."""
+    crc = 0
     for name, tensor in sorted(tensors.items()):
-        numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
-        total = zlib.crc32(numbers, zlib.crc32(name.encode(), total))
-    return f"{total:08x}"
+        data = tensor.reshape(-1).view(torch.uint8).numpy().data
+        crc = zlib.crc32(data, zlib.crc32(name.encode(), crc))
+    return f"{crc:08x}"

@@ -1,4 +1,4 @@
-"""The clusters of the last round, for people and other programs: one row per crop."""
+"""Reads and writes `clusters.parquet`, the clusters of the last round, with one row per crop."""
 
 from pathlib import Path
 
@@ -14,11 +14,15 @@ from reseen.records import UNKNOWN_CAMERA, PseudoLabels
 CLUSTERS = "clusters.parquet"
 
 BROKEN_PARQUET = (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException)
-"""What reading a Parquet file raises that is damaged or foreign."""
+"""Exceptions raised by reading a Parquet file that is damaged or has other columns."""
 
 
 def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels, number: int) -> None:
-    """Write `path`, `camera` (null where unknown) and `cluster` (-1 for noise) of every crop in round `number`."""
+    """Write `path`, `camera` (null if unknown) and `cluster` (-1 for outliers) of every crop in round `number`.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
     cameras = [None if c == UNKNOWN_CAMERA else table.camera_names[c] for c in table.cameras]
     rows = pa.table(
         {
@@ -32,7 +36,7 @@ def write_clusters(folder: Path, table: ImageTable, labels: PseudoLabels, number
 
 
 def read_clusters(folder: Path) -> dict[int, list[str]]:
-    """Paths of each cluster, the largest cluster first; noise under -1, last.
+    """Paths of the crops in each cluster, largest cluster first; outliers are under -1, last. Empty without a file.
 
     Raises:
         RunError: the file is damaged.
@@ -46,7 +50,7 @@ def read_clusters(folder: Path) -> dict[int, list[str]]:
 
 
 def read_members(path: Path) -> dict[str, int]:
-    """The cluster of each path in a file that `write_clusters` made.
+    """The cluster of each path in a file written by `write_clusters`.
 
     Raises:
         RunError: the file is damaged.

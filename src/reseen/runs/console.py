@@ -1,4 +1,4 @@
-"""What a person sees of a run: a live table of rounds with the time left, or plain lines where there is no terminal."""
+"""Console output of a run: a live table of rounds with the time left, or plain lines without a terminal."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,11 +22,17 @@ _ROUNDS_SHOWN = 12
 
 
 def no_progress(count: int) -> None:
-    """Show nothing."""
+    """A `Progress` that shows nothing."""
 
 
 class RunView:
-    """Shows phases and rounds on standard error; a context manager."""
+    """Shows phases and rounds on standard error. A context manager.
+
+    Example:
+        >>> with RunView(rounds=50) as view:
+        ...     progress = view.phase("round 1: features", total=1000)
+        ...     progress(64)
+    """
 
     def __init__(self, rounds: int, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -61,48 +67,48 @@ class RunView:
             self._console.print(Text(printable(line), style="dim"), soft_wrap=not self._console.is_terminal)
 
     def resumed(self, rounds_done: int) -> None:
-        """Count time left from here."""
+        """Start the estimate of the time left at this round."""
         self._rounds_before = rounds_done
         self._began = self._latest = time.perf_counter()
 
     def phase(self, description: str, total: int) -> Progress:
-        """Start a bar in place of the last one; call the result with the items done."""
+        """Replace the progress bar with a new one; call the result with the number of items just done."""
         for task in list(self._bars.task_ids):
             self._bars.remove_task(task)
         bar = self._bars.add_task(description, total=total)
         if self._console.is_terminal:
-            self._live.start()  # not before the first phase: decoding draws a bar of its own
+            self._live.start()  # not before the first phase: decoding shows its own bar
         return lambda count: self._bars.advance(bar, count)
 
     def round_done(self, record: RoundRecord) -> None:
-        """Add a row."""
+        """Add a row to the table, or print a line without a terminal."""
         self._records.append(record)
         self._latest = time.perf_counter()
         if not self._console.is_terminal:
             self._console.print(Text(f"{record.summary()} · {self._status()}"), soft_wrap=True)
-        self.say(*(f"round {record.round}: {note}" for note in _worth_saying(record.notes)))
+        self.say(*(f"round {record.round}: {note}" for note in _notable(record.notes)))
 
-    def stopped_early(self, why: str) -> None:
-        """Say why no further round comes."""
+    def stopped_early(self, reason: str) -> None:
+        """Print why training ends before its last round."""
         self._rounds = self._rounds_before + len(self._records)
-        self.say(why)
+        self.say(reason)
 
     def _status(self) -> str:
-        """The time left, by the mean of the rounds seen, counted down within a round; in the end the time taken."""
-        seen = len(self._records)
-        left = self._rounds - self._rounds_before - seen
+        """The estimated time left, from the mean duration of the rounds so far; at the end, the total time."""
+        done = len(self._records)
+        left = self._rounds - self._rounds_before - done
         if self._stopped:
             return f"stopped after {duration(time.perf_counter() - self._began)}"
         if not left:
             return f"took {duration(self._latest - self._began)}"
-        if not seen:
+        if not done:
             return "time left: known after a round"
-        per_round = (self._latest - self._began) / seen
+        per_round = (self._latest - self._began) / done
         passed = time.perf_counter() - self._latest
         return f"{duration(max(per_round * left - passed, 0))} left"
 
     def _draw(self) -> Group:
-        if not self._rounds:  # nothing is trained: bars alone
+        if not self._rounds:  # no training: only progress bars
             return Group(self._bars)
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("round", "loss", "clusters", "noise", "largest", "eps", "images/s", "seconds"):
@@ -123,19 +129,19 @@ class RunView:
         return Group(*([table] if self._records else []), status, self._bars)
 
 
-def _worth_saying(notes: Sequence[str]) -> list[str]:
-    """Notes that the table does not show already; of many retries the outcome alone, the log has them all."""
-    news = [note for note in notes if not note.startswith("eps auto")]
-    skipped = len(news) - 2
+def _notable(notes: Sequence[str]) -> list[str]:
+    """Notes that the table does not show; of many retries only the last two notes, as the log has all."""
+    notable = [note for note in notes if not note.startswith("eps auto")]
+    skipped = len(notable) - 2
     return (
-        [f"{skipped} relaxed settings did not help (log.jsonl lists them)", *news[-2:]]
+        [f"{skipped} relaxed settings did not help (log.jsonl lists them)", *notable[-2:]]
         if skipped > 0
-        else news
+        else notable
     )
 
 
 def duration(seconds: float) -> str:
-    """`1 h 05 min`, `3 min 20 s` or `12 s`."""
+    """Format a duration as `1 h 05 min`, `3 min 20 s` or `12 s`."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,4 +1,4 @@
-"""The device of a run: chosen by its recipe for training, and found again for scoring and embedding."""
+"""Selects the device of a run, for training and for evaluation."""
 
 import torch
 
@@ -9,19 +9,19 @@ from reseen.runs.run import Run
 
 
 def device_of(recipe: Recipe) -> str:
-    """`cpu` or `cuda`.
+    """The training device, `cpu` or `cuda`.
 
     Raises:
-        SettingsError: a GPU is asked for and there is none.
+        SettingsError: `train.device` is `cuda`, and no GPU is available.
     """
-    wanted = recipe.train.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("train.device: no GPU is usable here; use 'cpu' or 'auto' (see `reseen doctor`)")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+    device = recipe.train.device
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("train.device: no GPU is available; use 'cpu' or 'auto' (see `reseen doctor`)")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def scoring_device(run: Run, ranks: ProcessGroup = SINGLE_PROCESS) -> torch.device:
-    """The device a run was trained on, where it is at hand, else the CPU."""
+    """The kind of device that the run was trained on, or the CPU if that is not available."""
     if run.facts["device"] != "cuda" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", ranks.local_rank) if ranks.size > 1 else torch.device("cuda")

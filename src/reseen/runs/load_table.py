@@ -1,4 +1,4 @@
-"""From a recipe and a place on disk to the table that is learned from or embedded."""
+"""Reads the table of crops that a run trains on or embeds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,42 +13,59 @@ from reseen.runs.recipe import Recipe
 
 
 def load_table(recipe: Recipe, data: str | Path | ImageTable) -> tuple[ImageTable, list[str]]:
-    """The training table, and a sentence on how it was read, if it was."""
+    """Read the training table.
+
+    Args:
+        recipe: layout, pattern and variant; without cameras if `cameras` is false.
+        data: a folder or manifest, or a table that is returned as it is.
+
+    Returns:
+        The table, and a list with one sentence on how it was read; empty if `data` is a table.
+
+    Raises:
+        DataError: the data cannot be read.
+        SettingsError: the layout is unknown.
+    """
     if isinstance(data, ImageTable):
-        table, sentence = data, []
+        table, sentences = data, []
     else:
         root, layout, variant = Path(data).expanduser(), recipe.data.layout, recipe.data.variant
         table = read_training(root, layout, recipe.data.camera_pattern, variant)
-        sentence = [describe(table, parse_layout(layout) or detect(root), variant, root)]
-    return (table if recipe.cameras else _without_cameras(table)), sentence
+        sentences = [describe(table, parse_layout(layout) or detect(root), variant, root)]
+    return (table if recipe.cameras else _without_cameras(table)), sentences
 
 
 def load_other_table(
     recipe: Recipe, data: str | Path | ImageTable, camera_pattern: str | None = None
 ) -> ImageTable:
-    """The table of data that a run did not have to learn from.
+    """Read a table of data other than the training data, whose layout is detected instead of taken from the recipe.
 
-    The layout is found anew, since other data may lie otherwise. A folder of your own names its cameras where the
-    recipe says, or where `camera_pattern` says when it is given; not at all when that is empty.
+    Args:
+        recipe: the recipe of the run.
+        data: a folder or manifest, or a table that is returned as it is.
+        camera_pattern: pattern of the camera in a path; None: that of the recipe; empty: no cameras.
+
+    Raises:
+        DataError: the data cannot be read.
     """
     if isinstance(data, ImageTable):
         return data
     root = Path(data).expanduser()
-    given = camera_pattern_of(recipe, root, camera_pattern)
-    asked = camera_pattern is not None and given != "" and detect(root) not in PATTERNED
-    layout = "folder" if asked and root.is_dir() and not part_folders(root) else "auto"
-    table = read_training(root, layout, given)
+    pattern = camera_pattern_of(recipe, root, camera_pattern)
+    needs_folder = camera_pattern is not None and pattern != "" and detect(root) not in PATTERNED
+    layout = "folder" if needs_folder and root.is_dir() and not part_folders(root) else "auto"
+    table = read_training(root, layout, pattern)
     return table if recipe.cameras else _without_cameras(table)
 
 
 def camera_pattern_of(
     recipe: Recipe, root: Path, camera_pattern: str | None = None, layout: str | None = None
 ) -> str | None:
-    """The pattern that was given, else the recipe's where the data may have one; None for none.
+    """The given pattern, else that of the recipe if the layout of the data uses patterns; None for no pattern.
 
     Raises:
-        DataError: nothing is there.
-        SettingsError: an unknown layout.
+        DataError: `root` does not exist.
+        SettingsError: the layout is unknown.
     """
     patterned = (parse_layout(layout) or detect(root)) in PATTERNED
     if camera_pattern is None:

@@ -1,4 +1,4 @@
-"""One JSON line per round, and TensorBoard events where wanted."""
+"""The log of a run: one JSON line per round, and optional TensorBoard events."""
 
 import json
 from collections.abc import Iterable
@@ -16,56 +16,58 @@ LOG = "log.jsonl"
 
 _MOST_ROUNDS = 10**9
 _COLLAPSED = 0.3
-"""A spread below this is told of."""
+"""A feature spread below this adds a warning."""
 
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """What happened in a round. Nothing in it was computed with identities."""
+    """Measurements of a round. No identities are used."""
 
     round: int
     """Counted from 1."""
     losses: dict[str, float]
     """Mean of each loss term over the round's batches."""
     loss: float
-    """Mean of their sum."""
+    """Sum of the means."""
     clusters: int
     noise_share: float
-    """Share of images in no cluster, 0 to 1."""
+    """Fraction of the images that are outliers, 0 to 1."""
     smallest: int
     median_size: float
     largest: int
-    """Images in the smallest, middle and largest cluster."""
+    """Number of images in the smallest, median and largest cluster."""
     largest_share: float
-    """Share of the clustered images in the largest cluster, 0 to 1."""
+    """Fraction of the clustered images in the largest cluster, 0 to 1."""
     feature_spread: float
-    """How far the clustered features point apart: 1 everywhere, 0 where all are one (see `reseen.losses.spread`)."""
+    """Spread of the feature directions: 1 if uniform on the sphere, 0 if collapsed (see `reseen.audit.feature_std`)."""
     size_spread: float
-    """Standard deviation of cluster sizes over their mean."""
+    """Standard deviation of cluster sizes divided by their mean."""
     compactness: float
-    """Mean silhouette by cosine distance, with 0 for noise; -1 to 1."""
+    """Mean silhouette by cosine distance, counting outliers as 0; -1 to 1."""
     camera_mixing: float | None
-    """Entropy of the cameras within clusters over that by chance, 0 to 1; None where cameras are unknown."""
+    """Entropy of the cameras within clusters over that of random clusters, 0 to 1; None if cameras are unknown."""
     agreement: float | None
-    """Adjusted Rand index with the clusters of the round before, 1 for the same; None in the first round."""
+    """Adjusted Rand index with the clusters of the previous round, 1 if equal; None in the first round."""
     half_agreement: float | None
-    """Overlap of the nearest neighbors by two halves of the features, over chance, to 1; None with few images."""
+    """Overlap of the nearest neighbors by two halves of the dimensions, 0 for chance and 1 for all; None with few
+    images."""
     audit_score: float | None
-    """Label-free score of the encoder that the round begins with, 0 to 1 (see `reseen.audit.signals`)."""
+    """Label-free score of the encoder at the beginning of the round, about 0 to 1 (see `reseen.audit.signals`)."""
     eps: float | None
-    """Jaccard distance used, where the clustering has one."""
+    """Radius of DBSCAN, a Jaccard distance, 0 to 1; None for other clusterings."""
     learning_rate: float
-    """At the round's last batch."""
+    """Learning rate of the last batch."""
     images_per_second: float
-    """Training images over the seconds of the training phase alone."""
+    """Training images per second of the training phase."""
     seconds: float
-    """Whole round."""
+    """Duration of the round."""
     extract_seconds: float
     cluster_seconds: float
     train_seconds: float
     processes: int = 1
-    """That trained together."""
+    """Number of processes that trained together."""
     notes: tuple[str, ...] = ()
+    """Messages of the clustering, and warnings."""
 
     def summary(self) -> str:
         """One line for a plain terminal or a log file."""
@@ -101,7 +103,21 @@ def describe_round(
     processes: int = 1,
     warnings: tuple[str, ...] = (),
 ) -> RoundRecord:
-    """Gather a round's record; `rate` is the learning rate, `images` were trained on."""
+    """Build the record of a round.
+
+    Args:
+        number: the round, from 1.
+        clustering: the clusters that were trained on.
+        spread: `feature_std` of the features.
+        health: measures of the clusters.
+        score: label-free score of the encoder.
+        losses: mean of each loss term.
+        rate: learning rate of the last batch.
+        images: number of training images.
+        seconds: duration of the phases.
+        processes: number of processes that trained together.
+        warnings: further notes.
+    """
     quality = cluster_quality(clustering.labels)
     return RoundRecord(
         round=number,
@@ -136,8 +152,8 @@ def _collapse(spread: float) -> tuple[str, ...]:
     if spread >= _COLLAPSED:
         return ()
     return (
-        f"features are collapsing: their spread is {spread:.2f}, where 1 is everywhere and 0 all alike; lower "
-        "train.learning_rate, or look at what pulls features together",
+        f"features are collapsing: their spread is {spread:.2f}, where 1 is uniform and 0 is fully collapsed; lower "
+        "train.learning_rate, or check the weights of the losses",
     )
 
 
@@ -145,14 +161,23 @@ class RunLog:
     """The log of a run folder."""
 
     def __init__(self, folder: Path, rounds_done: int, tensorboard: bool) -> None:
-        """Keep the first `rounds_done` lines of an earlier log: the rest is done again after resuming."""
+        """Open the log; of an earlier one, only the first `rounds_done` rounds are kept, as the others are repeated.
+
+        Raises:
+            SettingsError: TensorBoard is not installed.
+            StorageError: the log cannot be written.
+        """
         self._path = folder / LOG
         self.rows = [row for row in read_log(folder) if row["round"] <= rounds_done]
         write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
         self._writer = _tensorboard_writer(folder, rounds_done) if tensorboard else None
 
     def write(self, record: RoundRecord) -> None:
-        """Append a round."""
+        """Append the record of a round.
+
+        Raises:
+            StorageError: the log cannot be written.
+        """
         self.rows.append(asdict(record))
         try:
             with open_journal(self._path) as file:
@@ -164,13 +189,13 @@ class RunLog:
                 self._writer.add_scalar(name, value, record.round)
 
     def close(self) -> None:
-        """Finish the TensorBoard file."""
+        """Close the TensorBoard file."""
         if self._writer is not None:
             self._writer.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The rounds in a run's log; a line cut off by a crash, or damaged, is left out."""
+    """The rounds in the log of a run; damaged lines, such as one truncated by a crash, are skipped."""
     path = folder / LOG
     rows = []
     try:
@@ -188,7 +213,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def _fits(row: dict[str, Any]) -> bool:
-    """Whether what a line holds is of the type that a round's record has; it may lack some, as early logs do."""
+    """Whether the values of a line have the types of `RoundRecord`; values may be missing, as in early logs."""
     number = row.get("round")
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < _MOST_ROUNDS:
         return False

@@ -1,6 +1,6 @@
-"""The model card of a run: a Markdown file that says what its encoder is, how it was trained and how to use it.
+"""The model card of a run: a Markdown file on its encoder, its training and its use.
 
-It holds no path, no file name and no camera name, since it is meant to be published.
+It is meant to be published, so it contains no path, file name or camera name.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from reseen.runs.run_outcome import read_outcome
 CARD = "README.md"
 """File in the run folder; the Hugging Face Hub shows a file of this name as the model card."""
 
-_PLACE = "the place of this model"
+_PLACE = "path or name of this model"
 
 
 def write_model_card(run: Run) -> Path:
@@ -36,8 +36,8 @@ def model_card(run: Run, license_id: str | None = None, place: str = _PLACE) -> 
 
     Args:
         run: the run.
-        license_id: an identifier of the Hub, such as `apache-2.0`; None to state none.
-        place: the name that `reseen.from_pretrained` finds the model by, for the example.
+        license_id: a license identifier of the Hub, such as `apache-2.0`; None for no license.
+        place: the argument of `reseen.from_pretrained` in the example.
 
     Raises:
         RunError: the checkpoint or the outcome is damaged.
@@ -58,7 +58,7 @@ def model_card(run: Run, license_id: str | None = None, place: str = _PLACE) -> 
         ],
     }
     cameras = f"{facts['cameras']} cameras" if run.recipe.cameras and facts["cameras"] else "no camera labels"
-    start = "another encoder of reseen" if model.start else _weights(model.weights)
+    start = "another reseen encoder" if model.start else _weights(model.weights)
     names = ", ".join(
         f"{name} {facts['versions'].get(name, 'unknown')}" for name in ("reseen", "torch", "timm")
     )
@@ -109,10 +109,10 @@ similarity = embeddings @ embeddings.T  # {_similarity(run)}
 
 ## Limits
 
-- Embeddings of people are biometric data in many jurisdictions. Use the model only where you may.
-- An encoder trained on one set of cameras is usually worse on another. Measure it on yours: `reseen evaluate` with
-  identities, `reseen audit` without.
-- Similarity depends on clothes. People who change them, or dress alike, are confused.
+- Embeddings of people are biometric data in many jurisdictions. Use the model only where this is legal.
+- An encoder trained on one set of cameras is usually less accurate on another. Measure it on yours: `reseen evaluate`
+  with identities, `reseen audit` without.
+- Similarity depends on clothes: people are confused if they change clothes or dress alike.
 """
 
 
@@ -131,15 +131,15 @@ def _similarity(run: Run) -> str:
 def _labels(recipe: Recipe) -> str:
     if recipe.data.labels is not None:
         return "with identity labels"
-    return "no identity labels" if recipe.data.constraints is None else "answers of a person on some pairs"
+    return "no identity labels" if recipe.data.constraints is None else "manual answers on some pairs"
 
 
 def _public_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML, without the paths of the machine that trained."""
+    """The recipe as YAML, without local paths."""
     values = recipe.model_dump(mode="json")
-    for setting, words in PATHS.items():
+    for setting, keywords in PATHS.items():
         section, name = setting.split(".")
-        if values[section].get(name) not in (None, *words):
+        if values[section].get(name) not in (None, *keywords):
             del values[section][name]
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
@@ -149,4 +149,4 @@ def _evaluation(run: Run) -> str:
     if outcome is None or outcome.verdict is None:
         return "Not compared with its starting weights."
     line = verdict_lines(outcome.verdict, "its starting weights", "the encoder")[0]
-    return f"Without labels, on the training crops: {line}. This is no measure of retrieval accuracy."
+    return f"Without labels, on the training crops: {line}. This does not measure retrieval accuracy."

@@ -1,12 +1,12 @@
-"""How much memory a process may take, how much it takes, and memory that is kept between the steps of a loop.
+"""Memory of the process: parsing limits, measuring its use, and keeping freed memory during a loop.
 
-What counts is memory of the process's own: anonymous pages, `RssAnon` of Linux. Pages of mapped files are not counted;
-the system drops them when memory is short, and reads them again.
+Only private memory is measured: anonymous pages, `RssAnon` on Linux. Pages of mapped files are not counted, because the
+system can drop them when memory is short and read them again.
 
-glibc takes tensors of more than 32 MB straight from the system and returns them when they are freed. Each step then
-touches fresh pages, which the system must find, clear and map: on a CPU that was a tenth of the time of a training
-step, and more where other processes wanted memory too. Inside `kept_memory` freed memory stays with the process for
-the next step; at its end it is returned.
+glibc allocates tensors of more than 32 MB directly from the system, and returns them when they are freed. Each step
+then touches new pages, which the system must clear and map: on a CPU this took a tenth of the time of a training step,
+and more if other processes needed memory too. Inside `kept_memory`, freed memory stays with the process for the next
+step; when the block ends, it is returned to the system.
 """
 
 import ctypes
@@ -28,31 +28,35 @@ from pydantic import ByteSize, TypeAdapter
 from reseen.errors import SettingsError
 
 _AMOUNT = re.compile(r"\d+(\.\d+)?\s*([KMGT]I?)?B?", re.IGNORECASE)
-"""All of the text: `ByteSize` reads the beginning and ignores what follows."""
+"""Matches the whole text, because `ByteSize` ignores trailing characters."""
 _BYTES = TypeAdapter(ByteSize)
 _EVERY_SECONDS = 0.01
 
 
 def parse_memory(text: str) -> int:
-    """Bytes in `4GB`, `500 MB`, `1.5GiB` or `800000000`.
+    """The number of bytes in a text such as `4GB`, `500 MB`, `1.5GiB` or `800000000`.
 
     Raises:
-        SettingsError: it is none of these, or nothing.
+        SettingsError: the text has another form, or is less than one byte.
+
+    Example:
+        >>> parse_memory("1.5GiB")
+        1610612736
     """
-    written = text.strip()
-    amount = _BYTES.validate_python(written.rstrip("Bb") + "B") if _AMOUNT.fullmatch(written) else 0
+    stripped = text.strip()
+    amount = _BYTES.validate_python(stripped.rstrip("Bb") + "B") if _AMOUNT.fullmatch(stripped) else 0
     if amount < 1:
-        raise SettingsError(f"--memory '{text}': wanted an amount of memory such as 4GB, 500MB or 1.5GiB")
+        raise SettingsError(f"--memory '{text}': expected an amount of memory such as 4GB, 500MB or 1.5GiB")
     return int(amount)
 
 
 def show_memory(amount: float) -> str:
-    """`1.24 GB` or `310 MB`."""
+    """Format bytes as `1.24 GB` or `310 MB`."""
     return f"{amount / 1e9:.3g} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
 
 
 def own_bytes(process: int | None = None) -> int | None:
-    """Anonymous memory of a process, by default this one; None if it has ended, and on systems other than Linux."""
+    """Private memory of a process (by default this one) in bytes; None if it has ended, or not on Linux."""
     try:
         memory = psutil.Process(process).memory_info()
     except (psutil.Error, OSError):
@@ -62,22 +66,29 @@ def own_bytes(process: int | None = None) -> int | None:
 
 @dataclass(frozen=True)
 class MemoryStage:
-    """What a part of the work took."""
+    """Time and memory of a stage of the work."""
 
     seconds: float
     peak_bytes: int | None
-    """The most memory of its own, None where the system does not say."""
+    """Peak private memory; None if the system does not report it."""
 
 
 class MemoryWatch:
-    """Looks at the memory of this process a hundred times a second, and keeps the most of each stage."""
+    """Samples the memory of this process a hundred times a second, and records the peak of each stage.
+
+    Example:
+        >>> with MemoryWatch() as watch:
+        ...     neighbors = nearest(features, 30)
+        ...     watch.finish("neighbors")
+        >>> watch.stages["neighbors"].peak_bytes
+    """
 
     def __init__(self) -> None:
         self.stages: dict[str, MemoryStage] = {}
         """Finished stages by name, in order."""
         self._peak = own_bytes()
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample_until_end, daemon=True)
 
     def __enter__(self) -> Self:
         if self._peak is not None:
@@ -86,14 +97,14 @@ class MemoryWatch:
         return self
 
     def finish(self, stage: str) -> None:
-        """Say that a stage is done; the next begins."""
-        self._note()
+        """Record the stage that just ended under this name, and begin the next."""
+        self._sample()
         self.stages[stage] = MemoryStage(time.perf_counter() - self._began, self._peak)
         self._began, self._peak = time.perf_counter(), own_bytes()
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most of all finished stages."""
+        """Peak private memory of all finished stages; None if unknown."""
         peaks = [stage.peak_bytes for stage in self.stages.values() if stage.peak_bytes is not None]
         return max(peaks, default=None)
 
@@ -104,18 +115,18 @@ class MemoryWatch:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _look(self) -> None:
+    def _sample_until_end(self) -> None:
         while not self._end.wait(_EVERY_SECONDS):
-            self._note()
+            self._sample()
 
-    def _note(self) -> None:
+    def _sample(self) -> None:
         now = own_bytes()
         if now is not None:
             self._peak = max(self._peak or 0, now)
 
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
-"""Names of the parameters of `mallopt`, from malloc.h."""
+"""Parameters of `mallopt`, from malloc.h."""
 _NEVER = -1
 _PAD_BYTES = 64 << 20
 _USUAL_PAD_BYTES = 128 << 10
@@ -127,10 +138,10 @@ _depth = 0
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keep freed memory in the process until the block ends; does nothing where glibc is not the allocator.
+    """Keep freed memory in the process until the block ends; has no effect without glibc.
 
-    Nothing is changed where the environment sets `MALLOC_MMAP_MAX_` or `MALLOC_TRIM_THRESHOLD_`: whoever did so has
-    chosen. Blocks may be nested.
+    The environment variables `MALLOC_MMAP_MAX_` and `MALLOC_TRIM_THRESHOLD_` take precedence: if one is set, nothing is
+    changed. Blocks can be nested.
     """
     global _depth
     libc = _glibc()
@@ -154,7 +165,7 @@ def kept_memory() -> Iterator[None]:
 
 
 def return_memory() -> None:
-    """Give freed memory back to the system, so that what is taken next is seen as taken; needs glibc, too."""
+    """Return freed memory to the system, so that later allocations are measured; has no effect without glibc."""
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)

@@ -1,6 +1,6 @@
-"""A recipe: every setting of a run in one model, read from YAML and flags.
+"""A recipe: all settings of a run in one model, read from YAML and flags.
 
-Which files a recipe file may name: those beside and below it, so that a stranger's recipe reads nothing else.
+A recipe file can only name files in or below its own folder, so that a recipe from somebody else cannot read others.
 """
 
 import os
@@ -28,32 +28,35 @@ PATHS: dict[str, tuple[str, ...]] = {
     "data.labels": (),
     "data.constraints": (),
 }
-"""Settings that name a file or folder, and the words there that do not."""
+"""Settings that are a file or folder, and their values that are keywords instead of paths."""
 
 
 def resolve_paths(
     values: Mapping[str, Any], file: Path, flags: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The settings in a recipe `file` with its relative paths made absolute: they start from the file's folder.
+    """Make the paths in a recipe file absolute; relative paths start from the file's folder.
 
-    A path that a flag sets too is passed over, since the flag wins.
+    Args:
+        values: the settings in the file, by section.
+        file: the recipe file.
+        flags: settings that override those of the file; their paths are not resolved.
 
     Raises:
-        SettingsError: a path leads out of the file's folder, by itself, by `..` or by a link.
+        SettingsError: a path is outside of the file's folder, because it is absolute, or by `..` or a link.
     """
     resolved = dict(values)
     folder = file.parent.resolve()
-    for setting, words in PATHS.items():
+    for setting, keywords in PATHS.items():
         section, name = setting.split(".")
         given = resolved.get(section)
         value = given.get(name) if isinstance(given, Mapping) else None
-        overruled = (flags or {}).get(section)
-        if value is None or value in words or (isinstance(overruled, Mapping) and name in overruled):
+        overrides = (flags or {}).get(section)
+        if value is None or value in keywords or (isinstance(overrides, Mapping) and name in overrides):
             continue
         if not _lies_within(folder, str(value)):
             raise SettingsError(
-                f"{file.name}: {setting}: {value} lies outside of the recipe's folder {folder}, and a recipe names "
-                f"files beside and below itself; if you want it, say so: --{setting} {value}, or --trust-recipe-paths"
+                f"{file.name}: {setting}: {value} is outside of the recipe's folder {folder}; to allow it, give "
+                f"--{setting} {value}, or --trust-recipe-paths"
             )
         resolved[section] = {**dict(given or {}), name: os.path.normpath(folder / str(value))}
     return resolved
@@ -64,12 +67,16 @@ def _lies_within(folder: Path, value: str) -> bool:
         return False
     try:
         return (folder / value).resolve().is_relative_to(folder)
-    except (OSError, ValueError, RuntimeError):  # a link to itself, a zero in the name
+    except (OSError, ValueError, RuntimeError):  # a link to itself, a null byte in the name
         return False
 
 
 class Recipe(Settings):
-    """Everything that decides a run, beside the data itself."""
+    """All settings of a run; together with the data they determine its result.
+
+    Example:
+        >>> Recipe.parse({"method": {"name": "sphere"}, "train": {"rounds": 20}}, "example")
+    """
 
     method: SerializeAsAny[MethodSettings] = ClusterContrastSettings()
     """The method and its settings; `name` selects it."""
@@ -78,48 +85,51 @@ class Recipe(Settings):
     """The encoder."""
 
     augmentation: AugmentationSettings = AugmentationSettings()
-    """What training crops go through."""
+    """Augmentation of training crops."""
 
     data: DataSettings = DataSettings()
     """How crops are read."""
 
     train: TrainSettings = TrainSettings()
-    """The schedule."""
+    """The training loop, the optimizer and the device."""
 
     cameras: bool = True
-    """Use camera names where the data has them. False removes them before anything sees them: sampler, distance
-    and loss alike."""
+    """Use camera labels if the data has them. False removes them when the data is read: no clustering, sampler or loss
+    uses them."""
 
     seed: Annotated[int, Field(ge=0)] = 0
-    """Start of all random numbers."""
+    """Seed of all random numbers."""
 
     def conditions(self) -> Mapping[str, When]:
-        """Of settings that depend on several sections."""
-        several = tuple(
+        """Conditions that depend on several sections."""
+        two_views = tuple(
             name for name, entry in METHODS.items() if entry.settings.model_validate({}).second_view()
         )
-        warped = {"augmentation.warp": When({"method.name": several})}
+        warped = {"augmentation.warp": When({"method.name": two_views})}
         return {**warped, **self.method.recipe_conditions()}
 
     def check_effect(self, source: str) -> None:
-        """Whether every setting that differs from its default has an effect.
+        """Check that every setting that differs from its default has an effect.
+
+        Args:
+            source: where the settings come from, for the message: a file or `flags`.
 
         Raises:
-            SettingsError: one has none; names `source`, the setting and the one that decides.
+            SettingsError: a setting has no effect; names `source`, the setting, and the setting that disables it.
         """
         for path, reason in inactive(self).items():
             for setting in changed(self, path):
                 raise SettingsError(f"{source}: {setting}: {reason}")
 
     def for_pool(self, crops: int) -> "Recipe":
-        """The recipe for a pool of so many crops, with the number of batches that follows from it."""
+        """The recipe for this number of crops: `train.passes` is replaced by `train.iterations`."""
         train = self.train.for_pool(crops, self.method.batch_size)
         return self if train is self.train else self.model_copy(update={"train": train})
 
     def effective(self) -> "Recipe":
-        """The same with every setting that has no effect at its default: recipes that train alike are equal."""
+        """The recipe with all settings that have no effect at their defaults, so that equal trainings compare equal."""
         recipe, before = self, None
-        while recipe != before:  # what a setting without effect decides has none, either
+        while recipe != before:  # repeated, because a setting without effect can disable others
             before = recipe
             for path in inactive(recipe):
                 recipe = with_defaults(recipe, path)
@@ -127,13 +137,13 @@ class Recipe(Settings):
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
+    """The built-in recipes: their files, by name."""
     folder = Path(str(resources.files("reseen") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def describe_recipes() -> dict[str, str]:
-    """The comment at the top of each recipe that comes with the package, by the recipe's name."""
+    """The descriptions of the built-in recipes, by name: the comment at the top of each file."""
     comments = {
         name: [line.removeprefix("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"]
         for name, path in shipped_recipes().items()
@@ -148,40 +158,47 @@ def load_recipe(
     trust_paths: bool = False,
     of_run: bool = False,
 ) -> Recipe:
-    """A shipped recipe by name, or a YAML file, with flags (`--train.rounds`, `3`, ...) on top.
+    """Load a recipe, and apply flags.
 
-    A setting without effect is refused, in a file where it differs from its default. What a flag takes the effect from,
-    as a regularizer from its weight, is left out.
+    A flag without effect is an error, and so is a value in the file that differs from its default and has no effect.
+    Settings of the file that lose their effect through a flag are reset to their defaults.
 
-    Paths in a file start from its folder and may not leave it; with `trust_paths` they are taken as if they were
-    flags, which may name any place and start from the working folder. `of_run`: the recipe is that of a run to be gone
-    on with, which is taken as it is.
+    Args:
+        recipe: the name of a built-in recipe, or a YAML file.
+        flags: settings as on the command line: `["--train.rounds", "3"]`.
+        trust_paths: allow paths in the file outside of its folder; relative ones then start from the working folder, as
+            in flags. Otherwise they start from the file's folder.
+        of_run: the file is the recipe of a run to resume; settings without effect are allowed.
 
     Raises:
-        SettingsError: no such recipe, a key or value that does not fit, a setting without effect, or a path that
-            leaves the recipe's folder; names the file or flag.
+        SettingsError: there is no such recipe, a key or value is invalid, a setting has no effect, or a path is outside
+            of the recipe's folder; names the file or flag.
+
+    Example:
+        >>> load_recipe("sphere", ["--train.rounds", "20"]).train.rounds
+        20
     """
     path = _find(str(recipe))
     from_file, from_flags = read_yaml(path), parse_flags(flags)
-    alone = Recipe.parse(
+    without_flags = Recipe.parse(
         from_file, path.name
-    )  # a fault of the file is reported as the file's, not the flags'
+    )  # first, so that an error names the file and not the flags
     if not trust_paths:
         from_file = resolve_paths(from_file, path, from_flags)
     try:
         values = override(Recipe, from_file, from_flags)
     except ValueError as error:
         raise SettingsError(f"flags: {error}") from None
-    whole = Recipe.parse(values, "flags" if flags else path.name)
+    result = Recipe.parse(values, "flags" if flags else path.name)
     if of_run:
-        return whole
-    check_effect(whole, from_flags, "flags")
-    alone.check_effect(path.name)
-    return whole.effective()
+        return result
+    check_effect(result, from_flags, "flags")
+    without_flags.check_effect(path.name)
+    return result.effective()
 
 
 def as_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """A recipe as it is, or that of a name or a YAML file.
+    """Return a `Recipe` unchanged; load a name or a YAML file.
 
     Raises:
         SettingsError: as in `load_recipe`.
@@ -197,8 +214,8 @@ def _find(recipe: str) -> Path:
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         if path.is_file():
             return path
-        raise SettingsError(f"no recipe file {path}; shipped recipes: {', '.join(shipped)}")
+        raise SettingsError(f"no recipe file {path}; built-in recipes: {', '.join(shipped)}")
     raise SettingsError(
-        f"no recipe '{recipe}'{suggestion(recipe, list(shipped))}; shipped recipes: {', '.join(shipped)}; "
+        f"no recipe '{recipe}'{suggestion(recipe, list(shipped))}; built-in recipes: {', '.join(shipped)}; "
         "or give the path of a .yaml file"
     )

@@ -1,4 +1,4 @@
-"""The run folder: its recipe, where it was made, its log and its checkpoint."""
+"""The run folder: recipe, facts, log and checkpoint."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,14 @@ from reseen.locks import LOCK, exclusive_lock
 from reseen.models import Encoder
 from reseen.models.encoder import Part
 from reseen.reading import read_json, validate_as
-from reseen.runs.checkpoint import CHECKPOINT, LEARNING, START, load_encoder_state, read_checkpoint, rounds_in
+from reseen.runs.checkpoint import (
+    CHECKPOINT,
+    START,
+    TRAINED_PREFIX,
+    load_encoder_state,
+    read_checkpoint,
+    rounds_in,
+)
 from reseen.runs.log import read_log
 from reseen.runs.recipe import Recipe
 
@@ -28,7 +35,7 @@ FACTS = "run.json"
 
 
 class _Facts(BaseModel):
-    """Facts that are read again, and what they are; a run may hold more."""
+    """Schema of `run.json`; more keys are allowed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -50,7 +57,12 @@ class _Facts(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder made by `train`, finished or stopped."""
+    """A run folder written by `train`, of a finished or an interrupted training.
+
+    Example:
+        >>> run = reseen.open_run("runs/mine")
+        >>> run.rounds_done, run.log[-1]["loss"]
+    """
 
     folder: Path
     recipe: Recipe
@@ -59,18 +71,22 @@ class Run:
 
     @property
     def rounds_done(self) -> int:
-        """Whole rounds in the checkpoint."""
+        """Number of complete rounds in the checkpoint.
+
+        Raises:
+            RunError: the checkpoint is missing or damaged.
+        """
         return rounds_in(self.folder / CHECKPOINT)
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """One mapping per whole round."""
+        """One mapping per complete round, with the fields of `RoundRecord`."""
         done = self.rounds_done
         return [row for row in read_log(self.folder) if row["round"] <= done]
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What a score of this run should be read with: method, seed, cameras, settings, command, data."""
+        """What identifies the run in a report of its scores: method, seed, cameras, settings, command, data."""
         return {
             "method": self.recipe.method.name,
             "seed": self.recipe.seed,
@@ -84,9 +100,9 @@ class Run:
 
     @property
     def reading(self) -> DataSettings:
-        """How crops are decoded for this run, whose recipe may come from somebody else.
+        """Settings for reading crops with this run, whose recipe may come from somebody else.
 
-        A folder for decoded crops that it names is taken where there is one already, and never made.
+        `cache_dir` is used only if that folder exists; it is never created.
         """
         settings = self.recipe.data
         folder = settings.cache_dir
@@ -96,18 +112,18 @@ class Run:
 
     @property
     def has_start(self) -> bool:
-        """Whether the folder holds the weights that the run started with; those of early versions do not."""
+        """Whether the folder contains the starting weights; early versions did not save them."""
         return (self.folder / START).is_file()
 
     def check_start(self) -> None:
-        """Check that the folder holds the weights that the run started with.
+        """Check that the folder contains the starting weights.
 
         Raises:
-            RunError: it does not, since an early version made it.
+            RunError: it does not, because an early version wrote it.
         """
         if not self.has_start:
             raise RunError(
-                f"{self.folder}: holds no {START}, the weights it started with, which early versions did not keep; "
+                f"{self.folder}: {START} is missing, the starting weights, which early versions did not save; "
                 "train again to compare with them"
             )
 
@@ -117,30 +133,31 @@ class Run:
         part: Part | None = None,
         untrained: bool = False,
     ) -> Encoder:
-        """The encoder after the last whole round, in evaluation mode on the CPU.
+        """Load the encoder after the last complete round, in evaluation mode on the CPU.
 
-        Where a method scores a momentum teacher that is the teacher, unless the `student` is asked for. Where it
-        learned patches, vectors are of the `part` asked for, or of `model.patches.feature`. `untrained` gives the
-        encoder before the first training step, its neck settled on the crops.
+        Args:
+            student: the trained network, where the method evaluates its momentum teacher.
+            part: which features a model with patches returns; None for `model.patches.feature`.
+            untrained: the encoder before the first step, with BNNeck statistics estimated on the training crops.
 
         Raises:
-            RunError: the file of weights is missing, damaged or of another model.
-            SettingsError: a part is asked for, but the run has learned no patches.
+            RunError: the weights are missing or damaged, or belong to another model.
+            SettingsError: `part` is given, but the model has no patches.
         """
         if untrained:
             self.check_start()
         patches = self.recipe.model.patches
         if part is not None and patches is None:
             raise SettingsError(
-                f"part '{part}': {self.recipe.method.name} learned no patches, there is nothing to choose; leave it out"
+                f"part '{part}': the model of this run ({self.recipe.method.name}) has no patches; leave the part out"
             )
         path = self.folder / (START if untrained else CHECKPOINT)
         tensors, metadata = read_checkpoint(path)
-        # All weights come from the checkpoint: the starting weights need not be at hand any more.
+        # all weights come from the checkpoint; the pretrained weights may no longer be available
         model = self.recipe.model.model_copy(update={"weights": "none"})
         embedded = "both" if patches is None else part or patches.feature
         encoder = Encoder(model, self.facts["height"], self.facts["width"], part=embedded)
-        prefix = LEARNING if student else metadata.get("scored", LEARNING)
+        prefix = TRAINED_PREFIX if student else metadata.get("scored", TRAINED_PREFIX)
         load_encoder_state(path, encoder, tensors, prefix)
         encoder.eval()
         return encoder.to(memory_format=torch.channels_last)
@@ -148,7 +165,7 @@ class Run:
 
 @contextmanager
 def hold_run(folder: Path) -> Iterator[None]:
-    """Make a run folder where there is none, and be the only process that trains into it.
+    """Create the run folder if it does not exist, and lock it for training during the block.
 
     Raises:
         RunError: another process trains into it.
@@ -166,7 +183,11 @@ def hold_run(folder: Path) -> Iterator[None]:
 
 
 def write_run(folder: Path, recipe: Recipe, facts: dict[str, Any]) -> Run:
-    """Write recipe and facts into a run folder."""
+    """Write recipe and facts into a run folder.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
     write_text(folder / RECIPE, recipe.to_yaml())
     write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     return Run(folder, recipe, facts)
@@ -176,7 +197,10 @@ def open_run(folder: str | Path) -> Run:
     """Open a run folder.
 
     Raises:
-        RunError: it is missing, or no run folder.
+        RunError: it does not exist, is not a run folder, or is damaged.
+
+    Example:
+        >>> encoder = reseen.open_run("runs/mine").encoder()
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""How a training ended: the verdict on its encoder, and why it stopped early, in a file of the run folder."""
+"""The outcome of a training, `outcome.json`: the verdict on its encoder, and why it stopped early."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,30 +15,30 @@ OUTCOME = "outcome.json"
 
 @dataclass(frozen=True)
 class CollapseStop:
-    """A training that was stopped, since a round's clusters would have made the encoder worse."""
+    """Why a training was stopped: a round's clusters would have made the encoder worse."""
 
     round: int
-    """The round whose clusters raised alarms by all settings that were tried."""
+    """The round whose clusters raised alarms with all settings that were tried."""
     kept: int
-    """The last round whose encoder gave good clusters; its weights are the result of the run."""
+    """The last good round, whose weights are the result of the run."""
     notes: tuple[str, ...]
-    """The alarms, and what was tried."""
+    """The alarms, and the settings that were tried."""
 
     def __str__(self) -> str:
         kept = f"the weights of round {self.kept}" if self.kept else "the starting weights"
-        return f"round {self.round} would make the encoder worse: training ends here, the result is {kept}"
+        return f"round {self.round} would make the encoder worse: training ends early, the result is {kept}"
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a training ended."""
+    """The outcome of a training."""
 
     rounds: int
-    """Whole rounds that the verdict is on."""
+    """Number of complete rounds that the verdict applies to."""
     stopped: CollapseStop | None
-    """None where no round collapsed."""
+    """Why training stopped early; None if no round collapsed."""
     verdict: Verdict | None
-    """The encoder against the weights that it started with; None before the end of the training, and with 0 rounds."""
+    """Comparison of the encoder with its starting weights; None before the end of training, and with 0 rounds."""
 
 
 def write_outcome(folder: Path, outcome: RunOutcome) -> None:
@@ -56,7 +56,7 @@ def drop_outcome(folder: Path) -> None:
 
 
 def read_outcome(folder: Path) -> RunOutcome | None:
-    """The outcome of a run; None where it has none yet.
+    """The outcome of a run; None if it has none yet.
 
     Raises:
         RunError: the file is damaged.
@@ -68,12 +68,12 @@ def read_outcome(folder: Path) -> RunOutcome | None:
         return read_json_as(RunOutcome, file)
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{file}: damaged ({error}); delete it, and `reseen train --resume` writes it again"
+            f"{file}: damaged ({error}); delete it and run `reseen train --resume` to write it again"
         ) from None
 
 
 def outcome_sentences(folder: Path) -> list[str]:
-    """Why a training ended early, if it did, and whether the encoder is better than untrained; empty if unknown.
+    """Why training stopped early, if it did, and whether the encoder is better than untrained; empty if unknown.
 
     Raises:
         RunError: the file is damaged.

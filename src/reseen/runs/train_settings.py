@@ -1,4 +1,4 @@
-"""Settings of the training loop."""
+"""Settings of the training loop, the optimizer and the device."""
 
 import math
 from collections.abc import Mapping
@@ -11,29 +11,29 @@ from reseen.config import Settings
 from reseen.models.arithmetic import Precision
 
 _FEWEST_BATCHES = 10
-"""Fewest batches of a round where the size of the pool decides."""
+"""Minimum number of batches per round with `passes`."""
 
 
 class TrainSettings(Settings):
-    """Rounds of cluster then train, the optimizer and the device."""
+    """Settings of the training loop, the optimizer and the device."""
 
     rounds: Annotated[int, Field(ge=0)] = 50
-    """Times to cluster and then train; 0 keeps the starting weights, to score what training adds."""
+    """Number of clustering/training rounds; 0 keeps the starting weights, as a baseline."""
 
     iterations: Annotated[Annotated[int, Field(ge=1)], When(passes=None)] = 200
     """Batches per round."""
 
     passes: Annotated[float, Field(gt=0)] | None = None
-    """Times that the whole training sees each crop on average: sets the batches per round by the size of the pool, 10
-    or more; null: `iterations` does."""
+    """Average number of times that the whole training uses each crop; sets the batches per round from the number of
+    crops, to at least 10; null: use `iterations`."""
 
     mirrored_features: bool = False
-    """Cluster the mean of each crop's vector and its mirror image's: fewer people split or fused, for twice the
-    time of extraction. Scores never use it."""
+    """Cluster the mean of the features of each crop and its mirror image: fewer people are split or merged, for twice
+    the extraction time. Not used for evaluation."""
 
     renew_statistics: bool = False
-    """After each round give batch norms the statistics of plain crops, for clusters and scores: a pass over all crops
-    more. Meant for where training sees other things than plain crops, as masked maps, and for momentum teachers."""
+    """Re-estimate batch norm statistics on plain crops after each round, in one more pass over all crops. Useful with
+    masked views or momentum teachers, whose training inputs differ from plain crops."""
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """`sgd` has momentum 0.9."""
@@ -42,37 +42,38 @@ class TrainSettings(Settings):
     """Peak learning rate."""
 
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    """Pull of all weights towards zero."""
+    """Weight decay of all weights: L2 regularization, decoupled with `adamw`."""
 
     warmup_rounds: Annotated[float, Field(ge=0)] = 0.0
-    """Rounds over which the learning rate rises from a hundredth to its peak."""
+    """Rounds of linear warm-up, from a hundredth of the learning rate to its peak."""
 
     schedule: Literal["step", "cosine", "constant"] = "step"
-    """`step` divides the learning rate by ten every `step_rounds`, counted from the first round, warm-up included;
-    `cosine` lowers it to zero at the end."""
+    """`step` divides the learning rate by ten every `step_rounds`, counted from the first round including the warm-up;
+    `cosine` decays it to zero at the end."""
 
     step_rounds: Annotated[Annotated[int, Field(ge=1)] | None, When(schedule="step")] = None
     """Rounds between the drops of the `step` schedule; null: two fifths of all rounds, 20 of 50."""
 
     on_collapse: Literal["retry", "warn"] = "warn"
-    """Where a round's clusters have fused people or fallen apart: `warn` says it, with the remedy; `retry` clusters
-    again by stricter settings and, where none helps, ends training with the last good round."""
+    """If a round's clusters merge several people or fall apart: `warn` logs it, with a remedy; `retry` clusters again
+    with stricter settings and, if none helps, ends training with the last good round."""
 
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Rounds without a higher audit score after which training ends; null trains all rounds. No labels are used."""
+    """Early stopping: rounds without a higher audit score after which training ends; null: train all rounds. No labels
+    are used."""
 
     precision: Annotated[Precision, BeforeValidator(lambda value: "32" if value == 32 else value)] = "32"
-    """Arithmetic of the trunk; features and losses are always float32. `auto` is what is fastest here: on a CPU bf16
-    where the processor has it, and frozen stages with their batch norms multiplied into convolutions."""
+    """Precision of the trunk; features and losses are always float32. `auto` is the fastest on this machine: on a CPU,
+    bf16 if the processor supports it, with the batch norms of frozen stages folded into their convolutions."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; `auto` takes a GPU where there is one."""
+    """The training device; `auto`: a GPU if there is one."""
 
     channels_last: bool = True
-    """Memory order of images and weights; faster for convolutions."""
+    """Use the channels-last memory format, which is faster for convolutions."""
 
     compile: bool = False
-    """Compile the trunk: minutes at the start, then faster steps on a GPU."""
+    """Compile the trunk: takes minutes at the start, then steps are faster on a GPU."""
 
     tensorboard: bool = False
     """Also write TensorBoard events (needs `pip install reseen[tensorboard]`)."""
@@ -83,17 +84,17 @@ class TrainSettings(Settings):
         return self.step_rounds or max(1, -(-2 * self.rounds // 5))
 
     def for_pool(self, crops: int, batch_size: int) -> Self:
-        """The settings for a pool of so many crops: with `passes`, `iterations` follows from it."""
+        """The settings for this number of crops: `passes` is replaced by `iterations`."""
         if self.passes is None or not self.rounds:
             return self
         batches = math.ceil(self.passes * crops / (batch_size * self.rounds))
         return self.model_copy(update={"iterations": max(_FEWEST_BATCHES, batches), "passes": None})
 
     def conditions(self) -> Mapping[str, When]:
-        """A training is longer than a step of its schedule, and than the patience with it."""
-        found = {}
+        """`step_rounds` and `patience` have an effect only if training is longer."""
+        conditions = {}
         if self.step_rounds is not None and self.rounds:
-            found["step_rounds"] = When(rounds=Above(self.step_rounds))
+            conditions["step_rounds"] = When(rounds=Above(self.step_rounds))
         if self.patience is not None and self.rounds:
-            found["patience"] = When(rounds=AtLeast(self.patience + 2))
-        return found
+            conditions["patience"] = When(rounds=AtLeast(self.patience + 2))
+        return conditions

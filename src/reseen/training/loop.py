@@ -220,11 +220,7 @@ def _describe(
 
 
 def train_round(training: Training, plan: Round, number: int, view: RunView) -> tuple[dict[str, float], int]:
-    """Train the batches of one round.
-
-    Returns:
-        The mean of each loss term over the batches, by name; and the number of training images, not counting augmented
-        views.
+    """Train the batches of one round; returns the mean of each loss term, and the number of images without views.
 
     Raises:
         TrainingError: a loss or weight is not finite.

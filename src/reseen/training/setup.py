@@ -85,7 +85,9 @@ def add_tracklets(table: ImageTable, rule: TrackletRule, answers: Constraints | 
 
 _FEWEST_PICTURES = 2
 """With this many different pictures or fewer there is nothing to cluster."""
-_EMULATED_BF16 = "warning: this processor emulates bf16, far slower than float32; stop, and set train.precision to 32"
+_EMULATED_BF16 = (
+    "warning: this processor emulates bf16, far slower than float32; stop, and set train.precision to 32"
+)
 
 
 def set_up(

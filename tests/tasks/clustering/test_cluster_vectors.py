@@ -138,7 +138,7 @@ def test_what_is_wrong_is_said_before_any_work(vectors, tmp_path):
 
     with pytest.raises(SettingsError, match=r"clustering 400 vectors .* needs at least .*raise the limit"):
         cluster(memory="1MB")
-    with pytest.raises(SettingsError, match="wanted an amount of memory"):
+    with pytest.raises(SettingsError, match="expected an amount of memory"):
         cluster(memory="lots")
     with pytest.raises(SettingsError, match=r"clustering: no setting 'eps'"):
         cluster("--clustering.eps", "0.5")
