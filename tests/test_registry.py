@@ -170,7 +170,7 @@ MARKET = DATASETS["market1501"]
 @pytest.mark.parametrize(
     ("table", "row", "message"),
     [
-        (CLUSTERINGS, 3, "clustering 'mine' is no class derived from AbstractClustering"),
+        (CLUSTERINGS, 3, "clustering 'mine' is not a subclass of AbstractClustering"),
         (CLUSTERINGS, Unclustered, "clustering 'mine' does not implement cluster"),
         (CLUSTERINGS, Nameless, "clustering 'mine' has the name 'yours'; give `name` the default 'mine'"),
         (CLUSTERINGS, Incomplete, "clustering 'mine' has no default for radius"),

@@ -1,24 +1,25 @@
-"""How well an encoder tells crops apart, measured without labels: signals per crop, and the score made of them.
+"""Label-free measures of how well an encoder discriminates crops: signals per crop, and a score that combines them.
 
-All signals are retrieval among the crops themselves, since that is what an encoder is for, and since it is lost where
-features collapse: an encoder that sees few differences finds many crops as near as the right one.
+All signals measure retrieval among the crops themselves, because this is the encoder's task, and because it fails if
+features collapse: many crops are then as similar as the correct one.
 
-- own view: one over the rank at which a crop is found among all crops by another view of itself.
-- same neighbors: how many of its ten nearest crops stay the same when it is searched by its other view, over chance.
+- own view: reciprocal rank of a crop among all crops, searched with another view of itself.
+- same neighbors: overlap of its ten nearest crops when searched with either view, corrected for chance.
 - tracklet: average precision of the other crops of its tracklet among all crops.
-- tracklet agreement: how many of the five nearest crops from other cameras it shares with another crop of its tracklet,
-  over chance.
-- stand-out: how much nearer its nearest crop is than its tenth, in standard deviations of its similarities to all.
-- half agreement: how many of its ten nearest crops two halves of the dimensions share, over chance; where cameras are
-  known, their means are subtracted first.
+- tracklet agreement: overlap of its five nearest crops from other cameras with those of another crop of its tracklet,
+  corrected for chance.
+- stand-out: similarity of its nearest crop minus that of its tenth, in standard deviations of its similarities to all.
+- half agreement: overlap of its ten nearest crops by two halves of the dimensions, corrected for chance; if cameras
+  are known, their means are subtracted first.
 
-Alone each of them can rise while the encoder gets worse. Features that collapse have stable neighbors, which raises
-`same neighbors` and `tracklet agreement`; they lose `own view`, `tracklet` and `stand-out`. Wrong clusters cost `own
-view` too. An encoder that has become deaf to cameras loses `tracklet` while it gets better, and gains on the others.
-Training on arbitrary labels raises `own view` and `same neighbors`, since crops are told apart one by one; it loses
-`half agreement`, since what the dimensions have in common, people, is lost. A verdict asks both: the score, and that
-agreement, which is not in the score because it rises where features collapse.
-The weights are chosen so that the sum follows the true mean average precision (`benchmarks/verdict_regimes.py`).
+Each signal alone can rise while the encoder gets worse. Collapsed features have stable neighbors, which raises `same
+neighbors` and `tracklet agreement`, but lowers `own view`, `tracklet` and `stand-out`. Wrong clusters also lower `own
+view`. An encoder that becomes invariant to cameras loses `tracklet` while it improves, and gains on the others.
+Training on arbitrary labels raises `own view` and `same neighbors`, because it discriminates single crops; it lowers
+`half agreement`, because the dimensions no longer share information about people. A verdict requires both the score and
+the half agreement. The latter is not part of the score, because it rises if features collapse.
+
+The weights are chosen so that the score follows the true mean average precision (`benchmarks/verdict_regimes.py`).
 """
 
 from collections.abc import Mapping
@@ -34,10 +35,13 @@ from reseen.records import UNKNOWN_CAMERA, Features
 
 @dataclass(frozen=True)
 class Probe:
-    """Features of crops and of other views of some of them, with what is known of the crops beside people.
+    """Features of n crops, features of another view of m of them, and their cameras and tracklets; no identities.
 
     Raises:
-        ValueError: the arrays do not fit together.
+        ValueError: the lengths of the arrays do not match.
+
+    Example:
+        >>> probe = Probe(features, views, rows=np.arange(len(views)), cameras=crops.cameras)
     """
 
     features: Features
@@ -54,7 +58,7 @@ class Probe:
     def __post_init__(self) -> None:
         count = len(self.features)
         if len(self.rows) != len(self.views):
-            raise ValueError(f"expected a row for each of {len(self.views)} views, got {len(self.rows)}")
+            raise ValueError(f"expected a row for each of {len(self.views)} views, got {len(self.rows)} rows")
         if len(self.rows) and not 0 <= int(self.rows.min()) <= int(self.rows.max()) < count:
             raise ValueError(f"rows of views must be below {count}, the number of crops")
         for name, column in (("cameras", self.cameras), ("tracklets", self.tracklets)):
@@ -63,27 +67,27 @@ class Probe:
 
 
 FEWEST_CROPS = 40
-"""Fewest crops among which ranks and neighbors say something."""
+"""Minimum number of crops; among fewer, ranks and neighbors are not informative."""
 
 HALVES = "half_agreement"
-"""The signal without which nothing counts as better. It is not in the score: it rises where features collapse."""
+"""The signal that must rise, besides the score, for `better`. It is not in the score: it rises if features collapse."""
 
 WITH_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "tracklet": 1.0, "tracklet_agreement": 0.5}
-"""Weights of the score where tracklets and cameras are known."""
+"""Weights of the score if tracklets and cameras are known."""
 
 WITHOUT_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15}
-"""Weights of the score elsewhere."""
+"""Weights of the score otherwise."""
 
 _NEIGHBORS = 10
 _TRACKLET_NEIGHBORS = 5
 _FEWEST_TRACKLETS = 50
-"""Fewest crops with another crop in their tracklet for signals of tracklets to count."""
+"""Minimum number of crops with another crop in their tracklet, for signals of tracklets to be used."""
 _UNKNOWN_TRACKLET = -1
 _BLOCK = 256
 
 
 def crop_signals(probe: Probe) -> dict[str, Float64[np.ndarray, " m"]]:
-    """Every signal of each crop that has another view, NaN where unknown; empty for fewer than 40 crops.
+    """All signals by name, for each of the m crops with another view; NaN if unknown; empty for fewer than 40 crops.
 
     Example:
         >>> {name: np.nanmean(values) for name, values in crop_signals(probe).items()}
@@ -99,7 +103,7 @@ def crop_signals(probe: Probe) -> dict[str, Float64[np.ndarray, " m"]]:
 
 
 def score_weights(signals: Mapping[str, Float64[np.ndarray, " m"]]) -> Mapping[str, float]:
-    """The weights of the score for the signals that are known."""
+    """The weights of the score: `WITH_TRACKLETS` if both signals of tracklets are known for 50 crops or more."""
     known = [signals[name] for name in ("tracklet", "tracklet_agreement") if name in signals]
     enough = bool(known) and all(np.count_nonzero(~np.isnan(values)) >= _FEWEST_TRACKLETS for values in known)
     return WITH_TRACKLETS if enough else WITHOUT_TRACKLETS
@@ -108,7 +112,7 @@ def score_weights(signals: Mapping[str, Float64[np.ndarray, " m"]]) -> Mapping[s
 def probe_score(probe: Probe) -> float | None:
     """The label-free score of an encoder, about 0 to 1, higher is better; None for fewer than 40 crops.
 
-    It is the weighted mean of the means of the signals. Only scores on the same crops are comparable.
+    The score is the weighted mean of the signals' means. Only scores on the same crops are comparable.
 
     Example:
         >>> probe_score(probe_encoder(run.encoder(), crops, device))
@@ -122,7 +126,7 @@ def probe_score(probe: Probe) -> float | None:
 
 
 def _halves(probe: Probe) -> tuple[Float32[np.ndarray, "n a"], Float32[np.ndarray, "n c"]]:
-    """Unit rows of two halves of the dimensions, drawn once and for all, without the means of cameras."""
+    """Unit vectors of two random halves of the dimensions (fixed seed), after subtracting camera means."""
     vectors = probe.features.numpy
     if probe.cameras is not None:
         vectors = vectors.copy()
@@ -136,12 +140,13 @@ def _halves(probe: Probe) -> tuple[Float32[np.ndarray, "n a"], Float32[np.ndarra
 
 def _block(
     probe: Probe,
-    place: Int64[np.ndarray, " b"],
+    queries: Int64[np.ndarray, " b"],
     halves: tuple[Float32[np.ndarray, "n a"], Float32[np.ndarray, "n c"]],
 ) -> dict[str, Float64[np.ndarray, " b"]]:
-    vectors, rows = probe.features.numpy, probe.rows[place]
+    """The signals of a block of queries, given as indices of `probe.rows`."""
+    vectors, rows = probe.features.numpy, probe.rows[queries]
     index, count = np.arange(len(rows)), len(vectors)
-    plain, viewed = vectors[rows] @ vectors.T, probe.views.numpy[place] @ vectors.T
+    plain, viewed = vectors[rows] @ vectors.T, probe.views.numpy[queries] @ vectors.T
     rank = 1 + np.count_nonzero(viewed > viewed[index, rows][:, None], axis=1)
     deviation = np.maximum(plain.std(axis=1, dtype=np.float64), 1e-12)
     plain[index, rows] = viewed[index, rows] = -np.inf
@@ -164,49 +169,50 @@ def _block(
 def _tracklet_signals(
     probe: Probe, rows: Int64[np.ndarray, " b"], similarity: Float32[np.ndarray, "b n"]
 ) -> dict[str, Float64[np.ndarray, " b"]]:
+    """The signals of tracklets for some rows; NaN for rows without another crop in their tracklet."""
     unknown = np.full(len(rows), np.nan)
-    found = {"tracklet": unknown, "tracklet_agreement": unknown.copy()}
+    signals = {"tracklet": unknown, "tracklet_agreement": unknown.copy()}
     if probe.tracklets is None:
-        return found
+        return signals
     vectors, tracklets, cameras = probe.features.numpy, probe.tracklets, probe.cameras
-    for place, row in enumerate(rows.tolist()):
+    for index, row in enumerate(rows.tolist()):
         if tracklets[row] == _UNKNOWN_TRACKLET:
             continue
-        mates = tracklets == tracklets[row]
-        mates[row] = False
-        if not mates.any():
+        positives = tracklets == tracklets[row]
+        positives[row] = False
+        if not positives.any():
             continue
-        found["tracklet"][place] = _average_precision(similarity[place], mates)
+        signals["tracklet"][index] = _average_precision(similarity[index], positives)
         if cameras is None or cameras[row] == UNKNOWN_CAMERA:
             continue
         elsewhere = np.flatnonzero((cameras != cameras[row]) & (cameras != UNKNOWN_CAMERA))
         if len(elsewhere) <= 2 * _TRACKLET_NEIGHBORS:
             continue
-        mate = vectors[elsewhere] @ vectors[int(np.flatnonzero(mates)[0])]
-        pair = np.stack([similarity[place, elsewhere], mate])
+        positive = vectors[elsewhere] @ vectors[int(np.flatnonzero(positives)[0])]
+        pair = np.stack([similarity[index, elsewhere], positive])
         own, other = _nearest(pair, _TRACKLET_NEIGHBORS)
-        found["tracklet_agreement"][place] = _over_chance(own[None], other[None], len(elsewhere))[0]
-    return found
+        signals["tracklet_agreement"][index] = _over_chance(own[None], other[None], len(elsewhere))[0]
+    return signals
 
 
-def _average_precision(similarity: Float32[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
-    """Average precision of the right rows by similarity; a wrong row stands above a right one of equal similarity."""
-    values = np.sort(similarity[right])[::-1]
-    wrong = np.sort(similarity[~right & np.isfinite(similarity)])
-    above = len(wrong) - np.searchsorted(wrong, values, side="left")
-    place = np.arange(1, len(values) + 1)
-    return float(np.mean(place / (place + above)))
+def _average_precision(similarity: Float32[np.ndarray, " n"], positives: Bool[np.ndarray, " n"]) -> float:
+    """Average precision of the positives by similarity; ties are broken pessimistically."""
+    values = np.sort(similarity[positives])[::-1]
+    negatives = np.sort(similarity[~positives & np.isfinite(similarity)])
+    above = len(negatives) - np.searchsorted(negatives, values, side="left")
+    rank = np.arange(1, len(values) + 1)
+    return float(np.mean(rank / (rank + above)))
 
 
 def _nearest(similarity: Float32[np.ndarray, "b n"], count: int) -> Int64[np.ndarray, "b k"]:
-    """Columns of the largest values, in no order."""
+    """Columns of the `count` largest values of each row, unordered."""
     return np.argpartition(-similarity, count - 1, axis=1)[:, :count]
 
 
 def _over_chance(
     first: Int64[np.ndarray, "b k"], second: Int64[np.ndarray, "b k"], among: int
 ) -> Float64[np.ndarray, " b"]:
-    """Share of columns that both have, 0 for what random columns share and 1 for all."""
+    """Overlap of two sets of k columns out of `among`, corrected for chance: 0 for random columns, 1 for equal sets."""
     count = first.shape[1]
     shared = np.array([len(np.intersect1d(one, other)) for one, other in zip(first, second, strict=True)])
     chance = count / among

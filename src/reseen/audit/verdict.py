@@ -12,14 +12,14 @@ from reseen.errors import DataError
 from reseen.records import Outcome
 
 MARGIN = 0.02
-"""Change of the score, about 0 to 1, that says nothing; fixed on the runs of seed 0 of the benchmark."""
+"""Changes of the score (about 0 to 1) up to this are not significant; chosen on the benchmark's runs of seed 0."""
 
 _DRAWS = 1000
 """Bootstrap samples."""
-_LEVEL = 0.95
+_CONFIDENCE = 0.95
 """Confidence level."""
 
-_WORDS: Mapping[str, str] = {
+_DESCRIPTIONS: Mapping[str, str] = {
     "own_view": "a crop is found by another view of itself",
     "same_neighbors": "its nearest crops stay the same by that view",
     "stand_out": "its nearest crop stands out from the others",
@@ -31,14 +31,16 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class SignalChange:
-    """The mean of a signal over the crops, by the first and by the second encoder; higher is better."""
+    """Mean of a signal over the crops, for the first and for the second encoder; higher is better."""
 
     name: str
     """The signal, as in `reseen.audit.signals`."""
     words: str
-    """What it measures."""
+    """Description of the signal."""
     before: float
+    """Mean for the first encoder."""
     after: float
+    """Mean for the second encoder."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,20 @@ class Verdict:
     """
 
     outcome: Outcome
-    """`better` where the intervals of the score and of the agreement of halves lie above the margin of 0.02 (with
-    tracklets, the latter need only not fall), `worse` where one of them lies below minus the margin, `no different`
-    where both lie within it, else `cannot say`."""
+    """`better` if the intervals of the score and of the half agreement are above the margin of 0.02 (with tracklets,
+    the half agreement only must not fall), `worse` if one of them is below minus the margin, `no different` if both
+    are within the margin, else `cannot say`."""
     before: float | None
     after: float | None
-    """Scores of both encoders, about 0 to 1; None where there are too few crops."""
+    """Scores of both encoders, about 0 to 1; None with too few crops."""
     interval: tuple[float, float] | None
-    """95 % bootstrap interval of the change of the score, over tracklets or crops."""
+    """95 % bootstrap interval of the change of the score, resampling tracklets or crops; None with too few crops."""
     signals: tuple[SignalChange, ...]
-    """The signals that the score is made of, and the agreement of halves."""
+    """The signals of the score, and the half agreement."""
     crops: int
-    """Crops that were searched by another view."""
+    """Number of crops that were used as queries, with another view."""
     reason: str
-    """What the outcome rests on, and what it cannot see."""
+    """The evidence for the outcome, and its limits."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
@@ -72,10 +74,15 @@ class Verdict:
 
 
 def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
-    """Compare two encoders by their probes of the same crops; `seed` is that of the bootstrap.
+    """Compare two encoders by their probes of the same crops.
+
+    Args:
+        before: probe of the first encoder.
+        after: probe of the second encoder.
+        seed: seed of the bootstrap.
 
     Raises:
-        DataError: the probes are of different crops.
+        DataError: the probes have different crops.
 
     Example:
         >>> judge(probe_encoder(start, crops, device), probe_encoder(trained, crops, device)).outcome
@@ -83,7 +90,7 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
     """
     if len(before.features) != len(after.features) or not np.array_equal(before.rows, after.rows):
         raise DataError(
-            f"two encoders are compared on the same crops; {len(before.features)} were readable for the first and "
+            f"two encoders must be compared on the same crops; {len(before.features)} were readable for the first, "
             f"{len(after.features)} for the second; check them with `reseen data check`"
         )
     old, new = crop_signals(before), crop_signals(after)
@@ -95,7 +102,7 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
     low, high = _interval({name: new[name] - old[name] for name in weights}, weights, groups, seed)
     halves = _interval({HALVES: new[HALVES] - old[HALVES]}, {HALVES: 1.0}, groups, seed)
     signals = tuple(
-        SignalChange(name, _WORDS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
+        SignalChange(name, _DESCRIPTIONS[name], float(np.nanmean(old[name])), float(np.nanmean(new[name])))
         for name in (*weights, HALVES)
     )
     means = [
@@ -114,14 +121,20 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
 
 
 def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
-    """The verdict in sentences: the outcome with its evidence, and what helps where nothing can be told."""
-    words = {
+    """Format a verdict as lines of text: outcome, evidence, and what to do if the outcome is not `better`.
+
+    Args:
+        verdict: the verdict.
+        first: name of the first encoder.
+        second: name of the second encoder.
+    """
+    outcomes = {
         "better": f"{second} is better than {first}",
         "worse": f"{second} is worse than {first}",
         "no different": f"{second} is no different from {first}",
         "cannot say": f"whether {second} is better than {first} cannot be told without labels",
     }
-    line = f"{words[verdict.outcome]}: {verdict.reason}"
+    line = f"{outcomes[verdict.outcome]}: {verdict.reason}"
     if verdict.before is not None and verdict.after is not None and verdict.interval is not None:
         low, high = verdict.interval
         scores = f"score {verdict.before:.3f} to {verdict.after:.3f}"
@@ -136,7 +149,7 @@ def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
 
 
 def _outcome(score: tuple[float, float], halves: tuple[float, float], least: float) -> Outcome:
-    """The outcome of both intervals; the agreement of halves has to change by more than `least` for `better`."""
+    """The outcome for both intervals; `better` requires the half agreement to change by more than `least`."""
     if score[1] < -MARGIN or halves[1] < -MARGIN:
         return "worse"
     if score[0] > MARGIN and halves[0] > least:
@@ -146,12 +159,14 @@ def _outcome(score: tuple[float, float], halves: tuple[float, float], least: flo
 
 
 def _groups(probe: Probe) -> Int64[np.ndarray, " m"]:
-    """What is resampled together: crops of one tracklet, else each crop by itself."""
-    alone = np.arange(len(probe.rows))
+    """Groups of crops that the bootstrap resamples together: tracklets, else single crops."""
+    singletons = np.arange(len(probe.rows))
     if probe.tracklets is None:
-        return alone
-    own = probe.tracklets[probe.rows]
-    return np.unique(np.where(own >= 0, own, own.max(initial=0) + 1 + alone), return_inverse=True)[1]
+        return singletons
+    tracklets = probe.tracklets[probe.rows]
+    return np.unique(
+        np.where(tracklets >= 0, tracklets, tracklets.max(initial=0) + 1 + singletons), return_inverse=True
+    )[1]
 
 
 def _interval(
@@ -160,16 +175,16 @@ def _interval(
     groups: Int64[np.ndarray, " m"],
     seed: int,
 ) -> tuple[float, float]:
-    """The bootstrap interval of the weighted mean of mean changes over groups; unknown changes are left out."""
+    """Bootstrap interval of the weighted mean of the signals' mean changes; unknown changes (NaN) are ignored."""
     count = int(groups.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
+    resamples = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
     total = np.zeros(_DRAWS)
     for name, change in changes.items():
         known = ~np.isnan(change)
         sums = np.bincount(groups[known], change[known], count)
         sizes = np.bincount(groups[known], minlength=count)
-        total += weights[name] * (drawn @ sums) / np.maximum(drawn @ sizes, 1)
-    low, high = np.quantile(total / sum(weights.values()), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+        total += weights[name] * (resamples @ sums) / np.maximum(resamples @ sizes, 1)
+    low, high = np.quantile(total / sum(weights.values()), [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
     return float(low), float(high)
 
 
@@ -178,12 +193,12 @@ PATIENCE = 3
 
 
 def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
-    """The label-free score of every round of a log, of the encoder that the round begins with; None where unknown."""
+    """The label-free scores of the rounds of a log, each of the encoder at the round's beginning; None if unknown."""
     return [row.get("audit_score") for row in rounds]
 
 
 def best_index(scores: Sequence[float | None]) -> int | None:
-    """The index of the highest score, the first of ties; None if no score is known."""
+    """The index of the highest score, the first of equal ones; None if no score is known."""
     known = [(-score, index) for index, score in enumerate(scores) if score is not None]
     return min(known)[1] if known else None
 

@@ -1,17 +1,17 @@
 r"""Chooses the settings of DBSCAN on Jaccard distances from the features, without labels.
 
-How many neighbors to compare and how near a neighbor must be depend on how often people were seen: with four crops a
-person, 30 neighbors are mostly other people, and chains through them join hundreds. For each candidate, the crops are
-clustered by two disjoint random halves of the feature dimensions. Chance and chains differ from half to half, people do
-not. Chosen is the candidate with the largest
+The best number of neighbors and the best radius depend on how often people were seen: with four crops per person, 30
+neighbors are mostly other people, and chaining through them merges hundreds. For each candidate, the crops are
+clustered by two disjoint random halves of the feature dimensions. Chance and chaining differ between the halves, people
+do not. The chosen candidate maximizes
 
 $agreement \times clustered\ share \times \sqrt{partners}$
 
 where agreement is the adjusted Rand index of the two clusterings with each outlier as a cluster of its own, the
-clustered share the mean fraction of crops in clusters, and partners the mean size of a crop's cluster, itself counted.
-Without the last, small fragments of people win, and training on fragments pushes a person apart. Candidates for which
-one cluster holds most of the pairs, or most crops are outliers, are considered only if there are no others: a giant
-cluster agrees with itself.
+clustered share is the mean fraction of crops in clusters, and partners is the mean size of a crop's cluster. Without
+the last factor, small fragments of people win, and training on fragments separates crops of one person. Candidates for
+which one cluster contains most of the pairs, or most crops are outliers, are considered only if there are no others: a
+giant cluster agrees with itself.
 
 `choose_eps` chooses eps alone, from one graph, for vectors too many for several graphs. As eps grows, noise first joins
 clusters; then, within a few hundredths, chaining merges identities: the number of clusters falls while the number of
@@ -43,16 +43,16 @@ AUTO_EPS: tuple[float, ...] = (0.40, 0.45, 0.50, 0.55, 0.60)
 AUTO_MIN_SAMPLES: tuple[int, ...] = (2, 3, 4)
 """Candidates for min_samples."""
 MOST_ROWS = 20_000
-"""Rows that candidates are compared on; of more, a sample of whole neighborhoods is taken."""
+"""Maximum number of rows that candidates are compared on; of more, whole neighborhoods are sampled."""
 
 _MOST_OUTLIERS = 0.8
-"""Share of outliers, 0 to 1, above which a candidate is a last resort."""
+"""Fraction of outliers, 0 to 1, above which a candidate is a last resort."""
 _LARGEST_PAIRS = 0.3
-"""Share of all pairs within clusters that lie in the largest one, 0 to 1, above which a candidate is a last resort."""
+"""Fraction of all within-cluster pairs in the largest cluster, 0 to 1, above which a candidate is a last resort."""
 _UNEVEN = 0.15
-"""Share of pairs beyond that of equal clusters which the largest may have where there are few of them."""
+"""With few clusters, the largest may have this much more than its fraction of pairs among equal clusters."""
 _PARTNERS_POWER = 0.5
-"""Weight of large clusters: from 0.4 to 0.75 the choice is the same on the regimes it was tuned on."""
+"""Exponent of the mean cluster size; on the regimes it was tuned on, values from 0.4 to 0.75 give the same choice."""
 _ALIKE = 1e-3
 """Values within this difference are ties, which go to the first candidate: fewer neighbors, smaller eps."""
 
@@ -62,9 +62,9 @@ class SettingsChoice:
     """Settings chosen from the features, with the evidence."""
 
     jaccard: JaccardSettings
-    """With numbers for k1 and k2."""
+    """Settings with numbers for k1 and k2."""
     dbscan: DbscanSettings
-    """With numbers for eps and min_samples."""
+    """Settings with numbers for eps and min_samples."""
     agreement: float
     """Adjusted Rand index of the clusterings by two halves of the dimensions, -1 to 1."""
     clustered_share: float
@@ -81,7 +81,7 @@ class SettingsChoice:
 
 
 def is_auto(jaccard: JaccardSettings, settings: DbscanSettings) -> bool:
-    """Whether any of the four settings is to be chosen."""
+    """Whether any of the four settings is `auto`."""
     return "auto" in (jaccard.k1, jaccard.k2, settings.eps, settings.min_samples)
 
 
@@ -91,10 +91,15 @@ def choose_settings(
     settings: DbscanSettings,
     device: str = "cpu",
 ) -> SettingsChoice:
-    """Replace every `auto` of k1, k2, eps and min_samples by a number; given numbers stay.
+    """Choose every setting of k1, k2, eps and min_samples that is `auto`; numbers are kept.
 
-    `device` is the torch device of the neighbor search. The halves, and the sample of more than 20,000 rows, are drawn
-    with a fixed seed.
+    The halves, and the sample of more than 20,000 rows, are drawn with a fixed seed.
+
+    Args:
+        features: features of n rows.
+        jaccard: settings of the distance.
+        settings: settings of DBSCAN.
+        device: torch device of the neighbor search.
 
     Example:
         choice = choose_settings(features, JaccardSettings(k1="auto", k2="auto"), DbscanSettings(eps="auto"))
@@ -103,27 +108,27 @@ def choose_settings(
     generator = np.random.default_rng(0)
     rows = _sample(features, jaccard, device, generator)
     halves = _halves(features if rows is None else Features(features.vectors[rows], features.raw), generator)
-    values = [
+    candidates = [
         (_value(labels), candidate, labels)
         for candidate, labels in _candidates(halves, jaccard, settings, device)
     ]
-    usual = [value for value in values if _is_usual(value[2])]
-    best = max(value for value, _, _ in usual or values)
-    _, (chosen, clustering), labels = next(entry for entry in usual or values if entry[0] >= best - _ALIKE)
-    return SettingsChoice(chosen, clustering, _agreement(labels), _clustered_share(labels), len(values))
+    plausible = [candidate for candidate in candidates if _is_plausible(candidate[2])] or candidates
+    best = max(value for value, _, _ in plausible)
+    _, (chosen, clustering), labels = next(entry for entry in plausible if entry[0] >= best - _ALIKE)
+    return SettingsChoice(chosen, clustering, _agreement(labels), _clustered_share(labels), len(candidates))
 
 
 def _candidates(
     halves: Sequence[Features], jaccard: JaccardSettings, settings: DbscanSettings, device: str
 ) -> Iterator[tuple[tuple[JaccardSettings, DbscanSettings], list[PseudoLabels]]]:
-    """Every combination of numbers, with the clustering of each half."""
+    """Every combination of candidate values, with the clustering of each half."""
     eps_values = AUTO_EPS if settings.eps == "auto" else (settings.eps,)
-    widest = max(candidate.columns for candidate in _jaccards(jaccard))
-    found = [nearest(half, widest, device) for half in halves]
+    width = max(candidate.columns for candidate in _jaccards(jaccard))
+    by_half = [nearest(half, width, device) for half in halves]
     for candidate in _jaccards(jaccard):
         graphs = [
             jaccard_distance(half, neighbors, candidate, max(eps_values), device)
-            for half, neighbors in zip(halves, found, strict=True)
+            for half, neighbors in zip(halves, by_half, strict=True)
         ]
         for samples in AUTO_MIN_SAMPLES if settings.min_samples == "auto" else (settings.min_samples,):
             for eps in eps_values:
@@ -132,16 +137,16 @@ def _candidates(
 
 
 def _jaccards(jaccard: JaccardSettings) -> list[JaccardSettings]:
-    """The candidates of k1 and k2: k2 follows k1."""
-    wide = AUTO_K1 if jaccard.k1 == "auto" else (jaccard.k1,)
+    """The candidates of k1 and k2; k2 is determined by k1."""
+    k1_values = AUTO_K1 if jaccard.k1 == "auto" else (jaccard.k1,)
     return [
         jaccard.model_copy(update={"k1": k1, "k2": _k2_of(k1) if jaccard.k2 == "auto" else jaccard.k2})
-        for k1 in wide
+        for k1 in k1_values
     ]
 
 
 def _k2_of(k1: int) -> int:
-    """The k2 of the smallest candidate of k1 that is not below this one."""
+    """The k2 for the smallest candidate of k1 that is at least `k1`."""
     return next((k2 for known, k2 in zip(AUTO_K1, AUTO_K2, strict=True) if known >= k1), AUTO_K2[-1])
 
 
@@ -161,8 +166,8 @@ def _clustered_share(labels: Sequence[PseudoLabels]) -> float:
     return float(np.mean([1 - half.noise_share for half in labels]))
 
 
-def _is_usual(labels: Sequence[PseudoLabels]) -> bool:
-    """Whether neither outliers nor one cluster take most of the crops, by either half."""
+def _is_plausible(labels: Sequence[PseudoLabels]) -> bool:
+    """Whether, for both halves, neither the outliers nor one cluster contain most of the crops."""
     for half in labels:
         sizes = half.sizes.astype(np.float64)
         pairs = sizes * (sizes - 1)
@@ -174,7 +179,7 @@ def _is_usual(labels: Sequence[PseudoLabels]) -> bool:
 
 
 def _halves(features: Features, generator: np.random.Generator) -> list[Features]:
-    """Two disjoint halves of the dimensions, each of unit length again unless the features are raw."""
+    """Two disjoint random halves of the dimensions, normalized again unless the features are raw."""
     order = torch.from_numpy(generator.permutation(features.vectors.shape[1]))
     parts = [features.vectors[:, part.sort().values] for part in order.tensor_split(2)]
     return [Features(part if features.raw else unit(part), features.raw) for part in parts]
@@ -186,13 +191,13 @@ def _sample(
     device: str,
     generator: np.random.Generator,
 ) -> Int64[np.ndarray, " m"] | None:
-    """At most 20,000 rows, taken as whole neighborhoods of random rows; None for all."""
+    """Up to 20,000 rows, sampled as whole neighborhoods of random rows; None for all rows."""
     if len(features) <= MOST_ROWS:
         return None
     width = max(candidate.columns for candidate in _jaccards(jaccard))
-    found = nearest(features, width, device)
+    neighbors = nearest(features, width, device)
     seeds = generator.permutation(len(features))[: MOST_ROWS // width]
-    return np.unique(np.concatenate([seeds, found.indices[seeds, :width].ravel()]))
+    return np.unique(np.concatenate([seeds, neighbors.indices[seeds, :width].ravel()]))
 
 
 CANDIDATES: tuple[float, ...] = tuple(round(float(eps), 2) for eps in np.arange(0.30, 0.701, 0.02))

@@ -88,8 +88,8 @@ def test_out_of_core_it_clusters_alike():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"min_samples": "auto"}, "hdbscan takes numbers, and auto belongs to dbscan"),
-        ({"min_cluster_size": "auto"}, "hdbscan takes numbers, and auto belongs to dbscan"),
+        ({"min_samples": "auto"}, "hdbscan requires numbers, auto is only for dbscan"),
+        ({"min_cluster_size": "auto"}, "hdbscan requires numbers, auto is only for dbscan"),
         ({"jaccard": {"k1": "auto"}}, "give jaccard.k1 and jaccard.k2, such as 30 and 6"),
         ({"min_cluster_size": 1}, "greater than or equal to 2"),
         ({"epsilon": 0.97}, "epsilon is a distance up to max_distance"),

@@ -75,9 +75,9 @@ def test_flags_that_do_not_fit(flags, message):
         (
             ["--clustering.min-samples", "auto"],
             "hdbscan",
-            "min_samples: hdbscan takes numbers, and auto belongs to",
+            "min_samples: hdbscan requires numbers, auto is only",
         ),
-        (["--clustering.jaccard.k1", "auto"], "hdbscan", "hdbscan takes numbers, and auto belongs to dbscan"),
+        (["--clustering.jaccard.k1", "auto"], "hdbscan", "hdbscan requires numbers, auto is only for dbscan"),
     ],
 )
 def test_a_method_that_does_not_fit(flags, method, message):

@@ -1,4 +1,4 @@
-"""The clusterings, in a table that other packages can add to."""
+"""The registry of clusterings, which other packages can extend."""
 
 from reseen.cluster.clusterings.base import AbstractClustering as AbstractClustering
 from reseen.cluster.clusterings.base import AnyClustering as AnyClustering
@@ -9,17 +9,17 @@ from reseen.cluster.clusterings.hierarchy import HierarchicalClustering as Hiera
 from reseen.registry import Registry
 
 
-def _missing(name: str, row: object) -> str:
-    """What a row lacks, for a message; empty where it is complete."""
+def _find_fault(name: str, row: object) -> str:
+    """What is wrong with a registered entry, as part of an error message; empty if it is valid."""
     if not (isinstance(row, type) and issubclass(row, AbstractClustering)):
-        return "is no class derived from AbstractClustering"
+        return "is not a subclass of AbstractClustering"
     if row.__abstractmethods__:
         return f"does not implement {', '.join(sorted(row.__abstractmethods__))}"
     default = row.model_fields["name"].default
     if default != name:
         return f"has the name {default!r}; give `name` the default {name!r}"
-    lacking = [key for key, field in row.model_fields.items() if field.is_required()]
-    return f"has no default for {', '.join(lacking)}" if lacking else ""
+    required = [key for key, field in row.model_fields.items() if field.is_required()]
+    return f"has no default for {', '.join(required)}" if required else ""
 
 
 CLUSTERINGS: Registry[type[AbstractClustering]] = Registry(
@@ -30,7 +30,7 @@ CLUSTERINGS: Registry[type[AbstractClustering]] = Registry(
         "hdbscan": HdbscanClustering,
         "hierarchy": HierarchicalClustering,
     },
-    _missing,
+    _find_fault,
 )
-"""Every clustering by name. A clustering of the package is one file and one line here; one of another package is an
-entry point of the group `reseen.clusterings`."""
+"""Every clustering by name. A built-in clustering is one file and one line here. Another package registers its
+clustering as an entry point of the group `reseen.clusterings`."""

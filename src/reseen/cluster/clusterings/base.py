@@ -1,4 +1,4 @@
-"""What a clustering implements, and what it is given: one class holds its settings and its function."""
+"""The interface of a clustering: one class has its settings and its function."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,18 +28,18 @@ def no_phase(description: str, total: int) -> Progress:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class ClusteringContext:
-    """What a clustering is given beside features. There are no identities in it."""
+    """What a clustering receives in addition to features. It contains no identities."""
 
     device: str = "cpu"
-    """The torch device of a neighbor search."""
+    """The torch device for the neighbor search."""
     copies: Int64[np.ndarray, " n"] | None = None
     """The first row of each row's group of near-copies, as `group_near_copies` gives it; None if unknown."""
     tracklets: Int64[np.ndarray, " n"] | None = None
     """The tracklet of each row, -1 where unknown; None if no row has one."""
     strictness: int = 0
-    """0 for the settings as they are, up to the clustering's `stricter_steps`."""
+    """How much stricter than the settings to cluster: 0 for the settings unchanged, up to `stricter_steps`."""
     phase: Callable[[str, int], Progress] = no_phase
-    """Begins a phase of the work, by its description and its number of items; the result is called with items done."""
+    """Called at the begin of a phase with its description and number of items; returns a progress callback."""
     allocate: Allocate = in_memory
     """Allocates large arrays; memory-mapped files out of core."""
     finish_stage: Callable[[str], None] = lambda _: None
@@ -49,7 +49,8 @@ class ClusteringContext:
 class AbstractClustering(NamedSettings):
     """A clustering with its settings: from features to pseudo-labels.
 
-    A class implements `cluster`, has a `name` with a default, and declares what holds for it.
+    A subclass implements `cluster`, has a `name` with a default, and sets the class attributes that apply to it.
+    `docs/adding-a-clustering.md` shows a complete one.
 
     Example:
         >>> clustering = DbscanClustering(eps=0.5, jaccard={"k1": 20})
@@ -59,20 +60,20 @@ class AbstractClustering(NamedSettings):
     drops_other_kinds: ClassVar[bool] = True
 
     finds_outliers: ClassVar[bool] = False
-    """Whether it leaves crops in no cluster by itself; otherwise methods drop clusters below `smallest_cluster`."""
+    """Whether it labels outliers itself; otherwise methods exclude clusters smaller than `smallest_cluster`."""
 
     takes_tracklets: ClassVar[bool] = False
-    """Whether it starts from tracklets where they are known."""
+    """Whether it can start from tracklets."""
 
     stricter_steps: ClassVar[int] = 0
-    """How many times it can be made stricter, where its clusters have fused people (`ClusteringContext.strictness`)."""
+    """How many times it can be made stricter, if clusters merge several people (`ClusteringContext.strictness`)."""
 
     @classmethod
     def named(cls, name: Any) -> "type[AbstractClustering]":
         """The class of a clustering.
 
         Raises:
-            ValueError: there is none of this name; lists the names.
+            ValueError: no clustering has this name; the message lists the names.
         """
         from reseen.cluster.clusterings import CLUSTERINGS
 
@@ -80,27 +81,34 @@ class AbstractClustering(NamedSettings):
 
     @abstractmethod
     def cluster(self, features: Features, context: ClusteringContext = ClusteringContext()) -> Clustering:
-        """Cluster the rows of `features`.
+        """Cluster the n rows of `features`.
+
+        Args:
+            features: features of all rows.
+            context: device, near-copies, tracklets and progress.
+
+        Returns:
+            A pseudo-label for each row, -1 for outliers, with notes for the log.
 
         Raises:
-            TrainingError: no clustering can be found with these settings; says which to change.
+            TrainingError: no clusters are found with these settings; the message says which to change.
         """
 
     def for_once(self) -> Self:
-        """The settings with which `reseen cluster` begins where these are those of a training."""
+        """The settings that `reseen cluster` starts from, if these are the settings of a training."""
         return self
 
     def recipe_conditions(self, path: str) -> Mapping[str, When]:  # noqa: ARG002
-        """When settings have an effect that depend on other sections of a recipe; `path` is this one's own."""
+        """Conditions that depend on other sections of a recipe; `path` is the path of these settings in it."""
         return {}
 
     def check_grows(self) -> None:
-        """Whether it can merge clusters a step per round (`grow`).
+        """Check that it can merge clusters one step per round (`grow`).
 
         Raises:
-            ValueError: it cannot; says what can.
+            ValueError: it cannot.
         """
-        raise ValueError(f"clusters of {self.name} do not grow step by step; take name: hierarchy")
+        raise ValueError(f"{self.name} cannot merge clusters step by step; use name: hierarchy")
 
     def grow(
         self,
@@ -110,61 +118,64 @@ class AbstractClustering(NamedSettings):
         done: int = 0,
         steps: int = 1,
     ) -> tuple[PseudoLabels, Float64[np.ndarray, " m"]]:
-        """Merge the clusters so far by up to `steps` steps; returns the labels and the cost of each merge.
+        """Merge the given clusters by up to `steps` steps.
 
         Args:
-            features: all rows.
-            labels: cluster of each row; no row is in none.
-            share_of: number of clusters at the very start.
+            features: features of all rows.
+            labels: current cluster of each row, without outliers.
+            share_of: number of initial clusters; the share merged per step is of this number.
             done: steps merged so far.
-            steps: most steps to add.
+            steps: maximum number of steps to merge.
+
+        Returns:
+            The new labels, and the cost of each merge.
         """
         raise NotImplementedError
 
     def approximates(self, rows: int) -> bool:  # noqa: ARG002
-        """Whether so many rows are clustered by an approximate search."""
+        """Whether this number of rows is clustered with an approximate search."""
         return False
 
     def for_size(self, rows: int) -> Self:  # noqa: ARG002
-        """Settings that take, at any size, the algorithms that these take for so many rows; for benchmarks."""
+        """Settings that use the algorithms for this number of rows at any size; for benchmarks on fewer rows."""
         return self
 
     def time_power(self, rows: int) -> float | None:  # noqa: ARG002
-        """Exponent of the highest term of its time in the number of rows; None if linear."""
+        """Exponent of its asymptotic time in the number of rows; None if linear."""
         return None
 
     def pair_bytes(self, features: Features) -> float | None:  # noqa: ARG002
-        """Bytes of pairs that it holds for these features, which may grow quadratically; None if there are none."""
+        """Bytes of the pairs stored for these features, which can grow quadratically; None if there are none."""
         return None
 
     @property
     def tree(self) -> HierarchySettings:
-        """Merge costs by which the dendrogram of one of its clusters is drawn."""
+        """Merge costs for drawing the dendrogram of one of its clusters."""
         return HierarchySettings()
 
     @property
     def neighbors(self) -> int:
-        """Neighbors of each row that `cluster_neighbors` needs, the row itself included."""
+        """Number of neighbors of each row that `cluster_neighbors` needs, including the row itself."""
         return 1
 
     def check_out_of_core(self) -> None:
-        """Whether vectors on disk can be clustered (`cluster_neighbors`).
+        """Check that vectors on disk can be clustered with these settings (`cluster_neighbors`).
 
         Raises:
-            ValueError: they cannot by these settings; says what to change.
+            ValueError: they cannot; the message says what to change.
         """
         raise ValueError(
             f"{self.name} clusters vectors in memory only; give crops with --data, or take --method dbscan or hierarchy"
         )
 
     def out_of_core_bytes(self, rows: int, dimension: int, threads: int) -> int:
-        """Memory that `cluster_neighbors` takes, in bytes, without memory-mapped arrays."""
+        """Memory of `cluster_neighbors` in bytes, not counting memory-mapped arrays."""
         raise NotImplementedError
 
     def cluster_neighbors(
         self, features: Features, neighbors: Neighbors, context: ClusteringContext
     ) -> Clustering:
-        """Cluster vectors on disk, given the `neighbors` nearest rows of each; large arrays come from the context."""
+        """Cluster vectors on disk, given the nearest `self.neighbors` rows of each; `context` allocates arrays."""
         raise NotImplementedError
 
 
@@ -177,7 +188,7 @@ def _named(table: Registry[type[AbstractClustering]], name: Any) -> type[Abstrac
     if kind is None:
         known, shown = list(table), str(name)[:100]
         raise ValueError(
-            f"no clustering '{shown}'{suggestion(shown, known)}; the clusterings are {', '.join(known)}; one of your "
-            "own needs its package installed, or its file given by --plugin"
+            f"no clustering '{shown}'{suggestion(shown, known)}; the clusterings are {', '.join(known)}; to use your "
+            "own, install its package or pass its file with --plugin"
         )
     return kind

@@ -12,11 +12,11 @@ from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.records import Features, Neighbors
 
 _PER_ROW, _PER_THREAD = 110, 12
-"""Bytes per row out of core: offsets and lengths of four sparse matrices; markers of each thread's loop."""
+"""Bytes per row out of core: row offsets and lengths of four sparse matrices; markers of each thread's loop."""
 
 
 class DbscanClustering(DbscanSettings, AbstractClustering):
-    """DBSCAN on Jaccard distances, with retries by relaxed settings where the outcome is no clustering."""
+    """DBSCAN on k-reciprocal Jaccard distances; retries with relaxed settings if fewer than two clusters are found."""
 
     finds_outliers: ClassVar[bool] = True
     stricter_steps: ClassVar[int] = STRICTER_STEPS
@@ -38,23 +38,23 @@ class DbscanClustering(DbscanSettings, AbstractClustering):
 
     @property
     def neighbors(self) -> int:
-        """Those of the Jaccard distance."""
+        """The neighbors of the Jaccard distance."""
         return self.jaccard.columns
 
     def check_out_of_core(self) -> None:
-        """Numbers are needed for all settings but eps.
+        """Check that k1, k2 and min_samples are numbers; eps can be `auto`.
 
         Raises:
             ValueError: one of them is `auto`.
         """
         if "auto" in (self.jaccard.k1, self.jaccard.k2, self.min_samples):
             raise ValueError(
-                "jaccard.k1, jaccard.k2 and min_samples: auto compares many clusterings in memory; give numbers for "
+                "jaccard.k1, jaccard.k2 and min_samples: auto compares many clusterings in memory; set numbers for "
                 "vectors on disk"
             )
 
     def out_of_core_bytes(self, rows: int, dimension: int, threads: int) -> int:  # noqa: ARG002
-        """Offsets of sparse matrices, and markers of each thread."""
+        """Memory in bytes of the offsets of sparse matrices, and of the markers of each thread."""
         return rows * (_PER_ROW + _PER_THREAD * threads)
 
     def cluster_neighbors(

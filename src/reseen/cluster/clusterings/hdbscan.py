@@ -1,9 +1,9 @@
-"""HDBSCAN on k-reciprocal Jaccard distances: DBSCAN at every radius at once, by scikit-learn.
+"""HDBSCAN on k-reciprocal Jaccard distances, by scikit-learn.
 
-Clusters of different density are found by one setting, the fewest crops of a cluster, where DBSCAN has one radius for
-all people. Distances are sparse; a missing one counts as 1, the largest Jaccard distance, which is exact for rows
-that share no neighbor. Of 2.5 million distances of 10,000 rows scikit-learn makes clusters in one CPU-second, less
-than the distances take, so that a faster library would gain little.
+HDBSCAN finds clusters of different densities with one setting, the minimum size of a cluster, where DBSCAN has one
+radius for all people. Distances are sparse; a missing one counts as 1, the largest Jaccard distance, which is exact for
+rows that share no neighbor. scikit-learn clusters 10,000 rows with 2.5 million distances in one CPU-second, less than
+computing the distances takes, so a faster library would gain little.
 
 Reference: Campello et al., "Density-based clustering based on hierarchical density estimates", PAKDD 2013.
 """
@@ -23,38 +23,38 @@ from reseen.neighbors import JaccardSettings, jaccard_distance, nearest
 from reseen.neighbors.jaccard import PASSES, jaccard_rows
 from reseen.records import Features, Neighbors, PseudoLabels, contiguous
 
-_NO_AUTO = "hdbscan takes numbers, and auto belongs to dbscan"
-_NEAREST = 1e-6
-"""Distances below this are set to it: a distance of 0 would be no edge of the spanning tree."""
+_NO_AUTO = "hdbscan requires numbers, auto is only for dbscan"
+_SMALLEST_DISTANCE = 1e-6
+"""Smaller distances are set to this, because a sparse distance of 0 would not be an edge of the spanning tree."""
 _FEWEST_CLUSTERS = 2
 _BYTES_PER_PAIR = 70
 """Peak bytes per stored distance (65 measured): float64 copies, their transpose and the spanning tree."""
 _PAIRS_PER_NEIGHBOR = 6
-"""Stored distances per row and neighbor; at most 5.2 were measured, on features of an untrained encoder."""
+"""Stored distances per row and neighbor (at most 5.2 measured, on features of an untrained encoder)."""
 
 
 class HdbscanClustering(AbstractClustering):
-    """HDBSCAN on Jaccard distances; needs no radius."""
+    """HDBSCAN on k-reciprocal Jaccard distances; has no radius to choose."""
 
     finds_outliers: ClassVar[bool] = True
 
     name: Literal["hdbscan"] = "hdbscan"
 
     min_cluster_size: Annotated[int, Field(ge=2)] = 4
-    """Fewest images of a cluster."""
+    """Minimum number of images in a cluster."""
 
     min_samples: Annotated[int, Field(ge=1)] = 4
-    """Images, including itself, within the radius at which an image counts as dense; more leaves more images out."""
+    """Number of neighbors, including the image itself, for its core distance; larger values give more outliers."""
 
     selection: Literal["eom", "leaf"] = "eom"
-    """Which clusters of the hierarchy are taken: the most stable ones (excess of mass), or its leaves, which are
-    smaller and more alike in size."""
+    """Which clusters of the hierarchy to select: the most stable ones (excess of mass), or the leaves, which are
+    smaller and more equal in size."""
 
     epsilon: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Clusters nearer than this Jaccard distance are not separated."""
+    """Clusters nearer than this Jaccard distance are not split."""
 
     max_distance: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    """Jaccard distances above this count as 1; smaller takes less memory."""
+    """Jaccard distances above this count as 1; smaller values need less memory."""
 
     jaccard: JaccardSettings = JaccardSettings()
     """The distance that is clustered."""
@@ -75,7 +75,7 @@ class HdbscanClustering(AbstractClustering):
         return self
 
     def cluster(self, features: Features, context: ClusteringContext = ClusteringContext()) -> Clustering:
-        """Neighbors, sparse Jaccard distances, HDBSCAN.
+        """Cluster by HDBSCAN on sparse Jaccard distances of neighbors.
 
         Raises:
             TrainingError: fewer than two clusters are found.
@@ -109,20 +109,20 @@ class HdbscanClustering(AbstractClustering):
 
     @property
     def neighbors(self) -> int:
-        """Those of the Jaccard distance."""
+        """The neighbors of the Jaccard distance."""
         return self.jaccard.columns
 
     def check_out_of_core(self) -> None:
-        """Vectors may be on disk; distances are in memory, as `out_of_core_bytes` says."""
+        """Do nothing: vectors can be on disk, but distances are in memory (`out_of_core_bytes`)."""
 
     def out_of_core_bytes(self, rows: int, dimension: int, threads: int) -> int:  # noqa: ARG002
-        """All distances, and the spanning tree."""
+        """Memory in bytes of all distances and the spanning tree."""
         return rows * self.neighbors * _PAIRS_PER_NEIGHBOR * _BYTES_PER_PAIR
 
     def cluster_neighbors(
         self, features: Features, neighbors: Neighbors, context: ClusteringContext
     ) -> Clustering:
-        """HDBSCAN on distances in memory."""
+        """Cluster by HDBSCAN on distances in memory, from given neighbors."""
         n = len(features)
         self._check_enough(n)
         progress = context.phase("Jaccard distances", PASSES * n)
@@ -164,23 +164,26 @@ class HdbscanClustering(AbstractClustering):
 
 
 def connected(distances: csr_array, fewest: int) -> csr_array:
-    """Sparse distances with entries of 1 added, so that all rows are connected and have `fewest` entries or more.
+    """Add entries of 1 to sparse distances, so that all rows are connected and have at least `fewest` entries.
 
     Args:
         distances: symmetric (n, n), with the diagonal; a missing entry means 1.
-        fewest: entries of a row, itself included.
+        fewest: minimum number of entries per row, including the diagonal.
 
     Returns:
         A symmetric matrix of float64; entries are at least 1e-6, also on the diagonal.
     """
     n, known = len(distances.indptr) - 1, distances.tocoo()
-    steps = np.arange(1, min(max(1, fewest // 2), n - 1) + 1)  # a ring, with as many rows on either side
+    steps = np.arange(
+        1, min(max(1, fewest // 2), n - 1) + 1
+    )  # a ring, with this many neighbors on either side
     first = np.tile(np.arange(n), len(steps))
     second = (first + np.repeat(steps, n)) % n
     rows = np.concatenate([known.row, first, second]).astype(np.int64)
     columns = np.concatenate([known.col, second, first])
-    values = np.concatenate([np.maximum(known.data.astype(np.float64), _NEAREST), np.ones(2 * len(first))])
-    keys, place = np.unique(
-        rows * n + columns, return_index=True
-    )  # of equal keys the first: known distances stay
-    return csr_array((values[place], (keys // n, keys % n)), shape=(n, n))
+    values = np.concatenate(
+        [np.maximum(known.data.astype(np.float64), _SMALLEST_DISTANCE), np.ones(2 * len(first))]
+    )
+    # of equal keys the first is selected, so known distances are kept
+    keys, first_index = np.unique(rows * n + columns, return_index=True)
+    return csr_array((values[first_index], (keys // n, keys % n)), shape=(n, n))

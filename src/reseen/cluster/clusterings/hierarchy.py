@@ -1,4 +1,4 @@
-"""Agglomerative clustering, from single crops or from tracklets."""
+"""Agglomerative clustering, starting from single crops or from tracklets."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -21,13 +21,13 @@ from reseen.conditions import When
 from reseen.records import Features, Neighbors, PseudoLabels
 
 _NEIGHBORS = 17
-"""Neighbors of each row used for merging out of core, the row itself included."""
+"""Neighbors of each row used for merging out of core, including the row itself."""
 _PER_ROW = 1_500
 """Bytes per row out of core: sixteen candidate pairs, in a pool that is copied when it grows."""
 _MOST_BLOCKS = 400_000_000
 """Maximum bytes of blocks of products, lists and centers out of core."""
 _EXACT_POWER, _APPROXIMATE_POWER = 2.0, 1.5
-"""Exponents of the time of an exact search (all pairs), and of a search of a fixed number of inverted lists."""
+"""Time exponents of an exact search (all pairs), and of an approximate one (a fixed number of inverted lists)."""
 
 
 class HierarchicalClustering(HierarchySettings, AbstractClustering):
@@ -43,29 +43,29 @@ class HierarchicalClustering(HierarchySettings, AbstractClustering):
         return merge_features(features, self, context.tracklets, progress)
 
     def for_once(self) -> Self:
-        """The number of clusters is chosen without labels, unless flags say otherwise."""
+        """With `stop: auto`: the number of clusters is chosen without labels, unless flags set another criterion."""
         share = HierarchySettings().share if self.share is None else self.share
         ends = {name: type(self).model_fields[name].default for name in ENDS}
         return self.model_copy(update={**ends, "stop": "auto", "share": share})
 
     def recipe_conditions(self, path: str) -> Mapping[str, When]:
-        """Feature `raw` takes vectors as they are, and an encoder's are of length 1 unless `model.feature` is `raw`.
+        """`feature: raw` has an effect only if features are not of unit length, with `model.feature: raw`.
 
-        Under stop `auto` it has an effect in any case: halves of vectors have different lengths.
+        With `stop: auto` it always has an effect, because halves of unit vectors have different lengths.
         """
         if self.feature == "sphere" or self.stop == "auto":
             return {}
         return {f"{path}.feature": When({"model.feature": "raw"})}
 
     def check_grows(self) -> None:
-        """It can, where the end does not depend on what comes after.
+        """Check that merging can stop without knowing later steps.
 
         Raises:
             ValueError: `stop` is `auto`.
         """
         if self.stop == "auto":
             raise ValueError(
-                "a merging of one step per round cannot look back from its end, as stop auto does; take steps, "
+                "stop auto compares all merging steps, so it does not work with one step per round; use steps, "
                 "clusters or distance"
             )
 
@@ -77,22 +77,22 @@ class HierarchicalClustering(HierarchySettings, AbstractClustering):
         done: int = 0,
         steps: int = 1,
     ) -> tuple[PseudoLabels, Float64[np.ndarray, " m"]]:
-        """Merge by the cheapest pairs of the clusters so far."""
+        """Merge the cheapest pairs of the given clusters; see `AbstractClustering.grow`."""
         if self.stop == "steps" and done >= self.steps:
             return PseudoLabels(labels), np.empty(0)
         grown = grow_hierarchy(features.numpy, self, labels, share_of=share_of, most_steps=steps)
         return grown.labels, grown.cost
 
     def for_size(self, rows: int) -> Self:
-        """With the engine that is chosen for so many rows, where that is an approximate one."""
+        """With engine `approximate` if that is selected for this number of rows."""
         return self.model_copy(update={"engine": "approximate"}) if self.approximates(rows) else self
 
     def time_power(self, rows: int) -> float | None:
-        """2, and 1.5 for an approximate search."""
+        """2 for an exact search, 1.5 for an approximate one."""
         return _APPROXIMATE_POWER if self.approximates(rows) else _EXACT_POWER
 
     def pair_bytes(self, features: Features) -> float | None:
-        """Those of the metric `jaccard`: pairs of rows that share neighbors."""
+        """Bytes of the pairs of rows that share neighbors, for metric `jaccard`; else None."""
         if self.metric != "jaccard":
             return None
         return float(PAIR_BYTES * count_shared_pairs(features, self.jaccard))
@@ -104,14 +104,14 @@ class HierarchicalClustering(HierarchySettings, AbstractClustering):
 
     @property
     def neighbors(self) -> int:
-        """Those that replace the first search for pairs."""
+        """The neighbors that replace the first search for pairs."""
         return _NEIGHBORS
 
     def check_out_of_core(self) -> None:
-        """Costs must be inner products.
+        """Check that costs are inner products.
 
         Raises:
-            ValueError: they are not, or engine `dense` is wanted.
+            ValueError: they are not, or the engine is `dense`.
         """
         if not self.can_approximate or self.engine == "dense":
             raise ValueError(
@@ -121,13 +121,13 @@ class HierarchicalClustering(HierarchySettings, AbstractClustering):
             )
 
     def out_of_core_bytes(self, rows: int, dimension: int, threads: int) -> int:  # noqa: ARG002
-        """Candidate pairs, and blocks of products."""
+        """Memory in bytes of candidate pairs and blocks of products."""
         return rows * _PER_ROW + min(_MOST_BLOCKS, 16 * rows * dimension)
 
     def cluster_neighbors(
         self, features: Features, neighbors: Neighbors, context: ClusteringContext
     ) -> Clustering:
-        """Merge from single rows."""
+        """Merge from single rows, starting with the given neighbors."""
         hierarchy = grow_hierarchy(
             features.numpy,
             self,

@@ -1,11 +1,11 @@
 """Chooses the number of clusters without labels, by stability under random halves of the feature dimensions.
 
 Merging is run to the end, with a fraction of the remaining clusters per step: once with all dimensions, and a few times
-with a random half of them. In clusterings that are too coarse it is random which people are together, and the halves
-agree less with the whole. In those that are too fine they agree well on the few images that are together at all.
-Chosen is the count with the largest product of the agreement and the share of images that are not alone, as for the
-settings of DBSCAN (`cluster/auto_settings.py`). Counts at which one cluster holds more than half of the images are
-considered only if there are no others: one giant cluster beside a few outliers is stable, but separates nothing.
+with a random half of them. In clusterings that are too coarse, it is random which people are merged, and the halves
+agree less with the full dimensions. In those that are too fine, they agree well on the few images that are merged.
+The chosen count maximizes the product of the agreement and the fraction of images that are not singletons, similar to
+the settings of DBSCAN (`cluster/auto_settings.py`). Counts at which one cluster contains more than half of the images
+are considered only if there are no others: one giant cluster and a few outliers are stable, but separate nothing.
 
 Reference: Ben-Hur et al., "A stability based method for discovering structure in clustered data", 2002.
 """
@@ -28,9 +28,9 @@ PASSES = 1 + _HALVES
 """Number of complete merging runs."""
 _SEED = 0
 _ALIKE = 0.005
-"""Values within this difference are ties, which go to the fewest clusters."""
+"""Values within this difference are ties; the fewest clusters are chosen."""
 _SAME = 1e-6
-"""Values of unit rows within this difference are equal up to rounding."""
+"""Values of unit vectors within this difference are equal up to rounding."""
 _LARGEST_SHARE = 0.5
 """Largest fraction of the images in one cluster."""
 _SMALLEST_MEAN, _FEWEST = 2, 2
@@ -45,10 +45,20 @@ def choose_count(
     allocate: Allocate = in_memory,
     neighbors: Neighbors | None = None,
 ) -> tuple[list[Pairs], str]:
-    """The merges of each step down to the chosen number of clusters, and a message that explains the choice.
+    """Choose the number of clusters.
 
-    The halves are drawn with a fixed seed, so that the same rows give the same count. `allocate` and `neighbors` are as
-    in `grow_hierarchy`.
+    The halves are drawn with a fixed seed, so the same rows give the same count.
+
+    Args:
+        rows: vectors of n images.
+        start: initial cluster of each row.
+        settings: costs and schedule of the merging.
+        progress: called with the number of merges just done.
+        allocate: as in `grow_hierarchy`.
+        neighbors: as in `grow_hierarchy`.
+
+    Returns:
+        The merges of each step down to the chosen number of clusters, and a message that explains the choice.
     """
     share = settings.share or 0.0
     if _all_alike(rows):
