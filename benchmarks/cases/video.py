@@ -15,7 +15,7 @@ from reseen.synthetic import draw_crowd_video
 from reseen.video.frames import open_video
 from reseen.video.settings import CropSettings, crop_settings
 from reseen.video.sources import find_sources
-from reseen.video.tracker import Following
+from reseen.video.tracker import VideoPass
 
 _NETWORK = "ssdlite320_mobilenet_v3_large"
 
@@ -46,9 +46,9 @@ def _run(options: Options) -> dict[str, Any]:
         def follow(settings: CropSettings) -> Callable[[], None]:
             def run() -> None:
                 with open_video(source, 25.0) as video:
-                    following = Following(video, settings)
-                    list(following.tracklets())
-                    list(following.collector.finish())
+                    video_pass = VideoPass(video, settings)
+                    list(video_pass.tracklets())
+                    list(video_pass.collector.finish())
 
             return run
 

@@ -48,11 +48,11 @@ def test_toy_draws_videos(reseen_says, fault, tmp_path):
     (["nothing.mp4"], "no such file or folder"),
     ([], "no source is given"),
     (["{clip}", "{clip}"], "is given twice"),
-    (["{clip}"], "no person found in 10 frames; `motion` sees"),
-    (["{folder}"], "holds neither a video nor frames"),
+    (["{clip}"], "no person found in 10 frames; `motion` detects"),
+    (["{folder}"], "contains no videos and no frames"),
     (["{text}"], "cannot be opened as a video"),
-    (["ftp://host/a.mp4"], "no scheme 'ftp'"),
-    (["{clip}", "--detector", "none.onnx"], "no such file of a detector"),
+    (["ftp://host/a.mp4"], "unknown scheme 'ftp'"),
+    (["{clip}", "--detector", "none.onnx"], "no such ONNX file"),
     (["{clip}", "--detector", "yolo"], "motion"),
     (["{clip}", "--detections", "none.txt"], "none.txt: no such file of boxes"),
     (["{clip}", "--detections", "{other}"], "boxes up to frame 899"),
@@ -144,4 +144,4 @@ def test_a_stream_that_stalls_is_ended(serve, reseen_says, tmp_path, monkeypatch
         "crop", f"{address}/live.ts", "--out", tmp_path / "a", *boxes_of(tmp_path, 60)
     )
     assert code == 0
-    assert "the stream broke off, or sent nothing for 3 s" in said
+    assert "the stream was interrupted, or sent nothing for 3 s" in said

@@ -10,7 +10,7 @@ from tests.video.test_crop import constant_detector
 
 from reseen.datasets import read_training
 from reseen.video import crop_files
-from reseen.video.tracker import Following
+from reseen.video.tracker import VideoPass
 
 QUARTER_TURN = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
 
@@ -42,7 +42,7 @@ def box_lines(tmp_path, boxes):
 
 def test_sound_alone(fault, tmp_path):
     path = write_sound(tmp_path / "a.wav")
-    assert "a.wav: holds no video stream" in fault("crop", path, "--out", tmp_path / "out")
+    assert "a.wav: has no video stream" in fault("crop", path, "--out", tmp_path / "out")
 
 
 def test_a_truncated_file_is_cropped_as_far_as_it_goes_and_said(reseen_says, tmp_path):
@@ -111,7 +111,7 @@ def test_boxes_of_a_larger_video(fault, tmp_path):
     path = write(tmp_path / "a.mp4", [moving_square(number) for number in range(20)])
     flags = box_lines(tmp_path, [(number, (500, 300, 40, 90)) for number in range(20)])
     line = fault("crop", path, "--out", tmp_path / "out", *flags)
-    assert "boxes lie outside of the frames" in line
+    assert "boxes are outside of the frames" in line
     assert "96 x 64 pixels; it is of another video" in line
 
 
@@ -131,7 +131,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_crops(videos, fault, tmp_path,
 
 
 def test_ctrl_c_leaves_a_manifest_of_what_is_whole(videos, reseen_says, tmp_path, monkeypatch):  # noqa: F811
-    whole = Following.tracklets
+    whole = VideoPass.tracklets
 
     def interrupted(self):
         for tracklet in whole(self):
@@ -139,14 +139,14 @@ def test_ctrl_c_leaves_a_manifest_of_what_is_whole(videos, reseen_says, tmp_path
             if self.video.source.name == "camera2":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(Following, "tracklets", interrupted)
+    monkeypatch.setattr(VideoPass, "tracklets", interrupted)
     flags = ["--detections", videos / "ground-truth", "--thin.height", "24", "--quiet"]
     code, _, err = reseen_says("crop", videos, "--out", tmp_path / "out", *flags)
     assert code == 130
     assert "what is written so far is whole and usable" in err
     assert {row["camera"] for row in rows_of(tmp_path / "out")} == {"camera1", "camera2"}
     assert read_training(tmp_path / "out" / "manifest.parquet")
-    monkeypatch.setattr(Following, "tracklets", whole)
+    monkeypatch.setattr(VideoPass, "tracklets", whole)
     code, said, _ = reseen_says("crop", videos, "--out", tmp_path / "out", *flags)
     assert code == 0
     assert "1 of these videos were there already" in said

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reseen.video.boxes import Boxes, intersections, without_doubles
-from reseen.video.motion import _joined
+from reseen.video.boxes import Boxes, drop_duplicates, intersections
+from reseen.video.motion import _merge_parts
 
 SIDES = st.integers(1, 12)
 BOXES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), SIDES, SIDES), max_size=7)
@@ -33,7 +33,7 @@ def test_intersections_count_cells(boxes):
 )
 def test_a_double_is_what_a_better_box_covers(boxes, scores, share, scored):
     corners = corners_of(boxes)
-    found = without_doubles(Boxes(corners, scores[: len(corners)]), share, scored)
+    found = drop_duplicates(Boxes(corners, scores[: len(corners)]), share, scored)
 
     def rank(row):
         area = len(cells(corners[row]))
@@ -51,7 +51,7 @@ def test_a_double_is_what_a_better_box_covers(boxes, scores, share, scored):
 @given(BOXES)
 def test_joined_boxes_hold_all_that_they_are_made_of(boxes):
     corners = corners_of(boxes)
-    joined = _joined(corners, 2.0)
+    joined = _merge_parts(corners, 2.0)
     assert len(joined) <= len(corners)
     for box in corners:
         assert any((box[:2] >= other[:2]).all() and (box[2:] <= other[2:]).all() for other in joined)
@@ -59,6 +59,6 @@ def test_joined_boxes_hold_all_that_they_are_made_of(boxes):
 
 def test_head_above_legs_is_one_person_and_neighbors_are_two():
     head, legs, neighbor = (10, 0, 20, 10), (9, 12, 21, 40), (30, 0, 40, 40)
-    assert sorted(_joined(np.array([head, legs, neighbor], dtype=float), 3).tolist()) == [
+    assert sorted(_merge_parts(np.array([head, legs, neighbor], dtype=float), 3).tolist()) == [
         [9, 0, 21, 40], [30, 0, 40, 40],
     ]  # fmt: skip

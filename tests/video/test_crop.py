@@ -17,7 +17,7 @@ from reseen.errors import DataError, SettingsError, StorageError, VideoError, We
 from reseen.video import crop_files
 from reseen.video.crop import crop_videos
 from reseen.video.settings import crop_settings
-from reseen.video.tracker import Following
+from reseen.video.tracker import VideoPass
 
 TRUTH = "ground-truth"
 EXACT = ["--thin.height", "24"]
@@ -104,12 +104,12 @@ def test_the_same_videos_give_the_same_bytes_and_are_not_gone_through_again(
     out = tmp_path / "again"
     crop_videos([videos], out, settings=exact(videos), quiet=True)
     assert bytes_of(out) == bytes_of(cropped.folder)
-    monkeypatch.setattr(Following, "tracklets", lambda self: pytest.fail("gone through again"))
+    monkeypatch.setattr(VideoPass, "tracklets", lambda self: pytest.fail("gone through again"))
     assert crop_videos([videos], out, settings=exact(videos), quiet=True).skipped == 2
 
 
 def test_an_interruption_keeps_what_is_there_and_goes_on(videos, cropped, tmp_path, monkeypatch):
-    out, whole = tmp_path / "out", Following.tracklets
+    out, whole = tmp_path / "out", VideoPass.tracklets
 
     def interrupted(self):
         for tracklet in whole(self):
@@ -117,14 +117,14 @@ def test_an_interruption_keeps_what_is_there_and_goes_on(videos, cropped, tmp_pa
             if self.video.source.name == "camera2":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(Following, "tracklets", interrupted)
+    monkeypatch.setattr(VideoPass, "tracklets", interrupted)
     with pytest.raises(KeyboardInterrupt):
         crop_videos([videos], out, settings=exact(videos), quiet=True)
     rows = rows_of(out)
     assert {row["camera"] for row in rows} == {"camera1", "camera2"}
     assert all((out / row["path"]).is_file() for row in rows)
     assert read_training(out / "manifest.parquet")
-    monkeypatch.setattr(Following, "tracklets", whole)
+    monkeypatch.setattr(VideoPass, "tracklets", whole)
     assert crop_videos([videos], out, settings=exact(videos), quiet=True).skipped == 1
     assert bytes_of(out) == bytes_of(cropped.folder)
 
@@ -189,13 +189,13 @@ def test_every_tracker_follows_exact_boxes(videos, tmp_path, by):
 
     (source,), found = find_sources([str(videos / "camera1.mp4")]), []
     with open_video(source, 25.0) as video:
-        following = Following(video, settings)
-        add = following.collector.add
-        following.collector.add = lambda frame, boxes: [
+        video_pass = VideoPass(video, settings)
+        add = video_pass.collector.add
+        video_pass.collector.add = lambda frame, boxes: [
             found.append((frame.number, boxes)),
             *add(frame, boxes),
         ][1:]
-        list(following.tracklets())
+        list(video_pass.tracklets())
     lines = [
         f"{number + 1},{track},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f},1,-1,-1,-1"
         for number, boxes in found
@@ -304,7 +304,7 @@ def test_a_bad_video_among_good_ones_is_left_out(videos, tmp_path):
     (folder / "broken.mp4").write_bytes(b"broken")
     result = crop_videos([folder], tmp_path / "out", settings=exact(videos), quiet=True)
     assert len(result.records) == 1
-    assert "broken.mp4: cannot be opened" in result.left_out[0]
+    assert "broken.mp4: cannot be opened" in result.unreadable[0]
     (folder / "camera1.mp4").write_bytes(b"broken too")
     with pytest.raises(VideoError, match="none of 2 videos can be read"):
         crop_videos([folder], tmp_path / "o2", settings=exact(videos), quiet=True)

@@ -111,7 +111,7 @@ def test_a_file_of_a_larger_video_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("".join(f"{n},1,1000,500,80,200,0.9\n" for n in range(1, 20)))
     detector = FileDetector(tmp_path / "a.txt", Source("/v.mp4", "video", "v", "v"), 100, 0.4)
     pixels = np.zeros((240, 320, 3), np.uint8)
-    with pytest.raises(DataError, match=r"lie outside of the frames.*320 x 240"):
+    with pytest.raises(DataError, match=r"are outside of the frames.*320 x 240"):
         all(detector.detect(pixels, number) for number in range(19))
 
 
@@ -119,17 +119,17 @@ def test_a_file_of_a_larger_video_is_refused(tmp_path):
     ("a.txt", "hello world\n", "line 1"),
     ("a.txt", "1,2,3\n", "line 1.*3 numbers"),
     ("a.txt", "0,1,2,3,4,5,1\n", "counted from 1"),
-    ("a.txt", "1,1,2,3,-4,5,1\n", "box of -4 x 5"),
+    ("a.txt", "1,1,2,3,-4,5,1\n", "box has -4 x 5"),
     ("a.txt", "1,1,nan,3,4,5,1\n", "not finite"),
     ("a.csv", "frame,left,top,right\n1,2,3,4\n", "row 2: no bottom"),
     ("a.csv", "frame,left,top,right,bottom\n1,2,3,x,9\n", "row 2"),
-    ("a.csv", "frame,left,top,right,bottom\n1.5,2,3,8,9\n", "no number of a frame"),
+    ("a.csv", "frame,left,top,right,bottom\n1.5,2,3,8,9\n", "is not a frame number"),
     ("a.json", "{}", "lacks 'images'"),
     ("a.json", "[1, 2]", "cannot be read"),
     ("a.json", "nothing", "cannot be read"),
-    ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]', "without their images"),
+    ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]', "without images"),
     ("a.json", '{"images": [{"id": 1}], "annotations": [{"image_id": 9, "bbox": [1, 2, 3, 4]}]}', "lacks 9"),
-    ("a.txt", "", "holds no box"),
+    ("a.txt", "", "contains no boxes"),
 ])  # fmt: skip
 def test_what_is_no_file_of_boxes_is_said(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)

@@ -116,7 +116,7 @@ def test_what_is_no_video_is_said(tmp_path, content):
 
 def test_sound_alone_is_no_video(tmp_path):
     path = write_sound(tmp_path / "a.wav")
-    with pytest.raises(VideoError, match="holds no video stream"):
+    with pytest.raises(VideoError, match="has no video stream"):
         read(path)
 
 

@@ -8,7 +8,7 @@ from reseen.data.decode import decode
 from reseen.video.boxes import Boxes
 from reseen.video.frames import Frame
 from reseen.video.settings import CropSettings, ImageSettings
-from reseen.video.tracklets import TrackCrop, Tracklet, TrackletCollector, cut
+from reseen.video.tracklets import TrackCrop, Tracklet, TrackletCollector, crop_box
 
 
 def crop(time, sharpness):
@@ -63,18 +63,18 @@ def test_small_cut_off_and_covered_boxes_are_not_cropped():
     small, outer, whole = (20, 20, 30, 35), (0, 20, 20, 60), (60, 20, 80, 60)
     found, collector = collect([{1: small, 2: outer, 3: whole}] * 6)
     assert [tracklet.number for tracklet in found] == [3]
-    assert collector.bare == 2
+    assert collector.without_crop == 2
     found, _ = collect([{1: small, 2: outer, 3: whole}] * 6, height=8, border=0)
     assert [tracklet.number for tracklet in found] == [1, 2, 3]
     found, collector = collect([{1: (40, 20, 60, 60), 2: (48, 20, 68, 60)}] * 6)
-    assert (found, collector.bare) == ([], 2)
+    assert (found, collector.without_crop) == ([], 2)
     found, _ = collect([{1: (40, 20, 60, 60), 2: (48, 20, 68, 60)}] * 6, overlap=0.7)
     assert len(found) == 2
 
 
 def test_few_frames_are_no_tracklet():
     found, collector = collect([{1: (20, 20, 40, 60)}] * 3, fewest_frames=4)
-    assert (found, collector.short) == ([], 1)
+    assert (found, collector.too_short) == ([], 1)
 
 
 def test_what_is_kept_is_the_picture_in_the_box():
@@ -92,7 +92,7 @@ def test_padding_within_and_outside_of_the_frame(corner, size, padding, black):
     box = np.array([left, top, min(left + size[0], 60), min(top + size[1], 60)])
     if box[2] - box[0] < 2 or box[3] - box[1] < 2:
         return
-    image = cut(pixels, box, ImageSettings(padding=padding, outside="black" if black else "cut"))
+    image = crop_box(pixels, box, ImageSettings(padding=padding, outside="black" if black else "cut"))
     wide, tall = (box[2] - box[0]) * (1 + 2 * padding), (box[3] - box[1]) * (1 + 2 * padding)
     if black:
         assert abs(image.shape[0] - tall) <= 1

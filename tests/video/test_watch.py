@@ -146,7 +146,7 @@ def boxes(path, count):
 
 
 def test_a_stream_is_connected_to_again(serve, gallery, tmp_path, monkeypatch):
-    monkeypatch.setattr(watch_module, "_WAITS", (0.0,))
+    monkeypatch.setattr(watch_module, "_RECONNECT_SECONDS", (0.0,))
     write(tmp_path / "live.ts", [moving_square(number) for number in range(30)])
     address = serve(partial(Files, directory=str(tmp_path)))
     said = []
@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_whole_crops(videos, exact, gallery, tmp_path, monkey
 
 def test_what_it_refuses(videos, gallery, tmp_path):
     video, out = videos / "camera1.mp4", tmp_path / "out"
-    with pytest.raises(SettingsError, match="holds 2 videos, and one at a time"):
+    with pytest.raises(SettingsError, match="contains 2 videos, but only one"):
         Watcher(gallery, videos, out)
     with pytest.raises(SettingsError, match="from -1 to 1, got 2"):
         Watcher(gallery, video, out, threshold=2)

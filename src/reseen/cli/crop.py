@@ -61,7 +61,7 @@ def crop(
     for source in facts:
         for note in source.notes:
             print(f"{source.name}: {note}")
-    for reason in cropped.left_out:
+    for reason in cropped.unreadable:
         print(f"left out: {reason}")
     tracklets, cameras = sum(source.tracklets for source in facts), {source.camera for source in facts}
     already = f"; {cropped.skipped} of these videos were there already" if cropped.skipped else ""

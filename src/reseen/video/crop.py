@@ -1,4 +1,4 @@
-"""`crop_videos`: videos to a folder of crops with a manifest. What the command `reseen crop` does."""
+"""`crop_videos`: crops people from videos into a folder with a manifest, as `reseen crop` does."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from reseen.video.crop_files import (
     COUNTS,
     CroppedVideos,
     detector_name,
-    nothing_found,
+    explain_no_crops,
     write_crops,
     write_manifest,
 )
@@ -34,7 +34,7 @@ from reseen.video.record import (
 from reseen.video.settings import CropSettings
 from reseen.video.sheet import write_sheet
 from reseen.video.sources import Source, find_sources
-from reseen.video.tracker import Following
+from reseen.video.tracker import VideoPass
 
 
 def crop_videos(
@@ -48,32 +48,32 @@ def crop_videos(
     most_seconds: float | None = None,
     quiet: bool = False,
 ) -> CroppedVideos:
-    """Find and follow people in videos, and write their crops and a manifest into the folder `out`.
+    """Detect and track people in videos, and write their crops and a manifest into the folder `out`.
 
-    Sources that are in `out` already, unchanged and by the same settings, are not gone through again, so that the same
-    call goes on after an interruption and adds new recordings. Ctrl-C keeps what was cropped; a source that it
-    interrupts is begun anew next time, but for a stream, which it ends.
+    Sources that were processed before, unchanged and with the same settings, are skipped. The same call therefore
+    resumes after an interruption, and adds new recordings. Ctrl-C keeps the crops so far: an interrupted file is
+    processed from its beginning next time, an interrupted stream is complete.
 
     Args:
-        sources: videos, folders of videos or of frames, addresses of streams.
-        out: a new folder, or one that this function made.
-        settings: how people are found, followed and cropped.
-        camera: one camera for all sources; by default each has its own, named after its file.
-        camera_pattern: where paths name the camera, and if wanted the time.
-        start: time of the first frame of the only source, Unix seconds or a date and time.
-        most_seconds: seconds of each source after which it ends.
-        quiet: show no progress.
+        sources: videos, folders of videos or of frames, URLs of streams.
+        out: a new folder, or one that this function created.
+        settings: detection, tracking and selection of crops.
+        camera: one camera for all sources; by default each source has its own, named after its file.
+        camera_pattern: pattern of the camera and optionally the time in a path, such as `{camera}_{date}_{clock}.mp4`.
+        start: time of the first frame if there is one source: Unix seconds, or a date and time.
+        most_seconds: maximum duration of each source in seconds; None for all.
+        quiet: hide progress.
 
     Returns:
-        What is in `out` now.
+        The content of `out`, including sources of earlier calls.
 
     Raises:
         VideoError: no source can be read as a video.
-        DataError: a source or file does not exist, a file of boxes is of another video, `out` holds something else, or
-            no crop came of all sources; the files are written all the same.
-        SettingsError: settings do not fit, or a package is missing.
-        WeightsError: a network cannot be used.
-        StorageError: `out` cannot be written, or another process writes into it; what the manifest lists is whole.
+        DataError: a source or file does not exist, a file of boxes belongs to another video, `out` contains other
+            files, or no source has a crop; files are written in the last case too.
+        SettingsError: settings are invalid, or a package is missing.
+        WeightsError: a detection network cannot be used.
+        StorageError: `out` cannot be written, or another process writes into it; crops in the manifest are complete.
 
     Example:
         >>> cropped = crop_videos(["videos"], "crops")
@@ -89,45 +89,45 @@ def crop_videos(
 
     with exclusive_lock(make_folder(folder) / LOCK, busy, remove=True):
         make_folder(folder / RECORDS)
-        skipped, left_out = _crop_all(found, folder, settings, most_seconds, quiet)
+        skipped, unreadable = _crop_all(found, folder, settings, most_seconds, quiet)
         records = tuple(read_records(folder))
-    if left_out and len(left_out) == len(found):
+    if unreadable and len(unreadable) == len(found):
         raise VideoError(
-            left_out[0] if len(found) == 1 else f"none of {len(found)} videos can be read: {left_out[0]}"
+            unreadable[0] if len(found) == 1 else f"none of {len(found)} videos can be read: {unreadable[0]}"
         )
-    result = CroppedVideos(folder, records, skipped, tuple(left_out))
+    result = CroppedVideos(folder, records, skipped, tuple(unreadable))
     if not result.crops:
-        raise DataError(nothing_found(result, settings))
+        raise DataError(explain_no_crops(result, settings))
     return result
 
 
 def _crop_all(
     sources: Sequence[Source], out: Path, settings: CropSettings, most_seconds: float | None, quiet: bool
 ) -> tuple[int, list[str]]:
-    """Go through the sources; the number of those that were done already, and those that cannot be read."""
-    skipped, left_out = 0, []
-    waiting = [(source, _fingerprint(source, settings, most_seconds)) for source in sources]
+    """Process all sources; returns the number of skipped ones, and error messages of unreadable ones."""
+    skipped, unreadable = 0, []
+    fingerprints = [(source, _fingerprint(source, settings, most_seconds)) for source in sources]
     total = 0
-    for source, fingerprint in waiting:
+    for source, fingerprint in fingerprints:
         if source.kind != "stream" and not _is_done(out, source, fingerprint):
             with suppress(VideoError), open_video(source, settings.image_rate) as video:
                 limit = video.count if most_seconds is None else round(most_seconds * video.rate)
                 total += min(video.count, limit)
     try:
         with ProgressBar("Cropping", total, show=not quiet) as bar:
-            for source, fingerprint in waiting:
+            for source, fingerprint in fingerprints:
                 if _is_done(out, source, fingerprint):
                     skipped += 1
                     continue
                 try:
                     _crop_source(source, fingerprint, out, settings, most_seconds, bar)
                 except VideoError as error:
-                    left_out.append(str(error))
-    finally:  # after an interruption too, so that the manifest lists what is there
+                    unreadable.append(str(error))
+    finally:  # after an interruption too, so that the manifest is up to date
         records = read_records(out)
         write_manifest(out, records)
         write_sheet(out, records, {"detector": detector_name(settings), "tracker": settings.track.by})
-    return skipped, left_out
+    return skipped, unreadable
 
 
 def _crop_source(
@@ -139,34 +139,34 @@ def _crop_source(
     bar: ProgressBar,
 ) -> None:
     with open_video(source, settings.image_rate) as video:
-        if source.kind == "stream":  # every connection is a recording of its own
+        if source.kind == "stream":  # every connection is a separate recording
             name = f"{source.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
             video.source = source = replace(source, name=name)
         _remove_crops(out, source)
-        following, rows = Following(video, settings, most_seconds), list[CropRow]()
+        video_pass, rows = VideoPass(video, settings, most_seconds), list[CropRow]()
         complete, shown = False, 0
         try:
-            for tracklet in following.tracklets():
+            for tracklet in video_pass.tracklets():
                 rows += write_crops(out, source, tracklet)
-                if following.position > shown:
-                    bar.advance(following.position - shown)
-                    shown = following.position
+                if video_pass.position > shown:
+                    bar.advance(video_pass.position - shown)
+                    shown = video_pass.position
             complete = True
         except KeyboardInterrupt:
             complete = source.kind == "stream"
             if not complete:
                 raise
         finally:
-            if following.frames:
-                for tracklet in following.collector.finish():
+            if video_pass.frames:
+                for tracklet in video_pass.collector.finish():
                     rows += write_crops(out, source, tracklet)
-                write_record(out, _facts(video, following, rows, fingerprint, complete), rows)
+                write_record(out, _facts(video, video_pass, rows, fingerprint, complete), rows)
 
 
 def _facts(
-    video: Video, following: Following, rows: Sequence[CropRow], fingerprint: str, complete: bool
+    video: Video, video_pass: VideoPass, rows: Sequence[CropRow], fingerprint: str, complete: bool
 ) -> SourceFacts:
-    source, collector = video.source, following.collector
+    source, collector = video.source, video_pass.collector
     return SourceFacts(
         name=source.name,
         camera=source.camera,
@@ -174,13 +174,13 @@ def _facts(
         fingerprint=fingerprint,
         complete=complete,
         start=video.start,
-        frames=following.frames,
-        seconds=following.seconds,
-        boxes=following.boxes,
+        frames=video_pass.frames,
+        seconds=video_pass.seconds,
+        boxes=video_pass.boxes,
         tracklets=len({row.tracklet for row in rows}),
         crops=len(rows),
-        dropped_short=collector.short,
-        dropped_bare=collector.bare,
+        dropped_short=collector.too_short,
+        dropped_bare=collector.without_crop,
         notes=tuple(video.notes),
     )
 
@@ -202,13 +202,13 @@ def _is_done(out: Path, source: Source, fingerprint: str) -> bool:
 
 
 def _remove_crops(out: Path, source: Source) -> None:
-    """Remove what an earlier, interrupted or different pass has left of a source."""
+    """Remove the record and the crops of a source that an earlier call has written."""
     record_path(out, source.camera, source.name).unlink(missing_ok=True)
     folder = out / source.camera
     if folder.is_dir():
-        ours = re.compile(rf"{re.escape(source.name)}_t\d+_f\d+\.jpg")
+        crop_name = re.compile(rf"{re.escape(source.name)}_t\d+_f\d+\.jpg")
         for file in folder.iterdir():
-            if ours.fullmatch(file.name):
+            if crop_name.fullmatch(file.name):
                 file.unlink()
 
 

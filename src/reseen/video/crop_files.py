@@ -1,4 +1,4 @@
-"""The files of a folder of crops: JPEG files of tracklets, the manifest and the counts; and the result of cropping."""
+"""The files in a folder of crops (JPEG files, manifest, counts), and the result of `crop_videos`."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ from reseen.video.tracklets import Tracklet
 
 
 def write_crops(out: Path, source: Source, tracklet: Tracklet) -> list[CropRow]:
-    """Write the crops of a tracklet into the folder of its camera in `out`, each synced, and return their rows.
+    """Write the crops of a tracklet to `out`/CAMERA/, synced to disk, and return their rows.
 
     Raises:
-        StorageError: a file cannot be written; none is left half written.
+        StorageError: a file cannot be written; an incomplete one is removed.
     """
     rows = []
     folder = make_folder(out / source.camera)
@@ -60,14 +60,14 @@ _TYPES = {
     **dict.fromkeys(("left", "top", "right", "bottom", "score", "sharpness"), pa.float64()),
 }
 _GAP = 60.0
-"""Seconds between recordings of one camera whose times are not known."""
+"""Assumed seconds between recordings of one camera whose times are unknown."""
 
 
 def write_manifest(out: Path, records: Sequence[SourceRecord]) -> None:
     """Write `manifest.parquet`, `manifest.csv` and `crops.json` into the folder of the crops.
 
-    Times are Unix seconds where the start of a recording is known. Recordings of one camera without a start are laid
-    end to end in the order of their names, so that tracklets of different recordings never seem to overlap.
+    Times are Unix seconds if the start of a recording is known. Recordings of one camera without a start are placed one
+    after another in the order of their names, so that tracklets of different recordings do not overlap in time.
 
     Raises:
         StorageError: a file cannot be written.
@@ -99,7 +99,7 @@ def write_manifest(out: Path, records: Sequence[SourceRecord]) -> None:
 
 
 def time_offsets(facts: Sequence[SourceFacts]) -> list[float]:
-    """What is added to the times of each source: its start, or the end of the one before it."""
+    """Offset in seconds of the times of each source: its start, or the end of the previous source of the camera."""
     ends: dict[str, float] = {}
     offsets = []
     for source in facts:
@@ -113,15 +113,15 @@ def time_offsets(facts: Sequence[SourceFacts]) -> list[float]:
 
 
 def counts(records: Sequence[SourceRecord]) -> dict[str, Any]:
-    """Counts of all sources, by camera and for each source."""
+    """Counts of frames, boxes, tracklets and crops: in total, by camera and by source."""
     facts = [record.facts for record in records]
     cameras = sorted({source.camera for source in facts})
     names = ("frames", "boxes", "tracklets", "crops", "dropped_short", "dropped_bare")
 
     def total(camera: str | None) -> dict[str, int]:
-        mine = [source for source in facts if camera in (None, source.camera)]
-        return {"sources": len(mine)} | {
-            name: sum(getattr(source, name) for source in mine) for name in names
+        selected = [source for source in facts if camera in (None, source.camera)]
+        return {"sources": len(selected)} | {
+            name: sum(getattr(source, name) for source in selected) for name in names
         }
 
     return {
@@ -135,19 +135,19 @@ def counts(records: Sequence[SourceRecord]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CroppedVideos:
-    """What is in a folder of crops."""
+    """The content of a folder of crops after `crop_videos`."""
 
     folder: Path
     records: tuple[SourceRecord, ...]
-    """All sources in the folder, those of earlier runs included."""
+    """All sources in the folder, including those of earlier calls."""
     skipped: int
-    """Sources of this run that were there already."""
-    left_out: tuple[str, ...]
-    """Sources that are no videos, with the reason."""
+    """Number of sources of this call that were already processed."""
+    unreadable: tuple[str, ...]
+    """Error messages of the sources that cannot be read."""
 
     @property
     def manifest(self) -> Path:
-        """The manifest, which `reseen train` and `reseen index` take as data."""
+        """The manifest, which `reseen train` and `reseen index` accept as data."""
         return self.folder / MANIFEST
 
     @property
@@ -161,8 +161,8 @@ class CroppedVideos:
         return sum(record.facts.crops for record in self.records)
 
 
-def nothing_found(result: CroppedVideos, settings: CropSettings) -> str:
-    """Why no crop came of videos, and what to change."""
+def explain_no_crops(result: CroppedVideos, settings: CropSettings) -> str:
+    """An error message on why there is no crop, and what to change."""
     frames, boxes = (
         sum(getattr(record.facts, name) for record in result.records) for name in ("frames", "boxes")
     )
@@ -173,17 +173,18 @@ def nothing_found(result: CroppedVideos, settings: CropSettings) -> str:
             "raise thin.overlap"
         )
     hint = {
-        "motion": "`motion` sees what moves before a fixed camera; lower motion.smallest, or take another --detector",
-        "file": "lower --score, or check that the file is of this video",
+        "motion": "`motion` detects what moves in front of a fixed camera; lower motion.smallest, or use another "
+        "--detector",
+        "file": "lower --score, or check that the file belongs to this video",
     }.get(
         settings.detector,
-        "lower --score, or check the number of the class with --onnx.person or --torchvision.person",
+        "lower --score, or check the class index with --onnx.person or --torchvision.person",
     )
     return f"{result.folder}: no person found in {frames:,} frames; {hint}"
 
 
 def detector_name(settings: CropSettings) -> str:
-    """What found the people, in words."""
+    """Description of the detector, for the contact sheet."""
     names = {
         "onnx": f"ONNX, {settings.onnx.file}",
         "torchvision": f"torchvision, {settings.torchvision.name}",

@@ -1,4 +1,4 @@
-"""The demo on video: draw recordings, crop the people in them, train without labels, index a gallery to look at."""
+"""The demo on video: draw recordings, crop the people, train without labels, and index a gallery."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ _RECIPE = (
     "--data.tracklet-constraints", "cannot-link", "--train.rounds", "10", "--method.center-cameras", "true",
     "--method.clustering.jaccard.k1", "10", "--method.clustering.jaccard.k2", "3",
 )  # fmt: skip
-"""What the recipe `demo` is changed by: tracklets are known, and there are fewer crops."""
+"""Changes to the recipe `demo`, because tracklets are known and there are fewer crops."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +41,27 @@ def run_video_demo(
     settings: CropSettings | None = None,
     quiet: bool = False,
 ) -> VideoDemo:
-    """Draw videos of a crowd, crop, train and index, all into the folder `out`: from recordings to the viewer.
+    """Draw videos of a crowd, crop, train and index, all in the folder `out`.
 
-    The crops are those that `reseen crop` finds by motion, in `crops`; the exact tracks are beside the videos, and are
-    not used. If interrupted, repeat the call to resume.
+    People are cropped by motion, into `crops`. The exact tracks are written next to the videos, and are not used. If
+    interrupted, repeat the call to resume.
 
     Args:
         out: the output folder.
-        recipe: the recipe to train with; the built-in recipe `demo` with cannot-links of tracklets when None.
+        recipe: the training recipe; None for the built-in recipe `demo` with cannot-links of tracklets.
         people: number of people, each of whom walks once through the view of every camera.
-        cameras: number of cameras, each with a video.
-        seconds: length of each video.
-        settings: how people are found, followed and cropped.
+        cameras: number of cameras, each with one video.
+        seconds: duration of each video in seconds.
+        settings: detection, tracking and selection of crops.
         quiet: hide progress.
+
+    Returns:
+        The crops, the run and the indexed gallery.
 
     Raises:
         StorageError: `out` cannot be written.
-        RunError: `out` holds a demo with other settings.
-        DataError: `out` holds something else.
+        RunError: `out` contains a demo with other settings.
+        DataError: `out` contains other files.
 
     Example:
         >>> demo = reseen.run_video_demo("demo-video")
@@ -71,7 +74,7 @@ def run_video_demo(
     videos = folder / "videos"
     drawn = crowd_video_exists(videos, people, cameras, recipe.seed, seconds=seconds)
     if (folder / "run" / CHECKPOINT).is_file() and not drawn:
-        raise RunError(f"{folder}: holds a demo with other settings; choose another folder")
+        raise RunError(f"{folder}: contains a demo with other settings; choose another folder")
     draw_crowd_video(videos, people, cameras, recipe.seed, seconds=seconds, progress=not quiet)
     cropped = crop_videos([videos], folder / "crops", settings=settings, quiet=quiet)
     run = train(recipe, cropped.manifest, folder / "run", resume=True, quiet=quiet)

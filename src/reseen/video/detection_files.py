@@ -1,6 +1,6 @@
-"""Boxes and tracks that the user already has: MOTChallenge text, CSV, COCO JSON, JSON of supervision.
+"""`FileDetector`: boxes and tracks from files: MOTChallenge text, CSV, COCO JSON, JSON of supervision.
 
-Frames are counted from 1 in MOTChallenge text, and from 0 in all others.
+Frames are counted from 1 in MOTChallenge text, and from 0 in the other formats.
 """
 
 import csv
@@ -30,12 +30,12 @@ _NAMES = {
     "track": ("track", "track_id", "tracker_id"),
     "category": ("class_id", "class"),
 }
-"""Columns of CSV and of supervision's JSON, and how others call them; the first five are needed."""
+"""Columns of CSV and of supervision's JSON, with accepted names; the first five are required."""
 
-_NEEDED = ("frame", "left", "top", "right", "bottom")
-_PERSON_OF_COCO = 1
+_REQUIRED = ("frame", "left", "top", "right", "bottom")
+_COCO_PERSON = 1
 _OUTSIDE = 0.5
-"""Share of boxes outside of the frame, above which a file is taken for that of another video."""
+"""Fraction of boxes outside of the frame above which a file is considered to belong to another video."""
 
 
 class _Row(NamedTuple):
@@ -46,26 +46,32 @@ class _Row(NamedTuple):
 
 
 class FileDetector:
-    """Boxes from a file; where it has tracks, they are used as they are."""
+    """Boxes from a file. If the file has tracks, they are used without a tracker."""
 
-    scored = True
+    has_confidence = True
 
     def __init__(self, place: Path, source: Source, frames: int, score: float) -> None:
-        """Read the file of a source with `frames` frames (0: unknown); boxes below `score` are dropped.
+        """Read the file of a source.
+
+        Args:
+            place: the file, or a folder with a file of the source's name.
+            source: the video.
+            frames: number of frames of the video; 0 if unknown.
+            score: boxes with a lower score are dropped.
 
         Raises:
-            DataError: the file is missing, cannot be read, or is of another video.
+            DataError: the file is missing, cannot be read, or belongs to another video.
         """
         file = file_of(place.expanduser(), source)
         rows = read_detections(file)
         last = max((row.frame for row in rows), default=0)
         if frames and last >= frames + 2:  # containers may count a frame less
             raise DataError(
-                f"{file}: has boxes up to frame {last}, and {source.shown} has {frames:,} frames; it is of another "
-                "video, or counts frames otherwise"
+                f"{file}: has boxes up to frame {last}, but {source.shown} has {frames:,} frames; it belongs to "
+                "another video, or its frames are numbered differently"
             )
         if not rows:
-            raise DataError(f"{file}: holds no box")
+            raise DataError(f"{file}: contains no boxes")
         self._file, self._source = file, source
         self._outside, self._checked = 0, 0
         tracked = any(row.track != UNTRACKED for row in rows)
@@ -76,14 +82,14 @@ class FileDetector:
         self._frames = {frame: _boxes(found, tracked) for frame, found in by_frame.items()}
         self._none = Boxes(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64)) if tracked else no_boxes()
 
-    def begin(self, sample: Sequence[Pixels]) -> None:
-        """Nothing to prepare."""
+    def prepare(self, sample: Sequence[Pixels]) -> None:
+        """Do nothing."""
 
     def detect(self, pixels: Pixels, number: int) -> Boxes:
         """The boxes of frame `number`.
 
         Raises:
-            DataError: most boxes so far lie outside of the frame.
+            DataError: most boxes so far are outside of the frame.
         """
         boxes = self._frames.get(number, self._none)
         inside = clipped(boxes.corners, *pixels.shape[:2])
@@ -92,18 +98,18 @@ class FileDetector:
         self._checked += len(boxes)
         if self._checked >= 10 and self._outside > _OUTSIDE * self._checked:
             raise DataError(
-                f"{self._file}: {self._outside} of the first {self._checked} boxes lie outside of the frames of "
-                f"{self._source.shown}, which are {pixels.shape[1]} x {pixels.shape[0]} pixels; it is of another "
-                "video, or of another size"
+                f"{self._file}: {self._outside} of the first {self._checked} boxes are outside of the frames of "
+                f"{self._source.shown}, which have {pixels.shape[1]} x {pixels.shape[0]} pixels; the boxes belong to "
+                "another video, or to another size of it"
             )
         return boxes
 
 
 def read_detections(file: Path) -> list[_Row]:
-    """The boxes in a file, with frames counted from 0.
+    """Read the boxes of a file; frames are counted from 0 in the result.
 
     Raises:
-        DataError: the file is missing or has none of the formats; names the line.
+        DataError: the file is missing, or has none of the formats; names the line.
     """
     try:
         if file.suffix.lower() == ".json":
@@ -124,10 +130,10 @@ def read_detections(file: Path) -> list[_Row]:
 
 
 def file_of(place: Path, source: Source) -> Path:
-    """The file of boxes of a source: the place itself, or the one of its name in a folder.
+    """The file of boxes of a source: `place`, or if that is a folder, the file with the source's name in it.
 
     Raises:
-        DataError: the folder has none.
+        DataError: the folder has no such file.
     """
     if not place.is_dir():
         return place
@@ -135,7 +141,7 @@ def file_of(place: Path, source: Source) -> Path:
     for suffix in SUFFIXES:
         if (place / f"{stem}{suffix}").is_file():
             return place / f"{stem}{suffix}"
-    raise DataError(f"{place}: holds no file of boxes for {source.shown}; expected {stem}.txt, .csv or .json")
+    raise DataError(f"{place}: has no file of boxes for {source.shown}; expected {stem}.txt, .csv or .json")
 
 
 def _boxes(rows: Sequence[_Row], tracked: bool) -> Boxes:
@@ -165,22 +171,22 @@ def _from_mot(lines: Iterator[str]) -> Iterator[_Row]:
 
 
 def _from_table(rows: Iterator[Mapping[str, Any]] | csv.DictReader, first: int) -> Iterator[_Row]:
-    """Rows with named values; where there are classes of several numbers, those of class 0 alone."""
+    """Rows with named columns; rows of other classes than 0 are skipped."""
     for number, row in enumerate(rows, start=first):
         named = {
             name: next((row[key] for key in keys if row.get(key) not in (None, "")), None)
             for name, keys in _NAMES.items()
         }
-        missing = [name for name in _NEEDED if named[name] is None]
+        missing = [name for name in _REQUIRED if named[name] is None]
         if missing:
-            near = suggestion(missing[0], [str(key) for key in row])
+            hint = suggestion(missing[0], [str(key) for key in row])
             raise ValueError(
-                f"row {number}: no {', '.join(missing)}{near}; needed are frame, left, top, right, bottom"
+                f"row {number}: no {', '.join(missing)}{hint}; frame, left, top, right and bottom are required"
             )
         if named["category"] is not None and float(named["category"]) != 0:
             continue
         try:
-            frame, *corners = (float(named[name] or 0) for name in _NEEDED)
+            frame, *corners = (float(named[name] or 0) for name in _REQUIRED)
             score = 1.0 if named["score"] is None else float(named["score"])
             track = UNTRACKED if named["track"] is None else float(named["track"])
             yield _row(frame, corners, score, track)
@@ -192,7 +198,7 @@ def _from_json(values: Any) -> Iterator[_Row]:
     if isinstance(values, list):
         if values and "bbox" in values[0]:
             raise ValueError(
-                "COCO results without their images do not say which frame a box is of; give the file with images"
+                "COCO results without images do not state the frame of a box; give the file with images"
             )
         yield from _from_table(iter(values), 1)
         return
@@ -201,11 +207,9 @@ def _from_json(values: Any) -> Iterator[_Row]:
     if images and min(frames.values()) == 1:
         frames = {key: frame - 1 for key, frame in frames.items()}
     categories = {entry["id"]: entry.get("name") for entry in values.get("categories", ())}
-    people = {key for key, name in categories.items() if name in ("person", "pedestrian")} or {
-        _PERSON_OF_COCO
-    }
+    people = {key for key, name in categories.items() if name in ("person", "pedestrian")} or {_COCO_PERSON}
     for entry in values["annotations"]:
-        if entry.get("category_id", _PERSON_OF_COCO) in people:
+        if entry.get("category_id", _COCO_PERSON) in people:
             left, top, width, height = map(float, entry["bbox"])
             track = entry.get("track_id", entry.get("instance_id", UNTRACKED))
             score = float(entry.get("score", 1.0))
@@ -214,10 +218,10 @@ def _from_json(values: Any) -> Iterator[_Row]:
 
 def _row(frame: float, corners: Sequence[float], score: float, track: float) -> _Row:
     if not all(math.isfinite(value) for value in (frame, *corners, score, track)):
-        raise ValueError("a number that is not finite")
+        raise ValueError("a value is not finite")
     left, top, right, bottom = corners
     if frame < 0 or frame != int(frame):
-        raise ValueError(f"frame {frame:g} is no number of a frame")
+        raise ValueError(f"{frame:g} is not a frame number")
     if right <= left or bottom <= top:
-        raise ValueError(f"a box of {right - left:g} x {bottom - top:g} pixels")
+        raise ValueError(f"the box has {right - left:g} x {bottom - top:g} pixels")
     return _Row(int(frame), (left, top, right, bottom), score, int(track) if track >= 0 else UNTRACKED)

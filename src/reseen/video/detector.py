@@ -1,4 +1,4 @@
-"""What every detector answers, and which one the settings name."""
+"""The interface of a detector, and the selection of one by settings."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,29 +13,29 @@ from reseen.video.settings import CropSettings
 from reseen.video.torchvision_detector import TorchvisionDetector
 
 SAMPLE = 24
-"""Frames of a source that a detector may see before the first."""
+"""Maximum number of sample frames that a detector is prepared with."""
 
 
 class Detector(Protocol):
-    """Finds people in the frames of one source, which are given in their order."""
+    """Detects people in the frames of one source, in temporal order."""
 
-    scored: bool
-    """Whether scores tell how sure it is; a tracker then tells sure boxes from doubtful ones."""
+    has_confidence: bool
+    """Whether scores are confidences; a tracker then treats boxes of high and low confidence differently."""
 
-    def begin(self, sample: Sequence[Pixels]) -> None:
-        """Prepare for a source; `sample` holds frames spread over it, none of a stream."""
+    def prepare(self, sample: Sequence[Pixels]) -> None:
+        """Prepare for a source; `sample` has frames from all of it, and is empty for a stream."""
         ...
 
     def detect(self, pixels: Pixels, number: int) -> Boxes:
-        """The boxes of people in frame `number` (from 0), with tracks where it knows them."""
+        """The boxes of people in frame `number` (from 0), with tracks if the detector has them."""
         ...
 
 
 def build_detector(settings: CropSettings, video: Video) -> Detector:
-    """The detector that the settings name, for one source.
+    """Create the detector selected by the settings, for one source.
 
     Raises:
-        SettingsError: a file or package that it needs is missing.
+        SettingsError: a required file or package is missing.
         DataError: a file of boxes cannot be read.
         WeightsError: a network cannot be used.
     """

@@ -1,4 +1,4 @@
-"""The frames of a source, upright and as 8-bit RGB, with their numbers and times."""
+"""Decodes the frames of a source as 8-bit RGB, rotated upright, with frame numbers and times."""
 
 import math
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from reseen.video.boxes import Pixels
 from reseen.video.sources import Source
 
 STALL_SECONDS = 20.0
-"""Seconds without data after which a stream has stalled."""
+"""Timeout of a stream: seconds without data."""
 
-_USUAL_RATE = 25.0
-"""Frames per second of a source that does not say."""
+_DEFAULT_RATE = 25.0
+"""Frames per second if the container does not state it."""
 
 _MOST_DAMAGED = 100
-"""Damaged packets in a row after which a source has ended."""
+"""Number of consecutive damaged packets after which decoding ends."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Frame:
     """One frame."""
 
     number: int
-    """From 0, frames that were left out counted."""
+    """Frame number in the source from 0, counting skipped frames."""
     time: float
     """Seconds since the first frame."""
     pixels: Pixels
@@ -39,23 +39,23 @@ class Frame:
 
 @dataclass
 class Video:
-    """An open source. Made by `open_video`; `read` goes through it once."""
+    """An open source, created by `open_video`. It can be read once."""
 
     source: Source
     rate: float
-    """Frames per second, by the container; frames may come at other times."""
+    """Frames per second, as the container states; actual times may differ."""
     count: int
-    """Frames, by the container; 0 where it does not say."""
+    """Number of frames, as the container states; 0 if unknown."""
     start: float | None
-    """Unix time of the first frame in seconds, None where unknown."""
+    """Unix time of the first frame in seconds; None if unknown."""
     notes: list[str] = field(default_factory=list)
-    """What is wrong with the source, known when it was read."""
+    """Problems found while reading."""
     _container: Any = None
 
     def read(self, every_seconds: float = 0.0) -> Iterator[Frame]:
-        """Yield the frames at least `every_seconds` apart, in the order of their times.
+        """Yield frames in temporal order, at least `every_seconds` apart.
 
-        Damage ends neither the video nor the program: what can be decoded is yielded, the rest is a note.
+        Damaged parts are skipped and added to `notes`.
 
         Raises:
             VideoError: no frame can be decoded.
@@ -73,8 +73,8 @@ class Video:
         last = -math.inf
         unreadable = 0
         for number, file in enumerate(self.source.files()):
-            moment = number / self.rate
-            if moment - last < every_seconds - 1e-9:
+            time = number / self.rate
+            if time - last < every_seconds - 1e-9:
                 continue
             try:
                 pixels = decode(read_bytes(ImageSource(file)))
@@ -82,61 +82,68 @@ class Video:
                 unreadable += 1
                 self.notes[:] = [f"{unreadable:,} unreadable frames, the latest is {file.name}: {error}"]
                 continue
-            last = moment
-            yield Frame(number, moment, pixels)
+            last = time
+            yield Frame(number, time, pixels)
 
     def _decoded(self, every_seconds: float) -> Iterator[Frame]:
         first, last, before = None, -math.inf, -math.inf
-        tick = self._container.streams.video[0].time_base
+        time_base = self._container.streams.video[0].time_base
         number = -1
-        for number, frame in enumerate(_progressive(self._raw())):
-            said = None if frame.pts is None else float(frame.pts * (frame.time_base or tick))
-            first = (said or 0.0) if first is None else first
+        for number, frame in enumerate(_deinterlaced(self._raw())):
+            timestamp = None if frame.pts is None else float(frame.pts * (frame.time_base or time_base))
+            first = (timestamp or 0.0) if first is None else first
             expected = before + 1 / self.rate if number else 0.0
-            moment = max(
-                expected if said is None else said - first, before + 1e-6
-            )  # no time stands still or goes back
-            before = moment
-            if moment - last < every_seconds - 1e-9:
+            # times must increase strictly
+            time = max(expected if timestamp is None else timestamp - first, before + 1e-6)
+            before = time
+            if time - last < every_seconds - 1e-9:
                 continue
-            last = moment
-            yield Frame(number, moment, _upright(frame))
+            last = time
+            yield Frame(number, time, _to_rgb(frame))
         if self.source.kind == "video" and 0 <= number < 0.98 * self.count - 2:
             self.notes.append(f"ends after {number + 1:,} of {self.count:,} frames, truncated or damaged")
 
     def _raw(self) -> Iterator[Any]:
-        """Decoded frames, damaged packets left out."""
+        """Decoded frames, without those of damaged packets."""
         av: Any = require_package("av", "video")
         stream, packets = self._container.streams.video[0], iter(self._container.demux(video=0))
-        damaged, in_a_row = 0, 0
-        while in_a_row < _MOST_DAMAGED:
+        damaged, consecutive = 0, 0
+        while consecutive < _MOST_DAMAGED:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     break
                 yield from packet.decode()
-                in_a_row = 0
+                consecutive = 0
             except av.error.EOFError:
                 break
             except av.error.InvalidDataError:
-                damaged, in_a_row = damaged + 1, in_a_row + 1
+                damaged, consecutive = damaged + 1, consecutive + 1
             except av.error.FFmpegError as error:
-                lost = f"the stream broke off, or sent nothing for {STALL_SECONDS:g} s"
+                lost = f"the stream was interrupted, or sent nothing for {STALL_SECONDS:g} s"
                 self.notes.append(lost if self.source.kind == "stream" else f"ends early: {_reason(error)}")
                 break
         if damaged:
-            self.notes.append(f"{damaged:,} damaged places left out")
+            self.notes.append(f"{damaged:,} damaged packets skipped")
         with suppress(av.error.FFmpegError):
             yield from stream.codec_context.decode(None)
 
 
 @contextmanager
 def open_video(source: Source, image_rate: float) -> Iterator[Video]:
-    """Open a source; `image_rate` is the number of frames per second of folders of frames.
+    """Open a source.
+
+    Args:
+        source: the source.
+        image_rate: frames per second of a folder of frames.
 
     Raises:
-        VideoError: it is no video, has no picture, or the stream does not answer.
+        VideoError: the file is not a video, has no video stream, or the stream does not respond.
         SettingsError: PyAV is not installed.
+
+    Example:
+        >>> with open_video(find_sources(["hall.mp4"])[0], image_rate=25.0) as video:
+        ...     times = [frame.time for frame in video.read(every_seconds=1.0)]
     """
     if source.kind == "images":
         yield Video(source, image_rate, len(source.files()), source.start)
@@ -151,17 +158,22 @@ def open_video(source: Source, image_rate: float) -> Iterator[Video]:
         raise VideoError(f"{source.shown}: cannot be opened as a video ({_reason(error)})") from None
     with container:
         if not container.streams.video:
-            raise VideoError(f"{source.shown}: holds no video stream")
+            raise VideoError(f"{source.shown}: has no video stream")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        rate = float(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
+        rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
         yield Video(
             source, rate, _count(container, stream, rate), _start(source, container), _container=container
         )
 
 
 def spread_frames(source: Source, image_rate: float, count: int) -> list[Pixels]:
-    """About `count` frames spread over a source, fewer where it has few keyframes; none of a stream.
+    """About `count` evenly spaced frames of a source, fewer if it has few keyframes; none for a stream.
+
+    Args:
+        source: the source.
+        image_rate: frames per second of a folder of frames.
+        count: number of frames.
 
     Raises:
         VideoError: as in `open_video`.
@@ -171,43 +183,43 @@ def spread_frames(source: Source, image_rate: float, count: int) -> list[Pixels]
     with open_video(source, image_rate) as video:
         if source.kind == "images":
             files = source.files()
-            chosen = [files[round(place)] for place in np.linspace(0, len(files) - 1, min(count, len(files)))]
-            found = []
-            for file in chosen:
-                with suppress(UnreadableError):  # noted when the video is read
-                    found.append(decode(read_bytes(ImageSource(file))))
-            return found
-        found = _at_keyframes(video, count)
-        if len(found) >= count // 2:
-            return found
-    with open_video(source, image_rate) as video:  # few keyframes: its beginning, which is what is seen first
+            indices = np.linspace(0, len(files) - 1, min(count, len(files)))
+            frames = []
+            for file in [files[round(index)] for index in indices]:
+                with suppress(UnreadableError):  # reported when the video is read
+                    frames.append(decode(read_bytes(ImageSource(file))))
+            return frames
+        frames = _keyframes(video, count)
+        if len(frames) >= count // 2:
+            return frames
+    with open_video(source, image_rate) as video:  # few keyframes: one frame per second from the beginning
         step = max(1.0, video.rate) / video.rate
         return [frame.pixels for _, frame in zip(range(count), video.read(step), strict=False)]
 
 
-def _at_keyframes(video: Video, count: int) -> list[Pixels]:
+def _keyframes(video: Video, count: int) -> list[Pixels]:
     av: Any = require_package("av", "video")
-    container, found = video._container, {}
+    container, frames = video._container, {}
     duration = container.duration or 0
-    for place in range(count):
+    for index in range(count):
         try:
-            container.seek(int(duration * place / count) + (container.start_time or 0))
+            container.seek(int(duration * index / count) + (container.start_time or 0))
             frame = next(container.decode(video=0), None)
         except av.error.FFmpegError:
             continue
-        if frame is not None and frame.pts not in found:
-            found[frame.pts] = _upright(frame)
-    return list(found.values())
+        if frame is not None and frame.pts not in frames:
+            frames[frame.pts] = _to_rgb(frame)
+    return list(frames.values())
 
 
-def _upright(frame: Any) -> Pixels:
-    """A decoded frame as RGB, turned as the phone was held that took it."""
+def _to_rgb(frame: Any) -> Pixels:
+    """A decoded frame as RGB, rotated upright by its metadata."""
     turns = round(frame.rotation / 90) % 4  # counterclockwise, as in NumPy
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
 
 
-def _progressive(frames: Iterator[Any]) -> Iterator[Any]:
-    """Frames, from the first interlaced one on without combs; the filter leaves frames alone that have none."""
+def _deinterlaced(frames: Iterator[Any]) -> Iterator[Any]:
+    """Frames, deinterlaced from the first interlaced one on; the filter does not change progressive frames."""
     av: Any = require_package("av", "video")
     graph = None
     for frame in frames:
@@ -224,14 +236,14 @@ def _progressive(frames: Iterator[Any]) -> Iterator[Any]:
                 graph.add("buffersink"),
             ).configure()
         graph.push(frame)
-        yield from _pulled(graph)
+        yield from _pull(graph)
     if graph is not None:
         graph.push(None)
-        yield from _pulled(graph)
+        yield from _pull(graph)
 
 
-def _pulled(graph: Any) -> Iterator[Any]:
-    """What a filter has ready; it is a frame behind."""
+def _pull(graph: Any) -> Iterator[Any]:
+    """Yield the frames that a filter graph has ready; it lags one frame behind."""
     av: Any = require_package("av", "video")
     with suppress(av.error.BlockingIOError, av.error.EOFError):
         while True:
@@ -249,9 +261,9 @@ def _start(source: Source, container: Any) -> float | None:
         return source.start
     if source.kind == "stream":
         return datetime.now(UTC).timestamp()
-    said = container.metadata.get("creation_time", "")
+    creation_time = container.metadata.get("creation_time", "")
     try:
-        date = datetime.fromisoformat(said)
+        date = datetime.fromisoformat(creation_time)
     except ValueError:
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
@@ -259,5 +271,5 @@ def _start(source: Source, container: Any) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return words.splitlines()[0] if words else type(error).__name__
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return message.splitlines()[0] if message else type(error).__name__

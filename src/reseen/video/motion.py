@@ -1,4 +1,4 @@
-"""`MotionDetector`: people as what moves before a fixed camera. It needs no weights."""
+"""`MotionDetector`: detects people by motion in front of a fixed camera. It needs no weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,50 +11,54 @@ from reseen.video.boxes import Boxes, Pixels, no_boxes
 from reseen.video.settings import MotionSettings
 
 _FOREGROUND = 255
-"""OpenCV's value for what moves; shadows have another."""
+"""OpenCV's value for foreground pixels; shadows have another."""
 
 _TOUCHING = 0.6
-"""Share of the narrower of two boxes, one above the other, that must lie below the other for them to be one person."""
+"""Minimum horizontal overlap, as a fraction of the narrower of two boxes above each other, to merge them."""
 
 
 class MotionDetector:
     """Background subtraction by a mixture of Gaussians for every pixel (Zivkovic 2004, OpenCV's MOG2).
 
-    What moves is cleaned of specks, parts that stand above each other are joined, and boxes of a person's height and
-    shape are kept. The score is the share of the box that moved. It finds no one who stands still for longer than the
-    memory, takes cars and dogs of a person's shape for people, and two people side by side for one.
+    Small foreground regions are removed, regions above each other are merged, and boxes with the height and aspect
+    ratio of a person are kept. The score is the fraction of the box that moved. People who stand still for longer than
+    the memory are not detected, cars and dogs with a person's aspect ratio are, and two people side by side are one.
     """
 
-    scored = False
+    has_confidence = False
 
     def __init__(self, settings: MotionSettings, rate: float) -> None:
-        """Take settings, and the number of frames per second that will be looked at."""
+        """Create the background model; `rate` is the number of processed frames per second.
+
+        Raises:
+            SettingsError: OpenCV is not installed.
+        """
         cv2: Any = require_package("cv2", "video")
         self._cv2, self._settings = cv2, settings
         self._memory = max(2, round(settings.memory_seconds * rate))
         self._model = cv2.createBackgroundSubtractorMOG2(self._memory, settings.threshold, True)
 
-    def begin(self, sample: Sequence[Pixels]) -> None:
-        """Learn the background from frames of the source, so that whoever is there at the start is no part of it."""
+    def prepare(self, sample: Sequence[Pixels]) -> None:
+        """Learn the background from frames of the whole source, so that people in the first frame are no part of it."""
         self._model = self._cv2.createBackgroundSubtractorMOG2(self._memory, self._settings.threshold, True)
-        for seen, pixels in enumerate(sample, start=1):
-            self._model.apply(self._reduced(pixels), learningRate=1 / seen)
+        for count, pixels in enumerate(sample, start=1):
+            self._model.apply(self._reduced(pixels), learningRate=1 / count)
 
     def detect(self, pixels: Pixels, number: int) -> Boxes:  # noqa: ARG002
-        """Boxes of what moves in a frame; `number` is not needed."""
+        """Boxes of moving people in a frame; `number` is not used."""
         cv2 = self._cv2
         small = self._reduced(pixels)
         mask = (self._model.apply(small) == _FOREGROUND).astype(np.uint8)
         height, width = mask.shape
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-        reach = max(3, round(height * 0.03))
-        closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((reach, max(3, reach // 3)), np.uint8))
+        kernel = max(3, round(height * 0.03))
+        closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((kernel, max(3, kernel // 3)), np.uint8))
         _, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
         corners = stats[1:, [0, 1, 0, 1]].astype(np.float64)
         corners[:, 2:] += stats[1:, 2:4]
-        specks = (stats[1:, 4] < (0.15 * self._settings.smallest * height) ** 2) if len(stats) > 1 else []
-        corners = _joined(corners[~np.asarray(specks, dtype=bool)], 0.04 * height)
-        corners = corners[self._person_like(corners, height)]
+        too_small = (stats[1:, 4] < (0.15 * self._settings.smallest * height) ** 2) if len(stats) > 1 else []
+        corners = _merge_parts(corners[~np.asarray(too_small, dtype=bool)], 0.04 * height)
+        corners = corners[self._has_person_shape(corners, height)]
         if not len(corners):
             return no_boxes()
         moved = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
@@ -72,33 +76,37 @@ class MotionDetector:
         )
         return self._cv2.GaussianBlur(small, (3, 3), 0)
 
-    def _person_like(self, corners: Float64[np.ndarray, "n 4"], height: int) -> np.ndarray:
-        tall = corners[:, 3] - corners[:, 1]
-        shape = tall / np.maximum(corners[:, 2] - corners[:, 0], 1)
+    def _has_person_shape(self, corners: Float64[np.ndarray, "n 4"], height: int) -> np.ndarray:
+        box_height = corners[:, 3] - corners[:, 1]
+        ratio = box_height / np.maximum(corners[:, 2] - corners[:, 0], 1)
         settings = self._settings
         return (
-            (tall >= settings.smallest * height) & (settings.widest <= shape) & (shape <= settings.slimmest)
+            (box_height >= settings.smallest * height)
+            & (settings.widest <= ratio)
+            & (ratio <= settings.slimmest)
         )
 
 
-def _joined(corners: Float64[np.ndarray, "n 4"], gap: float) -> Float64[np.ndarray, "m 4"]:
-    """Boxes with those joined that stand above each other, at most `gap` apart, until none are."""
+def _merge_parts(corners: Float64[np.ndarray, "n 4"], gap: float) -> Float64[np.ndarray, "m 4"]:
+    """Merge boxes above each other, at most `gap` pixels apart, until no more can be merged."""
     boxes = [box for box in corners.tolist() if box[2] > box[0] and box[3] > box[1]]
-    place = 0
-    while place < len(boxes):
-        box = boxes[place]
-        other = next((i for i in range(len(boxes)) if i != place and _one_person(box, boxes[i], gap)), None)
+    index = 0
+    while index < len(boxes):
+        box = boxes[index]
+        other = next(
+            (i for i in range(len(boxes)) if i != index and _is_one_person(box, boxes[i], gap)), None
+        )
         if other is None:
-            place += 1
+            index += 1
             continue
         second = boxes[other]
-        boxes[place] = [*map(min, box[:2], second[:2]), *map(max, box[2:], second[2:])]
+        boxes[index] = [*map(min, box[:2], second[:2]), *map(max, box[2:], second[2:])]
         del boxes[other]
-        place = 0
+        index = 0
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _one_person(first: list[float], second: list[float], gap: float) -> bool:
-    shared = min(first[2], second[2]) - max(first[0], second[0])
-    apart = max(first[1], second[1]) - min(first[3], second[3])
-    return shared >= _TOUCHING * min(first[2] - first[0], second[2] - second[0]) and apart <= gap
+def _is_one_person(first: list[float], second: list[float], gap: float) -> bool:
+    overlap = min(first[2], second[2]) - max(first[0], second[0])
+    distance = max(first[1], second[1]) - min(first[3], second[3])
+    return overlap >= _TOUCHING * min(first[2] - first[0], second[2] - second[0]) and distance <= gap

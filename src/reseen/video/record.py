@@ -1,4 +1,4 @@
-"""What is kept of each source beside its crops: one Parquet file, which appears when the source is done."""
+"""Records of processed sources: one Parquet file per source, written when the source is done."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from reseen.files import write_atomically
 from reseen.reading import parse_as, read_table
 
 RECORDS = "sources"
-"""Folder of the records, within that of the crops."""
+"""Folder of the records, in the folder of the crops."""
 
 _KEY = b"reseen"
 _TYPES: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -32,7 +32,7 @@ class CropRow:
     time: float
     """Seconds since the first frame of the source."""
     frame: int
-    """From 0."""
+    """Frame number, from 0."""
     left: float
     top: float
     right: float
@@ -43,29 +43,30 @@ class CropRow:
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What is known of a source that was gone through."""
+    """Facts about a processed source."""
 
     name: str
     camera: str
     place: str
-    """Path, or address without password."""
+    """Path, or URL without password."""
     fingerprint: str
-    """Of the source and of the settings; a source whose fingerprint is unchanged is not gone through again."""
+    """Hash of the source and the settings; a complete source with an unchanged fingerprint is skipped."""
     complete: bool
-    """False where it was interrupted."""
+    """False if processing was interrupted."""
     start: float | None
-    """Unix time of the first frame, in seconds."""
+    """Unix time of the first frame in seconds; None if unknown."""
     frames: int
     seconds: float
-    """Length, in the time of the video."""
+    """Duration of the processed part of the video."""
     boxes: int
     tracklets: int
     crops: int
     dropped_short: int
-    """Tracklets of too few frames."""
+    """Number of tracklets with too few frames."""
     dropped_bare: int
-    """Tracklets without a usable crop."""
+    """Number of tracklets without a usable crop."""
     notes: tuple[str, ...]
+    """Problems found while reading."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ _SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(CropR
 
 
 def record_path(out: Path, camera: str, name: str) -> Path:
-    """Where the record of a source is."""
+    """Path of the record of a source."""
     return out / RECORDS / f"{camera}--{name}.parquet"
 
 
@@ -100,7 +101,7 @@ def write_record(out: Path, facts: SourceFacts, rows: Sequence[CropRow]) -> None
 
 
 def read_record(file: Path) -> SourceRecord | None:
-    """A source and its crops; None where there is no record, or a damaged one."""
+    """Read a record; None if it does not exist or is damaged."""
     try:
         table = read_table(file)
         facts = parse_as(SourceFacts, (table.schema.metadata or {}).get(_KEY, b""))
@@ -112,11 +113,11 @@ def read_record(file: Path) -> SourceRecord | None:
 
 
 def _check(facts: SourceFacts, table: pa.Table, file: Path) -> None:
-    """Raise a ValueError where a record does not hold what `write_record` writes."""
+    """Raise a ValueError if a record is not one that `write_record` could have written."""
     if record_path(file.parents[1], facts.camera, facts.name) != file:
-        raise ValueError("it is of another source")
+        raise ValueError("it belongs to another source")
     if not table.schema.equals(_SCHEMA):
-        raise ValueError("its columns are others")
+        raise ValueError("it has other columns")
     if any(column.null_count for column in table.columns):
         raise ValueError("a value is missing")
     numbers = [table[name].to_numpy() for name, kind in get_type_hints(CropRow).items() if kind is float]
@@ -125,12 +126,12 @@ def _check(facts: SourceFacts, table: pa.Table, file: Path) -> None:
     if not all(math.isfinite(value) for value in (facts.seconds, facts.start or 0.0)):
         raise ValueError("a time is not finite")
     if any(".." in Path(path).parts or Path(path).is_absolute() for path in table["path"].to_pylist()):
-        raise ValueError("a crop lies outside of the folder")
-    "".join([facts.place, *facts.notes]).encode()  # half a surrogate pair is no text
+        raise ValueError("a crop is outside of the folder")
+    "".join([facts.place, *facts.notes]).encode()  # raises on an unpaired surrogate
 
 
 def read_records(out: Path) -> list[SourceRecord]:
-    """All records in a folder of crops, in the order of cameras and names; damaged ones are passed over."""
-    records = map(read_record, sorted((out / RECORDS).glob("*.parquet")))
-    found = [record for record in records if record is not None]
-    return sorted(found, key=lambda record: (record.facts.camera, record.facts.name))
+    """All records in a folder of crops, sorted by camera and name; damaged ones are skipped."""
+    files = sorted((out / RECORDS).glob("*.parquet"))
+    records = [record for record in map(read_record, files) if record is not None]
+    return sorted(records, key=lambda record: (record.facts.camera, record.facts.name))

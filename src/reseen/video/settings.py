@@ -1,4 +1,4 @@
-"""`CropSettings`: how people are found in videos, followed, and cropped."""
+"""`CropSettings`: settings of detection, tracking and selection of crops in videos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,25 +14,25 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MotionSettings(Settings):
-    """Detection by background subtraction: whatever moves before a fixed camera and is tall enough."""
+    """Detection by background subtraction: what moves in front of a fixed camera and has the shape of a person."""
 
     threshold: Annotated[float, Field(gt=0)] = 16.0
-    """Squared distance of a pixel from its background, in variances of that background, above which it moves."""
+    """Squared distance of a pixel from the background model, in variances of the model, above which it has moved."""
 
     memory_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds after which what stands still becomes background."""
+    """Seconds after which something that does not move becomes background."""
 
     smallest: Annotated[float, Field(gt=0, le=1)] = 0.06
-    """Height of the smallest box as a share of the frame's height."""
+    """Minimum height of a box, as a fraction of the frame's height."""
 
     slimmest: Annotated[float, Field(gt=0)] = 4.5
-    """Height divided by width, above which a box is no person."""
+    """Maximum height of a box divided by its width."""
 
     widest: Annotated[float, Field(gt=0)] = 1.1
-    """Height divided by width, below which a box is no person; two people side by side may be below it."""
+    """Minimum height of a box divided by its width; two people side by side may be below it."""
 
     work_height: Annotated[int, Field(ge=48, le=2160)] = 360
-    """Height in pixels at which motion is looked for; larger frames are reduced."""
+    """Height in pixels at which motion is detected; larger frames are downscaled."""
 
 
 class OnnxSettings(Settings):
@@ -42,105 +42,106 @@ class OnnxSettings(Settings):
     """The file."""
 
     head: Head = "auto"
-    """What the outputs mean; `auto` tells it by their number and shape. `final`: boxes that need no more selection."""
+    """Format of the outputs; `auto` detects it by their number and shapes. `final`: boxes that need no suppression."""
 
     person: Annotated[int, Field(ge=0)] = 0
-    """Number of the class `person` in the outputs; 0 in COCO's 80 classes, 1 where classes are counted from 1."""
+    """Index of the class `person` in the outputs: 0 with COCO's 80 classes, 1 if classes are counted from 1."""
 
     pixels: Literal["unit", "imagenet", "bytes"] = "unit"
-    """Values of the input: 0 to 1, standardized as for ImageNet, or 0 to 255."""
+    """Range of the input: 0 to 1, normalized with ImageNet's mean and standard deviation, or 0 to 255."""
 
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of the input's channels."""
 
     resize: Literal["letterbox", "stretch"] = "letterbox"
-    """How a frame fits the input: with gray borders, or stretched."""
+    """How a frame is resized to the input: with gray padding, or stretched."""
 
     size: Annotated[int, Field(ge=32, le=4096)] | None = None
-    """Height and width of the input in pixels; only for a file that leaves them open."""
+    """Height and width of the input in pixels; only for a file without a fixed size."""
 
 
 class TorchvisionSettings(Settings):
     """Detection by a network of torchvision."""
 
     name: str = "fasterrcnn_mobilenet_v3_large_320_fpn"
-    """The network, as torchvision calls it."""
+    """Name of the network in torchvision."""
 
     weights: Path | None = None
-    """Safetensors file of its weights; null: those that torchvision offers, downloaded on first use."""
+    """Safetensors file of its weights; null: torchvision's weights, downloaded on first use."""
 
     person: Annotated[int, Field(ge=0)] = 1
-    """Number of the class `person`; 1 in torchvision's own weights."""
+    """Index of the class `person`; 1 in torchvision's weights."""
 
 
 class TrackSettings(Settings):
-    """How boxes are joined into tracklets."""
+    """How boxes are linked to tracklets."""
 
     by: Literal["bytetrack", "sort", "ocsort", "botsort", "cbiou"] = "bytetrack"
-    """The tracker, one of the package `trackers`."""
+    """The tracker, from the package `trackers`."""
 
     lost_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """Seconds without a box after which a tracklet has ended."""
+    """Seconds without a box after which a tracklet ends."""
 
     first_frames: Annotated[int, Field(ge=1, le=100)] = 3
-    """Frames in a row that begin a tracklet."""
+    """Number of consecutive frames with a box that start a tracklet."""
 
 
 class ThinSettings(Settings):
     """Which crops of a tracklet are kept."""
 
     seconds: Annotated[float, Field(gt=0)] = 0.5
-    """From every so many seconds the sharpest crop is kept."""
+    """Length of a time window in seconds; the sharpest crop of each is kept."""
 
     most: Annotated[int, Field(ge=2, le=10_000)] = 40
-    """Crops of one tracklet; where it is longer, the seconds double until they fit."""
+    """Maximum number of crops of a tracklet; the windows of longer tracklets are doubled until they fit."""
 
     fewest_frames: Annotated[int, Field(ge=1)] = 5
-    """Frames with a box that a tracklet needs to be kept."""
+    """Minimum number of frames with a box; shorter tracklets are dropped."""
 
     height: Annotated[int, Field(ge=8)] = 48
-    """Height in pixels of the smallest box that is cropped."""
+    """Minimum height of a box in pixels; smaller ones are not cropped."""
 
     overlap: Share = 0.4
-    """Share of a box, 0 to 1, that the boxes of others may cover."""
+    """Maximum fraction of a box, 0 to 1, that another person's box covers; others are not cropped."""
 
     border: Annotated[int, Field(ge=0)] = 2
-    """Boxes nearer than this to the border of the frame, in pixels, are cut off there, and not cropped; 0 crops all."""
+    """Minimum distance of a box from the border of the frame in pixels, because people there are truncated; others are
+    not cropped. 0 crops all."""
 
 
 class ImageSettings(Settings):
-    """The files that are written."""
+    """Padding and encoding of the crops."""
 
     padding: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Added on every side of a box, as a share of its width and height."""
+    """Padding on every side of a box, as a fraction of its width and height."""
 
     outside: Literal["cut", "black"] = "cut"
-    """What of a crop lies outside of the frame: cut off, or black."""
+    """The part of a crop outside of the frame: cut off, or filled with black."""
 
     quality: Annotated[int, Field(ge=1, le=100)] = 92
     """JPEG quality."""
 
 
 class CropSettings(Settings):
-    """How people are found, followed and cropped."""
+    """Settings of `reseen crop` and `reseen watch`: detection, tracking and selection of crops."""
 
     detector: Literal["motion", "onnx", "torchvision", "file"] = "motion"
-    """What finds people: motion before a fixed camera, a network, or a file that already has the boxes."""
+    """The detector: motion in front of a fixed camera, a network, or a file of boxes."""
 
     detections: Annotated[Path | None, When(detector="file")] = None
-    """File of boxes or tracks, or a folder with one for every source, of the same name."""
+    """File of boxes or tracks, or a folder with a file for every source, named after it."""
 
     score: Annotated[Share, When(detector=("onnx", "torchvision", "file"))] = 0.4
-    """Boxes of a lower score are dropped."""
+    """Boxes with a lower score are dropped, 0 to 1."""
 
     double: Share = 0.8
-    """Of two boxes, one that the better one covers by this share is dropped."""
+    """Overlap of two boxes, as a fraction of the smaller one, from which the worse box is dropped as a duplicate."""
 
     frame_rate: Annotated[float, Field(gt=0)] | None = None
-    """Frames per second that are looked at; null: all."""
+    """Frames per second to process; null: all."""
 
     image_rate: Annotated[float, Field(gt=0)] = 25.0
-    """Frames per second of a folder of images."""
+    """Frames per second of a folder of frames."""
 
     motion: Annotated[MotionSettings, When(detector="motion")] = MotionSettings()
     """Detection by motion."""
@@ -158,20 +159,20 @@ class CropSettings(Settings):
     """Selection of crops."""
 
     image: ImageSettings = ImageSettings()
-    """The files."""
+    """Padding and encoding of the crops."""
 
     @model_validator(mode="after")
     def _tracklets_outlast_a_frame(self) -> "CropSettings":
         if self.frame_rate is not None and self.frame_rate * self.track.lost_seconds < 1:
             raise ValueError(
-                f"at frame_rate {self.frame_rate:g} a tracklet would end between two frames; raise it, or "
+                f"with frame_rate {self.frame_rate:g} a tracklet would end between two frames; raise frame_rate, or "
                 f"track.lost_seconds, which is {self.track.lost_seconds:g}"
             )
         return self
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`detector: model.onnx` and `detector: torchvision:NAME` say the rest, and a file of boxes the detector."""
+        """Expand the short forms `detector: model.onnx`, `detector: torchvision:NAME`, and `detections` alone."""
         values, detector = dict(given), given.get("detector")
         if isinstance(detector, str) and detector.lower().endswith(".onnx"):
             values |= {"detector": "onnx", "onnx": {**(given.get("onnx") or {}), "file": detector}}

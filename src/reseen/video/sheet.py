@@ -1,4 +1,4 @@
-"""The contact sheet of a folder of crops: counts, notes and some tracklets of every camera, as one HTML file."""
+"""The contact sheet of a folder of crops: an HTML file with counts, notes and sample tracklets of every camera."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +15,23 @@ from reseen.video.crop_files import SHEET, counts
 from reseen.video.record import CropRow, SourceRecord
 
 _TRACKLETS, _CROPS, _HEIGHT = 24, 10, 112
-"""At most so many tracklets of a camera, crops of each, and pixels of height."""
+"""Maximum number of tracklets per camera, of crops per tracklet, and height of a crop in pixels."""
 
 
 def write_sheet(out: Path, records: Sequence[SourceRecord], facts: dict[str, str]) -> None:
-    """Write the contact sheet; `facts` are further details, such as the detector.
+    """Write the contact sheet.
+
+    Args:
+        out: folder of the crops.
+        records: records of the sources.
+        facts: further details to show, such as the detector.
 
     Raises:
         StorageError: it cannot be written.
     """
-    numbers = counts(records)
-    total: dict[str, Any] = numbers["total"]
-    cameras = list(numbers["cameras"])
+    totals = counts(records)
+    total: dict[str, Any] = totals["total"]
+    cameras = list(totals["cameras"])
     notes = [
         Remark("look", f"{record.facts.name}: {note}") for record in records for note in record.facts.notes
     ]
@@ -36,8 +41,8 @@ def write_sheet(out: Path, records: Sequence[SourceRecord], facts: dict[str, str
         if not record.facts.complete
     ]
     rows = [
-        CountRow(words, [(f"{numbers['cameras'][camera][name]:,}", "") for camera in cameras])
-        for name, words in (
+        CountRow(label, [(f"{totals['cameras'][camera][name]:,}", "") for camera in cameras])
+        for name, label in (
             ("sources", "videos"),
             ("frames", "frames"),
             ("tracklets", "tracklets"),
@@ -76,27 +81,27 @@ def _group(out: Path, camera: str, records: Sequence[SourceRecord]) -> SheetGrou
                 by_number.setdefault(row.tracklet, []).append(row)
             tracklets += [(f"{record.facts.name}-{number:05d}", rows) for number, rows in by_number.items()]
     shown = (
-        [tracklets[place] for place in evenly_spaced(range(len(tracklets)), _TRACKLETS)] if tracklets else []
+        [tracklets[index] for index in evenly_spaced(range(len(tracklets)), _TRACKLETS)] if tracklets else []
     )
     note = f"{len(shown)} of {len(tracklets)} tracklets" if len(shown) < len(tracklets) else ""
     return SheetGroup(f"Camera {camera}", note, [_sheet(out, name, rows) for name, rows in shown])
 
 
 def _sheet(out: Path, name: str, rows: Sequence[CropRow]) -> ClusterSheet:
-    images, words = [], []
-    for place in evenly_spaced(range(len(rows)), _CROPS):
-        image = _picture(out / rows[place].path)
+    images, captions = [], []
+    for index in evenly_spaced(range(len(rows)), _CROPS):
+        image = _read_image(out / rows[index].path)
         if image is not None:
             images.append(image)
-            words.append(f"{name}, {rows[place].time:.1f} s, score {rows[place].score:.2f}")
+            captions.append(f"{name}, {rows[index].time:.1f} s, score {rows[index].score:.2f}")
     note = f"{len(rows)} crops, {rows[0].time:.1f} to {rows[-1].time:.1f} s"
-    return ClusterSheet(name, images, note=note, words=words)
+    return ClusterSheet(name, images, note=note, words=captions)
 
 
-def _picture(file: Path) -> Pixels | None:
+def _read_image(file: Path) -> Pixels | None:
     try:
         image = decode(read_bytes(ImageSource(file)))
-    except UnreadableError:  # deleted by hand since
+    except UnreadableError:  # deleted in the meantime
         return None
     height, width = image.shape[:2]
     return fit(image, _HEIGHT, max(1, round(width * _HEIGHT / height))) if height > _HEIGHT else image

@@ -1,4 +1,4 @@
-"""What the user names as videos, turned into single sources: files, folders of frames, streams."""
+"""Finds the sources of video at given paths and URLs: video files, folders of frames, streams."""
 
 import os
 import re
@@ -15,16 +15,16 @@ from reseen.errors import DataError, SettingsError
 
 VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv",
           ".3gp", ".ogv", ".mxf", ".dav", ".h264", ".h265", ".hevc", ".264", ".265"}  # fmt: skip
-"""File name suffixes of videos in a folder; a file that is named itself may have any."""
+"""File name suffixes of videos in a folder; a file given by its path can have any."""
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """File name suffixes of frames."""
 
 STREAMS = {"rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp"}
-"""Schemes of addresses that are read as streams."""
+"""URL schemes of streams."""
 
 _FRAME_FOLDERS = {"img1", "frames", "images"}
-"""Folders that hold the frames of the folder they are in."""
+"""Names of subfolders with frames; the source is named after their parent folder."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,25 @@ class Source:
     """One video."""
 
     place: str
-    """Path, or address with its password."""
+    """Path, or URL with its password."""
     kind: Literal["video", "images", "stream"]
     name: str
-    """Unique among the sources of a run, and fit for a file name."""
+    """Name of the source, unique within its camera and valid in a file name."""
     camera: str
-    """Name of the camera, fit for a folder name."""
+    """Name of the camera, valid as a folder name."""
     start: float | None = None
-    """Time of its first frame as the user gave it, in Unix seconds; None: ask the container."""
+    """Time of the first frame given by the user, in Unix seconds; None: use that of the container."""
 
     @property
     def shown(self) -> str:
-        """Path, or address without user name and password."""
+        """Path, or URL without user name and password; for messages and files."""
         return without_password(self.place) if self.kind == "stream" else self.place
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of place, camera, start, and size and time of change of the files.
+        """SHA-256 (hex) of path, camera, start, and the sizes and modification times of the files.
 
         Raises:
-            DataError: a file has gone.
+            DataError: a file cannot be read.
         """
         digest = sha256(f"{self.shown}\0{self.camera}\0{self.start}".encode("utf-8", "surrogateescape"))
         for file in [] if self.kind == "stream" else self.files():
@@ -64,7 +64,7 @@ class Source:
         return digest.hexdigest()
 
     def files(self) -> list[Path]:
-        """The video file, or the frames in the order of their numbers."""
+        """The video file, or the files of the frames, ordered by number."""
         place = Path(self.place)
         return [place] if self.kind == "video" else frames_in(place)
 
@@ -72,41 +72,42 @@ class Source:
 def find_sources(
     places: Sequence[str], *, camera: str | None = None, pattern: str | None = None, start: str | None = None
 ) -> list[Source]:
-    """The sources at some places: files, folders of videos at any depth, folders of frames, addresses of streams.
+    """Find sources: video files, folders of videos at any depth, folders of frames, URLs of streams.
 
     Args:
-        places: paths and addresses.
-        camera: one camera for all sources; by default each has its own, named after its file.
-        pattern: where paths name the camera, and if wanted the time, such as `{camera}_{date}_{clock}.mp4`.
-        start: time of the first frame of the only source: Unix seconds, or a date and time.
+        places: paths and URLs.
+        camera: one camera for all sources; by default each source has its own, named after its file.
+        pattern: pattern of the camera and optionally the time in a path, such as `{camera}_{date}_{clock}.mp4`.
+        start: time of the first frame if there is one source: Unix seconds, or a date and time.
 
     Raises:
-        DataError: there is nothing at a place, or no video in it.
-        SettingsError: camera and pattern are both given, the pattern matches nothing, or the start is no time.
+        DataError: a path does not exist, or a folder has no video.
+        SettingsError: camera and pattern are both given, the pattern does not match, a source is given twice, or the
+            start is not a time.
     """
     if camera is not None and pattern is not None:
-        raise SettingsError("--camera and --camera-pattern both name cameras; leave one out")
+        raise SettingsError("--camera and --camera-pattern exclude each other; leave one out")
     found = [(path, kind) for place in places for path, kind in _at(place)]
     if not found:
-        raise SettingsError("no source is given; name a video, a folder or the address of a stream")
-    doubled = {path for path, _ in found if [other for other, _ in found].count(path) > 1}
-    if doubled:
-        raise SettingsError(f"{min(doubled)} is given twice")
+        raise SettingsError("no source is given; give a video, a folder or the URL of a stream")
+    duplicates = {path for path, _ in found if [other for other, _ in found].count(path) > 1}
+    if duplicates:
+        raise SettingsError(f"{min(duplicates)} is given twice")
     if start is not None and len(found) > 1:
         raise SettingsError(
-            f"--start is the time of one video, and {len(found)} are given; let --camera-pattern read their times, "
-            "such as '{camera}_{date}_{clock}.mp4'"
+            f"--start applies to one video, but {len(found)} are given; read their times with --camera-pattern, such "
+            "as '{camera}_{date}_{clock}.mp4'"
         )
     cameras, starts = _cameras(found, camera, pattern), _starts(found, pattern, start)
     names = _names([path for path, _ in found], cameras)
     return [
-        Source(path, kind, name, own, begin)
-        for (path, kind), name, own, begin in zip(found, names, cameras, starts, strict=True)
+        Source(path, kind, name, source_camera, source_start)
+        for (path, kind), name, source_camera, source_start in zip(found, names, cameras, starts, strict=True)
     ]
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The images in a folder, by the numbers in their names."""
+    """The images in a folder, ordered by the numbers in their names."""
     return sorted(
         (
             file
@@ -120,7 +121,7 @@ def frames_in(folder: Path) -> list[Path]:
 
 
 def without_password(address: str) -> str:
-    """An address without user name and password."""
+    """A URL without user name and password."""
     return re.sub(r"(?<=://)[^/@]*@", "", address)
 
 
@@ -129,7 +130,7 @@ def _at(place: str) -> list[tuple[str, Literal["video", "images", "stream"]]]:
     if separator:
         if scheme.lower() not in STREAMS:
             raise SettingsError(
-                f"{without_password(place)}: no scheme '{scheme}' is read; streams are {', '.join(sorted(STREAMS))}"
+                f"{without_password(place)}: unknown scheme '{scheme}'; streams are {', '.join(sorted(STREAMS))}"
             )
         return [(place, "stream")]
     path = Path(place).expanduser().absolute()
@@ -138,7 +139,7 @@ def _at(place: str) -> list[tuple[str, Literal["video", "images", "stream"]]]:
             return [(str(path), "video")]
         if not path.is_dir():
             reason = "no such file or folder" if not path.exists() else "neither a file nor a folder"
-            raise DataError(f"{place}: {reason}; name a video, a folder of videos or frames, or rtsp://...")
+            raise DataError(f"{place}: {reason}; give a video, a folder of videos or frames, or rtsp://...")
         return _in_folder(path)
     except OSError as error:
         raise DataError(f"{place}: cannot be read ({error.strerror or error})") from None
@@ -158,11 +159,11 @@ def _in_folder(folder: Path) -> list[tuple[str, Literal["video", "images", "stre
         return [(path, "video") for path in videos]
     if with_images:
         return [(path, "images") for path in sorted(with_images)]
-    raise DataError(f"{folder}: holds neither a video nor frames; videos end in {', '.join(sorted(VIDEOS))}")
+    raise DataError(f"{folder}: contains no videos and no frames; videos end in {', '.join(sorted(VIDEOS))}")
 
 
 def _label(path: str) -> str:
-    """The name of a source by itself."""
+    """The name of a source, from its path only; other sources may have the same."""
     if "://" in path:
         parts = urlsplit(path)
         return f"{parts.hostname or 'stream'}{parts.path}"
@@ -184,7 +185,7 @@ def _cameras(found: Sequence[tuple[str, str]], camera: str | None, pattern: str 
     matches = _fields(found, pattern)
     for (path, _), match in zip(found, matches, strict=True):
         if "camera" not in match:
-            raise DataError(f"{without_password(path)}: no camera in it by the pattern '{pattern}'")
+            raise DataError(f"{without_password(path)}: the pattern '{pattern}' finds no camera in it")
     return [_safe(match["camera"]) for match in matches]
 
 
@@ -210,7 +211,7 @@ def _fields(found: Sequence[tuple[str, str]], pattern: str) -> list[dict[str, st
 
 
 def _relative(path: str, found: Sequence[tuple[str, str]]) -> str:
-    """A path as the pattern sees it: below the folder that all sources share."""
+    """A path relative to the common parent folder of all sources, for the pattern."""
     places = [place for place, kind in found if kind != "stream"]
     if "://" in path:
         return _label(path)
@@ -219,7 +220,7 @@ def _relative(path: str, found: Sequence[tuple[str, str]]) -> str:
 
 
 def _names(paths: Sequence[str], cameras: Sequence[str]) -> list[str]:
-    """A name for every source, unique among those of its camera; the folder before it where it would not be."""
+    """A name for every source, unique within its camera: with the parent folder, and then a hash, where needed."""
     labels = [_safe(_label(path)) for path in paths]
     keys = list(zip(cameras, labels, strict=True))
     parents = [_safe(f"{Path(path).parent.name}-{label}") for path, label in zip(paths, labels, strict=True)]
@@ -237,7 +238,7 @@ def _names(paths: Sequence[str], cameras: Sequence[str]) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    """A name that can be a folder, a column of a table and a part of a pattern."""
+    """The name with all characters replaced that are not valid in folder names and patterns; up to 100 characters."""
     plain = re.sub(
         r"[^\w.-]+", "-", name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     ).strip("-.")

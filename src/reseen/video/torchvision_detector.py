@@ -1,4 +1,4 @@
-"""`TorchvisionDetector`: people found by a detection network of torchvision."""
+"""`TorchvisionDetector`: detects people with a network of torchvision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from reseen.video.settings import TorchvisionSettings
 
 
 class TorchvisionDetector:
-    """A network of `torchvision.models.detection`, on a GPU where there is one."""
+    """A network of `torchvision.models.detection`, on a GPU if there is one."""
 
-    scored = True
+    has_confidence = True
 
     def __init__(self, settings: TorchvisionSettings, score: float) -> None:
-        """Build the network and load its weights; boxes below `score` are dropped.
+        """Build the network and load its weights; boxes with a score below `score` are dropped.
 
         Raises:
             SettingsError: torchvision has no such network.
-            WeightsError: the weights cannot be read, fetched, or do not fit.
+            WeightsError: the weights cannot be read or downloaded, or do not fit.
         """
         from torchvision import models
 
@@ -39,21 +39,21 @@ class TorchvisionDetector:
             model.load_state_dict(_read(settings))
         except RuntimeError as error:
             raise WeightsError(
-                f"{settings.weights or settings.name}: these are no weights of {settings.name} "
+                f"{settings.weights or settings.name}: the weights do not fit {settings.name} "
                 f"({str(error).splitlines()[-1].strip()})"
             ) from None
         self._model = model.eval().to(self._device)
 
-    def begin(self, sample: Sequence[Pixels]) -> None:
-        """Nothing to prepare."""
+    def prepare(self, sample: Sequence[Pixels]) -> None:
+        """Do nothing."""
 
     @torch.inference_mode()
     def detect(self, pixels: Pixels, number: int) -> Boxes:  # noqa: ARG002
-        """The people in a frame; `number` is not needed."""
+        """Boxes of people in a frame; `number` is not used."""
         image = torch.from_numpy(pixels).to(self._device).permute(2, 0, 1).float() / 255
-        found = self._model([image])[0]
-        kept = (found["labels"] == self._person) & (found["scores"] >= self._score)
-        boxes, scores = (found[name][kept].cpu().numpy().astype(np.float64) for name in ("boxes", "scores"))
+        output = self._model([image])[0]
+        kept = (output["labels"] == self._person) & (output["scores"] >= self._score)
+        boxes, scores = (output[name][kept].cpu().numpy().astype(np.float64) for name in ("boxes", "scores"))
         return Boxes(boxes.reshape(-1, 4), scores)
 
 
@@ -66,8 +66,8 @@ def _read(settings: TorchvisionSettings) -> dict[str, torch.Tensor]:
             return weights.DEFAULT.get_state_dict(progress=False, check_hash=True, weights_only=True)
         except (OSError, RuntimeError, AttributeError) as error:
             raise WeightsError(
-                f"the weights of {settings.name} cannot be fetched ({error}); download them elsewhere, and give the "
-                "file with --torchvision.weights"
+                f"the weights of {settings.name} cannot be downloaded ({error}); download them on another machine, and "
+                "give the file with --torchvision.weights"
             ) from None
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -1,7 +1,7 @@
-"""`TrackletCollector`: of every track, the few crops that are worth keeping.
+"""`TrackletCollector`: collects the best crops of every track.
 
-From each window of time the sharpest crop stays. A track with more windows than wanted gets windows of twice the
-length, so that its crops stay spread over all of it and memory is bounded however long it lasts.
+The sharpest crop of each time window is kept. If a track has too many windows, their length is doubled, so the crops
+cover the whole track and memory is bounded.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from reseen.video.settings import CropSettings, ImageSettings
 
 @dataclass(frozen=True)
 class TrackCrop:
-    """One crop that is kept."""
+    """One crop of a tracklet."""
 
     jpeg: bytes
     frame: int
@@ -29,27 +29,27 @@ class TrackCrop:
     """Left, top, right and bottom in pixels of the frame, without padding."""
     score: float
     sharpness: float
-    """Variance of the Laplacian of the gray crop (Pech-Pacheco et al. 2000), to be compared within a tracklet."""
+    """Variance of the Laplacian of the gray crop (Pech-Pacheco et al. 2000), comparable within a tracklet only."""
 
 
 @dataclass
 class Tracklet:
-    """A track that has ended, or has still to."""
+    """A track with its selected crops; it may not have ended yet."""
 
     number: int
-    """From 1, in the order of appearance."""
+    """Number within the source, from 1, in the order of appearance."""
     first: float
     last: float
-    """Times of its first and its latest box."""
+    """Times of the first and the latest box, in seconds since the first frame of the source."""
     frames: int = 0
-    """Frames with a box."""
+    """Number of frames with a box."""
     crops: list[TrackCrop] = field(default_factory=list)
-    """In the order of time; at most one for each window."""
+    """Crops in temporal order, at most one per window."""
     window: float = 0.0
-    """Seconds of a window."""
+    """Length of a window in seconds."""
 
     def add(self, crop: TrackCrop, most: int) -> None:
-        """Keep a crop, unless there is a sharper one in its window."""
+        """Add a crop unless its window has a sharper one; windows are doubled if there are more than `most` crops."""
         if self.crops and self._window_of(self.crops[-1]) == self._window_of(crop):
             if crop.sharpness > self.crops[-1].sharpness:
                 self.crops[-1] = crop
@@ -59,13 +59,13 @@ class Tracklet:
             self.window *= 2
             best: dict[int, TrackCrop] = {}
             for kept in self.crops:
-                place = self._window_of(kept)
-                if place not in best or kept.sharpness > best[place].sharpness:
-                    best[place] = kept
+                index = self._window_of(kept)
+                if index not in best or kept.sharpness > best[index].sharpness:
+                    best[index] = kept
             self.crops = list(best.values())
 
     def wants(self, time: float, sharpness: float) -> bool:
-        """Whether a crop of this sharpness would be kept for now."""
+        """Whether `add` would keep a crop of this time and sharpness."""
         if not self.crops:
             return True
         newest = self.crops[-1]
@@ -78,20 +78,20 @@ class Tracklet:
 
 
 class TrackletCollector:
-    """Collects the tracklets of one source, and gives each when it has ended."""
+    """Collects the tracklets of one source, and returns each when it has ended."""
 
     def __init__(self, settings: CropSettings) -> None:
         self._settings = settings
         self._open: dict[int, Tracklet] = {}
-        self._begun = 0
-        self.short = 0
-        """Tracklets of too few frames, which were dropped."""
-        self.bare = 0
-        """Tracklets without a crop that is large and free enough, which were dropped."""
+        self._count = 0
+        self.too_short = 0
+        """Number of tracklets dropped because they have too few frames."""
+        self.without_crop = 0
+        """Number of tracklets dropped because no crop is large enough and unobstructed."""
         self._cv2: Any = require_package("cv2", "video")
 
     def add(self, frame: Frame, boxes: Boxes) -> Iterator[Tracklet]:
-        """Take the tracked boxes of a frame; yields the tracklets that have ended before it."""
+        """Add the tracked boxes of a frame; yields the tracklets that ended before it."""
         ended = [
             track
             for track, tracklet in self._open.items()
@@ -107,8 +107,8 @@ class TrackletCollector:
                 continue
             tracklet = self._open.get(track)
             if tracklet is None:
-                self._begun += 1
-                tracklet = Tracklet(self._begun, frame.time, frame.time, window=self._settings.thin.seconds)
+                self._count += 1
+                tracklet = Tracklet(self._count, frame.time, frame.time, window=self._settings.thin.seconds)
                 self._open[track] = tracklet
             tracklet.last = frame.time
             tracklet.frames += 1
@@ -116,20 +116,20 @@ class TrackletCollector:
                 self._consider(tracklet, frame, corners[row], float(boxes.scores[row]))
 
     def finish(self) -> Iterator[Tracklet]:
-        """The source has ended: yields all tracklets that were still open."""
+        """Yield all open tracklets, at the end of the source."""
         for track in list(self._open):
             yield from self._end(self._open.pop(track))
 
     def _end(self, tracklet: Tracklet) -> Iterator[Tracklet]:
         if tracklet.frames < self._settings.thin.fewest_frames:
-            self.short += 1
+            self.too_short += 1
         elif not tracklet.crops:
-            self.bare += 1
+            self.without_crop += 1
         else:
             yield tracklet
 
     def _usable(self, pixels: Pixels, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
-        """Which boxes are large enough, whole and not covered by others; and the boxes, cut at the frame."""
+        """A mask of boxes that are large enough, complete and unobstructed; and the corners clipped to the frame."""
         thin, (height, width) = self._settings.thin, pixels.shape[:2]
         corners = clipped(boxes.corners, height, width)
         sides = corners[:, 2:] - corners[:, :2]
@@ -137,13 +137,13 @@ class TrackletCollector:
         if thin.border:
             inside = (corners[:, :2] >= thin.border).all(axis=1)
             usable &= inside & (corners[:, 2:] <= np.array([width, height]) - thin.border).all(axis=1)
-        shared = intersections(corners)
-        areas = np.maximum(np.diag(shared).copy(), 1e-9)
-        np.fill_diagonal(shared, 0)
-        return usable & (shared.max(axis=1, initial=0) <= thin.overlap * areas), corners
+        overlap = intersections(corners)
+        areas = np.maximum(np.diag(overlap).copy(), 1e-9)
+        np.fill_diagonal(overlap, 0)
+        return usable & (overlap.max(axis=1, initial=0) <= thin.overlap * areas), corners
 
     def _consider(self, tracklet: Tracklet, frame: Frame, box: np.ndarray, score: float) -> None:
-        image = cut(frame.pixels, box, self._settings.image)
+        image = crop_box(frame.pixels, box, self._settings.image)
         sharpness = self._sharpness(image)
         if not tracklet.wants(frame.time, sharpness):
             return
@@ -159,12 +159,12 @@ class TrackletCollector:
         return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
-def cut(pixels: Pixels, box: np.ndarray, settings: ImageSettings) -> Pixels:
-    """The crop of a box, with its padding; what lies outside of the frame is cut off, or black."""
+def crop_box(pixels: Pixels, box: np.ndarray, settings: ImageSettings) -> Pixels:
+    """Crop a box with its padding; the part outside of the frame is cut off, or black (`settings.outside`)."""
     height, width = pixels.shape[:2]
     left, top, right, bottom = box.tolist()
-    across, up = settings.padding * (right - left), settings.padding * (bottom - top)
-    x0, y0, x1, y1 = round(left - across), round(top - up), round(right + across), round(bottom + up)
+    pad_x, pad_y = settings.padding * (right - left), settings.padding * (bottom - top)
+    x0, y0, x1, y1 = round(left - pad_x), round(top - pad_y), round(right + pad_x), round(bottom + pad_y)
     inner = pixels[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     if settings.outside == "cut":
         return np.ascontiguousarray(inner)

@@ -1,4 +1,4 @@
-"""`Watcher`: people in a live video, looked up in a gallery as they go. What the command `reseen watch` does.
+"""`Watcher`: searches a gallery for people in a live video, as `reseen watch` does.
 
 stream -> frames -> boxes -> tracks -> a finished tracklet -> its mean embedding -> the nearest tracklets of a gallery
 """
@@ -25,25 +25,25 @@ from reseen.video.frames import open_video
 from reseen.video.recognizer import Recognizer
 from reseen.video.settings import CropSettings
 from reseen.video.sources import Source, find_sources
-from reseen.video.tracker import Following
+from reseen.video.tracker import VideoPass
 from reseen.video.tracklets import TrackCrop, Tracklet
 from reseen.video.watch_event import WatchEvent
 
 STATE = "watch.json"
-"""File in the folder of crops with the number of tracklets so far."""
+"""File with the number of tracklets so far, in the folder of crops."""
 
 CROPS = 8
-"""At most so many crops of a tracklet, spread over it, are embedded and written."""
+"""Maximum number of crops of a tracklet that are embedded and written, evenly spaced in time."""
 
-_WAITS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before a stream is connected to again, after each failure in a row."""
+_RECONNECT_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Delay before reconnecting to a stream, by the number of consecutive failures."""
 
 
 class Watcher:
-    """Follows people through one video or stream, and looks each up in a gallery when its tracklet has ended.
+    """Tracks people in one video or stream, and searches a gallery for each when the tracklet has ended.
 
-    Memory does not grow with time: a tracklet keeps a bounded number of crops, and is forgotten when it has ended. Use
-    it in a `with` block.
+    Memory does not grow with time: a tracklet has a bounded number of crops, and is released when it has ended. Use it
+    in a `with` block.
 
     Example:
         >>> with reseen.Watcher("galleries/mine", "rtsp://door/live", "watched") as watcher:
@@ -70,23 +70,23 @@ class Watcher:
         """Open the gallery and the folder of crops.
 
         Args:
-            gallery: address of a gallery that `reseen index` made.
-            source: a video file, a folder of frames, or the address of a stream.
-            out: folder for the crops: new, or one of an earlier watcher.
-            settings: how people are found, followed and cropped.
+            gallery: address of a gallery created by `reseen index`.
+            source: a video file, a folder of frames, or the URL of a stream.
+            out: folder for the crops: a new one, or that of an earlier watcher.
+            settings: detection, tracking and selection of crops.
             camera: name of the camera; by default that of the file or stream.
-            start: time of the first frame of a recording, Unix seconds or a date and time.
-            most_seconds: seconds of video after which it ends.
-            threshold: cosine similarity, -1 to 1, from which a crop of the gallery names the person; None for that of
-                the gallery's calibration, and without one the nearest crop names it.
+            start: time of the first frame of a recording: Unix seconds, or a date and time.
+            most_seconds: maximum duration of the video in seconds; None for no limit.
+            threshold: minimum cosine similarity, -1 to 1, of a crop in the gallery to identify the person; None for
+                that of the gallery's calibration, or without a calibration for no minimum.
             add: add the crops to the gallery, so that later searches find them.
-            loop: begin again when the source ends: a recording is played again, a stream is connected to again.
-            run: the run of the gallery's model, if its folder has moved.
-            say: takes messages for the user, such as on a stream that broke off.
+            loop: start again when the source ends: repeat a recording, or reconnect to a stream.
+            run: the run of the gallery's model, if its folder was moved.
+            say: called with messages for the user, for example when a stream is interrupted.
 
         Raises:
-            GalleryError: the gallery does not exist, is in use, or its model is not there.
-            DataError: there is no such source, or `out` holds something else.
+            GalleryError: the gallery does not exist or is in use, or its model is missing.
+            DataError: the source does not exist, or `out` contains other files.
             SettingsError: several sources are given, or the threshold is out of range.
             StorageError: `out` cannot be written, or another process writes into it.
         """
@@ -97,15 +97,15 @@ class Watcher:
         self._most_seconds, self._loop, self._say = most_seconds, loop, say
         self._out = Path(out).expanduser().absolute()
         self.seconds, self.frames, self.tracklets = 0.0, 0, 0
-        """Length of the video so far in its own time, frames looked at, and tracklets found."""
-        self._following: Following | None = None
-        self._begin: float | None = None
-        self._now = self._source
+        """Duration of the video so far, processed frames, and tracklets."""
+        self._video_pass: VideoPass | None = None
+        self._start: float | None = None
+        self._recording = self._source
         self._stack = ExitStack()
         try:
             self._before = _open_folder(self._out, self._stack)
             opened = self._stack.enter_context(open_gallery(gallery, run))
-            _ = opened.encoder  # fails now and not at the first tracklet
+            _ = opened.encoder  # loaded now, so that an error does not wait for the first tracklet
             for note in opened.notes:
                 say(note)
             self._recognizer = Recognizer(opened, threshold, add)
@@ -115,12 +115,12 @@ class Watcher:
 
     @property
     def threshold(self) -> float | None:
-        """The similarity from which a person is named; None where the nearest crop names it."""
+        """Minimum cosine similarity to identify a person; None for no minimum."""
         return self._recognizer.threshold
 
     @property
     def search_seconds(self) -> float:
-        """Mean seconds of a search of the gallery so far."""
+        """Mean duration of the gallery searches so far, in seconds."""
         return self._recognizer.search_seconds / max(self._recognizer.searches, 1)
 
     @property
@@ -129,41 +129,41 @@ class Watcher:
         return self._source.kind == "stream"
 
     def events(self) -> Iterator[WatchEvent]:
-        """Yield an event for every tracklet as it ends, until the source does.
+        """Yield an event for every tracklet when it ends, until the source ends.
 
         Raises:
-            VideoError: the source cannot be read; with `loop`, only if it never could.
-            DataError: a file of boxes cannot be read, or is of another video.
-            WeightsError: the detector's network cannot be used.
+            VideoError: the source cannot be read; with `loop`, only if a stream was never readable.
+            DataError: a file of boxes cannot be read, or belongs to another video.
+            WeightsError: a detection network cannot be used.
             StorageError: a crop cannot be written.
         """
-        failures, seen = 0, False
+        failures, connected = 0, False
         while True:
             try:
                 yield from self._pass()
-                failures, seen = 0, True
+                failures, connected = 0, True
             except VideoError as error:
-                if not (self._loop and seen and self.is_stream):
+                if not (self._loop and connected and self.is_stream):
                     raise
                 failures += 1
                 self._say(str(error))
             if not self._loop or not self._remaining():
                 return
             if self.is_stream:
-                time.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
+                time.sleep(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
 
     def finish(self) -> Iterator[WatchEvent]:
-        """Yield the events of people who are still in view, such as after Ctrl-C; `events` does so itself."""
-        following, self._following = self._following, None
-        if following is None:
+        """Yield the events of open tracklets, for example after Ctrl-C; `events` does so itself at the end."""
+        video_pass, self._video_pass = self._video_pass, None
+        if video_pass is None:
             return
-        self.seconds += following.seconds + 1 / following.video.rate  # the last frame is shown as well
-        self.frames += following.frames
-        for tracklet in following.collector.finish():
+        self.seconds += video_pass.seconds + 1 / video_pass.video.rate  # the last frame has a duration too
+        self.frames += video_pass.frames
+        for tracklet in video_pass.collector.finish():
             yield self._event(tracklet)
 
     def close(self) -> None:
-        """Close the gallery and unlock the folder; a second call does nothing."""
+        """Close the gallery and unlock the folder; further calls have no effect."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -175,72 +175,72 @@ class Watcher:
         self.close()
 
     def _pass(self) -> Iterator[WatchEvent]:
-        """Go through the source once."""
+        """Process the source once."""
         limit = None if self._most_seconds is None else self._most_seconds - self.seconds
         with open_video(self._source, self._settings.image_rate) as video:
-            self._now = self._source
-            if self.is_stream:  # every connection is a recording of its own
+            self._recording = self._source
+            if self.is_stream:  # every connection is a separate recording
                 name = f"{self._source.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-                self._now = video.source = replace(self._source, name=name)
-            self._begin = (video.start or 0.0) + (0.0 if self.is_stream else self.seconds)
-            self._following = following = Following(video, self._settings, limit)
+                self._recording = video.source = replace(self._source, name=name)
+            self._start = (video.start or 0.0) + (0.0 if self.is_stream else self.seconds)
+            self._video_pass = video_pass = VideoPass(video, self._settings, limit)
             try:
-                for tracklet in following.tracklets():
+                for tracklet in video_pass.tracklets():
                     yield self._event(tracklet)
             finally:
                 for note in video.notes:
-                    self._say(f"{self._now.name}: {note}")
+                    self._say(f"{self._recording.name}: {note}")
             yield from self.finish()
 
     def _remaining(self) -> bool:
         return self._most_seconds is None or self.seconds < self._most_seconds - 1e-6
 
     def _event(self, ended: Tracklet) -> WatchEvent:
-        """Look a tracklet up, write its crops, and count it."""
+        """Search the gallery for a tracklet, write its crops, and count it."""
         self.tracklets += 1
         tracklet = replace(ended, number=self._before + self.tracklets, crops=_spread_crops(ended, CROPS))
         jpegs = [crop.jpeg for crop in tracklet.crops]
         vectors = self._recognizer.embed(jpegs)
-        best, named = self._recognizer.recognize(vectors)
-        rows = write_crops(self._out, self._now, tracklet)
+        best, identified = self._recognizer.recognize(vectors)
+        rows = write_crops(self._out, self._recording, tracklet)
         write_text(self._out / STATE, json.dumps({"tracklets": tracklet.number}) + "\n")
-        begin = self._begin or 0.0
-        self._recognizer.remember(self._out, self._now.camera, begin, rows, jpegs, vectors)
-        shown = named or best
+        start = self._start or 0.0
+        self._recognizer.add_to_gallery(self._out, self._recording.camera, start, rows, jpegs, vectors)
+        shown = identified or best
         sharpest = max(rows, key=lambda row: row.sharpness)
         return WatchEvent(
-            self._now.camera,
+            self._recording.camera,
             tracklet.number,
-            begin + tracklet.first,
-            begin + tracklet.last,
+            start + tracklet.first,
+            start + tracklet.last,
             tracklet.frames,
             self._out / sharpest.path,
             tuple(self._out / row.path for row in rows),
-            None if named is None else named.entry.cluster,
+            None if identified is None else identified.entry.cluster,
             None if shown is None else shown.similarity,
             None if shown is None else shown.probability,
             best,
-            time.time() - begin - tracklet.last if self.is_stream else None,
+            time.time() - start - tracklet.last if self.is_stream else None,
         )
 
 
 def _spread_crops(tracklet: Tracklet, most: int) -> list[TrackCrop]:
-    """At most so many crops of a tracklet, spread over it."""
-    return [tracklet.crops[place] for place in evenly_spaced(range(len(tracklet.crops)), most)]
+    """Up to `most` crops of a tracklet, evenly spaced."""
+    return [tracklet.crops[index] for index in evenly_spaced(range(len(tracklet.crops)), most)]
 
 
 def _one_source(place: str, camera: str | None, start: str | None) -> Source:
     found = find_sources([place], camera=camera, start=start)
     if len(found) > 1:
         raise SettingsError(
-            f"{place}: holds {len(found)} videos, and one at a time can be watched; name one, or crop all with "
+            f"{place}: contains {len(found)} videos, but only one can be watched; give one, or crop all with "
             "`reseen crop`"
         )
     return found[0]
 
 
 def _open_folder(out: Path, stack: ExitStack) -> int:
-    """Lock the folder of crops; the number of tracklets that earlier watchers have written into it."""
+    """Lock the folder of crops; returns the number of tracklets that earlier watchers have written."""
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: expected a folder for the crops, found a file; choose another name")
     content = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
@@ -260,7 +260,7 @@ def _open_folder(out: Path, stack: ExitStack) -> int:
     try:
         count = read_json(out / STATE)["tracklets"]
         if not isinstance(count, int) or count < 0:
-            raise ValueError("tracklets is no count")
+            raise ValueError("tracklets is not a count")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{out / STATE}: damaged ({error}); choose another folder for the crops") from None
     return count

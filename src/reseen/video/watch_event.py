@@ -1,4 +1,4 @@
-"""`WatchEvent`: what is known of a tracklet when it has ended, and its line of JSON."""
+"""`WatchEvent`: the result of one tracklet, as an object and as a line of JSON."""
 
 import json
 from dataclasses import dataclass
@@ -11,33 +11,32 @@ from reseen.gallery.search_results import match_to_json
 
 @dataclass(frozen=True)
 class WatchEvent:
-    """One person before one camera for a while, and who of the gallery it is."""
+    """A tracklet that has ended, and the person in the gallery that it was identified as."""
 
     camera: str
     tracklet: int
-    """Number within the folder of crops, from 1; later calls go on counting."""
+    """Number within the folder of crops, from 1; continues over several watchers."""
     time: float
-    """First box: Unix seconds, or seconds since the first frame where no start is known."""
+    """Time of the first box: Unix seconds, or seconds since the first frame if the start is unknown."""
     until: float
-    """Last box, as `time`."""
+    """Time of the last box, as `time`."""
     frames: int
-    """Frames with a box."""
+    """Number of frames with a box."""
     crop: Path
     """The sharpest crop."""
     crops: tuple[Path, ...]
-    """All crops that were searched with, in the order of time."""
+    """All crops used for the search, in temporal order."""
     person: int | None
-    """Cluster of the most similar tracklet that is in one; None if it is less similar than the threshold."""
+    """Cluster of the most similar tracklet with a cluster; None if its similarity is below the threshold."""
     score: float | None
-    """Cosine similarity with that tracklet's nearest crop, -1 to 1, or with `best` where there is none; None in an
-    empty gallery."""
+    """Cosine similarity with that tracklet's nearest crop, -1 to 1, or with `best` if there is none; None for an empty
+    gallery."""
     probability: float | None
-    """Calibrated probability, 0 to 1, that both show one person; None where nothing is calibrated."""
+    """Calibrated probability that both show the same person, 0 to 1; None without a calibration."""
     best: Match | None
-    """The most similar crop of the gallery."""
+    """The most similar crop of the gallery; None for an empty gallery."""
     delay: float | None
-    """Seconds from the last box to the answer, on the clock; None for recordings, which are read as fast as they
-    can be."""
+    """Seconds from the last box to the result, in wall-clock time; None for recordings."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
