@@ -186,7 +186,7 @@ def test_training_and_clustering_stop_by_the_same_rule(name, end, value):
 
 
 def test_progressive_refuses_to_stop_by_looking_back():
-    with pytest.raises(SettingsError, match=r"one step per round.*take steps, clusters or distance"):
+    with pytest.raises(SettingsError, match=r"one step per round.*use steps, clusters or distance"):
         load_recipe("progressive", ["--method.clustering.stop", "auto"])
 
 
