@@ -92,12 +92,12 @@ class SupervisedSource(AbstractMethod):
         encoder, settings = self.context.encoder, self._settings
         maps = encoder.maps(batch.images)
         whole = encoder.embed(maps)
-        terms = {"identity": self._identity_loss(whole, batch.labels, 0)}
+        terms = {"identity": self._classification_loss(whole, batch.labels, 0)}
         vectors = {"triplet": whole}
         if encoder.patches is not None:
             patches = encoder.embed_patches(maps)
             losses = [
-                self._identity_loss(patches[:, place], batch.labels, 1 + place)
+                self._classification_loss(patches[:, place], batch.labels, 1 + place)
                 for place in range(patches.shape[1])
             ]
             terms["patch_identity"] = torch.stack(losses).mean()
@@ -119,7 +119,7 @@ class SupervisedSource(AbstractMethod):
         """Load a `state`."""
         self._heads.load_state_dict(state)
 
-    def _identity_loss(
+    def _classification_loss(
         self, vectors: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], head: int
     ) -> Float[Tensor, ""]:
         """Cross entropy of a classifier head, whose input is the unit vector times the root of its dimension."""
