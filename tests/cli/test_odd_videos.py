@@ -112,7 +112,7 @@ def test_boxes_of_a_larger_video(fault, tmp_path):
     flags = box_lines(tmp_path, [(number, (500, 300, 40, 90)) for number in range(20)])
     line = fault("crop", path, "--out", tmp_path / "out", *flags)
     assert "boxes are outside of the frames" in line
-    assert "96 x 64 pixels; it is of another video" in line
+    assert "96 x 64 pixels; the boxes belong to another video" in line
 
 
 def test_a_full_disk_is_one_line_and_leaves_whole_crops(videos, fault, tmp_path, monkeypatch):  # noqa: F811
