@@ -35,7 +35,7 @@ def passed_on_formats(desk: Desk) -> list[Format]:
 
 _SAVED = {CONFIG: structures.of_json, WEIGHTS: structures.of_safetensors}
 _MOT = b"1,1,10.5,20,30,80,0.9,-1,-1,-1\n1,2,60,20,30,80,0.8,-1,-1,-1\n2,1,12,20,30,80,0.9,-1,-1,-1\n"
-_TABLE = b"frame,x,y,width,height,score,track\n0,10,20,30,80,0.9,1\n1,12,20,30,80,0.8,1\n"
+_TABLE = b"frame,left,top,right,bottom,score,track\n0,10,20,40,100,0.9,1\n1,12,20,42,100,0.8,1\n"
 _CAMERA, _NAME = "hall", "monday"
 
 
