@@ -65,7 +65,9 @@ class RankedList:
     query: Crop
     answers: Sequence[RankedAnswer | tuple[Crop, bool, str]]
     title: str = ""
-    """A label of the query, such as its camera."""
+    """A description of the query, such as its camera."""
+    heading: str = ""
+    """A line above the list, such as how hard the query is."""
 
 
 class Strip(NamedTuple):

@@ -58,6 +58,7 @@ class ShownAnswer:
 class ShownList:
     """A ranked list, prepared for the template."""
 
+    heading: str
     title: str
     query: Picture
     answers: list[ShownAnswer]
@@ -77,6 +78,7 @@ def _shown_list(album: Album, number: int, ranked: RankedList) -> ShownList:
         answers.append(ShownAnswer(album.add(image, alt), rank, right, camera))
     correct = sum(answer.right for answer in answers)
     return ShownList(
+        heading=ranked.heading,
         title=ranked.title,
         query=album.add(ranked.query, f"query {number}{', ' + ranked.title if ranked.title else ''}"),
         answers=answers,

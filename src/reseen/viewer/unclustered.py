@@ -1,13 +1,13 @@
-"""Outliers (crops in no cluster) and the clusters nearest to them."""
+"""Crops in no cluster and the clusters nearest to them."""
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from reseen.viewer.collection import NOISE
 from reseen.viewer.viewer import Snapshot
 
 MAX_OUTLIERS = 3000
-"""Outliers that are compared with cluster centers, evenly spaced over all, to bound the response time of a page."""
+"""Crops in no cluster that are compared with cluster centers, evenly spaced over all, to bound the response time of a page."""
 
 
 def nearest_clusters(
@@ -23,9 +23,9 @@ def nearest_clusters(
     return numbers[best], similarity[np.arange(len(rows)), best]
 
 
-def sample_unclustered(snapshot: Snapshot) -> Int64[np.ndarray, " m"]:
-    """Rows of outliers, at most `MAX_OUTLIERS`."""
-    rows = np.flatnonzero(snapshot.collection.clusters == NOISE)
+def sample_unassigned(selected: Bool[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+    """Rows at which `selected` is true, at most `MAX_OUTLIERS`."""
+    rows = np.flatnonzero(selected)
     if len(rows) <= MAX_OUTLIERS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, MAX_OUTLIERS).astype(np.int64)]
@@ -33,7 +33,7 @@ def sample_unclustered(snapshot: Snapshot) -> Int64[np.ndarray, " m"]:
 
 def count_unclustered_nearby(snapshot: Snapshot) -> dict[int, int]:
     """Number of (sampled) outliers whose nearest cluster it is, by cluster number; clusters without any are absent."""
-    rows = sample_unclustered(snapshot)
+    rows = sample_unassigned(snapshot.collection.clusters == NOISE)
     if not len(rows) or not len(snapshot.clusters):
         return {}
     numbers, counts = np.unique(nearest_clusters(snapshot, rows)[0], return_counts=True)

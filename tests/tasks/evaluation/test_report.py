@@ -1,10 +1,14 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reseen
 from reseen.data.crops import open_crops
 from reseen.errors import StorageError
+from reseen.evaluate.metrics import score
 from reseen.runs.run_outcome import OUTCOME, CollapseStop, read_outcome, write_outcome
 from reseen.tasks.evaluation import report as module
 from reseen.tasks.evaluation.report import report_run
@@ -66,3 +70,46 @@ def test_a_place_that_cannot_be_written(made, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         report_run(tmp_path / "file" / "r.html", run, None, retrieval, {"a": retrieval.score()}, "t")
+
+
+def test_lists_open_with_an_easy_a_typical_and_a_hard_query(made, tmp_path):
+    run, _, retrieval = made
+    precision = score(retrieval.refined).per_query_average_precision
+    lists = module._ranked(retrieval)
+    assert [one.heading for one in lists[:3]] == ["Easy query", "Typical query", "Hard query"]
+    assert not any(one.heading for one in lists[3:])
+    for one, value in zip(lists[:3], (np.nanmax, lower_median, np.nanmin), strict=True):
+        assert one.title.startswith(f"average precision {value(precision):.0%}")
+    report_run(tmp_path / "r.html", run, None, retrieval, {"after": retrieval.score()}, "t")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert text.index("Easy query</h3>") < text.index("Typical query</h3>") < text.index("Hard query</h3>")
+    assert "the highest, the median and the lowest average precision" in text
+
+
+def lower_median(values):
+    known = np.sort(values[~np.isnan(values)])
+    return known[(len(known) - 1) // 2]
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1), st.just(float("nan"))), max_size=40
+    )
+)
+def test_levels_are_the_highest_the_median_and_the_lowest(values):
+    precision = np.array(values, dtype=np.float64)
+    known = np.sort(precision[~np.isnan(precision)])
+    levels = module.query_levels(precision)
+    assert not np.isnan(precision[list(levels)]).any()
+    rows = {level: row for row, level in levels.items() if level}
+    expected = {0: set(), 1: set(), 2: {"Easy", "Hard"}}.get(len(known), {"Easy", "Typical", "Hard"})
+    assert set(rows) == expected
+    assert list(levels.values())[: len(expected)] == sorted(expected, key=["Easy", "Typical", "Hard"].index)
+    if expected:
+        assert precision[rows["Easy"]] == known[-1]
+        assert precision[rows["Hard"]] == known[0]
+    if "Typical" in rows:
+        assert precision[rows["Typical"]] == lower_median(precision)
+    further = [precision[row] for row, level in levels.items() if not level]
+    assert further == sorted(further, reverse=True)
+    assert len(levels) <= module._LISTS + 1

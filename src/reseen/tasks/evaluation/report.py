@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
 from reseen.audit import verdict_lines
 from reseen.data.crops import Crops
@@ -21,6 +22,7 @@ from reseen.tasks.evaluation.retrieval import Retrieval
 _SHEETS = 12
 _SHEET_IMAGES = 24
 _LISTS = 8
+"""Ranked lists evenly spaced by average precision; the easiest and the hardest query are two of them."""
 _ANSWERS = 10
 
 
@@ -130,12 +132,11 @@ def _sheets(run: Run, training: Crops) -> list[ClusterSheet]:
 
 
 def _ranked(retrieval: Retrieval) -> list[RankedList]:
-    """Queries evenly spaced by average precision, from the worst to the best, so that failures are shown too."""
+    """Ranked lists of an easy, a typical and a hard query; then of others, from the highest average precision down."""
     task = retrieval.refined
     precision = score(task).per_query_average_precision
-    valid = np.flatnonzero(~np.isnan(precision))
-    ordered = valid[np.argsort(precision[valid], kind="stable")]
-    query_rows = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int)]
+    levels = query_levels(precision)
+    query_rows = np.array(list(levels), dtype=np.int64)
     ranking = top_ranked(task, query_rows, _ANSWERS)
     queries = pictures(retrieval.query, query_rows.tolist())
     lists = []
@@ -148,10 +149,37 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
             RankedAnswer(image, bool(right), camera)
             for image, right, camera in zip(images, ranking.right[index], cameras, strict=False)
         ]
-        title = f"precision {precision[query]:.0%}"
+        title = f"average precision {precision[query]:.0%}"
         camera = camera_label(retrieval.query, int(query))
-        lists.append(RankedList(queries[index], answers, f"{title}, {camera}" if camera else title))
+        level = levels[int(query)]
+        lists.append(
+            RankedList(
+                queries[index],
+                answers,
+                f"{title}, {camera}" if camera else title,
+                heading=f"{level} query" if level else "",
+            )
+        )
     return lists
+
+
+def query_levels(precision: Float64[np.ndarray, " q"]) -> dict[int, str]:
+    """Queries to show in order, as rows, each with its level: `Easy`, `Typical`, `Hard`, or empty for further ones.
+
+    By definition, easy is the highest average precision, hard the lowest, and typical the median (the lower of two middle
+    ones). Queries without a match, whose precision is NaN, are left out. Two queries are easy and hard; a single one has
+    no level.
+    """
+    valid = np.flatnonzero(~np.isnan(precision))
+    ordered = valid[np.argsort(-precision[valid], kind="stable")].tolist()
+    if len(ordered) < 2:
+        return dict.fromkeys(ordered, "")
+    levels = {ordered[0]: "Easy"}
+    if len(ordered) > 2:
+        levels[ordered[len(ordered) // 2]] = "Typical"
+    levels[ordered[-1]] = "Hard"
+    places = np.linspace(0, len(ordered) - 1, min(len(ordered), _LISTS)).round().astype(int).tolist()
+    return levels | {ordered[place]: "" for place in places if ordered[place] not in levels}
 
 
 def _crops_of(retrieval: Retrieval, rows: list[int]) -> tuple[list[Crops], list[int]]:

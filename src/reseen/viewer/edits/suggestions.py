@@ -1,23 +1,29 @@
-"""Suggested edits: cluster pairs to merge, crops to reassign, and outliers to add to a cluster."""
+"""Suggested edits, ranked: cluster pairs to merge, crops to reassign, and crops in no cluster to add to one.
+
+There is no threshold: each list starts with its best candidate, however similar that is. Answers change the ranking at
+once: what contradicts one is left out, what follows from one comes first, and a crop that does not belong to its nearest
+cluster is compared with the next one.
+"""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE
+from reseen.viewer.edits.evidence import Evidence, evidence_of
 from reseen.viewer.edits.pair_constraints import PairConstraints
-from reseen.viewer.unclustered import nearest_clusters, sample_unclustered
+from reseen.viewer.unclustered import sample_unassigned
 from reseen.viewer.viewer import Snapshot
 
 MAX_CLUSTERS = 3000
 """Largest clusters that are compared with each other."""
 MAX_CROPS = 3000
 """Crops least similar to their own center that are compared with the other centers."""
-_MIN_SIMILARITY_QUANTILE = 0.05
-"""Merges and additions need at least this quantile of the similarities of all crops to their own centers."""
+_LINKED = 4.0
+"""Added to the similarity of pairs that an answer says show one person, so that they come first."""
 
 
 class Merge(NamedTuple):
@@ -27,135 +33,157 @@ class Merge(NamedTuple):
     other: Cluster
     similarity: float
     """Cosine similarity of the centers, -1 to 1."""
+    answered: bool
+    """Whether an answer says that crops of the two show one person."""
 
 
 class Reassignment(NamedTuple):
-    """Suggestion: move a crop to another cluster, which is more similar to it; or an outlier into a cluster."""
+    """Suggestion: move a crop to another cluster, which is more similar to it; or one in no cluster into a cluster."""
 
     row: int
     current: Cluster | None
-    """Cluster of the crop; None for an outlier."""
+    """Cluster of the crop; None if it is in none."""
     current_similarity: float | None
-    """Cosine similarity to the center of its cluster, -1 to 1; None for an outlier."""
+    """Cosine similarity to the center of its cluster, -1 to 1; None if it is in none."""
     target: Cluster
     similarity: float
     """Cosine similarity to the center of `target`."""
+    answered: bool
+    """Whether an answer says that the crop and one of `target` show one person."""
+
+
+Kind = TypeVar("Kind")
+
+
+class Ranked(NamedTuple, Generic[Kind]):
+    """The best suggestions of one kind."""
+
+    best: list[Kind]
+    """Best first."""
+    total: int
+    """Number of candidates that were ranked."""
 
 
 class Suggestions(NamedTuple):
-    """Suggested edits of each kind, most similar (or largest gain in similarity) first."""
+    """Suggested edits of each kind; most similar, or largest gain in similarity, first."""
 
-    merges: list[Merge]
-    reassignments: list[Reassignment]
-    additions: list[Reassignment]
-    """Outliers near a cluster."""
+    merges: Ranked[Merge]
+    reassignments: Ranked[Reassignment]
+    additions: Ranked[Reassignment]
+    """Crops in no cluster."""
 
 
 def suggest(snapshot: Snapshot, constraints: PairConstraints, count: int) -> Suggestions:
-    """Up to `count` suggestions of each kind, without those that contradict `constraints`."""
+    """The best `count` suggestions of each kind, without those that contradict `constraints`."""
     if not len(snapshot.clusters):
-        return Suggestions([], [], [])
-    rejected = _rejected(snapshot, constraints)
-    least = float(
-        np.quantile(
-            np.concatenate([one.similarities for one in snapshot.clusters.all()]), _MIN_SIMILARITY_QUANTILE
-        )
+        return Suggestions(Ranked([], 0), Ranked([], 0), Ranked([], 0))
+    evidence = evidence_of(snapshot.collection, constraints)
+    return Suggestions(
+        _merges(snapshot, evidence, count),
+        _reassignments(snapshot, evidence, count),
+        _additions(snapshot, evidence, count),
     )
-    merges = [one for one in _merges(snapshot, rejected, count) if one.similarity >= least]
-    additions = [one for one in _additions(snapshot, rejected, count) if one.similarity >= least]
-    return Suggestions(merges, _reassignments(snapshot, rejected, count), additions)
 
 
-def _rejected(snapshot: Snapshot, constraints: PairConstraints) -> set[tuple[int | str, int | str]]:
-    """Pairs of cluster numbers, and of a key and a cluster number, with a cannot-link between them."""
-    rows, clusters = snapshot.collection.rows, snapshot.collection.clusters
-    rejected: set[tuple[int | str, int | str]] = set()
-    for first, second in constraints.different:
-        one, other = int(clusters[rows[first]]), int(clusters[rows[second]])
-        rejected |= {(one, other), (other, one), (first, other), (second, one)}
-    return rejected
-
-
-def _merges(snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int) -> list[Merge]:
+def _merges(snapshot: Snapshot, evidence: Evidence, count: int) -> Ranked[Merge]:
     largest = sorted(snapshot.clusters.all(), key=lambda cluster: -cluster.size)[:MAX_CLUSTERS]
-    if len(largest) < 2:
-        return []
+    position = {cluster.number: index for index, cluster in enumerate(largest)}
     centers = np.stack([cluster.center for cluster in largest])
-    similarity = np.triu(centers @ centers.T + 2, 1)  # positive above the diagonal, zero elsewhere
-    candidates = min(similarity.size, count + 2 * len(rejected) + len(largest))
-    order = np.argpartition(-similarity, candidates - 1, axis=None)[:candidates]
-    order = order[np.argsort(-similarity.flat[order], kind="stable")]
+    score = centers @ centers.T
+    for pairs, change in ((evidence.linked_clusters, _LINKED), (evidence.separated_clusters, -np.inf)):
+        for one, other in pairs:
+            if one in position and other in position:
+                low, high = sorted((position[one], position[other]))
+                score[low, high] += change
+    score[np.tril_indices(len(largest))] = -np.inf
+    candidates = int(np.isfinite(score).sum())
     merges = []
-    for position in order.tolist():
-        one, other = (largest[index] for index in divmod(position, len(largest)))
-        if similarity.flat[position] > 0 and (one.number, other.number) not in rejected:
-            merges.append(Merge(one, other, float(similarity.flat[position]) - 2))
-        if len(merges) == count:
-            break
-    return merges
+    for place in _best(score.reshape(-1), min(count, candidates)).tolist():
+        one, other = (largest[index] for index in divmod(place, len(largest)))
+        similarity = float(score.flat[place])
+        merges.append(Merge(one, other, similarity - _LINKED * (similarity > 2), similarity > 2))
+    return Ranked(merges, candidates)
 
 
-def _reassignments(
-    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
-) -> list[Reassignment]:
-    if len(snapshot.clusters) < 2:
-        return []
+def _reassignments(snapshot: Snapshot, evidence: Evidence, count: int) -> Ranked[Reassignment]:
     rows = np.concatenate([cluster.rows for cluster in snapshot.clusters.all()])
     own = np.concatenate([cluster.similarities for cluster in snapshot.clusters.all()])
     weakest = np.argsort(own, kind="stable")[:MAX_CROPS]
     rows, own = rows[weakest], own[weakest]
-    numbers, similarity = nearest_clusters(snapshot, rows)
+    score = _scores(snapshot, evidence, rows)
+    numbers = np.array([cluster.number for cluster in snapshot.clusters.all()], np.int64)
+    score[np.arange(len(rows)), np.searchsorted(numbers, snapshot.collection.clusters[rows])] = -np.inf
+    gain = score.max(axis=1) - own
     # A crop whose own center is the nearest one gets no suggestion.
-    margin = np.where(numbers == snapshot.collection.clusters[rows], -np.inf, similarity - own)
-    order = [index for index in np.argsort(-margin, kind="stable").tolist() if margin[index] > 0]
-    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], own[order], count)
+    candidates = int((gain > 0).sum())
+    best = _best(gain, min(count, candidates))
+    return Ranked(_moves(snapshot, rows[best], score[best], own[best]), candidates)
 
 
-def _additions(
-    snapshot: Snapshot, rejected: set[tuple[int | str, int | str]], count: int
-) -> list[Reassignment]:
-    rows = sample_unclustered(snapshot)
-    if not len(rows):
-        return []
-    numbers, similarity = nearest_clusters(snapshot, rows)
-    order = np.argsort(-similarity, kind="stable")
-    return _collect(snapshot, rejected, rows[order], numbers[order], similarity[order], None, count)
+def _additions(snapshot: Snapshot, evidence: Evidence, count: int) -> Ranked[Reassignment]:
+    rows = sample_unassigned(snapshot.collection.clusters < 0)
+    linked = [snapshot.collection.rows[key] for key, _ in evidence.linked_crops]
+    rows = np.union1d(rows, [row for row in linked if snapshot.collection.clusters[row] < 0]).astype(np.int64)
+    score = _scores(snapshot, evidence, rows)
+    nearest = score.max(axis=1)
+    candidates = int(np.isfinite(nearest).sum())
+    best = _best(nearest, min(count, candidates))
+    return Ranked(_moves(snapshot, rows[best], score[best], None), candidates)
 
 
-def _collect(
+def _scores(
+    snapshot: Snapshot, evidence: Evidence, rows: Int64[np.ndarray, " m"]
+) -> Float32[np.ndarray, "m c"]:
+    """Similarity of each row to the center of each cluster; raised if linked, minus infinity if separated."""
+    score = snapshot.collection.vectors[rows].astype(np.float32) @ snapshot.clusters.centers.T
+    place = {snapshot.collection.keys[row]: index for index, row in enumerate(rows.tolist())}
+    column = {cluster.number: index for index, cluster in enumerate(snapshot.clusters.all())}
+    for pairs, change in ((evidence.linked_crops, _LINKED), (evidence.separated_crops, -np.inf)):
+        for key, number in pairs:
+            if key in place and number in column:
+                score[place[key], column[number]] += change
+    return score
+
+
+def _best(score: Float32[np.ndarray, " m"], count: int) -> Int64[np.ndarray, " count"]:
+    """Places of the `count` largest values, the largest first; equal ones by place."""
+    if not count:
+        return np.empty(0, np.int64)
+    least = np.partition(score, -count)[-count]
+    places = np.flatnonzero(score >= least)
+    return places[np.argsort(-score[places], kind="stable")][:count]
+
+
+def _moves(
     snapshot: Snapshot,
-    rejected: set[tuple[int | str, int | str]],
     rows: Int64[np.ndarray, " m"],
-    numbers: Int64[np.ndarray, " m"],
-    similarity: Float32[np.ndarray, " m"],
+    score: Float32[np.ndarray, "m c"],
     own: Float32[np.ndarray, " m"] | None,
-    count: int,
 ) -> list[Reassignment]:
-    suggestions = []
-    for index, (row, number) in enumerate(zip(rows.tolist(), numbers.tolist(), strict=True)):
-        if (snapshot.collection.keys[row], number) in rejected:
-            continue
+    clusters, moves = snapshot.clusters.all(), []
+    for index, row in enumerate(rows.tolist()):
+        target = int(score[index].argmax())
+        similarity = float(score[index, target])
         current = int(snapshot.collection.clusters[row])
-        suggestions.append(
+        moves.append(
             Reassignment(
                 row,
                 snapshot.clusters[current] if current > NOISE else None,
                 None if own is None else float(own[index]),
-                snapshot.clusters[number],
-                float(similarity[index]),
+                clusters[target],
+                similarity - _LINKED * (similarity > 2),
+                similarity > 2,
             )
         )
-        if len(suggestions) == count:
-            break
-    return suggestions
+    return moves
 
 
 def shown_rows(suggestions: Suggestions, crops_per_cluster: int) -> Iterable[int]:
     """Rows of all crops that the Review page shows, to prefetch their thumbnails."""
-    for merge in suggestions.merges:
+    for merge in suggestions.merges.best:
         for cluster in (merge.one, merge.other):
             yield from cluster.rows[:crops_per_cluster].tolist()
-    for move in (*suggestions.reassignments, *suggestions.additions):
+    for move in (*suggestions.reassignments.best, *suggestions.additions.best):
         yield move.row
         for cluster in (move.target, move.current):
             yield from () if cluster is None else cluster.rows[:crops_per_cluster].tolist()

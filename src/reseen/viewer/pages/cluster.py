@@ -11,6 +11,7 @@ from markupsafe import Markup
 from reseen.cluster.hierarchy import HierarchySettings, whole_tree
 from reseen.pages.album import Picture
 from reseen.pages.dendrogram import dendrogram
+from reseen.viewer.assignment import assignment_of
 from reseen.viewer.clusters import Cluster
 from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.templating import ViewerDep, page_slice, render
@@ -85,7 +86,10 @@ def _unassigned_page(request: Request, viewer: ViewerDep, snapshot: Snapshot, na
         numbers, similarity = nearest_clusters(snapshot, shown)
         nearest = dict(zip(part.items, zip(numbers.tolist(), similarity.tolist(), strict=True), strict=True))
     viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in part.items)
-    return render(request, "unassigned.html.j2", snapshot=snapshot, part=part, nearest=nearest, name=name)
+    return render(
+        request, "unassigned.html.j2", snapshot=snapshot, part=part, nearest=nearest, name=name,
+        assignment=assignment_of(viewer, snapshot),
+    )  # fmt: skip
 
 
 _MAX_LEAVES = 60

@@ -5,8 +5,8 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from reseen.viewer.assignment import assignment_of
 from reseen.viewer.clusters import Cluster
-from reseen.viewer.collection import NOISE, UNCLUSTERED, UNKNOWN
 from reseen.viewer.pages import cluster
 from reseen.viewer.templating import ViewerDep, page_slice, render
 from reseen.viewer.unclustered import count_unclustered_nearby
@@ -56,7 +56,7 @@ def clusters(
     viewer.thumbnails.prefetch(snapshot.collection.keys[row] for rows in shown.values() for row in rows)
     return render(
         request, "clusters.html.j2", snapshot=snapshot, part=part, shown=shown, sort=sort, sorts=SORTS, camera=camera,
-        least=least, nearby=nearby, **_totals(snapshot),
+        least=least, nearby=nearby, assignment=assignment_of(viewer, snapshot),
     )  # fmt: skip
 
 
@@ -74,13 +74,3 @@ def _sort_key(one: Cluster, sort: Sort, nearby: dict[int, int]) -> tuple[float, 
 def _sheet(one: Cluster) -> list[int]:
     rows = one.rows.tolist()
     return rows if len(rows) <= _CROPS else [*rows[: _CROPS - 1], rows[-1]]
-
-
-def _totals(snapshot: Snapshot) -> dict[str, int]:
-    labels, cameras = snapshot.collection.clusters, snapshot.collection.cameras
-    return {
-        "inside": int((labels >= 0).sum()),
-        "outliers": int((labels == NOISE).sum()),
-        "unclustered": int((labels == UNCLUSTERED).sum()),
-        "unknown_cameras": int((cameras == UNKNOWN).sum()),
-    }
