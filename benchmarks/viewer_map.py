@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -86,7 +87,7 @@ def main() -> int:
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **describe(HERE.parent, threads),
         "load": os.getloadavg()[0],
-        "crops": {str(count): _measure(count, arguments) for count in arguments.crops},
+        "crops": {str(count): _measure_in_folder(count, arguments) for count in arguments.crops},
     }
     table = Table("crops", "what", "value")
     for count, values in record["crops"].items():
@@ -99,15 +100,20 @@ def main() -> int:
     return 0
 
 
-def _measure(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure_in_folder(count: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:  # for the journal of edits
+        return _measure(count, arguments, Path(folder))
+
+
+def _measure(count: int, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     from reseen.viewer.security import Access
     from reseen.viewer.server import base_url, listen, make_app, make_server
 
-    viewer = _viewer(count, arguments.dimension)
+    viewer = make_viewer(count, arguments.dimension)
     access = Access()
-    app = make_app(viewer, access, journal=Path(os.devnull))
+    app = make_app(viewer, access, journal=folder / "mends.jsonl")
     values: dict[str, Any] = {}
     for layout in ("principal", "neighbors"):
         begun = time.perf_counter()
@@ -153,12 +159,12 @@ def _frames(page: Any, name: str, seconds: float) -> dict[str, float]:
     }
 
 
-def _viewer(count: int, dimension: int) -> Any:
-    """A viewer over a mixture on the sphere, in memory and without thumbnails."""
+def make_viewer(count: int, dimension: int, address: str = "memory:", outliers: int = 0) -> Any:
+    """A viewer over a mixture on the sphere without thumbnails; every `outliers`-th crop is in no cluster."""
     from reseen.export.fingerprint import ModelIdentity
     from reseen.gallery.entries import Entries, Entry
     from reseen.gallery.gallery import Gallery
-    from reseen.gallery.stores.in_memory import MemoryStore
+    from reseen.gallery.store import open_store
     from reseen.viewer.viewer import Viewer
 
     generator = np.random.default_rng(0)
@@ -167,12 +173,15 @@ def _viewer(count: int, dimension: int) -> Any:
     rows = generator.standard_normal((groups, dimension), np.float32)[label]
     rows += 0.7 * generator.standard_normal((count, dimension), np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    store = MemoryStore(ModelIdentity("", dimension, "none", "none", 128, 64, ""))
+    if outliers:
+        label[::outliers] = -1
+    store = open_store(address, ModelIdentity("0" * 64, dimension, "none", "none", 128, 64, ""), create=True)
     entries = [
         Entry("/mixture", f"{number:06d}.jpg", camera=f"c{number % 8}", cluster=int(label[number]))
         for number in range(count)
     ]
-    store.add(Entries(entries, rows))
+    for start in range(0, count, 1024):
+        store.add(Entries(entries[start : start + 1024], rows[start : start + 1024]))
     return Viewer(Gallery(store))
 
 

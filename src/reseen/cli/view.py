@@ -38,6 +38,8 @@ def view(
     quiet
         Hide progress.
     """
+    if not quiet:
+        print("Starting the viewer ...", flush=True)  # torch, loaded below, takes seconds
     from reseen.gallery.in_use import RUN_GALLERY, refuse_if_in_use
 
     for address in (what, f"{what}/{RUN_GALLERY}") if "://" not in what else ():

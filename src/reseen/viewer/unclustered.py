@@ -7,7 +7,7 @@ from reseen.viewer.collection import NOISE
 from reseen.viewer.viewer import Snapshot
 
 MAX_OUTLIERS = 3000
-"""Crops in no cluster that are compared with cluster centers, evenly spaced over all, to bound the response time of a page."""
+"""Crops in no cluster that are compared with cluster centers, evenly spaced over all, so that pages stay fast."""
 
 
 def nearest_clusters(

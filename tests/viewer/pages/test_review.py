@@ -1,10 +1,13 @@
 """Cluster edits in a real browser, by mouse and by keyboard, and in two tabs at once."""
 
 import re
+from dataclasses import replace
 
+import pytest
 from tests.viewer.conftest import no_sideways_scroll
 
 from reseen.audit.answers import read_answers
+from reseen.gallery.entries import Entries
 
 
 def picks(page):
@@ -115,6 +118,95 @@ def test_questions_are_answered_by_keys_until_none_of_them_comes_back(tab, serve
     done(tab, "Merged")
     assert len(served.viewer.snapshot.clusters) == clusters - 1
     assert tab.locator(".past li").count() == 2
+
+
+def look(button):
+    """What makes a button heavy or light, and its size."""
+    names = [
+        "backgroundColor",
+        "borderColor",
+        "color",
+        "fontWeight",
+        "fontSize",
+        "opacity",
+        "width",
+        "height",
+    ]
+    return button.evaluate("(one, names) => names.map(name => getComputedStyle(one)[name])", names)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_both_answers_look_alike(tab, served, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    for page, pairs in (
+        ("/review", [("merge", "apart")]),
+        ("/questions", [("same", "different")]),
+        ("/clusters/0", [("merge", "apart")]),
+    ):
+        tab.goto(served.address + page)
+        for one, other in pairs:
+            first, second = (tab.locator(f"button[value={value}]").first for value in (one, other))
+            assert look(first) == look(second), page
+    tab.goto(f"{served.address}/review")
+    for form in tab.locator(".asked form").all():
+        looks = [look(button) for button in form.locator(".answers button").all()]
+        assert len(looks) == 2
+        assert looks[0] == looks[1]
+
+
+def test_review_offers_the_best_of_a_ranking_however_similar_they_are(tab, served):
+    tab.goto(f"{served.address}/review")
+    clusters = len(served.viewer.snapshot.clusters)
+    pairs = clusters * (clusters - 1) // 2
+    merges = tab.locator("section[aria-labelledby=pairs]")
+    assert merges.locator(".asked li").count() == 6
+    assert f"The best 6 of {pairs} candidate pairs" in merges.inner_text()
+    tab.locator(".pager a").click()
+    tab.wait_for_function(
+        "() => document.querySelectorAll('section[aria-labelledby=pairs] li').length === 12"
+    )
+    tab.locator("section[aria-labelledby=pairs] button[value=apart]").first.click()
+    done(tab, "as different people")
+    assert merges.locator(".asked li").count() == 12  # the page keeps its length, and the next pair moves up
+    assert f"The best 12 of {pairs - 1} candidate pairs" in merges.inner_text()
+
+
+def test_an_answer_to_a_question_comes_first_on_review(tab, served):
+    collection = served.viewer.snapshot.collection
+    far = max(
+        ((one, other) for one in (3, 4, 5) for other in range(6, 10)),
+        key=lambda pair: (
+            -float(
+                served.viewer.snapshot.clusters[pair[0]].center
+                @ served.viewer.snapshot.clusters[pair[1]].center
+            )
+        ),
+    )
+    keys = [collection.keys[int(served.viewer.snapshot.clusters[number].rows[-1])] for number in far]
+    with served.client() as client:
+        version = client.get("/api/gallery").json()["version"]
+        client.post("/api/edits", json={"do": "same", "version": version, "crops": keys})
+    tab.goto(f"{served.address}/review")
+    first = tab.locator("section[aria-labelledby=pairs] li").first.inner_text()
+    assert all(f"Cluster {number}\n" in first or f"Cluster {number} " in first for number in far)
+    assert "follows from your answers" in first
+
+
+@pytest.fixture
+def unclustered(gallery):
+    """The crops of the gallery, none of them clustered."""
+    for part in list(gallery.store.scan()):
+        entries = [replace(entry, cluster=None) for entry in part.entries]
+        gallery.store.add(Entries(entries, part.vectors.copy()))
+
+
+def test_a_gallery_that_was_never_clustered_says_so_with_commands(unclustered, tab, served):
+    for page in ("/clusters", "/clusters/none", "/clusters/new", "/review"):
+        tab.goto(served.address + page)
+        assert "Not clustered yet: none of the 144 crops has a cluster." in tab.inner_text(".empty"), page
+        commands = tab.locator(".empty pre").all_inner_texts()
+        assert [command.split()[1] for command in commands] == ["cluster", "index", "view"], page
+        assert "Every crop is in a cluster" not in tab.inner_text("main")
 
 
 def test_two_tabs_at_once_lose_no_edit(tab, served):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from starlette.testclient import TestClient
 from tests.viewer.conftest import no_sideways_scroll
@@ -103,6 +104,28 @@ def test_a_crop_is_searched_by_an_address_that_can_be_kept(tab, served, calibrat
     tab.wait_for_function("!document.querySelector('input[name=elsewhere]').checked")
     tab.go_back()
     tab.wait_for_function("document.querySelector('input[name=elsewhere]').checked")
+
+
+def test_only_a_threshold_fades_results(tab, served, monkeypatch):
+    collection = served.viewer.snapshot.collection
+    opacities = "[...document.querySelectorAll('.match .crop')].map(one => +getComputedStyle(one).opacity)"
+    tab.goto(f"{served.address}/search?key={collection.keys[3]}&top=100")
+    assert "Faded" not in tab.inner_text(".legend-keys")
+    assert set(tab.evaluate(opacities)) == {1}
+    with served.client() as client:
+        found = client.get("/api/search", params={"key": collection.keys[3], "top": 100}).json()["matches"]
+    similarities = sorted((match["similarity"] for match in found), reverse=True)
+    wide = max(range(1, 100), key=lambda place: similarities[place - 1] - similarities[place])
+    strict = replace(CALIBRATION, threshold=(similarities[wide - 1] + similarities[wide]) / 2)
+    monkeypatch.setattr(Gallery, "calibration", property(lambda _: strict))
+    monkeypatch.setattr(Gallery, "why_uncalibrated", "")
+    tab.reload()
+    faded = [value < 1 for value in tab.evaluate(opacities)]
+    assert faded == [False] * wide + [True] * (100 - wide)
+    assert "Faded" in tab.inner_text(".legend-keys")
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        assert not Axe().run(tab).response["violations"]
 
 
 def test_switches_group_and_rerank(served, calibrated):

@@ -152,12 +152,13 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
         title = f"average precision {precision[query]:.0%}"
         camera = camera_label(retrieval.query, int(query))
         level = levels[int(query)]
+        first = index == 0 or levels[int(query_rows[index - 1])]
         lists.append(
             RankedList(
                 queries[index],
                 answers,
                 f"{title}, {camera}" if camera else title,
-                heading=f"{level} query" if level else "",
+                heading=f"{level} query" if level else "More queries" if first else "",
             )
         )
     return lists
@@ -166,9 +167,9 @@ def _ranked(retrieval: Retrieval) -> list[RankedList]:
 def query_levels(precision: Float64[np.ndarray, " q"]) -> dict[int, str]:
     """Queries to show in order, as rows, each with its level: `Easy`, `Typical`, `Hard`, or empty for further ones.
 
-    By definition, easy is the highest average precision, hard the lowest, and typical the median (the lower of two middle
-    ones). Queries without a match, whose precision is NaN, are left out. Two queries are easy and hard; a single one has
-    no level.
+    By definition, easy is the highest average precision, hard the lowest, and typical the median (the lower of two
+    middle ones). Queries without a match, whose precision is NaN, are left out. Two queries are easy and hard; a single
+    one has no level.
     """
     valid = np.flatnonzero(~np.isnan(precision))
     ordered = valid[np.argsort(-precision[valid], kind="stable")].tolist()

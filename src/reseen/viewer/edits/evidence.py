@@ -11,8 +11,8 @@ from reseen.viewer.edits.pair_constraints import PairConstraints
 class Evidence(NamedTuple):
     """Which clusters, and which crops and clusters, show one person or two, as far as answers say so.
 
-    Every pair of clusters is in both orders. Answers are followed along the links: if A and B are one person and B and C
-    are two, A and C are two.
+    Every pair of clusters is in both orders. Answers are followed along the links: if A and B are one person and B and
+    C are two, A and C are two.
     """
 
     linked_clusters: frozenset[tuple[int, int]]

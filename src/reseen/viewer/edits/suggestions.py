@@ -1,8 +1,8 @@
 """Suggested edits, ranked: cluster pairs to merge, crops to reassign, and crops in no cluster to add to one.
 
 There is no threshold: each list starts with its best candidate, however similar that is. Answers change the ranking at
-once: what contradicts one is left out, what follows from one comes first, and a crop that does not belong to its nearest
-cluster is compared with the next one.
+once: what contradicts one is left out, what follows from one comes first, and a crop that does not belong to its
+nearest cluster is compared with the next one.
 """
 
 from collections.abc import Iterable
@@ -93,8 +93,7 @@ def _merges(snapshot: Snapshot, evidence: Evidence, count: int) -> Ranked[Merge]
     for pairs, change in ((evidence.linked_clusters, _LINKED), (evidence.separated_clusters, -np.inf)):
         for one, other in pairs:
             if one in position and other in position:
-                low, high = sorted((position[one], position[other]))
-                score[low, high] += change
+                score[position[one], position[other]] += change
     score[np.tril_indices(len(largest))] = -np.inf
     candidates = int(np.isfinite(score).sum())
     merges = []

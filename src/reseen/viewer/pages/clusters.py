@@ -10,7 +10,6 @@ from reseen.viewer.clusters import Cluster
 from reseen.viewer.pages import cluster
 from reseen.viewer.templating import ViewerDep, page_slice, render
 from reseen.viewer.unclustered import count_unclustered_nearby
-from reseen.viewer.viewer import Snapshot
 
 router = APIRouter(include_in_schema=False)
 router.include_router(cluster.router)

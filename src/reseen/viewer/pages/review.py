@@ -32,10 +32,10 @@ def review(
         snapshot, done = viewer.snapshot, list(editor.done)
     constraints = pair_constraints(done, snapshot.collection.keys)
     suggestions = suggest(snapshot, constraints, count)
-    most = max(ranked.total for ranked in suggestions)
+    most = min(_MAX_SUGGESTIONS, max(ranked.total for ranked in suggestions))
     viewer.thumbnails.prefetch(snapshot.collection.keys[row] for row in shown_rows(suggestions, _CROPS))
     return render(
         request, "review.html.j2", snapshot=snapshot, suggestions=suggestions, crops=_CROPS,
         recent=done[: -_MAX_EDITS - 1 : -1], edit_count=len(done), constraints=constraints,
-        more=min(_MAX_SUGGESTIONS, 2 * count) if count < min(_MAX_SUGGESTIONS, most) else 0, assignment=assignment_of(viewer, snapshot),
+        more=min(_MAX_SUGGESTIONS, 2 * count) if count < most else 0, assignment=assignment_of(viewer, snapshot),
     )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Every page in a real browser, wide and narrow, light and dark: axe-core finds nothing, and nothing is cut off."""
+
+from dataclasses import replace
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from tests.viewer.conftest import no_sideways_scroll
+
+from reseen.export.fingerprint import identify
+from reseen.gallery.entries import Entries
+from reseen.gallery.gallery import Gallery
+from reseen.gallery.stores.in_memory import MemoryStore
+
+PAGES = (
+    "/clusters", "/clusters/0?tree=true", "/clusters/none", "/clusters/new", "/clusters/99", "/search",
+    "/search?key=KEY", "/map", "/questions", "/review", "/rounds", "/forget", "/forget?key=KEY", "/api",
+)  # fmt: skip
+
+LABELS = {
+    "usual": lambda label: label,
+    "never clustered": lambda label: None,
+    "all outliers": lambda label: -1,
+}
+
+CUT_OFF = """
+() => {
+    const hidden = ".unseen, .skip, [hidden], dialog";
+    const inScroller = (one) =>
+        one !== document.body &&
+        (["auto", "scroll"].includes(getComputedStyle(one).overflowX) || inScroller(one.parentElement));
+    const cut = [];
+    for (const one of document.querySelectorAll("body *")) {
+        if (!one.checkVisibility() || one.closest(hidden)) continue;
+        const { left, right } = one.getBoundingClientRect();
+        const clips = ["hidden", "clip"].includes(getComputedStyle(one).overflowX);
+        const outside = (right > innerWidth + 1 || left < -1) && !inScroller(one);
+        const clipped = clips && one.innerText && one.scrollWidth > one.clientWidth + 1;
+        if (outside || clipped) cut.push(one.outerHTML.slice(0, 90));
+    }
+    return cut;
+}
+"""
+
+TOO_WIDE = """
+() => {
+    const wide = document.createElement("button");
+    wide.textContent = "wide ".repeat(100);
+    document.querySelector("main").append(wide);
+}
+"""
+
+
+@pytest.fixture(params=[*LABELS, "empty"])
+def gallery(request, filled):
+    """Galleries whose crops are clustered, were never clustered, or are all outliers; and one without crops."""
+    store = MemoryStore(identify(filled.run, filled.run.encoder()))
+    if request.param != "empty":
+        entries = [
+            replace(entry, cluster=LABELS[request.param](entry.cluster)) for entry in filled.content.entries
+        ]
+        store.add(Entries(entries, filled.content.vectors.copy()))
+    return Gallery(store, filled.run)
+
+
+def pages(served):
+    keys = served.viewer.snapshot.collection.keys
+    return [page.replace("KEY", keys[3]) if keys else page for page in PAGES if keys or "KEY" not in page]
+
+
+def visit(tab, served, page):
+    tab.goto(served.address + page)
+    if page == "/map" and len(served.viewer.snapshot.collection):
+        tab.wait_for_selector("#map[data-ready]")
+
+
+def ignore_missing_pages(tab):
+    """A page that does not exist is shown with status 404, which the browser notes."""
+    tab.complaints[:] = [words for words in tab.complaints if "404" not in words]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(tab, served, width, scheme):
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.emulate_media(color_scheme=scheme)
+    for page in pages(served):
+        visit(tab, served, page)
+        found = Axe().run(tab).response["violations"]
+        assert not [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found], page
+    ignore_missing_pages(tab)
+
+
+def test_nothing_is_cut_off_at_390_pixels(tab, served):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    for page in pages(served):
+        visit(tab, served, page)
+        assert no_sideways_scroll(tab), page
+        assert tab.evaluate(CUT_OFF) == [], page
+        tab.evaluate(TOO_WIDE)
+        assert len(tab.evaluate(CUT_OFF)) == 1, "the check finds nothing"
+        tabs = [one.bounding_box() for one in tab.locator(".top nav a").all()]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] >= 0 for box in tabs), page
+        current = tab.locator(".top nav a[aria-current]")
+        assert current.count() == (page != "/api")
+    ignore_missing_pages(tab)
