@@ -17,7 +17,7 @@ COVERED_BY = [  # folder, modules, test files
     ("audit", "next_question same_person", "audit/test_calibration"),
     ("cli", "app data_labels demo doctor plugins recipes setting_flags toy train", "cli/test_commands"),
     ("cli", "compare embed export", "cli/test_commands cli/test_bad_places"),
-    ("cli", "forget index search view", "cli/test_gallery_commands"),
+    ("cli", "forget index search", "cli/test_gallery_commands"),
     ("cli", "push", "export/test_hub"),
     ("", "validation_messages", "test_config runs/test_recipe"),
     ("cluster/clusterings", "base dbscan hierarchy", "testing/test_clustering_conformance"),
@@ -108,7 +108,7 @@ COVERED_BY = [  # folder, modules, test files
         "edits forget look questions schema search",
         "viewer/test_server viewer/test_odd_requests",
     ),
-    ("viewer/edits", "journal suggestions", "viewer/edits/test_editor"),
+    ("viewer/edits", "journal", "viewer/edits/test_editor"),
     (
         "viewer/pages",
         "actions cluster clusters login map pictures rounds",
