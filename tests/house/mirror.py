@@ -96,6 +96,7 @@ COVERED_BY = [  # folder, modules, test files
         "video/test_crop",
     ),
     ("video", "motion torchvision_detector tracker", "video/test_crop video/test_tracklets"),
+    ("video", "detector_weights", "video/test_rfdetr_detector video/test_crop"),
     ("video", "onnx_detector", "video/test_onnx_heads video/test_crop"),
     ("viewer", "uploads", "viewer/test_security viewer/test_odd_requests"),
     ("viewer", "clusters collection unclustered", "viewer/edits/test_editor"),

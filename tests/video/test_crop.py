@@ -264,6 +264,14 @@ def test_torchvision_with_weights_of_a_file(tmp_path):
         crop_videos(
             [video], tmp_path / "out", settings=crop_settings([*flags, f"{tmp_path}/weights.safetensors"])
         )
+    state = {key: value for key, value in model.state_dict().items() if not key.endswith(".bias")}
+    save_file(state, tmp_path / "part.safetensors")
+    with pytest.raises(
+        WeightsError, match=rf"part\.safetensors: the weights do not fit {name}: it lacks \d+ of"
+    ):
+        crop_videos(
+            [video], tmp_path / "o1", settings=crop_settings([*flags, f"{tmp_path}/part.safetensors"])
+        )
     (tmp_path / "bad.safetensors").write_bytes(b"bad")
     with pytest.raises(WeightsError, match="cannot be read as safetensors"):
         crop_videos([video], tmp_path / "o2", settings=crop_settings([*flags, f"{tmp_path}/bad.safetensors"]))

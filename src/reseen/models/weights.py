@@ -92,17 +92,26 @@ def read_safetensors(file: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _check_fit(state: dict[str, Tensor], expected: dict[str, Tensor], file: Path) -> None:
+def mismatch(state: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+    """The first thing in which the tensors of a file differ from those of a network, for a message; empty if nothing.
+
+    Counts of the batches that a batch norm has seen may be missing.
+    """
     optional = {key for key in expected if key.endswith("num_batches_tracked")}
     missing = sorted(set(expected) - set(state) - optional)
     extra = sorted(set(state) - set(expected))
     shapes = sorted(key for key in set(state) & set(expected) if state[key].shape != expected[key].shape)
     for keys, problem in ((missing, "lacks"), (extra, "has unknown"), (shapes, "has other shapes for")):
         if keys:
-            raise WeightsError(
-                f"model.weights: {file} does not match this backbone: it {problem} {len(keys)} of "
-                f"{len(expected)} tensors, such as '{keys[0]}'; check model.backbone"
-            )
+            return f"it {problem} {len(keys)} of {len(expected)} tensors, such as '{keys[0]}'"
+    return ""
+
+
+def _check_fit(state: dict[str, Tensor], expected: dict[str, Tensor], file: Path) -> None:
+    if problem := mismatch(state, expected):
+        raise WeightsError(
+            f"model.weights: {file} does not match this backbone: {problem}; check model.backbone"
+        )
     invalid = [key for key, value in state.items() if value.is_floating_point() and not _finite(value)]
     if invalid:
         raise WeightsError(f"model.weights: {file} contains NaN or infinite values in '{invalid[0]}'")

@@ -9,6 +9,7 @@ from reseen.video.detection_files import FileDetector
 from reseen.video.frames import Video
 from reseen.video.motion import MotionDetector
 from reseen.video.onnx_detector import OnnxDetector
+from reseen.video.rfdetr_detector import RfdetrDetector
 from reseen.video.settings import CropSettings
 from reseen.video.torchvision_detector import TorchvisionDetector
 
@@ -46,6 +47,8 @@ def build_detector(settings: CropSettings, video: Video) -> Detector:
         return OnnxDetector(settings.onnx, settings.score)
     if settings.detector == "torchvision":
         return TorchvisionDetector(settings.torchvision, settings.score)
+    if settings.detector == "rfdetr":
+        return RfdetrDetector(settings.rfdetr, settings.score)
     if settings.detections is None:
         raise SettingsError("detector: file needs --detections FILE, with the boxes of every frame")
     return FileDetector(settings.detections, video.source, video.count, settings.score)

@@ -73,6 +73,19 @@ class TorchvisionSettings(Settings):
     """Index of the class `person`; 1 in torchvision's weights."""
 
 
+class RfdetrSettings(Settings):
+    """Detection by RF-DETR."""
+
+    name: Literal["nano", "small", "medium", "large"] = "nano"
+    """Size of the network."""
+
+    weights: Path | None = None
+    """Safetensors file of its weights; null: the published weights, downloaded on first use."""
+
+    person: Annotated[int, Field(ge=0)] = 1
+    """Index of the class `person`; 1 in the published weights, counted from 0 in fine-tuned ones."""
+
+
 class TrackSettings(Settings):
     """How boxes are linked to tracklets."""
 
@@ -125,13 +138,13 @@ class ImageSettings(Settings):
 class CropSettings(Settings):
     """Settings of `reseen crop` and `reseen watch`: detection, tracking and selection of crops."""
 
-    detector: Literal["motion", "onnx", "torchvision", "file"] = "motion"
+    detector: Literal["motion", "onnx", "torchvision", "rfdetr", "file"] = "motion"
     """The detector: motion in front of a fixed camera, a network, or a file of boxes."""
 
     detections: Annotated[Path | None, When(detector="file")] = None
     """File of boxes or tracks, or a folder with a file for every source, named after it."""
 
-    score: Annotated[Share, When(detector=("onnx", "torchvision", "file"))] = 0.4
+    score: Annotated[Share, When(detector=("onnx", "torchvision", "rfdetr", "file"))] = 0.4
     """Boxes with a lower score are dropped, 0 to 1."""
 
     double: Share = 0.8
@@ -151,6 +164,9 @@ class CropSettings(Settings):
 
     torchvision: Annotated[TorchvisionSettings, When(detector="torchvision")] = TorchvisionSettings()
     """Detection by torchvision."""
+
+    rfdetr: Annotated[RfdetrSettings, When(detector="rfdetr")] = RfdetrSettings()
+    """Detection by RF-DETR."""
 
     track: TrackSettings = TrackSettings()
     """Tracking."""
@@ -172,16 +188,13 @@ class CropSettings(Settings):
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Expand the short forms `detector: model.onnx`, `detector: torchvision:NAME`, and `detections` alone."""
+        """Expand the short forms `detector: model.onnx`, `detector: rfdetr:NAME`, and `detections` alone."""
         values, detector = dict(given), given.get("detector")
         if isinstance(detector, str) and detector.lower().endswith(".onnx"):
             values |= {"detector": "onnx", "onnx": {**(given.get("onnx") or {}), "file": detector}}
-        elif isinstance(detector, str) and detector.startswith("torchvision:"):
-            name = detector.partition(":")[2]
-            values |= {
-                "detector": "torchvision",
-                "torchvision": {**(given.get("torchvision") or {}), "name": name},
-            }
+        elif isinstance(detector, str) and detector.startswith(("torchvision:", "rfdetr:")):
+            package, _, name = detector.partition(":")
+            values |= {"detector": package, package: {**(given.get(package) or {}), "name": name}}
         elif detector is None and given.get("detections") is not None:
             values["detector"] = "file"
         return values

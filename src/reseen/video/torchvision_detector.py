@@ -9,6 +9,7 @@ import torch
 from reseen.config import suggestion
 from reseen.errors import SettingsError, WeightsError
 from reseen.video.boxes import Boxes, Pixels
+from reseen.video.detector_weights import load_detector_weights, read_detector_weights
 from reseen.video.settings import TorchvisionSettings
 
 
@@ -35,13 +36,8 @@ class TorchvisionDetector:
         self._person, self._score = settings.person, score
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model: Any = models.get_model(settings.name, weights=None, weights_backbone=None)
-        try:
-            model.load_state_dict(_read(settings))
-        except RuntimeError as error:
-            raise WeightsError(
-                f"{settings.weights or settings.name}: the weights do not fit {settings.name} "
-                f"({str(error).splitlines()[-1].strip()})"
-            ) from None
+        state = _download(settings) if settings.weights is None else read_detector_weights(settings.weights)
+        load_detector_weights(model, state, settings.weights, settings.name)
         self._model = model.eval().to(self._device)
 
     def prepare(self, sample: Sequence[Pixels]) -> None:
@@ -57,26 +53,14 @@ class TorchvisionDetector:
         return Boxes(boxes.reshape(-1, 4), scores)
 
 
-def _read(settings: TorchvisionSettings) -> dict[str, torch.Tensor]:
-    if settings.weights is None:
-        from torchvision import models
+def _download(settings: TorchvisionSettings) -> dict[str, torch.Tensor]:
+    from torchvision import models
 
-        try:
-            weights: Any = models.get_model_weights(settings.name)
-            return weights.DEFAULT.get_state_dict(progress=False, check_hash=True, weights_only=True)
-        except (OSError, RuntimeError, AttributeError) as error:
-            raise WeightsError(
-                f"the weights of {settings.name} cannot be downloaded ({error}); download them on another machine, and "
-                "give the file with --torchvision.weights"
-            ) from None
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    file = settings.weights.expanduser()
     try:
-        return load_file(str(file))
-    except (SafetensorError, OSError) as error:
+        weights: Any = models.get_model_weights(settings.name)
+        return weights.DEFAULT.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, AttributeError) as error:
         raise WeightsError(
-            f"{file}: cannot be read as safetensors ({error}); save the state_dict() of the network with "
-            "safetensors.torch.save_file"
+            f"the weights of {settings.name} cannot be downloaded ({error}); download them on another machine, and "
+            "give the file with --torchvision.weights"
         ) from None
