@@ -21,7 +21,7 @@ def test_from_video_to_a_manifest_that_the_other_commands_take(videos, reseen_sa
     code, said, _ = reseen_says("crop", videos, "--out", out, *flags)
     assert code == 0
     assert "crops of 8 tracklets from 2 videos of 2 cameras" in said
-    assert f"reseen train cluster-contrast --data {out}/manifest.parquet" in said
+    assert f"reseen train auto --data {out}/manifest.parquet" in said
     code, said, _ = reseen_says("crop", videos, "--out", out, *flags)
     assert "2 of these videos were there already" in said
     code, said, _ = reseen_says("data", "check", out / "manifest.parquet")

@@ -70,5 +70,5 @@ def crop(
     print(f"{out}: {cropped.crops:,} crops of {tracklets:,} tracklets from {videos} of {places}{already}")
     print(f"Open {cropped.sheet} in a browser")
     print(
-        f"next: reseen train cluster-contrast --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine"
+        f"next: reseen train auto --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine"
     )
