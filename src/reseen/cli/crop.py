@@ -69,6 +69,4 @@ def crop(
     places = "1 camera" if len(cameras) == 1 else f"{len(cameras):,} cameras"
     print(f"{out}: {cropped.crops:,} crops of {tracklets:,} tracklets from {videos} of {places}{already}")
     print(f"Open {cropped.sheet} in a browser")
-    print(
-        f"next: reseen train auto --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine"
-    )
+    print(f"next: reseen train auto --data {shlex.quote(str(out / cropped.manifest.name))} --out runs/mine")
