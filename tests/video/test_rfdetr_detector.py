@@ -68,7 +68,7 @@ def test_boxes_are_those_of_the_package(made, video):
     person = most_frequent(wanted)
     detector, _ = built(video, *flags, "--rfdetr.person", str(person))
     found = detector.detect(pixels, 0)
-    assert detector.scored
+    assert detector.has_confidence
     rows = np.flatnonzero(wanted.class_id == person)
     assert len(rows) > 10
     assert abs(len(found) - len(rows)) <= len(rows) // 4  # of its 300 boxes, the last may be others

@@ -23,7 +23,7 @@ _NETWORKS = {"nano": "RFDETRNano", "small": "RFDETRSmall", "medium": "RFDETRMedi
 class RfdetrDetector:
     """A network of `rfdetr`, on a GPU where there is one."""
 
-    scored = True
+    has_confidence = True
 
     def __init__(self, settings: RfdetrSettings, score: float) -> None:
         """Build the network and load its weights; boxes below `score` are dropped.
@@ -67,8 +67,8 @@ def _downloaded(network: Any, name: str) -> Any:
         file = str(network(pretrain_weights=None).get_model_config().pretrain_weights)
         raise WeightsError(
             f"the weights of {name} cannot be downloaded ({type(error).__name__}); download "
-            f"{assets.ModelWeights.get_url(file)} on another machine as {assets.get_model_cache_dir()}/{file}, or give a "
-            "safetensors file with --rfdetr.weights"
+            f"{assets.ModelWeights.get_url(file)} on another machine as {assets.get_model_cache_dir()}/{file}, or "
+            "give a safetensors file with --rfdetr.weights"
         ) from None
 
 
