@@ -23,7 +23,11 @@ COVERED_BY = [  # folder, modules, test files
     ("cluster/clusterings", "base dbscan hierarchy", "testing/test_clustering_conformance"),
     ("cli", "video_flags", "cli/test_crop_command cli/test_watch_command"),
     ("cluster", "dbscan_kernels", "cluster/test_dbscan"),
-    ("cluster/hierarchy", "candidates", "cluster/hierarchy/test_shared_neighbors_shared"),
+    (
+        "cluster/hierarchy",
+        "candidates",
+        "cluster/hierarchy/test_shared_neighbors_shared cluster/hierarchy/test_pool_of_candidates",
+    ),
     ("cluster/hierarchy", "cost partition single", "cluster/hierarchy/test_dense"),
     ("cluster/hierarchy", "history settings steps", "cluster/hierarchy/test_grow"),
     ("cluster/hierarchy", "inverted_lists", "cluster/hierarchy/test_partners"),
