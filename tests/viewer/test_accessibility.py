@@ -22,6 +22,10 @@ LABELS = {
     "all outliers": lambda label: -1,
 }
 
+CASES = [("usual", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+CASES += [(state, 390, "dark") for state in (*LABELS, "empty") if state != "usual"]
+"""Both widths and themes of the usual gallery; of the others one."""
+
 CUT_OFF = """
 () => {
     const hidden = ".unseen, .skip, [hidden], dialog";
@@ -78,8 +82,7 @@ def ignore_missing_pages(tab):
     tab.complaints[:] = [words for words in tab.complaints if "404" not in words]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("gallery", "width", "scheme"), CASES, indirect=["gallery"])
 def test_axe_finds_nothing(tab, served, width, scheme):
     tab.set_viewport_size({"width": width, "height": 800})
     tab.emulate_media(color_scheme=scheme)
