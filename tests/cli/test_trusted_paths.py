@@ -16,7 +16,7 @@ def test_a_run_with_typed_paths_is_resumed_by_its_own_recipe(trained_elsewhere, 
     other = shutil.copytree(run, run.with_name("copy"))
     code, _, err = reseen_says(*line, other)  # the recipe of another run is a recipe like any
     assert code == 2
-    assert f"data.cache_dir: {cache} lies outside" in err
+    assert f"data.cache_dir: {cache} is outside" in err
     code, _, err = reseen_says(*line, other, "--trust-recipe-paths")
     assert (code, err) == (0, "")
 

@@ -180,7 +180,7 @@ def test_training_goes_on_where_there_is_no_cluster_to_look_at(begin, monkeypatc
 
     monkeypatch.setattr(DbscanClustering, "cluster", none)
     training, plan = begin("global-patch")
-    assert any(note.endswith("connect: everything is noise") for note in plan.clustering.notes)
+    assert any(note.endswith("neighbors instead: everything is noise") for note in plan.clustering.notes)
     assert torch.isfinite(training.method.losses(first_batch(training, plan)).loss)
 
 

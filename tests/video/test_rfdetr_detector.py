@@ -1,8 +1,11 @@
 """RF-DETR as a detector, against the package's own `predict`; with random weights, which nobody has to download."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from tests.video.conftest import write
 
@@ -15,15 +18,17 @@ from reseen.video.frames import open_video
 from reseen.video.settings import crop_settings
 from reseen.video.sources import find_sources
 
-pytest.importorskip("rfdetr", reason="RF-DETR is not installed: pip install 'reseen[rfdetr]'")
+pytestmark = pytest.mark.skipif(
+    find_spec("rfdetr") is None, reason="RF-DETR is not installed: pip install 'reseen[rfdetr]'"
+)
 
 
 @pytest.fixture(scope="module")
 def package():
-    """Imported as the detector does it: on import, the package asks for less precise matrix products everywhere."""
-    before = torch.get_float32_matmul_precision()
+    """Imported as the detector does it: on import, the package changes settings of the whole process."""
+    before = torch.get_float32_matmul_precision(), Image.MAX_IMAGE_PIXELS
     package = rfdetr_detector._import()
-    assert torch.get_float32_matmul_precision() == before
+    assert (torch.get_float32_matmul_precision(), Image.MAX_IMAGE_PIXELS) == before
     return package
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from reseen.errors import WeightsError
 from reseen.optional_dependencies import require_package
@@ -50,12 +51,16 @@ class RfdetrDetector:
 
 
 def _import() -> Any:
-    """Import the package; restore the global precision of float32 matrix products, which the import lowers."""
-    precision = torch.get_float32_matmul_precision()
+    """Import the package, and undo what the import changes for the whole process.
+
+    It lowers the precision of float32 matrix products, and removes Pillow's limit on the size of images.
+    """
+    precision, limit = torch.get_float32_matmul_precision(), Image.MAX_IMAGE_PIXELS
     try:
         return require_package("rfdetr", "rfdetr")
     finally:
         torch.set_float32_matmul_precision(precision)
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _downloaded(network: Any, name: str) -> Any:

@@ -65,7 +65,7 @@ def test_what_cannot_be_compared_says_so(runs, crowd, tmp_path):
         reseen.compare("untrained", "untrained", crowd, quiet=True)
     shutil.copytree(runs[0], tmp_path / "early")
     (tmp_path / "early" / START).unlink()
-    with pytest.raises(RunError, match="early versions did not keep"):
+    with pytest.raises(RunError, match="early versions did not save"):
         reseen.compare("untrained", tmp_path / "early", crowd, quiet=True)
 
 
