@@ -20,9 +20,10 @@ _TOUCHING = 0.6
 class MotionDetector:
     """Background subtraction by a mixture of Gaussians for every pixel (Zivkovic 2004, OpenCV's MOG2).
 
-    Small foreground regions are removed, regions above each other are merged, and boxes with the height and aspect
-    ratio of a person are kept. The score is the fraction of the box that moved. People who stand still for longer than
-    the memory are not detected, cars and dogs with a person's aspect ratio are, and two people side by side are one.
+    Small foreground regions are removed, and regions above each other are merged. Boxes are kept if their height and
+    aspect ratio fit a person. The score is the fraction of foreground pixels in the box. People who stand still for
+    longer than the memory are not detected, cars and dogs with a person's aspect ratio are, and two people side by side
+    are one.
     """
 
     has_confidence = False
