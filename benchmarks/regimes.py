@@ -15,9 +15,10 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ from reseen.records import Features, PseudoLabels
 from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.recipe import load_recipe
 from reseen.runs.run import Run, open_run
+from reseen.runs.run_outcome import OUTCOME, read_outcome
 from reseen.synthetic import draw_crowd
 from reseen.tasks.audit.audit import other_view
 from reseen.tasks.evaluation.score import Benchmark, retrieve
@@ -162,8 +164,12 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
     train(recipe, pool, folder, seed if ARMS[arm].shuffled else None)
     seconds = time.perf_counter() - began
     people = np.unique(pool.identities, return_inverse=True)[1]
+    outcome = read_outcome(folder)
+    if outcome is None:
+        raise SystemExit(f"{folder}: has no outcome; delete it and run the command again")
+    last = open_run(folder).rounds_done
     rounds = []
-    for number in (0, *range(recipe.train.rounds % 2 or 2, recipe.train.rounds + 1, 2)):
+    for number in (0, *range(last % 2 or 2, last + 1, 2)):
         kept = open_run(folder / f"round{number}")
         labels = read_labels(kept)
         dump = None if arguments.dump is None else arguments.dump / f"{target.stem}--round{number}.npz"
@@ -184,6 +190,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
         "crops": len(pool.paths),
         "people": len(np.unique(pool.identities)),
         "rounds": rounds,
+        "outcome": asdict(outcome),
         "seconds": round(seconds, 1),
         "recipe": shareable(recipe, str(arguments.weights)),
         "command": f"python benchmarks/regimes.py --regimes {regime.name} --arms {arm} --seeds {seed} "
@@ -198,7 +205,7 @@ def run_arm(regime: Regime, arm: str, seed: int, benchmark: Benchmark, arguments
 
 def train(recipe: reseen.Recipe, pool: Pool, folder: Path, shuffle: int | None) -> None:
     """Train, and keep every round as a run folder of its own; a whole training is not done again."""
-    if (folder / f"round{recipe.train.rounds}" / CHECKPOINT).is_file():
+    if (folder / OUTCOME).is_file():
         return
 
     def keep(number: int, labels: PseudoLabels) -> None:
@@ -299,18 +306,26 @@ def shuffled_labels(seed: int) -> Iterator[None]:
 
 
 def print_table(results: Path, names: Sequence[str], arms: Sequence[str], markdown: bool) -> None:
-    """A line per regime and arm: mAP of held-out people and within the pool before and after, and the last clusters."""
+    """A line per regime and arm: held-out and pool mAP, audit score, verdict, and the clusters of the last round."""
     if markdown:
         print(
-            "| Regime | Arm | Seeds | Held-out mAP | Within the pool | Clusters | In clusters | ARI | Largest |"
+            "| Regime | Arm | Seeds | Held-out mAP | Within the pool | Audit score | Verdict | Clusters | In clusters "
+            "| ARI | Largest |"
         )
-        print("|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in names:
         for arm in arms:
             files = sorted(results.glob(f"{name}--{arm}--seed*.json"))
             records = [json.loads(file.read_text()) for file in files]
             if records:
-                row = (f"`{name}`", arm, str(len(records)), *_scores(records), *_clusters(records))
+                row = (
+                    f"`{name}`",
+                    arm,
+                    str(len(records)),
+                    *_scores(records),
+                    *_verdicts(records),
+                    *_clusters(records),
+                )
                 print(f"| {' | '.join(row)} |" if markdown else "  ".join(f"{cell:14}" for cell in row))
 
 
@@ -322,6 +337,21 @@ def _scores(records: Sequence[dict]) -> list[str]:
         spread = f" ± {np.std(end, ddof=1):.1f}" if len(end) > 1 else ""
         cells.append(f"{np.mean(start):.1f} → {np.mean(end):.1f}{spread}")
     return cells
+
+
+def _verdicts(records: Sequence[dict]) -> list[str]:
+    """The audit score before and after training, means over seeds, and how often each verdict was given."""
+    verdicts = [record["outcome"]["verdict"] for record in records if record.get("outcome")]
+    verdicts = [verdict for verdict in verdicts if verdict is not None]
+    if not verdicts:
+        return ["", ""]
+    scored = [verdict for verdict in verdicts if verdict["before"] is not None]
+    before, after = (np.mean([verdict[key] for verdict in scored]) for key in ("before", "after"))
+    counts = Counter(verdict["outcome"] for verdict in verdicts)
+    told = ", ".join(
+        name if len(verdicts) == 1 else f"{name} {count}" for name, count in counts.most_common()
+    )
+    return [f"{before:.3f} → {after:.3f}" if scored else "", told]
 
 
 def _clusters(records: Sequence[dict]) -> list[str]:

@@ -76,7 +76,7 @@ def main() -> int:
     from cases.machine import describe
 
     parser = argparse.ArgumentParser(description="Time the viewer's map.", allow_abbrev=False)
-    parser.add_argument("--crops", type=int, nargs="+", default=[13_000, 100_000])
+    parser.add_argument("--crops", type=int, nargs="+", default=[13_000, 20_000, 100_000])
     parser.add_argument("--dimension", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--json", type=Path, default=RESULTS)
