@@ -125,6 +125,15 @@ def test_rounds_are_scored_from_the_log():
     assert best_index([0.5, 0.5]) == 0
 
 
+def test_a_round_whose_half_agreement_fell_is_not_the_best():
+    def row(score, halves):
+        return {"audit_score": score, "half_agreement": halves}
+
+    rising = [row(0.4, 0.3), row(0.6, 0.35), row(0.9, 0.2), row(0.5, 0.3 - MARGIN / 2), row(0.7, None)]
+    assert round_scores(rising) == [0.4, 0.6, None, 0.5, 0.7]
+    assert round_scores([row(0.4, None), row(0.6, 0.3), row(0.9, 0.2)]) == [0.4, 0.6, None]
+
+
 def test_training_stops_when_the_best_is_long_past():
     assert not should_stop([], 1)
     assert not should_stop([None, 0.5, 0.4], 2)

@@ -193,8 +193,17 @@ PATIENCE = 3
 
 
 def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
-    """The label-free scores of the rounds of a log, each of the encoder at the round's beginning; None if unknown."""
-    return [row.get("audit_score") for row in rounds]
+    """The label-free scores of the rounds of a log, each of the encoder at the round's beginning; None if unknown.
+
+    As in a verdict, a higher score does not count if the half agreement fell: the score of a round whose half agreement
+    is more than `MARGIN` below that of the first round is None, too.
+    """
+    halves = [row.get("half_agreement") for row in rounds]
+    first = next((value for value in halves if value is not None), None)
+    return [
+        None if value is not None and first is not None and value < first - MARGIN else row.get("audit_score")
+        for row, value in zip(rounds, halves, strict=True)
+    ]
 
 
 def best_index(scores: Sequence[float | None]) -> int | None:

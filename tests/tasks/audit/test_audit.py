@@ -310,6 +310,14 @@ def test_the_run_with_the_highest_score_is_chosen(trained, run, crowd, tmp_path)
     scored(other, score=0.5)
     assert reseen.choose_run([run, other]).folder == other
     assert reseen.choose_run([reseen.open_run(run)]).folder == run
+    scored(other, verdict={"outcome": "worse"})
+    assert reseen.choose_run([run, other]).folder == run
+    scored(run, verdict={"outcome": "worse"})
+    assert reseen.choose_run([run, other]).folder == other
+    scored(other, verdict="worse")
+    with pytest.raises(DataError, match="damaged"):
+        reseen.choose_run([run, other])
+    scored(other, verdict=None)
     scored(other, data="other crops")
     with pytest.raises(DataError, match="audited on different crops"):
         reseen.choose_run([run, other])

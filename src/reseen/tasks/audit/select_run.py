@@ -14,7 +14,8 @@ from reseen.tasks.audit.audit import AUDIT
 def choose_run(runs: Sequence[Run | str | Path]) -> Run:
     """The run with the highest label-free score, the first of ties; all must have been audited on the same crops.
 
-    No labels are used. Audit the runs first, with `audit_run` or `reseen audit`.
+    A run whose audit says that it is worse than its baseline is chosen only if all are. No labels are used. Audit the
+    runs first, with `audit_run` or `reseen audit`.
 
     Raises:
         RunError: `runs` is empty, or no run has a score.
@@ -33,7 +34,14 @@ def choose_run(runs: Sequence[Run | str | Path]) -> Run:
                 f"{run.folder} and {opened[0].folder} were audited on different crops, or one without cameras; audit "
                 "both on the same data"
             )
-    index = best_index([values["score"] for values in audits])
+    scores = [values["score"] for values in audits]
+    eligible = [
+        None if values["verdict"] is not None and values["verdict"]["outcome"] == "worse" else values["score"]
+        for values in audits
+    ]
+    index = best_index(eligible)
+    if index is None:
+        index = best_index(scores)
     if index is None:
         raise RunError(f"{opened[0].folder}: no run has an audit score; audit them again")
     return opened[index]
@@ -64,7 +72,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise DataError(f"{file}: no such file; create it with `reseen audit`")
     try:
         values = read_json(file)
-        audit = {name: values[name] for name in ("data", "score", "calibration")}
+        audit = {name: values[name] for name in ("data", "score", "verdict", "calibration")}
         if not _is_valid(audit):
             raise ValueError("values of other types")
         return audit
@@ -77,4 +85,5 @@ def _is_valid(audit: dict[str, Any]) -> bool:
         isinstance(audit["data"], str)
         and isinstance(audit["score"], int | float | None)
         and isinstance(audit["calibration"], dict | None)
+        and (audit["verdict"] is None or isinstance(audit["verdict"]["outcome"], str))
     )
