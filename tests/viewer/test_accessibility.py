@@ -34,11 +34,13 @@ CUT_OFF = """
         (["auto", "scroll"].includes(getComputedStyle(one).overflowX) || inScroller(one.parentElement));
     const cut = [];
     for (const one of document.querySelectorAll("body *")) {
-        if (!one.checkVisibility() || one.closest(hidden)) continue;
         const { left, right } = one.getBoundingClientRect();
-        const clips = ["hidden", "clip"].includes(getComputedStyle(one).overflowX);
-        const outside = (right > innerWidth + 1 || left < -1) && !inScroller(one);
-        const clipped = clips && one.innerText && one.scrollWidth > one.clientWidth + 1;
+        const beyond = right > innerWidth + 1 || left < -1;
+        const overflows = one.scrollWidth > one.clientWidth + 1;
+        if ((!beyond && !overflows) || !one.checkVisibility() || one.closest(hidden)) continue;
+        const outside = beyond && !inScroller(one);
+        const clipped =
+            overflows && ["hidden", "clip"].includes(getComputedStyle(one).overflowX) && one.innerText;
         if (outside || clipped) cut.push(one.outerHTML.slice(0, 90));
     }
     return cut;

@@ -21,11 +21,8 @@ def test_every_page_is_whole_and_loads_its_pictures(tab, served):
         tab.goto(served.address + page)
         assert tab.locator("h1").count() == 1, page
         tab.evaluate("document.querySelectorAll('img').forEach(one => one.loading = 'eager')")
-        tab.wait_for_load_state("networkidle")
-        broken = (
-            "[...document.querySelectorAll('img')].filter(one => !one.complete || !one.naturalWidth).length"
-        )
-        assert tab.evaluate(broken) == 0, page
+        tab.wait_for_function("() => [...document.images].every(one => one.complete)")
+        assert tab.evaluate("[...document.images].filter(one => !one.naturalWidth).length") == 0, page
         unnamed = "[...document.querySelectorAll('button, a, input:not([type=hidden])')].filter(one => "
         unnamed += "!(one.innerText || one.ariaLabel || one.labels?.length || one.title)).length"
         assert tab.evaluate(unnamed) == 0, page

@@ -306,8 +306,8 @@ def test_the_run_with_the_highest_score_is_chosen(trained, run, crowd, tmp_path)
         values = json.loads((folder / "audit.json").read_text())
         (folder / "audit.json").write_text(json.dumps(values | changes))
 
-    scored(run, score=0.4)
-    scored(other, score=0.5)
+    scored(run, score=0.4, verdict=None)
+    scored(other, score=0.5, verdict=None)
     assert reseen.choose_run([run, other]).folder == other
     assert reseen.choose_run([reseen.open_run(run)]).folder == run
     scored(other, verdict={"outcome": "worse"})
