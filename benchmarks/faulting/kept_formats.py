@@ -25,6 +25,9 @@ from reseen.features.mapped_vectors import map_vectors, open_vector_file
 from reseen.features.partitions import MANIFEST, partition_files
 from reseen.gallery.deletion_log import NAME as LEDGER
 from reseen.gallery.deletion_log import Deletion, read_deletion_log
+from reseen.gallery.edits.edit import Edit
+from reseen.gallery.edits.journal import JOURNAL_NAME, Journal
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.index import known_clusters
 from reseen.gallery.stores.edge import read_journal, write_journal
@@ -36,8 +39,6 @@ from reseen.runs.run_outcome import OUTCOME, CollapseStop, RunOutcome, read_outc
 from reseen.tasks.audit.audit import AUDIT
 from reseen.tasks.audit.select_run import choose_run, read_calibration
 from reseen.tasks.audit.verify import SHEETS, read_sheets
-from reseen.viewer.edits.journal import JOURNAL_NAME, Edit, Journal
-from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.maps import project
 
 KEPT = (

@@ -157,8 +157,8 @@ def _within(name: str, work: Callable[[], Result]) -> Result:
         raise ValueError(f"{name}: {error}") from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+def read_yaml(path: Path, what: str = "a recipe") -> dict[str, Any]:
+    """The mapping in a YAML file; `what` says in messages what the file should be.
 
     Raises:
         SettingsError: the file is missing, too large, is not YAML, has aliases (a few of them can stand for billions of
@@ -167,13 +167,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = read_regular(path, MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: cannot be read as a recipe ({error.__class__.__name__})") from None
+        raise SettingsError(f"{path}: cannot be read as {what} ({error.__class__.__name__})") from None
     except ValueError as error:
-        raise SettingsError(f"{path}: a recipe is smaller: {error}") from None
+        raise SettingsError(f"{path}: {what} is smaller: {error}") from None
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read as a recipe ({error.strerror or error})") from None
+        raise SettingsError(f"{path}: cannot be read as {what} ({error.strerror or error})") from None
     try:
-        _check_text(path, text)
+        _check_text(path, text, what)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -182,26 +182,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # a date in month 13, a thousand brackets
         raise SettingsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise SettingsError(f"{path}: a recipe is a mapping of settings, found {type(values).__name__}")
+        raise SettingsError(f"{path}: {what} is a mapping of settings, found {type(values).__name__}")
     return values
 
 
-def _check_text(path: Path, text: str) -> None:
+def _check_text(path: Path, text: str, what: str) -> None:
     """Refuse what takes a YAML reader far longer than its size tells."""
     if text.count("[") + text.count("{") > _MOST_BRACKETS:
-        raise SettingsError(f"{path}: a recipe has at most {_MOST_BRACKETS:,} brackets")
+        raise SettingsError(f"{path}: {what} has at most {_MOST_BRACKETS:,} brackets")
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise SettingsError(
-                f"{path}: a recipe has no aliases (*name); write the value again where it is wanted"
+                f"{path}: {what} has no aliases (*name); write the value again where it is wanted"
             )
         if isinstance(event, yaml.ScalarEvent) and any("\ud800" <= sign <= "\udfff" for sign in event.value):
-            raise SettingsError(
-                f"{path}: a value in a recipe holds half of a surrogate pair, which is no text"
-            )
+            raise SettingsError(f"{path}: a value in {what} holds half of a surrogate pair, which is no text")
         if isinstance(event, yaml.ScalarEvent) and len(event.value) > _MOST_LETTERS:
             raise SettingsError(
-                f"{path}: a value in a recipe has at most {_MOST_LETTERS:,} letters, found {len(event.value):,}"
+                f"{path}: a value in {what} has at most {_MOST_LETTERS:,} letters, found {len(event.value):,}"
             )
 
 

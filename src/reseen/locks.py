@@ -160,6 +160,32 @@ def exclusive_writer(out: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def wait_for_writer(out: Path, seconds: float = 300) -> Iterator[None]:
+    """Lock the file `out` against other writers as `exclusive_writer` does, after waiting for one that has it.
+
+    Raises:
+        StorageError: another process still has it after `seconds`, or its folder cannot be written.
+    """
+    path = out.parent / f".{out.name}.lock"
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            lock = acquire(path)
+            break
+        except BlockingIOError as holder:
+            if time.monotonic() > end:
+                raise StorageError(
+                    f"{out}: another process (ID {holder}) has been writing this file for {seconds:.0f} s; stop it, "
+                    "and run the command again"
+                ) from None
+            time.sleep(_WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release(remove=True)
+
+
 def _is_at(path: Path, descriptor: int) -> bool:
     """Whether the open file is still at `path`: its last holder may have removed it in the meantime."""
     with suppress(OSError):

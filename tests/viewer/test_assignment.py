@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reseen.cli.app import build_app
+from reseen.gallery.collection import build_collection
 from reseen.gallery.entries import Entry
 from reseen.viewer.assignment import assignment_of
 from reseen.viewer.clusters import Clusters
-from reseen.viewer.collection import build_collection
 from reseen.viewer.viewer import Snapshot
 
 CROP = st.tuples(st.sampled_from(["/a b", "/c"]), st.sampled_from([None, -1, 0, 4]))

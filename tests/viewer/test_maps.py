@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from reseen.errors import StorageError
+from reseen.gallery.collection import UNCLUSTERED
 from reseen.viewer import maps
-from reseen.viewer.collection import UNCLUSTERED
 from reseen.viewer.layout_kernel import step
 from reseen.viewer.maps import MAGIC, delete_projections, points_as_bytes, project
 from reseen.viewer.neighbor_layout import neighbor_layout, project_to_principal_components

@@ -112,8 +112,7 @@ def measure_cameras(store: Store) -> CameraMeans:
             camera = entry.camera
             sums[camera] = sums.get(camera, np.zeros(len(row))) + row
             crops[camera] = crops.get(camera, 0) + 1
-            sighting = entry.key if entry.tracklet is None else (entry.source, entry.tracklet)
-            sightings.setdefault(camera, set()).add(sighting)
+            sightings.setdefault(camera, set()).add(entry.group)
     cameras = tuple(sorted(sums, key=lambda name: (name is None, name or "")))
     return CameraMeans(
         cameras,

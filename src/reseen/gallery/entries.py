@@ -37,6 +37,11 @@ class Entry:
         """UUIDv5 of source and image, hence the same in every gallery."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.source}\0{self.image}"))
 
+    @property
+    def group(self) -> object:
+        """What crops of one tracklet have in common, and no others; a crop without a tracklet is a group of its own."""
+        return self.key if self.tracklet is None else (self.source, self.tracklet)
+
 
 @dataclass(frozen=True)
 class Entries:

@@ -19,6 +19,7 @@ from reseen.gallery.camera_search import CameraSearch
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
+from reseen.gallery.people.people import People, open_people
 from reseen.gallery.removal import RemovalResult, finish_removals
 from reseen.gallery.rerank_hits import SHORTLIST, rerank_hits
 from reseen.gallery.side_files import (
@@ -135,6 +136,11 @@ class Gallery:
         write_gallery_calibration(self.address, self.model.fingerprint, calibration)
         self.__dict__.pop("_calibration", None)
 
+    @cached_property
+    def people(self) -> People:
+        """The people, whose names survive re-clustering; raises `GalleryError` if their journal is damaged."""
+        return open_people(self.store, self.address)
+
     @property
     def why_uncalibrated(self) -> str:
         """Why there are no probabilities; empty if there are."""
@@ -213,13 +219,13 @@ class Gallery:
         sizes = _group_sizes(hits)
         if group_tracklets:
             seen: set[object] = set()
-            hits = [hit for hit in hits if not (_group(hit) in seen or seen.add(_group(hit)))]
+            hits = [hit for hit in hits if not (hit.entry.group in seen or seen.add(hit.entry.group))]
         return [
             Match(
                 hit.entry,
                 hit.similarity,
                 self._probability(hit.similarity),
-                sizes[_group(hit)] if group_tracklets else 1,
+                sizes[hit.entry.group] if group_tracklets else 1,
             )
             for hit in hits[:top]
         ]
@@ -284,14 +290,8 @@ def open_gallery(
     return gallery
 
 
-def _group(hit: Hit) -> object:
-    """What hits of one tracklet have in common; a crop without a tracklet is a group of its own."""
-    entry = hit.entry
-    return entry.key if entry.tracklet is None else (entry.source, entry.tracklet)
-
-
 def _group_sizes(hits: list[Hit]) -> dict[object, int]:
     counts: dict[object, int] = {}
     for hit in hits:
-        counts[_group(hit)] = counts.get(_group(hit), 0) + 1
+        counts[hit.entry.group] = counts.get(hit.entry.group, 0) + 1
     return counts

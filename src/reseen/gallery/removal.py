@@ -12,6 +12,7 @@ from reseen.errors import GalleryError, ReseenError
 from reseen.files import write_text
 from reseen.gallery.copies import Copy, recorded_copies
 from reseen.gallery.deletion_log import Deletion, append_deletion, unverified_deletions
+from reseen.gallery.edits.journal import Journal, edits_file
 from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.side_files import CAMERA_MEANS, map_folder, side_file
@@ -57,6 +58,8 @@ class FoundCopies:
     """Files of map coordinates."""
     answers: tuple[Copy, ...]
     """Files of answers that name one of the crops."""
+    journal: tuple[Path, ...]
+    """The journal of edits, if it refers to one of the crops."""
     pages: tuple[Path, ...]
     """Pages that show one of the crops."""
     unreachable: tuple[str, ...]
@@ -67,7 +70,7 @@ def find_copies(store: Store, address: str, removal: Removal) -> FoundCopies:
     """Search all recorded and default locations for copies of crops.
 
     Raises:
-        GalleryError: the record of copies is damaged.
+        GalleryError: the record of copies or the journal of edits is damaged.
         DataError: a file of answers is damaged.
     """
     copies = recorded_copies(address)
@@ -93,6 +96,7 @@ def find_copies(store: Store, address: str, removal: Removal) -> FoundCopies:
         ),
         tuple(file for folder in maps for file in _map_files(folder)),
         tuple(copy for copy in held if copy.kind == "answers" and _names(copy, keys)),
+        (file,) if Journal(file := edits_file(address)).holds(keys) else (),
         tuple(
             Path(path)
             for path in dict.fromkeys(
@@ -130,6 +134,8 @@ def remove(store: Store, address: str, removal: Removal) -> RemovalResult:
             answer for answer in read_answers([copy.path]) if not _is_about(copy, answer.crops, keys)
         ]
         write_answers(Path(copy.path), remaining)
+    for file in copies.journal:
+        Journal(file).forget(keys)
     entries_left = sum(len(part) for part in store.scan(Filter(keys=removal.keys)))
     leftovers = _leftovers(find_copies(store, address, removal), entries_left, len(keys))
     if leftovers:
@@ -180,6 +186,7 @@ def _leftovers(copies: FoundCopies, entries_left: int, count: int) -> list[str]:
         leftovers.append(f"decoded pixels in {folder}{busy}")
     leftovers += [f"map coordinates in {file}" for file in copies.maps]
     leftovers += [f"answers that name crops in {copy.path}" for copy in copies.answers]
+    leftovers += [f"edits of crops in {file}" for file in copies.journal]
     return leftovers + [
         f"what is in {path}, whose disk is not there: mount it, or create an empty folder there if it no longer exists"
         for path in copies.unreachable

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
-from reseen.viewer.collection import NOISE, UNCLUSTERED
+from reseen.gallery.collection import NOISE, UNCLUSTERED
 from reseen.viewer.viewer import Snapshot, Viewer
 
 _FILE = "clusters.csv"

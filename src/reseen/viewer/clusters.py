@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from reseen.viewer.collection import UNKNOWN, Collection
+from reseen.gallery.collection import UNKNOWN, Collection
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.errors import ReseenError, SettingsError
+from reseen.gallery.collection import NOISE, UNCLUSTERED
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import ForgetResult, SelectedBy, forget
 from reseen.gallery.selection import ROUNDS, find_similar
-from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
 

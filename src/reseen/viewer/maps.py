@@ -20,10 +20,10 @@ from jaxtyping import Float32, Int64
 
 from reseen.errors import StorageError
 from reseen.files import write_atomically
+from reseen.gallery.collection import Collection
 from reseen.gallery.copies import record_copy
 from reseen.gallery.side_files import map_folder
 from reseen.reading import read_array
-from reseen.viewer.collection import Collection
 from reseen.viewer.neighbor_layout import neighbor_layout, project_to_principal_components
 
 Layout = Literal["neighbors", "principal"]

@@ -21,11 +21,11 @@ from reseen.audit.answers import Verdict
 from reseen.audit.tracklet_pairs import NOTHING_KNOWN
 from reseen.audit.tracklet_pairs import UNKNOWN as UNKNOWN_PAIR
 from reseen.errors import DataError
+from reseen.gallery.collection import Collection
+from reseen.gallery.edits.edit import Edit
 from reseen.geometry import unit
 from reseen.records import Features, contiguous
-from reseen.viewer.collection import Collection
 from reseen.viewer.edits.editor import EditError, Editor
-from reseen.viewer.edits.journal import Edit
 from reseen.viewer.viewer import Viewer
 
 MAX_CROPS = 8000

@@ -20,10 +20,10 @@ from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reseen.errors import ReseenError, SettingsError, StorageError
+from reseen.gallery.edits.journal import Journal, edits_file
 from reseen.viewer.api import API_ROUTERS
 from reseen.viewer.deletion import DeletionPlans
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
-from reseen.viewer.edits.journal import Journal, edits_file
 from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.questions import Questions

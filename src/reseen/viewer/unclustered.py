@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from reseen.viewer.collection import NOISE
+from reseen.gallery.collection import NOISE
 from reseen.viewer.viewer import Snapshot
 
 MAX_OUTLIERS = 3000

@@ -2,18 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import RLock
 
-import numpy as np
-
-from reseen.gallery.entries import Entries
+from reseen.gallery.collection import Collection, read_collection, write_clusters
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.store import Store
 from reseen.runs.console import Progress, no_progress
 from reseen.viewer.clusters import Clusters
-from reseen.viewer.collection import Collection, read_collection
 
 
 class Thumbnails:
@@ -98,7 +95,7 @@ class Viewer:
             old = self._snapshot
             changed = {key: cluster for key, cluster in changes.items() if key in old.collection.rows}
             if changed:
-                self._write(changed)
+                write_clusters(self.gallery.store, changed)
             collection = old.collection.reclustered(changed)
             touched = {collection.entries[collection.rows[key]].cluster for key in changed}
             touched |= {old.collection.entries[old.collection.rows[key]].cluster for key in changed}
@@ -114,9 +111,3 @@ class Viewer:
             self._snapshot = Snapshot(self._snapshot.version + 1, collection, Clusters(collection))
             for callback in self.on_drop:
                 callback()
-
-    def _write(self, changed: Mapping[str, int | None]) -> None:
-        parts = list(self.gallery.store.scan(Filter(keys=tuple(changed))))
-        for part in parts:
-            entries = [replace(entry, cluster=changed[entry.key]) for entry in part.entries]
-            self.gallery.store.add(Entries(entries, np.asarray(part.vectors)))

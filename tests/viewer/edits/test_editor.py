@@ -9,13 +9,14 @@ from reseen.audit.answers import pair_constraints as answered_pairs
 from reseen.audit.answers import read_answers
 from reseen.datasets import read_training
 from reseen.errors import GalleryError, StorageError
+from reseen.gallery.collection import NOISE, read_collection
+from reseen.gallery.edits.edit import Edit
+from reseen.gallery.edits.journal import Journal, edits_file
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.filter import Filter
 from reseen.training.setup import read_constraints
 from reseen.viewer.clusters import Clusters
-from reseen.viewer.collection import NOISE, read_collection
 from reseen.viewer.edits.editor import EditError, Editor, StaleError
-from reseen.viewer.edits.journal import Edit, Journal, edits_file
-from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.viewer import Viewer
 
 

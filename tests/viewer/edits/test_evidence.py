@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseen.gallery.collection import build_collection
+from reseen.gallery.edits.pair_constraints import PairConstraints
 from reseen.gallery.entries import Entry
-from reseen.viewer.collection import build_collection
 from reseen.viewer.edits.evidence import evidence_of
-from reseen.viewer.edits.pair_constraints import PairConstraints
 
 CROPS = 8
 PAIR = st.tuples(st.integers(0, CROPS - 1), st.integers(0, CROPS - 1)).filter(lambda pair: pair[0] != pair[1])

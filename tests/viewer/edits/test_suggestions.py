@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseen.gallery.collection import build_collection
+from reseen.gallery.edits.pair_constraints import PairConstraints
 from reseen.gallery.entries import Entry
 from reseen.viewer.clusters import Clusters
-from reseen.viewer.collection import build_collection
-from reseen.viewer.edits.pair_constraints import PairConstraints
 from reseen.viewer.edits.suggestions import suggest
 from reseen.viewer.viewer import Snapshot
 

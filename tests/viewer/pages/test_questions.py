@@ -143,8 +143,8 @@ def test_a_damaged_calibration_says_so(served):
 def test_pairs_that_tracklets_know_are_not_asked():
     """Tracklets, and times of a camera, are of one source: equal numbers of another mean nothing."""
     from reseen.audit.tracklet_pairs import DIFFERENT, SAME, UNKNOWN
+    from reseen.gallery.collection import build_collection
     from reseen.gallery.entries import Entry
-    from reseen.viewer.collection import build_collection
     from reseen.viewer.questions import _tracklet_pairs
 
     def entry(source, camera, tracklet, time):

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from reseen.viewer.collection import NOISE
+from reseen.gallery.collection import NOISE
 from reseen.viewer.edits.editor import EditError
 from reseen.viewer.templating import EditorDep
 

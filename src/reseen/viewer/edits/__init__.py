@@ -1,1 +1,1 @@
-"""Manual cluster edits with undo, and the pair constraints for training and audit that follow from them."""
+"""Manual cluster edits with undo, suggestions for them, and what answers imply for clusters."""

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from scipy.cluster.hierarchy import DisjointSet
 
-from reseen.viewer.collection import Collection
-from reseen.viewer.edits.pair_constraints import PairConstraints
+from reseen.gallery.collection import Collection
+from reseen.gallery.edits.pair_constraints import PairConstraints
 
 
 class Evidence(NamedTuple):

@@ -11,10 +11,10 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from reseen.gallery.collection import NOISE
+from reseen.gallery.edits.pair_constraints import PairConstraints
 from reseen.viewer.clusters import Cluster
-from reseen.viewer.collection import NOISE
 from reseen.viewer.edits.evidence import Evidence, evidence_of
-from reseen.viewer.edits.pair_constraints import PairConstraints
 from reseen.viewer.unclustered import sample_unassigned
 from reseen.viewer.viewer import Snapshot
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.viewer.collection import NOISE
+from reseen.gallery.collection import NOISE
 from reseen.viewer.edits.editor import EditError, Editor
 from reseen.viewer.templating import EditorDep, FlashMessage
 

@@ -9,11 +9,11 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from reseen.cluster.hierarchy import HierarchySettings, whole_tree
+from reseen.gallery.collection import NOISE, UNCLUSTERED
 from reseen.pages.album import Picture
 from reseen.pages.dendrogram import dendrogram
 from reseen.viewer.assignment import assignment_of
 from reseen.viewer.clusters import Cluster
-from reseen.viewer.collection import NOISE, UNCLUSTERED
 from reseen.viewer.templating import ViewerDep, page_slice, render
 from reseen.viewer.unclustered import nearest_clusters
 from reseen.viewer.viewer import Snapshot

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.viewer.assignment import assignment_of
-from reseen.viewer.edits.pair_constraints import pair_constraints
 from reseen.viewer.edits.suggestions import shown_rows, suggest
 from reseen.viewer.templating import EditorDep, ViewerDep, render
 

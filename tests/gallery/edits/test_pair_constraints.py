@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.cluster import Constraints
-from reseen.viewer.edits.journal import Edit
-from reseen.viewer.edits.pair_constraints import pair_constraints
+from reseen.gallery.edits.edit import Edit
+from reseen.gallery.edits.pair_constraints import pair_constraints
 
 
 def edit(same=(), different=()):

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from reseen.errors import GalleryError
-from reseen.gallery.entries import Entry
+from reseen.gallery.entries import Entries, Entry
+from reseen.gallery.filter import Filter
 from reseen.gallery.store import Store
 from reseen.runs.console import Progress, no_progress
 
@@ -44,6 +45,11 @@ class Collection:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    @property
+    def cluster_by_key(self) -> dict[str, int | None]:
+        """`Entry.cluster` of each key."""
+        return {key: entry.cluster for key, entry in zip(self.keys, self.entries, strict=True)}
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -85,8 +91,8 @@ def read_collection(store: Store, progress: Progress = no_progress) -> Collectio
     if 2 * size > _MAX_FLOAT16_BYTES:
         raise GalleryError(
             f"{description.address}: {description.count:,} vectors of dimension {description.model.dimension} exceed "
-            f"the memory limit of the viewer ({_MAX_FLOAT16_BYTES / 1e9:.0f} GB in float16); use `reseen search`, or "
-            "view a smaller gallery"
+            f"the memory limit of viewer and people ({_MAX_FLOAT16_BYTES / 1e9:.0f} GB in float16); use `reseen "
+            "search`, or a smaller gallery"
         )
     dtype = np.float32 if 4 * size <= _MAX_FLOAT32_BYTES else np.float16
     entries: list[Entry] = []
@@ -97,6 +103,17 @@ def read_collection(store: Store, progress: Progress = no_progress) -> Collectio
         progress(len(part))
     order = sorted(range(len(entries)), key=lambda row: (entries[row].source, entries[row].image))
     return build_collection([entries[row] for row in order], np.concatenate(parts)[order])
+
+
+def write_clusters(store: Store, clusters: Mapping[str, int | None]) -> None:
+    """Write new cluster numbers of entries, by key, into a store; unknown keys are ignored.
+
+    Raises:
+        StorageError: the store cannot be written.
+    """
+    for part in list(store.scan(Filter(keys=tuple(clusters)))):
+        entries = [replace(entry, cluster=clusters[entry.key]) for entry in part.entries]
+        store.add(Entries(entries, np.asarray(part.vectors)))
 
 
 def build_collection(entries: list[Entry], vectors: Float[np.ndarray, "n d"]) -> Collection:

@@ -1,4 +1,4 @@
-"""Pair constraints that follow from cluster edits, and the answer files that hold them.
+"""Pair constraints that follow from edits, and the answer files that hold them.
 
 Training (`data.constraints`) and `reseen audit --answers` read these files. Of contradictory constraints the later one
 applies.
@@ -12,8 +12,9 @@ from pathlib import Path
 from scipy.cluster.hierarchy import DisjointSet
 
 from reseen.audit.answers import Answer, write_answers
-from reseen.viewer.collection import Collection
-from reseen.viewer.edits.journal import Edit
+from reseen.gallery.collection import Collection
+from reseen.gallery.copies import record_copy
+from reseen.gallery.edits.edit import Edit
 
 
 @dataclass(frozen=True)
@@ -150,3 +151,15 @@ def answers_files(journal: Path, sources: Sequence[str]) -> dict[str, Path]:
         source: journal.with_name(f"{stem}answers-{number}.csv")
         for number, source in enumerate(sources, start=1)
     }
+
+
+def publish_answers(address: str, journal: Path, edits: Sequence[Edit], collection: Collection) -> list[Path]:
+    """Write the answer files as `save_answers` does, and record first that they name crops of the gallery.
+
+    Raises:
+        GalleryError: the record of copies is damaged.
+        StorageError: a file cannot be written.
+    """
+    for source, file in planned_answers(journal, edits, collection).items():
+        record_copy(address, "answers", file, source=source)
+    return save_answers(journal, edits, collection)
