@@ -37,8 +37,17 @@ def build_app() -> App:
     )
     for name, text in _CACHE_COMMANDS.items():
         cache.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
+    people = App(
+        name="people",
+        help="Name, merge, split and export the people of a gallery.",
+        help_format="plaintext",
+        group=group_of["people"],
+    )
+    for name, text in _PEOPLE_COMMANDS.items():
+        people.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
     app.command(data)
     app.command(cache)
+    app.command(people)
     return app
 
 
@@ -47,9 +56,10 @@ def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
     command = " ".join(["reseen", *(error.command_chain or ())])
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
         tables = {
-            "reseen": [*_COMMANDS, "data", "cache"],
+            "reseen": [*_COMMANDS, "data", "cache", "people"],
             "reseen data": _DATA_COMMANDS,
             "reseen cache": _CACHE_COMMANDS,
+            "reseen people": _PEOPLE_COMMANDS,
         }
         unknown = error.unused_tokens[0]
         near = difflib.get_close_matches(unknown, list(tables.get(command, ())), n=1)
@@ -80,7 +90,7 @@ _GROUPS = (
     (
         "Gallery",
         "reseen index runs/mine --data crops --gallery galleries/mine",
-        ("index", "search", "watch", "view", "forget"),
+        ("index", "search", "people", "watch", "view", "forget"),
     ),
     ("Share", "reseen export runs/mine --out person.onnx", ("export", "push", "weights")),
     ("Maintenance", "reseen cache show", ("cache", "completion")),
@@ -213,4 +223,30 @@ _DATA_COMMANDS = {
 _CACHE_COMMANDS = {
     "show": ("cache:show", "Show where decoded crops are cached and how much space they take."),
     "clear": ("cache:clear", "Delete decoded crops."),
+}
+
+_PEOPLE_COMMANDS = {
+    "list": ("people:list_people", "List people, those with a name first."),
+    "show": ("people:show", "Show a person: sightings by time, and who decided on each."),
+    "questions": ("people:questions", "List crops of which a person is to say whom they show."),
+    "update": (
+        "people_update:update",
+        "Make people of the clusters, or match them with clusters and crops that are new; list what changed.",
+    ),
+    "rename": ("people_edits:rename", "Name a person."),
+    "merge": ("people_edits:merge", "Merge people into one."),
+    "split": ("people_edits:split", "Make crops of a person a person of their own."),
+    "move": ("people_edits:move", "Say that crops show a person."),
+    "reject": ("people_edits:reject", "Say that crops do not show a person."),
+    "undo": ("people_edits:undo", "Undo the last edit of people or clusters, or answer."),
+    "redo": ("people_edits:redo", "Redo the last undone edit."),
+    "export": ("people:export", "Write people to a CSV, Parquet, JSON or HTML file."),
+    "adopt": (
+        "people_update:adopt",
+        "Take over the people of another gallery of the same crops, such as one of the model before training anew.",
+    ),
+    "cameras": (
+        "people_update:cameras",
+        "Learn which cameras neighbor each other, and how long people walk between them.",
+    ),
 }

@@ -112,3 +112,14 @@ def people_of_clusters(
     if anchors is not None:
         members |= {key: Decision(target, "person") for key in anchors if key in others}
     return decided(state, members, names)
+
+
+def listed(people: Sequence[int]) -> str:
+    """Text such as `3, 5 and 7`."""
+    *most, last = map(str, people)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def counted(keys: Sequence[str]) -> str:
+    """Text such as `3 crops`."""
+    return f"{len(keys):,} {'crop' if len(keys) == 1 else 'crops'}"

@@ -9,6 +9,7 @@ from reseen.gallery.collection import Collection
 from reseen.gallery.edits.edit import Edit
 from reseen.gallery.edits.journal import Journal
 from reseen.gallery.edits.people_change import Candidate, PeopleState
+from reseen.gallery.entries import Entry
 from reseen.gallery.people.differences import Difference, compare_people
 from reseen.gallery.people.members import Member, Person, by_time
 
@@ -144,6 +145,46 @@ class PeopleLookup:
         before, after = self.journal.people_before(chosen), self.journal.people_before(chosen)
         after.apply(chosen.people)
         return compare_people(before, after)
+
+    def select(
+        self,
+        images: Sequence[str] = (),
+        tracklets: Sequence[int] = (),
+        clusters: Sequence[int] = (),
+        within: int | None = None,
+    ) -> list[str]:
+        """Keys of the crops with one of the paths, tracklets or clusters; with `within`, only those of a person.
+
+        Raises:
+            GalleryError: nothing is given, no crop of a path, tracklet or cluster is there, or several folders have one.
+        """
+        if not (images or tracklets or clusters):
+            raise GalleryError("choose crops by --image, --tracklet or --cluster")
+        found: dict[str, Entry] = {}
+        missing = {("image", value) for value in images} | {("tracklet", value) for value in tracklets}
+        missing |= {("cluster", value) for value in clusters}
+        for key, entry in zip(self.collection.keys, self.collection.entries, strict=True):
+            if within is not None and self.person_of(key) != within:
+                continue
+            paths = (entry.image, f"{entry.source}/{entry.image}")
+            fits = [("image", path) for path in paths if path in images]
+            fits += [("tracklet", entry.tracklet)] if entry.tracklet in tracklets else []
+            fits += [("cluster", entry.cluster)] if entry.cluster in clusters else []
+            if fits:
+                missing -= set(fits)
+                found[key] = entry
+        whose = "" if within is None else f" of {self.state.title(within)}"
+        if missing:
+            kind, value = min(missing, key=str)
+            raise GalleryError(
+                f"no crop{whose} in this gallery has the {kind} {value}; `reseen people show` lists them"
+            )
+        sources = sorted({entry.source for entry in found.values()})
+        if tracklets and within is None and len(sources) > 1:
+            raise GalleryError(
+                f"{' and '.join(sources)} both have such a tracklet; give the paths of its crops by --image"
+            )
+        return list(found)
 
     def named(self, name: str) -> list[int]:
         """Ids of the people of a name, whatever its case."""

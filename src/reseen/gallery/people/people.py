@@ -11,7 +11,14 @@ from reseen.gallery.edits.pair_constraints import pair_constraints, publish_answ
 from reseen.gallery.edits.people_change import DecidedBy, Decision, PeopleChange, PeopleState
 from reseen.gallery.people.assign import Thresholds
 from reseen.gallery.people.camera_graph import CameraGraph
-from reseen.gallery.people.consequences import ANCHORS, central_keys, decided, separated_pairs
+from reseen.gallery.people.consequences import (
+    ANCHORS,
+    central_keys,
+    counted,
+    decided,
+    listed,
+    separated_pairs,
+)
 from reseen.gallery.people.differences import compare_people, sort_differences
 from reseen.gallery.people.lookup import PeopleLookup
 from reseen.gallery.people.members import Person
@@ -77,7 +84,7 @@ class People(PeopleLookup):
             after.apply(planned.change)
             found = sort_differences((*planned.conflicts, *compare_people(state, after)))
             if planned.change and not dry_run:
-                self._do("people-update", "matched people with clusters and crops", planned.change)
+                self.record("people-update", "matched people with clusters and crops", planned.change)
             return PeopleUpdate(tuple(found), thresholds.text, bool(planned.change))
 
     def rename(self, person: int, name: str | None) -> Person:
@@ -90,7 +97,7 @@ class People(PeopleLookup):
         with self.journal.writing():
             self.get(person)
             change = PeopleChange(names={person: self.checked_name(name, person)})
-            self._do("person-name", f"named person {person}", change)
+            self.record("person-name", f"named person {person}", change)
             return self.get(person)
 
     def merge(self, into: int, others: Sequence[int]) -> Person:
@@ -107,9 +114,9 @@ class People(PeopleLookup):
                 for key in self.state.members[person]
             }
             members |= {key: Decision(into, "person") for keys in anchors for key in keys}
-            words = f"merged {'person' if len(chosen) == 1 else 'people'} {_listed(chosen)} into {into}"
+            words = f"merged {'person' if len(chosen) == 1 else 'people'} {listed(chosen)} into {into}"
             same = tuple(keys[0] for keys in anchors if keys)
-            self._do("person-merge", words, decided(self.state, members, {}), same=(same,))
+            self.record("person-merge", words, decided(self.state, members, {}), same=(same,))
             return self.get(into)
 
     def split(self, keys: Sequence[str], name: str | None = None) -> Person:
@@ -123,7 +130,7 @@ class People(PeopleLookup):
                 )
             person = self.journal.free_person
             names = {person: self.checked_name(name, person)}
-            words = f"made {_counted(crops)} person {person}"
+            words = f"made {counted(crops)} person {person}"
             self._decide("person-split", words, dict.fromkeys(crops, person), names)
             return self.get(person)
 
@@ -132,7 +139,7 @@ class People(PeopleLookup):
         with self.journal.writing():
             crops = self.crops(keys)
             self.get(person)
-            words = f"moved {_counted(crops)} to person {person}"
+            words = f"moved {counted(crops)} to person {person}"
             self._decide("person-move", words, dict.fromkeys(crops, person), {})
             return self.get(person)
 
@@ -143,7 +150,7 @@ class People(PeopleLookup):
             if any(key not in self.state.decisions for key in crops):
                 raise GalleryError("some of these crops are nobody's; move them to a person instead")
             people = {key: self.state.decisions[key].person for key in crops}
-            self._decide("person-confirm", f"confirmed {_counted(crops)}", people, {})
+            self._decide("person-confirm", f"confirmed {counted(crops)}", people, {})
 
     def reject(self, keys: Sequence[str], person: int) -> None:
         """Say that crops do not show a person: they are taken out, and the machine never assigns them again."""
@@ -162,8 +169,8 @@ class People(PeopleLookup):
                 if key in self.state.questions
             }
             change = PeopleChange(dict.fromkeys(own), {}, {}, rejected, questions)
-            words = f"marked {_counted(crops)} as not person {person}"
-            self._do("person-reject", words, change, different=different)
+            words = f"marked {counted(crops)} as not person {person}"
+            self.record("person-reject", words, change, different=different)
 
     def assign(self, people: Mapping[str, int | str], by: DecidedBy = "person") -> None:
         """Assign crops to people by id or name, in one edit; unknown names are new people.
@@ -188,7 +195,7 @@ class People(PeopleLookup):
                 if new is None:
                     names[free] = self.checked_name(who, free)
                     free += 1
-            words = f"assigned {_counted(crops)} to {len(set(ids.values())):,} people"
+            words = f"assigned {counted(crops)} to {len(set(ids.values())):,} people"
             self._decide("person-move", words, {key: ids[people[key]] for key in crops}, names, by)
 
     def undo(self) -> Edit:
@@ -231,9 +238,9 @@ class People(PeopleLookup):
                 same.append((*central_keys(self.collection, rest), *crops))
             different = separated_pairs(self.state, self.collection, people)
         change = decided(self.state, members, names)
-        self._do(kind, words, change, same=tuple(same), different=tuple(different))
+        self.record(kind, words, change, same=tuple(same), different=tuple(different))
 
-    def _do(
+    def record(
         self,
         kind: Kind,
         words: str,
@@ -242,6 +249,7 @@ class People(PeopleLookup):
         same: tuple[tuple[str, ...], ...] = (),
         different: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        """Make an edit of people; `same` and `different` are what it implies about pairs of crops."""
         time = datetime.now(UTC).isoformat(timespec="seconds")
         groups = tuple(group for group in same if len(group) > 1)
         edit = Edit(kind, time, words, {}, {}, groups, different, people=change)
@@ -287,12 +295,3 @@ def open_people(store: Store, address: str) -> People:
         journal, lambda: read_collection(store), lambda clusters: write_clusters(store, clusters), on_change
     )
     return people
-
-
-def _listed(people: Sequence[int]) -> str:
-    *most, last = map(str, people)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _counted(keys: Sequence[str]) -> str:
-    return f"{len(keys):,} {'crop' if len(keys) == 1 else 'crops'}"

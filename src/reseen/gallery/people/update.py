@@ -81,6 +81,19 @@ class PeopleUpdate:
         """Number of crops in the differences of a kind."""
         return sum(len(one.keys) for one in self.differences if one.kind == kind)
 
+    @property
+    def summary(self) -> str:
+        """One line: how many crops joined, moved or were asked about, and how many people are new or were merged."""
+        texts = {
+            "conflict": "conflicts", "merged": "people merged", "split": "people split off", "moved": "moves",
+            "left": "left", "named": "named", "joined": "people joined by crops", "new": "new people",
+            "asked": "people asked about",
+        }  # fmt: skip
+        parts = [
+            f"{count:,} {texts[kind]} ({self.crops(kind):,} crops)" for kind, count in self.counts().items()
+        ]
+        return "; ".join(parts) or "nothing changed"
+
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
         return {

@@ -1,0 +1,67 @@
+"""Take over the people of another gallery of the same crops, such as that of the run before the model was trained anew."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from reseen.errors import GalleryError
+from reseen.gallery.edits.people_change import Decision, PeopleChange
+from reseen.gallery.people.people import People
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What was taken over from another gallery."""
+
+    people: int
+    """Number of people."""
+    crops: int
+    """Number of crops."""
+    missing: tuple[int, ...]
+    """Ids of people of whom this gallery has no crop; they were not taken over."""
+
+
+def adopt_people(people: People, other: People) -> Adopted:
+    """Give the crops of a gallery to the people that they have in another one, who keep ids and names.
+
+    Crops are the same ones if folder and path are, else if the path below the folder is and no other crop of either
+    gallery has it. What the other gallery has of rejected people is taken over, too. It is one edit.
+
+    Raises:
+        GalleryError: this gallery has people already, or no crop of the other one's people.
+    """
+    with people.journal.writing():
+        if len(people):
+            raise GalleryError(
+                f"this gallery has {len(people):,} people already; `reseen people undo` takes an update of them back"
+            )
+        known = _same_crops(people, other)
+        members: dict[str, Decision | None] = {
+            known[key]: decision for key, decision in other.state.decisions.items() if key in known
+        }
+        found = Counter(decision.person for decision in members.values() if decision is not None)
+        if not found:
+            raise GalleryError("no crop of the people of that gallery is in this one; index the same folders")
+        names = {person: other.state.name(person) for person in found}
+        rejected = {known[key]: who for key, who in other.state.rejected.items() if key in known and who}
+        change = PeopleChange(members, names, {}, rejected)
+        people.record("people-update", f"took over {len(found):,} people of another gallery", change)
+    missing = tuple(sorted(other.state.members.keys() - found.keys()))
+    return Adopted(len(found), len(members), missing)
+
+
+def _same_crops(people: People, other: People) -> dict[str, str]:
+    """Key in this gallery of each crop of the other one that is here, too."""
+    here, there = people.collection, other.collection
+    paths = Counter(entry.image for entry in here.entries)
+    paths_there = Counter(entry.image for entry in there.entries)
+    by_path = {
+        entry.image: key
+        for key, entry in zip(here.keys, here.entries, strict=True)
+        if paths[entry.image] == paths_there[entry.image] == 1
+    }
+    found = {}
+    for key, entry in zip(there.keys, there.entries, strict=True):
+        same = key if key in here.rows else by_path.get(entry.image)
+        if same is not None:
+            found[key] = same
+    return found
