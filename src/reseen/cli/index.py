@@ -17,6 +17,10 @@ def index(
     camera: Annotated[list[str] | None, Parameter(negative=())] = None,
     after: str | None = None,
     before: str | None = None,
+    people: bool = True,
+    same_from: float | None = None,
+    new_below: float | None = None,
+    camera_graph: Path | None = None,
     quiet: bool = False,
 ) -> None:
     """Index a folder of crops in a searchable gallery.
@@ -46,14 +50,26 @@ def index(
         offset).
     before
         Only before this time. Crops without a time are outside every time window.
+    people
+        If the gallery has people: match them with new clusters, and assign each new tracklet to one of them, to
+        somebody new, or to the questions.
+    same_from
+        Cosine similarity from which new crops are assigned to the most similar person; default: the calibrated one, at
+        medium or high trust.
+    new_below
+        Cosine similarity below which they are somebody new; default: the calibrated one. Between the two is asked.
+    camera_graph
+        A YAML file of neighboring cameras and travel times: only people who can have come are candidates.
     quiet
         Hide progress.
     """
     from reseen.gallery.in_use import refuse_if_in_use
 
     refuse_if_in_use(gallery)  # before torch is imported
+    from reseen.cli.people import show_differences
     from reseen.gallery.filter import parse_filter
     from reseen.gallery.index import index_run
+    from reseen.gallery.people.update_people import AssignmentSettings
 
     indexed = index_run(
         run,
@@ -63,6 +79,8 @@ def index(
         thumbnails=thumbnails,
         camera_pattern=camera_pattern,
         where=parse_filter(camera, after, before, None),
+        people=people,
+        assignment=AssignmentSettings(same_from, new_below, camera_graph),
         quiet=quiet,
     )
     parts = [f"{indexed.added:,} crops added"]
@@ -76,3 +94,7 @@ def index(
         if count:
             parts.append(f"{count:,} {label}")
     print(f"{indexed.address}: {'; '.join(parts)}; {indexed.count:,} in total")
+    if indexed.people is not None:
+        show_differences(indexed.people.differences)
+        print(f"People: {indexed.people.summary}")
+        print(indexed.people.thresholds)

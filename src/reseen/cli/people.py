@@ -53,9 +53,7 @@ def list_people(
             return
         Console(highlight=False).print(people_table(people[:top], len(people)))
         if waiting := len(opened.people.questions()):
-            print(
-                f"{waiting:,} {'question waits' if waiting == 1 else 'questions wait'}; see `reseen people questions`"
-            )
+            print(f"Open questions: {waiting:,}; `reseen people questions {gallery}` lists them")
 
 
 def show(

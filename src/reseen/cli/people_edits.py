@@ -101,7 +101,7 @@ def move(
     cluster
         All crops of this cluster. Repeatable.
     """
-    from reseen.cli.people import open_people
+    from reseen.cli.people import open_people, show_differences
 
     with open_people(gallery) as opened:
         keys = opened.people.select(image or (), tracklet or (), cluster or ())

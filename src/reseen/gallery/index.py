@@ -22,6 +22,8 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter, resolve_camera_names
 from reseen.gallery.gallery import open_gallery
 from reseen.gallery.in_use import refuse_if_in_use
+from reseen.gallery.people.update import PeopleUpdate
+from reseen.gallery.people.update_people import AssignmentSettings, assign_people
 from reseen.gallery.store import Store
 from reseen.gallery.thumbnail import thumbnail
 from reseen.models import Encoder
@@ -96,6 +98,8 @@ class IndexResult:
     """Crops that do not match `where`."""
     count: int
     """Entries in the gallery now."""
+    people: PeopleUpdate | None = None
+    """What changed about its people; None if there are none, or they were not to be updated."""
 
 
 def index_run(
@@ -107,6 +111,8 @@ def index_run(
     thumbnails: bool = True,
     camera_pattern: str | None = None,
     where: Filter = EVERYTHING,
+    people: bool = True,
+    assignment: AssignmentSettings | None = None,
     quiet: bool = False,
 ) -> IndexResult:
     """Embed the crops of `data` into a gallery, which is created if it does not exist.
@@ -124,11 +130,13 @@ def index_run(
         thumbnails: store a thumbnail of each crop.
         camera_pattern: how file names of a bare folder name the camera; by default the run's pattern, none if empty.
         where: index only crops that match, such as by camera and time.
+        people: if the gallery has people, match them with new clusters, and assign the new crops.
+        assignment: how crops are assigned to people; the defaults of `AssignmentSettings` when None.
         quiet: show no progress.
 
     Raises:
         RunError: `run` is no run folder.
-        SettingsError: a camera in `where` is not in the data.
+        SettingsError: a camera in `where` is not in the data, or a setting of `assignment` is invalid.
         DataError: crops or clusters cannot be read.
         GalleryError: the gallery is damaged, in use or of another model.
         StorageError: the disk is full, or the gallery cannot be written.
@@ -176,6 +184,10 @@ def index_run(
             )
             added, updated = added + new, updated + changed
             progress(len(part))
+        updated_people = None
+        if people and len(gallery.people):
+            view.say(*gallery.people.notes)
+            updated_people = assign_people(gallery, assignment)
         description = gallery.store.describe()
     return IndexResult(
         description.address,
@@ -186,6 +198,7 @@ def index_run(
         len(matching) - len(to_index),
         len(table) - len(matching),
         description.count,
+        updated_people,
     )
 
 

@@ -1,4 +1,4 @@
-"""Take over the people of another gallery of the same crops, such as that of the run before the model was trained anew."""
+"""Take over the people of another gallery of the same crops, such as that of the model before training anew."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -53,9 +53,11 @@ def write_people(file: str | Path, people: Sequence[Person], store: Store, addre
 
     | suffix | content |
     |---|---|
-    | `.csv`, `.parquet` | one row per crop: person, name, source, image, camera, time, tracklet, cluster, decided_by, score, key |
+    | `.csv`, `.parquet` | one row per crop |
     | `.json` | one object per person with its crops |
     | `.html` | a page with up to 12 thumbnails of each person |
+
+    The columns of a row are person, name, source, image, camera, time, tracklet, cluster, decided_by, score and key.
 
     Args:
         file: the file; an existing one is replaced.

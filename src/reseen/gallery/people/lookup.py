@@ -156,7 +156,7 @@ class PeopleLookup:
         """Keys of the crops with one of the paths, tracklets or clusters; with `within`, only those of a person.
 
         Raises:
-            GalleryError: nothing is given, no crop of a path, tracklet or cluster is there, or several folders have one.
+            GalleryError: nothing is given, no crop of a path, tracklet or cluster is there, or several sources have it.
         """
         if not (images or tracklets or clusters):
             raise GalleryError("choose crops by --image, --tracklet or --cluster")
@@ -177,7 +177,7 @@ class PeopleLookup:
         if missing:
             kind, value = min(missing, key=str)
             raise GalleryError(
-                f"no crop{whose} in this gallery has the {kind} {value}; `reseen people show` lists them"
+                f"no crop{whose} in this gallery has the {kind} {value}; `reseen people export` lists all"
             )
         sources = sorted({entry.source for entry in found.values()})
         if tracklets and within is None and len(sources) > 1:

@@ -35,7 +35,8 @@ def sighting_table(person: Person) -> Table:
         _add(
             table, format_timestamp(sighting.first), format_timestamp(sighting.last), sighting.camera or "",
             "" if sighting.tracklet is None else str(sighting.tracklet), f"{len(sighting.members):,}",
-            _decided_by(sighting), f"{sum(scores) / len(scores):.2f}" if scores else "", sighting.members[0].entry.image,
+            _decided_by(sighting), f"{sum(scores) / len(scores):.2f}" if scores else "",
+            sighting.members[0].entry.image,
         )  # fmt: skip
     return table
 

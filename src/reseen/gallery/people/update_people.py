@@ -18,7 +18,7 @@ class AssignmentSettings:
     """How new crops are assigned to people."""
 
     same_from: float | None = None
-    """Cosine similarity from which crops are assigned to the most similar person; with both None, the calibrated ones."""
+    """Cosine similarity from which crops are of the most similar person; the calibrated one if neither is given."""
     new_below: float | None = None
     """Cosine similarity below which crops are of somebody new."""
     camera_graph: str | Path | None = None
