@@ -19,6 +19,9 @@ from reseen.gallery.deletion_log import (
     read_deletion_log,
     unverified_deletions,
 )
+from reseen.gallery.edits.edit import Edit
+from reseen.gallery.edits.journal import Journal, edits_file
+from reseen.gallery.edits.people_change import Decision, PeopleChange
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import open_gallery
 from reseen.gallery.removal import PENDING, Removal, find_copies, finish_removals, remove
@@ -259,3 +262,50 @@ def test_a_damaged_record_is_an_error_that_names_the_line(address):
     side_file(address, PENDING).write_text("[1]")
     with pytest.raises(GalleryError, match="cannot be read"):
         finish_removals(None, address)
+
+
+def journal_of(address, store, name="Anna"):
+    """A person of the first three crops, and one of the next three, in the journal beside a gallery."""
+    keys = [entry.key for part in store.scan() for entry in part.entries]
+    journal = Journal(edits_file(address))
+    for person, some in ((1, keys[:3]), (2, keys[3:6])):
+        members = {key: Decision(person, "person") for key in some}
+        title = name if person == 1 else None
+        journal.do(
+            Edit(
+                "person-split",
+                "t",
+                "made",
+                same=(tuple(some),),
+                people=PeopleChange(members, {person: title}),
+            )
+        )
+    return journal
+
+
+def test_members_names_and_edits_of_forgotten_crops_are_gone(store, address):
+    journal = journal_of(address, store)
+    removal = removal_of(store)
+    assert find_copies(store, address, removal).journal == (journal.file,)
+    remove(store, address, removal)
+    text = journal.file.read_text()
+    assert "Anna" not in text
+    assert not any(key in text for key in removal.keys)
+    people = Journal(edits_file(address)).people
+    assert list(people.members) == [2]
+    assert Journal(edits_file(address)).free_person == 3
+
+
+def test_edits_that_stay_are_no_verified_forgetting(store, address, monkeypatch):
+    journal_of(address, store)
+    monkeypatch.setattr(Journal, "forget", lambda self, keys: None)
+    with pytest.raises(GalleryError, match=r"edits of crops in .*mends\.jsonl.*rerun the command"):
+        remove(store, address, removal_of(store))
+    assert [line.verified for line in read_deletion_log(address)] == [False]
+    monkeypatch.undo()
+    remove(store, address, removal_of_keys(read_deletion_log(address)[0].keys))
+    assert "Anna" not in edits_file(address).read_text()
+
+
+def removal_of_keys(keys):
+    return Removal("image", tuple(keys), None)

@@ -98,6 +98,7 @@ def forget(
         cached, pages = (copies.cached, copies.pages) if entries else ((), ())
         return ForgetResult(entries, cached, pages, similar, threshold, undated, True, None)
     result = remove(gallery.store, gallery.address, removal)
+    gallery.people.journal.forget(removal.keys)  # one that `remove` does not know: of a gallery in memory
     gallery.people.reload()
     return ForgetResult(
         entries, result.cached, result.pages, similar, threshold, undated, False, result.deletion_log

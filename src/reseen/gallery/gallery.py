@@ -19,7 +19,8 @@ from reseen.gallery.camera_search import CameraSearch
 from reseen.gallery.entries import Entry, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
-from reseen.gallery.people.people import People, open_people
+from reseen.gallery.people.open_people import open_people
+from reseen.gallery.people.people import People
 from reseen.gallery.removal import RemovalResult, finish_removals
 from reseen.gallery.rerank_hits import SHORTLIST, rerank_hits
 from reseen.gallery.side_files import (

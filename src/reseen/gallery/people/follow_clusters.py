@@ -37,7 +37,7 @@ def follow_clusters(plan: PeoplePlan, different: set[tuple[str, str]]) -> None:
 
 
 def _owners(decided: dict[int, list[tuple[int, Decision]]]) -> dict[int, int]:
-    """Person of each cluster that keeps one."""
+    """Person of each cluster that keeps one: the largest of each person, and those with decisions of a person."""
     votes: dict[tuple[int, int], list[int]] = {}
     for number, rows in decided.items():
         for _, decision in rows:
@@ -46,7 +46,7 @@ def _owners(decided: dict[int, list[tuple[int, Decision]]]) -> dict[int, int]:
             vote[1] += 1
     owners: dict[int, int] = {}
     owning: set[int] = set()
-    ranked = sorted(votes.items(), key=lambda item: (-item[1][0], -item[1][1], item[0]))
+    ranked = sorted(votes.items(), key=lambda item: (-item[1][1], -item[1][0], item[0]))
     for (person, number), (by_person, _) in ranked:
         if number not in owners and (person not in owning or by_person):
             owners[number] = person

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from reseen.errors import GalleryError, ReseenError
-from reseen.gallery.collection import Collection, read_collection, write_clusters
+from reseen.gallery.collection import Collection
 from reseen.gallery.edits.edit import Edit, Kind
-from reseen.gallery.edits.journal import Journal, edits_file
-from reseen.gallery.edits.pair_constraints import pair_constraints, publish_answers
+from reseen.gallery.edits.journal import Journal
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.edits.people_change import DecidedBy, Decision, PeopleChange, PeopleState
 from reseen.gallery.people.assign import Thresholds
 from reseen.gallery.people.camera_graph import CameraGraph
@@ -23,7 +23,6 @@ from reseen.gallery.people.differences import compare_people, sort_differences
 from reseen.gallery.people.lookup import PeopleLookup
 from reseen.gallery.people.members import Person
 from reseen.gallery.people.update import PeopleUpdate, plan_update
-from reseen.gallery.store import Store
 
 
 class People(PeopleLookup):
@@ -276,22 +275,3 @@ class People(PeopleLookup):
         if missing := self.journal.catch_up(self.collection.cluster_by_key):
             self._recluster(missing)
             self._collection = None
-
-
-def open_people(store: Store, address: str) -> People:
-    """The people of the gallery in a store; those of a gallery in memory are gone with the process.
-
-    Raises:
-        GalleryError: the journal is damaged.
-        StorageError: the journal cannot be read.
-    """
-    journal = Journal(edits_file(address))
-
-    def on_change(edit: Edit) -> None:
-        if edit.same or edit.different:
-            publish_answers(address, journal.file, journal.history.done, people.collection)
-
-    people = People(
-        journal, lambda: read_collection(store), lambda clusters: write_clusters(store, clusters), on_change
-    )
-    return people

@@ -38,9 +38,8 @@ def plan_update(
 ) -> PlannedUpdate:
     """Plan how the people follow the current clusters and crops.
 
-    1. Members first: each cluster goes to the person of whom it holds most crops, those that a person decided
-       counting first. Of several clusters of one person only the largest, and those with a decision of a person, stay;
-       the others are new people. Crops that the machine had decided follow their cluster; people whose crops have all
+    1. Members first: each cluster goes to the person of whom it holds most crops. Of several clusters of one person
+       the largest stays, and those with a crop that a person decided; the others are new people. Crops that the machine had decided follow their cluster; people whose crops have all
        gone to somebody else are merged.
     2. Vectors second: a cluster without members goes to the most similar person from `thresholds.same_from` on, else
        it is somebody new.

@@ -18,8 +18,8 @@ def refuse_other_model(address: str, stored: ModelIdentity, model: ModelIdentity
         return
     raise GalleryError(
         f"{address}: this gallery was created with {stored.name}; the model given is {model.name}. Give the run that "
-        "it was created with, or index the crops into a new gallery (`reseen index RUN --data DIR --gallery NEW`), which "
-        f"takes over people by `reseen people adopt NEW {address}`"
+        "it was created with, or embed the crops anew (`reseen index RUN --data DIR --gallery NEW`); `reseen people "
+        f"adopt NEW {address}` then keeps the people"
     )
 
 
