@@ -270,14 +270,14 @@ def journal_of(address, store, name="Anna"):
     journal = Journal(edits_file(address))
     for person, some in ((1, keys[:3]), (2, keys[3:6])):
         members = {key: Decision(person, "person") for key in some}
-        title = name if person == 1 else None
+        names = {person: name if person == 1 else None}
         journal.do(
             Edit(
                 "person-split",
                 "t",
                 "made",
                 same=(tuple(some),),
-                people=PeopleChange(members, {person: title}),
+                people=PeopleChange(members, names),
             )
         )
     return journal

@@ -31,7 +31,6 @@ def test_people_keep_number_name_and_who_decided(three, anew):
     assert new.split(new.get(1).keys[:1]).id == 4
     new.undo()
     new.undo()
-    new.undo()
     assert not len(anew.people())
 
 

@@ -72,7 +72,7 @@ def test_the_page_shows_some_of_each_and_is_recorded(three, people, tmp_path, ad
     people.update()
     page = write_people(tmp_path / "p.html", people.all(), three.store, address)
     text = page.read_text()
-    assert text.count("<li") == SHOWN + 8 + 8
+    assert text.count("<p><b>") == SHOWN + 8 + 8
     assert "=Anna (1)" in text
     assert "28 crops in 7 sightings, c0" in text
     (copy,) = [copy for copy in recorded_copies(address) if copy.path == str(page)]

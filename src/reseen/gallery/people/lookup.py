@@ -186,26 +186,27 @@ class PeopleLookup:
             )
         return list(found)
 
+    def ids_by_name(self) -> dict[str, list[int]]:
+        """Ids of the people of each name, which is given by `folded`."""
+        found: dict[str, list[int]] = {}
+        for person in self.state.members:
+            if name := self.state.name(person):
+                found.setdefault(folded(name), []).append(person)
+        return found
+
     def named(self, name: str) -> list[int]:
         """Ids of the people of a name, whatever its case."""
-        wanted = _folded(name)
-        return [person for person in self.state.members if _folded(self.state.name(person) or "") == wanted]
+        return self.ids_by_name().get(folded(name), [])
 
     def checked_name(self, name: str | None, person: int) -> str | None:
         """A name for a person without spaces around it; None for none.
 
         Raises:
             GalleryError: somebody else has the name.
-            SettingsError: the name is a number, which would be an id, too long, or holds control characters.
+            SettingsError: as in `valid_name`.
         """
-        text = normalize("NFC", (name or "").strip())
-        if not text:
-            return None
-        if text.isdecimal() or len(text) > MOST_LETTERS or not text.isprintable():
-            raise SettingsError(
-                f"a name is text of at most {MOST_LETTERS} printable letters that is no number; a number is an id"
-            )
-        taken = [one for one in self.named(text) if one != person]
+        text = valid_name(name)
+        taken = [one for one in self.named(text) if one != person] if text else []
         if taken:
             raise GalleryError(
                 f"person {taken[0]} is already named {self.state.name(taken[0])}; merge the two, or choose another name"
@@ -244,5 +245,20 @@ class PeopleLookup:
         return found
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name as it is compared: without spaces around it, whatever its case."""
     return normalize("NFC", name.strip()).casefold()
+
+
+def valid_name(name: str | None) -> str | None:
+    """A name without spaces around it; None for none.
+
+    Raises:
+        SettingsError: the name is a number, which would be an id, too long, or holds control characters.
+    """
+    text = normalize("NFC", (name or "").strip())
+    if text.isdecimal() or len(text) > MOST_LETTERS or not text.isprintable():
+        raise SettingsError(
+            f"a name is text of at most {MOST_LETTERS} printable letters that is no number; a number is an id"
+        )
+    return text or None

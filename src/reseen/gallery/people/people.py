@@ -20,7 +20,7 @@ from reseen.gallery.people.consequences import (
     separated_pairs,
 )
 from reseen.gallery.people.differences import compare_people, sort_differences
-from reseen.gallery.people.lookup import PeopleLookup
+from reseen.gallery.people.lookup import PeopleLookup, folded, valid_name
 from reseen.gallery.people.members import Person
 from reseen.gallery.people.update import PeopleUpdate, plan_update
 
@@ -182,18 +182,21 @@ class People(PeopleLookup):
         """
         with self.journal.writing():
             crops = self.crops(list(people))
-            free = self.journal.free_person
+            known = self.ids_by_name()
             names: dict[int, str | None] = {}
             ids: dict[int | str, int] = {}
             for who in dict.fromkeys(people.values()):
-                if isinstance(who, int) or who.strip().isdecimal() or self.named(who):
+                name = None if isinstance(who, int) or who.strip().isdecimal() else valid_name(who)
+                if name is None:
                     ids[who] = self.find(who).id
                     continue
-                new = {name: person for person, name in names.items()}.get(self.checked_name(who, free))
-                ids[who] = free if new is None else new
-                if new is None:
-                    names[free] = self.checked_name(who, free)
-                    free += 1
+                same = known.setdefault(folded(name), [])
+                if len(same) > 1:
+                    self.find(name)  # raises
+                if not same:
+                    same.append(self.journal.free_person + len(names))
+                    names[same[0]] = name
+                ids[who] = same[0]
             words = f"assigned {counted(crops)} to {len(set(ids.values())):,} people"
             self._decide("person-move", words, {key: ids[people[key]] for key in crops}, names, by)
 
@@ -231,8 +234,7 @@ class People(PeopleLookup):
         same: list[tuple[str, ...]] = []
         different: list[tuple[str, str]] = []
         if by == "person":
-            for person in dict.fromkeys(people.values()):
-                crops = [key for key in people if people[key] == person]
+            for person, crops in _by_person(people).items():
                 rest = [key for key in self.state.members.get(person, ()) if key not in people]
                 same.append((*central_keys(self.collection, rest), *crops))
             different = separated_pairs(self.state, self.collection, people)
@@ -275,3 +277,10 @@ class People(PeopleLookup):
         if missing := self.journal.catch_up(self.collection.cluster_by_key):
             self._recluster(missing)
             self._collection = None
+
+
+def _by_person(people: Mapping[str, int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for key, person in people.items():
+        found.setdefault(person, []).append(key)
+    return found

@@ -39,8 +39,8 @@ def plan_update(
     """Plan how the people follow the current clusters and crops.
 
     1. Members first: each cluster goes to the person of whom it holds most crops. Of several clusters of one person
-       the largest stays, and those with a crop that a person decided; the others are new people. Crops that the machine had decided follow their cluster; people whose crops have all
-       gone to somebody else are merged.
+       the largest stays, and those with a crop that a person decided; the others are new people. Crops that the machine
+       had decided follow their cluster; people whose crops have all gone to somebody else are merged.
     2. Vectors second: a cluster without members goes to the most similar person from `thresholds.same_from` on, else
        it is somebody new.
     3. Crops in no cluster: those of a tracklet with members go to its person. Others, tracklet by tracklet in the order
