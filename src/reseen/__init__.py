@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from reseen.gallery.forget_crops import ForgetSettings, forget_crops
     from reseen.gallery.gallery import Gallery, open_gallery
     from reseen.gallery.index import index_run
+    from reseen.gallery.people.camera_graph import CameraGraph
+    from reseen.gallery.people.members import Person
+    from reseen.gallery.people.people import People
+    from reseen.gallery.people.update_people import AssignmentSettings, update_people
     from reseen.gallery.search_gallery import GallerySearchSettings, search_gallery
     from reseen.models import Encoder
     from reseen.plan import (
@@ -82,8 +86,10 @@ _MODULES = ("audit", "cluster", "errors", "evaluate", "losses", "memory", "model
 """Packages and modules that are public in themselves."""
 
 _HOMES = {
+    "AssignmentSettings": "reseen.gallery.people.update_people",
     "Audit": "reseen.tasks.audit.audit",
     "Calibration": "reseen.audit.calibration",
+    "CameraGraph": "reseen.gallery.people.camera_graph",
     "ClusteringError": "reseen.errors",
     "Comparison": "reseen.tasks.comparison.compare",
     "CropClusters": "reseen.tasks.clustering.cluster",
@@ -104,6 +110,8 @@ _HOMES = {
     "JaccardDBSCAN": "reseen.cluster.estimators",
     "LabeledFeatures": "reseen.evaluate.labeled",
     "LostProcessError": "reseen.errors",
+    "People": "reseen.gallery.people.people",
+    "Person": "reseen.gallery.people.members",
     "PretrainedEncoder": "reseen.export.pretrained",
     "Recipe": "reseen.runs.recipe",
     "ReseenError": "reseen.errors",
@@ -156,12 +164,15 @@ _HOMES = {
     "search_gallery": "reseen.gallery.search_gallery",
     "shipped_recipes": "reseen.runs.recipe",
     "train": "reseen.training.train",
+    "update_people": "reseen.gallery.people.update_people",
 }
 """Where each public name is defined."""
 
 __all__ = [
+    "AssignmentSettings",
     "Audit",
     "Calibration",
+    "CameraGraph",
     "ClusteringError",
     "Comparison",
     "CropClusters",
@@ -182,6 +193,8 @@ __all__ = [
     "JaccardDBSCAN",
     "LabeledFeatures",
     "LostProcessError",
+    "People",
+    "Person",
     "PretrainedEncoder",
     "Recipe",
     "ReseenError",
@@ -243,6 +256,7 @@ __all__ = [
     "search_gallery",
     "shipped_recipes",
     "train",
+    "update_people",
 ]  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_people_are_exported(says, tmp_path):
     says("rename", "1", "Anna")
     assert "3 people with 24 crops" in says("export", tmp_path / "p.csv")
     assert len(list(csv.DictReader((tmp_path / "p.csv").open()))) == 24
-    assert "1 people with 8 crops" in says("export", tmp_path / "p.json", "--person", "anna")
+    assert "1 person with 8 crops" in says("export", tmp_path / "p.json", "--person", "anna")
     says("export", tmp_path / "p.html", "--named")
     assert "Anna" in (tmp_path / "p.html").read_text()
 

@@ -142,7 +142,8 @@ def export(
         people = [one for one in people if one.name or not named]
         written = write_people(out, people, opened.store, opened.address)
     crops = sum(one.size for one in people)
-    print(f"{len(people):,} people with {crops:,} crops written to {written}")
+    count = f"{len(people):,} {'person' if len(people) == 1 else 'people'}"
+    print(f"{count} with {crops:,} {'crop' if crops == 1 else 'crops'} written to {written}")
 
 
 @contextmanager
