@@ -191,7 +191,7 @@ def test_faults_are_one_line_that_says_what_to_do(fault, filled, crowd, crop, tm
     assert "give an image of one person" in fault("search", gallery, tmp_path / "no.jpg")
     assert "no such" in fault("search", gallery, tmp_path / "none.jpg").lower()
     assert "gallery" in fault("search", tmp_path / "nowhere", crop)
-    assert "exactly one of --image, --cluster and --like" in fault("forget", gallery)
+    assert "exactly one of --image, --cluster, --like and --person" in fault("forget", gallery)
     assert "beside --like" in fault("forget", gallery, "--image", "a", "--threshold", "0.5")
     assert "no similarity threshold is known" in fault("forget", gallery, "--like", crop)
     assert "not a run of `reseen train`" in fault(

@@ -137,7 +137,7 @@ def test_forgetting_the_last_crop_of_a_person_takes_the_name(reseen_says, says, 
     says("update")
     says("rename", "1", "Anna")
     says("export", tmp_path / "p.html")
-    code, out, _ = reseen_says("forget", gallery, "--cluster", 0, "--yes", "--page", tmp_path / "f.html")
+    code, out, _ = reseen_says("forget", gallery, "--person", "anna", "--yes", "--page", tmp_path / "f.html")
     assert code == 0
     assert "verified" in out
     assert str(tmp_path / "p.html") in out, "a page that names them is the user's to delete"

@@ -19,6 +19,7 @@ def forget(
     threshold: float | None = None,
     rounds: int | None = None,
     keep: Annotated[list[str] | None, Parameter(negative=())] = None,
+    person: Annotated[list[str] | None, Parameter(negative=())] = None,
     camera: Annotated[list[str] | None, Parameter(negative=())] = None,
     after: str | None = None,
     before: str | None = None,
@@ -53,6 +54,8 @@ def forget(
         appears, which can add other people where the model confuses them.
     keep
         With --like: the path of a crop of another person, which is kept. Repeatable.
+    person
+        Delete all crops of this person, by number or name as `reseen people list` shows them. Repeatable.
     camera
         Only crops of this camera; on its own, all of its crops. Repeatable.
     after
@@ -92,6 +95,7 @@ def forget(
         threshold=threshold,
         rounds=ROUNDS if rounds is None else None if rounds == -1 else rounds,
         kept=keep or (),
+        people=person or (),
         cameras=camera or (),
         after=after,
         before=before,

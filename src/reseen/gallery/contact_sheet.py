@@ -36,7 +36,12 @@ def write_sheet(file: Path, gallery: Gallery, count: int, searches: Sequence[Sea
         Search(
             results.title,
             [decode_thumbnail(thumbnail) for thumbnail in results.pictures],
-            [_found_crop(match, threshold) for match in results.matches],
+            [
+                _found_crop(match, threshold, person)
+                for match, person in zip(
+                    results.matches, results.people or [""] * len(results.matches), strict=True
+                )
+            ],
         )
         for results in searches
     ]
@@ -58,7 +63,7 @@ def write_sheet(file: Path, gallery: Gallery, count: int, searches: Sequence[Sea
     return file.expanduser()
 
 
-def _found_crop(match: Match, threshold: float | None) -> FoundCrop:
+def _found_crop(match: Match, threshold: float | None, person: str) -> FoundCrop:
     entry = match.entry
     frames = [f"{match.frames} crops"] if match.frames > 1 else []
     *facts, name = describe_entry(entry)
@@ -66,7 +71,7 @@ def _found_crop(match: Match, threshold: float | None) -> FoundCrop:
     return FoundCrop(
         decode_thumbnail(entry.thumbnail),
         f"{match.similarity:.2f}{probability}",
-        [*facts, *frames, name],
+        [*([person] if person else []), *facts, *frames, name],
         threshold is not None and match.similarity >= threshold,
     )
 

@@ -24,7 +24,7 @@ class Deletion:
     time: str
     """UTC, ISO 8601, to the second."""
     by: str
-    """How crops were selected: `image`, `cluster`, `like`, or `filter` for cameras and times."""
+    """How crops were selected: `image`, `cluster`, `like`, `person`, or `filter` for cameras and times."""
     keys: tuple[str, ...]
     """Keys of the deleted crops."""
     verified: bool

@@ -16,8 +16,8 @@ from reseen.gallery.side_files import read_gallery_calibration
 from reseen.runs.run import open_run
 from reseen.tasks.audit.select_run import read_calibration
 
-SelectedBy = Literal["image", "cluster", "like", "filter"]
-"""How crops were selected: by path, cluster, similarity to images, or camera and time alone."""
+SelectedBy = Literal["image", "cluster", "like", "filter", "person"]
+"""How crops were selected: by path, cluster, similarity to images, camera and time alone, or person."""
 
 _YEAR_1973 = 1e8
 """Unix time of March 1973; smaller times are relative to another origin."""

@@ -18,7 +18,7 @@ from reseen.runs.run import Run
 
 @dataclass(frozen=True)
 class ForgetSettings:
-    """Which crops to delete: by exactly one of images, clusters and like, or by cameras and times alone."""
+    """Which crops to delete: by exactly one of images, clusters, like and people, or by cameras and times alone."""
 
     images: Sequence[str] = ()
     """Paths of crops, as shown by a search."""
@@ -32,6 +32,8 @@ class ForgetSettings:
     """With `like`, how often to search again with the crops found; None until no new crop is found."""
     kept: Sequence[str] = ()
     """With `like`, paths of other people's crops."""
+    people: Sequence[str] = ()
+    """People of the gallery by number or name."""
     cameras: Sequence[str] = ()
     """Only these cameras; all if empty."""
     after: float | str | datetime | None = None
@@ -129,6 +131,7 @@ def _select(gallery: Gallery, settings: ForgetSettings) -> Selection:
         settings.threshold,
         rounds=settings.rounds,
         kept=settings.kept,
+        people=settings.people,
         among=parse_filter(settings.cameras, settings.after, settings.before, None, known),
     )
 

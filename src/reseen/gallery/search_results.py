@@ -26,6 +26,8 @@ class SearchResults:
     """A JPEG thumbnail of each query image."""
     matches: list[Match]
     """Most similar first; after re-ranking in that order."""
+    people: tuple[str, ...] = ()
+    """Whom each match shows, such as `Anna` or `person 12`, empty for nobody; none in a gallery without people."""
 
     @property
     def title(self) -> str:
@@ -73,22 +75,20 @@ def search_images(
                 "the vectors of these images cancel each other out; search with each image separately"
             )
         vectors, queries = [mean / np.linalg.norm(mean)], [(tuple(map(str, images)), tuple(thumbnails))]
-    return [
-        SearchResults(
-            names,
-            pictures,
-            gallery.search(
-                vector,
-                top,
-                where,
-                group_tracklets=group_tracklets,
-                rerank=rerank,
-                center_cameras=center_cameras,
-                camera=camera,
-            ),
+    results = []
+    for (names, pictures), vector in zip(queries, vectors, strict=True):
+        matches = gallery.search(
+            vector,
+            top,
+            where,
+            group_tracklets=group_tracklets,
+            rerank=rerank,
+            center_cameras=center_cameras,
+            camera=camera,
         )
-        for (names, pictures), vector in zip(queries, vectors, strict=True)
-    ]
+        people = tuple(gallery.people.title_of(match.entry.key) for match in matches)
+        results.append(SearchResults(names, pictures, matches, people if any(people) else ()))
+    return results
 
 
 def results_to_json(gallery: Gallery, searches: Sequence[SearchResults]) -> dict[str, Any]:
@@ -99,7 +99,15 @@ def results_to_json(gallery: Gallery, searches: Sequence[SearchResults]) -> dict
         "model": gallery.model.fingerprint,
         "probabilities": gallery.why_uncalibrated or gallery.calibration_text,
         "searches": [
-            {"images": list(results.images), "answers": [match_to_json(match) for match in results.matches]}
+            {
+                "images": list(results.images),
+                "answers": [
+                    match_to_json(match) | {"person": person or None}
+                    for match, person in zip(
+                        results.matches, results.people or [""] * len(results.matches), strict=True
+                    )
+                ],
+            }
             for results in searches
         ],
     }

@@ -123,9 +123,10 @@ def select_entries(
     *,
     rounds: int | None = ROUNDS,
     kept: Sequence[str] = (),
+    people: Sequence[str] = (),
     among: Filter = EVERYTHING,
 ) -> Selection:
-    """Select entries by one of: paths, clusters, similarity to images, or `among` alone.
+    """Select entries by one of: paths, clusters, similarity to images, people, or `among` alone.
 
     Args:
         gallery: the gallery to select from.
@@ -136,17 +137,19 @@ def select_entries(
         rounds: with `like`, feedback rounds that search with the crops found so far; None continues until no new crop
             is found.
         kept: with `like`, paths of other people's crops, which are excluded.
+        people: people of the gallery by number or name.
         among: filter on cameras and times; the selection itself if nothing else is given.
 
     Raises:
         SettingsError: no or several criteria, a value out of range, or an option of another criterion.
-        GalleryError: `like` without a threshold, and none of medium or high trust is known.
+        GalleryError: `like` without a threshold, and none of medium or high trust is known; or nobody has a name.
         DataError: an image of `like` is unusable, or a path of `kept` is not in the gallery.
     """
-    criteria = sum(bool(criterion) for criterion in (images, clusters, like))
+    criteria = sum(bool(criterion) for criterion in (images, clusters, like, people))
     if criteria > 1 or (not criteria and among.everything):
         raise SettingsError(
-            "select crops by exactly one of --image, --cluster and --like, or by --camera, --before and --after alone"
+            "select crops by exactly one of --image, --cluster, --like and --person, or by --camera, --before and "
+            "--after alone"
         )
     if threshold is not None and (not like or not -1 <= threshold <= 1):
         raise SettingsError(f"--threshold {threshold}: must be a cosine from -1 to 1, given beside --like")
@@ -160,6 +163,9 @@ def select_entries(
         return Selection("image", replace(among, images=tuple(images)))
     if clusters:
         return Selection("cluster", replace(among, clusters=tuple(clusters)))
+    if people:
+        keys = tuple(key for name in people for key in gallery.people.find(name).keys)
+        return Selection("person", replace(among, keys=keys))
     if not like:
         return Selection("filter", among)
     threshold = _threshold(gallery, threshold)

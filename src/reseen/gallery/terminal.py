@@ -33,6 +33,7 @@ def result_table(results: SearchResults) -> Group:
         ("", [str(rank) for rank in range(1, len(matches) + 1)]),
         ("similarity", [f"{match.similarity:.3f}" for match in matches]),
         ("same person", ["" if m.probability is None else f"{m.probability:.0%}" for m in matches]),
+        ("person", list(results.people) or [""] * len(matches)),
         ("camera", [match.entry.camera or "" for match in matches]),
         ("time", [format_timestamp(match.entry.time) for match in matches]),
         ("cluster", [_cluster(match.entry) for match in matches]),
@@ -41,7 +42,9 @@ def result_table(results: SearchResults) -> Group:
     ]
     nonempty = [(name, values) for name, values in columns if name == "image" or any(values)]
     for name, _ in nonempty:
-        table.add_column(name, justify="left" if name in ("camera", "image") else "right", overflow="fold")
+        table.add_column(
+            name, justify="left" if name in ("person", "camera", "image") else "right", overflow="fold"
+        )
     for row in zip(*(values for _, values in nonempty), strict=True):
         table.add_row(*(Text(printable(cell)) for cell in row))
     return Group(title, table)

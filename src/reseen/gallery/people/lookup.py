@@ -114,6 +114,11 @@ class PeopleLookup:
         decision = self.state.decisions.get(key)
         return None if decision is None else decision.person
 
+    def title_of(self, key: str) -> str:
+        """The person of a crop, such as `Anna` or `person 12`; empty if it is nobody's."""
+        person = self.person_of(key)
+        return "" if person is None else self.state.title(person)
+
     def questions(self) -> list[PersonQuestion]:
         """Open questions, those with the most similar candidate first; crops of one tracklet are one question."""
         groups: dict[object, list[str]] = {}
