@@ -26,6 +26,8 @@ from reseen.features.partitions import MANIFEST, partition_files
 from reseen.gallery.deletion_log import NAME as LEDGER
 from reseen.gallery.deletion_log import Deletion, read_deletion_log
 from reseen.gallery.edits.edit import Edit
+from reseen.gallery.edits.people_change import Candidate, Decision, PeopleChange, PeopleState
+from reseen.gallery.people.differences import compare_people
 from reseen.gallery.edits.journal import JOURNAL_NAME, Journal
 from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.entries import Entries, Entry
@@ -229,7 +231,17 @@ def _edits() -> bytes:
         (("a", "b"),),
         (("a", "c"),),
     )
+    change = PeopleChange(
+        {"a": Decision(1, "cluster", 0.5), "b": Decision(2, "person"), "c": None},
+        {1: "Anna", 2: None},
+        {3: 1},
+        {"a": (2,)},
+        {"c": (Candidate(1, 0.4), Candidate(2, 0.3))},
+    )
+    people = Edit("people-update", "2026-05-01", "matched people", people=change)
     lines = [
+        {"people": 3},
+        {"edit": people.to_plain()},
         {"edit": edit.to_plain()},
         {"undo": "x"},
         {"redo": "x"},
@@ -241,7 +253,10 @@ def _edits() -> bytes:
 
 
 def _journal(file: Path) -> None:
-    history = Journal(file).history
+    journal = Journal(file)
+    history = journal.history
+    compare_people(PeopleState(), journal.people)
+    journal.holds(["a"])
     pair_constraints(history.done, ("a", "b", "c"))
     np.array(
         [-1 if number is None else number for number in history.expected_clusters().values()], dtype=np.int64

@@ -59,12 +59,21 @@ def test_a_cut_off_journal_that_cannot_be_written_is_read(file):
     [
         {"members": [[1, None, {"a": None}]]}, {"members": [[0, "person", {"a": None}]]}, {"names": {"x": "Anna"}},
         {"names": {"1": 2}}, {"merged": {"1": "2"}}, {"members": [[1, "nobody", {"a": None}]]}, {"other": {}}, [],
-        {"questions": {"a": [[1]]}}, {"names": {str(2**63): "Anna"}},
+        {"questions": {"a": [[1]]}}, "names", {"names": {str(2**63): "Anna"}},
     ],
 )  # fmt: skip
 def test_people_that_are_damaged_name_the_line(file, people):
     plain = named(1, "Anna", "a").to_plain() | {"people": people}
     file.write_text(json.dumps({"edit": plain}) + "\n")
+    with pytest.raises(GalleryError, match="line 1: damaged"):
+        Journal(file)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"edit": "people"}', '{"edit": 3}', '{"people": Infinity}', '{"people": "3"}', "{}", "[]"]
+)
+def test_other_damage_names_the_line(file, line):
+    file.write_text(line + "\n")
     with pytest.raises(GalleryError, match="line 1: damaged"):
         Journal(file)
 

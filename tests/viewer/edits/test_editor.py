@@ -356,3 +356,67 @@ def test_a_question_on_other_than_two_crops_is_no_edit(change):
     assert Edit.from_plain(plain).asked == ("a", "b")
     with pytest.raises(ValueError, match="a question is on two crops"):
         Edit.from_plain(plain | change)
+
+
+@pytest.fixture
+def with_people(editor):
+    """An editor of a gallery whose clusters are people: person n + 1 for cluster n, as all are new."""
+    editor.edit_people(version(editor), lambda people: people.update())
+    return editor
+
+
+def person_of(editor, number):
+    """Ids of the people whose crops are in a cluster."""
+    return {editor.people.person_of(key) for key in keys_of(editor, number)} - {None}
+
+
+def test_people_are_edited_in_the_same_journal_and_undone_by_the_same_undo(with_people, gallery, file):
+    (person,) = person_of(with_people, 3)
+    before, seen = labels(gallery), version(with_people)
+    with_people.edit_people(seen, lambda people: people.rename(person, "Anna"))
+    assert version(with_people) > seen
+    with pytest.raises(StaleError):
+        with_people.edit_people(seen, lambda people: people.rename(person, "Berta"))
+    with pytest.raises(EditError, match="already named Anna"):
+        with_people.edit_people(version(with_people), lambda people: people.rename(person + 1, "anna"))
+    with_people.merge(version(with_people), [1, 2])
+    assert [edit.kind for edit in with_people.done] == ["people-update", "person-name", "merge"]
+    with_people.undo(version(with_people))
+    assert with_people.undo(version(with_people)).kind == "person-name"
+    assert labels(gallery) == before
+    assert with_people.people.get(person).name is None
+    with_people.redo(version(with_people))
+    again = Editor(Viewer(gallery), Journal(file))
+    assert again.people.find("Anna").id == person
+
+
+def test_cluster_edits_move_the_people_along(with_people):
+    one, two = person_of(with_people, 1), person_of(with_people, 2)
+    into = with_people.merge(version(with_people), [1, 2])
+    assert len(person_of(with_people, into)) == 1
+    assert person_of(with_people, into) <= one | two
+    members = keys_of(with_people, 0)
+    number = with_people.split(version(with_people), members[:3])
+    (new,) = person_of(with_people, number)
+    assert new not in person_of(with_people, 0)
+    assert with_people.people.get(new).confirmed == 3
+    with_people.move(version(with_people), members[:1], 3)
+    assert with_people.people.person_of(members[0]) in person_of(with_people, 3)
+    with_people.move(version(with_people), members[1:2], NOISE)
+    assert with_people.people.person_of(members[1]) is None
+    for _ in range(4):
+        with_people.undo(version(with_people))
+    assert (person_of(with_people, 1), person_of(with_people, 2)) == (one, two)
+
+
+def test_what_is_said_of_people_becomes_constraints(with_people):
+    (one,), (two,) = person_of(with_people, 1), person_of(with_people, 2)
+    with_people.edit_people(version(with_people), lambda people: people.merge(one, [two]))
+    must, cannot = answered_pairs(read_answers(with_people.files))
+    assert (len(must), len(cannot)) == (1, 0)
+
+
+def test_without_people_cluster_edits_are_as_before(editor):
+    editor.merge(version(editor), [1, 2])
+    assert editor.done[-1].people is None
+    assert not editor.people.all()

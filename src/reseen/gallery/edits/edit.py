@@ -75,6 +75,8 @@ class Edit:
         Raises:
             ValueError: `plain` is not a valid edit.
         """
+        if not isinstance(plain, Mapping):
+            raise ValueError("an edit is an object")
         people = PeopleChange.from_plain(plain["people"]) if "people" in plain else None
         values = {name: value for name, value in plain.items() if name != "people"}
         edit = replace(parse_as(cls, json.dumps(values)), people=people)

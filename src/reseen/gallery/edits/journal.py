@@ -20,7 +20,7 @@ from reseen.gallery.edits.people_change import PeopleState
 from reseen.gallery.edits.undo_history import History
 from reseen.gallery.side_files import side_file
 from reseen.locks import wait_for_writer
-from reseen.reading import parse_as, read_regular
+from reseen.reading import parse_as, read_regular, validate_as
 
 JOURNAL_NAME = "mends.jsonl"
 
@@ -228,7 +228,7 @@ class Journal:
                     self._people.apply(edit.people)
             return
         if "people" in plain:
-            self._last_person = max(self._last_person, int(plain["people"]))
+            self._last_person = max(self._last_person, validate_as(int, plain["people"]))
             return
         if "undo" in plain:
             self.history.undo()
