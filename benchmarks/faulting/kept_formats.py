@@ -26,12 +26,12 @@ from reseen.features.partitions import MANIFEST, partition_files
 from reseen.gallery.deletion_log import NAME as LEDGER
 from reseen.gallery.deletion_log import Deletion, read_deletion_log
 from reseen.gallery.edits.edit import Edit
-from reseen.gallery.edits.people_change import Candidate, Decision, PeopleChange, PeopleState
-from reseen.gallery.people.differences import compare_people
 from reseen.gallery.edits.journal import JOURNAL_NAME, Journal
 from reseen.gallery.edits.pair_constraints import pair_constraints
+from reseen.gallery.edits.people_change import Candidate, Decision, PeopleChange, PeopleState
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.index import known_clusters
+from reseen.gallery.people.differences import compare_people
 from reseen.gallery.stores.edge import read_journal, write_journal
 from reseen.gallery.stores.gallery_folder import GalleryFolder
 from reseen.neighbors.out_of_core import Scratch

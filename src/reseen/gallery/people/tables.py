@@ -17,7 +17,7 @@ _CAMERAS = 4
 
 def people_table(people: Sequence[Person], count: int) -> Table:
     """A table of people, captioned by how many more there are of `count`."""
-    table = _table("person", "name", "crops", "sightings", "decided by a person", "cameras", "first", "last")
+    table = _table("person", "name", "crops", "sightings", "confirmed", "cameras", "first", "last")
     for person in people:
         _add(
             table, str(person.id), person.name or "", f"{person.size:,}", f"{len(person.sightings):,}",
@@ -58,7 +58,7 @@ def question_table(people: PeopleLookup, questions: Sequence[PersonQuestion], co
 
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    numbers = ("person", "crops", "sightings", "decided by a person", "similarity", "tracklet")
+    numbers = ("person", "crops", "sightings", "confirmed", "similarity", "tracklet")
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table
