@@ -40,7 +40,7 @@ def says(reseen_says, gallery):
 def test_people_are_made_named_listed_and_shown(says):
     assert "No people yet" in says("list")
     out = says("update")
-    assert "3 new people (24 crops)" in out
+    assert "new: 3 people with 24 crops" in out
     assert "nothing is assigned by similarity" in out
     assert "`reseen people undo" in out
     assert "Person 2 is Anna" in says("rename", "2", "Anna")

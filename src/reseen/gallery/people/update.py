@@ -82,15 +82,20 @@ class PeopleUpdate:
 
     @property
     def summary(self) -> str:
-        """One line: how many crops joined, moved or were asked about, and how many people are new or were merged."""
-        texts = {
-            "conflict": "conflicts", "merged": "people merged", "split": "people split off", "moved": "moves",
-            "left": "left", "named": "named", "joined": "people joined by crops", "new": "new people",
-            "asked": "people asked about",
-        }  # fmt: skip
-        parts = [
-            f"{count:,} {texts[kind]} ({self.crops(kind):,} crops)" for kind, count in self.counts().items()
-        ]
+        """One line: how many people are new, merged or split off, and how many crops moved, joined or are a question."""
+        labels = {
+            "merged": "merged",
+            "split": "split off",
+            "new": "new",
+            "conflict": "in conflict",
+            "asked": "asked about",
+        }
+        parts = []
+        for kind, number in self.counts().items():
+            text = f"{self.crops(kind):,} {'crop' if self.crops(kind) == 1 else 'crops'}"
+            if kind in ("merged", "split", "new"):
+                text = f"{number:,} {'person' if number == 1 else 'people'} with {text}"
+            parts.append(f"{labels.get(kind, kind)}: {text}")
         return "; ".join(parts) or "nothing changed"
 
     def to_json(self) -> dict[str, Any]:
