@@ -82,7 +82,7 @@ class PeopleUpdate:
 
     @property
     def summary(self) -> str:
-        """One line: how many people are new, merged or split off, and how many crops moved, joined or are a question."""
+        """One line: people who are new, merged or split off, and crops that moved, joined or are a question."""
         labels = {
             "merged": "merged",
             "split": "split off",
