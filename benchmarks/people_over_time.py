@@ -16,8 +16,9 @@ the share of crops that show the person that most crops of their person show; an
 stood for.
 
 `new`: a gallery whose first half has been corrected by a person meets the tracklets of the second half in time order,
-by the thresholds that answers on the first half give: whom it assigned, called new and asked about, and how many of
-these decisions are right, beside the stated share of errors.
+at the thresholds that answers on the first half and the people in it give: how many strangers are assigned to somebody,
+and how many sightings of known people are called new, beside the stated shares; and how many are asked about. Answers
+as in the viewer, where tracklets say of most similar pairs that they are one person, or without (`answers_alone`).
 
 `scale`: drawn vectors of 512 numbers, ten crops of a person: time and memory of people made of clusters, matched anew
 and read again; and the time to decide one tracklet of five crops by the number of known people.
@@ -70,12 +71,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="Market-1501; left out, only the scale is measured")
+    parser.add_argument("--data", type=Path, help="Market-1501, for all but the scale")
     parser.add_argument("--weights", type=Path, help="of mobilenetv2_100, trained on ImageNet")
     parser.add_argument("--crops", type=int, default=2400, help="of the training folder, whole people")
     parser.add_argument("--answers", type=int, default=200)
     parser.add_argument("--people", type=int, nargs="*", default=[100, 1_000, 10_000], help="of the scale")
     parser.add_argument("--work", type=Path, help="keeps the vectors, so that a second call embeds nothing")
+    parser.add_argument(
+        "--only", nargs="*", default=["scale", "kept", "new"], help="parts; others stay in --json"
+    )
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -253,37 +257,39 @@ def new_people(data: Market, answers: int, tracklets_known: bool) -> dict[str, A
         whose = {one.id: int((one.name or "").split()[1]) for one in people.all()}
         shown.append(data.until(len(data.entries)))
         truth = dict(zip(shown[-1].keys, data.identities.tolist(), strict=True))
-        people.update(thresholds)
+        updated = people.update(thresholds)
         first = {}
         for key, entry in zip(shown[-1].keys[half:], shown[-1].entries[half:], strict=True):
             first.setdefault(entry.group, key)
-        decided, new_before = [], set[int]()
+        rows = []
         for key in first.values():
             decision, who = people.state.decisions.get(key), truth[key]
-            if decision is None:
-                decided.append(("asked" if key in people.state.questions else "nothing", who in known, True))
-            elif decision.by == "tracklet":
+            if decision is not None and decision.by == "tracklet":
                 continue
+            there = set(whose.values())
+            group = "stranger" if who not in there else "known"
+            if decision is None:
+                rows.append((group, "asked", True))
             elif decision.score is None:
-                decided.append(("new", who in known, who not in known and who not in new_before))
+                rows.append((group, "new", who not in there))
                 whose[decision.person] = who
-                new_before.add(who)
             else:
-                decided.append(("assigned", who in known, whose.get(decision.person) == who))
-    counts = Counter(kind for kind, _, _ in decided)
+                rows.append((group, "assigned", whose.get(decision.person) == who))
     return {
         "known_people": len(known),
-        "tracklets": len(decided),
-        "of_known_people": sum(is_known for _, is_known, _ in decided),
         "trust": calibration.trust,
-        "same_from": thresholds.same_from,
-        "new_below": thresholds.new_below,
+        "calibrated": {"same_from": thresholds.same_from, "new_below": thresholds.new_below},
+        "decided_by": updated.thresholds,
         "stated_errors": calibration.target,
-        "assigned": counts["assigned"],
-        "assigned_wrong": share(not right for kind, _, right in decided if kind == "assigned"),
-        "new": counts["new"],
-        "new_wrong": share(not right for kind, _, right in decided if kind == "new"),
-        "asked": counts["asked"],
+        "sightings_of_strangers": sum(group == "stranger" for group, _, _ in rows),
+        "strangers_assigned": share(kind == "assigned" for group, kind, _ in rows if group == "stranger"),
+        "sightings_of_known_people": sum(group == "known" for group, _, _ in rows),
+        "known_called_new": share(kind == "new" for group, kind, _ in rows if group == "known"),
+        "assigned": sum(kind == "assigned" for _, kind, _ in rows),
+        "assigned_wrong": share(not right for _, kind, right in rows if kind == "assigned"),
+        "new": sum(kind == "new" for _, kind, _ in rows),
+        "new_wrong": share(not right for _, kind, right in rows if kind == "new"),
+        "asked": sum(kind == "asked" for _, kind, _ in rows),
     }
 
 
@@ -361,17 +367,21 @@ def main() -> None:
     """Measure, print and write."""
     arguments = parse()
     torch.set_num_threads(1)
-    record: dict[str, Any] = {
+    record: dict[str, Any] = {}
+    if arguments.json and arguments.json.is_file():
+        record = json.loads(arguments.json.read_text())
+    record |= {
         "command": "python benchmarks/people_over_time.py --data Market-1501 --weights mobilenetv2_100.safetensors "
         f"--crops {arguments.crops}",
         "commit": commit(),
         "hardware": hardware(),
     }
-    record["scale"] = [scale(count) for count in arguments.people]
-    print(json.dumps(rounded(record["scale"]), indent=1), flush=True)
-    if arguments.data is not None:
-        data = market(arguments)
+    if "scale" in arguments.only:
+        record["scale"] = [scale(count) for count in arguments.people]
+    data = market(arguments) if {"kept", "new"} & set(arguments.only) else None
+    if data is not None and "kept" in arguments.only:
         record["kept"] = {"machine": kept(data, False), "corrected": kept(data, True)}
+    if data is not None and "new" in arguments.only:
         record["new"] = {
             "tracklets_known": new_people(data, arguments.answers, True),
             "answers_alone": new_people(data, arguments.answers, False),

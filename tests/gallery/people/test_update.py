@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gallery.people.conftest import Album, crops_of
+from tests.gallery.people.test_assign import TRUSTED
 
 from reseen.errors import GalleryError
 from reseen.gallery.people.assign import Thresholds
@@ -253,3 +254,19 @@ def test_every_crop_of_a_cluster_is_somebodys_and_undo_goes_back(tmp_path_factor
         assert people.state.decisions == state
         people.undo()
     assert not people.state.decisions
+
+
+def test_calibrated_thresholds_are_measured_on_the_people(three):
+    known, new = three.add(0, 4, start=100), three.add(9, 4, start=200)
+    few = three.people().update(Thresholds.choose(TRUSTED), dry_run=True)
+    assert "20 are needed" in few.thresholds
+    for who in range(3, 8):
+        three.add(who, 16, cluster=who)
+    people = three.people()
+    people.update()
+    assert len(people.questions()) == 2
+    update = people.update(Thresholds.choose(TRUSTED))
+    assert "26 sightings of people whom nobody confirmed, so errors may be larger" in update.thresholds
+    assert {people.person_of(key) for key in known} == {1}
+    assert {people.person_of(key) for key in new} == {9}
+    assert not people.questions()

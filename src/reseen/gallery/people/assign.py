@@ -38,6 +38,8 @@ class Thresholds:
     """Cosine similarity below which crops are of somebody new; None for never."""
     text: str
     """Where the thresholds come from, and the errors to expect; or why there are none."""
+    target: float | None = None
+    """Share of errors that a calibration allows, 0 to 1; None for thresholds that were given, and without any."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--same-from", self.same_from), ("--new-below", self.new_below)):
@@ -81,9 +83,10 @@ class Thresholds:
         same, new = calibration.threshold, _new_below(calibration)
         if same is not None:
             new = min(new, same)
-        errors = f"at most {calibration.target:.0%} of either are expected to be wrong"
+        errors = f"at most {calibration.target:.0%} of such pairs of crops are expected to be wrong"
         parts = [f"new below {new:.3f}"] + ([] if same is None else [f"assigned from {same:.3f}"])
-        return cls(same, new, f"calibrated, trust {calibration.trust}: {', '.join(parts)}; {errors}")
+        text = f"calibrated, trust {calibration.trust}: {', '.join(parts)}; {errors}"
+        return cls(same, new, text, calibration.target)
 
 
 def _new_below(calibration: Calibration) -> float:

@@ -84,7 +84,7 @@ class People(PeopleLookup):
             found = sort_differences((*planned.conflicts, *compare_people(state, after)))
             if planned.change and not dry_run:
                 self.record("people-update", "matched people with clusters and crops", planned.change)
-            return PeopleUpdate(tuple(found), thresholds.text, bool(planned.change))
+            return PeopleUpdate(tuple(found), planned.thresholds, bool(planned.change))
 
     def rename(self, person: int, name: str | None) -> Person:
         """Name a person; None or empty text takes the name away.

@@ -11,6 +11,7 @@ from reseen.gallery.edits.people_change import Candidate, Decision, PeopleChange
 from reseen.gallery.people.assign import PersonIndex, Thresholds
 from reseen.gallery.people.camera_graph import CameraGraph
 from reseen.gallery.people.differences import Difference
+from reseen.gallery.people.open_set import FEWEST_SIGHTINGS, measured_thresholds, score_sightings
 
 
 @dataclass
@@ -61,6 +62,27 @@ class PeoplePlan:
         for rows in people.values():
             rows.sort(key=lambda row: (entries[row].time is None, entries[row].time or 0.0, row))
         return people
+
+    def measure_thresholds(self) -> None:
+        """Move calibrated thresholds to where errors are small, measured on the people so far; see `open_set`."""
+        if self.thresholds.target is None or not self.state.members:
+            return
+        of_person = {one.person for one in self.state.decisions.values() if one.by == "person"}
+        people = {person: self._sightings(rows) for person, rows in self.rows_by_person().items()}
+        known = {p: some for p, some in people.items() if p in of_person or self.state.name(p)}
+        enough = sum(len(some) for some in known.values() if len(some) > 1) >= FEWEST_SIGHTINGS
+        scores = score_sightings(
+            self.index(),
+            known if enough else people,
+            lambda rows: self.collection.vectors[list(rows)].astype(np.float32),
+        )
+        self.thresholds = measured_thresholds(self.thresholds, scores, known=enough)
+
+    def _sightings(self, rows: list[int]) -> list[list[int]]:
+        groups: dict[object, list[int]] = {}
+        for row in rows:
+            groups.setdefault(self.collection.entries[row].group, []).append(row)
+        return list(groups.values())
 
     def index(self) -> PersonIndex:
         """All people so far, to compare crops with."""

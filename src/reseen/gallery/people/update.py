@@ -26,6 +26,8 @@ class PlannedUpdate:
     change: PeopleChange
     conflicts: tuple[Difference, ...]
     """Crops that stay with whom a person knows, though they are in the cluster of somebody else."""
+    thresholds: str
+    """Which similarities decided, and the errors to expect."""
 
 
 def plan_update(
@@ -55,9 +57,10 @@ def plan_update(
         different: pairs of keys that show different people, by a person's word.
     """
     plan = PeoplePlan(state, collection, count(free), thresholds, graph)
+    plan.measure_thresholds()
     follow_clusters(plan, set(different))
     follow_vectors(plan)
-    return PlannedUpdate(plan.change(), tuple(plan.conflicts))
+    return PlannedUpdate(plan.change(), tuple(plan.conflicts), plan.thresholds.text)
 
 
 @dataclass(frozen=True)
