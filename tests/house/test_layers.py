@@ -7,6 +7,7 @@ from tests.house.source import PROJECT
 
 ORDER = [
     "cli",
+    "annotations",
     "viewer | plan | testing | video",
     "gallery",
     "export",

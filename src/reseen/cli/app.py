@@ -24,30 +24,11 @@ def build_app() -> App:
     group_of = {command: groups[name] for name, _, commands in _GROUPS for command in commands}
     for name, text in _COMMANDS.items():
         app.command(f"reseen.cli.{text[0]}", name=name, help=text[1], group=group_of[name])
-    data = App(
-        name="data", help="Prepare and check data sets.", help_format="plaintext", group=group_of["data"]
-    )
-    for name, text in _DATA_COMMANDS.items():
-        data.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    cache = App(
-        name="cache",
-        help="Manage the cache of decoded crops.",
-        help_format="plaintext",
-        group=group_of["cache"],
-    )
-    for name, text in _CACHE_COMMANDS.items():
-        cache.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    people = App(
-        name="people",
-        help="Name, merge, split and export the people of a gallery.",
-        help_format="plaintext",
-        group=group_of["people"],
-    )
-    for name, text in _PEOPLE_COMMANDS.items():
-        people.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
-    app.command(data)
-    app.command(cache)
-    app.command(people)
+    for group, (text, commands) in _BRANCHES.items():
+        branch = App(name=group, help=text, help_format="plaintext", group=group_of[group])
+        for name, command in commands.items():
+            branch.command(f"reseen.cli.{command[0]}", name=name, help=command[1])
+        app.command(branch)
     return app
 
 
@@ -55,12 +36,8 @@ def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
     """A one-sentence message for a command-line error, with a suggestion or the help command to run."""
     command = " ".join(["reseen", *(error.command_chain or ())])
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
-        tables = {
-            "reseen": [*_COMMANDS, "data", "cache", "people"],
-            "reseen data": _DATA_COMMANDS,
-            "reseen cache": _CACHE_COMMANDS,
-            "reseen people": _PEOPLE_COMMANDS,
-        }
+        tables = {f"reseen {group}": commands for group, (_, commands) in _BRANCHES.items()}
+        tables["reseen"] = {**_COMMANDS, **_BRANCHES}
         unknown = error.unused_tokens[0]
         near = difflib.get_close_matches(unknown, list(tables.get(command, ())), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
@@ -92,7 +69,7 @@ _GROUPS = (
         "reseen index runs/mine --data crops --gallery galleries/mine",
         ("index", "search", "people", "watch", "view", "forget"),
     ),
-    ("Share", "reseen export runs/mine --out person.onnx", ("export", "push", "weights")),
+    ("Share", "reseen export runs/mine --out person.onnx", ("export", "annotations", "push", "weights")),
     ("Maintenance", "reseen cache show", ("cache", "completion")),
 )
 """Title, an example, and the commands of each panel of `reseen --help`."""
@@ -175,7 +152,7 @@ _COMMANDS = {
     "export": (
         "export:export",
         "Export the model to a file for trackers and other programs.\n\n"
-        "ONNX, OpenVINO or torch, in float32 or int8. Outputs are compared with the run's before the file is written.",
+        "ONNX, OpenVINO, torch or a folder for the package reid. Outputs are compared with the run's before the file is written.",
     ),
     "push": (
         "push:push",
@@ -250,3 +227,23 @@ _PEOPLE_COMMANDS = {
         "Learn which cameras neighbor each other, and how long people walk between them.",
     ),
 }
+
+_ANNOTATIONS_COMMANDS = {
+    "export": (
+        "annotations:export",
+        "Write the crops of a gallery, with people or clusters as track numbers, for an annotation tool.\n\n"
+        "Crops that `reseen crop` cut out of recordings become boxes on frames; others are pictures of their own.",
+    ),
+    "import": (
+        "annotations:import_",
+        "Read people that were named, merged or split in an annotation tool into a gallery, as one edit.",
+    ),
+}
+
+_BRANCHES = {
+    "data": ("Prepare and check data sets.", _DATA_COMMANDS),
+    "cache": ("Manage the cache of decoded crops.", _CACHE_COMMANDS),
+    "people": ("Name, merge, split and export the people of a gallery.", _PEOPLE_COMMANDS),
+    "annotations": ("Exchange people with annotation tools: COCO, CVAT, FiftyOne.", _ANNOTATIONS_COMMANDS),
+}
+"""Groups of commands: what they are for, and their commands."""

@@ -10,11 +10,13 @@ def export(
     run: Path,
     *,
     out: Path,
-    format: Literal["onnx", "openvino", "torch"] | None = None,
+    format: Literal["onnx", "openvino", "torch", "reid"] | None = None,
     input: Literal["pixels", "floats", "tracker"] = "pixels",
     layout: Literal["nhwc", "nchw"] | None = None,
     channels: Literal["rgb", "bgr"] = "rgb",
     part: Literal["both", "global", "patch"] | None = None,
+    opset: int = 18,
+    fp16: Annotated[bool, Parameter(negative=())] = False,
     int8: Annotated[bool, Parameter(negative=())] = False,
     calibrate: Path | None = None,
     crops: int = 256,
@@ -31,9 +33,10 @@ def export(
     run
         A run folder.
     out
-        The file to write: .onnx, .xml (OpenVINO, with a .bin beside it) or .pt2 (torch).
+        The file to write: .onnx, .xml (OpenVINO, with a .bin beside it) or .pt2 (torch); for reid a folder.
     format
-        File format; default: by the suffix of --out.
+        File format; default: by the suffix of --out. reid: a folder for Roboflow's package reid, for backbones that
+        end in a normalization.
     input
         pixels: uint8 crops of any size, resized and normalized in the model; floats: 0 to 255 at the model's size,
         normalized in the model; tracker: at the model's size and already normalized by ImageNet's mean and standard
@@ -44,6 +47,10 @@ def export(
         Order of the input channels; OpenCV reads bgr.
     part
         Export only global or only patch embeddings, where the method learns both.
+    opset
+        Version of the ONNX operators, 18 to 23.
+    fp16
+        Compute the backbone in 16-bit floats, as TensorRT takes it from the file.
     int8
         Quantize to 8-bit integers the layers that tolerate it: smaller and faster, slightly less accurate.
     calibrate
@@ -71,6 +78,8 @@ def export(
         layout=layout,
         channels=channels,
         part=part,
+        opset=opset,
+        fp16=fp16,
         int8=int8,
         calibrate=calibrate,
         crops=crops,

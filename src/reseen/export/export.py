@@ -1,26 +1,25 @@
-"""Export of a run to ONNX, OpenVINO or torch, with a parity check."""
+"""Export of a run to ONNX, OpenVINO, torch or the folder of the `reid` package, with a parity check."""
 
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal
 
-import numpy as np
 import torch
-from jaxtyping import Float32
 
-from reseen.config import suggestion
-from reseen.errors import ExportError, RunError, SettingsError
+from reseen.errors import RunError, SettingsError
 from reseen.export.card import Card, make_card
-from reseen.export.graph import DeployedEncoder, first_line, trace
+from reseen.export.formats import Format, file_format, files_of, open_exported
+from reseen.export.graph import DeployedEncoder, in_half_precision, trace
 from reseen.export.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
-from reseen.export.onnx_file import OnnxFile, write_onnx
-from reseen.export.openvino_file import OpenvinoFile, write_openvino
+from reseen.export.onnx_file import OPSET, OPSETS, write_onnx
+from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import Parity, Scores, compare_scores, measure_parity, require_parity
 from reseen.export.quantize import LOSS, quantize
 from reseen.export.samples import Pixels, calibration_crops, check_crops
-from reseen.export.torch_file import TorchFile, write_torch
+from reseen.export.reid_folder import write_reid
+from reseen.export.torch_file import write_torch
 from reseen.files import check_output, write_atomically
 from reseen.locks import exclusive_writer
 from reseen.models import Encoder
@@ -28,84 +27,12 @@ from reseen.runs.console import RunView
 from reseen.runs.run import Run, open_run
 from reseen.tasks.evaluation.score import read_benchmark
 
-Format = Literal["onnx", "openvino", "torch"]
-
-SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
-
-
-class ExportedFile(Protocol):
-    """An exported model, ready for inference: a batch of images to unit vectors."""
-
-    card: Card
-    """Metadata of the file, such as `reseen.input` and `reseen.dimension`."""
-
-    def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """Unit vectors, float32, of images in the layout and type that the card describes."""
-        ...
-
-
-def open_exported(file: str | Path) -> ExportedFile:
-    """Open an exported file; the suffix selects the runtime.
-
-    Raises:
-        ExportError: the file does not exist, is damaged, or was not written by `reseen export`.
-        SettingsError: unknown suffix, or the runtime is not installed.
-
-    Example:
-        >>> model = open_exported("model.onnx")
-        >>> model.card["reseen.input"]
-        'images: uint8, 0 to 255, batch x height x width x 3, RGB'
-        >>> model(np.zeros((4, 256, 128, 3), np.uint8)).shape
-        (4, 2048)
-    """
-    file = Path(file).expanduser()
-    kind = file_format(file)
-    if not file.is_file():
-        raise ExportError(f"{file}: no such file; write it with `reseen export`")
-    openers = {"onnx": OnnxFile, "openvino": OpenvinoFile, "torch": TorchFile}
-    try:
-        opened = openers[kind](file)
-    except (ExportError, SettingsError):
-        raise
-    except Exception as error:
-        raise ExportError(
-            f"{file}: cannot be read as {kind} ({first_line(error)}); export it again"
-        ) from None
-    if not opened.card:
-        raise ExportError(f"{file}: has no metadata of reseen; write it with `reseen export`")
-    return opened
-
-
-def file_format(file: Path, expected: str | None = None) -> Format:
-    """The format of a file, by its suffix.
-
-    Args:
-        file: path of the file, which need not exist.
-        expected: a format that the suffix must match, or None for any.
-
-    Raises:
-        SettingsError: unknown format or suffix, or the suffix belongs to another format.
-    """
-    known = get_args(Format)
-    if expected is not None and expected not in known:
-        raise SettingsError(
-            f"--format: no '{expected}'{suggestion(expected, known)}; known: {', '.join(known)}"
-        )
-    for kind, suffix in SUFFIXES.items():
-        if file.suffix == suffix and expected in (None, kind):
-            return kind
-    allowed = [(kind, suffix) for kind, suffix in SUFFIXES.items() if expected in (None, kind)]
-    raise SettingsError(
-        f"{file}: the file name must end in {' or '.join(f'{suffix} ({kind})' for kind, suffix in allowed)}, "
-        f"found '{file.suffix}'"
-    )
-
-
 @dataclass(frozen=True)
 class Export:
     """The result of `export_run`: a file that was written and passed the parity check."""
 
     file: Path
+    """The file; for `reid` the folder."""
     format: Format
     card: Card
     """Metadata of the file."""
@@ -113,7 +40,7 @@ class Export:
     checked_on: str
     """Which crops the parity check used."""
     size: int
-    """Bytes; for OpenVINO of `.xml` and `.bin` together."""
+    """Bytes of all files of the model."""
     scores: Scores | None
     """mAP and CMC of the run and of the file; None without `score`."""
 
@@ -127,6 +54,8 @@ def export_run(
     layout: Layout | None = None,
     channels: Channels = "rgb",
     part: Literal["both", "global", "patch"] | None = None,
+    opset: int = OPSET,
+    fp16: bool = False,
     int8: bool = False,
     calibrate: str | Path | None = None,
     crops: int = 256,
@@ -140,12 +69,15 @@ def export_run(
 
     Args:
         run: a run or its folder.
-        out: the file; the suffix selects the format: .onnx, .xml (OpenVINO) or .pt2 (torch).
-        format: a format that the suffix must match.
+        out: the file; the suffix selects the format: .onnx, .xml (OpenVINO) or .pt2 (torch). For `reid` a folder.
+        format: a format that the suffix must match, or `reid`: a folder for the `reid` package, whose own
+            preprocessing makes the input.
         input: `pixels` (uint8, any size), `floats` (0 to 255) or `tracker` (normalized as for ImageNet).
         layout: `nhwc` or `nchw`; by default nhwc for `pixels`, else nchw.
         channels: `rgb` or `bgr`.
         part: which part of a global and patch embedding; by default the part that the run is scored with.
+        opset: version of the ONNX operators, 18 to 23, for runtimes that know no later or no earlier ones.
+        fp16: compute the backbone in 16-bit floats; input, resizing, pooling and vectors stay float32.
         int8: quantize; layers stay in float32 until the median cosine with float32 is at least `1 - loss`.
         calibrate: with `int8`, a folder of crops for activation ranges, preferably from the target cameras.
         crops: with `int8`, how many crops of that folder are used at most.
@@ -171,9 +103,13 @@ def export_run(
     out = Path(out).expanduser()
     kind, spec = file_format(out, format), input_spec(input, layout, channels)
     _check_options(run, kind, int8, calibrate, crops, loss)
-    for target in _targets(out):
+    _check_graph_options(kind, spec, opset, fp16, int8)
+    if kind == "reid":
+        spec = InputSpec("floats", "nchw", "rgb")
+    targets = files_of(out, kind)
+    for target in targets:
         check_output(target)
-    with exclusive_writer(out):
+    with exclusive_writer(targets[-1]):
         benchmark = read_benchmark(score) if score is not None else None
         encoder = run.encoder(part=part).requires_grad_(False).to(memory_format=torch.contiguous_format)
         to_calibrate, to_check, origin, calibration = None, None, "", ""
@@ -185,21 +121,26 @@ def export_run(
             origin, calibration = "crops of the folder", f"{len(to_calibrate)} crops, seed {seed}"
         else:
             to_check, origin = check_crops(run, encoder, seed)
-        precision = "int8" if int8 else "float32"
+        precision = "int8" if int8 else "float16" if fp16 else "float32"
         card = make_card(run, encoder, spec, license, precision, calibration)
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / f"model{out.suffix}"
             with RunView(0, quiet) as view:
-                _write(
-                    encoder,
-                    spec,
-                    card,
-                    kind,
-                    to_calibrate=to_calibrate,
-                    loss=loss,
-                    temporary=temporary,
-                    view=view,
-                )
+                if kind == "reid":
+                    view.phase("writing", 1)
+                    write_reid(encoder, card, temporary, out.absolute())
+                else:
+                    _write(
+                        in_half_precision(encoder) if fp16 else encoder,
+                        spec,
+                        card,
+                        kind,
+                        opset=opset,
+                        to_calibrate=to_calibrate,
+                        loss=loss,
+                        temporary=temporary,
+                        view=view,
+                    )
                 file = open_exported(temporary)
                 progress = view.phase("checking", len(to_check))
                 parity = measure_parity(file, encoder, spec, to_check, progress)
@@ -207,7 +148,7 @@ def export_run(
             scores = (
                 compare_scores(run, file, spec, benchmark, part, quiet) if benchmark is not None else None
             )
-            size = _move_into_place(temporary, out)
+            size = _move_into_place(files_of(temporary, kind), targets)
         return Export(out, kind, file.card, parity, origin, size, scores)
 
 
@@ -219,8 +160,8 @@ def _check_options(
             f"{run.folder}: its vectors are raw and compared by Euclidean distance, but users of an exported file "
             "compare by cosine, which ranks differently; train with --model.feature sphere"
         )
-    if int8 and kind == "torch":
-        raise SettingsError("--int8 is supported for onnx and openvino; a torch file keeps float32")
+    if int8 and kind in ("torch", "reid"):
+        raise SettingsError(f"--int8 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32")
     if int8 and calibrate is None:
         training_data = run.facts.get("root")
         hint = f", such as its training data, --calibrate {training_data}" if training_data else ""
@@ -235,12 +176,32 @@ def _check_options(
         )
 
 
+_WHAT: dict[Format, str] = {"onnx": "file", "openvino": "file", "torch": "file", "reid": "folder"}
+
+
+def _check_graph_options(kind: Format, spec: InputSpec, opset: int, fp16: bool, int8: bool) -> None:
+    if kind == "reid" and spec != InputSpec():
+        raise SettingsError(
+            "--input, --layout and --channels are for onnx, openvino and torch; in a reid folder the package resizes "
+            "and normalizes, as reid_config.json says"
+        )
+    if opset != OPSET and kind != "onnx":
+        raise SettingsError(f"--opset is for onnx; a {kind} {_WHAT[kind]} has none")
+    if opset not in OPSETS:
+        raise SettingsError(f"--opset {opset}: give {OPSETS[0]} to {OPSETS[-1]}")
+    if fp16 and kind in ("torch", "reid"):
+        raise SettingsError(f"--fp16 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32")
+    if fp16 and int8:
+        raise SettingsError("--fp16 and --int8 exclude each other: int8 keeps its sensitive layers in float32")
+
+
 def _write(
     encoder: Encoder,
     spec: InputSpec,
     card: Card,
     kind: Format,
     *,
+    opset: int,
     to_calibrate: Pixels | None,
     loss: float,
     temporary: Path,
@@ -254,7 +215,7 @@ def _write(
         write_torch(program, card, temporary)
         return
     onnx_file = temporary.with_name("float32.onnx")
-    write_onnx(program, spec, card, onnx_file)
+    write_onnx(program, spec, card, onnx_file, opset)
     progress(1)
     if to_calibrate is not None:
         quantized = temporary.with_name("int8.onnx")
@@ -268,17 +229,14 @@ def _write(
         onnx_file.replace(temporary)
 
 
-def _move_into_place(temporary: Path, out: Path) -> int:
-    """Move the files to `out` atomically; returns their size in bytes. OpenVINO weights go before their graph."""
-    pairs = list(zip(_targets(temporary), _targets(out), strict=True))
-    for source, target in pairs:
-        write_atomically(target, lambda copy, source=source: _copy(source, copy))
-    return sum(target.stat().st_size for _, target in pairs)
-
-
-def _targets(out: Path) -> list[Path]:
-    """The files of a model, in the order in which they are replaced."""
-    return [out.with_suffix(".bin"), out] if out.suffix == ".xml" else [out]
+def _move_into_place(sources: list[Path], targets: list[Path]) -> int:
+    """Move the files of a model into place atomically; returns their size in bytes."""
+    for source, target in zip(sources, targets, strict=True):
+        if source.is_file():
+            write_atomically(target, lambda copy, source=source: _copy(source, copy))
+        else:  # a file that only some models of a format have
+            target.unlink(missing_ok=True)
+    return sum(target.stat().st_size for target in targets if target.is_file())
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,6 +9,8 @@ the axes in the other order, which differs where values saturate. An image of th
 Reference: Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. 15.
 """
 
+import copy
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from reseen.errors import ExportError
 from reseen.export.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 from reseen.models import Encoder
+from reseen.models.arithmetic import Arithmetic
 
 
 def resize(images: Float[Tensor, "b c y x"], height: int, width: int) -> Float[Tensor, "b c h w"]:
@@ -70,6 +73,25 @@ class DeployedEncoder(nn.Module):
         if spec.any_size:
             images = resize(images, self.encoder.height, self.encoder.width)
         return self.encoder(images * self.scale + self.offset)
+
+
+class _HalfTrunk(nn.Module):
+    """A trunk that computes in float16, with float32 input and output."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = copy.deepcopy(trunk).half()
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
+        return self.trunk(images.half()).float()
+
+
+def in_half_precision(encoder: Encoder) -> Encoder:
+    """The encoder with a trunk that computes in float16; pooling, neck and patches stay float32.
+
+    Powers of generalized-mean pooling overflow in half precision, and vectors that are compared should not be rounded.
+    """
+    return encoder.with_trunk(_HalfTrunk(encoder.trunk), Arithmetic()).eval().requires_grad_(False)
 
 
 def trace(deployed: DeployedEncoder, spec: InputSpec) -> torch.export.ExportedProgram:

@@ -15,10 +15,16 @@ from reseen.export.input_spec import InputSpec
 from reseen.optional_dependencies import require_package
 
 OPSET = 18
+"""Default version of the ONNX operators; the lowest that torch writes."""
+
+OPSETS = range(OPSET, 24)
+"""Versions that can be written."""
 
 
-def write_onnx(program: torch.export.ExportedProgram, spec: InputSpec, card: Card, file: Path) -> None:
-    """Write a traced graph and its metadata as an ONNX file.
+def write_onnx(
+    program: torch.export.ExportedProgram, spec: InputSpec, card: Card, file: Path, opset: int = OPSET
+) -> None:
+    """Write a traced graph and its metadata as an ONNX file, with operators of version `opset`.
 
     Raises:
         ExportError: the backbone uses an operator that ONNX lacks, or the weights exceed the 2 GB limit of one file.
@@ -31,7 +37,7 @@ def write_onnx(program: torch.export.ExportedProgram, spec: InputSpec, card: Car
             program,
             input_names=["images"],
             output_names=["vectors"],
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=True,
             verbose=False,
         )
@@ -41,6 +47,9 @@ def write_onnx(program: torch.export.ExportedProgram, spec: InputSpec, card: Car
         raise ExportError(
             f"ONNX cannot express this backbone ({first_line(error)}); use --format torch, or train another backbone"
         ) from None
+    written = next((entry.version for entry in model.opset_import if entry.domain == ""), None)
+    if written != opset:
+        raise ExportError(f"this backbone cannot be written in opset {opset}, only {written}; use --opset {written}")
     _name_axes(model, spec)
     save_with_card(model, card, file)
 

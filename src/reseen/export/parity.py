@@ -26,6 +26,9 @@ from reseen.tasks.evaluation.score import Benchmark, retrieve
 MIN_COSINE = 0.99999
 """Required smallest cosine in float32."""
 
+MIN_COSINE_FLOAT16 = 0.999
+"""Required smallest cosine in float16."""
+
 MIN_MEDIAN_COSINE_INT8 = 0.9
 """Required median cosine in int8; below it a file is useless for retrieval."""
 
@@ -123,7 +126,7 @@ def _cosine(vectors: np.ndarray, expected: Float32[np.ndarray, "b d"]) -> Float6
 
 
 def require_parity(parity: Parity, precision: str) -> None:
-    """Require the minimum cosine (float32) or the median cosine (int8) of a file.
+    """Require the minimum cosine (float32, float16) or the median cosine (int8) of a file.
 
     Raises:
         ExportError: the cosine is too small, or not a number.
@@ -132,6 +135,11 @@ def require_parity(parity: Parity, precision: str) -> None:
         raise ExportError(
             f"the file's vectors differ from the run's: smallest cosine {parity.minimum:.6f} over {parity.crops} "
             f"crops, required {MIN_COSINE}; it was not kept. Try another --format"
+        )
+    if precision == "float16" and not parity.minimum >= MIN_COSINE_FLOAT16:
+        raise ExportError(
+            f"float16 changes the vectors too much: smallest cosine {parity.minimum:.6f} over {parity.crops} crops, "
+            f"required {MIN_COSINE_FLOAT16}; it was not kept. Omit --fp16"
         )
     if precision == "int8" and not parity.median >= MIN_MEDIAN_COSINE_INT8:
         raise ExportError(

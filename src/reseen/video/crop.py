@@ -182,6 +182,8 @@ def _facts(
         dropped_short=collector.too_short,
         dropped_bare=collector.without_crop,
         notes=tuple(video.notes),
+        width=video_pass.width,
+        height=video_pass.height,
     )
 
 

@@ -67,6 +67,9 @@ class SourceFacts:
     """Number of tracklets without a usable crop."""
     notes: tuple[str, ...]
     """Problems found while reading."""
+    width: int = 0
+    """Pixels of a frame; 0 if unknown, as is the height."""
+    height: int = 0
 
 
 @dataclass(frozen=True)

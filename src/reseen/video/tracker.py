@@ -100,6 +100,9 @@ class VideoPass:
     """Time of the latest frame in seconds since the first."""
     boxes: int = 0
     """Number of detected boxes."""
+    width: int = 0
+    """Pixels of the latest frame; 0 before the first, as is the height."""
+    height: int = 0
     collector: TrackletCollector = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +128,7 @@ class VideoPass:
             if self.most_seconds is not None and frame.time >= self.most_seconds:
                 break
             boxes = detector.detect(frame.pixels, frame.number)
+            self.height, self.width = frame.pixels.shape[:2]
             self.frames, self.position, self.seconds = self.frames + 1, frame.number + 1, frame.time
             self.boxes += len(boxes)
             if boxes.tracks is None:

@@ -1,0 +1,241 @@
+"""A folder that the package `reid` (Roboflow, Apache-2.0) reads: `weights.safetensors` and `reid_config.json`.
+
+That package builds a plain timm model by name, loads all of its tensors, and takes what the model returns. It has neither
+generalized-mean pooling nor a BNNeck, nor patches. The neck is therefore multiplied into the norm that the backbone ends
+with, which gives the same vectors where nothing but averaging or choosing a token lies in between; what cannot be
+written so is refused. A transformer of another input size than timm's is described by a `config.json` of timm beside it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from jaxtyping import Float32
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from reseen.errors import ExportError, WeightsError
+from reseen.export.card import Card
+from reseen.files import make_folder
+from reseen.geometry import unit
+from reseen.models import Encoder
+from reseen.models.weights import mismatch, read_safetensors
+from reseen.reading import read_json, validate_as
+from reseen.runs.checkpoint import save_file
+
+REID_CONFIG = "reid_config.json"
+TIMM_CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+REID_FILES = (WEIGHTS, TIMM_CONFIG, REID_CONFIG)
+
+_TIMM = "timm:"
+_FOLDER = "local-dir:"
+_ELSE = (
+    "; export it with --format onnx, or hand the module to the package: ReIDModel(reseen.load(RUN).encoder, ...)"
+)
+
+
+class _Preprocessing(BaseModel):
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class _ReidConfig(BaseModel):
+    """The content of `reid_config.json`, as far as it is read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    architecture: str
+    preprocessing: _Preprocessing
+    reseen: dict[str, str] = Field(default_factory=dict)
+
+
+class _ModelArguments(BaseModel):
+    """Arguments of a timm model that is not built with its defaults."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    img_size: tuple[int, int]
+    global_pool: str
+
+
+class _TimmConfig(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    architecture: str
+    model_args: _ModelArguments
+
+
+def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
+    """Write an encoder as the package `reid` loads it by `ReIDModel.from_pretrained(folder)`.
+
+    Args:
+        encoder: the encoder, in evaluation mode.
+        card: its metadata, kept in `reid_config.json`.
+        folder: folder to write to.
+        place: absolute path where the folder will be; part of the configuration of a transformer of another input size.
+
+    Raises:
+        ExportError: pooling, stride or the end of the backbone cannot be expressed by a plain timm model.
+    """
+    name = card["reseen.backbone"]
+    _refuse_what_reid_lacks(encoder)
+    arguments: dict[str, Any] = {}
+    model = _plain_model(encoder, name, arguments)
+    if model is None:
+        arguments = {"img_size": [encoder.height, encoder.width], "global_pool": _pool(encoder)}
+        model = _plain_model(encoder, name, arguments)
+    if model is None:
+        raise ExportError(
+            f"timm's {name}, as the package reid builds it, has other layers or strides than the run's "
+            f"backbone: a last stride of 1 is one such difference (train with --model.last-stride 2){_ELSE}"
+        )
+    _multiply_in(model, encoder, name)
+    make_folder(folder)
+    state = {key: value.contiguous().clone() for key, value in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS, {"format": "pt", **card})
+    if arguments:
+        _write_json(folder / TIMM_CONFIG, {"architecture": name.partition(".")[0], "model_args": arguments})
+    config = {
+        "architecture": _TIMM + (f"{_FOLDER}{place}" if arguments else name),
+        "preprocessing": {
+            "input_size": [encoder.height, encoder.width],
+            "mean": list(encoder.mean),
+            "std": list(encoder.std),
+            "interpolation": "bicubic",
+            "to_rgb": True,
+            "resize_mode": "stretch",
+        },
+        "reseen": card | _words(encoder),
+    }
+    _write_json(folder / REID_CONFIG, config)
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _words(encoder: Encoder) -> Card:
+    return {
+        "reseen.input": "crops of any size, resized and normalized as `preprocessing` says",
+        "reseen.resize": "outside: bicubic, antialiased, by the package",
+        "reseen.output": f"vectors: float32, batch x {encoder.dimension}, of any length, compared by cosine",
+    }
+
+
+def _refuse_what_reid_lacks(encoder: Encoder) -> None:
+    if encoder.patches is not None and encoder.part != "global":
+        raise ExportError(f"the package reid has no patch embeddings; use --part global{_ELSE}")
+    if type(encoder.pooling).__name__ == "GeneralizedMeanPooling":
+        raise ExportError(
+            "the package reid has no generalized-mean pooling for timm models; train with --model.pooling average and "
+            f"a backbone that ends in a normalization, such as a vision transformer{_ELSE}"
+        )
+
+
+def _pool(encoder: Encoder) -> str:
+    """timm's name of the encoder's pooling."""
+    return "avg" if getattr(encoder.pooling, "average", True) else "token"
+
+
+@torch.no_grad()
+def _plain_model(encoder: Encoder, name: str, arguments: dict[str, Any]) -> nn.Module | None:
+    """The timm model with the trunk's tensors; None where it has others, pools otherwise or takes no such crops."""
+    try:
+        model = timm.create_model(name, pretrained=False, num_classes=0, **arguments).eval()
+        state = {key: value.detach().clone() for key, value in encoder.trunk.state_dict().items()}
+        if mismatch(state, model.state_dict()):
+            return None
+        model.load_state_dict(state, strict=False)
+        images = _noise(encoder)
+        pooled = encoder.pooling(encoder.maps(images), None)
+        same = torch.allclose(model(images), pooled, rtol=1e-3, atol=1e-3 * float(pooled.abs().max()))
+    except Exception:  # a model without these arguments, or of a fixed input size
+        return None
+    return model if same else None
+
+
+def _noise(encoder: Encoder) -> Float32[Tensor, "2 3 h w"]:
+    return torch.randn((2, 3, encoder.height, encoder.width), generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def _multiply_in(model: nn.Module, encoder: Encoder, name: str) -> None:
+    """Multiply the neck into the last norm of the model, in place."""
+    neck = encoder.neck
+    assert neck.running_mean is not None
+    assert neck.running_var is not None
+    scale = neck.weight / torch.sqrt(neck.running_var + neck.eps)
+    shift = neck.bias - neck.running_mean * scale
+    images = _noise(encoder)
+    wanted = neck(encoder.pooling(encoder.maps(images), None))
+    norm = _last_norm(model, images, encoder.channels)
+    if norm is not None:
+        norm.bias.copy_(norm.bias * scale + shift)
+        norm.weight.copy_(norm.weight * scale)
+    if norm is None or not torch.allclose(
+        model(images), wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max())
+    ):
+        raise ExportError(
+            f"{name} does not end in a normalization that the BNNeck could be multiplied into, and the package reid "
+            f"has no BNNeck for timm models: its vectors would rank otherwise{_ELSE}"
+        )
+
+
+def _last_norm(model: nn.Module, images: Tensor, channels: int) -> Any:
+    """The norm with weight and bias that runs last in a forward pass; None if there is none of this width."""
+    order: list[nn.Module] = []
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.LayerNorm | nn.BatchNorm2d | nn.BatchNorm1d)
+        and isinstance(module.weight, Tensor)
+        and isinstance(module.bias, Tensor)
+        and module.weight.shape == (channels,)
+    ]
+    handles = [module.register_forward_hook(lambda module, *_: order.append(module)) for module in norms]
+    try:
+        model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return order[-1] if order else None
+
+
+class ReidFolder:
+    """A folder of the format `reid`, computed as that package computes it, on the CPU.
+
+    Raises:
+        ExportError: a file is missing, damaged or of another model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            config = validate_as(_ReidConfig, read_json(folder / REID_CONFIG))
+            self.card: Card = config.reseen
+            name, arguments = config.architecture.removeprefix(_TIMM), {}
+            if name.startswith(_FOLDER):
+                timm_config = validate_as(_TimmConfig, read_json(folder / TIMM_CONFIG))
+                name, arguments = timm_config.architecture, timm_config.model_args.model_dump()
+            if not timm.is_model(name.partition(".")[0]):  # timm would download what has a prefix
+                raise ExportError(f"{folder / REID_CONFIG}: timm has no model '{name[:80]}'; export the run again")
+            self._model = timm.create_model(name, pretrained=False, num_classes=0, **arguments).eval()
+            state = read_safetensors(folder / WEIGHTS)
+        except (OSError, ValueError, TypeError, RuntimeError, AssertionError, WeightsError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ExportError(f"{folder}: not a folder for reid ({reason}); export the run again") from None
+        if problem := mismatch(state, self._model.state_dict()):
+            raise ExportError(f"{folder / WEIGHTS}: does not fit {REID_CONFIG}: {problem}; export the run again")
+        self._model.load_state_dict(state, strict=False)
+        self._mean = torch.tensor(config.preprocessing.mean)[:, None, None]
+        self._std = torch.tensor(config.preprocessing.std)[:, None, None]
+
+    @torch.no_grad()
+    def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
+        """Unit vectors, float32, of RGB crops (b, 3, h, w) of the model's size with values 0 to 255."""
+        values = (torch.from_numpy(images).float() / 255 - self._mean) / self._std
+        return unit(self._model(values)).numpy()
