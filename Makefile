@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench docs audit-dependencies clean
+.PHONY: demo test check bench docs image audit-dependencies clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check  format, lint, types, import layers"
 	@echo "make bench  measure the hot parts (about an hour; a million rows take 6 GB)"
 	@echo "make docs   build the documentation into site/"
+	@echo "make image  build a container image for the CPU, if this machine has a builder"
 	@echo "make audit-dependencies  compare constraints.txt with known vulnerabilities (needs a network)"
 	@echo "make clean  delete the environment and what was built"
 
@@ -41,6 +42,9 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict
+
+image:
+	docker/build.sh
 
 # Not part of test: it asks a public database. Its own environment keeps it out of what is audited.
 audit-dependencies:

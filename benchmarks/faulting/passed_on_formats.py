@@ -1,7 +1,8 @@
-"""Files that people pass on: boxes in videos, records of cropped videos, and saved encoders."""
+"""Files that people pass on: boxes in videos, annotations, records of cropped videos, saved and exported encoders."""
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,20 @@ from benchmarks.faulting import structures
 from benchmarks.faulting.desk import Desk
 from benchmarks.faulting.format import Format
 
+from reseen.annotations.annotation import Annotation, Picture, frame_name
+from reseen.annotations.coco import read_coco, write_coco
+from reseen.annotations.cvat import CROPS, read_cvat, write_cvat
 from reseen.export.pretrained import CONFIG, WEIGHTS, load
+from reseen.export.reid_folder import REID_CONFIG, ReidFolder, write_reid
+from reseen.models import Encoder, ModelSettings
 from reseen.video.crop_files import write_manifest
 from reseen.video.detection_files import read_detections
 from reseen.video.record import CropRow, SourceFacts, read_records, record_path, write_record
 
-PASSED_ON = ("boxes.txt", "boxes.csv", "boxes.json", "record.parquet", "config.json", "model.safetensors")
+PASSED_ON = (
+    "boxes.txt", "boxes.csv", "boxes.json", "people.json", "tracks.xml", "pictures.xml", "record.parquet",
+    "reid_config.json", "config.json", "model.safetensors",
+)  # fmt: skip
 """Their names."""
 
 
@@ -26,9 +35,13 @@ def passed_on_formats(desk: Desk) -> list[Format]:
         Format("boxes.txt", "boxes.txt", [_MOT], boxes, structures.of_csv),
         Format("boxes.csv", "boxes.csv", [_TABLE], boxes, structures.of_csv),
         Format("boxes.json", "boxes.json", [_coco(), _supervision()], boxes, structures.of_json),
+        Format("people.json", "people.json", [_annotations("people.json")], [read_coco], structures.of_json),
+        Format("tracks.xml", "hall.xml", [_annotations("hall.xml")], [read_cvat], structures.of_xml),
+        Format("pictures.xml", CROPS, [_annotations(CROPS)], [read_cvat], structures.of_xml),
         Format(
             "record.parquet", "record.parquet", [_record(desk.folder)], [_record_reader], binary.of_parquet
         ),
+        _exported(desk.folder / "exported encoder"),
         *(_saved(desk, name, change) for name, change in _SAVED.items()),
     ]
 
@@ -52,6 +65,33 @@ def _coco() -> bytes:
 def _supervision() -> bytes:
     box = {"x_min": 10, "y_min": 20, "x_max": 40, "y_max": 100, "confidence": 0.9, "class_id": 0}
     return json.dumps([{**box, "tracker_id": 1, "frame_index": frame} for frame in range(3)]).encode()
+
+
+def _annotations(name: str) -> bytes:
+    """A file of two people on frames and one crop."""
+    frames = [Picture(frame_name("hall", number), 640, 480, "hall", number) for number in range(3)]
+    boxes = [
+        Annotation(frame, (10.5, 20, 40, 100), track, "Anna" if track == 1 else "", f"key {frame.frame} {track}")
+        for frame in frames
+        for track in (1, 2)
+    ]
+    boxes.append(Annotation(Picture("c1/a.jpg", 60, 120), (0, 0, 60, 120), 1, "Anna", "key"))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_coco(boxes, folder / "people.json")
+        write_cvat(boxes, folder)
+        return (folder / name).read_bytes()
+
+
+def _exported(folder: Path) -> Format:
+    encoder = Encoder(ModelSettings(backbone="test_vit", weights="none"), 64, 32).eval()
+    write_reid(encoder, {"reseen.backbone": "test_vit"}, folder, folder)
+
+    def read(file: Path) -> None:
+        shutil.copy(file, folder / REID_CONFIG)
+        ReidFolder(folder)
+
+    return Format(REID_CONFIG, REID_CONFIG, [(folder / REID_CONFIG).read_bytes()], [read], structures.of_json)
 
 
 def _record(folder: Path) -> bytes:

@@ -7,6 +7,7 @@ surrogates, is put in the place of a mark after the rest was written.
 import json
 import random
 import struct
+import xml.etree.ElementTree as tree
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,29 @@ def of_csv(seed: bytes, generator: random.Random) -> bytes:
         else:
             rows.append(list(row))
     return "".join(",".join(row) + "\n" for row in rows).encode("utf-8", "replace")
+
+
+def of_xml(seed: bytes, generator: random.Random) -> bytes:
+    """Attributes and texts replaced, elements twice, removed or put into one another."""
+    top = tree.fromstring(seed)
+    for _ in range(generator.choice((1, 1, 3))):
+        elements = list(top.iter())
+        element = generator.choice(elements)
+        value = generator.choice(VALUES).strip('"')[:200_000]
+        change = generator.random()
+        if change < 0.5 and element.attrib:
+            element.set(generator.choice(list(element.attrib)), value)
+        elif change < 0.6 and element.attrib:
+            del element.attrib[generator.choice(list(element.attrib))]
+        elif change < 0.7:
+            element.text = value
+        elif change < 0.8:
+            element.tag = generator.choice(elements).tag
+        elif change < 0.9 and len(element):
+            element.append(element[generator.randrange(len(element))])
+        elif len(element):
+            element.remove(generator.choice(list(element)))
+    return tree.tostring(top, "utf-8")
 
 
 def of_safetensors(seed: bytes, generator: random.Random) -> bytes:

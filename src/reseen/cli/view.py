@@ -43,7 +43,7 @@ def view(
     from reseen.gallery.in_use import RUN_GALLERY, refuse_if_in_use
 
     for address in (what, f"{what}/{RUN_GALLERY}") if "://" not in what else ():
-        refuse_if_in_use(address)  # before torch is imported
+        refuse_if_in_use(address, to_serve=True)  # before torch is imported
     import os
 
     from rich.console import Console

@@ -3,7 +3,8 @@
 That package builds a plain timm model by name, loads all of its tensors, and takes what the model returns. It has neither
 generalized-mean pooling nor a BNNeck, nor patches. The neck is therefore multiplied into the norm that the backbone ends
 with, which gives the same vectors where nothing but averaging or choosing a token lies in between; what cannot be
-written so is refused. A transformer of another input size than timm's is described by a `config.json` of timm beside it.
+written so is refused. A backbone that timm builds otherwise by default, such as a transformer for another input size, is
+described by a `config.json` of timm beside it.
 """
 
 import json
@@ -23,7 +24,7 @@ from reseen.files import make_folder
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.models.weights import mismatch, read_safetensors
-from reseen.reading import read_json, validate_as
+from reseen.reading import read_json_as
 from reseen.runs.checkpoint import save_file
 
 REID_CONFIG = "reid_config.json"
@@ -55,12 +56,18 @@ class _ReidConfig(BaseModel):
 
 
 class _ModelArguments(BaseModel):
-    """Arguments of a timm model that is not built with its defaults."""
+    """Arguments of a timm model that is not built with its defaults; None for a default."""
 
     model_config = ConfigDict(extra="forbid")
 
-    img_size: tuple[int, int]
-    global_pool: str
+    img_size: tuple[int, int] | None = None
+    global_pool: str | None = None
+    fc_norm: bool | None = None
+    head_norm_first: bool | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
 
 
 class _TimmConfig(BaseModel):
@@ -84,24 +91,22 @@ def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
     """
     name = card["reseen.backbone"]
     _refuse_what_reid_lacks(encoder)
-    arguments: dict[str, Any] = {}
-    model = _plain_model(encoder, name, arguments)
-    if model is None:
-        arguments = {"img_size": [encoder.height, encoder.width], "global_pool": _pool(encoder)}
-        model = _plain_model(encoder, name, arguments)
-    if model is None:
+    found = next(filter(None, (_plain_model(encoder, name, way) for way in _ways(encoder))), None)
+    if found is None:
         raise ExportError(
             f"timm's {name}, as the package reid builds it, has other layers or strides than the run's "
             f"backbone: a last stride of 1 is one such difference (train with --model.last-stride 2){_ELSE}"
         )
+    model, arguments = found
     _multiply_in(model, encoder, name)
     make_folder(folder)
     state = {key: value.contiguous().clone() for key, value in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, {"format": "pt", **card})
-    if arguments:
-        _write_json(folder / TIMM_CONFIG, {"architecture": name.partition(".")[0], "model_args": arguments})
+    if arguments.given:
+        timm_config = {"architecture": name.partition(".")[0], "model_args": arguments.given}
+        _write_json(folder / TIMM_CONFIG, timm_config)
     config = {
-        "architecture": _TIMM + (f"{_FOLDER}{place}" if arguments else name),
+        "architecture": _TIMM + (f"{_FOLDER}{place}" if arguments.given else name),
         "preprocessing": {
             "input_size": [encoder.height, encoder.width],
             "mean": list(encoder.mean),
@@ -137,26 +142,43 @@ def _refuse_what_reid_lacks(encoder: Encoder) -> None:
         )
 
 
-def _pool(encoder: Encoder) -> str:
-    """timm's name of the encoder's pooling."""
-    return "avg" if getattr(encoder.pooling, "average", True) else "token"
+def _ways(encoder: Encoder) -> list[_ModelArguments]:
+    """How timm may have to build the model, the simplest first."""
+    size = (encoder.height, encoder.width)
+    pool = "avg" if getattr(encoder.pooling, "average", True) else "token"
+    return [
+        _ModelArguments(),
+        _ModelArguments(img_size=size, global_pool=pool),
+        _ModelArguments(img_size=size, global_pool=pool, fc_norm=False),  # a vision transformer: norm before pooling
+        _ModelArguments(head_norm_first=True),  # ConvNeXt: the same
+    ]
 
 
 @torch.no_grad()
-def _plain_model(encoder: Encoder, name: str, arguments: dict[str, Any]) -> nn.Module | None:
+def _plain_model(
+    encoder: Encoder, name: str, arguments: _ModelArguments
+) -> tuple[nn.Module, _ModelArguments] | None:
     """The timm model with the trunk's tensors; None where it has others, pools otherwise or takes no such crops."""
     try:
-        model = timm.create_model(name, pretrained=False, num_classes=0, **arguments).eval()
+        model = timm.create_model(name, pretrained=False, num_classes=0, **arguments.given).eval()
         state = {key: value.detach().clone() for key, value in encoder.trunk.state_dict().items()}
+        if arguments.head_norm_first:
+            state = {key.replace("head.norm.", "norm_pre."): value for key, value in state.items()}
         if mismatch(state, model.state_dict()):
             return None
         model.load_state_dict(state, strict=False)
         images = _noise(encoder)
         pooled = encoder.pooling(encoder.maps(images), None)
-        same = torch.allclose(model(images), pooled, rtol=1e-3, atol=1e-3 * float(pooled.abs().max()))
+        same = _close(model(images), pooled)
     except Exception:  # a model without these arguments, or of a fixed input size
         return None
-    return model if same else None
+    return (model, arguments) if same else None
+
+
+def _close(found: Tensor, wanted: Tensor) -> bool:
+    return found.shape == wanted.shape and torch.allclose(
+        found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max())
+    )
 
 
 def _noise(encoder: Encoder) -> Float32[Tensor, "2 3 h w"]:
@@ -177,9 +199,7 @@ def _multiply_in(model: nn.Module, encoder: Encoder, name: str) -> None:
     if norm is not None:
         norm.bias.copy_(norm.bias * scale + shift)
         norm.weight.copy_(norm.weight * scale)
-    if norm is None or not torch.allclose(
-        model(images), wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max())
-    ):
+    if norm is None or not _close(model(images), wanted):
         raise ExportError(
             f"{name} does not end in a normalization that the BNNeck could be multiplied into, and the package reid "
             f"has no BNNeck for timm models: its vectors would rank otherwise{_ELSE}"
@@ -215,15 +235,15 @@ class ReidFolder:
 
     def __init__(self, folder: Path) -> None:
         try:
-            config = validate_as(_ReidConfig, read_json(folder / REID_CONFIG))
+            config = read_json_as(_ReidConfig, folder / REID_CONFIG)
             self.card: Card = config.reseen
-            name, arguments = config.architecture.removeprefix(_TIMM), {}
+            name, arguments = config.architecture.removeprefix(_TIMM), _ModelArguments()
             if name.startswith(_FOLDER):
-                timm_config = validate_as(_TimmConfig, read_json(folder / TIMM_CONFIG))
-                name, arguments = timm_config.architecture, timm_config.model_args.model_dump()
+                timm_config = read_json_as(_TimmConfig, folder / TIMM_CONFIG)
+                name, arguments = timm_config.architecture, timm_config.model_args
             if not timm.is_model(name.partition(".")[0]):  # timm would download what has a prefix
                 raise ExportError(f"{folder / REID_CONFIG}: timm has no model '{name[:80]}'; export the run again")
-            self._model = timm.create_model(name, pretrained=False, num_classes=0, **arguments).eval()
+            self._model = timm.create_model(name, pretrained=False, num_classes=0, **arguments.given).eval()
             state = read_safetensors(folder / WEIGHTS)
         except (OSError, ValueError, TypeError, RuntimeError, AssertionError, WeightsError) as error:
             reason = " ".join(str(error).split())[:200]

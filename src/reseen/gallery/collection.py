@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from reseen.errors import GalleryError
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import Filter
-from reseen.gallery.store import Store
+from reseen.gallery.store import Store, replace_entries
 from reseen.runs.console import Progress, no_progress
 
 NOISE = -1
@@ -80,6 +80,23 @@ class Collection:
         )
 
 
+    def extended(self, entries: Entries) -> "Collection":
+        """A copy with further entries, or with other ones of the same keys."""
+        known = list(self.entries)
+        vectors = [self.vectors.copy()]
+        new: dict[str, tuple[Entry, int]] = {}
+        for row, entry in enumerate(entries.entries):
+            plain = replace(entry, thumbnail=b"")
+            if (at := self.rows.get(entry.key)) is None:
+                new[entry.key] = plain, row
+            else:
+                known[at], vectors[0][at] = plain, entries.vectors[row]
+        vectors.append(entries.vectors[[row for _, row in new.values()]].astype(self.vectors.dtype))
+        known += [entry for entry, _ in new.values()]
+        order = sorted(range(len(known)), key=lambda row: (known[row].source, known[row].image))
+        return build_collection([known[row] for row in order], np.concatenate(vectors)[order])
+
+
 def read_collection(store: Store, progress: Progress = no_progress) -> Collection:
     """Read a store in one pass; `progress` is called with the number of crops read.
 
@@ -113,7 +130,7 @@ def write_clusters(store: Store, clusters: Mapping[str, int | None]) -> None:
     """
     for part in list(store.scan(Filter(keys=tuple(clusters)))):
         entries = [replace(entry, cluster=clusters[entry.key]) for entry in part.entries]
-        store.add(Entries(entries, np.asarray(part.vectors)))
+        replace_entries(store, Entries(entries, np.asarray(part.vectors)))
 
 
 def build_collection(entries: list[Entry], vectors: Float[np.ndarray, "n d"]) -> Collection:

@@ -20,11 +20,11 @@ from reseen.gallery.copies import record_copy
 from reseen.gallery.deletion_log import deleted_keys
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter, resolve_camera_names
-from reseen.gallery.gallery import open_gallery
+from reseen.gallery.gallery import Gallery, open_gallery
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.people.update import PeopleUpdate
 from reseen.gallery.people.update_people import AssignmentSettings, assign_people
-from reseen.gallery.store import Store
+from reseen.gallery.store import replace_entries
 from reseen.gallery.thumbnail import thumbnail
 from reseen.models import Encoder
 from reseen.reading import read_lines
@@ -180,7 +180,7 @@ def index_run(
             assert crops is not None
             part = crops.select(np.arange(start, min(start + PART, count)))
             new, changed = _add_part(
-                gallery.store, part, known, encoder, device, thumbnails, run.recipe.data.white_level
+                gallery, part, known, encoder, device, thumbnails, run.recipe.data.white_level
             )
             added, updated = added + new, updated + changed
             progress(len(part))
@@ -203,7 +203,7 @@ def index_run(
 
 
 def _add_part(
-    store: Store,
+    gallery: Gallery,
     crops: Crops,
     clusters: dict[str, int],
     encoder: Encoder,
@@ -211,7 +211,8 @@ def _add_part(
     thumbnails: bool,
     white_level: float | None,
 ) -> tuple[int, int]:
-    """Add new crops and update changed ones; returns the numbers of both."""
+    """Add new crops and update changed ones, whatever other processes do meanwhile; returns the numbers of both."""
+    store = gallery.store
     current = _entries(crops.table, clusters)
     stored = {}
     for batch in store.scan(Filter(keys=tuple(current))):
@@ -221,7 +222,7 @@ def _add_part(
     changed = [key for key, (entry, _) in stored.items() if _metadata(entry) != _metadata(current[key])]
     if changed:
         entries = [replace(current[key], thumbnail=stored[key][0].thumbnail) for key in changed]
-        store.add(Entries(entries, np.stack([stored[key][1] for key in changed])))
+        replace_entries(store, Entries(entries, np.stack([stored[key][1] for key in changed])))
     missing = np.array([row for row, key in enumerate(current) if key not in stored], dtype=np.int64)
     if len(missing):
         rows = crops.select(missing)
@@ -230,8 +231,12 @@ def _add_part(
         entries = [
             replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
-        store.add(Entries(entries, extract(encoder, rows, device).numpy))
-    return len(missing), len(changed)
+        vectors = extract(encoder, rows, device).numpy
+        deleted = deleted_keys(gallery.address)  # another process may have deleted some while they were embedded
+        kept = [row for row, entry in enumerate(entries) if entry.key not in deleted]
+        store.add(Entries([entries[row] for row in kept], vectors[kept]))
+        return len(kept), len(changed)
+    return 0, len(changed)
 
 
 def _entries(table: ImageTable, clusters: dict[str, int]) -> dict[str, Entry]:

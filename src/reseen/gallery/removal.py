@@ -17,6 +17,7 @@ from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.side_files import CAMERA_MEANS, map_folder, side_file
 from reseen.gallery.store import Store
+from reseen.gallery.stores.served import ServedStore
 from reseen.runs.run import open_run
 
 PENDING = "forgetting.json"
@@ -117,6 +118,8 @@ def remove(store: Store, address: str, removal: Removal) -> RemovalResult:
         GalleryError: data of the crops is left.
         StorageError: a file cannot be written.
     """
+    if isinstance(store, ServedStore):  # by the process that has the gallery open
+        return _removed_by_viewer(store, removal)
     _begin(address, removal)
     if not any(line.keys == removal.keys for line in unverified_deletions(address)):
         append_deletion(address, Deletion.now(removal.by, removal.keys, False, 0))
@@ -158,6 +161,8 @@ def finish_removals(store: Store, address: str) -> tuple[list[RemovalResult], st
         StorageError: the store cannot be written.
     """
     results, message = [], ""
+    if isinstance(store, ServedStore):  # its process finished them when it opened the gallery
+        return results, message
     for removal in _interrupted(address):
         try:
             results.append(remove(store, address, removal))
@@ -166,6 +171,12 @@ def finish_removals(store: Store, address: str) -> tuple[list[RemovalResult], st
                 raise
             message = f"a deletion is not verified yet: {error}"
     return results, message
+
+
+def _removed_by_viewer(store: ServedStore, removal: Removal) -> RemovalResult:
+    done = store.forget(removal.by, removal.keys, removal.images, removal.cache_dirs)
+    cached, pages = (tuple(map(Path, done[name])) for name in ("cached", "pages"))
+    return RemovalResult(removal, cached, pages, Path(done["deletion_log"]))
 
 
 def _interrupted(address: str) -> list[Removal]:

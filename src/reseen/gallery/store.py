@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -12,6 +12,7 @@ from reseen.errors import GalleryError
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Hit
 from reseen.gallery.filter import EVERYTHING, Filter
+from reseen.gallery.serving_file import serving_process
 from reseen.registry import Registry
 
 
@@ -87,6 +88,37 @@ class Store(Protocol):
         self.close()
 
 
+@runtime_checkable
+class SharedStore(Protocol):
+    """A store that several processes write to at once."""
+
+    def replace(self, entries: Entries) -> None:
+        """Replace, by key, those entries that are there; what another process deleted meanwhile is not added again.
+
+        Raises:
+            GalleryError: the vectors have another dimension.
+            StorageError: the disk is full, or the store cannot be written.
+        """
+        ...
+
+
+def replace_entries(store: Store, entries: Entries) -> None:
+    """Replace, by key, those entries that a store has; others are not added.
+
+    Raises:
+        GalleryError: the vectors have another dimension.
+        StorageError: the disk is full, or the store cannot be written.
+    """
+    if isinstance(store, SharedStore):
+        store.replace(entries)
+        return
+    keys = tuple(entry.key for entry in entries.entries)
+    known = {entry.key for part in store.scan(Filter(keys=keys)) for entry in part.entries}
+    rows = [row for row, key in enumerate(keys) if key in known]
+    if rows:
+        store.add(Entries([entries.entries[row] for row in rows], entries.vectors[rows]))
+
+
 @dataclass(frozen=True)
 class RegisteredStore:
     """A kind of store, by the scheme of its addresses."""
@@ -108,9 +140,14 @@ def _missing(_: str, row: object) -> str:
 
 
 def _open_folder(address: str, model: ModelIdentity | None, create: bool) -> Store:
+    path = Path(address).expanduser()
+    if (viewer := serving_process(path)) is not None:
+        from reseen.gallery.stores.served import ServedStore
+
+        return ServedStore(path, viewer, model)
     from reseen.gallery.stores.edge import EdgeStore
 
-    return EdgeStore(Path(address).expanduser(), model, create)
+    return EdgeStore(path, model, create)
 
 
 def _open_memory(address: str, model: ModelIdentity | None, create: bool) -> Store:

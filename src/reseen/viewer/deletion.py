@@ -3,6 +3,7 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -13,6 +14,7 @@ from reseen.errors import ReseenError, SettingsError
 from reseen.gallery.collection import NOISE, UNCLUSTERED
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import ForgetResult, SelectedBy, forget
+from reseen.gallery.removal import Removal, RemovalResult, remove
 from reseen.gallery.selection import ROUNDS, find_similar
 from reseen.viewer.maps import Maps
 from reseen.viewer.viewer import Snapshot, Viewer
@@ -185,20 +187,38 @@ def execute_deletion(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> ForgetRe
         GalleryError: entries are still in the store afterwards.
         StorageError: a store or file cannot be written. In both cases the snapshot keeps the remaining entries.
     """
+    with _dropping(viewer, maps, plan.keys):
+        return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold)
+
+
+def remove_entries(viewer: Viewer, maps: Maps, removal: Removal) -> RemovalResult:
+    """Delete the crops of a removal that another process asks for; raises as `execute_deletion` does."""
+    with _dropping(viewer, maps, removal.keys):
+        return remove(viewer.gallery.store, viewer.address, removal)
+
+
+def delete_entries(viewer: Viewer, maps: Maps, where: Filter) -> int:
+    """Delete entries from the store and the snapshot, and nothing else of them; returns how many."""
+    keys = tuple(entry.key for part in viewer.gallery.store.scan(where) for entry in part.entries)
+    with _dropping(viewer, maps, keys):
+        return viewer.gallery.store.delete(Filter(keys=keys)) if keys else 0
+
+
+@contextmanager
+def _dropping(viewer: Viewer, maps: Maps, keys: Sequence[str]) -> Iterator[None]:
+    """Hold the lock; afterwards drop from the snapshot and the maps those entries that are no longer in the store."""
     with viewer.lock:
+        gone = set(keys)
         try:
-            return forget(
-                viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold
-            )
+            yield
         except ReseenError:
-            remaining = {
+            gone -= {
                 entry.key
-                for part in viewer.gallery.store.scan(Filter(keys=plan.keys))
+                for part in viewer.gallery.store.scan(Filter(keys=tuple(keys)))
                 for entry in part.entries
             }
-            plan = without(plan, remaining)
             raise
         finally:
-            if plan.keys:
-                viewer.drop(plan.keys)
+            if gone:
+                viewer.drop(gone)
                 maps.clear()

@@ -1,19 +1,21 @@
 """Opens a run or a gallery and serves the viewer: the implementation of `reseen view`."""
 
-from collections.abc import Callable
-from contextlib import closing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from reseen.errors import RunError
 from reseen.gallery.gallery import open_gallery
-from reseen.gallery.in_use import RUN_GALLERY
+from reseen.gallery.in_use import RUN_GALLERY, refuse_if_in_use
 from reseen.gallery.index import index_run
+from reseen.gallery.serving_file import remove_serving_file, write_serving_file
 from reseen.runs.cluster_file import CLUSTERS
 from reseen.runs.console import RunView
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import RECIPE, open_run
 from reseen.viewer.security import Access, is_loopback
-from reseen.viewer.server import listen, make_app, serve
+from reseen.viewer.server import base_url, listen, make_app, serve
 from reseen.viewer.viewer import Viewer
 
 
@@ -53,6 +55,7 @@ def view_gallery(
         if (Path(target).expanduser() / RECIPE).is_file():
             run = Path(target).expanduser()
             address = _index(run, data, quiet)
+        refuse_if_in_use(address, to_serve=True)
         with open_gallery(address, run) as gallery:
             for note in gallery.notes:
                 say(note)
@@ -64,7 +67,22 @@ def view_gallery(
                     f"Listening on {host}: other machines can connect, and the traffic is not encrypted. "
                     "An SSH tunnel (ssh -L) to the default host is safer."
                 )
-            serve(app, access, listener, host, say, browser)
+            with _serving(gallery.address, base_url(listener, host), access.secret):
+                serve(app, access, listener, host, say, browser)
+
+
+@contextmanager
+def _serving(address: str, url: str, secret: str) -> Iterator[None]:
+    """Let other commands of this user find the viewer; only a folder is locked, so that only there they need it."""
+    folder = Path(address)
+    if "://" in address or not os.access(folder, os.W_OK):
+        yield
+        return
+    write_serving_file(folder, url, secret)
+    try:
+        yield
+    finally:
+        remove_serving_file(folder)
 
 
 def _index(folder: Path, data: Path | None, quiet: bool) -> str:

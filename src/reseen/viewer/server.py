@@ -106,6 +106,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another --host or --port"

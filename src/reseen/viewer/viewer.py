@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from threading import RLock
 
 from reseen.gallery.collection import Collection, read_collection, write_clusters
+from reseen.gallery.entries import Entries
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.store import Store
@@ -111,3 +112,23 @@ class Viewer:
             self._snapshot = Snapshot(self._snapshot.version + 1, collection, Clusters(collection))
             for callback in self.on_drop:
                 callback()
+
+    def take_in(self, entries: Entries, known_only: bool = False) -> None:
+        """Add entries, or replace them by key, in the store and in the snapshot; with `known_only` only replace.
+
+        Raises:
+            GalleryError: the vectors have another dimension.
+            StorageError: the store cannot be written; the snapshot is unchanged.
+        """
+        with self.lock:
+            if known_only:
+                rows = [
+                    row
+                    for row, entry in enumerate(entries.entries)
+                    if entry.key in self._snapshot.collection.rows
+                ]
+                entries = Entries([entries.entries[row] for row in rows], entries.vectors[rows])
+            self.gallery.store.add(entries)
+            self.thumbnails.drop(entry.key for entry in entries.entries)
+            collection = self._snapshot.collection.extended(entries)
+            self._snapshot = Snapshot(self._snapshot.version + 1, collection, Clusters(collection))

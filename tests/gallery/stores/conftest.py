@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -10,11 +12,18 @@ import pytest
 from qdrant_client import QdrantClient
 
 from reseen.export.fingerprint import ModelIdentity
+from reseen.gallery.gallery import Gallery
+from reseen.gallery.serving_file import remove_serving_file, write_serving_file
 from reseen.gallery.store import open_store
+from reseen.gallery.stores.edge import EdgeStore
 from reseen.gallery.stores.qdrant_server import QdrantServerStore
+from reseen.gallery.stores.served import ServedStore
+from reseen.viewer.security import Access
+from reseen.viewer.server import base_url, listen, make_app, make_server
+from reseen.viewer.viewer import Viewer
 
 MODEL = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/runs/a")
-KINDS = ("memory", "edge", "qdrant", "postgresql")
+KINDS = ("memory", "edge", "qdrant", "postgresql", "served")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +50,8 @@ class Place:
         self.kind = kind
         self.folder = folder
         table = f"t{uuid.uuid4().hex[:12]}"
-        self._address = {"edge": str(folder / "gallery"), "memory": "memory:"}.get(
+        in_folder = str(folder / "gallery")
+        self.address = {"edge": in_folder, "served": in_folder, "memory": "memory:"}.get(
             kind
         ) or f"{postgresql}&table={table}"
 
@@ -49,7 +59,39 @@ class Place:
         if self.kind == "qdrant":
             client = QdrantClient(path=str(self.folder / "qdrant"))
             return QdrantServerStore(client, "people", "qdrant://there:6333/people", model, create)
-        return open_store(self._address, model, create)
+        if self.kind == "served":
+            return open_served(Path(self.address), model, create)
+        return open_store(self.address, model, create)
+
+
+def open_served(folder, model, create):
+    """The store of another process, as it is seen while this one shows the gallery; closing it ends the viewer."""
+    served = Gallery(EdgeStore(folder, model, create))
+    access, listening = Access(), listen("127.0.0.1", 0)
+    app = make_app(Viewer(served), access, journal=folder.with_name("mends.jsonl"))
+    server = make_server(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+
+    def close():
+        remove_serving_file(folder)
+        server.should_exit = True
+        thread.join()
+        listening.close()
+        served.close()
+
+    try:
+        write_serving_file(folder, base_url(listening, "127.0.0.1"), access.secret)
+        store = open_store(str(folder), model, create)
+        assert isinstance(store, ServedStore)
+    except BaseException:
+        close()
+        raise
+    store.close = close
+    return store
 
 
 def new_place(request, folder):

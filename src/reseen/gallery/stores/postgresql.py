@@ -1,12 +1,14 @@
 """A store in PostgreSQL with pgvector: transactions, and concurrent processes and hosts.
 
-An open store is thread-safe; its threads share one connection, one at a time.
+An open store is thread-safe; its threads share one connection, one at a time. Several processes may write at once: all
+write rows in the order of their keys, what only one may do is done under a lock of the database, and a transaction that
+the database ends because two waited for each other is repeated.
 """
 
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,11 @@ _INDEX_FROM = 50_000
 _EF_SEARCH = 200
 _OUT_OF_SPACE = ("53100", "53200")
 """SQLSTATE codes disk_full and out_of_memory."""
+_CONFLICTS = ("40P01", "40001")
+"""SQLSTATE codes deadlock_detected and serialization_failure."""
+_TRIES = 10
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('reseen'))"
+"""Waits until no other transaction creates tables or indexes."""
 
 
 class PostgresqlStore(Store):
@@ -96,7 +103,7 @@ class PostgresqlStore(Store):
                         f"{self._address}: there is no gallery; create one with `reseen index`"
                     )
                 run("BEGIN")
-                run("SELECT pg_advisory_xact_lock(hashtext(:name))", name=self._table)
+                run(_LOCK)
                 if not run("SELECT to_regclass(:name) IS NOT NULL", name=f"{self._table}_model")[0][0]:
                     run("CREATE EXTENSION IF NOT EXISTS vector")
                     for statement in sql.create_tables(self._table, model.dimension):
@@ -112,21 +119,37 @@ class PostgresqlStore(Store):
 
     def add(self, entries: Entries) -> None:
         """Add or, by key, replace entries in one transaction."""
-        check_entries(entries, self._model.dimension)
+        self._write(sql.upsert(self._table), entries)
         with self._session() as run:
+            if not self._index_exists(run) and self._count(run, "true", {}) >= _INDEX_FROM:
+                statement = sql.create_index(self._table, self._model.dimension)
+                if statement:
+                    run("BEGIN")
+                    run(_LOCK)
+                    run(statement)
+                    run("COMMIT")
+                    run(f"ANALYZE {self._table}")
+
+    def replace(self, entries: Entries) -> None:
+        """Replace, in one transaction, those entries that are there; what was deleted meanwhile is not added again."""
+        self._write(sql.update(self._table), entries)
+
+    def _write(self, statement: str, entries: Entries) -> None:
+        check_entries(entries, self._model.dimension)
+        order = sorted(range(len(entries)), key=lambda row: entries.entries[row].key)
+        ordered = Entries([entries.entries[row] for row in order], entries.vectors[order])
+
+        def write(run: Any) -> None:
             run("BEGIN")
-            for part in batches(entries, _BATCH):
+            for part in batches(ordered, _BATCH):
                 rows = [
                     sql.to_row(entry, vector)
                     for entry, vector in zip(part.entries, part.vectors, strict=True)
                 ]
-                run(sql.upsert(self._table), rows=json.dumps(rows))
+                run(statement, rows=json.dumps(rows))
             run("COMMIT")
-            if not self._index_exists(run) and self._count(run, "true", {}) >= _INDEX_FROM:
-                statement = sql.create_index(self._table, self._model.dimension)
-                if statement:
-                    run(statement)
-                    run(f"ANALYZE {self._table}")
+
+        self._repeat(write)
 
     def search(self, vector: Float32[np.ndarray, " d"], top: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `top` entries of highest cosine similarity among those that match `where`, most similar first."""
@@ -174,14 +197,14 @@ class PostgresqlStore(Store):
         if normalized is None:
             return 0
         condition, values = _condition(normalized)
-        with self._session() as run:
-            statement = (
-                f"WITH deleted AS (DELETE FROM {self._table} WHERE {condition} RETURNING 1) "
-                "SELECT count(*) FROM deleted"
-            )
-            count = int(run(statement, **values)[0][0])
-            if count:
-                run(f"VACUUM (FULL, ANALYZE) {self._table}")
+        statement = (
+            f"WITH doomed AS MATERIALIZED (SELECT key FROM {self._table} WHERE {condition} ORDER BY key FOR UPDATE), "
+            f"deleted AS (DELETE FROM {self._table} WHERE key IN (SELECT key FROM doomed) RETURNING 1) "
+            "SELECT count(*) FROM deleted"
+        )
+        count = int(self._repeat(lambda run: run(statement, **values))[0][0])
+        if count:
+            self._repeat(lambda run: run(f"VACUUM (FULL, ANALYZE) {self._table}"))
         return count
 
     def describe(self) -> Description:
@@ -216,6 +239,20 @@ class PostgresqlStore(Store):
     def _index_exists(self, run: Any) -> bool:
         return run("SELECT to_regclass(:name) IS NOT NULL", name=f"{self._table}_vector")[0][0]
 
+    def _repeat(self, work: Callable[[Any], Any]) -> Any:
+        """Do work that is a transaction by itself, again where another process was in its way."""
+        from pg8000.exceptions import DatabaseError
+
+        for attempt in range(_TRIES):
+            with self._session() as run:
+                try:
+                    return work(run)
+                except DatabaseError as error:
+                    if _code(error) not in _CONFLICTS or attempt + 1 == _TRIES:
+                        raise
+                    run("ROLLBACK")
+        raise AssertionError("unreachable")
+
     @contextmanager
     def _session(self) -> Iterator[Any]:
         """The connection's `run`, for one thread at a time; a failed transaction is rolled back."""
@@ -239,7 +276,7 @@ class PostgresqlStore(Store):
         except DatabaseError as error:
             fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {"M": str(error)}
             message = fields.get("M", "unknown")
-            if fields.get("C") in _OUT_OF_SPACE:
+            if _code(error) in _OUT_OF_SPACE:
                 raise StorageError(
                     f"{self._address}: the server's disk or memory is full ({message})"
                 ) from None
@@ -250,6 +287,11 @@ class PostgresqlStore(Store):
                 f"{self._address}: the server cannot be reached or closed the connection "
                 f"({type(error).__name__}); check the address and that the server is running"
             ) from None
+
+
+def _code(error: Exception) -> str | None:
+    """The SQLSTATE code of a database error; None if it has none."""
+    return error.args[0].get("C") if error.args and isinstance(error.args[0], dict) else None
 
 
 def _condition(normalized: NormalizedFilter) -> tuple[str, dict[str, Any]]:

@@ -41,14 +41,25 @@ def create_index(table: str, dimension: int) -> str | None:
 
 def upsert(table: str) -> str:
     """Statement that inserts or, by key, replaces `:rows`, a JSON list of `to_row`."""
-    names = ["key", *COLUMNS.split(", "), "vector"]
-    replaced = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
     return (
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT key, source, image, decode(thumbnail, 'base64'), camera, "
-        "time, tracklet, cluster, vector::vector FROM json_to_recordset(CAST(:rows AS json)) AS given(key uuid, source "
-        "text, image text, thumbnail text, camera text, time double precision, tracklet bigint, cluster bigint, vector "
-        f"text) ON CONFLICT (key) DO UPDATE SET {replaced}"
+        f"INSERT INTO {table} ({', '.join(_NAMES)}) SELECT * FROM {_GIVEN} AS rows ON CONFLICT (key) DO UPDATE SET {replaced}"
     )
+
+
+def update(table: str) -> str:
+    """Statement that replaces those of `:rows` whose key is in the table."""
+    replaced = ", ".join(f"{name} = rows.{name}" for name in _NAMES[1:])
+    return f"UPDATE {table} AS old SET {replaced} FROM {_GIVEN} AS rows WHERE old.key = rows.key"
+
+
+_NAMES = ("key", *COLUMNS.split(", "), "vector")
+_GIVEN = (
+    "(SELECT key, source, image, decode(thumbnail, 'base64') AS thumbnail, camera, time, tracklet, cluster, "
+    "vector::vector AS vector FROM json_to_recordset(CAST(:rows AS json)) AS given(key uuid, source text, image text, "
+    "thumbnail text, camera text, time double precision, tracklet bigint, cluster bigint, vector text))"
+)
+"""The rows of `:rows`, a JSON list of `to_row`, in their order."""
 
 
 def nearest(table: str, dimension: int, condition: str, index_exists: bool) -> str:

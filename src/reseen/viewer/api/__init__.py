@@ -1,6 +1,6 @@
 """JSON API under /api, one file per resource. To add one, write its file and add its router here."""
 
-from reseen.viewer.api import edits, forget, look, questions, schema, search
+from reseen.viewer.api import edits, forget, look, questions, schema, search, store
 
 API_ROUTERS = (
     look.router,
@@ -8,5 +8,6 @@ API_ROUTERS = (
     edits.router,
     questions.router,
     forget.router,
+    store.router,
     schema.router,
 )
