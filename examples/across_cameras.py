@@ -28,7 +28,9 @@ def tracks_of(camera: str) -> tuple[np.ndarray, list[str]]:
         if seen is None:
             continue
         corners = np.hstack([seen.boxes[:, :2], seen.boxes[:, :2] + seen.boxes[:, 2:]]).astype(np.float32)
-        found = sv.Detections(corners, confidence=np.ones(len(corners), np.float32), data={"person": seen.ids})
+        found = sv.Detections(
+            corners, confidence=np.ones(len(corners), np.float32), data={"person": seen.ids}
+        )
         found = tracker.update(found)
         for box, track, person in zip(found.xyxy, found.tracker_id, found.data["person"], strict=True):
             crop = sv.crop_image(frame, box)[..., ::-1]  # the model takes RGB, of any size

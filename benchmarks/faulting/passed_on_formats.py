@@ -71,7 +71,9 @@ def _annotations(name: str) -> bytes:
     """A file of two people on frames and one crop."""
     frames = [Picture(frame_name("hall", number), 640, 480, "hall", number) for number in range(3)]
     boxes = [
-        Annotation(frame, (10.5, 20, 40, 100), track, "Anna" if track == 1 else "", f"key {frame.frame} {track}")
+        Annotation(
+            frame, (10.5, 20, 40, 100), track, "Anna" if track == 1 else "", f"key {frame.frame} {track}"
+        )
         for frame in frames
         for track in (1, 2)
     ]

@@ -7,9 +7,9 @@ surrogates, is put in the place of a mark after the rest was written.
 import json
 import random
 import struct
-import xml.etree.ElementTree as tree
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml
 
@@ -74,7 +74,7 @@ def of_csv(seed: bytes, generator: random.Random) -> bytes:
 
 def of_xml(seed: bytes, generator: random.Random) -> bytes:
     """Attributes and texts replaced, elements twice, removed or put into one another."""
-    top = tree.fromstring(seed)
+    top = ElementTree.fromstring(seed)
     for _ in range(generator.choice((1, 1, 3))):
         elements = list(top.iter())
         element = generator.choice(elements)
@@ -92,7 +92,7 @@ def of_xml(seed: bytes, generator: random.Random) -> bytes:
             element.append(element[generator.randrange(len(element))])
         elif len(element):
             element.remove(generator.choice(list(element)))
-    return tree.tostring(top, "utf-8")
+    return ElementTree.tostring(top, "utf-8")
 
 
 def of_safetensors(seed: bytes, generator: random.Random) -> bytes:

@@ -23,11 +23,15 @@ def frame_boxes(draw, recordings=("hall", "door & gate")):
     recording, frame = draw(st.sampled_from(recordings)), draw(st.integers(0, 50))
     size = {"hall": (640, 480)}.get(recording, (0, 0))
     picture = Picture(frame_name(recording, frame), *size, recording, frame)
-    return Annotation(picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts))
+    return Annotation(
+        picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts)
+    )
 
 
 @st.composite
 def crop_boxes(draw):
     name = draw(texts)
     picture = Picture(f"{name}.jpg", 64 + len(name), 128)
-    return Annotation(picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts))
+    return Annotation(
+        picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts)
+    )

@@ -63,14 +63,17 @@ def test_of_two_boxes_on_one_crop_the_better_one_counts():
 def test_boxes_elsewhere_are_counted_and_nothing_at_all_is_an_error():
     other = Picture("hall/000004.jpg", recording="hall", frame=4)
     assert match_annotations([own("a")], [drawn(0), drawn(0, picture=other)]).unmatched == 1
-    with pytest.raises(DataError, match=r"none of the 1 boxes is a crop of this gallery, such as a box on hall/000004"):
+    with pytest.raises(
+        DataError, match=r"none of the 1 boxes is a crop of this gallery, such as a box on hall/000004"
+    ):
         match_annotations([own("a")], [drawn(0, picture=other)])
 
 
 def matched(**people):
     """Crops by key, with the name of their person, or with the number of their track."""
     boxes = {
-        key: drawn(0, person=who) if isinstance(who, str) else drawn(0, track=who) for key, who in people.items()
+        key: drawn(0, person=who) if isinstance(who, str) else drawn(0, track=who)
+        for key, who in people.items()
     }
     return MatchedAnnotations(boxes, 0)
 

@@ -36,8 +36,19 @@ def test_a_file_of_another_tool(tmp_path):
     boxes = [
         {"image_id": 7, "category_id": 4, "bbox": [0, 0, 9, 9], "track_id": 1},  # a dog
         {"image_id": 7, "category_id": 3, "bbox": [0, 0, 9, 9]},  # of nobody
-        {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "attributes": {"track_id": 5, "occluded": False}},
-        {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "attributes": {"person": "Anna"}, "segmentation": []},
+        {
+            "image_id": 7,
+            "category_id": 3,
+            "bbox": [1, 2, 3, 4],
+            "attributes": {"track_id": 5, "occluded": False},
+        },
+        {
+            "image_id": 7,
+            "category_id": 3,
+            "bbox": [1, 2, 3, 4],
+            "attributes": {"person": "Anna"},
+            "segmentation": [],
+        },
     ]
     found = read(tmp_path, coco(annotations=boxes))
     assert [(box.track, box.person, box.corners) for box in found] == [
@@ -51,9 +62,15 @@ def test_a_file_of_another_tool(tmp_path):
         ("{", "cannot be read as COCO"),
         ([], "cannot be read as COCO"),
         (coco(images=[]), "annotation 1: no image 7"),
-        (coco(annotations=[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 0, 4], "track_id": 9}]), "0 x 4 pixels"),
+        (
+            coco(annotations=[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 0, 4], "track_id": 9}]),
+            "0 x 4 pixels",
+        ),
         (coco(annotations=[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3], "track_id": 9}]), "bbox"),
-        (coco(annotations=[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 1e99, 3], "track_id": 9}]), "number of"),
+        (
+            coco(annotations=[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 1e99, 3], "track_id": 9}]),
+            "number of",
+        ),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(content, message, tmp_path):

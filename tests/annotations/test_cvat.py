@@ -41,7 +41,9 @@ def test_what_is_written_is_read(boxes, tmp_path_factory):
 
 
 def box(frame, track=1, person="", recording="hall"):
-    return Annotation(Picture(frame_name(recording, frame), recording=recording, frame=frame), (1, 2, 30, 80), track, person)
+    return Annotation(
+        Picture(frame_name(recording, frame), recording=recording, frame=frame), (1, 2, 30, 80), track, person
+    )
 
 
 def test_a_track_ends_where_its_crops_end(tmp_path):
@@ -80,7 +82,9 @@ def test_the_recording_is_found_by_task_video_file_or_as_the_only_one(tmp_path):
     ):
         assert read(tmp_path, content, known, name)[0].recording == "hall"
     assert read(tmp_path, xml(TRACK), ("door",))[0].recording == "door"
-    with pytest.raises(DataError, match=r"belongs to none of the recordings door, hall; name the file like one"):
+    with pytest.raises(
+        DataError, match=r"belongs to none of the recordings door, hall; name the file like one"
+    ):
         read(tmp_path, xml(TRACK), known)
 
 

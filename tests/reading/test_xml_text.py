@@ -1,4 +1,4 @@
-import xml.etree.ElementTree as tree
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ ELEMENTS = st.recursive(
 
 
 def by_the_standard_library(element):
-    made = tree.Element(element.tag, element.attributes)
+    made = ElementTree.Element(element.tag, element.attributes)
     made.text = element.text
     made.extend([by_the_standard_library(child) for child in element.children])
     return made
@@ -28,7 +28,7 @@ def by_the_standard_library(element):
 @settings(max_examples=80, deadline=None)
 @given(element=ELEMENTS)
 def test_it_reads_what_the_standard_library_writes(element):
-    assert parse_xml(tree.tostring(by_the_standard_library(element), "utf-8")) == element
+    assert parse_xml(ElementTree.tostring(by_the_standard_library(element), "utf-8")) == element
 
 
 def test_text_at_a_path():

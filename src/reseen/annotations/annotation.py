@@ -156,7 +156,9 @@ def _place(annotation: Annotation) -> tuple[str | None, int | None, str]:
     return picture.recording, picture.frame, ""
 
 
-def name_people(matched: MatchedAnnotations, current: dict[str, int], titles: dict[str, int]) -> dict[str, int | str]:
+def name_people(
+    matched: MatchedAnnotations, current: dict[str, int], titles: dict[str, int]
+) -> dict[str, int | str]:
     """The person of every crop that a file gives another one: the number of a known person, or the name of a new one.
 
     A name in the file decides. Boxes without a name are one person by their number in the file, and that number means

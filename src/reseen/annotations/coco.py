@@ -1,4 +1,4 @@
-"""COCO files with people as track numbers: pictures, one category, boxes with `track_id` and the name as an attribute."""
+"""COCO files with people as track numbers: pictures, one category, boxes with `track_id`, the name as an attribute."""
 
 import json
 from pathlib import Path
@@ -121,7 +121,9 @@ def read_coco(file: Path) -> list[Annotation]:
 def _annotations(content: _File) -> list[Annotation]:
     videos = {video.id: video.name for video in content.videos}
     pictures = {image.id: _picture(image, videos) for image in content.images}
-    people = {category.id for category in content.categories if category.name.lower() in ("person", "pedestrian")}
+    people = {
+        category.id for category in content.categories if category.name.lower() in ("person", "pedestrian")
+    }
     people = people or {category.id for category in content.categories} or {_PERSON}
     found = []
     for number, box in enumerate(content.annotations, start=1):

@@ -106,7 +106,7 @@ def _attributes(box: Annotation, indent: str) -> Iterator[str]:
     for name in _ATTRIBUTES:
         value = getattr(box, name)
         if value:
-            yield f"{indent}<attribute name=\"{name}\">{_quoted(value)[1:-1]}</attribute>"
+            yield f'{indent}<attribute name="{name}">{_quoted(value)[1:-1]}</attribute>'
 
 
 def _quoted(text: str) -> str:
@@ -186,7 +186,9 @@ def _from_pictures(top: XmlElement) -> Iterator[Annotation]:
     labels = _people({box.attributes.get("label", "") for image in images for box in image.find_all("box")})
     for image in images:
         name = image.attributes["name"]
-        size = [_whole(image.attributes.get(side, "0"), f"image {name[:100]}") for side in ("width", "height")]
+        size = [
+            _whole(image.attributes.get(side, "0"), f"image {name[:100]}") for side in ("width", "height")
+        ]
         picture = Picture(name, *size)
         for box in image.find_all("box"):
             if box.attributes.get("label", "") not in labels:

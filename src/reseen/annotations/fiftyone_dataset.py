@@ -28,7 +28,9 @@ def write_fiftyone(gallery: Gallery, name: str, people: Mapping[str, tuple[int, 
     """
     fiftyone: Any = require_package("fiftyone", "fiftyone")
     if fiftyone.dataset_exists(name):
-        raise SettingsError(f"FiftyOne has a data set '{name}' already; give another name, or delete that one")
+        raise SettingsError(
+            f"FiftyOne has a data set '{name}' already; give another name, or delete that one"
+        )
     dataset = fiftyone.Dataset(name, persistent=True)
     count = nobody = 0
     try:
@@ -36,10 +38,16 @@ def write_fiftyone(gallery: Gallery, name: str, people: Mapping[str, tuple[int, 
             samples = []
             for entry, vector in zip(part.entries, part.vectors, strict=True):
                 if "::" in entry.image:
-                    raise DataError(f"{entry.source}/{entry.image}: a crop in a shard is no file that FiftyOne opens")
+                    raise DataError(
+                        f"{entry.source}/{entry.image}: a crop in a shard is no file that FiftyOne opens"
+                    )
                 sample = fiftyone.Sample(filepath=str(Path(entry.source) / entry.image))
                 sample[KEY], sample[VECTOR] = entry.key, vector
-                sample["camera"], sample["time"], sample["tracklet"] = entry.camera, entry.time, entry.tracklet
+                sample["camera"], sample["time"], sample["tracklet"] = (
+                    entry.camera,
+                    entry.time,
+                    entry.tracklet,
+                )
                 if entry.cluster is not None:
                     sample[CLUSTER] = fiftyone.Classification(label=str(entry.cluster))
                 _, title = people.get(entry.key, (0, ""))
@@ -63,10 +71,14 @@ def read_fiftyone(name: str) -> list[Annotation]:
     """
     fiftyone: Any = require_package("fiftyone", "fiftyone")
     if not fiftyone.dataset_exists(name):
-        raise DataError(f"FiftyOne has no data set '{name}'; export one, or check the name with `fiftyone datasets list`")
+        raise DataError(
+            f"FiftyOne has no data set '{name}'; export one, or check the name with `fiftyone datasets list`"
+        )
     dataset = fiftyone.load_dataset(name)
     if not dataset.has_field(KEY) or not dataset.has_field(PERSON):
-        raise DataError(f"the data set '{name}' of FiftyOne has no fields {KEY} and {PERSON}; export the gallery to it")
+        raise DataError(
+            f"the data set '{name}' of FiftyOne has no fields {KEY} and {PERSON}; export the gallery to it"
+        )
     keys, labels = dataset.values([KEY, f"{PERSON}.label"])
     corners = (0.0, 0.0, 1.0, 1.0)
     return [

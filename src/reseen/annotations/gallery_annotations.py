@@ -123,7 +123,9 @@ def import_annotations(
         if not files:
             raise DataError(f"{place}: has no .xml file; give what CVAT exported")
         found = [
-            box for file in files for box in (read_coco(file) if kind == "coco" else read_cvat(file, recordings))
+            box
+            for file in files
+            for box in (read_coco(file) if kind == "coco" else read_cvat(file, recordings))
         ]
     matched = match_annotations(own, found)
     people = gallery.people
@@ -137,7 +139,9 @@ def import_annotations(
     return ReadAnnotations(len(matched.boxes), matched.unmatched, len(wanted), tuple(named))
 
 
-def gallery_boxes(gallery: Gallery, by: GroupedBy | Literal["all"] | None = None) -> tuple[list[Annotation], int]:
+def gallery_boxes(
+    gallery: Gallery, by: GroupedBy | Literal["all"] | None = None
+) -> tuple[list[Annotation], int]:
     """The crops of a gallery as boxes, and the number of crops of nobody, which are left out unless `by` is `all`.
 
     Raises:
@@ -225,7 +229,9 @@ def _size(entry: Entry) -> tuple[int, int]:
     """Width and height of a crop in pixels, upright."""
     file = Path(entry.source) / entry.image
     if "::" in entry.image:
-        raise DataError(f"{file}: a crop in a shard is no picture that annotation tools open; use --format fiftyone")
+        raise DataError(
+            f"{file}: a crop in a shard is no picture that annotation tools open; use --format fiftyone"
+        )
     try:
         with quiet_pillow(), Image.open(io.BytesIO(read_bytes(ImageSource(file)))) as image:
             turned = image.getexif().get(0x0112, 1) in _ROTATED
@@ -248,5 +254,7 @@ def _format_of(place: str, format: str | None, to_read: bool) -> AnnotationForma
     if format == "coco" and suffix != ".json":
         raise SettingsError(f"{place}: a COCO file ends in .json; for CVAT give --format cvat")
     if format == "cvat" and not to_read and suffix in (".json", ".xml"):
-        raise SettingsError(f"{place}: for CVAT, which has a file for each recording, give the name of a folder")
+        raise SettingsError(
+            f"{place}: for CVAT, which has a file for each recording, give the name of a folder"
+        )
     return format  # type: ignore[return-value]

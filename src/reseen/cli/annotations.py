@@ -1,6 +1,5 @@
 """`reseen annotations`: crops and people to annotation tools, and back."""
 
-from pathlib import Path
 from typing import Literal
 
 

@@ -17,8 +17,8 @@ from reseen.export.onnx_file import OPSET, OPSETS, write_onnx
 from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import Parity, Scores, compare_scores, measure_parity, require_parity
 from reseen.export.quantize import LOSS, quantize
-from reseen.export.samples import Pixels, calibration_crops, check_crops
 from reseen.export.reid_folder import write_reid
+from reseen.export.samples import Pixels, calibration_crops, check_crops
 from reseen.export.torch_file import write_torch
 from reseen.files import check_output, write_atomically
 from reseen.locks import exclusive_writer
@@ -26,6 +26,7 @@ from reseen.models import Encoder
 from reseen.runs.console import RunView
 from reseen.runs.run import Run, open_run
 from reseen.tasks.evaluation.score import read_benchmark
+
 
 @dataclass(frozen=True)
 class Export:
@@ -161,7 +162,9 @@ def _check_options(
             "compare by cosine, which ranks differently; train with --model.feature sphere"
         )
     if int8 and kind in ("torch", "reid"):
-        raise SettingsError(f"--int8 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32")
+        raise SettingsError(
+            f"--int8 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32"
+        )
     if int8 and calibrate is None:
         training_data = run.facts.get("root")
         hint = f", such as its training data, --calibrate {training_data}" if training_data else ""
@@ -190,9 +193,13 @@ def _check_graph_options(kind: Format, spec: InputSpec, opset: int, fp16: bool, 
     if opset not in OPSETS:
         raise SettingsError(f"--opset {opset}: give {OPSETS[0]} to {OPSETS[-1]}")
     if fp16 and kind in ("torch", "reid"):
-        raise SettingsError(f"--fp16 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32")
+        raise SettingsError(
+            f"--fp16 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32"
+        )
     if fp16 and int8:
-        raise SettingsError("--fp16 and --int8 exclude each other: int8 keeps its sensitive layers in float32")
+        raise SettingsError(
+            "--fp16 and --int8 exclude each other: int8 keeps its sensitive layers in float32"
+        )
 
 
 def _write(

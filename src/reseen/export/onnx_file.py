@@ -49,7 +49,9 @@ def write_onnx(
         ) from None
     written = next((entry.version for entry in model.opset_import if entry.domain == ""), None)
     if written != opset:
-        raise ExportError(f"this backbone cannot be written in opset {opset}, only {written}; use --opset {written}")
+        raise ExportError(
+            f"this backbone cannot be written in opset {opset}, only {written}; use --opset {written}"
+        )
     _name_axes(model, spec)
     save_with_card(model, card, file)
 

@@ -1,10 +1,10 @@
 """A folder that the package `reid` (Roboflow, Apache-2.0) reads: `weights.safetensors` and `reid_config.json`.
 
-That package builds a plain timm model by name, loads all of its tensors, and takes what the model returns. It has neither
-generalized-mean pooling nor a BNNeck, nor patches. The neck is therefore multiplied into the norm that the backbone ends
-with, which gives the same vectors where nothing but averaging or choosing a token lies in between; what cannot be
-written so is refused. A backbone that timm builds otherwise by default, such as a transformer for another input size, is
-described by a `config.json` of timm beside it.
+That package builds a plain timm model by name, loads all of its tensors, and takes what the model returns. It has
+neither generalized-mean pooling nor a BNNeck, nor patches. The neck is therefore multiplied into the norm that the
+backbone ends with, which gives the same vectors where nothing but averaging or choosing a token lies in between; what
+cannot be written so is refused. A backbone that timm builds otherwise by default, such as a transformer for another
+input size, is described by a `config.json` of timm beside it.
 """
 
 import json
@@ -34,9 +34,7 @@ REID_FILES = (WEIGHTS, TIMM_CONFIG, REID_CONFIG)
 
 _TIMM = "timm:"
 _FOLDER = "local-dir:"
-_ELSE = (
-    "; export it with --format onnx, or hand the module to the package: ReIDModel(reseen.load(RUN).encoder, ...)"
-)
+_ELSE = "; export it with --format onnx, or hand the module to the package: ReIDModel(reseen.load(RUN).encoder, ...)"
 
 
 class _Preprocessing(BaseModel):
@@ -149,7 +147,9 @@ def _ways(encoder: Encoder) -> list[_ModelArguments]:
     return [
         _ModelArguments(),
         _ModelArguments(img_size=size, global_pool=pool),
-        _ModelArguments(img_size=size, global_pool=pool, fc_norm=False),  # a vision transformer: norm before pooling
+        _ModelArguments(
+            img_size=size, global_pool=pool, fc_norm=False
+        ),  # a vision transformer: norm before pooling
         _ModelArguments(head_norm_first=True),  # ConvNeXt: the same
     ]
 
@@ -242,14 +242,18 @@ class ReidFolder:
                 timm_config = read_json_as(_TimmConfig, folder / TIMM_CONFIG)
                 name, arguments = timm_config.architecture, timm_config.model_args
             if not timm.is_model(name.partition(".")[0]):  # timm would download what has a prefix
-                raise ExportError(f"{folder / REID_CONFIG}: timm has no model '{name[:80]}'; export the run again")
+                raise ExportError(
+                    f"{folder / REID_CONFIG}: timm has no model '{name[:80]}'; export the run again"
+                )
             self._model = timm.create_model(name, pretrained=False, num_classes=0, **arguments.given).eval()
             state = read_safetensors(folder / WEIGHTS)
         except (OSError, ValueError, TypeError, RuntimeError, AssertionError, WeightsError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ExportError(f"{folder}: not a folder for reid ({reason}); export the run again") from None
         if problem := mismatch(state, self._model.state_dict()):
-            raise ExportError(f"{folder / WEIGHTS}: does not fit {REID_CONFIG}: {problem}; export the run again")
+            raise ExportError(
+                f"{folder / WEIGHTS}: does not fit {REID_CONFIG}: {problem}; export the run again"
+            )
         self._model.load_state_dict(state, strict=False)
         self._mean = torch.tensor(config.preprocessing.mean)[:, None, None]
         self._std = torch.tensor(config.preprocessing.std)[:, None, None]

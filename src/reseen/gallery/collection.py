@@ -79,7 +79,6 @@ class Collection:
             cameras=self.cameras[rows],
         )
 
-
     def extended(self, entries: Entries) -> "Collection":
         """A copy with further entries, or with other ones of the same keys."""
         known = list(self.entries)

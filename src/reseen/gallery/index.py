@@ -232,7 +232,9 @@ def _add_part(
             replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
         vectors = extract(encoder, rows, device).numpy
-        deleted = deleted_keys(gallery.address)  # another process may have deleted some while they were embedded
+        deleted = deleted_keys(
+            gallery.address
+        )  # another process may have deleted some while they were embedded
         kept = [row for row, entry in enumerate(entries) if entry.key not in deleted]
         store.add(Entries([entries[row] for row in kept], vectors[kept]))
         return len(kept), len(changed)

@@ -188,7 +188,9 @@ def execute_deletion(viewer: Viewer, maps: Maps, plan: DeletionPlan) -> ForgetRe
         StorageError: a store or file cannot be written. In both cases the snapshot keeps the remaining entries.
     """
     with _dropping(viewer, maps, plan.keys):
-        return forget(viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold)
+        return forget(
+            viewer.gallery, Filter(keys=plan.keys), plan.by, dry_run=False, threshold=plan.threshold
+        )
 
 
 def remove_entries(viewer: Viewer, maps: Maps, removal: Removal) -> RemovalResult:

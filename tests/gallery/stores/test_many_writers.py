@@ -69,7 +69,8 @@ def test_two_processes_add_rename_and_delete_at_once(address):
 
 def entries(*names, cluster=0):
     return Entries(
-        [Entry("/crops", name, cluster=cluster) for name in names], np.eye(len(names), MODEL.dimension, dtype=np.float32)
+        [Entry("/crops", name, cluster=cluster) for name in names],
+        np.eye(len(names), MODEL.dimension, dtype=np.float32),
     )
 
 

@@ -21,7 +21,14 @@ def batch(writer, turn, cluster=0):
     vectors = generator.standard_normal((SIZE, MODEL.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     entries = [
-        Entry("/crops", f"{writer}-{turn}-{place}.jpg", b"jpeg" * 20, f"c{place % 3}", float(turn), cluster=cluster)
+        Entry(
+            "/crops",
+            f"{writer}-{turn}-{place}.jpg",
+            b"jpeg" * 20,
+            f"c{place % 3}",
+            float(turn),
+            cluster=cluster,
+        )
         for place in range(SIZE)
     ]
     return Entries(entries, vectors)
@@ -47,7 +54,9 @@ def write(address, writer, start):
             theirs = batch(1 - writer, turn, 1000 + mark)  # there or not yet, or deleted already
             replace_entries(store, reordered(theirs, mark))
             store.delete(Filter(keys=keys(batch(writer, turn))[:DELETED]))
-            found = [entry for part in store.scan(Filter(keys=keys(batch(writer, turn)))) for entry in part.entries]
+            found = [
+                entry for part in store.scan(Filter(keys=keys(batch(writer, turn)))) for entry in part.entries
+            ]
             renamed = [replace(entry, cluster=2000 + mark) for entry in found]
             known = {entry.key: row for row, entry in enumerate(batch(writer, turn).entries)}
             rows = [known[entry.key] for entry in renamed]

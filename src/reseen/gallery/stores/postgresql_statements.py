@@ -42,9 +42,8 @@ def create_index(table: str, dimension: int) -> str | None:
 def upsert(table: str) -> str:
     """Statement that inserts or, by key, replaces `:rows`, a JSON list of `to_row`."""
     replaced = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
-    return (
-        f"INSERT INTO {table} ({', '.join(_NAMES)}) SELECT * FROM {_GIVEN} AS rows ON CONFLICT (key) DO UPDATE SET {replaced}"
-    )
+    insert = f"INSERT INTO {table} ({', '.join(_NAMES)}) SELECT * FROM {_GIVEN} AS rows"
+    return f"{insert} ON CONFLICT (key) DO UPDATE SET {replaced}"
 
 
 def update(table: str) -> str:

@@ -89,7 +89,11 @@ class ServedStore(Store):
         return int(parse_json(self._request("delete", {"where": filter_values(where)}))["deleted"])
 
     def forget(
-        self, by: str, keys: Sequence[str], images: Sequence[tuple[str, str]] | None, cache_dirs: Sequence[str]
+        self,
+        by: str,
+        keys: Sequence[str],
+        images: Sequence[tuple[str, str]] | None,
+        cache_dirs: Sequence[str],
     ) -> dict[str, Any]:
         """Let the viewer delete entries with all recorded copies, and verify it; see `reseen.gallery.removal`.
 
@@ -122,7 +126,9 @@ class ServedStore(Store):
 
     def _request(self, verb: str, content: bytes | dict[str, Any]) -> bytes:
         kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
-        connection, response = self._open(verb, content if isinstance(content, bytes) else _json(content), kind)
+        connection, response = self._open(
+            verb, content if isinstance(content, bytes) else _json(content), kind
+        )
         try:
             return response.read()
         except (OSError, http.client.HTTPException) as error:
