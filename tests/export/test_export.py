@@ -75,6 +75,40 @@ def test_int8_is_near_and_small_and_scored(tiny_run, onnx_export, crowd, tmp_pat
     assert 0 < made.scores.file.mean_average_precision <= 1
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_float16_is_near_and_half_the_size(suffix, tiny_run, onnx_export, tmp_path):
+    made = reseen.export_run(tiny_run, tmp_path / f"model{suffix}", fp16=True, quiet=True)
+    assert 0.999 <= made.parity.minimum <= 1.0001
+    assert made.card["reseen.precision"] == "float16"
+    assert made.size < 0.75 * onnx_export.size
+    assert open_exported(made.file)(np.zeros((2, 64, 32, 3), np.uint8)).dtype == np.float32
+
+
+def test_float16_is_in_the_file_where_the_backbone_computes(tiny_run, tmp_path):
+    made = reseen.export_run(tiny_run, tmp_path / "model.onnx", fp16=True, input="tracker", quiet=True)
+    graph = onnx.load(made.file).graph
+    half, whole = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    convolved = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    assert {tensor.data_type for tensor in graph.initializer if tensor.name in convolved} == {half}
+    ends = [value.type.tensor_type.elem_type for value in (graph.input[0], graph.output[0])]
+    assert ends == [whole, whole]
+
+
+def test_a_backbone_that_float16_ruins_is_refused(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_module, "measure_parity", lambda *_: Parity(0.95, 0.99, 8))
+    with pytest.raises(ExportError, match=r"float16 changes the vectors too much: smallest cosine 0\.950000"):
+        reseen.export_run(tiny_run, tmp_path / "model.onnx", fp16=True, quiet=True)
+    with pytest.raises(ExportError, match="smallest cosine nan"):
+        require_parity(Parity(float("nan"), float("nan"), 8), "float16")
+
+
+@pytest.mark.parametrize("opset", [18, 21, 23])
+def test_an_opset_is_that_of_the_file(opset, tiny_run, tmp_path):
+    made = reseen.export_run(tiny_run, tmp_path / "model.onnx", opset=opset, quiet=True)
+    assert {entry.domain: entry.version for entry in onnx.load(made.file).opset_import}[""] == opset
+    assert made.parity.minimum >= 0.99999
+
+
 def test_raw_vectors_are_refused(tiny_run, tmp_path):
     recipe = tiny_run.recipe.model_copy(
         update={"model": tiny_run.recipe.model.model_copy(update={"feature": "raw"})}
@@ -91,13 +125,17 @@ def test_raw_vectors_are_refused(tiny_run, tmp_path):
         ({"int8": True, "calibrate": "empty"}, DataError, "empty"),
         ({"int8": True, "calibrate": "nowhere"}, DataError, "nowhere"),
         ({"int8": True, "calibrate": "few"}, DataError, "holds 1 crops; int8 calibration needs at least 16"),
-        ({"out": "model.pt2", "int8": True, "calibrate": "few"}, SettingsError, "a torch file keeps float32"),
+        ({"out": "model.pt2", "int8": True, "calibrate": "few"}, SettingsError, "a file of torch keeps float32"),
         ({"out": "model.pth"}, SettingsError, r"found '\.pth'"),
         ({"out": "folder.onnx"}, StorageError, "is a folder"),
         ({"out": "file/model.onnx"}, StorageError, "file"),
         ({"input": "frames"}, SettingsError, "--input: no 'frames'"),
         ({"score": "nowhere"}, DataError, "nowhere"),
         ({"loss": 0}, SettingsError, "--loss 0: give the allowed drop of the median cosine"),
+        ({"opset": 17}, SettingsError, "--opset 17: give 18 to 23"),
+        ({"out": "model.xml", "opset": 19}, SettingsError, "--opset is for onnx; a file of openvino has none"),
+        ({"out": "model.pt2", "fp16": True}, SettingsError, "a file of torch keeps float32"),
+        ({"fp16": True, "int8": True, "calibrate": "few"}, SettingsError, "--fp16 and --int8 exclude each other"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_at_once(

@@ -189,7 +189,7 @@ def _from_pictures(top: XmlElement) -> Iterator[Annotation]:
         size = [
             _whole(image.attributes.get(side, "0"), f"image {name[:100]}") for side in ("width", "height")
         ]
-        picture = Picture(name, *size)
+        picture = Picture(name, size[0], size[1])
         for box in image.find_all("box"):
             if box.attributes.get("label", "") not in labels:
                 continue

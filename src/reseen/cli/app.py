@@ -152,8 +152,8 @@ _COMMANDS = {
     "export": (
         "export:export",
         "Export the model to a file for trackers and other programs.\n\n"
-        "ONNX, OpenVINO, torch, or a folder for the package reid. Outputs are compared with the run's before the file is "
-        "written.",
+        "ONNX, OpenVINO, torch, or a folder for the package reid. Outputs are compared with the run's before the file "
+        "is written.",
     ),
     "push": (
         "push:push",

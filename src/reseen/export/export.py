@@ -163,7 +163,7 @@ def _check_options(
         )
     if int8 and kind in ("torch", "reid"):
         raise SettingsError(
-            f"--int8 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32"
+            f"--int8 is supported for onnx and openvino; {_WHAT[kind]} of {kind} keeps float32"
         )
     if int8 and calibrate is None:
         training_data = run.facts.get("root")
@@ -179,7 +179,7 @@ def _check_options(
         )
 
 
-_WHAT: dict[Format, str] = {"onnx": "file", "openvino": "file", "torch": "file", "reid": "folder"}
+_WHAT: dict[Format, str] = {"onnx": "a file", "openvino": "a file", "torch": "a file", "reid": "a folder"}
 
 
 def _check_graph_options(kind: Format, spec: InputSpec, opset: int, fp16: bool, int8: bool) -> None:
@@ -189,12 +189,12 @@ def _check_graph_options(kind: Format, spec: InputSpec, opset: int, fp16: bool, 
             "and normalizes, as reid_config.json says"
         )
     if opset != OPSET and kind != "onnx":
-        raise SettingsError(f"--opset is for onnx; a {kind} {_WHAT[kind]} has none")
+        raise SettingsError(f"--opset is for onnx; {_WHAT[kind]} of {kind} has none")
     if opset not in OPSETS:
         raise SettingsError(f"--opset {opset}: give {OPSETS[0]} to {OPSETS[-1]}")
     if fp16 and kind in ("torch", "reid"):
         raise SettingsError(
-            f"--fp16 is supported for onnx and openvino; a {kind} {_WHAT[kind]} keeps float32"
+            f"--fp16 is supported for onnx and openvino; {_WHAT[kind]} of {kind} keeps float32"
         )
     if fp16 and int8:
         raise SettingsError(
