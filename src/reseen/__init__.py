@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from reseen import audit, cluster, errors, evaluate, losses, memory, models, neighbors
+    from reseen.annotations.gallery_annotations import export_annotations, import_annotations
     from reseen.audit.calibration import Calibration
     from reseen.cluster.estimators import JaccardDBSCAN, SphereAgglomeration
     from reseen.data.table import ImageTable
@@ -138,10 +139,12 @@ _HOMES = {
     "draw_crowd_video": "reseen.synthetic",
     "embed": "reseen.features.embed",
     "evaluate_run": "reseen.tasks.evaluation.evaluate",
+    "export_annotations": "reseen.annotations.gallery_annotations",
     "export_run": "reseen.export.export",
     "forget": "reseen.gallery.forget",
     "forget_crops": "reseen.gallery.forget_crops",
     "from_pretrained": "reseen.export.hub",
+    "import_annotations": "reseen.annotations.gallery_annotations",
     "index_run": "reseen.gallery.index",
     "load": "reseen.export.pretrained",
     "load_recipe": "reseen.runs.recipe",
@@ -226,10 +229,12 @@ __all__ = [
     "errors",
     "evaluate",
     "evaluate_run",
+    "export_annotations",
     "export_run",
     "forget",
     "forget_crops",
     "from_pretrained",
+    "import_annotations",
     "index_run",
     "load",
     "load_recipe",

@@ -102,7 +102,11 @@ def test_a_file_of_before_that_is_not_needed_now_is_gone(crowd, tmp_path):
     ("backbone", "settings", "message"),
     [
         ("test_resnet", {}, "has no generalized-mean pooling"),
-        ("test_resnet", {"pooling": "average"}, "other layers or strides .* train with --model.last-stride 2"),
+        (
+            "test_resnet",
+            {"pooling": "average"},
+            "other layers or strides .* train with --model.last-stride 2",
+        ),
         ("test_resnet", {"pooling": "average", "last_stride": 2}, "does not end in a normalization"),
         ("test_vit", {"patches": {"count": 2, "dimension": 8}}, "no patch embeddings; use --part global"),
     ],
@@ -138,7 +142,12 @@ def folder(tmp_path):
 
 def test_damaged_folders_are_one_line(folder):
     good = (folder / REID_CONFIG).read_text()
-    for text in ("{", "{}", good.replace("local-dir:", "hf-hub:"), good.replace("timm:local-dir:", "timm:nothing at ")):
+    for text in (
+        "{",
+        "{}",
+        good.replace("local-dir:", "hf-hub:"),
+        good.replace("timm:local-dir:", "timm:nothing at "),
+    ):
         (folder / REID_CONFIG).write_text(text)
         with pytest.raises(ExportError) as refused:
             open_exported(folder)

@@ -39,6 +39,9 @@ ARGUMENTS = {
     "file_store.py": [],
     "search.py": ["vectors.parquet", "SOME CROP"],
     "track.py": ["model.onnx", "Market-1501"],
+    "across_cameras.py": ["model.onnx"],
+    "boxmot_call.py": ["model.onnx"],
+    "reid_package.py": ["runs/mine", "SOME CROP", "SOME CROP"],
 }
 
 
@@ -76,13 +79,18 @@ def test_python_on_a_page_runs(block, desk, capsys):
 @pytest.mark.parametrize("program", sorted((PROJECT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_an_example_runs(program, desk, capsys, monkeypatch, tables):
     arguments = ARGUMENTS[program.name]
-    if program.name in {"search.py", "track.py"}:
+    if program.name in {"search.py", "track.py", "across_cameras.py", "boxmot_call.py", "reid_package.py"}:
         run = reseen.train(reseen.load_recipe(), "Market-1501", "runs/mine", quiet=True)
-    if program.name == "track.py":
-        reseen.export_run(run, arguments[0], quiet=True)
+    if "model.onnx" in arguments:
+        kind = "tracker" if program.name == "boxmot_call.py" else "pixels"
+        reseen.export_run(run, "model.onnx", input=kind, quiet=True)
     if program.name == "search.py":
         reseen.embed(run, "Market-1501", arguments[0], quiet=True)
         arguments = [arguments[0], reseen.read_training(desk / "Market-1501").paths[0]]
+    if program.name == "reid_package.py":
+        pytest.importorskip("reid", reason="the package of Roboflow is not installed")
+        table = reseen.read_training(desk / "Market-1501")
+        arguments = ["runs/mine", *(str(table.path(row)) for row in (0, 1))]
     monkeypatch.setattr(sys, "argv", [program.name, *arguments])
     runpy.run_path(str(program), run_name="__main__")
     assert capsys.readouterr().out.strip() or not arguments

@@ -104,12 +104,16 @@ def test_index_search_and_forget_work_through_the_viewer(shown, folder, filled, 
         assert counted(gallery.store) == count - 1
 
 
-def test_a_viewer_that_ends_while_a_command_works_is_one_line_and_the_command_goes_on_later(shown, folder, filled):
+def test_a_viewer_that_ends_while_a_command_works_is_one_line_and_the_command_goes_on_later(
+    shown, folder, filled
+):
     with reseen.open_gallery(folder, filled.run) as gallery:
         assert isinstance(gallery.store, ServedStore)
         shown.kill()
         shown.wait()
-        with pytest.raises(GalleryError, match=rf"\(process {shown.pid}\) does not answer .*; if it has ended, rerun"):
+        with pytest.raises(
+            GalleryError, match=rf"\(process {shown.pid}\) does not answer .*; if it has ended, rerun"
+        ):
             gallery.store.describe()
     assert (folder / SERVING).exists()  # left behind, and nobody believes it
     assert serving_process(folder) is None
@@ -130,14 +134,17 @@ def test_a_file_that_others_may_touch_is_not_believed(served_store, tmp_path, mo
     refuse_if_in_use(folder)
     (folder / SERVING).chmod(mode)
     assert serving_process(folder) is None
-    with pytest.raises(GalleryError, match=rf"another process \(ID {os.getpid()}\) has this gallery open; wait for it"):
+    with pytest.raises(
+        GalleryError, match=rf"another process \(ID {os.getpid()}\) has this gallery open; wait for it"
+    ):
         refuse_if_in_use(folder)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        "", "{", "[]", '{"url": 5, "secret": "a", "process": "1"}', '{"url": "ftp://x", "secret": "a", "process": "PID"}',
+        "", "{", "[]", '{"url": 5, "secret": "a", "process": "1"}',
+        '{"url": "ftp://x", "secret": "a", "process": "PID"}',
         '{"url": "http://127.0.0.1:1", "secret": "a\\nX: b", "process": "PID"}',
         '{"url": "http://127.0.0.1:1", "secret": "a", "process": "1"}',
     ],

@@ -51,7 +51,8 @@ def write_fiftyone(gallery: Gallery, name: str, people: Mapping[str, tuple[int, 
                 if entry.cluster is not None:
                     sample[CLUSTER] = fiftyone.Classification(label=str(entry.cluster))
                 _, title = people.get(entry.key, (0, ""))
-                sample[PERSON] = fiftyone.Classification(label=title) if title else None
+                if title:
+                    sample[PERSON] = fiftyone.Classification(label=title)
                 nobody += entry.key not in people
                 samples.append(sample)
             dataset.add_samples(samples, progress=False)
