@@ -102,7 +102,7 @@ def test_crops_go_out_and_people_come_back(loose, fiftyone, name):
     by_key = {
         entry.key: (entry, row)
         for part in loose.store.scan()
-        for entry, row in zip(part.entries, part.vectors)
+        for entry, row in zip(part.entries, part.vectors, strict=True)
     }
     for sample in dataset:
         entry, vector = by_key[sample["reseen_key"]]

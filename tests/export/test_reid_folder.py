@@ -70,7 +70,8 @@ def test_the_package_gives_the_vectors_of_the_run(backbone, settings, by_name, i
 def test_a_run_is_exported_and_compared(crowd, tmp_path):
     flags = [
         "--model.backbone", "test_vit", "--model.weights", "none", "--data.height", "64", "--data.width", "32",
-        "--train.rounds", "0", "--train.device", "cpu",
+        "--train.rounds", "0", "--train.device", "cpu", "--model.norm-group", "8",
+        "--method.sampler.clusters-per-batch", "4", "--method.sampler.images-per-cluster", "4",
     ]  # fmt: skip
     run = reseen.train(reseen.load_recipe("cluster-contrast", flags), crowd, tmp_path / "run", quiet=True)
     made = reseen.export_run(run, tmp_path / "folder", format="reid", license="drawn", quiet=True)
@@ -105,7 +106,7 @@ def test_a_file_of_before_that_is_not_needed_now_is_gone(crowd, tmp_path):
         (
             "test_resnet",
             {"pooling": "average"},
-            "other layers or strides .* train with --model.last-stride 2",
+            r"other layers or strides .*\(train with --model\.last-stride 2\)",
         ),
         ("test_resnet", {"pooling": "average", "last_stride": 2}, "does not end in a normalization"),
         ("test_vit", {"patches": {"count": 2, "dimension": 8}}, "no patch embeddings; use --part global"),

@@ -101,7 +101,18 @@ def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
     state = {key: value.contiguous().clone() for key, value in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, {"format": "pt", **card})
     if arguments.given:
-        timm_config = {"architecture": name.partition(".")[0], "model_args": arguments.given}
+        timm_config = {
+            "architecture": name.partition(".")[0],
+            "num_classes": 0,
+            "num_features": encoder.channels,
+            "pretrained_cfg": {
+                "input_size": [3, encoder.height, encoder.width],
+                "mean": list(encoder.mean),
+                "std": list(encoder.std),
+                "num_classes": 0,
+            },
+            "model_args": arguments.given,
+        }
         _write_json(folder / TIMM_CONFIG, timm_config)
     config = {
         "architecture": _TIMM + (f"{_FOLDER}{place}" if arguments.given else name),
