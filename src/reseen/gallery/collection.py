@@ -81,19 +81,21 @@ class Collection:
 
     def extended(self, entries: Entries) -> "Collection":
         """A copy with further entries, or with other ones of the same keys."""
-        known = list(self.entries)
-        vectors = [self.vectors.copy()]
-        new: dict[str, tuple[Entry, int]] = {}
-        for row, entry in enumerate(entries.entries):
-            plain = replace(entry, thumbnail=b"")
-            if (at := self.rows.get(entry.key)) is None:
-                new[entry.key] = plain, row
+        merged = list(self.entries)
+        given = {entry.key: row for row, entry in enumerate(entries.entries)}
+        for key, row in given.items():
+            plain = replace(entries.entries[row], thumbnail=b"")
+            if (place := self.rows.get(key)) is None:
+                merged.append(plain)
             else:
-                known[at], vectors[0][at] = plain, entries.vectors[row]
-        vectors.append(entries.vectors[[row for _, row in new.values()]].astype(self.vectors.dtype))
-        known += [entry for entry, _ in new.values()]
-        order = sorted(range(len(known)), key=lambda row: (known[row].source, known[row].image))
-        return build_collection([known[row] for row in order], np.concatenate(vectors)[order])
+                merged[place] = plain
+        new = [row for key, row in given.items() if key not in self.rows]
+        order = sorted(range(len(merged)), key=lambda row: (merged[row].source, merged[row].image))
+        vectors = np.concatenate([self.vectors, entries.vectors[new].astype(self.vectors.dtype)])[order]
+        collection = build_collection([merged[row] for row in order], vectors)
+        for key in given.keys() & self.rows.keys():
+            vectors[collection.rows[key]] = entries.vectors[given[key]]
+        return collection
 
 
 def read_collection(store: Store, progress: Progress = no_progress) -> Collection:

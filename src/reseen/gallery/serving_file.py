@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen.errors import StorageError
-from reseen.files import create_file, open_regular, storage_error
+from reseen.files import open_regular, storage_error
 from reseen.locks import LOCK, holder_of
 
 SERVING = "serving.json"
@@ -40,12 +40,13 @@ def write_serving_file(folder: Path, url: str, secret: str) -> Path:
     """
     file = folder / SERVING
     content = {"url": url, "secret": secret, "process": str(os.getpid())}
-    with create_file(file) as opened:
-        try:
-            os.fchmod(opened.fileno(), stat.S_IRUSR | stat.S_IWUSR)  # before there is anything to read
+    try:
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+        with os.fdopen(descriptor, "wb") as opened:
             opened.write(json.dumps(content).encode())
-        except OSError as error:
-            raise storage_error(file, error) from None
+    except OSError as error:
+        raise storage_error(file, error) from None
     return file
 
 

@@ -66,10 +66,12 @@ _TEMPLATES = Environment(
 
 
 def _viewer(request: Request) -> Viewer:
+    request.app.state.editor.read_others()
     return request.app.state.viewer
 
 
 def _editor(request: Request) -> Editor:
+    request.app.state.editor.read_others()
     return request.app.state.editor
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from tests.gallery.stores.conftest import MODEL
+from tests.gallery.stores.adder import MODEL
 
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import Filter

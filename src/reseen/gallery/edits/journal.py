@@ -88,6 +88,19 @@ class Journal:
                 finally:
                     self._depth -= 1
 
+    def refresh(self) -> bool:
+        """Read what other processes wrote since; returns whether there was something.
+
+        Raises:
+            GalleryError: the file is damaged.
+            StorageError: the file cannot be read.
+        """
+        with self._lock:
+            if self._depth or self._signature() == self._read:
+                return False
+            self._load()
+            return True
+
     def do(self, edit: Edit) -> None:
         """Append an edit."""
         self._append({"edit": edit.to_plain()})

@@ -39,8 +39,8 @@ _OUT_OF_SPACE = ("53100", "53200")
 _CONFLICTS = ("40P01", "40001")
 """SQLSTATE codes deadlock_detected and serialization_failure."""
 _TRIES = 10
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('reseen'))"
-"""Waits until no other transaction creates tables or indexes."""
+_LOCKED = "hashtext('reseen')"
+"""Number of the lock that a process holds while it creates tables or an index."""
 
 
 class PostgresqlStore(Store):
@@ -102,20 +102,25 @@ class PostgresqlStore(Store):
                     raise GalleryError(
                         f"{self._address}: there is no gallery; create one with `reseen index`"
                     )
-                run("BEGIN")
-                run(_LOCK)
-                if not run("SELECT to_regclass(:name) IS NOT NULL", name=f"{self._table}_model")[0][0]:
-                    run("CREATE EXTENSION IF NOT EXISTS vector")
-                    for statement in sql.create_tables(self._table, model.dimension):
-                        run(statement)
-                    run(f"INSERT INTO {self._table}_model VALUES (:model)", model=model.to_json())
-                run("COMMIT")
+                with _alone(run):
+                    self._create(run, model)
             rows = run(f"SELECT model FROM {self._table}_model")
         if len(rows) != 1:
             raise GalleryError(
                 f"{self._address}: the table {self._table}_model is damaged; create a new gallery"
             )
         return ModelIdentity.from_json(rows[0][0])
+
+    def _create(self, run: Any, model: ModelIdentity) -> None:
+        """Create the tables, unless another process has done so while this one waited for the lock."""
+        if run("SELECT to_regclass(:name) IS NOT NULL", name=f"{self._table}_model")[0][0]:
+            return
+        run("BEGIN")
+        run("CREATE EXTENSION IF NOT EXISTS vector")
+        for statement in sql.create_tables(self._table, model.dimension):
+            run(statement)
+        run(f"INSERT INTO {self._table}_model VALUES (:model)", model=model.to_json())
+        run("COMMIT")
 
     def add(self, entries: Entries) -> None:
         """Add or, by key, replace entries in one transaction."""
@@ -124,10 +129,8 @@ class PostgresqlStore(Store):
             if not self._index_exists(run) and self._count(run, "true", {}) >= _INDEX_FROM:
                 statement = sql.create_index(self._table, self._model.dimension)
                 if statement:
-                    run("BEGIN")
-                    run(_LOCK)
-                    run(statement)
-                    run("COMMIT")
+                    with _alone(run):
+                        run(statement)
                     run(f"ANALYZE {self._table}")
 
     def replace(self, entries: Entries) -> None:
@@ -287,6 +290,22 @@ class PostgresqlStore(Store):
                 f"{self._address}: the server cannot be reached or closed the connection "
                 f"({type(error).__name__}); check the address and that the server is running"
             ) from None
+
+
+@contextmanager
+def _alone(run: Any) -> Iterator[None]:
+    """Hold the lock of the database.
+
+    It is not one of a transaction: what a connection knows of tables is renewed where a transaction begins, which must
+    be after it has waited.
+    """
+    run(f"SELECT pg_advisory_lock({_LOCKED})")
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a failed transaction, or a dead connection, which gives the lock back
+            run("ROLLBACK")
+        run(f"SELECT pg_advisory_unlock({_LOCKED})")
 
 
 def _code(error: Exception) -> str | None:

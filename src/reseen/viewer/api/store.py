@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from reseen.errors import GalleryError
 from reseen.gallery.filter import Filter
 from reseen.gallery.removal import Removal
 from reseen.gallery.stores.packed_entries import pack_entries, pack_hits, unpack_entries
@@ -22,6 +23,9 @@ from reseen.viewer.templating import ViewerDep
 from reseen.viewer.viewer import Viewer
 
 router = APIRouter(prefix="/store")
+
+_BUSY_SECONDS = 30.0
+"""Longest wait for an edit in the viewer."""
 
 _ARROW = "application/vnd.apache.arrow.stream"
 
@@ -117,7 +121,13 @@ async def replace_in_store(viewer: ViewerDep, request: Request) -> dict[str, int
 
 def _take_in(viewer: Viewer, content: bytes, known_only: bool) -> dict[str, int]:
     entries = unpack_entries(content)
-    viewer.take_in(entries, known_only)
+    # the caller may hold the journal of edits, for which an edit here may wait with the lock
+    if not viewer.lock.acquire(timeout=_BUSY_SECONDS):
+        raise GalleryError("the viewer is busy with an edit; rerun the command")
+    try:
+        viewer.take_in(entries, known_only)
+    finally:
+        viewer.lock.release()
     return {"received": len(entries)}
 
 
