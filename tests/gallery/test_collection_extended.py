@@ -30,7 +30,11 @@ def test_it_is_what_the_store_holds(first, second):
         kept = before.vectors.copy()
         store.add(some(second, 1, 2))
         found, wanted = before.extended(some(second, 1, 2)), read_collection(store)
-    assert (found.entries, found.keys, found.camera_names) == (wanted.entries, wanted.keys, wanted.camera_names)
+    assert (found.entries, found.keys, found.camera_names) == (
+        wanted.entries,
+        wanted.keys,
+        wanted.camera_names,
+    )
     for name in ("vectors", "clusters", "cameras"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
     np.testing.assert_array_equal(before.vectors, kept)  # a snapshot of before does not change
