@@ -167,7 +167,7 @@ def test_another_secret_is_refused(served_store):
     stranger = ServedStore.__new__(ServedStore)
     stranger.__dict__ |= vars(served_store)
     stranger._viewer = ServingProcess(served_store._viewer.url, "x" * 20, served_store._viewer.process)
-    with pytest.raises(GalleryError, match="the viewer answers 401"):
+    with pytest.raises(GalleryError, match="the viewer answers 403"):
         stranger.describe()
 
 

@@ -14,6 +14,11 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.store import open_store, replace_entries
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
+
 
 @pytest.fixture(params=["postgresql", "served", "qdrant-server"])
 def address(request, quick_folder):

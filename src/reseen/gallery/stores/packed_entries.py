@@ -49,7 +49,7 @@ def unpack_entries(content: bytes) -> Entries:
             raise ValueError(f"vectors of type {column.type}")
         vectors: Float32[np.ndarray, "n d"] = column.flatten().to_numpy().reshape(-1, column.type.list_size)
         return Entries(_entries(table), vectors)
-    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise GalleryError(f"these are no entries of a gallery ({str(error)[:200]})") from None
 
 
@@ -63,7 +63,7 @@ def unpack_hits(content: bytes) -> list[Hit]:
         table = _table(content)
         pairs = zip(_entries(table), table[_SIMILARITY].to_pylist(), strict=True)
         return [Hit(entry, float(similarity)) for entry, similarity in pairs]
-    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise GalleryError(f"these are no hits of a search ({str(error)[:200]})") from None
 
 
