@@ -20,6 +20,7 @@ from reseen.export.fingerprint import identify
 from reseen.gallery.deletion_log import deleted_keys
 from reseen.gallery.entries import Entries
 from reseen.gallery.filter import Filter
+from reseen.gallery.gallery import Gallery
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.search_gallery import GallerySearchSettings
 from reseen.gallery.serving_file import SERVING, ServingProcess, serving_process
@@ -206,3 +207,25 @@ def test_a_page_that_was_loaded_before_is_of_an_older_version(served_store):
         assert (later["count"], later["version"]) == (39, version + 1)
         edit = {"do": "merge", "version": version, "clusters": [0, 1]}
         assert browser.post("/api/edits", json=edit).status_code == 409
+
+
+def test_people_of_another_command_are_those_of_the_viewer_at_the_next_request(served_store, tmp_path):
+    with httpx.Client(
+        base_url=served_store._viewer.url,
+        headers={"Authorization": f"Bearer {served_store._viewer.secret}"},
+        trust_env=False,
+        timeout=HANG_SECONDS,
+    ) as browser:
+        version = browser.get("/api/gallery").json()["version"]
+        people = Gallery(served_store).people
+        people.update()
+        named = people.all()[0]
+        people.rename(named.id, "Anna")
+        words = [edit["words"] for edit in browser.get("/api/edits").json()["mends"]]
+        assert words[-1] == f"named person {named.id}"
+        later = browser.get("/api/gallery").json()["version"]
+        assert later > version
+        undone = browser.post("/api/edits", json={"do": "undo", "version": later})
+        assert undone.status_code == 200
+        assert people.journal.refresh()
+        assert people.get(named.id).name is None

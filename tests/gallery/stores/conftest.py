@@ -68,8 +68,7 @@ def open_served(folder, model, create):
     """The store of another process, as it is seen while this one shows the gallery; closing it ends the viewer."""
     served = Gallery(EdgeStore(folder, model, create))
     access, listening = Access(), listen("127.0.0.1", 0)
-    app = make_app(Viewer(served), access, journal=folder.with_name("mends.jsonl"))
-    server = make_server(app)
+    server = make_server(make_app(Viewer(served), access))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
