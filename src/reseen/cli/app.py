@@ -31,7 +31,7 @@ def build_app() -> App:
         data.command(f"reseen.cli.{text[0]}", name=name, help=text[1])
     cache = App(
         name="cache",
-        help="Manage the cache of decoded crops.",
+        help="Manage the caches of decoded crops and of features.",
         help_format="plaintext",
         group=group_of["cache"],
     )
@@ -211,6 +211,6 @@ _DATA_COMMANDS = {
 }
 
 _CACHE_COMMANDS = {
-    "show": ("cache:show", "Show where decoded crops are cached and how much space they take."),
-    "clear": ("cache:clear", "Delete decoded crops."),
+    "show": ("cache:show", "Show where decoded crops and features are cached and how much space they take."),
+    "clear": ("cache:clear", "Delete decoded crops and features."),
 }

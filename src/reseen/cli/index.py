@@ -17,6 +17,7 @@ def index(
     camera: Annotated[list[str] | None, Parameter(negative=())] = None,
     after: str | None = None,
     before: str | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Index a folder of crops in a searchable gallery.
@@ -46,6 +47,9 @@ def index(
         offset).
     before
         Only before this time. Crops without a time are outside every time window.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -63,6 +67,7 @@ def index(
         thumbnails=thumbnails,
         camera_pattern=camera_pattern,
         where=parse_filter(camera, after, before, None),
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     parts = [f"{indexed.added:,} crops added"]
