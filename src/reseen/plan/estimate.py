@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reseen.environment import memory_gigabytes
-from reseen.runs.console import duration
+from reseen.data.progress import duration
 
 
 @dataclass(frozen=True)
