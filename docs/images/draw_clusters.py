@@ -1,8 +1,8 @@
 """Draw `docs/images/clusters-forming.webp`: clusters of the drawn crowd's crops, round by round.
 
-    python docs/images/draw_clusters.py [--people N] [--out FILE]
+    python docs/images/draw_clusters.py [--people N] [--out FILE] [--keep FOLDER]
 
-The recipe of the demo is trained on a drawn crowd in a temporary folder (three CPU-minutes). For some of the rounds the
+The recipe of the demo is trained on a drawn crowd (five CPU-minutes), in a temporary folder or in one that is kept. For some of the rounds the
 crops are embedded by the encoder that the round began with, and laid out by the similarity of their embeddings; frames
 show the round's pseudo-labels by color. Who is on a crop is used nowhere.
 """
@@ -52,11 +52,12 @@ class RoundState:
 def main() -> None:
     """Train, embed in some rounds, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--people", type=int, default=28, help="of the crowd; half of them are trained on")
+    parser.add_argument("--people", type=int, default=40, help="of the crowd; half of them are trained on")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--keep", type=Path, help="a new folder that keeps the crowd and the run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        paths, states, rounds = train(Path(place), arguments.people)
+        paths, states, rounds = train(arguments.keep or Path(place), arguments.people)
         crops = [Image.open(path).convert("RGB").resize(CROP, Image.Resampling.LANCZOS) for path in paths]
     frames = list(draw_all(crops, states, rounds))
     save(frames, arguments.out)
@@ -134,7 +135,10 @@ def consistent(labels: Sequence[Int64[np.ndarray, " n"]]) -> list[list[str]]:
 def title(state: RoundState, rounds: int) -> tuple[str, str]:
     """What is said above a round, on the left and on the right."""
     outliers, clusters = int((state.labels < 0).sum()), int(state.labels.max(initial=-1)) + 1
-    return f"Round {state.number} of {rounds}", f"{clusters} clusters, {outliers} of {len(state.labels)} crops in none"
+    return (
+        f"Round {state.number} of {rounds}",
+        f"{clusters} clusters, {outliers} of {len(state.labels)} crops in none",
+    )
 
 
 def draw(
@@ -164,7 +168,13 @@ def save(frames: Sequence[tuple[Image.Image, int]], out: Path) -> None:
     images, milliseconds = zip(*frames, strict=True)
     for quality in (75, 60, 45, 30, 15):
         images[0].save(
-            out, save_all=True, append_images=images[1:], duration=milliseconds, loop=0, quality=quality, method=4
+            out,
+            save_all=True,
+            append_images=images[1:],
+            duration=milliseconds,
+            loop=0,
+            quality=quality,
+            method=4,
         )
         if out.stat().st_size <= MOST_BYTES:
             return

@@ -79,4 +79,6 @@ def test_a_bar_is_shown_after_a_while_in_a_terminal_alone(monkeypatch, capsys):
 
 def test_nobody_else_has_columns_of_their_own():
     others = [path for path in source_files() if path != PACKAGE / "data" / "progress.py"]
-    assert not [path for path in others if re.search(r"BarColumn|TimeRemaining|TimeElapsed", path.read_text())]
+    assert not [
+        path for path in others if re.search(r"BarColumn|TimeRemaining|TimeElapsed", path.read_text())
+    ]

@@ -1,4 +1,4 @@
-"""The picture of clusters forming: a short training gives rounds, and rounds give frames of one size, with few bytes."""
+"""The picture of clusters forming: a short training gives rounds, and rounds give frames of one size and few bytes."""
 
 import runpy
 from pathlib import Path
@@ -57,7 +57,10 @@ def test_a_cluster_keeps_its_color_when_its_number_changes(script):
 def test_no_crop_in_a_cluster(script):
     labels = np.full(4, -1)
     assert script.consistent([labels, labels]) == [[script.OUTLIER] * 4] * 2
-    assert script.title(script.RoundState(1, np.zeros((4, 2)), labels), 5)[1] == "0 clusters, 4 of 4 crops in none"
+    assert (
+        script.title(script.RoundState(1, np.zeros((4, 2)), labels), 5)[1]
+        == "0 clusters, 4 of 4 crops in none"
+    )
 
 
 def test_a_layout_is_turned_like_the_one_before(script):

@@ -224,7 +224,9 @@ def test_features_of_changed_crops_make_room_for_those_of_today(untrained_run, o
     assert again.cache.read == len(again.crops)
 
 
-def test_without_a_cache_or_a_place_for_it_everything_is_computed(untrained_run, crowd, tmp_path, monkeypatch):
+def test_without_a_cache_or_a_place_for_it_everything_is_computed(
+    untrained_run, crowd, tmp_path, monkeypatch
+):
     assert Opened(untrained_run, crowd, 0.0).cache is None
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("RESEEN_CACHE", str(tmp_path / "file"))

@@ -7,7 +7,15 @@ import sys
 from reseen.data import pixel_cache
 from reseen.features.feature_entries import BATCH_SUFFIX, CHECKSUM_BYTES, feature_entries, feature_folder
 
-DETAILS = {"root": "/crops", "images": 5, "height": 64, "width": 32, "problems": {}, "dimension": 3, "run": "/r"}
+DETAILS = {
+    "root": "/crops",
+    "images": 5,
+    "height": 64,
+    "width": 32,
+    "problems": {},
+    "dimension": 3,
+    "run": "/r",
+}
 
 
 def entry(folder, key, batches, **details):

@@ -109,9 +109,7 @@ def test_features_in_every_cache_are_removed(store, address, tmp_path, monkeypat
     given = embedded(tmp_path / "given", "d", "/crops")
     of_run = embedded(tmp_path / "runs-own", "e", "/crops")
     (tmp_path / "state" / "reseen" / cache.RECORD_FILE).unlink()
-    monkeypatch.setattr(
-        removal_module, "_run_cache", lambda run: [cache.cache_folder(tmp_path / "runs-own")]
-    )
+    monkeypatch.setattr(removal_module, "_run_cache", lambda run: [cache.cache_folder(tmp_path / "runs-own")])
     removal = removal_of(store)
     removal = Removal(
         removal.by, removal.keys, removal.images, (str(cache.cache_folder(tmp_path / "given")),)
