@@ -3,7 +3,7 @@
     python docs/images/draw_clusters.py [--people N] [--out FILE] [--keep FOLDER]
 
 The recipe of the demo is trained on a drawn crowd, with fewer steps (two CPU-minutes), in a temporary folder or in one
-that is kept. For some of the rounds the crops are embedded by the encoder that the round began with, and laid out by the
+that is kept. For some of the rounds the crops are embedded by the encoder that the round began with, laid out by the
 similarity of their embeddings; frames show the round's pseudo-labels by color. Who is on a crop is used nowhere.
 """
 
