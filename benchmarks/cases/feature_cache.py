@@ -24,7 +24,7 @@ def _run(options: Options) -> dict[str, Any]:
 
 
 def _rows(options: Options, folder: Path) -> list[dict[str, Any]]:
-    people = 12 if options.quick else 60
+    people = 12 if options.quick else 40
     crops = folder / "crowd"
     draw_crowd(crops, people=people, cameras=4, seed=0, height=128, width=64, processes=1, progress=False)
     cache = folder / "cache"
@@ -33,6 +33,7 @@ def _rows(options: Options, folder: Path) -> list[dict[str, Any]]:
     flags = [
         "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--train.rounds", "0",
         "--train.device", "cpu", "--data.height", "256", "--data.width", "128", "--data.cache-dir", str(cache),
+        "--method.sampler.clusters-per-batch", "4", "--method.sampler.images-per-cluster", "4",
     ]  # fmt: skip
     recipe = reseen.load_recipe("cluster-contrast", flags)
     run = reseen.train(recipe, crops, folder / "run", quiet=True)

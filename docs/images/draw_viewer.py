@@ -29,9 +29,12 @@ from reseen.viewer.viewer import Viewer
 IMAGES = Path(__file__).parent
 SIZE = {"width": 1180, "height": 720}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PICTURES = """() => Array.from(document.images)
+    .filter(image => image.getBoundingClientRect().top < innerHeight).every(image => image.complete)"""
+"""Whether every picture that is in view has been loaded."""
 MILLISECONDS = 1_200_000
 """After which a page that is not there is an error."""
-QUESTIONS = 260
+QUESTIONS = 120
 """Most questions that are answered."""
 
 
@@ -122,7 +125,8 @@ def wait(page: Page, name: str) -> None:
         page.wait_for_selector("#map[data-ready]", timeout=MILLISECONDS)
         page.wait_for_timeout(1000)  # points move to their places
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("Array.from(document.images).every(image => image.complete)")
+    while not page.evaluate(PICTURES):  # the page forbids what `wait_for_function` does
+        page.wait_for_timeout(50)
 
 
 if __name__ == "__main__":
