@@ -6,6 +6,7 @@ from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
 from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.export import EXPORT
+from cases.feature_cache import FEATURE_CACHE
 from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_SHARED, HIERARCHY_TREE
 from cases.import_time import IMPORT
@@ -38,6 +39,7 @@ CASES: tuple[Case, ...] = (
     GALLERY_SMALL,
     GALLERY_MIDDLE,
     GALLERY,
+    FEATURE_CACHE,
     VIDEO,
     IMPORT,
 )

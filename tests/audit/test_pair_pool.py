@@ -55,6 +55,28 @@ def test_every_range_holds_a_pair_and_ends_ascend(seed, count, dimension):
     assert pool.cell(np.array([pool.lowest - 0.01]), np.array([False]))[0] == -1
 
 
+@settings(max_examples=30)
+@given(st.integers(0, 1000), st.integers(2, 90), st.booleans(), st.integers(1, 40))
+def test_one_pass_keeps_the_pairs_that_sorting_all_of_them_gives(seed, count, sampled, block):
+    """Products of plus and minus 1/4 are exact, so that ties are ties: of equal pairs, the first ones are kept."""
+    generator = np.random.default_rng(seed)
+    rows = generator.choice(np.float32([-0.25, 0.25]), size=(count, 16))
+    anchors = np.sort(generator.permutation(count)[: max(1, count // 2)]) if sampled else np.arange(count)
+    kept = int(generator.integers(1, 3 * count))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_pool, "_BLOCK", block)
+        pairs = pair_pool._most_similar(rows, anchors, kept)
+    every = [
+        (int(one), other)
+        for one in anchors
+        for other in range(count)
+        if (one != other if sampled and len(anchors) < count else one < other)
+    ]
+    expected = sorted(every, key=lambda pair: -float(rows[pair[0]] @ rows[pair[1]]))[:kept]
+    assert list(zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)) == expected
+    assert pairs.similarity.tolist() == [float(rows[one] @ rows[other]) for one, other in expected]
+
+
 def test_counts_are_estimated_where_not_all_rows_are_looked_at(people, monkeypatch):
     features, labels = people(people=30, each=20)
     whole = plan_pool(features, labels)

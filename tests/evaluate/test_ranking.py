@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve
-from tests.evaluate.crowds import at_degrees
+from tests.evaluate.crowds import at_degrees, right_or_wrong, tasks
 
 from reseen.errors import DataError
 from reseen.evaluate import RetrievalTask, rank_positives, score, top_ranked
@@ -80,6 +80,27 @@ def test_tied_wrong_answer_is_shown_first():
         np.ones(3, int),
     )
     assert top_ranked(task, np.array([0]), count=3).gallery_rows.tolist() == [[1, 0, 2]]
+
+
+@given(tasks())
+def test_ranks_are_those_of_a_slow_loop(task):
+    scored = rank_positives(task)
+    for query in range(len(task.query)):
+        expected = np.flatnonzero(right_or_wrong(task, query)) + 1
+        np.testing.assert_array_equal(
+            scored.ranks[scored.offsets[query] : scored.offsets[query + 1]], expected
+        )
+
+
+def test_queries_of_no_one_and_two_right_answers():
+    """By hand: the gallery is at 10, 20, 30 and 40 degrees from every query."""
+    task = RetrievalTask(
+        at_degrees(0, 0, 0), at_degrees(10, 20, 30, 40), np.array([9, 1, 2]), np.zeros(3, int),
+        np.array([2, 3, 1, 2]), np.ones(4, int),
+    )  # fmt: skip
+    scored = rank_positives(task)
+    assert scored.offsets.tolist() == [0, 0, 1, 3]
+    assert scored.ranks.tolist() == [3, 1, 4]
 
 
 @pytest.mark.parametrize(("queries", "gallery"), [(0, 2), (2, 0), (0, 0)])

@@ -10,6 +10,7 @@ from tests.gallery.conftest import draw
 from reseen.audit.answers import Answer, read_answers, write_answers
 from reseen.data import pixel_cache as cache
 from reseen.errors import GalleryError
+from reseen.features.feature_entries import BATCH_SUFFIX, feature_folder
 from reseen.gallery import removal as removal_module
 from reseen.gallery.copies import NAME, record_copy, record_page, recorded_copies
 from reseen.gallery.deletion_log import (
@@ -57,6 +58,16 @@ def decoded(folder, name, root, whole=True):
     return cache.create_entry(cache.cache_folder(folder), name, fill, [root])
 
 
+def embedded(folder, name, root):
+    """Features in the cache beside the decoded crops."""
+
+    def fill(place):
+        (place / f"0{BATCH_SUFFIX}").write_bytes(b"features")
+        return {"root": root, "problems": {}}
+
+    return cache.create_entry(feature_folder(folder), name, fill, [root])
+
+
 def removal_of(store, count=3):
     entries = [entry for part in store.scan() for entry in part.entries][:count]
     return Removal("image", tuple(e.key for e in entries), tuple((e.source, e.image) for e in entries))
@@ -91,6 +102,33 @@ def test_every_recorded_place_is_cleaned(store, address, tmp_path):
     assert page.exists(), "a page is the user's own file"
     assert [line.verified for line in read_deletion_log(address)] == [False, True]
     assert not side_file(address, PENDING).exists()
+
+
+def test_features_in_every_cache_are_removed(store, address, tmp_path, monkeypatch):
+    """In the usual cache, in recorded ones, and beside every place of pixels, recorded or not."""
+    usual, other = embedded(None, "a", "/crops"), embedded(None, "b", "/elsewhere")
+    recorded = embedded(tmp_path / "indexed", "c", "/crops/c1")
+    record_copy(address, "features", recorded.parent)
+    given = embedded(tmp_path / "given", "d", "/crops")
+    of_run = embedded(tmp_path / "runs-own", "e", "/crops")
+    (tmp_path / "state" / "reseen" / cache.RECORD_FILE).unlink()
+    monkeypatch.setattr(removal_module, "_run_cache", lambda run: [cache.cache_folder(tmp_path / "runs-own")])
+    removal = removal_of(store)
+    removal = Removal(
+        removal.by, removal.keys, removal.images, (str(cache.cache_folder(tmp_path / "given")),)
+    )
+    done = remove(store, address, removal)
+    assert {folder.name for folder in done.cached} == {"a", "c", "d", "e"}
+    assert not any(folder.exists() for folder in (usual, recorded, given, of_run))
+    assert other.exists()
+
+
+def test_features_that_stay_are_no_verified_forgetting(store, address, monkeypatch):
+    embedded(None, "a", "/crops")
+    monkeypatch.setattr(cache, "remove", lambda folder: None)
+    with pytest.raises(GalleryError, match=r"features in .*rerun the command"):
+        remove(store, address, removal_of(store))
+    assert [line.verified for line in read_deletion_log(address)] == [False]
 
 
 def test_a_cache_that_the_run_names_is_found(store, address, tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ COVERED_BY = [  # folder, modules, test files
     ("cluster/hierarchy", "inverted_lists", "cluster/hierarchy/test_partners"),
     ("data", "crops decode_table evaluation_table settings", "data/test_pixels data/test_table"),
     ("data", "jitter", "data/test_views"),
-    ("data", "parallel progress", "data/test_pixel_cache"),
+    ("data", "parallel", "data/test_pixel_cache"),
     (
         "datasets",
         "animals benchmark_splits cuhk01 cuhk03 duke luperson msmt17",
@@ -97,7 +97,6 @@ COVERED_BY = [  # folder, modules, test files
     ("pages", "search_page", "gallery/test_camera_search"),
     ("plan", "clustering embedding estimate sample training", "plan/test_plans"),
     ("runs", "cluster_file device load_table log run run_outcome train_settings", "training/test_train"),
-    ("runs", "console", "cli/test_commands"),
     ("synthetic", "brush camera clothes figure head person pose scene schedule", "synthetic/test_crowd"),
     ("synthetic", "drawing_worker drawn_frames walk", "synthetic/test_crowd_video"),
     ("tasks", "leaderboard", "cli/test_report_command"),

@@ -5,7 +5,7 @@ in one cluster and for others. Within a cell pairs are as good as alike, so that
 for all of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,7 +67,6 @@ _GROWTH = 1.25
 _TOP_SHARE = 1 / 40
 """Pairs in the highest range, per crop."""
 _TOP_LEAST = 20
-_BINS = 20_000
 _ROUNDING = 1e-6
 
 
@@ -133,15 +132,9 @@ def plan_pool(
         raise DataError(f"questions need at least 2 crops, found {count}")
     anchors, scale = anchor_rows(count, seed)
     kept = max(1, round(min(PAIRS_PER_CROP * count, count * (count - 1) / 2) / scale))
-    low = _low(features, labels, anchors, kept)
-    parts = []
-    for block in pair_blocks(features, labels, anchors):
-        at, other = np.nonzero(block.counted & (block.similarity >= low))
-        parts.append((block.rows[at], other, block.similarity[at, other], block.same[at, other]))
-    one, other, values, together = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(-values, kind="stable")[:kept]
-    one, other, together = one[order], other[order], together[order]
-    similarity = values[order].astype(np.float64)
+    pairs = _most_similar(features.numpy, anchors, kept)
+    one, other, similarity = pairs.one, pairs.other, pairs.similarity.astype(np.float64)
+    together = (labels.labels[one] == labels.labels[other]) & (labels.labels[one] != NOISE)
     edges = _edges(similarity, max(_TOP_LEAST, round(count * _TOP_SHARE / scale)))
     first, second = np.minimum(one, other), np.maximum(one, other)
     empty = np.zeros((3, 2, len(edges)))
@@ -171,14 +164,48 @@ def _counted(pool: PairPool, scale: float) -> PairPool:
     )
 
 
-def _low(features: Features, labels: PseudoLabels, anchors: Int64[np.ndarray, " a"], kept: int) -> float:
-    """A similarity that at least `kept` pairs reach, and few more."""
-    counts = np.zeros(_BINS, dtype=np.int64)
-    for block in pair_blocks(features, labels, anchors):
-        bins = np.clip((block.similarity[block.counted] + 1) * (_BINS / 2), 0, _BINS - 1).astype(np.int64)
-        counts += np.bincount(bins, minlength=_BINS)
-    place = int(np.flatnonzero(counts[::-1].cumsum()[::-1] >= min(kept, counts.sum()))[-1])
-    return place * 2 / _BINS - 1 - _ROUNDING if place else -2.0
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Pairs with their similarity; row i of each array is one."""
+
+    one: Int64[np.ndarray, " m"]
+    other: Int64[np.ndarray, " m"]
+    similarity: Float32[np.ndarray, " m"]
+
+    def __getitem__(self, rows: np.ndarray) -> "_Pairs":
+        return _Pairs(self.one[rows], self.other[rows], self.similarity[rows])
+
+
+def _most_similar(vectors: Float32[np.ndarray, "n d"], anchors: Int64[np.ndarray, " a"], kept: int) -> _Pairs:
+    """The `kept` most similar pairs of the anchors with all rows, most similar first; of equal ones the first.
+
+    One pass: pairs below the `kept` most similar ones so far are dropped on the way.
+    """
+    complete = len(anchors) == len(vectors)
+    low, found, count = -np.inf, [], 0
+    for begin in range(0, len(anchors), _BLOCK):
+        rows = anchors[begin : begin + _BLOCK]
+        similarity = vectors[rows] @ vectors.T
+        at, other = np.nonzero(similarity >= low)
+        pairs = _Pairs(rows[at], other, similarity[at, other])
+        pairs = pairs[pairs.one < pairs.other if complete else pairs.one != pairs.other]
+        found.append(pairs)
+        count += len(pairs.other)
+        if count > 2 * kept:
+            pairs = _joined(found)
+            low = np.partition(pairs.similarity, count - kept)[count - kept]
+            found = [pairs[pairs.similarity >= low]]
+            count = len(found[0].other)
+    pairs = _joined(found)
+    return pairs[np.argsort(-pairs.similarity, kind="stable")[:kept]]
+
+
+def _joined(parts: Sequence[_Pairs]) -> _Pairs:
+    return _Pairs(
+        np.concatenate([part.one for part in parts]),
+        np.concatenate([part.other for part in parts]),
+        np.concatenate([part.similarity for part in parts]),
+    )
 
 
 def _edges(similarity: Float64[np.ndarray, " m"], top: int) -> Float64[np.ndarray, " k"]:

@@ -199,8 +199,8 @@ _DATA_COMMANDS = {
 }
 
 _CACHE_COMMANDS = {
-    "show": ("cache:show", "Show where decoded crops are cached and how much space they take."),
-    "clear": ("cache:clear", "Delete decoded crops."),
+    "show": ("cache:show", "Show where decoded crops and features are cached and how much space they take."),
+    "clear": ("cache:clear", "Delete decoded crops and features."),
 }
 
 _PEOPLE_COMMANDS = {
@@ -243,7 +243,7 @@ _ANNOTATIONS_COMMANDS = {
 
 _BRANCHES = {
     "data": ("Prepare and check data sets.", _DATA_COMMANDS),
-    "cache": ("Manage the cache of decoded crops.", _CACHE_COMMANDS),
+    "cache": ("Manage the caches of decoded crops and of features.", _CACHE_COMMANDS),
     "people": ("Name, merge, split and export the people of a gallery.", _PEOPLE_COMMANDS),
     "annotations": ("Exchange people with annotation tools: COCO, CVAT, FiftyOne.", _ANNOTATIONS_COMMANDS),
 }

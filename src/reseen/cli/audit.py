@@ -19,6 +19,7 @@ def audit(
     seed: int = 0,
     camera_pattern: str | None = None,
     json: Path | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Estimate the quality of a run without labels, and calibrate its similarity threshold from answers.
@@ -51,6 +52,9 @@ def audit(
         Where paths name the camera; default: the run's own pattern; empty: no cameras.
     json
         Also write the audit to this JSON file.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -74,6 +78,7 @@ def audit(
         false_matches=false_matches,
         seed=seed,
         camera_pattern=camera_pattern,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     console = Console(highlight=False)

@@ -1,10 +1,15 @@
-"""`reseen cache show` and `reseen cache clear`: the cache of decoded crops."""
+"""`reseen cache show` and `reseen cache clear`: the caches of decoded crops and of features."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 
 def show(
@@ -12,59 +17,87 @@ def show(
     cache_dir: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
-    """Show where decoded crops are cached and how much space they take.
+    """Show where decoded crops and features are cached and how much space they take.
 
     Parameters
     ----------
     cache_dir
         The cache folder; default: the standard location.
     as_json
-        Print JSON: the folder, and of each entry what it holds, its bytes and when it was last used.
+        Print JSON: the folders, and of each entry what it holds, its bytes and when it was last used.
     """
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from reseen.data.pixel_cache import cache_folder, entries
+    from reseen.features.feature_entries import feature_entries, feature_folder
     from reseen.text import printable
 
-    console = Console(highlight=False)
-    folder = cache_folder(cache_dir)
-    cached = entries(folder)
+    pixels, features = cache_folder(cache_dir), feature_folder(cache_dir)
+    decoded, embedded = entries(pixels), feature_entries(features)
     if as_json:
-        listed = [{**entry.details, "bytes": entry.size_bytes, "used": entry.used} for entry in cached]
-        print(json.dumps({"folder": str(folder), "entries": listed}, indent=1))
+        listed = [{**entry.details, "bytes": entry.size_bytes, "used": entry.used} for entry in decoded]
+        of_features = [
+            {**one.entry.details, "crops": one.crops, "bytes": one.entry.size_bytes, "used": one.entry.used}
+            for one in embedded
+        ]
+        folders = {"folder": str(pixels), "entries": listed}
+        print(
+            json.dumps({**folders, "features": {"folder": str(features), "entries": of_features}}, indent=1)
+        )
         return
-    console.print(f"Cache of decoded crops: {folder}", markup=False, soft_wrap=True)
-    if not cached:
-        console.print("It is empty.")
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title, justify in (
-        ("data", "left"),
-        ("crops", "right"),
-        ("height x width", "right"),
-        ("size", "right"),
-    ):
-        table.add_column(title, justify=justify, overflow="fold")
-    table.add_column("last used", justify="right")
-    for entry in reversed(cached):
-        details = entry.details
-        table.add_row(
-            Text(printable(details["root"])),
-            f"{details['images']:,}",
-            f"{details['height']} x {details['width']}",
+    console = Console(highlight=False)
+    console.print(f"Cache of decoded crops: {pixels}", markup=False, soft_wrap=True)
+    rows = [
+        (
+            Text(printable(entry.details["root"])),
+            f"{entry.details['images']:,}",
+            f"{entry.details['height']} x {entry.details['width']}",
             _size(entry.size_bytes),
             _ago(entry.used),
         )
+        for entry in reversed(decoded)
+    ]
+    total = sum(entry.size_bytes for entry in decoded)
+    _print_entries(console, ("data", "crops", "height x width", "size", "last used"), rows, total)
+    console.print(f"Cache of features: {features}", markup=False, soft_wrap=True)
+    rows = [
+        (
+            Text(printable(one.entry.details["root"])),
+            Text(printable(str(one.entry.details.get("run", "")))),
+            f"{one.crops:,}",
+            _size(one.entry.size_bytes),
+            _ago(one.entry.used),
+        )
+        for one in reversed(embedded)
+    ]
+    total = sum(one.entry.size_bytes for one in embedded)
+    _print_entries(console, ("data", "run", "crops", "size", "last used"), rows, total)
+
+
+def _print_entries(
+    console: "Console", titles: Sequence[str], rows: Sequence[Sequence["str | Text"]], total_bytes: int
+) -> None:
+    from rich import box
+    from rich.table import Table
+
+    if not rows:
+        console.print("It is empty.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        named = title in ("data", "run")
+        table.add_column(
+            title, justify="left" if named else "right", overflow="fold" if named else "ellipsis"
+        )
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
-    total = sum(entry.size_bytes for entry in cached)
-    console.print(f"{len(cached)} {'entry' if len(cached) == 1 else 'entries'}, {_size(total)} in total")
+    console.print(f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}, {_size(total_bytes)} in total")
 
 
 def clear(*, cache_dir: Path | None = None) -> None:
-    """Delete decoded crops; they are decoded again when needed.
+    """Delete decoded crops and features; crops are decoded and embedded again when needed.
 
     Parameters
     ----------
@@ -75,11 +108,12 @@ def clear(*, cache_dir: Path | None = None) -> None:
 
     from reseen.data.pixel_cache import cache_folder
     from reseen.data.pixel_cache import clear as clear_folder
+    from reseen.features.feature_entries import feature_folder
 
-    folder = cache_folder(cache_dir)
-    freed = clear_folder(folder)
-    message = f"Freed {_size(freed)} in {folder}" if freed else f"Nothing to remove in {folder}"
-    Console(highlight=False).print(message, markup=False, soft_wrap=True)
+    for folder in (cache_folder(cache_dir), feature_folder(cache_dir)):
+        freed = clear_folder(folder)
+        message = f"Freed {_size(freed)} in {folder}" if freed else f"Nothing to remove in {folder}"
+        Console(highlight=False).print(message, markup=False, soft_wrap=True)
 
 
 def _size(size_bytes: int) -> str:

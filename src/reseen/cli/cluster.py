@@ -20,6 +20,7 @@ def cluster(
     smallest: int = 1,
     dendrogram: Annotated[list[int] | None, Parameter(negative=())] = None,
     camera_pattern: str | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Cluster a folder of crops; write a CSV file and an HTML page.
@@ -49,13 +50,26 @@ def cluster(
         Also write cluster-N.html, with the dendrogram and every crop of cluster N. Repeatable.
     camera_pattern
         Where paths name the camera; default: the run's own pattern; empty: no cameras.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
     from reseen.cli.setting_flags import check_names
     from reseen.errors import SettingsError
 
-    options = ("data", "out", "method", "memory", "smallest", "dendrogram", "camera-pattern", "quiet")
+    options = (
+        "data",
+        "out",
+        "method",
+        "memory",
+        "smallest",
+        "dendrogram",
+        "camera-pattern",
+        "feature-cache",
+        "quiet",
+    )
     check_names(settings, options, ())
     if data is None:
         from reseen.tasks.clustering.cluster_vectors import cluster_vectors
@@ -85,6 +99,7 @@ def cluster(
         smallest=smallest,
         dendrograms=dendrogram or (),
         camera_pattern=camera_pattern,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     print(clustered.chosen)

@@ -18,6 +18,7 @@ def compare(
     seed: int = 0,
     devices: int = 1,
     json: Path | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Compare two runs on the same crops: better, no different, worse, or cannot say.
@@ -51,6 +52,9 @@ def compare(
         Number of processes for feature extraction, one per GPU; on a CPU they share the cores.
     json
         Also write the comparison to this JSON file.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -76,6 +80,7 @@ def compare(
         protocol=protocol,
         seed=seed,
         devices=devices,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     if not is_main_process():

@@ -16,6 +16,7 @@ def embed(
     camera_pattern: str | None = None,
     center_cameras: Annotated[bool, Parameter(negative=())] = False,
     devices: int = 1,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Write the embeddings of a folder of crops to a Parquet file with the columns path, camera and vector.
@@ -40,6 +41,9 @@ def embed(
         Subtract the mean that each camera had in training from its vectors.
     devices
         Number of processes, one per GPU; on a CPU they share the cores.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -61,6 +65,7 @@ def embed(
         camera_pattern=camera_pattern,
         center_cameras=center_cameras,
         devices=devices,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     if not is_main_process():

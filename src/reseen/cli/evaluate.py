@@ -41,6 +41,7 @@ def evaluate(
     devices: int = 1,
     json: Path | None = None,
     report: Path | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Evaluate the last round of a run, or precomputed features, on query and gallery.
@@ -106,6 +107,9 @@ def evaluate(
         Also write the score to this JSON file.
     report
         Also write an HTML report with curves and ranked lists; it embeds thumbnails of crops.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -173,7 +177,7 @@ def evaluate(
         part=part,
         baseline=baseline,
     )
-    evaluation = evaluate_run(run, data, settings, devices=devices, quiet=quiet)
+    evaluation = evaluate_run(run, data, settings, devices=devices, feature_cache=feature_cache, quiet=quiet)
     if is_main_process():
         _print_evaluation(evaluation)
         if json is not None:

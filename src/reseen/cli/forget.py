@@ -133,7 +133,11 @@ def _print_summary(choice: "Selection", deletion: "ForgetResult") -> None:
         by_round = ", then ".join(f"{number:,}" for number in choice.similar.round_counts)
         more = "nothing new appears" if choice.similar.exhausted else "another round (--rounds) may find more"
         print(f"At a similarity of {choice.threshold:.3f} or more, round by round: {by_round}; {more}")
-    cached = f" and {_counted(len(deletion.cached), 'folder')} of decoded crops" if deletion.cached else ""
+    cached = (
+        f" and {_counted(len(deletion.cached), 'folder')} of decoded crops or features"
+        if deletion.cached
+        else ""
+    )
     if deletion.dry_run:
         print(f"Would delete {count}{cached}")
     else:

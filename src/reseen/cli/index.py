@@ -21,6 +21,7 @@ def index(
     same_from: float | None = None,
     new_below: float | None = None,
     camera_graph: Path | None = None,
+    feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
     """Index a folder of crops in a searchable gallery.
@@ -60,6 +61,9 @@ def index(
         Cosine similarity below which they are somebody new; default: the calibrated one. Between the two is asked.
     camera_graph
         A YAML file of neighboring cameras and travel times: only people who can have come are candidates.
+    feature_cache
+        Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
+        0: no cache.
     quiet
         Hide progress.
     """
@@ -81,6 +85,7 @@ def index(
         where=parse_filter(camera, after, before, None),
         people=people,
         assignment=AssignmentSettings(same_from, new_below, camera_graph),
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     parts = [f"{indexed.added:,} crops added"]

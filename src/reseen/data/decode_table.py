@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,28 @@ Problems = dict[int, str]
 """Row numbers of unreadable files, each with the reason."""
 
 
-def cache_key(table: ImageTable, height: int, width: int, white_level: float | None = None) -> str:
+def stamps_of(table: ImageTable) -> list[str]:
+    """The `stamp` of the file of every crop: its size and time, as they are now."""
+    return [table.source(row).stamp() for row in range(len(table))]
+
+
+def crop_hashes(paths: Sequence[str], stamps: Sequence[str]) -> UInt8[np.ndarray, "n 16"]:
+    """A hash per crop of its relative path and the stamp of its file: equal only if the crop is the same."""
+    hashes = np.zeros((len(paths), 16), dtype=np.uint8)
+    for row, (path, stamp) in enumerate(zip(paths, stamps, strict=True)):
+        digest = hashlib.blake2b(os.fsencode(f"{path}\0{stamp}"), digest_size=16).digest()
+        hashes[row] = np.frombuffer(digest, dtype=np.uint8)
+    return hashes
+
+
+def cache_key(
+    paths: Sequence[str], stamps: Sequence[str], height: int, width: int, white_level: float | None = None
+) -> str:
     """The name of a cache entry: a hash of paths, file sizes and times, crop size, white level and decoder version."""
     level = "" if white_level is None else f" {white_level:g}"
     digest = hashlib.sha256(f"{DECODE_VERSION} {height} {width}{level}\0".encode())
-    for row, relative in enumerate(table.paths):
-        digest.update(os.fsencode(f"{relative}\0{table.source(row).stamp()}\0"))
+    for relative, stamp in zip(paths, stamps, strict=True):
+        digest.update(os.fsencode(f"{relative}\0{stamp}\0"))
     return digest.hexdigest()[:32]
 
 

@@ -1,5 +1,7 @@
 """The cache of decoded crops on disk: one folder per entry, written under a temporary name and then renamed.
 
+The cache of features has entries of the same kind in a folder of its own.
+
 There are no locks. Processes that decode the same entry at the same time each write a temporary folder; the first
 rename wins, and the other folder is deleted. Folders left behind by killed processes are removed by the next process.
 

@@ -15,9 +15,11 @@ from reseen.data.decode import quiet_pillow
 from reseen.data.decode_table import (
     Problems,
     cache_key,
+    crop_hashes,
     decode_rows,
     needed_bytes,
     problem_of,
+    stamps_of,
     verify,
     write_entry,
 )
@@ -42,11 +44,15 @@ class PixelStore:
         problems: Problems,
         note: str = "",
         white_level: float | None = None,
+        hashes: UInt8[np.ndarray, "n 16"] | None = None,
     ) -> None:
         self.table = table
         """The table of the crops."""
         self.height, self.width = size
-        self._white_level = white_level
+        self.white_level = white_level
+        """Value of white in images of more than 8 bits; None for that of their type."""
+        self.hashes = hashes
+        """`crop_hashes` of the files as they were when the store was opened; None where that is not known."""
         self.note = note
         """The reason why crops are decoded on the fly; empty if they are cached."""
         self.readable: Bool[np.ndarray, " n"] = np.ones(len(table), dtype=bool)
@@ -84,7 +90,7 @@ class PixelStore:
 
         def work(block: range) -> tuple[UInt8[np.ndarray, "b h w 3"], Problems]:
             return decode_rows(
-                self.table, [rows[index] for index in block], self.height, self.width, self._white_level
+                self.table, [rows[index] for index in block], self.height, self.width, self.white_level
             )
 
         with quiet_pillow():
@@ -139,26 +145,29 @@ def open_pixels(
     if not len(table):
         raise DataError(f"{table.root}: no image to decode")
     folder = cache.cache_folder(cache_dir)
-    entry, note = _cached(folder, table, (height, width), cap_gigabytes, progress, white_level)
+    stamps = stamps_of(table)
+    key = cache_key(table.paths, stamps, height, width, white_level)
+    hashes = crop_hashes(table.paths, stamps)
+    entry, note = _cached(folder / key, table, (height, width), cap_gigabytes, progress, white_level)
     store = None
     if entry:
         try:
             store = PixelStore(
-                table, (height, width), entry, _stored_problems(entry), white_level=white_level
+                table, (height, width), entry, _stored_problems(entry), white_level=white_level, hashes=hashes
             )
             store._map()  # keeps the pixels available even if another process evicts the entry
         except (OSError, ValueError) as error:
             store, note = None, f"decoding on the fly: the cache in {folder} cannot be read ({error})"
     if store is None:
         store = PixelStore(
-            table, (height, width), None, verify(table, progress, white_level), note, white_level
+            table, (height, width), None, verify(table, progress, white_level), note, white_level, hashes
         )
     _check_share(store, unreadable_share)
     return store
 
 
 def _cached(
-    folder: Path,
+    entry: Path,
     table: ImageTable,
     size: tuple[int, int],
     cap_gigabytes: float,
@@ -166,13 +175,13 @@ def _cached(
     white_level: float | None,
 ) -> tuple[Path | None, str]:
     """The cache entry of the crops, created if missing, or None and the reason why there is none."""
-    key = cache_key(table, *size, white_level)
+    folder = entry.parent
     needed = needed_bytes(table, *size)
     what = f"{len(table):,} crops of {size[0]}x{size[1]} need {needed / _GIGABYTE:.2f} GB"
     try:
-        if _is_valid(folder / key, table, size, white_level):
-            cache.touch(folder / key)
-            return folder / key, ""
+        if _is_valid(entry, table, size, white_level):
+            cache.touch(entry)
+            return entry, ""
         if needed > cap_gigabytes * _GIGABYTE:
             return None, (
                 f"decoding on the fly: {what}, more than the {cap_gigabytes:g} GB of data.cache_gigabytes"
@@ -186,7 +195,7 @@ def _cached(
                 None,
                 f"decoding on the fly: {what}, the disk of {folder} has {free / _GIGABYTE:.2f} GB free",
             )
-        return write_entry(folder, key, table, *size, progress, white_level), ""
+        return write_entry(folder, entry.name, table, *size, progress, white_level), ""
     except OSError as error:
         return (
             None,

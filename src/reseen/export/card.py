@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from reseen.environment import versions
 from reseen.errors import RunError
-from reseen.export.fingerprint import fingerprint
 from reseen.export.input_spec import InputSpec
 from reseen.models import Encoder
+from reseen.models.encoder import fingerprint
 from reseen.reading import read_table
 from reseen.runs.cluster_file import BROKEN_PARQUET, CLUSTERS
 from reseen.runs.run import Run

@@ -1,13 +1,11 @@
 """Identity of the model that produced the vectors of a gallery."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from reseen.errors import GalleryError
 from reseen.models import Encoder
+from reseen.models.encoder import fingerprint
 from reseen.reading import parse_as
 from reseen.runs.run import Run
 
@@ -70,14 +68,3 @@ def identify(run: Run, encoder: Encoder) -> ModelIdentity:
         encoder.width,
         str(run.folder.resolve()),
     )
-
-
-def fingerprint(encoder: Encoder) -> str:
-    """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
-    digest = hashlib.sha256(
-        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
-    )
-    for name, tensor in sorted(encoder.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
-    return digest.hexdigest()

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import SettingsError, StorageError
 from reseen.features.extract import extract
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
 from reseen.features.partitions import describe_vectors, vector_table
 from reseen.files import write_atomically
 from reseen.locks import exclusive_writer
@@ -45,6 +47,7 @@ def embed(
     camera_pattern: str | None = None,
     center_cameras: bool = False,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Path | str:
     """Write the embeddings of all readable crops to a Parquet file, and return its path.
@@ -63,6 +66,7 @@ def embed(
         center_cameras: subtract the mean that a crop's camera had in training, or that of all for other cameras, and
             scale the rest to unit length; the file's metadata say so. With the engine `plain`.
         devices: number of processes of the engine `plain`.
+        feature_cache: size limit in gigabytes of the cache of features, which the engine `plain` uses; 0 for none.
         quiet: hide progress.
 
     Raises:
@@ -89,7 +93,11 @@ def embed(
     if out.is_dir():
         raise StorageError(f"{out}: is a folder; give the name of a Parquet file, or --engine ray")
     table = load_other_table(run.recipe, data, camera_pattern)
-    request = {"run": str(run.folder.absolute()), "out": str(out.absolute())}
+    request = {
+        "run": str(run.folder.absolute()),
+        "out": str(out.absolute()),
+        "feature_cache": feature_cache,
+    }
     parts = _parts(run, table, out, center_cameras)
 
     with (
@@ -97,7 +105,8 @@ def embed(
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):
-        files = _embed_parts(run, ranks.broadcast(table), out, ranks, view, quiet, centers)
+        job = _Embedding(run, ranks.broadcast(table), out, ranks, feature_cache, centers)
+        files = _embed_parts(job, view, quiet)
         if ranks.is_main:
             write_atomically(out, lambda temporary: _join(files, temporary))
             shutil.rmtree(parts, ignore_errors=True)
@@ -107,9 +116,9 @@ def embed(
 
 def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
     """Run `embed` in a worker process: embed its share of every part."""
-    _embed_parts(
-        open_run(request["run"]), ranks.broadcast(None), Path(request["out"]), ranks, RunView(0, True), True
-    )
+    run, table = open_run(request["run"]), ranks.broadcast(None)
+    job = _Embedding(run, table, Path(request["out"]), ranks, request["feature_cache"])
+    _embed_parts(job, RunView(0, True), True)
     ranks.barrier()
 
 
@@ -128,25 +137,31 @@ def trained_centers(run: Run) -> CameraCenters:
     return pool.shrunk(None, PRIOR_SIGHTINGS)
 
 
-def _embed_parts(
-    run: Run,
-    table: ImageTable,
-    out: Path,
-    ranks: ProcessGroup,
-    view: RunView,
-    quiet: bool,
-    centers: CameraCenters | None = None,
-) -> list[Path]:
+@dataclass(frozen=True)
+class _Embedding:
+    """What a process embeds, and how."""
+
+    run: Run
+    table: ImageTable
+    out: Path
+    ranks: ProcessGroup
+    feature_cache: float
+    centers: CameraCenters | None = None
+
+
+def _embed_parts(job: _Embedding, view: RunView, quiet: bool) -> list[Path]:
     """Write the missing parts, and return the files of all parts in order."""
+    run, table, ranks, centers = job.run, job.table, job.ranks, job.centers
     device = scoring_device(run, ranks)
     encoder = run.encoder().to(device)
-    parts = _parts(run, table, out, centers is not None)
+    parts = _parts(run, table, job.out, centers is not None)
     with ranks.main_process_first():
         size = (encoder.height, encoder.width)
         crops = open_crops(table, run.reading, *size, progress=ranks.is_main and not quiet)
     view.say(*crops.notes)
     progress = view.phase("embedding", len(crops))
-    files, metadata = [], describe_vectors(run, encoder)
+    cache = open_feature_cache(run, encoder, crops, device, job.feature_cache)
+    embedded, files, metadata = 0, [], describe_vectors(run, encoder)
     if centers is not None:
         metadata["camera_centering"] = "mean of the camera in training subtracted"
     for start in range(0, len(crops), PART):
@@ -154,11 +169,13 @@ def _embed_parts(
         files.append(parts / f"{start:012d}.parquet")
         if not ranks.run_on_main(files[-1].is_file):
             part_crops = crops.select(rows)
-            vectors = extract(encoder, part_crops, device, ranks=ranks).vectors.numpy()
+            vectors = extract(encoder, part_crops, device, ranks=ranks, cache=cache).vectors.numpy()
+            embedded += len(part_crops)
             if ranks.is_main:
                 part = _embed_part(part_crops, vectors, metadata, centers)
                 write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
         progress(len(rows))
+    view.say(*cache_notes(cache, embedded))
     return files
 
 

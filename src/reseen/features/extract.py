@@ -1,7 +1,9 @@
 """Feature extraction in memory: crops or single images to embeddings, and BNNeck statistics estimated on them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from reseen.data.crops import Crops
 from reseen.data.views import normalize
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from reseen.errors import ImagesError, WeightsError
+from reseen.features.feature_cache import FeatureCache
 from reseen.features.frozen_maps import FrozenMaps
 from reseen.geometry import unit
 from reseen.models import Encoder
@@ -35,9 +38,10 @@ def extract(
     progress: Progress = no_progress,
     *,
     mirrored: bool = False,
-    transform: Callable[[Images], Images] = lambda images: images,
+    transform: Callable[[Images], Images] | None = None,
     ranks: ProcessGroup = SINGLE_PROCESS,
     kept: FrozenMaps | None = None,
+    cache: FeatureCache | None = None,
 ) -> Features:
     """Features (n, d) of all crops in row order, unit length unless the encoder is raw; the encoder is not modified.
 
@@ -51,8 +55,11 @@ def extract(
         ranks: the process group; each process embeds a consecutive range of batches, and all get all features.
         kept: where outputs of frozen stages are kept for the next extraction of the same crops, with the same
             `mirrored` and without `transform`; what is there is not computed again. Features have the same bits.
+        cache: the cache on disk of this encoder and these crops, or of crops that these were selected from; what is
+            there is not computed again. Without `transform`. Features have the same bits.
 
     Raises:
+        ValueError: both a `transform` and a `cache`.
         WeightsError: an output of the encoder is not finite.
         ImagesError: an output is zero and has no direction.
 
@@ -61,6 +68,8 @@ def extract(
         >>> features.vectors.shape
         torch.Size([3368, 2048])
     """
+    if transform is not None and cache is not None:
+        raise ValueError("features of transformed crops are not kept; leave one of the two out")
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
@@ -72,7 +81,8 @@ def extract(
             blank = torch.zeros(1, 3, plain.height, plain.width, device=device)
             yield from (maps_from_frozen(fast, blank, output.to(device)) for output in kept.read(rows))
             return
-        images = normalize(transform(crops.images(rows)).to(device), plain.mean, plain.std)
+        pixels = crops.images(rows) if transform is None else transform(crops.images(rows))
+        images = normalize(pixels.to(device), plain.mean, plain.std)
         views = (images, images.flip(3)) if mirrored else (images,)
         for view, seen in enumerate(views):
             if kept is None:
@@ -82,11 +92,18 @@ def extract(
                 kept.write(rows, view, output)
                 yield maps_from_frozen(fast, seen, output)
 
-    for rows, done in row_batches(len(crops), ranks):
+    def outputs(rows: Int64[Tensor, " b"]) -> Float32[Tensor, "b d"]:
         parts = [fast.embed_all(of_view) for of_view in maps(rows)]
-        features = (parts[0] + parts[1]) / 2 if mirrored else parts[0]
-        vectors[rows] = features.float().cpu()
-        progress(done)
+        return ((parts[0] + parts[1]) / 2 if mirrored else parts[0]).float().cpu()
+
+    with _all_reads(cache, ranks):
+        for rows, done in row_batches(len(crops), ranks):
+            vectors[rows] = (
+                outputs(rows)
+                if cache is None
+                else cache.outputs(crops, rows, f"mirrored {mirrored}", partial(outputs, rows))
+            )
+            progress(done)
     plain.train(training)
     ranks.all_gather_rows(vectors, BATCH)
     return checked_features(vectors, plain.raw)
@@ -122,18 +139,41 @@ def extract_frames(
     *,
     mirrored: bool = False,
     ranks: ProcessGroup = SINGLE_PROCESS,
+    cache: FeatureCache | None = None,
 ) -> Float32[np.ndarray, "n d"]:
-    """BNNeck outputs (n, d) before normalization, in row order, to be averaged over tracklets."""
+    """BNNeck outputs (n, d) before normalization, in row order, to be averaged over tracklets.
+
+    `cache` is used as by `extract`.
+    """
     encoder.eval()
     vectors = torch.empty(len(crops), encoder.dimension)
-    for batch in batches(crops, encoder, device, ranks):
-        features = encoder.embed_frames(batch.images)
+
+    def outputs(rows: Int64[Tensor, " b"]) -> Float32[Tensor, "b d"]:
+        images = normalize(crops.images(rows).to(device), encoder.mean, encoder.std)
+        frames = encoder.embed_frames(images)
         if mirrored:
-            features = (features + encoder.embed_frames(batch.images.flip(3))) / 2
-        vectors[batch.rows] = features.cpu()
-        progress(batch.done)
+            frames = (frames + encoder.embed_frames(images.flip(3))) / 2
+        return frames.float().cpu()
+
+    with _all_reads(cache, ranks):
+        for rows, done in row_batches(len(crops), ranks):
+            vectors[rows] = (
+                outputs(rows)
+                if cache is None
+                else cache.outputs(crops, rows, f"frames, mirrored {mirrored}", partial(outputs, rows))
+            )
+            progress(done)
     ranks.all_gather_rows(vectors, BATCH)
     return vectors.numpy()
+
+
+@contextmanager
+def _all_reads(cache: FeatureCache | None, ranks: ProcessGroup) -> Iterator[None]:
+    """Count what all processes read from their caches during the block in that of each."""
+    before = 0 if cache is None else cache.read
+    yield
+    if cache is not None:
+        cache.read = before + int(ranks.all_reduce(torch.tensor(cache.read - before)))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from reseen.audit import Probe
 from reseen.data.crops import Crops
 from reseen.data.views import AugmentationSettings, shift_and_flip
 from reseen.features.extract import extract
+from reseen.features.feature_cache import FeatureCache
 from reseen.geometry import unit
 from reseen.records import Features, to_index_tensor
 from reseen.runs.console import Progress, no_progress
@@ -36,11 +37,13 @@ def probe_encoder(
     device: torch.device,
     features: Features | None = None,
     progress: Progress = no_progress,
+    *,
+    cache: FeatureCache | None = None,
 ) -> Probe:
     """Embed the crops and another view of up to 1,000 of them; the same crops and views for every encoder.
 
     Of more than 8,000 crops, 8,000 are taken, evenly spaced. `features` are those of all crops where they are known
-    already, as in a round of training.
+    already, as in a round of training; `cache` is that of the encoder and the crops.
 
     Example:
         >>> before, after = (probe_encoder(run.encoder(untrained=start), crops, device) for start in (True, False))
@@ -48,7 +51,7 @@ def probe_encoder(
     probed = probed_rows(len(crops))
     crops = crops.select(probed)
     if features is None:
-        features = extract(encoder, crops, device, progress)
+        features = extract(encoder, crops, device, progress, cache=cache)
     else:
         features = Features(features.vectors[to_index_tensor(probed)], features.raw)
     rows = np.sort(np.random.default_rng(0).permutation(len(crops))[:VIEWED_CROPS])

@@ -14,10 +14,10 @@ from reseen.gallery.side_files import side_file
 
 NAME = "copies.jsonl"
 
-CopyKind = Literal["pixels", "map", "answers", "page"]
-"""`pixels`: a cache folder of decoded crops; `map`: a folder of map coordinates; `answers`: a file of
-same/different answers that names crops by path; `page`: a file for people, such as a contact sheet, with thumbnails or
-names of crops."""
+CopyKind = Literal["pixels", "features", "map", "answers", "page"]
+"""`pixels`: a cache folder of decoded crops; `features`: one of their embeddings; `map`: a folder of map coordinates;
+`answers`: a file of same/different answers that names crops by path; `page`: a file for people, such as a contact
+sheet, with thumbnails or names of crops."""
 
 
 @dataclass(frozen=True)

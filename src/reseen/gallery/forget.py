@@ -30,7 +30,8 @@ class ForgetResult:
     entries: tuple[Entry, ...]
     """The crops, without their thumbnails."""
     cached: tuple[Path, ...]
-    """Cache folders with their decoded pixels, removed as a whole; other crops in them are decoded again."""
+    """Cache folders with their decoded pixels or features, removed as a whole; other crops in them are decoded and
+    embedded again."""
     pages: tuple[Path, ...]
     """Pages of earlier commands that show some of them; these are the user's files and never deleted."""
     still_similar: int | None

@@ -16,6 +16,13 @@ from reseen.data.pixel_cache import cache_folder
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, RunError
 from reseen.features.extract import extract
+from reseen.features.feature_cache import (
+    FEATURE_CACHE_GIGABYTES,
+    FeatureCache,
+    cache_notes,
+    open_feature_cache,
+)
+from reseen.features.feature_entries import feature_folder
 from reseen.gallery.copies import record_copy
 from reseen.gallery.deletion_log import deleted_keys
 from reseen.gallery.entries import Entries, Entry
@@ -113,6 +120,7 @@ def index_run(
     where: Filter = EVERYTHING,
     people: bool = True,
     assignment: AssignmentSettings | None = None,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> IndexResult:
     """Embed the crops of `data` into a gallery, which is created if it does not exist.
@@ -132,6 +140,7 @@ def index_run(
         where: index only crops that match, such as by camera and time.
         people: if the gallery has people, match them with new clusters, and assign the new crops.
         assignment: how crops are assigned to people; the defaults of `AssignmentSettings` when None.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: show no progress.
 
     Raises:
@@ -169,25 +178,28 @@ def index_run(
             if len(to_index)
             else None
         )
-        count = 0 if crops is None else len(crops)
+        count, cache = 0 if crops is None else len(crops), None
         if crops is not None:
             view.say(*crops.notes)
             if crops.store.source == "cache":
                 record_copy(gallery.address, "pixels", cache_folder(run.reading.cache_dir))
+            cache = open_feature_cache(run, encoder, crops, device, feature_cache)
+            if cache is not None:
+                record_copy(gallery.address, "features", feature_folder(run.reading.cache_dir))
+        model = _Model(encoder, device, cache)
         progress = view.phase("indexing", count)
         added = updated = 0
         for start in range(0, count, PART):
             assert crops is not None
             part = crops.select(np.arange(start, min(start + PART, count)))
-            new, changed = _add_part(
-                gallery, part, known, encoder, device, thumbnails, run.recipe.data.white_level
-            )
+            new, changed = _add_part(gallery, part, known, model, thumbnails, run.recipe.data.white_level)
             added, updated = added + new, updated + changed
             progress(len(part))
         updated_people = None
         if people and len(gallery.people):
             view.say(*gallery.people.notes)
             updated_people = assign_people(gallery, assignment)
+        view.say(*cache_notes(cache, added))
         description = gallery.store.describe()
     return IndexResult(
         description.address,
@@ -202,12 +214,20 @@ def index_run(
     )
 
 
+@dataclass(frozen=True)
+class _Model:
+    """What embeds the crops."""
+
+    encoder: Encoder
+    device: torch.device
+    cache: FeatureCache | None
+
+
 def _add_part(
     gallery: Gallery,
     crops: Crops,
     clusters: dict[str, int],
-    encoder: Encoder,
-    device: torch.device,
+    model: _Model,
     thumbnails: bool,
     white_level: float | None,
 ) -> tuple[int, int]:
@@ -231,7 +251,7 @@ def _add_part(
         entries = [
             replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
-        vectors = extract(encoder, rows, device).numpy
+        vectors = extract(model.encoder, rows, model.device, cache=model.cache).numpy
         deleted = deleted_keys(
             gallery.address
         )  # another process may have deleted some while they were embedded

@@ -9,6 +9,7 @@ from reseen.audit.answers import read_answers, write_answers
 from reseen.data import pixel_cache as cache
 from reseen.data.pixel_cache import source_folders
 from reseen.errors import GalleryError, ReseenError
+from reseen.features.feature_entries import FEATURES, feature_folder
 from reseen.files import write_text
 from reseen.gallery.copies import Copy, recorded_copies
 from reseen.gallery.deletion_log import Deletion, append_deletion, unverified_deletions
@@ -43,7 +44,7 @@ class RemovalResult:
 
     removal: Removal
     cached: tuple[Path, ...]
-    """Cache folders of decoded crops that were removed as a whole."""
+    """Cache folders of decoded crops and of features that were removed as a whole."""
     pages: tuple[Path, ...]
     """Pages and lists of earlier commands that show some of the crops; they are not deleted."""
     deletion_log: Path
@@ -54,7 +55,7 @@ class FoundCopies:
     """Where copies of the crops of a removal are."""
 
     cached: tuple[Path, ...]
-    """Folders of decoded crops inside cache folders."""
+    """Folders of decoded crops and of features inside cache folders."""
     maps: tuple[Path, ...]
     """Files of map coordinates."""
     answers: tuple[Copy, ...]
@@ -81,6 +82,8 @@ def find_copies(store: Store, address: str, removal: Removal) -> FoundCopies:
     folders = {cache.cache_folder(): None, **dict.fromkeys(map(Path, removal.cache_dirs))}
     folders |= dict.fromkeys(_run_cache(store.describe().model.run))
     folders |= dict.fromkeys(Path(copy.path) for copy in held if copy.kind == "pixels")
+    folders |= dict.fromkeys(feature_folder(folder.parent) for folder in tuple(folders))
+    folders |= dict.fromkeys(Path(copy.path) for copy in held if copy.kind == "features")
     folders |= dict.fromkeys(Path(folder) for folder, _ in cache.recorded_folders())
     maps = dict.fromkeys(Path(copy.path) for copy in held if copy.kind == "map")
     if (folder := map_folder(address)) is not None:
@@ -194,7 +197,8 @@ def _leftovers(copies: FoundCopies, entries_left: int, count: int) -> list[str]:
     for folder in copies.cached:
         process = cache.writer_process(folder)
         busy = "" if process is None else f", which process {process} is writing right now; wait for it"
-        leftovers.append(f"decoded pixels in {folder}{busy}")
+        what = "features" if folder.parent.name == FEATURES else "decoded pixels"
+        leftovers.append(f"{what} in {folder}{busy}")
     leftovers += [f"map coordinates in {file}" for file in copies.maps]
     leftovers += [f"answers that name crops in {copy.path}" for copy in copies.answers]
     leftovers += [f"edits of crops in {file}" for file in copies.journal]

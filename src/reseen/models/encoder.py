@@ -8,9 +8,11 @@ section 3.6.
 """
 
 import copy
+import hashlib
 from collections.abc import Iterator
 from typing import Literal, Self
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -50,6 +52,7 @@ class Encoder(nn.Module):
         WeightsError: the weights are not available or do not fit.
 
     Attributes:
+        settings: what it was built from.
         channels: dimension of the global (whole-image) embedding.
         part: which embeddings `forward` returns.
         channels_first: whether the trunk's maps are (b, d, y, x), not (b, y, x, d).
@@ -82,6 +85,7 @@ class Encoder(nn.Module):
         notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
+        self.settings = settings
         backbone = build_backbone(settings, height, width)
         self.arithmetic = Arithmetic() if arithmetic is None else arithmetic
         self.shard = BatchShard() if shard is None else shard
@@ -250,3 +254,14 @@ def _pooling(settings: ModelSettings, backbone: Backbone, arithmetic: Arithmetic
 def count_parameters(encoder: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in encoder.parameters() if parameter.requires_grad)
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
+    digest = hashlib.sha256(
+        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
+    )
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+    return digest.hexdigest()

@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from reseen.data.progress import duration
 from reseen.environment import memory_gigabytes
-from reseen.runs.console import duration
 
 
 @dataclass(frozen=True)

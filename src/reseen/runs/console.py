@@ -7,11 +7,11 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from reseen.data.progress import bar_columns, duration, time_left
 from reseen.runs.log import RoundRecord
 from reseen.text import printable
 
@@ -41,13 +41,7 @@ class RunView:
         self._began = self._latest = time.perf_counter()
         self._rounds_before = 0
         self._stopped = False
-        self._bars = Bars(
-            TextColumn("{task.description}", style="cyan"),
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
+        self._bars = Bars(*bar_columns(), console=self._console)
         self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -105,7 +99,7 @@ class RunView:
             return "time left: known after a round"
         per_round = (self._latest - self._began) / done
         passed = time.perf_counter() - self._latest
-        return f"{duration(max(per_round * left - passed, 0))} left"
+        return time_left(per_round * left - passed)
 
     def _draw(self) -> Group:
         if not self._rounds:  # no training: only progress bars
@@ -138,13 +132,3 @@ def _notable(notes: Sequence[str]) -> list[str]:
         if skipped > 0
         else notable
     )
-
-
-def duration(seconds: float) -> str:
-    """Format a duration as `1 h 05 min`, `3 min 20 s` or `12 s`."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole} s"

@@ -32,6 +32,19 @@ def test_an_array_without_a_name_leaves_nothing_behind(tmp_path):
     gc.collect()
 
 
+def test_the_bytes_of_all_arrays_are_counted_with_those_that_are_gone(tmp_path):
+    scratch = Scratch(tmp_path)
+    assert scratch.taken == 0
+    scratch.array("a", (3, 2), np.float32)
+    scratch.array("b", (5,), np.int8)
+    assert scratch.taken == 24 + 5
+    scratch.unnamed((7,), np.int64)
+    scratch.unnamed((2,), np.int16)
+    assert scratch.taken == 24 + 5 + 56 + 4
+    scratch.array("a", (1,), np.float64)
+    assert scratch.taken == 24 + 5 + 56 + 4 + 8
+
+
 def test_a_full_disk_is_an_error_when_the_array_is_made(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

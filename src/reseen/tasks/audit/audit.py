@@ -31,6 +31,7 @@ from reseen.data.table import ImageTable
 from reseen.data.views import shift_and_flip
 from reseen.errors import DataError, SettingsError
 from reseen.features.extract import extract
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
 from reseen.features.probe_encoder import VIEW, probe_encoder, probed_rows
 from reseen.files import check_output, write_text
 from reseen.geometry import unit
@@ -148,6 +149,7 @@ def audit_run(
     false_matches: float = FALSE_MATCHES,
     seed: int = 0,
     camera_pattern: str | None = None,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Audit:
     """Audit the last round of a run on unlabeled crops, and write `audit.json` into its folder.
@@ -167,6 +169,7 @@ def audit_run(
         false_matches: share of the pairs at or above the threshold that may show different people, above 0 and below 1.
         seed: random seed of views and questions.
         camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: hide progress.
 
     Raises:
@@ -195,6 +198,7 @@ def audit_run(
             questions=questions,
             false_matches=false_matches,
             seed=seed,
+            feature_cache=feature_cache,
             quiet=quiet,
         )
 
@@ -210,6 +214,7 @@ def _audit(
     questions: int,
     false_matches: float,
     seed: int,
+    feature_cache: float,
     quiet: bool,
 ) -> Audit:
     device = scoring_device(run)
@@ -221,7 +226,9 @@ def _audit(
     generator = torch.Generator().manual_seed(seed)
     with RunView(0, quiet) as view:
         view.say(*crops.notes)
-        features = extract(encoder, crops, device, view.phase("features", len(crops)))
+        cache = open_feature_cache(run, encoder, crops, device, feature_cache)
+        features = extract(encoder, crops, device, view.phase("features", len(crops)), cache=cache)
+        view.say(*cache_notes(cache, len(crops)))
         labels = recluster(features).labels
         unit_features = _normalized(features)
         agreements = []
@@ -230,7 +237,9 @@ def _audit(
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
         probe = probe_encoder(encoder, crops, device, features)
-        verdict = None if baseline is None else judge(_probe_baseline(baseline, crops, view), probe)
+        verdict = (
+            None if baseline is None else judge(_probe_baseline(baseline, crops, view, feature_cache), probe)
+        )
         sheet = Sheet.plan(run, crops, unit_features, labels)
         verification = verify(run, sheet, answers) if answers else None
         rarity = random_pair_rarity(unit_features, crops.table)
@@ -269,8 +278,9 @@ def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:
     return open_sides(UNTRAINED if baseline is None else baseline, run)[0]
 
 
-def _probe_baseline(baseline: Side, crops: Crops, view: RunView) -> Probe:
-    return probe_side(baseline, crops.table.select(probed_rows(len(crops))), view)
+def _probe_baseline(baseline: Side, crops: Crops, view: RunView, feature_cache: float) -> Probe:
+    table = crops.table.select(probed_rows(len(crops)))
+    return probe_side(baseline, table, view, feature_cache=feature_cache)
 
 
 def _normalized(features: Features) -> Features:

@@ -15,6 +15,7 @@ from reseen.data.pixels import PixelStore
 from reseen.data.table import ImageTable
 from reseen.errors import DataError, SettingsError, StorageError
 from reseen.features.extract import extract
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
 from reseen.features.partitions import is_partitioned
 from reseen.features.vector_file import match_table, read_vectors
 from reseen.files import check_output, write_text
@@ -61,6 +62,7 @@ def cluster_crops(
     smallest: int = 1,
     dendrograms: Sequence[int] = (),
     camera_pattern: str | None = None,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> CropClusters:
     """Cluster crops; write a CSV file `out`, and an HTML page of the same name next to it.
@@ -76,6 +78,7 @@ def cluster_crops(
         smallest: minimum cluster size; smaller clusters become noise (-1).
         dendrograms: numbers of clusters; for each, a page `cluster-N.html` shows its crops and its dendrogram.
         camera_pattern: where paths name the camera, as for `embed`; not with vectors, which hold the cameras.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: hide progress.
 
     Raises:
@@ -100,7 +103,7 @@ def cluster_crops(
         settings = cluster_settings(opened.recipe if isinstance(opened, Run) else None, settings, method)
     with exclusive_writer(out), RunView(0, quiet) as view:
         if isinstance(opened, Run):
-            inputs = _embed_with_run(opened, data, camera_pattern, view, quiet)
+            inputs = _embed_with_run(opened, data, camera_pattern, feature_cache, view, quiet)
         else:
             inputs = _load_vectors(opened, data, camera_pattern, view)
         result = run_clustering(inputs, settings, smallest, view)
@@ -147,13 +150,21 @@ def _open_source(source: Run | str | Path) -> Run | Path:
 
 
 def _embed_with_run(
-    run: Run, data: str | Path | ImageTable, camera_pattern: str | None, view: RunView, quiet: bool
+    run: Run,
+    data: str | Path | ImageTable,
+    camera_pattern: str | None,
+    feature_cache: float,
+    view: RunView,
+    quiet: bool,
 ) -> ClusterInput:
     table = load_other_table(run.recipe, data, camera_pattern)
-    encoder, device = run.encoder(), scoring_device(run)
+    device = scoring_device(run)
+    encoder = run.encoder().to(device)
     crops = open_crops(table, run.reading, encoder.height, encoder.width, progress=not quiet)
     view.say(*crops.notes)
-    features = extract(encoder.to(device), crops, device, view.phase("features", len(crops)))
+    cache = open_feature_cache(run, encoder, crops, device, feature_cache)
+    features = extract(encoder, crops, device, view.phase("features", len(crops)), cache=cache)
+    view.say(*cache_notes(cache, len(crops)))
     return ClusterInput(crops, features, f"by the encoder of {run.folder}, {run.rounds_done} rounds")
 
 

@@ -15,9 +15,10 @@ from reseen.errors import DataError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.paired import PairedDifference, paired_difference
 from reseen.evaluate.scoring import Protocol, ScoringOptions
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES
 from reseen.records import Outcome
 from reseen.runs.run import Run
-from reseen.tasks.comparison.sides import Side, compare_without_labels, open_sides
+from reseen.tasks.comparison.sides import compare_without_labels, open_sides
 from reseen.tasks.evaluation.retrieval import Retrieval
 from reseen.tasks.evaluation.score import Benchmark, patterns_of, read_benchmark, retrieve
 from reseen.tasks.evaluation.tables import score_table
@@ -78,6 +79,7 @@ def compare(
     protocol: Protocol | None = None,
     seed: int = 0,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Comparison:
     """Compare the second encoder with the first: `better`, `no different`, `worse`, or `cannot say`.
@@ -98,6 +100,7 @@ def compare(
         protocol: the evaluation protocol of both sides; that of the data when None.
         seed: random seed of the bootstrap and of drawn galleries.
         devices: number of processes for feature extraction with labels.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: hide progress.
 
     Raises:
@@ -110,16 +113,29 @@ def compare(
     """
     sides = open_sides(first, second)
     if isinstance(data, ImageTable):
-        verdict = compare_without_labels(*sides, data, quiet=quiet)
+        verdict = compare_without_labels(*sides, data, feature_cache=feature_cache, quiet=quiet)
         return Comparison(sides[0].name, sides[1].name, None, None, verdict, "a table has no identities")
     try:
         patterns = patterns_of(sides[1].run, data, layout, camera_pattern, identity_pattern)
         benchmark = read_benchmark(data, layout, variant, patterns=patterns, distractors=distractors)
     except DataError as error:
-        verdict = compare_without_labels(*sides, data, camera_pattern=camera_pattern, quiet=quiet)
+        verdict = compare_without_labels(
+            *sides, data, camera_pattern=camera_pattern, feature_cache=feature_cache, quiet=quiet
+        )
         return Comparison(sides[0].name, sides[1].name, None, None, verdict, str(error))
     options = ScoringOptions(protocol=protocol or benchmark.protocol, seed=seed)
-    before, after = (_retrieve(side, benchmark, options, devices, quiet) for side in sides)
+    before, after = (
+        retrieve(
+            side.run,
+            benchmark,
+            options=options,
+            untrained=side.untrained,
+            devices=devices,
+            feature_cache=feature_cache,
+            quiet=quiet,
+        )
+        for side in sides
+    )
     scores = before.score(quiet), after.score(quiet)
     paired = paired_retrievals(before, after, scores)
     return Comparison(sides[0].name, sides[1].name, scores, paired, None, "")
@@ -172,6 +188,7 @@ def retrieve_baseline(
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Baseline:
     """A baseline, a run or `untrained`, and what it retrieves by the options of the run's own `retrieval`.
@@ -190,6 +207,7 @@ def retrieve_baseline(
         mirrored=retrieval.task.preparation.mirrored,
         untrained=side.untrained,
         devices=devices,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     return Baseline(side.name, retrieved)
@@ -206,14 +224,6 @@ def score_baseline(
     other = baseline.retrieval.score(quiet)
     paired = paired_retrievals(baseline.retrieval, retrieval, (other, score))
     return BaselineScore(baseline.name, other, paired)
-
-
-def _retrieve(
-    side: Side, benchmark: Benchmark, options: ScoringOptions, devices: int, quiet: bool
-) -> Retrieval:
-    return retrieve(
-        side.run, benchmark, options=options, untrained=side.untrained, devices=devices, quiet=quiet
-    )
 
 
 def _identities(retrieval: Retrieval, queries: int) -> Int64[np.ndarray, " q"]:

@@ -7,6 +7,7 @@ from reseen.audit import Probe, Verdict, judge
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
 from reseen.features.probe_encoder import probe_encoder, probed_rows
 from reseen.models import Encoder
 from reseen.runs.console import RunView
@@ -67,6 +68,7 @@ def compare_without_labels(
     data: str | Path | ImageTable,
     *,
     camera_pattern: str | None = None,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Verdict:
     """How the second side compares with the first on unlabeled crops; cameras are read as the second run reads them.
@@ -78,13 +80,29 @@ def compare_without_labels(
     table = load_other_table(second.run.recipe, data, camera_pattern)
     table = table.select(probed_rows(len(table)))  # before anything is decoded
     with RunView(0, quiet) as view:
-        return judge(probe_side(first, table, view, quiet), probe_side(second, table, view, quiet))
+        before, after = (
+            probe_side(side, table, view, quiet, feature_cache=feature_cache) for side in (first, second)
+        )
+        return judge(before, after)
 
 
-def probe_side(side: Side, table: ImageTable, view: RunView, quiet: bool = True) -> Probe:
-    """What a side makes of the crops of a table, each at the input size of its own encoder."""
+def probe_side(
+    side: Side,
+    table: ImageTable,
+    view: RunView,
+    quiet: bool = True,
+    *,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
+) -> Probe:
+    """What a side makes of the crops of a table, each at the input size of its own encoder.
+
+    `feature_cache` is the size limit in gigabytes of the cache of features.
+    """
     device = scoring_device(side.run)
     encoder = side.encoder().to(device)
     crops: Crops = open_crops(table, side.run.reading, encoder.height, encoder.width, progress=not quiet)
+    cache = open_feature_cache(side.run, encoder, crops, device, feature_cache)
     progress = view.phase(f"{side.name}: features", len(crops))
-    return probe_encoder(encoder, crops, device, progress=progress)
+    probe = probe_encoder(encoder, crops, device, progress=progress, cache=cache)
+    view.say(*cache_notes(cache, len(crops), side.name))
+    return probe

@@ -12,6 +12,7 @@ from reseen.distributed.launch import is_main_process
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.ranking import PrecisionRule
 from reseen.evaluate.scoring import Protocol, ScoringOptions
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES
 from reseen.neighbors import RerankSettings
 from reseen.runs.run import Run, open_run
 from reseen.tasks.comparison.compare import BaselineScore, retrieve_baseline, score_baseline
@@ -154,6 +155,7 @@ def evaluate_run(
     settings: EvaluationSettings | None = None,
     *,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Evaluation:
     """Evaluate the last round of a run on query and gallery; no round is selected by its score.
@@ -163,6 +165,7 @@ def evaluate_run(
         data: a benchmark in its published layout, or a manifest or shards with splits and identities.
         settings: what to evaluate; the defaults of `EvaluationSettings` when None.
         devices: number of processes for feature extraction.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: hide progress.
 
     Raises:
@@ -190,6 +193,7 @@ def evaluate_run(
         part=settings.part,
         mirrored=settings.mirrored,
         devices=devices,
+        feature_cache=feature_cache,
         quiet=quiet,
     )
     baseline = None
@@ -202,6 +206,7 @@ def evaluate_run(
             student=settings.student,
             part=settings.part,
             devices=devices,
+            feature_cache=feature_cache,
             quiet=quiet,
         )
     trained_on = domain(run, data)

@@ -23,9 +23,10 @@ from reseen.evaluate.refine import center, centers_of, pool_tracklets
 from reseen.evaluate.scoring import ScoringOptions, score_by, score_refined
 from reseen.evaluate.task import RetrievalTask
 from reseen.features.extract import extract, extract_frames
+from reseen.features.feature_cache import cache_notes, open_feature_cache
 from reseen.models import Encoder
 from reseen.records import Features
-from reseen.runs.console import Progress, RunView, no_progress
+from reseen.runs.console import RunView, no_progress
 from reseen.runs.load_table import load_other_table, load_table
 from reseen.runs.run import Run
 
@@ -122,26 +123,42 @@ class RetrievalFeatures:
 class RetrievalFeatureExtractor:
     """Extracts features of query and gallery with the same settings."""
 
+    run: Run
     encoder: Encoder
     device: torch.device
     mirrored: bool
     """Average the embeddings of a crop and its mirror image."""
     pool: bool
     """One vector per tracklet: embeddings are averaged before normalization, then normalized once."""
+    feature_cache: float = 0.0
+    """Size limit of the cache of features, in gigabytes; 0 for none."""
     ranks: ProcessGroup = SINGLE_PROCESS
     """The processes that share the work."""
 
     def vectors(
-        self, crops: Crops, progress: Progress = no_progress
+        self, crops: Crops, name: str = "", view: RunView | None = None
     ) -> Features | Float32[np.ndarray, "n d"]:
-        """Features, or unnormalized frame embeddings with `pool`; a collective call of all processes in `ranks`."""
+        """Features, or unnormalized frame embeddings with `pool`; a collective call of all processes in `ranks`.
+
+        Progress is shown in `view`, under `name`.
+        """
         extract_side = extract_frames if self.pool else extract
-        return extract_side(
-            self.encoder, crops, self.device, progress, mirrored=self.mirrored, ranks=self.ranks
+        cache = open_feature_cache(self.run, self.encoder, crops, self.device, self.feature_cache)
+        vectors = extract_side(
+            self.encoder,
+            crops,
+            self.device,
+            no_progress if view is None else view.phase(f"{name}: features", len(crops)),
+            mirrored=self.mirrored,
+            ranks=self.ranks,
+            cache=cache,
         )
+        if view is not None:
+            view.say(*cache_notes(cache, len(crops), name))
+        return vectors
 
     def features_of(
-        self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], progress: Progress
+        self, name: str, crops: Crops, identities: Int64[np.ndarray, " n"], view: RunView
     ) -> RetrievalFeatures:
         """The features of one side; `name` is its name in messages.
 
@@ -153,7 +170,7 @@ class RetrievalFeatureExtractor:
             raise SettingsError("the protocol video needs unit features, but those of this run are raw")
         if self.pool and crops.tracklets is None:
             raise DataError(f"{name}: the protocol video needs tracklets, this data has none")
-        vectors = self.vectors(crops, progress)
+        vectors = self.vectors(crops, name, view)
         if isinstance(vectors, Features):
             return RetrievalFeatures(vectors, identities, crops)
         assert crops.tracklets is not None  # checked above

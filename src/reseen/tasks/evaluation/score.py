@@ -26,6 +26,7 @@ from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.refine import POOLING
 from reseen.evaluate.scoring import Protocol, ScoringOptions
 from reseen.evaluate.task import ZERO, Preparation, RetrievalTask
+from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES
 from reseen.runs.camera_file import camera_means_of
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -110,6 +111,7 @@ def score(
     untrained: bool = False,
     center_cameras: bool = False,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> RetrievalScore:
     """Evaluate the last round of a run on query and gallery; no round is selected by its score.
@@ -127,6 +129,7 @@ def score(
         untrained: evaluate the weights that the run started with, before its first training step.
         center_cameras: subtract the mean of its camera from every vector; recorded in the score.
         devices: number of processes for feature extraction.
+        feature_cache: size limit in gigabytes of the cache of features; 0 for none.
         quiet: hide progress and do not print the score's `notes` on comparability.
 
     Raises:
@@ -143,7 +146,14 @@ def score(
     patterns = patterns_of(run, data, layout, camera_pattern, identity_pattern)
     benchmark = read_benchmark(data, layout, variant, patterns=patterns, distractors=distractors)
     retrieval = retrieve(
-        run, benchmark, options=options, mirrored=mirrored, untrained=untrained, devices=devices, quiet=quiet
+        run,
+        benchmark,
+        options=options,
+        mirrored=mirrored,
+        untrained=untrained,
+        devices=devices,
+        feature_cache=feature_cache,
+        quiet=quiet,
     )
     result = (retrieval.centered() if center_cameras else retrieval).score(quiet)
     with RunView(0, quiet) as view:
@@ -162,14 +172,15 @@ def retrieve(
     mirrored: bool = False,
     untrained: bool = False,
     devices: int = 1,
+    feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Retrieval:
     """Extract the features of query and gallery; unreadable crops are excluded.
 
     `occlusions` adds features of occluded queries. `student` uses the student network in place of a momentum teacher,
     `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image, `untrained` the
-    weights that the run started with. With several
-    `devices`, features on a CPU are bit-identical for equal numbers of threads.
+    weights that the run started with. `feature_cache` is the size limit in gigabytes of the cache of features. With
+    several `devices`, features on a CPU are bit-identical for equal numbers of threads.
 
     Raises:
         DataError: the protocol needs tracklets, and the data has none.
@@ -183,6 +194,7 @@ def retrieve(
         "part": part,
         "untrained": untrained,
         "mirrored": mirrored,
+        "feature_cache": feature_cache,
         "pool": options.protocol == "video",
         "occlusions": [asdict(occlusion) for occlusion in occlusions],
     }
@@ -199,14 +211,12 @@ def retrieve(
             crops = opened[name]
             view.say(*(f"{name}: {note}" for note in crops.notes))
             identities = table.identities[crops.store_rows.numpy()]
-            sides[name] = extractor.features_of(
-                name, crops, identities, view.phase(f"{name}: features", len(crops))
-            )
+            sides[name] = extractor.features_of(name, crops, identities, view)
         for occlusion in occlusions:
             crops = replace(opened["query"], occlusion=occlusion)
-            progress = view.phase(f"query, {occlusion.name}: features", len(crops))
             identities = benchmark.query.identities[crops.store_rows.numpy()]
-            occluded_sides[occlusion.name] = extractor.features_of("query", crops, identities, progress)
+            name = f"query, {occlusion.name}"
+            occluded_sides[occlusion.name] = extractor.features_of(name, crops, identities, view)
     query, gallery = sides["query"], sides["gallery"]
     task = RetrievalTask(
         query.features,
@@ -247,7 +257,9 @@ def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
 def _extractor(run: Run, request: dict[str, Any], ranks: ProcessGroup) -> RetrievalFeatureExtractor:
     device = scoring_device(run, ranks)
     encoder = run.encoder(request["student"], request["part"], request["untrained"]).to(device)
-    return RetrievalFeatureExtractor(encoder, device, request["mirrored"], request["pool"], ranks)
+    return RetrievalFeatureExtractor(
+        run, encoder, device, request["mirrored"], request["pool"], request["feature_cache"], ranks
+    )
 
 
 def _open(

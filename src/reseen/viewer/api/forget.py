@@ -49,7 +49,7 @@ class ForgottenFacts(BaseModel):
     files: list[str]
     """Image files of the crops, which reseen never deletes."""
     cached: list[str]
-    """Cache folders of decoded crops that are deleted."""
+    """Cache folders of decoded crops and of features that are deleted."""
     pages: list[str]
     """Reports of earlier commands that show or name some of the crops; never deleted."""
     still_similar: int | None
