@@ -6,7 +6,7 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from reseen.synthetic.brush import Brush, Paint, Texture, darker
-from reseen.synthetic.person import Color, Appearance
+from reseen.synthetic.person import Appearance, Color
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Pose, Skeleton
 
 Part = tuple[float, Callable[[], None]]

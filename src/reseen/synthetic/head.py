@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from reseen.synthetic.brush import Brush, darker
-from reseen.synthetic.person import Color, Appearance
+from reseen.synthetic.person import Appearance, Color
 from reseen.synthetic.pose import Point
 
 WIDTH, HEIGHT = 0.064, 0.08
