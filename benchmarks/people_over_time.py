@@ -20,6 +20,9 @@ at the thresholds that answers on the first half and the people in it give: how 
 and how many sightings of known people are called new, beside the stated shares; and how many are asked about. Answers
 as in the viewer, where tracklets say of most similar pairs that they are one person, or without (`answers_alone`).
 
+`drawn`: the same decisions on drawn vectors of 200 known people and 150 strangers under six cameras, whose sightings
+lie near their person, farther away, and far.
+
 `scale`: drawn vectors of 512 numbers, ten crops of a person: time and memory of people made of clusters, matched anew
 and read again; and the time to decide one tracklet of five crops by the number of known people.
 """
@@ -78,7 +81,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--people", type=int, nargs="*", default=[100, 1_000, 10_000], help="of the scale")
     parser.add_argument("--work", type=Path, help="keeps the vectors, so that a second call embeds nothing")
     parser.add_argument(
-        "--only", nargs="*", default=["scale", "kept", "new"], help="parts; others stay in --json"
+        "--only", nargs="*", default=["scale", "kept", "new", "drawn"], help="parts; others stay in --json"
     )
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -240,11 +243,43 @@ def share(values: Any) -> float | None:
 
 
 def new_people(data: Market, answers: int, tracklets_known: bool) -> dict[str, Any]:
-    """Decisions on the tracklets of the second half."""
+    """Decisions on the tracklets of the second half, by calibrated thresholds."""
     half = len(data.entries) // 2
-    known = set(data.identities[:half].tolist())
     calibration = calibration_of(data, half, answers, tracklets_known)
     thresholds = Thresholds.choose(calibration)
+    head = {
+        "trust": calibration.trust,
+        "calibrated": {"same_from": thresholds.same_from, "new_below": thresholds.new_below},
+    }
+    return head | decisions(data, half, thresholds)
+
+
+def drawn_people(spread: float) -> dict[str, Any]:
+    """The same on drawn vectors, whose sightings are as far from their person as `spread` says, at a share of 0.1."""
+    generator = np.random.default_rng(7)
+    centers, cameras = generator.standard_normal((351, 128)), 0.7 * generator.standard_normal((6, 128))
+    known = np.repeat(np.arange(1, 201), 4)
+    later = generator.permutation(
+        np.concatenate([generator.integers(1, 201, 300), np.repeat(np.arange(201, 351), 2)])
+    )
+    entries, vectors = [], []
+    for number, who in enumerate([*generator.permutation(known).tolist(), *later.tolist()]):
+        camera = int(generator.integers(6))
+        middle = centers[who] + cameras[camera] + spread * generator.standard_normal(128)
+        for crop in range(5):
+            image = f"{who:04d}_c{camera + 1}s1_{number * 200 + crop:06d}_00.jpg"
+            time_ = (number * 200 + crop) / FRAMES_PER_SECOND
+            entries.append(Entry("/market", image, b"", f"c{camera + 1}", time_, number))
+            vectors.append(middle + 0.4 * generator.standard_normal(128))
+    rows = np.array(vectors, np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    thresholds = Thresholds(-1.0, -1.0, "calibrated: for nothing but the share of errors", 0.1)
+    return {"spread": spread} | decisions(Market(entries, rows), 5 * len(known), thresholds)
+
+
+def decisions(data: Market, half: int, thresholds: Thresholds) -> dict[str, Any]:
+    """Decisions on the tracklets after the first crops, of which a person said whom they show."""
+    known = set(data.identities[:half].tolist())
     shown = [data.until(half)]
     with tempfile.TemporaryDirectory() as folder:
         people = people_over(Path(folder), lambda: shown[-1])
@@ -277,10 +312,8 @@ def new_people(data: Market, answers: int, tracklets_known: bool) -> dict[str, A
                 rows.append((group, "assigned", whose.get(decision.person) == who))
     return {
         "known_people": len(known),
-        "trust": calibration.trust,
-        "calibrated": {"same_from": thresholds.same_from, "new_below": thresholds.new_below},
         "decided_by": updated.thresholds,
-        "stated_errors": calibration.target,
+        "stated_errors": thresholds.target,
         "sightings_of_strangers": sum(group == "stranger" for group, _, _ in rows),
         "strangers_assigned": share(kind == "assigned" for group, kind, _ in rows if group == "stranger"),
         "sightings_of_known_people": sum(group == "known" for group, _, _ in rows),
@@ -381,6 +414,8 @@ def main() -> None:
     data = market(arguments) if {"kept", "new"} & set(arguments.only) else None
     if data is not None and "kept" in arguments.only:
         record["kept"] = {"machine": kept(data, False), "corrected": kept(data, True)}
+    if "drawn" in arguments.only:
+        record["new_drawn"] = [drawn_people(spread) for spread in (0.4, 0.7, 1.0)]
     if data is not None and "new" in arguments.only:
         record["new"] = {
             "tracklets_known": new_people(data, arguments.answers, True),

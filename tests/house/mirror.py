@@ -19,7 +19,7 @@ COVERED_BY = [  # folder, modules, test files
     ("cli", "annotations", "annotations/test_gallery_annotations"),
     ("cli", "compare embed export", "cli/test_commands cli/test_bad_places"),
     ("cli", "forget index search", "cli/test_gallery_commands"),
-    ("cli", "people people_edits people_update", "cli/test_people_commands"),
+    ("cli", "people_edits people_update", "cli/test_people_commands"),
     ("cli", "push", "export/test_hub"),
     ("", "validation_messages", "test_config runs/test_recipe"),
     ("cluster/clusterings", "base dbscan hierarchy", "testing/test_clustering_conformance"),

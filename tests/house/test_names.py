@@ -18,6 +18,7 @@ SHARED = {
     "cluster_contrast": "the loss and the method of one paper",
     "clustering": "clustering, and the estimate of its costs",
     "dbscan": "the algorithm, and the clustering that a recipe names",
+    "export": "the model, and the people of a gallery, as a file",
     "hub": "files on a hub of models: read and published",
     "weights": "weights files, and the command's work on them",
 }

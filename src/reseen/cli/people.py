@@ -148,7 +148,13 @@ def export(
 
 @contextmanager
 def open_people(gallery: str) -> Iterator["Gallery"]:
-    """Open a gallery, and print to standard error what the user should know of it and its journal."""
+    """Open a gallery, and print to standard error what the user should know of it and its journal.
+
+    Parameters
+    ----------
+    gallery
+        Its address.
+    """
     from reseen.gallery.in_use import refuse_if_in_use
 
     refuse_if_in_use(gallery)  # before torch is imported
@@ -161,7 +167,13 @@ def open_people(gallery: str) -> Iterator["Gallery"]:
 
 
 def show_differences(differences: "Sequence[Difference]") -> None:
-    """Print what an edit or an update changed: the first differences in words, the others by number."""
+    """Print what an edit or an update changed: the first differences in words, the others by number.
+
+    Parameters
+    ----------
+    differences
+        What changed.
+    """
     from reseen.text import printable
 
     for one in differences[:_SHOWN]:

@@ -6,14 +6,14 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from reseen.synthetic.brush import Brush, Paint, Texture, darker
-from reseen.synthetic.person import Color, DrawnPerson
+from reseen.synthetic.person import Appearance, Color
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Pose, Skeleton
 
 Part = tuple[float, Callable[[], None]]
 """The depth of a part (larger is nearer) and the function that draws it."""
 
 
-def bag_parts(brush: Brush, person: DrawnPerson, joints: Skeleton, pose: Pose) -> list[Part]:
+def bag_parts(brush: Brush, person: Appearance, joints: Skeleton, pose: Pose) -> list[Part]:
     """The drawable parts of a person's bag; empty without a bag."""
     if person.bag == "backpack":
         return _backpack(brush, person, joints, pose)
@@ -24,7 +24,7 @@ def bag_parts(brush: Brush, person: DrawnPerson, joints: Skeleton, pose: Pose) -
     return []
 
 
-def _backpack(brush: Brush, person: DrawnPerson, joints: Skeleton, pose: Pose) -> list[Part]:
+def _backpack(brush: Brush, person: Appearance, joints: Skeleton, pose: Pose) -> list[Part]:
     top = joints.hip + SHOULDER_ABOVE_HIP
     back = -(0.055 * person.build + 0.035) + pose.lean * 0.2
     color = person.bag_color
@@ -57,7 +57,7 @@ def _backpack(brush: Brush, person: DrawnPerson, joints: Skeleton, pose: Pose) -
     return [*parts, (0.0005, straps)] if brush.cosine > 0.1 else parts
 
 
-def _handbag(brush: Brush, person: DrawnPerson, joints: Skeleton) -> list[Part]:
+def _handbag(brush: Brush, person: Appearance, joints: Skeleton) -> list[Part]:
     arm = joints.arms[0 if person.bag_side > 0 else 1]
     x, y, z = arm.tip
 
@@ -77,7 +77,7 @@ def _handbag(brush: Brush, person: DrawnPerson, joints: Skeleton) -> list[Part]:
     return [(brush.depth(arm.end) + 0.01, draw)]
 
 
-def _shoulder_bag(brush: Brush, person: DrawnPerson, joints: Skeleton) -> list[Part]:
+def _shoulder_bag(brush: Brush, person: Appearance, joints: Skeleton) -> list[Part]:
     side, hip = person.bag_side, joints.hip
     x, front = side * 0.098 * (0.5 + 0.5 * person.build), 0.066 * person.build
     strap = darker(person.bag_color, 0.7)

@@ -3,7 +3,7 @@
 from reseen.synthetic.brush import Brush, Paint, darker
 from reseen.synthetic.clothes import Part, bag_parts, cloth
 from reseen.synthetic.head import HEIGHT, draw_hair, draw_head
-from reseen.synthetic.person import DrawnPerson
+from reseen.synthetic.person import Appearance
 from reseen.synthetic.pose import SHOULDER_ABOVE_HIP, Limb, Point, Pose, Skeleton, skeleton
 
 Level = tuple[float, float, float, float]
@@ -20,7 +20,7 @@ _TORSO: tuple[Level, ...] = (
 """Cross-sections: height (0 at the hip joints, 1 at the shoulders), half width, half depth, forward offset."""
 
 
-def draw_figure(brush: Brush, person: DrawnPerson, pose: Pose, cloth_scale: int) -> None:
+def draw_figure(brush: Brush, person: Appearance, pose: Pose, cloth_scale: int) -> None:
     """Draw `person` in `pose`; `cloth_scale` is the scale of cloth patterns, in canvas pixels per body height."""
     joints = skeleton(person, pose)
     top = cloth(person.pattern, person.top_color, person.second_color, cloth_scale)
@@ -40,7 +40,7 @@ def draw_figure(brush: Brush, person: DrawnPerson, pose: Pose, cloth_scale: int)
         draw()
 
 
-def _draw_leg(brush: Brush, person: DrawnPerson, limb: Limb) -> None:
+def _draw_leg(brush: Brush, person: Appearance, limb: Limb) -> None:
     thick = 0.64 + 0.45 * person.build
     heel = (limb.end[0], limb.end[1] - 0.016, limb.end[2] - 0.012)
     sole = [(p[0], p[1] - 0.01, p[2]) for p in (heel, limb.tip)]
@@ -58,7 +58,7 @@ def _draw_leg(brush: Brush, person: DrawnPerson, limb: Limb) -> None:
         brush.tube((limb.root, knee), (0.054 * thick, 0.05 * thick), person.bottom_color)
 
 
-def _draw_body(brush: Brush, person: DrawnPerson, pose: Pose, joints: Skeleton, top: Paint) -> None:
+def _draw_body(brush: Brush, person: Appearance, pose: Pose, joints: Skeleton, top: Paint) -> None:
     stride = max(abs(limb.end[2]) for limb in joints.legs)
     hip = joints.hip
     if person.bottom != "dress":
@@ -81,7 +81,7 @@ def _draw_body(brush: Brush, person: DrawnPerson, pose: Pose, joints: Skeleton, 
     _draw_front(brush, person, pose, joints)
 
 
-def _draw_front(brush: Brush, person: DrawnPerson, pose: Pose, joints: Skeleton) -> None:
+def _draw_front(brush: Brush, person: Appearance, pose: Pose, joints: Skeleton) -> None:
     """Draw what is on the clothes: color blocks from all sides; the opening of a coat and logos from the front."""
     hip, z = joints.hip, 0.062 * person.build + pose.lean * 0.2
     if person.pattern == "blocks":
@@ -104,7 +104,7 @@ def _draw_front(brush: Brush, person: DrawnPerson, pose: Pose, joints: Skeleton)
         brush.disc((0.0, hip + 0.18, z), 0.02 * max(0.3, brush.cosine), person.top_color, edge=False)
 
 
-def _draw_arm(brush: Brush, person: DrawnPerson, limb: Limb, top: Paint) -> None:
+def _draw_arm(brush: Brush, person: Appearance, limb: Limb, top: Paint) -> None:
     thick = 0.64 + 0.45 * person.build
     brush.tube((limb.end, limb.tip), (0.018, 0.02), person.skin, shade=False)
     points = (limb.root, limb.middle, limb.end)
@@ -116,7 +116,7 @@ def _draw_arm(brush: Brush, person: DrawnPerson, limb: Limb, top: Paint) -> None
     brush.tube((limb.root, cuff), (0.032 * thick, 0.035 * thick), top)
 
 
-def _draw_neck_and_head(brush: Brush, person: DrawnPerson, center: Point) -> None:
+def _draw_neck_and_head(brush: Brush, person: Appearance, center: Point) -> None:
     x, y, z = center
     draw_hair(brush, person, center, before=True)
     brush.tube(((x, y - 0.05, z - 0.006), (x, y - 0.125, z - 0.012)), (0.025, 0.03), darker(person.skin, 0.9))
@@ -127,18 +127,18 @@ def _draw_neck_and_head(brush: Brush, person: DrawnPerson, center: Point) -> Non
     draw_hair(brush, person, center, before=False)
 
 
-def _band(brush: Brush, person: DrawnPerson, y: float, half_height: float, paint: Paint) -> None:
+def _band(brush: Brush, person: Appearance, y: float, half_height: float, paint: Paint) -> None:
     rows = [(y + step * half_height, 0.088, 0.064, 0.002) for step in (1, 0, -1)]
     brush.loft([(a, b * _girth(person, 0.5), c * person.build, d) for a, b, c, d in rows], paint)
 
 
-def _girth(person: DrawnPerson, level: float) -> float:
+def _girth(person: Appearance, level: float) -> float:
     """The width factor of the body at a level between hips (0) and shoulders (1)."""
     share = min(max(level, 0.0), 1.0)
     return (0.58 + 0.5 * person.build) * (person.hips + (person.shoulders - person.hips) * share)
 
 
-def _fit(person: DrawnPerson, row: Level) -> Level:
+def _fit(person: Appearance, row: Level) -> Level:
     return (row[0], row[1] * _girth(person, 0.0), row[2] * (0.58 + 0.5 * person.build), row[3])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from reseen.synthetic.brush import Brush, darker
-from reseen.synthetic.person import Color, DrawnPerson
+from reseen.synthetic.person import Appearance, Color
 from reseen.synthetic.pose import Point
 
 WIDTH, HEIGHT = 0.064, 0.08
@@ -18,7 +18,7 @@ _EYE, _MOUTH, _NOSE, _CHEEK = (0.36, 0.0), (0.0, -0.56), (0.0, -0.24), (0.55, -0
 _RIM = 1.13
 
 
-def draw_head(brush: Brush, person: DrawnPerson, center: Point) -> None:
+def draw_head(brush: Brush, person: Appearance, center: Point) -> None:
     """Draw the head with face, hat and close-fitting hair; other hair is drawn by `draw_hair`."""
     rx = max(4, round(WIDTH * brush.scale / _SIZE_STEP) * _SIZE_STEP)
     ry = max(5, round(HEIGHT * brush.scale / _SIZE_STEP) * _SIZE_STEP)
@@ -32,7 +32,7 @@ def draw_head(brush: Brush, person: DrawnPerson, center: Point) -> None:
         _draw_brim(brush, person, center)
 
 
-def draw_hair(brush: Brush, person: DrawnPerson, center: Point, before: bool) -> None:
+def draw_hair(brush: Brush, person: Appearance, center: Point, before: bool) -> None:
     """Draw hair that is not close-fitting; call with `before` to draw what is behind the head, then without it."""
     if person.hair == "curly" and before:
         _draw_curls(brush, person, center)
@@ -56,7 +56,7 @@ def draw_hair(brush: Brush, person: DrawnPerson, center: Point, before: bool) ->
         brush.loft(levels, color)
 
 
-def _draw_curls(brush: Brush, person: DrawnPerson, center: Point) -> None:
+def _draw_curls(brush: Brush, person: Appearance, center: Point) -> None:
     x, y, z = center
     for angle in (-0.5, 0.02, 0.54, 1.05, 1.57, 2.09, 2.6, 3.12, 3.64):
         out = 0.062 * math.cos(angle)
@@ -64,7 +64,7 @@ def _draw_curls(brush: Brush, person: DrawnPerson, center: Point) -> None:
         brush.disc(spot, 0.03, person.hair_color)
 
 
-def _draw_brim(brush: Brush, person: DrawnPerson, center: Point) -> None:
+def _draw_brim(brush: Brush, person: Appearance, center: Point) -> None:
     if brush.cosine > -0.25:
         x, y, z = center
         forward = WIDTH * 0.95
@@ -75,7 +75,7 @@ def _draw_brim(brush: Brush, person: DrawnPerson, center: Point) -> None:
 
 
 def _sphere_colors(
-    person: DrawnPerson, rx: int, ry: int, yaw: float, light: int
+    person: Appearance, rx: int, ry: int, yaw: float, light: int
 ) -> tuple[Image.Image, Image.Image]:
     """The rendered head and its mask; `right`, `up` and `front` are directions in head coordinates."""
     across, up, near, mask = _sphere(rx, ry)
@@ -92,7 +92,7 @@ def _sphere_colors(
 
 
 def _paint_face(
-    colors: np.ndarray, person: DrawnPerson, side: np.ndarray, up: np.ndarray, front: np.ndarray
+    colors: np.ndarray, person: Appearance, side: np.ndarray, up: np.ndarray, front: np.ndarray
 ) -> None:
     seen = front > 0.1
     if not seen.any():
@@ -115,7 +115,7 @@ def _paint_face(
 
 
 def _paint_hair(
-    colors: np.ndarray, person: DrawnPerson, side: np.ndarray, up: np.ndarray, front: np.ndarray
+    colors: np.ndarray, person: Appearance, side: np.ndarray, up: np.ndarray, front: np.ndarray
 ) -> None:
     if person.hair == "bald":
         colors[(up > 0.6) & (up + front > 1.1)] = _mix(person.skin, (255, 255, 255), 0.25)  # highlight

@@ -34,7 +34,7 @@ BOTTOMS = ("trousers", "trousers", "shorts", "skirt", "dress")
 
 
 @dataclass(frozen=True)
-class DrawnPerson:
+class Appearance:
     """The appearance of one person. Lengths are fractions of the average body height."""
 
     height: float
@@ -69,7 +69,7 @@ class DrawnPerson:
     scarf: Color | None
 
 
-def sample_person(generator: np.random.Generator) -> DrawnPerson:
+def sample_person(generator: np.random.Generator) -> Appearance:
     """Draw a random appearance."""
 
     def chance(probability: float) -> bool:
@@ -85,7 +85,7 @@ def sample_person(generator: np.random.Generator) -> DrawnPerson:
     if dressed_up and hair == "bald":
         hair = "bun"
     coat = bottom != "shorts" and chance(0.18)
-    return DrawnPerson(
+    return Appearance(
         height=float(generator.uniform(0.88, 1.08)),
         build=float(0.84 + 0.46 * generator.beta(1.6, 2.4)),
         shoulders=float(generator.uniform(0.88, 0.98) if dressed_up else generator.uniform(0.94, 1.12)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reseen.synthetic.person import DrawnPerson
+from reseen.synthetic.person import Appearance
 
 Point = tuple[float, float, float]
 
@@ -65,7 +65,7 @@ def sample_pose(generator: np.random.Generator) -> Pose:
     )
 
 
-def skeleton(person: DrawnPerson, pose: Pose) -> Skeleton:
+def skeleton(person: Appearance, pose: Pose) -> Skeleton:
     """The joints of `person` in `pose`, with the lower foot on the ground."""
     drops = [_leg_angles(pose, side) for side in (1, -1)]
     hip = ANKLE + max(THIGH * math.cos(thigh) + SHANK * math.cos(shank) for thigh, shank in drops)
@@ -81,7 +81,7 @@ def _leg_angles(pose: Pose, side: int) -> tuple[float, float]:
     return thigh, thigh - knee
 
 
-def _leg(person: DrawnPerson, hip: float, side: int, thigh: float, shank: float) -> Limb:
+def _leg(person: Appearance, hip: float, side: int, thigh: float, shank: float) -> Limb:
     x = side * 0.05 * person.hips * (0.6 + 0.4 * person.build)
     root = (x, hip, 0.0)
     knee = (x, hip - THIGH * math.cos(thigh), THIGH * math.sin(thigh))
@@ -91,7 +91,7 @@ def _leg(person: DrawnPerson, hip: float, side: int, thigh: float, shank: float)
     return Limb(root, knee, ankle, toe)
 
 
-def _arm(person: DrawnPerson, hip: float, side: int, pose: Pose) -> Limb:
+def _arm(person: Appearance, hip: float, side: int, pose: Pose) -> Limb:
     phase = pose.phase + (0 if side > 0 else math.pi)
     upper = -0.85 * pose.swing * math.sin(phase)
     bend, splay = pose.bend, 0.1 + 0.1 * (person.build - 0.84)

@@ -12,7 +12,7 @@ from PIL import Image
 from reseen.synthetic.brush import Brush
 from reseen.synthetic.camera import Camera, capture, make_camera, sample_yaw
 from reseen.synthetic.figure import draw_figure
-from reseen.synthetic.person import DrawnPerson, sample_person
+from reseen.synthetic.person import Appearance, sample_person
 from reseen.synthetic.pose import sample_pose
 from reseen.synthetic.scene import draw_occluder, render_scene
 
@@ -64,7 +64,7 @@ def encode_shot(shot: Shot, seed: int, height: int, width: int) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def person_of(seed: int, number: int) -> DrawnPerson:
+def person_of(seed: int, number: int) -> Appearance:
     """The appearance of person `number`."""
     return sample_person(np.random.default_rng([seed, 1, number]))
 
@@ -123,7 +123,7 @@ def _draw_people(
 
 def _draw_one(
     canvas: Image.Image,
-    person: DrawnPerson,
+    person: Appearance,
     spot: tuple[float, float],
     scale: float,
     yaw: float,

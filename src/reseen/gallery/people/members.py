@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from reseen.gallery.edits.people_change import DecidedBy
 from reseen.gallery.entries import Entry
@@ -103,7 +104,7 @@ class Person:
         return max((m.entry.time for m in self.members if m.entry.time is not None), default=None)
 
 
-def by_time(member: Member) -> tuple[bool, float, str, str]:
+def by_time(member: Member) -> tuple[Any, ...]:
     """Sort key of members: by time, crops without a time last, then by name."""
     entry = member.entry
     return entry.time is None, entry.time or 0.0, entry.source, entry.image

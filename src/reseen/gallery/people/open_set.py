@@ -80,32 +80,32 @@ def measured_thresholds(thresholds: Thresholds, scores: SightingScores, *, known
             f"two or more, and {FEWEST_SIGHTINGS} are needed; confirm people, or give --same-from and --new-below"
         )
         return replace(thresholds, same_from=None, new_below=None, text=text)
-    same = _same_from(scores, target)
-    if thresholds.same_from is not None:
-        same = max(same, thresholds.same_from)
-    new = min(_quantile(np.maximum(scores.own, scores.other), target), same)
+    same = None if thresholds.same_from is None else _same_from(scores, target, thresholds.same_from)
+    new = _quantile(np.maximum(scores.own, scores.other), target)
+    new = min(new, 1.0 if same is None else same)
     whom = "people whom a person knows" if known else "people whom nobody confirmed, so errors may be larger"
-    assigned = f"assigned from {same:.3f}" if thresholds.same_from is not None else "nobody assigned"
+    assigned = "nobody assigned" if same is None else f"assigned from {same:.3f}"
     text = (
         f"{thresholds.text.partition(':')[0]}, {assigned}, new below {new:.3f}: by {len(scores)} sightings of {whom}, "
         f"at most {target:.0%} of strangers are taken for somebody, and at most {target:.0%} of known people for "
         "strangers"
     )
-    return replace(
-        thresholds, same_from=None if thresholds.same_from is None else same, new_below=new, text=text
-    )
+    return replace(thresholds, same_from=same, new_below=new, text=text)
 
 
-def _same_from(scores: SightingScores, target: float) -> float:
-    """From which similarity few strangers are taken for somebody, and few assigned sightings are somebody else's."""
-    limit = -_quantile(-scores.other, target)
+def _same_from(scores: SightingScores, target: float, least: float) -> float | None:
+    """From which similarity few strangers are taken for somebody, and few assigned sightings are somebody else's.
+
+    It is at least `least`; None if no similarity is high enough.
+    """
     best = np.maximum(scores.own, scores.other)
     wrong = scores.other >= scores.own
-    order = np.argsort(-best, kind="stable")
-    share = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(share <= target)
-    lowest = float(best[order][good[-1]]) if len(good) else float(best.max()) + 1e-6
-    return float(np.nextafter(max(limit, lowest), 2))
+    for limit in np.unique([least, *best[(best > least) & (best <= 1)]]).tolist():
+        assigned = best >= limit
+        of_others = wrong[assigned].mean() if assigned.any() else 0.0
+        if (scores.other >= limit).mean() <= target and of_others <= target:
+            return limit
+    return None
 
 
 def _quantile(values: Float64[np.ndarray, " n"], share: float) -> float:
