@@ -80,4 +80,3 @@ def _sort_key(one: Person, sort: PeopleSort) -> tuple[object, ...]:
             return -one.size, one.id
         case _:
             return (one.id,)
-

@@ -53,7 +53,7 @@ def page(
     edit: Annotated[int | None, Query(ge=0)] = None,
     preview: bool = False,
 ) -> Response:
-    """What an edit changed: by default the last one that matched people with clusters; or what such a one would change."""
+    """What an edit changed, by default the last one that matched people with clusters; or what a new one would change."""
     with viewer.lock:
         changes = _changes(editor)
         thresholds, chosen, differences = "", None, list[Difference]()
@@ -65,7 +65,11 @@ def page(
             differences = editor.people.differences(chosen.edit) if chosen is not None else []
         snapshot, total = viewer.snapshot, len(editor.done)
         part = page_slice(request, differences, _PAGE_SIZE)
-        shown = {place: evenly_spaced(one.keys, _CROPS) for place, one in enumerate(part.items)}
+        known = snapshot.collection.rows
+        shown = {
+            place: evenly_spaced([key for key in one.keys if key in known], _CROPS)
+            for place, one in enumerate(part.items)
+        }
     viewer.thumbnails.prefetch(key for keys in shown.values() for key in keys)
     return render(
         request, "people_changes.html.j2", snapshot=snapshot, changes=changes[: -_MOST_EDITS - 1 : -1], chosen=chosen,
@@ -77,9 +81,7 @@ def page(
 def _changes(editor: Editor) -> list[_Change]:
     """The edits of people in effect, oldest first."""
     frozen = editor.people.journal.history.frozen
-    return [
-        _Change(number, edit, number >= frozen) for number, edit in enumerate(editor.done) if edit.people
-    ]
+    return [_Change(number, edit, number >= frozen) for number, edit in enumerate(editor.done) if edit.people]
 
 
 def _chosen(changes: Sequence[_Change], number: int | None) -> _Change | None:
@@ -99,4 +101,3 @@ def _counts(differences: Iterable[Difference]) -> dict[DifferenceKind, tuple[int
         count, crops = counts.get(one.kind, (0, 0))
         counts[one.kind] = count + 1, crops + len(one.keys)
     return counts
-

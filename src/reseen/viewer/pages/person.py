@@ -94,7 +94,7 @@ def person_page(
             "shown": shown,
             "line": line,
             "fit": fit,
-            "misfits": _misfits(viewer, similar, people, number, keys, fit),
+            "misfits": _misfits(similar, people, number, keys, fit),
             "beside": [(people.get(one.person), one.similarity) for one in beside],
             "separated": separated,
             "adjacent": _adjacent(people, number),
@@ -113,7 +113,9 @@ def known_names(people: People) -> list[str]:
     return sorted((name for name in names if name), key=str.casefold)[:_NAMES]
 
 
-def _shown_rows(request: Request, rows: Sequence[PersonRow], only: str) -> tuple[object, dict[str, list[str]]]:
+def _shown_rows(
+    request: Request, rows: Sequence[PersonRow], only: str
+) -> tuple[object, dict[str, list[str]]]:
     """The page of rows, and the keys of the crops that are shown of each."""
     chosen = [row for row in rows if row.key == only] if only else rows
     part = page_slice(request, chosen, _PAGE_SIZE)
@@ -131,7 +133,6 @@ def _fits(viewer: Viewer, similar: SimilarPeople, person: int, keys: Sequence[st
 
 
 def _misfits(
-    viewer: Viewer,
     similar: SimilarPeople,
     people: People,
     person: int,
