@@ -27,6 +27,7 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
+from reseen.viewer.edits.editor import Editor
 from reseen.viewer.security import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
@@ -110,6 +111,7 @@ class Served:
     access: Access
     address: str
     """Without a slash at the end."""
+    editor: Editor | None = None
 
     @property
     def login_url(self) -> str:
@@ -132,13 +134,14 @@ def served(gallery, tmp_path):
     deletion_log_file(gallery.address).unlink(missing_ok=True)
     viewer, access = Viewer(gallery), Access()
     listening = listen("127.0.0.1", 0)
-    server = make_server(make_app(viewer, access, journal=tmp_path / "mends.jsonl"))
+    app = make_app(viewer, access, journal=tmp_path / "mends.jsonl")
+    server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    yield Served(viewer, access, base_url(listening, "127.0.0.1"))
+    yield Served(viewer, access, base_url(listening, "127.0.0.1"), app.state.editor)
     server.should_exit = True
     thread.join(10)
     listening.close()

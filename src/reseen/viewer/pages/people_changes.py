@@ -53,7 +53,7 @@ def page(
     edit: Annotated[int | None, Query(ge=0)] = None,
     preview: bool = False,
 ) -> Response:
-    """What an edit changed, by default the last one that matched people with clusters; or what a new one would change."""
+    """What an edit changed, by default the last match with the clusters; or what a new one would change."""
     with viewer.lock:
         changes = _changes(editor)
         thresholds, chosen, differences = "", None, list[Difference]()

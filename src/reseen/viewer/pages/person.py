@@ -1,6 +1,7 @@
 """Page of one person (timeline, rows of crops, most similar people), and the page of crops that are nobody's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
@@ -30,6 +31,20 @@ _NAMES = 2000
 """Names that the fields suggest, at most."""
 
 
+@dataclass(frozen=True)
+class CropCaptions:
+    """What stands below crops, by key."""
+
+    similarity: Mapping[str, float]
+    """Cosine similarity to the mean of the person whose crop it is, or of the nearest one."""
+    other: Mapping[str, tuple[int, str]]
+    """Id and title of the person whose mean is more similar, or of the nearest one."""
+    doubtful: frozenset[str] = frozenset()
+    """Crops that get a frame."""
+    confirmed: frozenset[str] = frozenset()
+    """Crops that a person decided on."""
+
+
 @router.get("/people/nobody")
 def nobody(
     request: Request, viewer: ViewerDep, editor: EditorDep, similar: SimilarPeopleDep, row: str = ""
@@ -41,14 +56,16 @@ def nobody(
         part, shown = _shown_rows(request, rows, row)
         keys = [key for some in shown.values() for key in some]
         nearest = similar.nearest_to_crops(keys) if len(people) else {}
-        titles = {one.person: people.state.title(one.person) for one in nearest.values()}
+        captions = CropCaptions(
+            {key: one.similarity for key, one in nearest.items()},
+            {key: (one.person, people.state.title(one.person)) for key, one in nearest.items()},
+        )
         values = {
             "snapshot": viewer.snapshot,
             "part": part,
             "shown": shown,
             "total": sum(len(one.members) for one in rows),
-            "nearest": nearest,
-            "titles": titles,
+            "captions": captions,
             "names": known_names(people),
             "one_row": row,
         }
@@ -86,6 +103,8 @@ def person_page(
             rows.sort(key=lambda one: min(fit[member.key] for member in one.members))
         part, shown = _shown_rows(request, rows, row)
         keys = [key for some in shown.values() for key in some]
+        misfits = _misfits(similar, people, number, keys, fit)
+        confirmed = frozenset(member.key for member in person.members if member.by == "person")
         beside, separated = _beside(similar, number)
         values = {
             "snapshot": viewer.snapshot,
@@ -93,8 +112,7 @@ def person_page(
             "part": part,
             "shown": shown,
             "line": line,
-            "fit": fit,
-            "misfits": _misfits(similar, people, number, keys, fit),
+            "captions": CropCaptions(fit, misfits, frozenset(misfits), confirmed),
             "beside": [(people.get(one.person), one.similarity) for one in beside],
             "separated": separated,
             "adjacent": _adjacent(people, number),

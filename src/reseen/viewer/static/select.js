@@ -68,17 +68,26 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     event.target.closest("li").querySelector('input[type="checkbox"]').click();
   }
-  // Shift and an arrow select from crop to crop.
-  if (event.shiftKey && event.key.startsWith("Arrow") && event.target.matches('input[type="checkbox"]:not([data-row])')) {
-    const from = event.target;
-    setTimeout(() => {
-      const to = document.activeElement;
-      if (to === from || !boxes(form).includes(to)) return;
-      from.checked = to.checked = true;
-      refresh(form);
-    });
-  }
 });
+
+// Shift and an arrow to the side select from crop to crop, past the boxes of rows.
+document.addEventListener(
+  "keydown",
+  (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const form = event.target.closest("form[data-select]");
+    const all = form && step && event.shiftKey ? boxes(form) : [];
+    const here = all.indexOf(event.target);
+    const next = here < 0 ? null : all[here + step];
+    if (!next) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.checked = next.checked = true;
+    next.focus();
+    refresh(form);
+  },
+  true,
+);
 
 const start = () => document.querySelectorAll("form[data-select]").forEach(refresh);
 document.addEventListener("swapped", start);
