@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Error, sync_playwright
 from tests.limits import HANG_MILLISECONDS, HANG_SECONDS
@@ -20,7 +21,7 @@ from tests.limits import HANG_MILLISECONDS, HANG_SECONDS
 import reseen
 from reseen.data.crops import open_crops
 from reseen.datasets import read_training
-from reseen.export.fingerprint import identify
+from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import extract
 from reseen.gallery.deletion_log import deletion_log_file
 from reseen.gallery.entries import Entries, Entry
@@ -208,6 +209,25 @@ class _opened:  # noqa: N801
         self._context.close()
         if kind is None:
             assert not self.complaints
+
+
+def gallery_of_people(count=6, crops=8):
+    """Crops of people with made vectors: of each the first an outlier, the last two a tracklet that is new."""
+    generator, dimension = np.random.default_rng(0), 12
+    vectors = np.repeat(generator.standard_normal((count, dimension)), crops, axis=0)
+    vectors += 0.3 * generator.standard_normal(vectors.shape)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    entries = [
+        Entry(
+            "/crops", f"{row // crops}/{row % crops}.jpg", camera=f"c{row // 2 % 3}", time=1.7e9 + 60 * row,
+            tracklet=row // 2 if row % crops else None,
+            cluster={0: -1, crops - 2: None, crops - 1: None}.get(row % crops, row // crops),
+        )
+        for row in range(len(vectors))
+    ]  # fmt: skip
+    store = MemoryStore(ModelIdentity("f" * 64, dimension, "cluster-contrast", "resnet18", 64, 32, "/gone"))
+    store.add(Entries(entries, vectors.astype(np.float32)))
+    return Gallery(store)
 
 
 def no_sideways_scroll(page):

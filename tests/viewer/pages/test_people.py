@@ -273,7 +273,7 @@ def test_the_keystrokes_of_twenty_corrections_are_those_of_the_documentation(
     lines.append(f"| **all 20** | | **{hands.count}** |")
     record_property("keystrokes", hands.count)
     table = "\n".join(lines)
-    assert table in (PROJECT / "docs" / "viewer.md").read_text(encoding="utf-8"), f"\n{table}"
+    assert table in (PROJECT / "docs" / "people.md").read_text(encoding="utf-8"), f"\n{table}"
 
 
 def test_what_a_new_clustering_changed_is_shown_and_undone(tab, served, people):
