@@ -15,8 +15,11 @@ from reseen.viewer.edits.people_edits import update_people
 PAGES = (
     "/clusters", "/clusters/0?tree=true", "/clusters/none", "/clusters/new", "/clusters/99", "/search",
     "/search?key=KEY", "/map", "/questions", "/review", "/rounds", "/forget", "/forget?key=KEY", "/api",
-    "/people", "/people/1", "/people/nobody", "/people/questions", "/people/changes", "/people/changes?preview=true",
+    "/people", "/people/nobody",
 )  # fmt: skip
+
+PAGES_OF_PEOPLE = ("/people/1", "/people/questions", "/people/changes", "/people/changes?preview=true")
+"""Where there are some."""
 
 LABELS = {
     "usual": lambda label: label,
@@ -89,7 +92,8 @@ def make_people(served):
 
 def pages(served):
     keys = served.viewer.snapshot.collection.keys
-    return [page.replace("KEY", keys[3]) if keys else page for page in PAGES if keys or "KEY" not in page]
+    chosen = [*PAGES, *(PAGES_OF_PEOPLE if len(served.editor.people) else ())]
+    return [page.replace("KEY", keys[3]) if keys else page for page in chosen if keys or "KEY" not in page]
 
 
 def visit(tab, served, page):
