@@ -177,7 +177,13 @@ def make_viewer(count: int, dimension: int, address: str = "memory:", outliers: 
         label[::outliers] = -1
     store = open_store(address, ModelIdentity("0" * 64, dimension, "none", "none", 128, 64, ""), create=True)
     entries = [
-        Entry("/mixture", f"{number:06d}.jpg", camera=f"c{number % 8}", cluster=int(label[number]))
+        Entry(
+            "/mixture",
+            f"{number:06d}.jpg",
+            camera=f"c{number % 8}",
+            time=float(number),
+            cluster=int(label[number]),
+        )
         for number in range(count)
     ]
     for start in range(0, count, 1024):

@@ -3,6 +3,7 @@
     python benchmarks/viewer_pages.py [--crops N ...] [--dimension D] [--repeats R] [--json FILE]
 
 The crops are those of `viewer_map.py` in a folder gallery, without thumbnails, except that one in twenty is an outlier.
+People are made of the clusters; a correction moves a crop from one person to another.
 Times are of the HTML alone; how long the map takes until it can be used, `viewer_map.py` measures. CPU seconds, of
 client and server together, hardly depend on what else the machine does.
 """
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,16 @@ PAGES = {
     "questions": "/questions",
     "review": "/review",
     "forget": "/forget?key=KEY",
+    "people": "/people",
+    "people, least confirmed": "/people?sort=unconfirmed",
+    "a person": "/people/1",
+    "a person, least similar first": "/people/1?order=fit",
+    "crops of nobody": "/people/nobody",
+    "who is this?": "/people/questions",
+    "what changed": "/people/changes",
+    "what would change": "/people/changes?preview=true",
 }
+CORRECTION = "a correction of a person, with the page after it"
 
 
 def main() -> int:
@@ -85,28 +96,52 @@ def _measure(count: int, arguments: argparse.Namespace, folder: Path) -> dict[st
     server = make_server(make_app(viewer, access, journal=folder / "mends.jsonl"))
     threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
     headers = {"Authorization": f"Bearer {access.secret}"}
-    values = {}
+    values: dict[str, dict[str, float]] = {}
     with httpx.Client(
         base_url=base_url(listener, "127.0.0.1"), headers=headers, trust_env=False, timeout=None
     ) as client:
+        values["people of the clusters"] = _summary([_seconds(lambda: _edit(client, viewer, "/api/people"))])
         for name, address in PAGES.items():
             path = address.replace("KEY", viewer.snapshot.collection.keys[1])
-            first, *further = (_seconds(client, path) for _ in range(1 + arguments.repeats))
-            values[name] = {
-                "first": first[0],
-                "first, CPU": first[1],
-                "median": statistics.median(wall for wall, _ in further),
-                "median, CPU": statistics.median(cpu for _, cpu in further),
-            }
+            values[name] = _summary(
+                [_seconds(lambda path=path: client.get(path)) for _ in range(1 + arguments.repeats)]
+            )
+        key = viewer.snapshot.collection.keys[1]
+        values[CORRECTION] = _summary(
+            [
+                _seconds(lambda do=f"move {person + 1}": _edit(client, viewer, "/people/edits", do, key))
+                for person in range(1 + arguments.repeats)
+            ]
+        )
     server.should_exit = True
     viewer.gallery.store.close()
     return values
 
 
-def _seconds(client: Any, path: str) -> tuple[float, float]:
+def _edit(client: Any, viewer: Any, path: str, do: str = "update", crop: str = "") -> Any:
+    """An edit of people, by the API or as the page sends it."""
+    fields = {"do": do, "version": viewer.snapshot.version}
+    if path.startswith("/api"):
+        return client.post(path, json=fields)
+    return client.post(path, data={**fields, "crops": crop, "back": "/people/1"}, follow_redirects=True)
+
+
+def _summary(seconds: list[tuple[float, float]]) -> dict[str, float]:
+    """The first of several requests, and the medians of the others; of one request alone, that one."""
+    first, *further = seconds
+    further = further or seconds
+    return {
+        "first": first[0],
+        "first, CPU": first[1],
+        "median": statistics.median(wall for wall, _ in further),
+        "median, CPU": statistics.median(cpu for _, cpu in further),
+    }
+
+
+def _seconds(request: Callable[[], Any]) -> tuple[float, float]:
     """Elapsed seconds and CPU seconds of a request."""
     begun, used = time.perf_counter(), time.process_time()
-    response = client.get(path)
+    response = request()
     seconds = time.perf_counter() - begun, time.process_time() - used
     response.raise_for_status()
     return seconds

@@ -131,11 +131,18 @@ COVERED_BY = [  # folder, modules, test files
         "edits forget look questions schema search",
         "viewer/test_server viewer/test_odd_requests",
     ),
+    ("viewer/api", "people", "viewer/pages/test_people_actions"),
+    ("viewer/edits", "people_edits", "viewer/pages/test_people_actions"),
     ("viewer/edits", "selected", "viewer/edits/test_editor"),
     (
         "viewer/pages",
         "actions cluster clusters login map pictures rounds",
         "viewer/test_pages viewer/test_map",
+    ),
+    (
+        "viewer/pages",
+        "people_changes people_questions person",
+        "viewer/pages/test_people viewer/pages/test_people_actions",
     ),
 ]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Error, sync_playwright
 from tests.limits import HANG_MILLISECONDS, HANG_SECONDS
@@ -20,13 +21,14 @@ from tests.limits import HANG_MILLISECONDS, HANG_SECONDS
 import reseen
 from reseen.data.crops import open_crops
 from reseen.datasets import read_training
-from reseen.export.fingerprint import identify
+from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import extract
 from reseen.gallery.deletion_log import deletion_log_file
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.gallery.thumbnail import thumbnail
+from reseen.viewer.edits.editor import Editor
 from reseen.viewer.security import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
@@ -110,6 +112,7 @@ class Served:
     access: Access
     address: str
     """Without a slash at the end."""
+    editor: Editor | None = None
 
     @property
     def login_url(self) -> str:
@@ -132,13 +135,14 @@ def served(gallery, tmp_path):
     deletion_log_file(gallery.address).unlink(missing_ok=True)
     viewer, access = Viewer(gallery), Access()
     listening = listen("127.0.0.1", 0)
-    server = make_server(make_app(viewer, access, journal=tmp_path / "mends.jsonl"))
+    app = make_app(viewer, access, journal=tmp_path / "mends.jsonl")
+    server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    yield Served(viewer, access, base_url(listening, "127.0.0.1"))
+    yield Served(viewer, access, base_url(listening, "127.0.0.1"), app.state.editor)
     server.should_exit = True
     thread.join(10)
     listening.close()
@@ -205,6 +209,25 @@ class _opened:  # noqa: N801
         self._context.close()
         if kind is None:
             assert not self.complaints
+
+
+def gallery_of_people(count=6, crops=8):
+    """Crops of people with made vectors: of each the first an outlier, the last two a tracklet that is new."""
+    generator, dimension = np.random.default_rng(0), 12
+    vectors = np.repeat(generator.standard_normal((count, dimension)), crops, axis=0)
+    vectors += 0.3 * generator.standard_normal(vectors.shape)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    entries = [
+        Entry(
+            "/crops", f"{row // crops}/{row % crops}.jpg", camera=f"c{row // 2 % 3}", time=1.7e9 + 60 * row,
+            tracklet=row // 2 if row % crops else None,
+            cluster={0: -1, crops - 2: None, crops - 1: None}.get(row % crops, row // crops),
+        )
+        for row in range(len(vectors))
+    ]  # fmt: skip
+    store = MemoryStore(ModelIdentity("f" * 64, dimension, "cluster-contrast", "resnet18", 64, 32, "/gone"))
+    store.add(Entries(entries, vectors.astype(np.float32)))
+    return Gallery(store)
 
 
 def no_sideways_scroll(page):

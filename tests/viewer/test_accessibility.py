@@ -10,11 +10,16 @@ from reseen.export.fingerprint import identify
 from reseen.gallery.entries import Entries
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
+from reseen.viewer.edits.people_edits import update_people
 
 PAGES = (
     "/clusters", "/clusters/0?tree=true", "/clusters/none", "/clusters/new", "/clusters/99", "/search",
     "/search?key=KEY", "/map", "/questions", "/review", "/rounds", "/forget", "/forget?key=KEY", "/api",
+    "/people", "/people/nobody",
 )  # fmt: skip
+
+PAGES_OF_PEOPLE = ("/people/1", "/people/questions", "/people/changes", "/people/changes?preview=true")
+"""Where there are some."""
 
 LABELS = {
     "usual": lambda label: label,
@@ -58,19 +63,37 @@ TOO_WIDE = """
 
 @pytest.fixture(params=[*LABELS, "empty"])
 def gallery(request, filled):
-    """Galleries whose crops are clustered, were never clustered, or are all outliers; and one without crops."""
+    """Galleries whose crops are clustered, were never clustered, or are all outliers; and one without crops.
+
+    In the usual one, every twentieth crop is new, about which `make_people` makes questions.
+    """
     store = MemoryStore(identify(filled.run, filled.run.encoder()))
     if request.param != "empty":
         entries = [
             replace(entry, cluster=LABELS[request.param](entry.cluster)) for entry in filled.content.entries
         ]
+        if request.param == "usual":
+            entries[::20] = [replace(entry, cluster=None, tracklet=None) for entry in entries[::20]]
         store.add(Entries(entries, filled.content.vectors.copy()))
     return Gallery(store, filled.run)
 
 
+def make_people(served):
+    """People of the clusters, the first with a long name and a confirmed crop."""
+    if len(served.viewer.snapshot.clusters):
+        update_people(served.editor, served.viewer.snapshot.version)
+        for change in (
+            lambda people: people.rename(1, "Wolfeschlegelsteinhausenbergerdorff"),
+            lambda people: people.confirm(people.get(1).keys[:1]),
+        ):
+            served.editor.edit_people(served.viewer.snapshot.version, change)
+        assert served.editor.people.questions()
+
+
 def pages(served):
     keys = served.viewer.snapshot.collection.keys
-    return [page.replace("KEY", keys[3]) if keys else page for page in PAGES if keys or "KEY" not in page]
+    chosen = [*PAGES, *(PAGES_OF_PEOPLE if len(served.editor.people) else ())]
+    return [page.replace("KEY", keys[3]) if keys else page for page in chosen if keys or "KEY" not in page]
 
 
 def visit(tab, served, page):
@@ -88,6 +111,7 @@ def ignore_missing_pages(tab):
 def test_axe_finds_nothing(tab, served, width, scheme):
     tab.set_viewport_size({"width": width, "height": 800})
     tab.emulate_media(color_scheme=scheme)
+    make_people(served)
     for page in pages(served):
         visit(tab, served, page)
         found = Axe().run(tab).response["violations"]
@@ -97,6 +121,7 @@ def test_axe_finds_nothing(tab, served, width, scheme):
 
 def test_nothing_is_cut_off_at_390_pixels(tab, served):
     tab.set_viewport_size({"width": 390, "height": 800})
+    make_people(served)
     for page in pages(served):
         visit(tab, served, page)
         assert no_sideways_scroll(tab), page

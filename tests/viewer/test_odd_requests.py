@@ -12,7 +12,7 @@ from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
 from reseen.viewer import security, server
-from reseen.viewer.pages.actions import _redirect_target
+from reseen.viewer.pages.actions import redirect_target
 from reseen.viewer.security import Access
 from reseen.viewer.server import listen, make_app, make_server, serve
 from reseen.viewer.viewer import Viewer
@@ -56,8 +56,8 @@ def test_a_way_back_that_is_no_page_leads_to_the_clusters(guest, back):
     )
     assert sent.status_code == 303
     assert sent.headers["location"].startswith("/clusters?flash=")
-    assert _redirect_target(back) == ("/clusters", "")
-    assert _redirect_target("/clusters/3?page=2") == ("/clusters/3", "page=2")
+    assert redirect_target(back) == ("/clusters", "")
+    assert redirect_target("/clusters/3?page=2") == ("/clusters/3", "page=2")
 
 
 def test_a_length_of_thousands_of_digits_is_too_large(guest):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float32
@@ -52,6 +52,8 @@ class SearchRequest:
     """Whether to re-rank the first results by k-reciprocal neighbors."""
     top: int = 50
     """Number of results, 1 to `MAX_RESULTS`."""
+    tracklet: bool = False
+    """Whether all crops of the query crop's tracklet are the query, by their mean."""
 
     def to_filter(self, query: Entry | None) -> Filter:
         """The gallery filter of this search; `query` is the entry of the query crop.
@@ -96,6 +98,7 @@ def read_search_request(fields: Fields, snapshot: Snapshot) -> SearchRequest:
         bool(_text(fields, "group")),
         bool(_text(fields, "rerank")),
         SearchRequest.top if top is None else top,
+        bool(_text(fields, "tracklet")),
     )
 
 
@@ -124,8 +127,10 @@ class SearchResponse:
     request: SearchRequest
     query: Match | None
     """The query crop; None for an uploaded image."""
+    query_keys: tuple[str, ...]
+    """Keys of all crops that are the query, such as those of a tracklet; none for an uploaded image."""
     matches: tuple[Match, ...]
-    """Results, best first, without the query crop."""
+    """Results, best first, without the crops that are the query."""
     threshold: float | None
     """Calibrated minimum cosine similarity of two crops of one person; None unless trust is medium or high."""
     timeline: Timeline
@@ -153,27 +158,44 @@ def run_search(
     """
     with viewer.lock:
         gallery = viewer.gallery
-        query, vector = _query(viewer, snapshot, request, image)
+        query, keys, vector = _query(viewer, snapshot, request, image)
         conditions = request.to_filter(None if query is None else query.entry)
-        count = request.top + (query is not None)  # the query crop is among its own results
+        count = request.top + len(keys)  # the query crops are among their own results
         results = gallery.search(
             vector, count, conditions, group_tracklets=request.group, rerank=request.rerank
         )
         calibration = gallery.calibration
-    query_key = None if query is None else query.entry.key
-    matches = tuple([match for match in results if match.entry.key != query_key][: request.top])
+    own = set(keys)
+    matches = tuple([match for match in results if match.entry.key not in own][: request.top])
     threshold = None if calibration is None else calibration.threshold
     likely = [match for match in matches if threshold is None or match.similarity >= threshold]
-    return SearchResponse(request, query, matches, threshold, build_timeline(likely, query))
+    return SearchResponse(request, query, keys, matches, threshold, build_timeline(likely, query))
 
 
-def _query(
-    viewer: Viewer, snapshot: Snapshot, request: SearchRequest, image: bytes | None
-) -> tuple[Match | None, Float32[np.ndarray, " d"]]:
+class _Query(NamedTuple):
+    crop: Match | None
+    keys: tuple[str, ...]
+    vector: Float32[np.ndarray, " d"]
+
+
+def _query(viewer: Viewer, snapshot: Snapshot, request: SearchRequest, image: bytes | None) -> _Query:
     if image is not None:
-        return None, viewer.gallery.embed(image)
+        return _Query(None, (), viewer.gallery.embed(image))
     if request.key is None:
         raise SettingsError("there is no query: choose an image or a crop of the gallery")
-    row = snapshot.collection.rows[request.key]
-    vector = snapshot.collection.vectors[row].astype(np.float32)
-    return Match(snapshot.collection.entries[row], 1.0, None), vector
+    collection = snapshot.collection
+    row = collection.rows[request.key]
+    rows = tracklet_rows(snapshot, row) if request.tracklet else [row]
+    total = collection.vectors[rows].astype(np.float32).sum(axis=0)
+    vector = total / max(float(np.linalg.norm(total)), 1e-12)
+    keys = tuple(collection.keys[one] for one in rows)
+    return _Query(Match(collection.entries[row], 1.0, None), keys, vector)
+
+
+def tracklet_rows(snapshot: Snapshot, row: int) -> list[int]:
+    """Rows of the crops of a crop's tracklet; only its own for a crop without one."""
+    entry = snapshot.collection.entries[row]
+    if entry.tracklet is None:
+        return [row]
+    same = enumerate(snapshot.collection.entries)
+    return [place for place, one in same if one.tracklet == entry.tracklet and one.source == entry.source]

@@ -28,6 +28,7 @@ from reseen.viewer.maps import Maps
 from reseen.viewer.pages import PAGES, actions, login, pictures
 from reseen.viewer.questions import Questions
 from reseen.viewer.security import Access, AllowedHosts, AuthMiddleware
+from reseen.viewer.similar_people import SimilarPeople
 from reseen.viewer.templating import FlashMessages, render
 from reseen.viewer.templating import router as assets
 from reseen.viewer.viewer import Viewer
@@ -59,6 +60,7 @@ def make_app(viewer: Viewer, access: Access, host: str = "127.0.0.1", journal: P
     app.state.flash = FlashMessages()
     app.state.editor = Editor(viewer, Journal(journal or edits_file(viewer.address)))
     viewer.on_drop.append(app.state.editor.on_deletion)
+    app.state.similar_people = SimilarPeople(app.state.editor.people)
     app.state.questions = Questions(viewer, app.state.editor)
     app.state.editor.on_change.append(app.state.questions.on_change)
     for router in (assets, login.router, pictures.router, actions.router, *(page.router for page in PAGES)):

@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reseen.viewer.edits.editor import Editor
 from reseen.viewer.questions import Questions
+from reseen.viewer.similar_people import SimilarPeople
 from reseen.viewer.viewer import Viewer
 
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -79,12 +80,18 @@ def _questions(request: Request) -> Questions:
     return request.app.state.questions
 
 
+def _similar_people(request: Request) -> SimilarPeople:
+    return request.app.state.similar_people
+
+
 ViewerDep = Annotated[Viewer, Depends(_viewer)]
 """Dependency: the viewer of the application."""
 EditorDep = Annotated[Editor, Depends(_editor)]
-"""Dependency: the cluster editor of the application."""
+"""Dependency: the editor of clusters and people of the application."""
 QuestionsDep = Annotated[Questions, Depends(_questions)]
 """Dependency: the questions of the application."""
+SimilarPeopleDep = Annotated[SimilarPeople, Depends(_similar_people)]
+"""Dependency: the mean vectors of the people of the application."""
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""Timeline of search results: one row per camera, sightings along the time axis."""
+"""Timelines of search results and of people: one row per camera, sightings along the time axis."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,14 +16,29 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One crop on the timeline."""
+class Appearance:
+    """Crops by one camera at one time, to be put on a timeline."""
 
-    key: str
+    camera: str | None
+    first: float | None
+    """Earliest time in seconds; None if unknown."""
+    last: float | None
+    words: str
+    """What is said of it after its time."""
+    url: str
+    """Where a click on it leads."""
+    is_query: bool = False
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One point on the timeline."""
+
+    url: str
     percent: float
     """Position on the time axis, 0 to 100 percent of the width."""
     label: str
-    """Time and similarity."""
+    """Time, and what is said of it."""
     is_query: bool
 
 
@@ -41,7 +56,7 @@ class CameraRow:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Sightings of search results, ready to draw."""
+    """Sightings, ready to draw."""
 
     rows: tuple[CameraRow, ...]
     """Sorted by first sighting."""
@@ -54,57 +69,72 @@ class Timeline:
 
 
 def build_timeline(matches: Sequence[Match], query: Match | None = None) -> Timeline:
-    """The timeline of search results and, if it is in the gallery, the query crop.
+    """The timeline of search results and, if it is in the gallery, the query crop."""
+    crops = [*([query] if query is not None else []), *matches]
+    return place_appearances(
+        [
+            Appearance(
+                match.entry.camera,
+                match.entry.time,
+                match.entry.time,
+                "query crop" if match is query else f"similarity {match.similarity:.3f}",
+                f"/search?key={match.entry.key}",
+                match is query,
+            )
+            for match in crops
+        ]
+    )
+
+
+def place_appearances(appearances: Sequence[Appearance]) -> Timeline:
+    """The timeline of appearances, each a point at its first time.
 
     Times are seconds; from 1e8 on they are Unix times. Infinite and NaN times count as missing.
     """
-    crops = [*([query] if query is not None else []), *matches]
     dated = [
-        (match, match.entry.time)
-        for match in crops
-        if match.entry.time is not None and math.isfinite(match.entry.time)
+        (one, one.first, max(one.first, one.last if one.last is not None else one.first))
+        for one in appearances
+        if one.first is not None and math.isfinite(one.first) and math.isfinite(one.last or 0.0)
     ]
-    undated = len(crops) - len(dated)
+    undated = len(appearances) - len(dated)
     if not dated:
         return Timeline((), (), "", undated)
-    times = [time for _, time in dated]
-    first, last = min(times), max(times)
+    first, last = min(start for _, start, _ in dated), max(end for _, _, end in dated)
     scale = (100 - 2 * _MARGIN) / (last - first) if last > first else 0.0
 
     def percent(time: float) -> float:
         return round(_MARGIN + (time - first) * scale, 3) if scale else 50.0
 
-    cameras: dict[str, list[tuple[float, Match]]] = {}
-    for match, time in dated:
-        cameras.setdefault(match.entry.camera or "unknown camera", []).append((time, match))
-    rows = [_camera_row(camera, sightings, percent, query) for camera, sightings in cameras.items()]
+    cameras: dict[str, list[tuple[Appearance, float, float]]] = {}
+    for one in dated:
+        cameras.setdefault(one[0].camera or "unknown camera", []).append(one)
+    rows = [_camera_row(camera, seen, percent) for camera, seen in cameras.items()]
     rows.sort(key=lambda row: row.sightings[0].percent)
     return Timeline(tuple(rows), _ticks(first, last, percent), _caption(first, last), undated)
 
 
 def _camera_row(
-    camera: str, dated: list[tuple[float, Match]], percent: Callable[[float], float], query: Match | None
+    camera: str, dated: list[tuple[Appearance, float, float]], percent: Callable[[float], float]
 ) -> CameraRow:
-    dated.sort(key=lambda pair: pair[0])
+    dated.sort(key=lambda one: one[1])
     sightings = tuple(
-        Sighting(
-            match.entry.key,
-            percent(time),
-            f"{format_timestamp(time)}, "
-            + ("query crop" if match is query else f"similarity {match.similarity:.3f}"),
-            match is query,
-        )
-        for time, match in dated
+        Sighting(one.url, percent(start), f"{_span(start, end)}, {one.words}", one.is_query)
+        for one, start, end in dated
     )
     visits: list[list[float]] = []
-    for sighting in sightings:
-        if visits and sighting.percent - visits[-1][1] <= 100 * _MAX_GAP:
-            visits[-1][1] = sighting.percent
+    for _, start, end in dated:
+        low, high = percent(start), percent(end)
+        if visits and low - visits[-1][1] <= 100 * _MAX_GAP:
+            visits[-1][1] = max(visits[-1][1], high)
         else:
-            visits.append([sighting.percent, sighting.percent])
-    begin, end = format_timestamp(dated[0][0]), format_timestamp(dated[-1][0])
-    label = begin if begin == end else f"{begin} to {end}"
+            visits.append([low, high])
+    label = _span(dated[0][1], max(end for _, _, end in dated))
     return CameraRow(camera, sightings, tuple((low, high) for low, high in visits), label)
+
+
+def _span(first: float, last: float) -> str:
+    begin, end = format_timestamp(first), format_timestamp(last)
+    return begin if begin == end else f"{begin} to {end}"
 
 
 def _ticks(first: float, last: float, percent: Callable[[float], float]) -> tuple[tuple[float, str], ...]:

@@ -89,14 +89,18 @@ class Viewer:
     def recluster(self, changes: Mapping[str, int | None]) -> None:
         """Assign new cluster numbers to entries by key, in the store and in the snapshot; unknown keys are ignored.
 
+        Without any, the version of the snapshot is another one all the same.
+
         Raises:
             StorageError: the store cannot be written; the snapshot is unchanged.
         """
         with self.lock:
             old = self._snapshot
             changed = {key: cluster for key, cluster in changes.items() if key in old.collection.rows}
-            if changed:
-                write_clusters(self.gallery.store, changed)
+            if not changed:
+                self._snapshot = Snapshot(old.version + 1, old.collection, old.clusters)
+                return
+            write_clusters(self.gallery.store, changed)
             collection = old.collection.reclustered(changed)
             touched = {collection.entries[collection.rows[key]].cluster for key in changed}
             touched |= {old.collection.entries[old.collection.rows[key]].cluster for key in changed}

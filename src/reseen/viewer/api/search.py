@@ -36,6 +36,10 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "type": "string",
         "description": "1 re-ranks the first hundred results by k-reciprocal neighbors.",
     },
+    "tracklet": {
+        "type": "string",
+        "description": "1 searches by the mean of all crops of the query crop's tracklet.",
+    },
     "top": {
         "type": "integer",
         "minimum": 1,

@@ -304,7 +304,7 @@ class Editor:
         snapshot = self.viewer.snapshot
         if version != snapshot.version:
             raise StaleError(
-                "The clusters have changed meanwhile (in another tab or through the API), so nothing was done. Check "
-                "the current clusters and try again."
+                "Clusters or people have changed meanwhile (in another tab or through the API), so nothing was done. "
+                "Check how they are now and try again."
             )
         return snapshot

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
-from reseen.viewer.pages import clusters, forget, map, questions, review, rounds, search
+from reseen.viewer.pages import clusters, forget, map, people, questions, review, rounds, search
 
 
 class Page(NamedTuple):
@@ -18,6 +18,7 @@ class Page(NamedTuple):
 
 
 PAGES = (
+    Page("People", "/people", "e", people.router),
     Page("Clusters", "/clusters", "c", clusters.router),
     Page("Search", "/search", "s", search.router),
     Page("Map", "/map", "p", map.router),

@@ -1,4 +1,4 @@
-"""Form action of all edit buttons: applies the edit and redirects back to the page."""
+"""Form action of the edit buttons of clusters: applies the edit and redirects back to the page."""
 
 import re
 from typing import Annotated
@@ -30,12 +30,12 @@ def apply_edit(
     to: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Apply the edit `do`: a verb, optionally followed by a cluster number as in `move 3`."""
-    path, query = _redirect_target(back)  # may fail, so before the edit
+    path, query = redirect_target(back)  # may fail, so before the edit
     try:
         cluster = _apply(editor, do, version, crops or [], clusters or [], to)
     except EditError as error:
-        return _redirect(request, path, query, FlashMessage(str(error), is_error=True), None)
-    return _redirect(request, path, query, _success_message(editor, do), cluster)
+        return redirect(request, path, query, FlashMessage(str(error), is_error=True), None)
+    return redirect(request, path, query, _success_message(editor, do), cluster)
 
 
 def _success_message(editor: Editor, do: str) -> FlashMessage:
@@ -83,7 +83,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _redirect_target(back: str) -> tuple[str, str]:
+def redirect_target(back: str) -> tuple[str, str]:
     """Path and query of the page to return to; `/clusters` if `back` is not a path of this viewer."""
     try:
         parts = urlsplit(back)
@@ -93,17 +93,21 @@ def _redirect_target(back: str) -> tuple[str, str]:
     return (parts.path, parts.query) if local else ("/clusters", "")
 
 
-def _redirect(
-    request: Request, path: str, query: str, message: FlashMessage, cluster: int | None
+def redirect(
+    request: Request, path: str, query: str, message: FlashMessage, cluster: int | None = None
 ) -> Response:
-    """Redirect to a page with a flash message; if that is the page of a removed cluster, to `cluster` instead."""
+    """Redirect to a page with a flash message.
+
+    If that is the page of a cluster that is gone, to `cluster` instead, and if it is that of a person who was merged,
+    to the person into whom.
+    """
     head, _, number = path.rpartition("/")
-    if (
-        head == "/clusters"
-        and number.isdecimal()
-        and int(number) not in request.app.state.viewer.snapshot.clusters
-    ):
-        path = "/clusters" if cluster is None else f"/clusters/{cluster}"
+    if number.isdecimal() and head == "/clusters":
+        if int(number) not in request.app.state.viewer.snapshot.clusters:
+            path = "/clusters" if cluster is None else f"/clusters/{cluster}"
+    elif number.isdecimal() and head == "/people":
+        into = request.app.state.editor.people.state.survivor(int(number))
+        path = "/people" if into is None else f"/people/{into}"
     message_id = request.app.state.flash.add(message)
     query = "&".join(part for part in (query, f"flash={message_id}") if part)
     return RedirectResponse(urlunsplit(("", "", path, query, "")), 303)

@@ -13,9 +13,9 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(request: Request, token: str | None = None) -> Response:
-    """Exchange the one-time token for a session; without a token, redirect to the first page."""
+    """Exchange the one-time token for a session; without a token, redirect to people, or clusters if there are none."""
     if token is None:
-        return RedirectResponse(request.app.state.pages[0].path, 303)
+        return RedirectResponse("/people" if len(request.app.state.editor.people) else "/clusters", 303)
     access: Access = request.app.state.access
     session = access.log_in(token)
     if session is not None:

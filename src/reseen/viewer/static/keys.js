@@ -1,5 +1,6 @@
 // Keyboard shortcuts: pressing m clicks (or focuses, if it is a field) the element with data-key="m"; "g c" is g, then
-// c. data-help describes it in the help dialog. Arrow keys move the focus among the items of [data-arrows].
+// c. Of several, one in the same list item as the focus comes first. data-help describes it in the help dialog. Arrow
+// keys move the focus among the items of [data-arrows]; from outside they go to the list with [data-arrows-first].
 
 let first = "";
 let timer = 0;
@@ -9,8 +10,11 @@ const isActive = (element) => !element.disabled && element.getClientRects().leng
 const openDialog = () => document.querySelector("dialog[open]");
 
 function activate(element) {
-  if (element.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) element.focus();
-  else element.click();
+  if (!element.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) element.click();
+  else {
+    element.focus();
+    if (element.matches('input[value]:not([value=""])')) element.select();
+  }
 }
 
 document.addEventListener("keydown", (event) => {
@@ -23,7 +27,7 @@ document.addEventListener("keydown", (event) => {
   clearTimeout(timer);
   first = "";
   const scope = openDialog() || document;
-  const target = [...scope.querySelectorAll("[data-key]")].find((one) => one.dataset.key === pressed && isActive(one));
+  const target = nearestToFocus([...scope.querySelectorAll("[data-key]")].filter((one) => one.dataset.key === pressed && isActive(one)));
   if (target) {
     event.preventDefault();
     activate(target);
@@ -33,12 +37,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+function nearestToFocus(elements) {
+  for (let item = document.activeElement?.closest("li"); item; item = item.parentElement.closest("li")) {
+    const inside = elements.find((one) => item.contains(one));
+    if (inside) return inside;
+  }
+  return elements[0];
+}
+
 function arrow(event) {
-  const list = event.target.closest("[data-arrows]");
+  if (openDialog()) return;
+  const list = event.target.closest("[data-arrows]") ?? document.querySelector("[data-arrows-first]");
   if (!list) return;
   const items = [...list.querySelectorAll(list.dataset.arrows)].filter(isActive);
   const here = items.indexOf(event.target.closest(list.dataset.arrows));
-  if (here < 0) return;
+  if (here < 0) {
+    if (event.target !== document.body && event.target.id !== "main") return;
+    event.preventDefault();
+    items[0]?.focus();
+    return;
+  }
   event.preventDefault();
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const next = step ? items[here + step] : nextRowItem(items, here, event.key === "ArrowDown" ? 1 : -1);
