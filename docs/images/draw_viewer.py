@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ PICTURES = """() => Array.from(document.images)
 """Whether every picture that is in view has been loaded."""
 MILLISECONDS = 1_200_000
 """After which a page that is not there is an error."""
+GALLERY = "galleries/mine"
 QUESTIONS = 120
 """Most questions that are answered."""
 
@@ -55,16 +56,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=IMAGES)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        address = Path(folder) / "galleries" / "mine"
-        reseen.index_run(arguments.run, arguments.data, address)
-        with reseen.open_gallery(address, arguments.run) as gallery, served(gallery) as viewer:
+    run, data, out = (path.absolute() for path in (arguments.run, arguments.data, arguments.out))
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):  # pages show where the gallery is
+        reseen.index_run(run, data, GALLERY)
+        with reseen.open_gallery(GALLERY, run) as gallery, served(gallery) as viewer:
             answered = answer_by_names(viewer, QUESTIONS)
             print(f"{answered} questions answered")
             program = os.environ.get("RESEEN_CHROMIUM") or shutil.which("chromium")
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=program, args=FLAGS)
-                for file in take(browser, viewer, arguments.out):
+                for file in take(browser, viewer, out):
                     print(f"{file}: {file.stat().st_size / 1000:.0f} kB")
                 browser.close()
 
