@@ -12,7 +12,7 @@ import torch
 import reseen
 from cases.case import Case, Options, row, timed
 from reseen.data.views import normalize
-from reseen.export.export import open_exported
+from reseen.exported.exported_file import open_exported
 from reseen.runs.run import Run
 from reseen.synthetic import draw_crowd
 

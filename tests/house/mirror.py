@@ -50,7 +50,12 @@ COVERED_BY = [  # folder, modules, test files
     ("evaluate", "refine sampled_protocols scoring", "evaluate/test_protocols"),
     ("evaluate", "task", "evaluate/test_metrics evaluate/test_labeled"),
     ("evaluate/leaderboard", "literature markdown", "evaluate/leaderboard/test_boards"),
-    ("export", "card fingerprint onnx_file openvino_file parity samples torch_file", "export/test_export"),
+    ("export", "card fingerprint parity samples", "export/test_export"),
+    (
+        "exported",
+        "card exported_file onnx_file openvino_file parity torch_file",
+        "export/test_export faults/test_hostile_files",
+    ),
     ("features", "embed_worker probe_encoder", "features/test_embed_ray"),
     ("gallery", "index rerank_hits store", "gallery/test_gallery"),
     ("gallery", "forget_crops search_gallery", "gallery/test_by_address cli/test_gallery_commands"),

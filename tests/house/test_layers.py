@@ -19,7 +19,7 @@ ORDER = [
     "pages",
     "losses | memory | cluster | evaluate | audit",
     "datasets | synthetic",
-    "neighbors | models | data",
+    "neighbors | models | data | exported",
     "locks | compiled | camera_means",
     "geometry | config | files | environment | optional_dependencies | registry | user_folders",
     "reading | startup_line | text | validation_messages",

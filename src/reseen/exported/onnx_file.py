@@ -9,9 +9,8 @@ from jaxtyping import Float32
 
 from reseen.environment import versions
 from reseen.errors import ExportError
-from reseen.export.card import PREFIX, Card
-from reseen.export.graph import first_line
-from reseen.export.input_spec import InputSpec
+from reseen.exported.card import PREFIX, Card, first_line
+from reseen.exported.input_spec import InputSpec
 from reseen.optional_dependencies import require_package
 
 OPSET = 18
