@@ -32,7 +32,7 @@ def _run(options: Options) -> dict[str, Any]:
     calls = 1 if options.quick else 8
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        run = _tiny_run(folder)
+        run = tiny_run(folder)
         for file, int8 in _FILES.values():
             calibrate = folder / "crowd" if int8 else None
             reseen.export_run(run, folder / file, int8=int8, calibrate=calibrate, crops=32, quiet=True)
@@ -51,7 +51,7 @@ def _run(options: Options) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def _tiny_run(folder: Path) -> Run:
+def tiny_run(folder: Path) -> Run:
     """A run whose neck is settled, so that ranges are those of a real network's."""
     draw_crowd(folder / "crowd", people=12, cameras=3, processes=1, progress=False)
     flags = [

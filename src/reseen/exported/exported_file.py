@@ -23,6 +23,8 @@ class ExportedFile(Protocol):
 
     card: Card
     """Metadata of the file, such as `reseen.input` and `reseen.dimension`."""
+    runtime: str
+    """What runs it, with its version, such as `onnxruntime 1.31.0`."""
 
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
         """Unit vectors, float32, of images in the layout and type that the card describes."""
@@ -44,9 +46,7 @@ def open_exported(file: str | Path) -> ExportedFile:
         (4, 2048)
     """
     file = Path(file).expanduser()
-    kind = file_format(file)
-    if not file.is_file():
-        raise ExportError(f"{file}: no such file; write it with `reseen export`")
+    kind = check_exported(file)
     openers = {"onnx": OnnxFile, "openvino": OpenvinoFile, "torch": TorchFile}
     try:
         opened = openers[kind](file)
@@ -59,6 +59,19 @@ def open_exported(file: str | Path) -> ExportedFile:
     if not opened.card:
         raise ExportError(f"{file}: has no metadata of reseen; write it with `reseen export`")
     return opened
+
+
+def check_exported(file: Path) -> Format:
+    """The format of an existing file, which is not opened.
+
+    Raises:
+        ExportError: there is no such file.
+        SettingsError: unknown suffix.
+    """
+    kind = file_format(file)
+    if not file.is_file():
+        raise ExportError(f"{file}: no such file; write it with `reseen export`")
+    return kind
 
 
 def file_format(file: Path, expected: str | None = None) -> Format:

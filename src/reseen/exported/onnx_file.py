@@ -81,6 +81,7 @@ class OnnxFile:
 
     def __init__(self, file: Path) -> None:
         runtime = require_package("onnxruntime", "onnx")
+        self.runtime = f"onnxruntime {runtime.__version__}"
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3

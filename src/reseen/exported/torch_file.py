@@ -136,6 +136,7 @@ class TorchFile:
         check_torch_file(file)
         extra = {_CARD: ""}
         program = torch.export.load(file, extra_files=extra)
+        self.runtime = f"torch.export {torch.__version__}"
         self.card: Card = json.loads(extra[_CARD] or "{}")
         self._graph = program.module()
 
