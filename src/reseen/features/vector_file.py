@@ -51,8 +51,8 @@ def read_vectors(file: Path) -> Vectors:
         engines = {_engine(part) for part in parts}
         if len(engines) > 1:
             raise DataError(
-                f"{file}: holds vectors computed in several ways ({'; '.join(sorted(engines))}), which differ; embed all "
-                "crops in one way"
+                f"{file}: holds vectors computed in several ways ({'; '.join(sorted(engines))}), which "
+                "differ; embed all crops in one way"
             )
         table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # with the metadata of the first
         names = table.column_names
