@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +20,10 @@ from reseen.data.table import ImageTable
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import SettingsError, StorageError
-from reseen.features.engine import EngineChoice, Precision, compare_with_encoder, open_engine
+from reseen.features.engine import EngineChoice, EnginePrecision, compare_with_encoder, open_engine
 from reseen.features.extract import extract
 from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
-from reseen.features.partitions import PARQUET_OPTIONS, describe_vectors, vector_table
+from reseen.features.partitions import PARQUET_OPTIONS, describe_vectors, vector_table, write_vectors
 from reseen.files import write_atomically
 from reseen.locks import exclusive_writer
 from reseen.reading import parquet_schema, read_table
@@ -50,7 +50,7 @@ def embed(
     center_cameras: bool = False,
     devices: int = 1,
     exported: str | Path | None = None,
-    precision: Precision = "32",
+    precision: EnginePrecision = "32",
     feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Path | str:
@@ -202,9 +202,7 @@ def _embed_parts(job: _Embedding, view: RunView, quiet: bool) -> list[Path]:
             embedded += len(part_crops)
             if ranks.is_main:
                 part = _embed_part(part_crops, vectors, metadata, centers)
-                write_atomically(
-                    files[-1], lambda temporary, part=part: pq.write_table(part, temporary, **PARQUET_OPTIONS)
-                )
+                write_atomically(files[-1], partial(write_vectors, part))
         progress(len(rows))
     view.say(*cache_notes(cache, embedded))
     return files

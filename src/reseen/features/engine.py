@@ -28,7 +28,7 @@ from reseen.models.encoder import fingerprint
 from reseen.models.fold import folded_copy
 from reseen.runs.run import Run
 
-Precision = Literal["32", "auto", "bf16"]
+EnginePrecision = Literal["32", "auto", "bf16"]
 """How PyTorch computes: `32` is float32; `auto` and `bf16` are faster, with batch norms multiplied into convolutions,
 `auto` in float32 and `bf16` in bfloat16."""
 
@@ -50,7 +50,7 @@ class EngineChoice:
 
     exported: Path | None = None
     """An exported file of the run; None for PyTorch."""
-    precision: Precision = "32"
+    precision: EnginePrecision = "32"
     """How PyTorch computes."""
 
     def __post_init__(self) -> None:

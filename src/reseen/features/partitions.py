@@ -182,9 +182,7 @@ class PartitionFolder:
             StorageError: the disk is full, or the folder cannot be written.
         """
         if self._local:
-            write_atomically(
-                Path(self._root) / name, lambda temporary: pq.write_table(table, temporary, **PARQUET_OPTIONS)
-            )
+            write_atomically(Path(self._root) / name, lambda temporary: write_vectors(table, temporary))
             return
         temporary = f"{self._root}/.{name}.{uuid.uuid4().hex}.part"
         try:
