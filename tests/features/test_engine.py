@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import reseen
 from reseen import optional_dependencies
+from reseen.data.crops import open_crops
 from reseen.errors import ExportError, SettingsError
 from reseen.exported.exported_file import open_exported
 from reseen.exported.openvino_file import write_openvino
@@ -16,6 +18,8 @@ from reseen.exported.parity import MIN_MEDIAN_COSINE_INT8
 from reseen.features import embed as embed_module
 from reseen.features import engine as module
 from reseen.features.engine import PARITY_CROPS, EngineChoice, open_engine
+from reseen.features.extract import extract
+from reseen.features.frozen_maps import FrozenMaps
 from reseen.models import Encoder
 
 
@@ -154,6 +158,18 @@ def test_a_file_of_another_part_is_refused(files, run, monkeypatch):
     monkeypatch.setattr(module, "open_exported", lambda _file: opened)
     with pytest.raises(ExportError, match="it embeds the part 'patch', and the run is scored with 'global'"):
         open_engine(run, run.encoder(), EngineChoice(files["onnx"]))
+
+
+def test_mirrored_crops_and_what_does_not_go_together(files, run, crowd):
+    encoder, table = run.encoder(), reseen.read_training(crowd)
+    crops, device = open_crops(table, run.reading, 64, 32, progress=False), torch.device("cpu")
+    engine = open_engine(run, encoder, EngineChoice(files["onnx"]))
+    wanted = extract(encoder, crops, device, mirrored=True)
+    found = extract(engine.encoder, crops, device, mirrored=True, embedder=engine.file)
+    assert cosines(wanted.numpy, found.numpy).min() > 0.99999
+    kept = FrozenMaps.open_if_possible(range(len(crops)), 1, 1.0)
+    with pytest.raises(ValueError, match="maps of frozen stages are those of the encoder"):
+        extract(encoder, crops, device, kept=kept, embedder=engine.file)
 
 
 class Broken:
