@@ -17,6 +17,7 @@ from cases.case import Case, Options, kept, row, timed
 from cases.export import tiny_run
 from reseen.data.views import normalize
 from reseen.exported.exported_file import open_exported
+from reseen.exported.openvino_file import write_openvino
 from reseen.features import engine as engines
 from reseen.features import extract as extraction
 from reseen.reading import parse_json
@@ -42,10 +43,12 @@ def _run(options: Options) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="reseen-engines-") as place:
         folder = Path(place)
         run, crops = tiny_run(folder), 256 if options.quick else _CROPS
-        for name in sorted({chosen["exported"] for chosen in _ENGINES.values() if "exported" in chosen}):
-            int8 = name.startswith("int8")
+        for name, int8 in (("plain", False), ("int8", True)):
             calibrate = folder / "crowd" if int8 else None
-            reseen.export_run(run, folder / name, int8=int8, calibrate=calibrate, crops=32, quiet=True)
+            made = reseen.export_run(
+                run, folder / f"{name}.onnx", int8=int8, calibrate=calibrate, crops=32, quiet=True
+            )
+            write_openvino(made.file, made.card, folder / f"{name}.xml")
         data = _copies(folder / "crowd", folder / "crops", crops)
         return {"rows": [_row(options, folder, run, data, crops, name) for name in _ENGINES]}
 

@@ -54,11 +54,12 @@ def _run(options: Options) -> dict[str, Any]:
 def tiny_run(folder: Path) -> Run:
     """A run whose neck is settled, so that ranges are those of a real network's."""
     draw_crowd(folder / "crowd", people=12, cameras=3, processes=1, progress=False)
+    (folder / "cache").mkdir()
     flags = [
         "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
         "--method.clustering.eps", "auto", "--method.clustering.jaccard.k1", "8", "--method.clustering.jaccard.k2", "3",
         "--method.sampler.clusters-per-batch", "4", "--train.rounds", "1", "--train.iterations", "3",
-        "--train.device", "cpu",
+        "--train.device", "cpu", "--data.cache-dir", str(folder / "cache"),
     ]  # fmt: skip
     return reseen.train(
         reseen.load_recipe("cluster-contrast", flags), folder / "crowd", folder / "run", quiet=True
