@@ -28,10 +28,10 @@ from reseen.data.decode import fit
 from reseen.data.views import normalize
 from reseen.environment import hardware, versions
 from reseen.evaluate import RetrievalTask
-from reseen.export.export import ExportedFile, open_exported
-from reseen.export.input_spec import InputSpec
-from reseen.export.openvino_file import write_openvino
 from reseen.export.parity import file_features
+from reseen.exported.exported_file import ExportedFile, open_exported
+from reseen.exported.input_spec import InputSpec
+from reseen.exported.openvino_file import write_openvino
 from reseen.files import write_text
 from reseen.runs.console import no_progress
 from reseen.runs.run import Run

@@ -4,6 +4,7 @@ from cases.approximate import HIERARCHY_APPROXIMATE, HIERARCHY_MILLION
 from cases.bank_step import BANK_STEP
 from cases.case import Case
 from cases.clustering import CLUSTERING_MARKET, CLUSTERING_MSMT17
+from cases.embed_engines import EMBED_ENGINES
 from cases.evaluation import EVALUATION, EVALUATION_MSMT17, EVALUATION_PEERS
 from cases.export import EXPORT
 from cases.feature_cache import FEATURE_CACHE
@@ -36,6 +37,7 @@ CASES: tuple[Case, ...] = (
     EVALUATION_MSMT17,
     RERANK_MARKET,
     EXPORT,
+    EMBED_ENGINES,
     GALLERY_SMALL,
     GALLERY_MIDDLE,
     GALLERY,

@@ -12,7 +12,7 @@ import torch
 import reseen
 from cases.case import Case, Options, row, timed
 from reseen.data.views import normalize
-from reseen.export.export import open_exported
+from reseen.exported.exported_file import open_exported
 from reseen.runs.run import Run
 from reseen.synthetic import draw_crowd
 
@@ -32,7 +32,7 @@ def _run(options: Options) -> dict[str, Any]:
     calls = 1 if options.quick else 8
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        run = _tiny_run(folder)
+        run = tiny_run(folder)
         for file, int8 in _FILES.values():
             calibrate = folder / "crowd" if int8 else None
             reseen.export_run(run, folder / file, int8=int8, calibrate=calibrate, crops=32, quiet=True)
@@ -51,14 +51,15 @@ def _run(options: Options) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def _tiny_run(folder: Path) -> Run:
+def tiny_run(folder: Path) -> Run:
     """A run whose neck is settled, so that ranges are those of a real network's."""
     draw_crowd(folder / "crowd", people=12, cameras=3, processes=1, progress=False)
+    (folder / "cache").mkdir()
     flags = [
         "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
         "--method.clustering.eps", "auto", "--method.clustering.jaccard.k1", "8", "--method.clustering.jaccard.k2", "3",
         "--method.sampler.clusters-per-batch", "4", "--train.rounds", "1", "--train.iterations", "3",
-        "--train.device", "cpu",
+        "--train.device", "cpu", "--data.cache-dir", str(folder / "cache"),
     ]  # fmt: skip
     return reseen.train(
         reseen.load_recipe("cluster-contrast", flags), folder / "crowd", folder / "run", quiet=True

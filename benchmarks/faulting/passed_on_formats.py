@@ -15,7 +15,8 @@ from reseen.annotations.annotation import Annotation, Picture, frame_name
 from reseen.annotations.coco import read_coco, write_coco
 from reseen.annotations.cvat import CROPS, read_cvat, write_cvat
 from reseen.export.pretrained import CONFIG, WEIGHTS, load
-from reseen.export.reid_folder import REID_CONFIG, ReidFolder, write_reid
+from reseen.export.reid_folder import write_reid
+from reseen.exported.reid_folder import REID_CONFIG, ReidFolder
 from reseen.models import Encoder, ModelSettings
 from reseen.video.crop_files import write_manifest
 from reseen.video.detection_files import read_detections

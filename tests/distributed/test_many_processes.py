@@ -143,7 +143,10 @@ def test_what_cannot_be_is_refused_before_anything_starts(
 def test_vectors_and_scores_of_two_processes(recipe, crowd, tmp_path, started):
     run = reseen.train(recipe(rounds=0), crowd, tmp_path / "run", quiet=True)
     files = [
-        reseen.embed(run, crowd, tmp_path / f"{count}.parquet", devices=count, quiet=True) for count in (1, 2)
+        reseen.embed(
+            run, crowd, tmp_path / f"{count}.parquet", devices=count, precision=precision, quiet=True
+        )
+        for count, precision in ((1, "32"), (2, "auto"))
     ]
     one, two = (pq.read_table(file) for file in files)
     assert one["path"].equals(two["path"])

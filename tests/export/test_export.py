@@ -17,12 +17,13 @@ from reseen.data.decode import fit
 from reseen.data.views import normalize
 from reseen.errors import DataError, ExportError, RunError, SettingsError, StorageError
 from reseen.export import export as export_module
-from reseen.export.export import file_format, open_exported
 from reseen.export.fingerprint import identify
-from reseen.export.input_spec import input_spec
-from reseen.export.openvino_file import write_openvino
-from reseen.export.parity import MIN_MEDIAN_COSINE_INT8, Parity, measure_parity, require_parity
+from reseen.export.parity import measure_parity, require_parity
 from reseen.export.samples import synthetic_crops
+from reseen.exported.exported_file import file_format, open_exported
+from reseen.exported.input_spec import input_spec
+from reseen.exported.openvino_file import write_openvino
+from reseen.exported.parity import MIN_MEDIAN_COSINE_INT8, Parity
 from reseen.methods import METHODS
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 import reseen
 from reseen.errors import ExportError, SettingsError
-from reseen.export.formats import open_exported
-from reseen.export.reid_folder import REID_CONFIG, TIMM_CONFIG, WEIGHTS, ReidFolder, write_reid
+from reseen.export.reid_folder import write_reid
+from reseen.exported.exported_file import open_exported
+from reseen.exported.reid_folder import REID_CONFIG, TIMM_CONFIG, WEIGHTS, ReidFolder
 from reseen.models import Encoder, ModelSettings
 
 
@@ -89,7 +90,7 @@ def test_a_run_is_exported_and_compared(crowd, tmp_path):
 
 def test_a_file_of_before_that_is_not_needed_now_is_gone(crowd, tmp_path):
     from reseen.export.export import _move_into_place
-    from reseen.export.formats import files_of
+    from reseen.exported.exported_file import files_of
 
     old, new = tmp_path / "old", tmp_path / "new"
     written(encoder_of("test_vit"), "test_vit", old)

@@ -20,10 +20,10 @@ from reseen.data.pixels import open_pixels
 from reseen.datasets.benchmark_splits import read_matrix
 from reseen.errors import DataError, ExportError, GalleryError
 from reseen.evaluate.feature_files import read_features
-from reseen.export.export import open_exported
 from reseen.export.graph import DeployedEncoder, trace
-from reseen.export.input_spec import input_spec
-from reseen.export.torch_file import write_torch
+from reseen.exported.exported_file import open_exported
+from reseen.exported.input_spec import input_spec
+from reseen.exported.torch_file import write_torch
 from reseen.features.vector_file import read_vectors
 from reseen.gallery.stores.edge import read_journal
 from reseen.runs.checkpoint import CHECKPOINT

@@ -76,6 +76,21 @@ def test_no_parquet_file(tmp_path):
         read_vectors(tmp_path / "v.parquet")
 
 
+def test_files_of_a_folder_are_computed_in_one_way(tmp_path):
+    def part(name, **facts):
+        table = pa.table({"path": [name], "vector": [[1.0, 0.0]]})
+        pq.write_table(
+            table.replace_schema_metadata({"reseen": json.dumps(facts)}), tmp_path / f"{name}.parquet"
+        )
+
+    part("a", engine="PyTorch 2.9.0", precision="float32")
+    part("b")  # of an earlier version
+    assert read_vectors(tmp_path).paths == ("a", "b")
+    part("c", engine="onnxruntime 1.31.0", precision="int8", exported="small.onnx")
+    with pytest.raises(DataError, match=r"several ways \(float32 by PyTorch; int8 by small\.onnx\)"):
+        read_vectors(tmp_path)
+
+
 @pytest.mark.parametrize("row", [[0.0, 0.0], [float("nan"), 1.0]])
 def test_vectors_without_a_direction(tmp_path, row):
     file = write(tmp_path / "v.parquet", path=["a", "b"], vector=[[1.0, 0.0], row])

@@ -20,6 +20,7 @@ ORDER = [
     "pages",
     "losses | memory | cluster | evaluate | audit",
     "datasets | synthetic",
+    "exported",
     "neighbors | models | data",
     "locks | compiled | camera_means",
     "geometry | config | files | environment | optional_dependencies | registry | user_folders",

@@ -24,7 +24,7 @@ ONLY_WITH = {
     "Image.open": ("formats", ...),
 }
 """Calls that must say so; `...` stands for any value."""
-ONLY_IN = {"torch.export.load": "reseen.export.torch_file"}
+ONLY_IN = {"torch.export.load": "reseen.exported.torch_file"}
 """Calls that have one place, which looks the file over first."""
 
 

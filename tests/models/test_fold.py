@@ -7,7 +7,7 @@ from torch import nn
 from reseen.models import Encoder, ModelSettings
 from reseen.models.arithmetic import Arithmetic, arithmetic_of
 from reseen.models.ema import MomentumTeacher, TeacherSettings
-from reseen.models.fold import fold_batch_norms, inference_copy
+from reseen.models.fold import fold_batch_norms, folded_copy, inference_copy
 from reseen.models.frozen_stages import frozen_output, fuse_frozen, maps_from_frozen
 
 FUSED = Arithmetic(fused=True)
@@ -118,6 +118,26 @@ def test_an_inference_copy_embeds_alike_and_leaves_the_encoder_alone():
         assert encoder.trunk is trunk
         assert encoder.arithmetic == arithmetic
         assert (twin(images) * wanted).sum(dim=1).min() > 0.9999
+
+
+def test_a_folded_copy_computes_as_it_is_told():
+    plain = encoder_of("mobilenetv2_035", 0).eval()
+    images = torch.rand(4, 3, 64, 32)
+    wanted = plain(images)
+    exact, short = (folded_copy(plain, Arithmetic(number)) for number in (None, torch.bfloat16))
+    assert exact.trunk is not plain.trunk
+    assert (exact(images) * wanted).sum(dim=1).min() > 0.9999
+    assert short.maps(images).dtype == torch.bfloat16
+    assert short(images).dtype == torch.float32
+
+
+def test_a_copy_of_what_has_no_batch_norm_keeps_its_trunk():
+    plain = encoder_of("test_vit", 0).eval()
+    assert folded_copy(plain, Arithmetic()) is plain
+    short = folded_copy(plain, Arithmetic(torch.bfloat16))
+    assert short.trunk is plain.trunk
+    images = torch.rand(2, 3, 64, 32)
+    assert not torch.equal(short.maps(images), plain.maps(images))
 
 
 def test_precisions_mean_the_same_everywhere_but_auto():

@@ -16,6 +16,8 @@ def embed(
     camera_pattern: str | None = None,
     center_cameras: Annotated[bool, Parameter(negative=())] = False,
     devices: int = 1,
+    exported: Path | None = None,
+    precision: Literal["32", "auto", "bf16"] = "32",
     feature_cache: float = 4.0,
     quiet: bool = False,
 ) -> None:
@@ -41,6 +43,12 @@ def embed(
         Subtract the mean that each camera had in training from its vectors.
     devices
         Number of processes, one per GPU; on a CPU they share the cores.
+    exported
+        A file that reseen export wrote of this run (.onnx, .xml or .pt2, float32 or int8), which computes the vectors
+        in place of PyTorch, on the CPU.
+    precision
+        How PyTorch computes: 32: float32; auto: float32, with batch norms multiplied into convolutions; bf16: bfloat16,
+        fast on processors with instructions for it, and less exact.
     feature_cache
         Size limit, in gigabytes, of the cache of features, so that other commands need not embed the same crops again;
         0: no cache.
@@ -65,6 +73,8 @@ def embed(
         camera_pattern=camera_pattern,
         center_cameras=center_cameras,
         devices=devices,
+        exported=exported,
+        precision=precision,
         feature_cache=feature_cache,
         quiet=quiet,
     )
@@ -73,6 +83,8 @@ def embed(
     summary = summarize_embeddings(output)
     if summary.partitions is None:
         print(f"{output}: {summary.rows} vectors of dimension {summary.dimension}")
+        if summary.engine:
+            print(summary.engine)
         return
     skipped = f"; skipped, unreadable: {summary.unreadable:,}" if summary.unreadable else ""
     print(f"{output}: {summary.rows:,} vectors in {summary.partitions:,} partitions{skipped}")

@@ -6,17 +6,13 @@ import pyarrow as pa
 
 from reseen.environment import versions
 from reseen.errors import RunError
-from reseen.export.input_spec import InputSpec
+from reseen.exported.card import PREFIX, Card
+from reseen.exported.input_spec import InputSpec
 from reseen.models import Encoder
 from reseen.models.encoder import fingerprint
 from reseen.reading import read_table
 from reseen.runs.cluster_file import BROKEN_PARQUET, CLUSTERS
 from reseen.runs.run import Run
-
-PREFIX = "reseen."
-"""Prefix of every metadata key."""
-
-Card = dict[str, str]
 
 
 def make_card(

@@ -9,17 +9,19 @@ from typing import Literal
 import torch
 
 from reseen.errors import RunError, SettingsError
-from reseen.export.card import Card, make_card
-from reseen.export.formats import Format, file_format, files_of, open_exported
+from reseen.export.card import make_card
 from reseen.export.graph import DeployedEncoder, in_half_precision, trace
-from reseen.export.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
-from reseen.export.onnx_file import OPSET, OPSETS, write_onnx
-from reseen.export.openvino_file import write_openvino
-from reseen.export.parity import Parity, Scores, compare_scores, measure_parity, require_parity
+from reseen.export.parity import Scores, compare_scores, measure_parity, require_parity
 from reseen.export.quantize import LOSS, quantize
 from reseen.export.reid_folder import write_reid
 from reseen.export.samples import Pixels, calibration_crops, check_crops
-from reseen.export.torch_file import write_torch
+from reseen.exported.card import Card
+from reseen.exported.exported_file import Format, file_format, files_of, open_exported
+from reseen.exported.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
+from reseen.exported.onnx_file import OPSET, OPSETS, write_onnx
+from reseen.exported.openvino_file import write_openvino
+from reseen.exported.parity import Parity
+from reseen.exported.torch_file import write_torch
 from reseen.files import check_output, write_atomically
 from reseen.locks import exclusive_writer
 from reseen.models import Encoder

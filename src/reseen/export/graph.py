@@ -16,7 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reseen.errors import ExportError
-from reseen.export.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from reseen.exported.card import first_line
+from reseen.exported.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 from reseen.models import Encoder
 from reseen.models.arithmetic import Arithmetic
 
@@ -115,9 +116,3 @@ def trace(deployed: DeployedEncoder, spec: InputSpec) -> torch.export.ExportedPr
         ) from None
     program.example_inputs = None  # would be pickled into a .pt2
     return program
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error message, at most 160 characters."""
-    text = str(error).strip()
-    return (text.splitlines()[0] if text else error.__class__.__name__)[:160]

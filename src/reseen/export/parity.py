@@ -15,22 +15,14 @@ from reseen.errors import ExportError, SettingsError
 from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import ScoringOptions
 from reseen.export.graph import DeployedEncoder
-from reseen.export.input_spec import InputSpec
+from reseen.exported.input_spec import InputSpec
+from reseen.exported.parity import MIN_COSINE, MIN_COSINE_FLOAT16, MIN_MEDIAN_COSINE_INT8, Parity
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.records import Features
 from reseen.runs.console import Progress, RunView, no_progress
 from reseen.runs.run import Run
 from reseen.tasks.evaluation.score import Benchmark, retrieve
-
-MIN_COSINE = 0.99999
-"""Required smallest cosine in float32."""
-
-MIN_COSINE_FLOAT16 = 0.999
-"""Required smallest cosine in float16."""
-
-MIN_MEDIAN_COSINE_INT8 = 0.9
-"""Required median cosine in int8; below it a file is useless for retrieval."""
 
 _BATCHES = (1, 3, 17)
 """Batch sizes, used in batch, to detect a graph that was traced for a fixed batch size."""
@@ -39,15 +31,6 @@ _SCORING_BATCH = 64
 
 _OTHER_SIZE = (1.3, 1.7)
 """Factors of height and width for the check with crops of another size."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Cosine similarity between the vectors of a file and of its run, over crops."""
-
-    minimum: float
-    median: float
-    crops: int
 
 
 def measure_parity(

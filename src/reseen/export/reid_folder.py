@@ -11,68 +11,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import timm
 import torch
 from jaxtyping import Float32
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from reseen.errors import ExportError, WeightsError
-from reseen.export.card import Card
+from reseen.errors import ExportError
+from reseen.exported.card import Card
+from reseen.exported.reid_folder import (
+    FOLDER_PREFIX,
+    REID_CONFIG,
+    TIMM_CONFIG,
+    TIMM_PREFIX,
+    WEIGHTS,
+    ModelArguments,
+)
 from reseen.files import make_folder
-from reseen.geometry import unit
 from reseen.models import Encoder
-from reseen.models.weights import mismatch, read_safetensors
-from reseen.reading import read_json_as
+from reseen.models.weights import mismatch
 from reseen.runs.checkpoint import save_file
 
-REID_CONFIG = "reid_config.json"
-TIMM_CONFIG = "config.json"
-WEIGHTS = "weights.safetensors"
-REID_FILES = (WEIGHTS, TIMM_CONFIG, REID_CONFIG)
-
-_TIMM = "timm:"
-_FOLDER = "local-dir:"
 _ELSE = "; export it with --format onnx, or hand the module to the package: ReIDModel(reseen.load(RUN).encoder, ...)"
-
-
-class _Preprocessing(BaseModel):
-    input_size: tuple[int, int]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-class _ReidConfig(BaseModel):
-    """The content of `reid_config.json`, as far as it is read."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    architecture: str
-    preprocessing: _Preprocessing
-    reseen: dict[str, str] = Field(default_factory=dict)
-
-
-class _ModelArguments(BaseModel):
-    """Arguments of a timm model that is not built with its defaults; None for a default."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    img_size: tuple[int, int] | None = None
-    global_pool: str | None = None
-    fc_norm: bool | None = None
-    head_norm_first: bool | None = None
-
-    @property
-    def given(self) -> dict[str, Any]:
-        return self.model_dump(exclude_none=True)
-
-
-class _TimmConfig(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    architecture: str
-    model_args: _ModelArguments
 
 
 def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
@@ -115,7 +74,7 @@ def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
         }
         _write_json(folder / TIMM_CONFIG, timm_config)
     config = {
-        "architecture": _TIMM + (f"{_FOLDER}{place}" if arguments.given else name),
+        "architecture": TIMM_PREFIX + (f"{FOLDER_PREFIX}{place}" if arguments.given else name),
         "preprocessing": {
             "input_size": [encoder.height, encoder.width],
             "mean": list(encoder.mean),
@@ -151,24 +110,24 @@ def _refuse_what_reid_lacks(encoder: Encoder) -> None:
         )
 
 
-def _ways(encoder: Encoder) -> list[_ModelArguments]:
+def _ways(encoder: Encoder) -> list[ModelArguments]:
     """How timm may have to build the model, the simplest first."""
     size = (encoder.height, encoder.width)
     pool = "avg" if getattr(encoder.pooling, "average", True) else "token"
     return [
-        _ModelArguments(),
-        _ModelArguments(img_size=size, global_pool=pool),
-        _ModelArguments(
+        ModelArguments(),
+        ModelArguments(img_size=size, global_pool=pool),
+        ModelArguments(
             img_size=size, global_pool=pool, fc_norm=False
         ),  # a vision transformer: norm before pooling
-        _ModelArguments(head_norm_first=True),  # ConvNeXt: the same
+        ModelArguments(head_norm_first=True),  # ConvNeXt: the same
     ]
 
 
 @torch.no_grad()
 def _plain_model(
-    encoder: Encoder, name: str, arguments: _ModelArguments
-) -> tuple[nn.Module, _ModelArguments] | None:
+    encoder: Encoder, name: str, arguments: ModelArguments
+) -> tuple[nn.Module, ModelArguments] | None:
     """The timm model with the trunk's tensors; None where it has others, pools otherwise or takes no such crops."""
     try:
         model = timm.create_model(name, pretrained=False, num_classes=0, **arguments.given).eval()
@@ -235,42 +194,3 @@ def _last_norm(model: nn.Module, images: Tensor, channels: int) -> Any:
         for handle in handles:
             handle.remove()
     return order[-1] if order else None
-
-
-class ReidFolder:
-    """A folder of the format `reid`, computed as that package computes it, on the CPU.
-
-    Raises:
-        ExportError: a file is missing, damaged or of another model.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            config = read_json_as(_ReidConfig, folder / REID_CONFIG)
-            self.card: Card = config.reseen
-            name, arguments = config.architecture.removeprefix(_TIMM), _ModelArguments()
-            if name.startswith(_FOLDER):
-                timm_config = read_json_as(_TimmConfig, folder / TIMM_CONFIG)
-                name, arguments = timm_config.architecture, timm_config.model_args
-            if not timm.is_model(name.partition(".")[0]):  # timm would download what has a prefix
-                raise ExportError(
-                    f"{folder / REID_CONFIG}: timm has no model '{name[:80]}'; export the run again"
-                )
-            self._model = timm.create_model(name, pretrained=False, num_classes=0, **arguments.given).eval()
-            state = read_safetensors(folder / WEIGHTS)
-        except (OSError, ValueError, TypeError, RuntimeError, AssertionError, WeightsError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ExportError(f"{folder}: not a folder for reid ({reason}); export the run again") from None
-        if problem := mismatch(state, self._model.state_dict()):
-            raise ExportError(
-                f"{folder / WEIGHTS}: does not fit {REID_CONFIG}: {problem}; export the run again"
-            )
-        self._model.load_state_dict(state, strict=False)
-        self._mean = torch.tensor(config.preprocessing.mean)[:, None, None]
-        self._std = torch.tensor(config.preprocessing.std)[:, None, None]
-
-    @torch.no_grad()
-    def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
-        """Unit vectors, float32, of RGB crops (b, 3, h, w) of the model's size with values 0 to 255."""
-        values = (torch.from_numpy(images).float() / 255 - self._mean) / self._std
-        return unit(self._model(values)).numpy()

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +20,10 @@ from reseen.data.table import ImageTable
 from reseen.distributed.launch import is_main_process, launch
 from reseen.distributed.process_group import ProcessGroup
 from reseen.errors import SettingsError, StorageError
+from reseen.features.engine import EngineChoice, EnginePrecision, compare_with_encoder, open_engine
 from reseen.features.extract import extract
 from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
-from reseen.features.partitions import describe_vectors, vector_table
+from reseen.features.partitions import PARQUET_OPTIONS, describe_vectors, vector_table, write_vectors
 from reseen.files import write_atomically
 from reseen.locks import exclusive_writer
 from reseen.reading import parquet_schema, read_table
@@ -47,6 +49,8 @@ def embed(
     camera_pattern: str | None = None,
     center_cameras: bool = False,
     devices: int = 1,
+    exported: str | Path | None = None,
+    precision: EnginePrecision = "32",
     feature_cache: float = FEATURE_CACHE_GIGABYTES,
     quiet: bool = False,
 ) -> Path | str:
@@ -66,13 +70,19 @@ def embed(
         center_cameras: subtract the mean that a crop's camera had in training, or that of all for other cameras, and
             scale the rest to unit length; the file's metadata say so. With the engine `plain`.
         devices: number of processes of the engine `plain`.
+        exported: a file that `export_run` wrote of this run, which computes the vectors in place of PyTorch: float32 or
+            int8, by onnxruntime, OpenVINO or torch, on the CPU. With the engine `plain`.
+        precision: how PyTorch computes: `32`; `auto`, float32 with batch norms multiplied into convolutions; or `bf16`.
+            With the engine `plain`.
         feature_cache: size limit in gigabytes of the cache of features, which the engine `plain` uses; 0 for none.
         quiet: hide progress.
 
     Raises:
         RunError: `run` is not a run folder, or `out` holds partitions of another run.
         DataError: the data cannot be read.
-        SettingsError: a URL without Ray, Ray is not installed, or cameras are to be centered by Ray or without means.
+        SettingsError: a URL without Ray, Ray or a runtime is not installed, cameras are to be centered by Ray or
+            without means, or options exclude each other.
+        ExportError: `exported` is damaged, is not of this run, or its vectors are too far from PyTorch's.
         StorageError: `out` cannot be written, or another process is writing it.
 
     Example:
@@ -81,6 +91,11 @@ def embed(
     run = run if isinstance(run, Run) else open_run(run)
     if engine == "ray" and center_cameras:
         raise SettingsError("cameras are centered by the engine plain; leave one of the two out")
+    if engine == "ray" and (exported is not None or precision != "32"):
+        raise SettingsError(
+            "Ray workers compute by PyTorch in float32; leave out --exported and --precision, or Ray"
+        )
+    choice = EngineChoice(None if exported is None else Path(exported).expanduser(), precision)
     centers = trained_centers(run) if center_cameras else None
     if engine == "ray":
         from reseen.features.embed_ray import embed_by_ray
@@ -97,19 +112,20 @@ def embed(
         "run": str(run.folder.absolute()),
         "out": str(out.absolute()),
         "feature_cache": feature_cache,
+        "exported": None if choice.exported is None else str(choice.exported.absolute()),
+        "precision": precision,
     }
-    parts = _parts(run, table, out, center_cameras)
 
     with (
         exclusive_writer(out) if is_main_process() else nullcontext(),
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):
-        job = _Embedding(run, ranks.broadcast(table), out, ranks, feature_cache, centers)
+        job = _Embedding(run, ranks.broadcast(table), out, ranks, choice, feature_cache, centers)
         files = _embed_parts(job, view, quiet)
         if ranks.is_main:
             write_atomically(out, lambda temporary: _join(files, temporary))
-            shutil.rmtree(parts, ignore_errors=True)
+            shutil.rmtree(job.parts, ignore_errors=True)
         ranks.barrier()
     return out
 
@@ -117,7 +133,9 @@ def embed(
 def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
     """Run `embed` in a worker process: embed its share of every part."""
     run, table = open_run(request["run"]), ranks.broadcast(None)
-    job = _Embedding(run, table, Path(request["out"]), ranks, request["feature_cache"])
+    exported = request["exported"]
+    choice = EngineChoice(None if exported is None else Path(exported), request["precision"])
+    job = _Embedding(run, table, Path(request["out"]), ranks, choice, request["feature_cache"])
     _embed_parts(job, RunView(0, True), True)
     ranks.barrier()
 
@@ -145,8 +163,16 @@ class _Embedding:
     table: ImageTable
     out: Path
     ranks: ProcessGroup
+    engine: EngineChoice
     feature_cache: float
     centers: CameraCenters | None = None
+
+    @cached_property
+    def parts(self) -> Path:
+        """The folder of the parts; its name identifies model, engine and crops, so that no others are mixed in."""
+        engine = f"-{self.engine.key[:12]}" if self.engine.key else ""
+        kind = "-centered" if self.centers is not None else ""
+        return self.out.with_name(f".{self.out.name}.{_key(self.run, self.table)}{engine}{kind}.parts")
 
 
 def _embed_parts(job: _Embedding, view: RunView, quiet: bool) -> list[Path]:
@@ -154,26 +180,29 @@ def _embed_parts(job: _Embedding, view: RunView, quiet: bool) -> list[Path]:
     run, table, ranks, centers = job.run, job.table, job.ranks, job.centers
     device = scoring_device(run, ranks)
     encoder = run.encoder().to(device)
-    parts = _parts(run, table, job.out, centers is not None)
+    engine = open_engine(run, encoder, job.engine)
     with ranks.main_process_first():
         size = (encoder.height, encoder.width)
         crops = open_crops(table, run.reading, *size, progress=ranks.is_main and not quiet)
     view.say(*crops.notes)
+    cache = open_feature_cache(run, engine.encoder, crops, device, job.feature_cache, engine=engine.key)
+    parity = compare_with_encoder(engine, encoder, crops, device) if ranks.is_main else None
     progress = view.phase("embedding", len(crops))
-    cache = open_feature_cache(run, encoder, crops, device, job.feature_cache)
-    embedded, files, metadata = 0, [], describe_vectors(run, encoder)
+    embedded, files, metadata = 0, [], describe_vectors(run, encoder) | engine.describe(parity)
     if centers is not None:
         metadata["camera_centering"] = "mean of the camera in training subtracted"
     for start in range(0, len(crops), PART):
         rows = np.arange(start, min(start + PART, len(crops)))
-        files.append(parts / f"{start:012d}.parquet")
+        files.append(job.parts / f"{start:012d}.parquet")
         if not ranks.run_on_main(files[-1].is_file):
             part_crops = crops.select(rows)
-            vectors = extract(encoder, part_crops, device, ranks=ranks, cache=cache).vectors.numpy()
+            vectors = extract(
+                engine.encoder, part_crops, device, ranks=ranks, cache=cache, embedder=engine.file
+            ).vectors.numpy()
             embedded += len(part_crops)
             if ranks.is_main:
                 part = _embed_part(part_crops, vectors, metadata, centers)
-                write_atomically(files[-1], lambda temporary, part=part: pq.write_table(part, temporary))
+                write_atomically(files[-1], partial(write_vectors, part))
         progress(len(rows))
     view.say(*cache_notes(cache, embedded))
     return files
@@ -193,15 +222,12 @@ def _embed_part(
 
 def _join(files: list[Path], out: Path) -> None:
     """Concatenate the parts into one file, with one part in memory at a time."""
-    with pq.ParquetWriter(out, parquet_schema(files[0])) as writer:
+    if len(files) == 1:
+        shutil.copyfile(files[0], out)
+        return
+    with pq.ParquetWriter(out, parquet_schema(files[0]), **PARQUET_OPTIONS) as writer:
         for file in files:
             writer.write_table(read_table(file))
-
-
-def _parts(run: Run, table: ImageTable, out: Path, centered: bool) -> Path:
-    """The folder of the parts; its name identifies model and crops, so that parts of others are never mixed in."""
-    kind = "-centered" if centered else ""
-    return out.with_name(f".{out.name}.{_key(run, table)}{kind}.parts")
 
 
 def _key(run: Run, table: ImageTable) -> str:

@@ -42,6 +42,7 @@ def extract(
     ranks: ProcessGroup = SINGLE_PROCESS,
     kept: FrozenMaps | None = None,
     cache: FeatureCache | None = None,
+    embedder: Callable[[Images], Float32[Tensor, "b d"]] | None = None,
 ) -> Features:
     """Features (n, d) of all crops in row order, unit length unless the encoder is raw; the encoder is not modified.
 
@@ -57,9 +58,11 @@ def extract(
             `mirrored` and without `transform`; what is there is not computed again. Features have the same bits.
         cache: the cache on disk of this encoder and these crops, or of crops that these were selected from; what is
             there is not computed again. Without `transform`. Features have the same bits.
+        embedder: computes the embeddings (b, d) of uint8 images (b, 3, h, w) in place of the encoder, such as the
+            `file` of an `Engine`.
 
     Raises:
-        ValueError: both a `transform` and a `cache`.
+        ValueError: a `transform` with a `cache`, or `kept` with an `embedder`.
         WeightsError: an output of the encoder is not finite.
         ImagesError: an output is zero and has no direction.
 
@@ -70,19 +73,23 @@ def extract(
     """
     if transform is not None and cache is not None:
         raise ValueError("features of transformed crops are not kept; leave one of the two out")
+    if kept is not None and embedder is not None:
+        raise ValueError("maps of frozen stages are those of the encoder; leave one of the two out")
     plain = unwrap(encoder)
     training = plain.training
     plain.eval()
     vectors = torch.empty(len(crops), plain.dimension)
-    fast = inference_copy(plain)
+    fast = inference_copy(plain) if embedder is None else plain
+
+    def pixels_of(rows: Int64[Tensor, " b"]) -> Images:
+        return crops.images(rows) if transform is None else transform(crops.images(rows))
 
     def maps(rows: Int64[Tensor, " b"]) -> Iterator[Tensor]:
         if kept is not None and kept.holds(rows):
             blank = torch.zeros(1, 3, plain.height, plain.width, device=device)
             yield from (maps_from_frozen(fast, blank, output.to(device)) for output in kept.read(rows))
             return
-        pixels = crops.images(rows) if transform is None else transform(crops.images(rows))
-        images = normalize(pixels.to(device), plain.mean, plain.std)
+        images = normalize(pixels_of(rows).to(device), plain.mean, plain.std)
         views = (images, images.flip(3)) if mirrored else (images,)
         for view, seen in enumerate(views):
             if kept is None:
@@ -93,7 +100,11 @@ def extract(
                 yield maps_from_frozen(fast, seen, output)
 
     def outputs(rows: Int64[Tensor, " b"]) -> Float32[Tensor, "b d"]:
-        parts = [fast.embed_all(of_view) for of_view in maps(rows)]
+        if embedder is None:
+            parts = [fast.embed_all(of_view) for of_view in maps(rows)]
+        else:
+            pixels = pixels_of(rows)
+            parts = [embedder(view) for view in ((pixels, pixels.flip(3)) if mirrored else (pixels,))]
         return ((parts[0] + parts[1]) / 2 if mirrored else parts[0]).float().cpu()
 
     with _all_reads(cache, ranks):

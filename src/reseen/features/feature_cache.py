@@ -142,7 +142,13 @@ class FeatureCache:
 
 
 def open_feature_cache(
-    run: Run, encoder: Encoder, crops: Crops, device: torch.device, limit_gigabytes: float
+    run: Run,
+    encoder: Encoder,
+    crops: Crops,
+    device: torch.device,
+    limit_gigabytes: float,
+    *,
+    engine: str = "",
 ) -> FeatureCache | None:
     """The cache of an encoder's outputs for crops of one table, or None if `limit_gigabytes` is 0 or less.
 
@@ -156,6 +162,7 @@ def open_feature_cache(
         crops: the crops, or all of which parts will be embedded.
         device: where outputs are computed.
         limit_gigabytes: size limit of the whole cache, in 10^9 bytes.
+        engine: the `key` of the engine that computes in place of the encoder.
 
     Example:
         >>> cache = open_feature_cache(run, encoder, crops, device, 4.0)
@@ -166,7 +173,7 @@ def open_feature_cache(
     table = crops.store.table
     folder = feature_folder(run.reading.cache_dir)
     sources = cache.source_folders(table.root, table.paths)
-    identity = "\0".join([_computation(encoder, crops, device), *sources])
+    identity = "\0".join([_computation(encoder, crops, device), *([engine] if engine else []), *sources])
     entry = folder / hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     details = {
         "root": str(table.root), "images": len(table), "height": encoder.height, "width": encoder.width,

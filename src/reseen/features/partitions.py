@@ -29,6 +29,10 @@ MANIFEST = "partitions.json"
 """File that records what the partitions are made from, and whether all are done."""
 
 
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "none", "use_dictionary": ["camera"]}
+"""How tables of vectors are written: numbers of vectors cannot be compressed, and trying takes as long as writing."""
+
+
 def is_partitioned(path: Path) -> bool:
     """Whether a path is a folder of partitions written by `reseen embed`."""
     return (path / MANIFEST).is_file()
@@ -77,6 +81,11 @@ def vector_table(
     return table.replace_schema_metadata({"reseen": json.dumps(metadata)})
 
 
+def write_vectors(table: pa.Table, file: Any) -> None:
+    """Write a table of `vector_table` to a path or an open file."""
+    pq.write_table(table, file, **PARQUET_OPTIONS)
+
+
 def describe_vectors(run: Run, encoder: Encoder) -> dict[str, Any]:
     """Metadata of a file of embeddings: the model that made them, and the similarity to compare them by."""
     return {
@@ -100,6 +109,8 @@ class EmbeddingSummary:
     """Number of partitions of a folder; None for a file."""
     unreadable: int = 0
     """Crops of a folder that could not be read; a file holds readable crops only."""
+    engine: str = ""
+    """What computed the vectors of a file and how close they are to those of PyTorch in float32; empty for those."""
 
 
 def summarize_embeddings(output: str | Path) -> EmbeddingSummary:
@@ -111,8 +122,20 @@ def summarize_embeddings(output: str | Path) -> EmbeddingSummary:
     manifest = PartitionFolder(str(output)).manifest()
     if manifest:
         return EmbeddingSummary(manifest["rows"], None, manifest["partitions"], len(manifest["unreadable"]))
-    vectors = parquet_schema(Path(output)).field("vector").type
-    return EmbeddingSummary(parquet_rows(Path(output)), vectors.list_size)
+    schema = parquet_schema(Path(output))
+    facts = parse_json((schema.metadata or {}).get(b"reseen", b"{}"))
+    rows, dimension = parquet_rows(Path(output)), schema.field("vector").type.list_size
+    return EmbeddingSummary(rows, dimension, engine=_engine_of(facts))
+
+
+def _engine_of(facts: Mapping[str, Any]) -> str:
+    parity = facts.get("parity")
+    if parity is None:
+        return ""
+    return (
+        f"computed by {facts['engine']} in {facts['precision']}; compared with PyTorch in float32 on {parity['crops']} "
+        f"of the crops: cosine at least {parity['minimum']:.7f}, median {parity['median']:.7f}"
+    )
 
 
 class PartitionFolder:
@@ -159,12 +182,12 @@ class PartitionFolder:
             StorageError: the disk is full, or the folder cannot be written.
         """
         if self._local:
-            write_atomically(Path(self._root) / name, lambda temporary: pq.write_table(table, temporary))
+            write_atomically(Path(self._root) / name, lambda temporary: write_vectors(table, temporary))
             return
         temporary = f"{self._root}/.{name}.{uuid.uuid4().hex}.part"
         try:
             with self._system.open(temporary, "wb") as file:
-                pq.write_table(table, file)
+                write_vectors(table, file)
             self._system.mv(temporary, f"{self._root}/{name}")
         except OSError as error:
             raise storage_error(Path(self.url) / name, error) from None

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,12 @@ def read_vectors(file: Path) -> Vectors:
     """
     try:
         parts = [read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
+        engines = {_engine(part) for part in parts}
+        if len(engines) > 1:
+            raise DataError(
+                f"{file}: holds vectors computed in several ways ({'; '.join(sorted(engines))}), which "
+                "differ; embed all crops in one way"
+            )
         table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # with the metadata of the first
         names = table.column_names
         missing = [name for name in ("path", "vector") if name not in names]
@@ -59,7 +66,7 @@ def read_vectors(file: Path) -> Vectors:
             table["camera"].cast(pa.string()).to_pylist() if "camera" in names else [None] * len(paths)
         )
         cameras = camera_names(camera_column)
-        metadata = parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
+        metadata = _metadata(table)
         height, width = map(int, metadata.get("size", _SIZE))
         if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS and height * width <= MOST_PIXELS):
             raise ValueError(f"crops of {height} x {width} pixels")
@@ -108,6 +115,16 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
         row_of = {path: row for row, path in enumerate(table.paths)}
         spans = table.spans[[row_of[path] for path in paths]]
     return ImageTable(table.root, paths, np.array(cameras, dtype=np.int64), names, spans=spans), note
+
+
+def _metadata(table: pa.Table) -> dict[str, Any]:
+    return parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
+
+
+def _engine(table: pa.Table) -> str:
+    """How the vectors of a file were computed, without the versions of what computed them."""
+    facts = _metadata(table)
+    return f"{facts.get('precision', 'float32')} by {facts.get('exported', 'PyTorch')}"
 
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:

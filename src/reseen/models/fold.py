@@ -105,11 +105,18 @@ def inference_copy(encoder: Encoder) -> Encoder:
     encoder is trained in: bf16 moves the embeddings of a pretrained MobileNetV2 to a mean cosine of 0.986, folding in
     float32 to none below 0.999999.
     """
-    if not encoder.arithmetic.fused:
-        return encoder
+    return folded_copy(encoder, Arithmetic(fused=True)) if encoder.arithmetic.fused else encoder
+
+
+@torch.no_grad()
+def folded_copy(encoder: Encoder, arithmetic: Arithmetic) -> Encoder:
+    """The `encoder` with a folded trunk that computes by `arithmetic`; the trunk itself where it cannot be folded.
+
+    It is the encoder itself if then nothing differs.
+    """
     device = next(encoder.parameters()).device
     noise = torch.rand(2, 3, encoder.height, encoder.width, generator=torch.Generator().manual_seed(0))
     folded = fold_batch_norms(encoder.trunk, noise.to(device))
-    if folded is None:
+    if folded is None and arithmetic.autocast is None:
         return encoder
-    return encoder.with_trunk(folded, Arithmetic(fused=True))
+    return encoder.with_trunk(encoder.trunk if folded is None else folded, arithmetic)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from reseen.export.card import PREFIX, Card
+from reseen.exported.card import PREFIX, Card
 from reseen.optional_dependencies import require_package
 
 _SECTION = "reseen"
@@ -33,7 +33,9 @@ class OpenvinoFile:
     """
 
     def __init__(self, file: Path) -> None:
-        core = require_package("openvino", "openvino").Core()
+        openvino = require_package("openvino", "openvino")
+        self.runtime = f"OpenVINO {openvino.__version__.partition('-')[0]}"
+        core = openvino.Core()
         model = core.read_model(str(file))
         self.card: Card = {}
         if model.has_rt_info([_SECTION]):

@@ -8,12 +8,11 @@ from jaxtyping import Float32
 
 from reseen.config import suggestion
 from reseen.errors import ExportError, SettingsError
-from reseen.export.card import Card
-from reseen.export.graph import first_line
-from reseen.export.onnx_file import OnnxFile
-from reseen.export.openvino_file import OpenvinoFile
-from reseen.export.reid_folder import REID_CONFIG, REID_FILES, ReidFolder
-from reseen.export.torch_file import TorchFile
+from reseen.exported.card import Card, first_line
+from reseen.exported.onnx_file import OnnxFile
+from reseen.exported.openvino_file import OpenvinoFile
+from reseen.exported.reid_folder import REID_CONFIG, REID_FILES, ReidFolder
+from reseen.exported.torch_file import TorchFile
 
 Format = Literal["onnx", "openvino", "torch", "reid"]
 
@@ -26,6 +25,8 @@ class ExportedFile(Protocol):
 
     card: Card
     """Metadata of the file, such as `reseen.input` and `reseen.dimension`."""
+    runtime: str
+    """What runs it, with its version, such as `onnxruntime 1.31.0`."""
 
     def __call__(self, images: np.ndarray) -> Float32[np.ndarray, "b d"]:
         """Unit vectors, float32, of images in the layout and type that the card describes."""
@@ -47,9 +48,7 @@ def open_exported(file: str | Path) -> ExportedFile:
         (4, 2048)
     """
     file = Path(file).expanduser()
-    kind = file_format(file, "reid" if (file / REID_CONFIG).is_file() else None)
-    if kind != "reid" and not file.is_file():
-        raise ExportError(f"{file}: no such file; write it with `reseen export`")
+    kind = check_exported(file)
     openers = {"onnx": OnnxFile, "openvino": OpenvinoFile, "torch": TorchFile, "reid": ReidFolder}
     try:
         opened = openers[kind](file)
@@ -62,6 +61,19 @@ def open_exported(file: str | Path) -> ExportedFile:
     if not opened.card:
         raise ExportError(f"{file}: has no metadata of reseen; write it with `reseen export`")
     return opened
+
+
+def check_exported(file: Path) -> Format:
+    """The format of an existing file or folder, which is not opened.
+
+    Raises:
+        ExportError: there is no such file.
+        SettingsError: unknown suffix.
+    """
+    kind = file_format(file, "reid" if (file / REID_CONFIG).is_file() else None)
+    if kind != "reid" and not file.is_file():
+        raise ExportError(f"{file}: no such file; write it with `reseen export`")
+    return kind
 
 
 def file_format(file: Path, expected: str | None = None) -> Format:

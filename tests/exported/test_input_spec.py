@@ -4,7 +4,7 @@ import torch
 
 from reseen.errors import SettingsError
 from reseen.export.graph import DeployedEncoder
-from reseen.export.input_spec import IMAGENET_MEAN, IMAGENET_STD, input_spec
+from reseen.exported.input_spec import IMAGENET_MEAN, IMAGENET_STD, input_spec
 from reseen.models import Encoder, ModelSettings
 
 FORMS = [(kind, layout, channels) for kind in ("pixels", "floats", "tracker") for layout in ("nhwc", "nchw")

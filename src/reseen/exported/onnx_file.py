@@ -9,9 +9,8 @@ from jaxtyping import Float32
 
 from reseen.environment import versions
 from reseen.errors import ExportError
-from reseen.export.card import PREFIX, Card
-from reseen.export.graph import first_line
-from reseen.export.input_spec import InputSpec
+from reseen.exported.card import PREFIX, Card, first_line
+from reseen.exported.input_spec import InputSpec
 from reseen.optional_dependencies import require_package
 
 OPSET = 18
@@ -93,6 +92,7 @@ class OnnxFile:
 
     def __init__(self, file: Path) -> None:
         runtime = require_package("onnxruntime", "onnx")
+        self.runtime = f"onnxruntime {runtime.__version__}"
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3

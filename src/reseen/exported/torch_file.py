@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float32
 
 from reseen.errors import ExportError
-from reseen.export.card import Card
+from reseen.exported.card import Card
 from reseen.reading import parse_json
 
 _CARD = "reseen.json"
@@ -136,6 +136,7 @@ class TorchFile:
         check_torch_file(file)
         extra = {_CARD: ""}
         program = torch.export.load(file, extra_files=extra)
+        self.runtime = f"torch.export {torch.__version__}"
         self.card: Card = json.loads(extra[_CARD] or "{}")
         self._graph = program.module()
 
