@@ -36,10 +36,10 @@ def explain(error: CycloptsError, tokens: Sequence[str]) -> str:
     """A one-sentence message for a command-line error, with a suggestion or the help command to run."""
     command = " ".join(["reseen", *(error.command_chain or ())])
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
-        tables = {f"reseen {group}": commands for group, (_, commands) in _BRANCHES.items()}
-        tables["reseen"] = {**_COMMANDS, **_BRANCHES}
+        tables = {f"reseen {group}": list(commands) for group, (_, commands) in _BRANCHES.items()}
+        tables["reseen"] = [*_COMMANDS, *_BRANCHES]
         unknown = error.unused_tokens[0]
-        near = difflib.get_close_matches(unknown, list(tables.get(command, ())), n=1)
+        near = difflib.get_close_matches(unknown, tables.get(command, []), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         return f"no command '{unknown}'; {hint}`{command} --help` lists all commands"
     if not isinstance(error, MissingArgumentError) or error.argument is None or error.keyword:

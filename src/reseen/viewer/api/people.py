@@ -113,7 +113,9 @@ def list_people(
 ) -> list[PersonFacts]:
     """People, sorted by id."""
     with viewer.lock:
-        return [PersonFacts(**_facts(person)) for person in editor.people.all()[start : start + most]]
+        return [
+            PersonFacts.model_validate(_facts(person)) for person in editor.people.all()[start : start + most]
+        ]
 
 
 @router.get("/people/questions")
@@ -154,10 +156,12 @@ def get_person(viewer: ViewerDep, editor: EditorDep, similar: SimilarPeopleDep, 
             person = editor.people.get(number)
         except GalleryError as error:
             raise HTTPException(404, str(error)) from None
-        return PersonDetails(
-            **_facts(person),
-            members=[MemberFacts(key=one.key, by=one.by, score=one.score) for one in person.members],
-            similar=[SimilarFacts(**one._asdict()) for one in similar.like_person(number, 10)],
+        return PersonDetails.model_validate(
+            {
+                **_facts(person),
+                "members": [MemberFacts(key=one.key, by=one.by, score=one.score) for one in person.members],
+                "similar": [SimilarFacts(**one._asdict()) for one in similar.like_person(number, 10)],
+            }
         )
 
 
