@@ -67,13 +67,26 @@ _TEMPLATES = Environment(
 
 
 def _viewer(request: Request) -> Viewer:
-    request.app.state.editor.read_others()
+    _take_over_edits(request)
     return request.app.state.viewer
 
 
 def _editor(request: Request) -> Editor:
-    request.app.state.editor.read_others()
+    _take_over_edits(request)
     return request.app.state.editor
+
+
+def _take_over_edits(request: Request) -> None:
+    """Read what other commands wrote into the journal of edits; skipped while an edit is being made here."""
+    editor: Editor = request.app.state.editor
+    lock = editor.viewer.lock
+    if lock.acquire(blocking=False):
+        try:
+            if editor.people.journal.refresh():
+                editor.viewer.recluster({})  # a new version
+                editor.on_deletion()  # writes the files of answers anew
+        finally:
+            lock.release()
 
 
 def _questions(request: Request) -> Questions:

@@ -23,7 +23,7 @@ from reseen.gallery.store import Description, Store, unit_query
 from reseen.gallery.stores import postgresql_statements as sql
 from reseen.gallery.stores.address import parse_address
 from reseen.gallery.stores.checks import batches, check_entries, refuse_other_model
-from reseen.gallery.stores.normalized_filter import NormalizedFilter, normalize_filter
+from reseen.gallery.stores.normalized_filter import normalize_filter
 
 if TYPE_CHECKING:
     from pg8000.native import Connection
@@ -39,8 +39,6 @@ _OUT_OF_SPACE = ("53100", "53200")
 _CONFLICTS = ("40P01", "40001")
 """SQLSTATE codes deadlock_detected and serialization_failure."""
 _TRIES = 10
-_LOCKED = "hashtext('reseen')"
-"""Number of the lock that a process holds while it creates tables or an index."""
 
 
 class PostgresqlStore(Store):
@@ -102,7 +100,7 @@ class PostgresqlStore(Store):
                     raise GalleryError(
                         f"{self._address}: there is no gallery; create one with `reseen index`"
                     )
-                with _alone(run):
+                with sql.alone(run):
                     self._create(run, model)
             rows = run(f"SELECT model FROM {self._table}_model")
         if len(rows) != 1:
@@ -129,7 +127,7 @@ class PostgresqlStore(Store):
             if not self._index_exists(run) and self._count(run, "true", {}) >= _INDEX_FROM:
                 statement = sql.create_index(self._table, self._model.dimension)
                 if statement:
-                    with _alone(run):
+                    with sql.alone(run):
                         run(statement)
                     run(f"ANALYZE {self._table}")
 
@@ -160,7 +158,7 @@ class PostgresqlStore(Store):
         normalized = normalize_filter(where)
         if normalized is None:
             return []
-        condition, values = _condition(normalized)
+        condition, values = sql.condition(normalized)
         with self._session() as run:
             index_exists = top <= _EF_SEARCH and self._index_exists(run)
             if index_exists:
@@ -174,7 +172,7 @@ class PostgresqlStore(Store):
         normalized = normalize_filter(where)
         if normalized is None:
             return
-        condition, values = _condition(normalized)
+        condition, values = sql.condition(normalized)
         last = "00000000-0000-0000-0000-000000000000"
         while True:
             with self._session() as run:
@@ -199,7 +197,7 @@ class PostgresqlStore(Store):
         normalized = normalize_filter(where)
         if normalized is None:
             return 0
-        condition, values = _condition(normalized)
+        condition, values = sql.condition(normalized)
         statement = (
             f"WITH doomed AS MATERIALIZED (SELECT key FROM {self._table} WHERE {condition} ORDER BY key FOR UPDATE), "
             f"deleted AS (DELETE FROM {self._table} WHERE key IN (SELECT key FROM doomed) RETURNING 1) "
@@ -292,31 +290,6 @@ class PostgresqlStore(Store):
             ) from None
 
 
-@contextmanager
-def _alone(run: Any) -> Iterator[None]:
-    """Hold the lock of the database.
-
-    It is not one of a transaction: what a connection knows of tables is renewed where a transaction begins, which must
-    be after it has waited.
-    """
-    run(f"SELECT pg_advisory_lock({_LOCKED})")
-    try:
-        yield
-    finally:
-        with suppress(Exception):  # a failed transaction, or a dead connection, which gives the lock back
-            run("ROLLBACK")
-        run(f"SELECT pg_advisory_unlock({_LOCKED})")
-
-
 def _code(error: Exception) -> str | None:
     """The SQLSTATE code of a database error; None if it has none."""
     return error.args[0].get("C") if error.args and isinstance(error.args[0], dict) else None
-
-
-def _condition(normalized: NormalizedFilter) -> tuple[str, dict[str, Any]]:
-    """The SQL condition of a filter and its parameters, lists as JSON."""
-    condition, values = sql.condition(normalized)
-    parameters = {
-        name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return condition, parameters

@@ -1,6 +1,8 @@
 """SQL statements of the PostgreSQL store, and conversion between rows and entries."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -81,7 +83,7 @@ def nearest(table: str, dimension: int, condition: str, index_exists: bool) -> s
 
 
 def condition(normalized: NormalizedFilter) -> tuple[str, dict[str, Any]]:
-    """A filter as an SQL condition with named parameters, and their values."""
+    """A filter as an SQL condition with named parameters, and their values, lists as JSON."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
 
@@ -103,7 +105,10 @@ def condition(normalized: NormalizedFilter) -> tuple[str, dict[str, Any]]:
         add("time >= CAST(:after AS double precision)", "after", normalized.after)
     if normalized.before is not None:
         add("time < CAST(:before AS double precision)", "before", normalized.before)
-    return " AND ".join(conditions) or "true", values
+    parameters = {
+        name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return " AND ".join(conditions) or "true", parameters
 
 
 def to_row(entry: Entry, vector: Float32[np.ndarray, " d"]) -> dict[str, Any]:
@@ -144,3 +149,23 @@ def to_entries(rows: Sequence[Sequence[Any]]) -> Entries:
 
 def _half(dimension: int) -> str:
     return f"(vector::halfvec({dimension}))"
+
+
+_LOCKED = "hashtext('reseen')"
+"""Number of the lock that a process holds while it creates tables or an index."""
+
+
+@contextmanager
+def alone(run: Any) -> Iterator[None]:
+    """Hold the lock of the database.
+
+    It is not one of a transaction: what a connection knows of tables is renewed where a transaction begins, which must
+    be after it has waited.
+    """
+    run(f"SELECT pg_advisory_lock({_LOCKED})")
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a failed transaction, or a dead connection, which gives the lock back
+            run("ROLLBACK")
+        run(f"SELECT pg_advisory_unlock({_LOCKED})")

@@ -271,16 +271,6 @@ class Editor:
             edit = Edit(kind, time, words, before, after, same, different, asked, people)
             self._change(lambda: self._journal.do(edit), after)
 
-    def read_others(self) -> None:
-        """Take over edits that other commands have made; skipped while an edit is being made here."""
-        if self.viewer.lock.acquire(blocking=False):
-            try:
-                if self._journal.refresh():
-                    self.viewer.recluster({})  # a new version
-                    self._save()
-            finally:
-                self.viewer.lock.release()
-
     def _on_people(self, _: Edit) -> None:
         self.viewer.recluster({})  # a new version
         self._save()
