@@ -11,12 +11,12 @@ from benchmarks.faulting import structures
 from benchmarks.faulting.desk import Desk
 from benchmarks.faulting.format import Format
 
-from reseen.annotations.annotation import Annotation, Picture, frame_name
+from reseen.annotations.annotation import AnnotatedImage, Annotation, frame_name
 from reseen.annotations.coco import read_coco, write_coco
 from reseen.annotations.cvat import CROPS, read_cvat, write_cvat
 from reseen.export.pretrained import CONFIG, WEIGHTS, load
 from reseen.export.reid_folder import write_reid
-from reseen.exported.reid_folder import REID_CONFIG, ReidFolder
+from reseen.exported.reid_reader import REID_CONFIG, ReidFolder
 from reseen.models import Encoder, ModelSettings
 from reseen.video.crop_files import write_manifest
 from reseen.video.detection_files import read_detections
@@ -70,7 +70,7 @@ def _supervision() -> bytes:
 
 def _annotations(name: str) -> bytes:
     """A file of two people on frames and one crop."""
-    frames = [Picture(frame_name("hall", number), 640, 480, "hall", number) for number in range(3)]
+    frames = [AnnotatedImage(frame_name("hall", number), 640, 480, "hall", number) for number in range(3)]
     boxes = [
         Annotation(
             frame, (10.5, 20, 40, 100), track, "Anna" if track == 1 else "", f"key {frame.frame} {track}"
@@ -78,7 +78,7 @@ def _annotations(name: str) -> bytes:
         for frame in frames
         for track in (1, 2)
     ]
-    boxes.append(Annotation(Picture("c1/a.jpg", 60, 120), (0, 0, 60, 120), 1, "Anna", "key"))
+    boxes.append(Annotation(AnnotatedImage("c1/a.jpg", 60, 120), (0, 0, 60, 120), 1, "Anna", "key"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_coco(boxes, folder / "people.json")

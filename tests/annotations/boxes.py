@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from reseen.annotations.annotation import Annotation, Picture, frame_name
+from reseen.annotations.annotation import AnnotatedImage, Annotation, frame_name
 
 texts = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), min_size=1, max_size=12
@@ -22,7 +22,7 @@ def corners(draw):
 def frame_boxes(draw, recordings=("hall", "door & gate")):
     recording, frame = draw(st.sampled_from(recordings)), draw(st.integers(0, 50))
     size = {"hall": (640, 480)}.get(recording, (0, 0))
-    picture = Picture(frame_name(recording, frame), *size, recording, frame)
+    picture = AnnotatedImage(frame_name(recording, frame), *size, recording, frame)
     return Annotation(
         picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts)
     )
@@ -31,7 +31,7 @@ def frame_boxes(draw, recordings=("hall", "door & gate")):
 @st.composite
 def crop_boxes(draw):
     name = draw(texts)
-    picture = Picture(f"{name}.jpg", 64 + len(name), 128)
+    picture = AnnotatedImage(f"{name}.jpg", 64 + len(name), 128)
     return Annotation(
         picture, draw(corners()), draw(st.integers(1, 5)), draw(st.just("") | texts), draw(texts)
     )

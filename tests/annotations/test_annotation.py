@@ -4,16 +4,16 @@ from hypothesis import strategies as st
 from tests.annotations.boxes import corners
 
 from reseen.annotations.annotation import (
+    AnnotatedImage,
     Annotation,
     MatchedAnnotations,
-    Picture,
     match_annotations,
     name_people,
     overlap,
 )
 from reseen.errors import DataError
 
-HALL = Picture("hall/000003.jpg", recording="hall", frame=3)
+HALL = AnnotatedImage("hall/000003.jpg", recording="hall", frame=3)
 
 
 def own(key, left=0, picture=HALL):
@@ -61,7 +61,7 @@ def test_of_two_boxes_on_one_crop_the_better_one_counts():
 
 
 def test_boxes_elsewhere_are_counted_and_nothing_at_all_is_an_error():
-    other = Picture("hall/000004.jpg", recording="hall", frame=4)
+    other = AnnotatedImage("hall/000004.jpg", recording="hall", frame=4)
     assert match_annotations([own("a")], [drawn(0), drawn(0, picture=other)]).unmatched == 1
     with pytest.raises(
         DataError, match=r"none of the 1 boxes is a crop of this gallery, such as a box on hall/000004"

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.annotations.boxes import crop_boxes, frame_boxes
 
-from reseen.annotations.annotation import Annotation, Picture, frame_name
+from reseen.annotations.annotation import AnnotatedImage, Annotation, frame_name
 from reseen.annotations.cvat import CROPS, LABELS, read_cvat, write_cvat
 from reseen.errors import DataError
 from reseen.reading import parse_xml
@@ -42,7 +42,10 @@ def test_what_is_written_is_read(boxes, tmp_path_factory):
 
 def box(frame, track=1, person="", recording="hall"):
     return Annotation(
-        Picture(frame_name(recording, frame), recording=recording, frame=frame), (1, 2, 30, 80), track, person
+        AnnotatedImage(frame_name(recording, frame), recording=recording, frame=frame),
+        (1, 2, 30, 80),
+        track,
+        person,
     )
 
 
@@ -97,7 +100,7 @@ def test_other_labels_and_hidden_boxes_are_left_out(tmp_path):
     hidden = TRACK.replace('outside="0"', 'outside="1"')
     car = TRACK.replace("person", "car")
     assert read(tmp_path, xml(hidden + car + TRACK), ("hall",)) == [
-        Annotation(Picture("hall/000002.jpg", recording="hall", frame=2), (1, 2, 30, 80), 0)
+        Annotation(AnnotatedImage("hall/000002.jpg", recording="hall", frame=2), (1, 2, 30, 80), 0)
     ]
 
 
@@ -120,6 +123,6 @@ def test_a_damaged_file_is_refused_in_one_line(content, message, tmp_path):
 
 
 def test_crops_have_a_file_of_their_own(tmp_path):
-    crop = Annotation(Picture("c1/a.jpg", 50, 100), (0, 0, 50, 100), 4, "Anna", "k")
+    crop = Annotation(AnnotatedImage("c1/a.jpg", 50, 100), (0, 0, 50, 100), 4, "Anna", "k")
     assert [file.name for file in write_cvat([crop, box(1)], tmp_path)] == [CROPS, "hall.xml", LABELS]
     assert read_cvat(tmp_path / CROPS) == [crop]

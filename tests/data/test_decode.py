@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reseen.data.decode import MOST_SCANS, UnreadableError, count_scans, decode, fit, quiet_pillow, read_bytes
+from reseen.data.decode import (
+    MOST_SCANS,
+    UnreadableError,
+    count_scans,
+    decode,
+    fit,
+    quiet_pillow,
+    read_bytes,
+    upright_size,
+)
 from reseen.data.table import ImageSource
 
 
@@ -146,3 +155,15 @@ def test_thousands_of_scans_are_refused_before_they_are_decoded():
     assert decode(with_scans(20)).shape == (64, 32, 3)
     with pytest.raises(UnreadableError, match=f"more than {MOST_SCANS} scans of 32 x 64 pixels"):
         decode(with_scans(3000))
+
+
+def test_the_upright_size_is_that_of_the_decoded_pixels():
+    image = Image.fromarray(noise())
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        content = saved(image, "JPEG", exif=exif)
+        height, width = decode(content).shape[:2]
+        assert upright_size(content) == (width, height)
+    with pytest.raises(UnreadableError, match="not an image"):
+        upright_size(b"<svg/>")

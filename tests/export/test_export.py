@@ -23,7 +23,7 @@ from reseen.export.samples import synthetic_crops
 from reseen.exported.exported_file import file_format, open_exported
 from reseen.exported.input_spec import input_spec
 from reseen.exported.openvino_file import write_openvino
-from reseen.exported.parity import MIN_MEDIAN_COSINE_INT8, Parity
+from reseen.exported.parity_limits import MIN_MEDIAN_COSINE_INT8, Parity
 from reseen.methods import METHODS
 
 

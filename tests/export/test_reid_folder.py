@@ -12,7 +12,7 @@ import reseen
 from reseen.errors import ExportError, SettingsError
 from reseen.export.reid_folder import write_reid
 from reseen.exported.exported_file import open_exported
-from reseen.exported.reid_folder import REID_CONFIG, TIMM_CONFIG, WEIGHTS, ReidFolder
+from reseen.exported.reid_reader import REID_CONFIG, TIMM_CONFIG, WEIGHTS, ReidFolder
 from reseen.models import Encoder, ModelSettings
 
 

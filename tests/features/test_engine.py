@@ -14,7 +14,7 @@ from reseen.data.crops import open_crops
 from reseen.errors import ExportError, SettingsError
 from reseen.exported.exported_file import open_exported
 from reseen.exported.openvino_file import write_openvino
-from reseen.exported.parity import MIN_MEDIAN_COSINE_INT8
+from reseen.exported.parity_limits import MIN_MEDIAN_COSINE_INT8
 from reseen.features import embed as embed_module
 from reseen.features import engine as module
 from reseen.features.engine import PARITY_CROPS, EngineChoice, open_engine

@@ -55,7 +55,7 @@ COVERED_BY = [  # folder, modules, test files
     ("export", "card fingerprint parity samples", "export/test_export"),
     (
         "exported",
-        "card exported_file onnx_file openvino_file parity reid_folder torch_file",
+        "exported_file metadata onnx_file openvino_file parity_limits reid_reader torch_file",
         "export/test_export export/test_reid_folder faults/test_hostile_files",
     ),
     ("features", "embed_worker probe_encoder", "features/test_embed_ray"),
@@ -65,7 +65,6 @@ COVERED_BY = [  # folder, modules, test files
     ("gallery", "contact_sheet forget_page", "gallery/test_forget"),
     ("gallery", "copies deletion_log in_use side_files", "gallery/test_removal"),
     ("gallery", "search_results thumbnail", "gallery/test_camera_search gallery/test_terminal"),
-    ("gallery", "collection", "viewer/edits/test_editor gallery/people/test_update"),
     (
         "gallery/edits",
         "edit people_change undo_history",

@@ -10,7 +10,7 @@ Corners = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Picture:
+class AnnotatedImage:
     """What a box is drawn on: a frame of a recording, or a crop, which is a picture of its own."""
 
     name: str
@@ -28,7 +28,7 @@ class Picture:
 class Annotation:
     """One box with its person."""
 
-    picture: Picture
+    picture: AnnotatedImage
     corners: Corners
     """Left, top, right and bottom, in pixels of the picture."""
     track: int
@@ -116,7 +116,7 @@ def match_annotations(own: list[Annotation], found: list[Annotation]) -> Matched
         DataError: not one box is a crop of the gallery.
 
     Example:
-        >>> picture = Picture("hall/000003.jpg", recording="hall", frame=3)
+        >>> picture = AnnotatedImage("hall/000003.jpg", recording="hall", frame=3)
         >>> own = [Annotation(picture, (10, 20, 40, 100), 1, key="k")]
         >>> moved = [Annotation(picture, (12, 21, 41, 101), 7, "Anna")]
         >>> match_annotations(own, moved).boxes["k"].person

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reseen.annotations.annotation import Annotation, Picture, check_corners
+from reseen.annotations.annotation import AnnotatedImage, Annotation, check_corners
 from reseen.errors import DataError
 from reseen.files import write_text
 from reseen.reading import read_json, validate_as
@@ -76,7 +76,7 @@ def write_coco(annotations: list[Annotation], file: Path) -> None:
     write_text(file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
-def _image(picture: Picture, number: int, videos: dict[str, int]) -> dict[str, Any]:
+def _image(picture: AnnotatedImage, number: int, videos: dict[str, int]) -> dict[str, Any]:
     image: dict[str, Any] = {"id": number, "file_name": picture.name}
     if picture.width and picture.height:
         image |= {"width": picture.width, "height": picture.height}
@@ -140,7 +140,7 @@ def _annotations(content: _File) -> list[Annotation]:
     return found
 
 
-def _picture(image: _Image, videos: dict[int | str, str]) -> Picture:
+def _picture(image: _Image, videos: dict[int | str, str]) -> AnnotatedImage:
     recording = None if image.video_id is None or image.frame_id is None else videos.get(image.video_id)
     frame = None if recording is None else image.frame_id
-    return Picture(image.file_name, image.width or 0, image.height or 0, recording, frame)
+    return AnnotatedImage(image.file_name, image.width or 0, image.height or 0, recording, frame)

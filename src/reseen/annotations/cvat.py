@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from xml.sax.saxutils import quoteattr
 
-from reseen.annotations.annotation import Annotation, Corners, Picture, check_corners, frame_name
+from reseen.annotations.annotation import AnnotatedImage, Annotation, Corners, check_corners, frame_name
 from reseen.errors import DataError
 from reseen.files import make_folder, write_text
 from reseen.reading import XmlElement, read_xml
@@ -50,7 +50,7 @@ def write_cvat(annotations: list[Annotation], folder: Path) -> list[Path]:
 def _pictures(boxes: list[Annotation]) -> Iterator[str]:
     yield "<annotations>"
     yield "  <version>1.1</version>"
-    by_picture: dict[Picture, list[Annotation]] = {}
+    by_picture: dict[AnnotatedImage, list[Annotation]] = {}
     for annotation in boxes:
         by_picture.setdefault(annotation.picture, []).append(annotation)
     for number, (picture, drawn) in enumerate(by_picture.items()):
@@ -177,7 +177,7 @@ def _from_tracks(tracks: list[XmlElement], recording: str) -> Iterator[Annotatio
             corners = _box(box, f"track {number}, frame {frame}")
             values = _values(box)
             person = values.get("person", "") or _values(track).get("person", "")
-            picture = Picture(frame_name(recording, frame), recording=recording, frame=frame)
+            picture = AnnotatedImage(frame_name(recording, frame), recording=recording, frame=frame)
             yield Annotation(picture, corners, number, person, values.get("key", ""))
 
 
@@ -189,7 +189,7 @@ def _from_pictures(top: XmlElement) -> Iterator[Annotation]:
         size = [
             _whole(image.attributes.get(side, "0"), f"image {name[:100]}") for side in ("width", "height")
         ]
-        picture = Picture(name, size[0], size[1])
+        picture = AnnotatedImage(name, size[0], size[1])
         for box in image.find_all("box"):
             if box.attributes.get("label", "") not in labels:
                 continue

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reseen.annotations.annotation import Annotation, Picture, WrittenAnnotations
+from reseen.annotations.annotation import AnnotatedImage, Annotation, WrittenAnnotations
 from reseen.errors import DataError, SettingsError
 from reseen.gallery.gallery import Gallery
 from reseen.optional_dependencies import require_package
@@ -83,7 +83,7 @@ def read_fiftyone(name: str) -> list[Annotation]:
     keys, labels = dataset.values([KEY, f"{PERSON}.label"])
     corners = (0.0, 0.0, 1.0, 1.0)
     return [
-        Annotation(Picture(""), corners, -1, str(label), str(key))
+        Annotation(AnnotatedImage(""), corners, -1, str(label), str(key))
         for key, label in zip(keys, labels, strict=True)
         if key and label
     ]

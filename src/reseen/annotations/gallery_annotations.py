@@ -1,17 +1,14 @@
 """The crops of a gallery as boxes with people, written for annotation tools and read back."""
 
-import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from PIL import Image, UnidentifiedImageError
-
 from reseen.annotations.annotation import (
+    AnnotatedImage,
     Annotation,
     Corners,
-    Picture,
     WrittenAnnotations,
     frame_name,
     match_annotations,
@@ -21,7 +18,7 @@ from reseen.annotations.coco import read_coco, write_coco
 from reseen.annotations.cvat import read_cvat, write_cvat
 from reseen.annotations.fiftyone_dataset import read_fiftyone, write_fiftyone
 from reseen.config import suggestion
-from reseen.data.decode import UnreadableError, quiet_pillow, read_bytes
+from reseen.data.decode import UnreadableError, read_bytes, upright_size
 from reseen.data.table import ImageSource
 from reseen.errors import DataError, SettingsError
 from reseen.gallery.entries import Entry
@@ -30,9 +27,6 @@ from reseen.video.record import read_records
 
 AnnotationFormat = Literal["coco", "cvat", "fiftyone"]
 GroupedBy = Literal["people", "clusters"]
-
-_ROTATED = range(5, 9)
-"""EXIF orientations that swap height and width."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +155,7 @@ def gallery_boxes(
         frame = frames[entry.source].get(entry.image)
         if frame is not None:
             recording = frame.name if frame.name not in shared else f"{frame.camera}--{frame.name}"
-            picture = Picture(
+            picture = AnnotatedImage(
                 frame_name(recording, frame.number), frame.width, frame.height, recording, frame.number
             )
             boxes.append(Annotation(picture, frame.corners, track, name, entry.key))
@@ -169,7 +163,7 @@ def gallery_boxes(
             width, height = _size(entry)
             image = entry.image if names[entry.image] == 1 else f"{entry.source}/{entry.image}"
             corners = (0.0, 0.0, float(width), float(height))
-            boxes.append(Annotation(Picture(image, width, height), corners, track, name, entry.key))
+            boxes.append(Annotation(AnnotatedImage(image, width, height), corners, track, name, entry.key))
     return boxes, nobody
 
 
@@ -233,15 +227,13 @@ def _size(entry: Entry) -> tuple[int, int]:
             f"{file}: a crop in a shard is no picture that annotation tools open; use --format fiftyone"
         )
     try:
-        with quiet_pillow(), Image.open(io.BytesIO(read_bytes(ImageSource(file)))) as image:
-            turned = image.getexif().get(0x0112, 1) in _ROTATED
-            return (image.height, image.width) if turned else (image.width, image.height)
-    except (UnreadableError, UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        return upright_size(read_bytes(ImageSource(file)))
+    except UnreadableError as error:
         raise DataError(f"{file}: {error}; the crops must be where they were indexed") from None
 
 
 def _whole_crop(entry: Entry) -> Annotation:
-    return Annotation(Picture(entry.image), (0.0, 0.0, 1.0, 1.0), 0, key=entry.key)
+    return Annotation(AnnotatedImage(entry.image), (0.0, 0.0, 1.0, 1.0), 0, key=entry.key)
 
 
 def _format_of(place: str, format: str | None, to_read: bool) -> AnnotationFormat:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from reseen.data.levels import INTEGER_WHITE, Levels, OutOfRangeError, to_8_bits
 from reseen.data.table import ImageSource
@@ -33,6 +33,8 @@ _JPEG_START = b"\xff\xd8\xff"
 _HEADER_BYTES = 65_536
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 """Formats that Pillow may decode. Others are disabled; for EPS, Pillow would start another program."""
+_TURNED = range(5, 9)
+"""EXIF orientations that swap height and width."""
 _ORDINARY_COLORSPACES = ("YCbCr", "Gray", "RGB")
 _WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 
@@ -119,6 +121,20 @@ def decode_pillow(image: Image.Image, white_level: float | None = None) -> UInt8
         raise UnreadableError(str(error)) from None
     except OSError as error:  # a lazily opened file that is truncated
         raise UnreadableError(f"corrupt: {str(error)[:100]}") from None
+
+
+def upright_size(content: bytes) -> tuple[int, int]:
+    """Width and height in pixels after the rotation that EXIF asks for; only the header is decoded.
+
+    Raises:
+        UnreadableError: not an image of a format that is read.
+    """
+    try:
+        with quiet_pillow(), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except Exception as error:  # a corrupt file makes Pillow's parsers raise nearly anything
+        raise UnreadableError(f"not an image ({str(error)[:100]})") from None
 
 
 def fit(pixels: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> UInt8[np.ndarray, "y x 3"]:

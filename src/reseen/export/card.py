@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from reseen.environment import versions
 from reseen.errors import RunError
-from reseen.exported.card import PREFIX, Card
 from reseen.exported.input_spec import InputSpec
+from reseen.exported.metadata import PREFIX, Card
 from reseen.models import Encoder
 from reseen.models.encoder import fingerprint
 from reseen.reading import read_table

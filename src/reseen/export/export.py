@@ -15,12 +15,12 @@ from reseen.export.parity import Scores, compare_scores, measure_parity, require
 from reseen.export.quantize import LOSS, quantize
 from reseen.export.reid_folder import write_reid
 from reseen.export.samples import Pixels, calibration_crops, check_crops
-from reseen.exported.card import Card
 from reseen.exported.exported_file import Format, file_format, files_of, open_exported
 from reseen.exported.input_spec import Channels, InputKind, InputSpec, Layout, input_spec
+from reseen.exported.metadata import Card
 from reseen.exported.onnx_file import OPSET, OPSETS, write_onnx
 from reseen.exported.openvino_file import write_openvino
-from reseen.exported.parity import Parity
+from reseen.exported.parity_limits import Parity
 from reseen.exported.torch_file import write_torch
 from reseen.files import check_output, write_atomically
 from reseen.locks import exclusive_writer

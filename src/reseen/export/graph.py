@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reseen.errors import ExportError
-from reseen.exported.card import first_line
 from reseen.exported.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from reseen.exported.metadata import first_line
 from reseen.models import Encoder
 from reseen.models.arithmetic import Arithmetic
 

@@ -16,7 +16,7 @@ from reseen.evaluate.metrics import RetrievalScore
 from reseen.evaluate.scoring import ScoringOptions
 from reseen.export.graph import DeployedEncoder
 from reseen.exported.input_spec import InputSpec
-from reseen.exported.parity import MIN_COSINE, MIN_COSINE_FLOAT16, MIN_MEDIAN_COSINE_INT8, Parity
+from reseen.exported.parity_limits import MIN_COSINE, MIN_COSINE_FLOAT16, MIN_MEDIAN_COSINE_INT8, Parity
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.records import Features

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reseen.errors import ExportError
-from reseen.exported.card import Card, first_line
+from reseen.exported.metadata import Card, first_line
 from reseen.exported.onnx_file import OnnxFile, save_with_card
 from reseen.optional_dependencies import require_package
 from reseen.runs.console import RunView

@@ -17,8 +17,8 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from reseen.errors import ExportError
-from reseen.exported.card import Card
-from reseen.exported.reid_folder import (
+from reseen.exported.metadata import Card
+from reseen.exported.reid_reader import (
     FOLDER_PREFIX,
     REID_CONFIG,
     TIMM_CONFIG,

@@ -8,10 +8,10 @@ from jaxtyping import Float32
 
 from reseen.config import suggestion
 from reseen.errors import ExportError, SettingsError
-from reseen.exported.card import Card, first_line
+from reseen.exported.metadata import Card, first_line
 from reseen.exported.onnx_file import OnnxFile
 from reseen.exported.openvino_file import OpenvinoFile
-from reseen.exported.reid_folder import REID_CONFIG, REID_FILES, ReidFolder
+from reseen.exported.reid_reader import REID_CONFIG, REID_FILES, ReidFolder
 from reseen.exported.torch_file import TorchFile
 
 Format = Literal["onnx", "openvino", "torch", "reid"]

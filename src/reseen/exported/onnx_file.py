@@ -9,8 +9,8 @@ from jaxtyping import Float32
 
 from reseen.environment import versions
 from reseen.errors import ExportError
-from reseen.exported.card import PREFIX, Card, first_line
 from reseen.exported.input_spec import InputSpec
+from reseen.exported.metadata import PREFIX, Card, first_line
 from reseen.optional_dependencies import require_package
 
 OPSET = 18

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from reseen.exported.card import PREFIX, Card
+from reseen.exported.metadata import PREFIX, Card
 from reseen.optional_dependencies import require_package
 
 _SECTION = "reseen"

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float32
 
 from reseen.errors import ExportError
-from reseen.exported.card import Card
+from reseen.exported.metadata import Card
 from reseen.reading import parse_json
 
 _CARD = "reseen.json"

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from reseen.data.crops import Crops
 from reseen.errors import ExportError, SettingsError
-from reseen.exported.card import Card, first_line
 from reseen.exported.exported_file import ExportedFile, check_exported, open_exported
 from reseen.exported.input_spec import InputSpec, input_spec
-from reseen.exported.parity import MIN_COSINE, MIN_MEDIAN_COSINE_INT8, Parity
+from reseen.exported.metadata import Card, first_line
+from reseen.exported.parity_limits import MIN_COSINE, MIN_MEDIAN_COSINE_INT8, Parity
 from reseen.features.extract import extract
 from reseen.models import Encoder
 from reseen.models.arithmetic import Arithmetic

@@ -170,8 +170,7 @@ def index_run(
         encoder = gallery.encoder.to(device)
         view.say(*gallery.notes)
         matching = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
-        deleted = deleted_keys(gallery.address)
-        # before decoding
+        deleted = deleted_keys(gallery.address)  # before decoding
         to_index = _select(matching, [key not in deleted for key in _entries(matching, {})])
         crops = (
             open_crops(to_index, run.reading, encoder.height, encoder.width, progress=not quiet)
@@ -252,9 +251,7 @@ def _add_part(
             replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
         vectors = extract(model.encoder, rows, model.device, cache=model.cache).numpy
-        deleted = deleted_keys(
-            gallery.address
-        )  # another process may have deleted some while they were embedded
+        deleted = deleted_keys(gallery.address)  # another process may have deleted some meanwhile
         kept = [row for row, entry in enumerate(entries) if entry.key not in deleted]
         store.add(Entries([entries[row] for row in kept], vectors[kept]))
         return len(kept), len(changed)

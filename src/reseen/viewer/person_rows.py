@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reseen.gallery.collection import Collection
 from reseen.gallery.people.members import Member, Person, PersonSighting, by_time
-from reseen.viewer.timeline import Appearance, Timeline, place_appearances
+from reseen.viewer.timeline import Timeline, TimelineItem, place_appearances
 
 Item = TypeVar("Item")
 
@@ -80,7 +80,7 @@ def timeline_of_rows(rows: Sequence[PersonRow], url: str, page_size: int) -> Tim
     step = max(1, -(-len(rows) // MOST_POINTS))
     return place_appearances(
         [
-            Appearance(
+            TimelineItem(
                 row.camera,
                 row.first,
                 row.last,

@@ -16,7 +16,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 
 
 
 @dataclass(frozen=True)
-class Appearance:
+class TimelineItem:
     """Crops by one camera at one time, to be put on a timeline."""
 
     camera: str | None
@@ -73,7 +73,7 @@ def build_timeline(matches: Sequence[Match], query: Match | None = None) -> Time
     crops = [*([query] if query is not None else []), *matches]
     return place_appearances(
         [
-            Appearance(
+            TimelineItem(
                 match.entry.camera,
                 match.entry.time,
                 match.entry.time,
@@ -86,7 +86,7 @@ def build_timeline(matches: Sequence[Match], query: Match | None = None) -> Time
     )
 
 
-def place_appearances(appearances: Sequence[Appearance]) -> Timeline:
+def place_appearances(appearances: Sequence[TimelineItem]) -> Timeline:
     """The timeline of appearances, each a point at its first time.
 
     Times are seconds; from 1e8 on they are Unix times. Infinite and NaN times count as missing.
@@ -105,7 +105,7 @@ def place_appearances(appearances: Sequence[Appearance]) -> Timeline:
     def percent(time: float) -> float:
         return round(_MARGIN + (time - first) * scale, 3) if scale else 50.0
 
-    cameras: dict[str, list[tuple[Appearance, float, float]]] = {}
+    cameras: dict[str, list[tuple[TimelineItem, float, float]]] = {}
     for one in dated:
         cameras.setdefault(one[0].camera or "unknown camera", []).append(one)
     rows = [_camera_row(camera, seen, percent) for camera, seen in cameras.items()]
@@ -114,7 +114,7 @@ def place_appearances(appearances: Sequence[Appearance]) -> Timeline:
 
 
 def _camera_row(
-    camera: str, dated: list[tuple[Appearance, float, float]], percent: Callable[[float], float]
+    camera: str, dated: list[tuple[TimelineItem, float, float]], percent: Callable[[float], float]
 ) -> CameraRow:
     dated.sort(key=lambda one: one[1])
     sightings = tuple(

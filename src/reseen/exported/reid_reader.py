@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from reseen.errors import ExportError, WeightsError
-from reseen.exported.card import Card
+from reseen.exported.metadata import Card
 from reseen.geometry import unit
 from reseen.models.weights import mismatch, read_safetensors
 from reseen.reading import read_json_as
