@@ -36,7 +36,7 @@ PARITY_CROPS = 32
 """Most crops that an engine is compared on."""
 
 BATCH = 32
-"""Crops per call of a runtime: the maps of more do not fit into the caches of a processor."""
+"""Crops per call of a runtime, which keeps the memory of its largest call; with more it is not faster."""
 
 
 @dataclass(frozen=True)
