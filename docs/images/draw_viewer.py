@@ -4,7 +4,8 @@
     python docs/images/draw_viewer.py FOLDER/run --data FOLDER/crowd [--out FOLDER]
 
 The crops of a run on a drawn crowd are indexed into a temporary gallery. Questions are answered by the names of the
-files, as somebody would who knows the drawn people, until there is a threshold. Needs Chromium.
+files, as somebody would who knows the drawn people, until there is a threshold. People are made of the clusters, and
+the largest get names. Needs Chromium.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import reseen
+from reseen.gallery.people.people import People
+from reseen.viewer.edits.people_edits import update_people
 from reseen.viewer.security import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server
 from reseen.viewer.viewer import Viewer
@@ -37,6 +40,8 @@ MILLISECONDS = 1_200_000
 GALLERY = "galleries/mine"
 QUESTIONS = 120
 """Most questions that are answered."""
+NAMES = ("Anna", "Ben", "Cleo", "David")
+"""Of the largest people."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,11 @@ def main() -> None:
         with reseen.open_gallery(GALLERY, run) as gallery, served(gallery) as viewer:
             answered = answer_by_names(viewer, QUESTIONS)
             print(f"{answered} questions answered")
+            person = name_people(viewer)
             program = os.environ.get("RESEEN_CHROMIUM") or shutil.which("chromium")
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=program, args=FLAGS)
-                for file in take(browser, viewer, out):
+                for file in take(browser, viewer, person, out):
                     print(f"{file}: {file.stat().st_size / 1000:.0f} kB")
                 browser.close()
 
@@ -102,12 +108,28 @@ def answer_by_names(served: Served, most: int) -> int:
     return most
 
 
-def take(browser: Browser, served: Served, out: Path) -> list[Path]:
+def name_people(served: Served) -> int:
+    """Make people of the clusters, name the largest and confirm half of their crops; returns one of them."""
+    editor = served.app.state.editor
+
+    def edit(change: Callable[[People], object]) -> None:
+        editor.edit_people(served.viewer.snapshot.version, change)
+
+    update_people(editor, served.viewer.snapshot.version)
+    largest = sorted(editor.people.all(), key=lambda person: -person.size)[: len(NAMES)]
+    for person, name in zip(largest, NAMES, strict=False):
+        edit(lambda people, one=person, name=name: people.rename(one.id, name))
+        edit(lambda people, one=person: people.confirm(one.keys[: one.size // 2]))
+    return largest[0].id
+
+
+def take(browser: Browser, served: Served, person: int, out: Path) -> list[Path]:
     """Pictures of the pages, written to the folder `out`."""
     collection = served.viewer.snapshot.collection
     key = next(key for key, cluster in zip(collection.keys, collection.clusters, strict=True) if cluster >= 0)
     pages = {"clusters": "/clusters", "questions": "/questions", "review": "/review"}
     pages |= {"search": f"/search?key={key}", "map": "/map?layout=neighbors"}
+    pages |= {"people": "/people", "person": f"/people/{person}"}
     page, files = browser.new_page(viewport=SIZE), []
     page.goto(served.login)
     page.wait_for_selector("header.top")

@@ -18,9 +18,9 @@ def test_a_picture_of_every_page(script, gallery, browser, tmp_path):
     with script.served(gallery) as served:
         assert script.answer_by_names(served, 3) == 3
         assert served.app.state.questions.state().sure == 3
-        files = script.take(browser, served, tmp_path)
+        files = script.take(browser, served, script.name_people(served), tmp_path)
     assert [file.stem for file in files] == [
-        f"viewer-{name}" for name in ("clusters", "questions", "review", "search", "map")
+        f"viewer-{name}" for name in ("clusters", "questions", "review", "search", "map", "people", "person")
     ]
     for file in files:
         with Image.open(file) as picture:
