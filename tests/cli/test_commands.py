@@ -198,7 +198,7 @@ def test_json_in_place_of_tables(reseen_says):
 
 def test_every_command_is_in_one_group_with_an_example():
     grouped = [command for _, _, commands in app._GROUPS for command in commands]
-    assert sorted(grouped) == sorted([*app._COMMANDS, "data", "cache"])
+    assert sorted(grouped) == sorted([*app._COMMANDS, *app._BRANCHES])
     for _, example, commands in app._GROUPS:
         assert example.split()[0] == "reseen"
         assert example.split()[1] in commands

@@ -89,7 +89,7 @@ def export(
         license=license,
         quiet=quiet,
     )
-    card, parity = exported.metadata, exported.parity_limits
+    card, parity = exported.card, exported.parity
     print(f"{exported.file}: {exported.format}, {card['reseen.precision']}, {exported.size / 1e6:.1f} MB")
     print(f"input: {card['reseen.input']}")
     print(f"output: {card['reseen.output']}")
