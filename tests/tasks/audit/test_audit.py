@@ -276,7 +276,7 @@ def test_a_calibration_that_is_not_there_says_how_to_make_it(run):
     (run / "audit.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         reseen.read_calibration(run)
-    values = {"data": "", "score": 0.5, "calibration": None}
+    values = {"data": "", "score": 0.5, "verdict": None, "calibration": None}
     (run / "audit.json").write_text(json.dumps(values))
     with pytest.raises(DataError, match="holds no calibration; answer questions"):
         reseen.read_calibration(run)
