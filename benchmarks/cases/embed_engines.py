@@ -42,7 +42,8 @@ def _run(options: Options) -> dict[str, Any]:
     """MobileNetV2 at 128 x 64; opening the run, comparing with PyTorch and writing the file are part of `embed`."""
     with tempfile.TemporaryDirectory(prefix="reseen-engines-") as place:
         folder = Path(place)
-        run, crops = tiny_run(folder), 256 if options.quick else _CROPS
+        run = tiny_run(folder, "test_resnet" if options.quick else "mobilenetv2_100")
+        crops = 256 if options.quick else _CROPS
         for name, int8 in (("plain", False), ("int8", True)):
             calibrate = folder / "crowd" if int8 else None
             made = reseen.export_run(
@@ -79,7 +80,7 @@ def _row(options: Options, folder: Path, run: Run, data: Path, crops: int, name:
     cosines = f"; cosine with PyTorch in float32 at least {parity['minimum']:.6f}" if parity else ""
     rate, limit = crops / median(seconds), crops / median(bare)
     return row(
-        f"reseen embed, {name}: {rate:,.0f} crops/s",
+        f"reseen embed, {run.recipe.model.backbone} at 128 x 64, {name}: {rate:,.0f} crops/s",
         seconds,
         against=f"its bare forward on prepared arrays, {limit:,.0f} crops/s",
         against_seconds=bare,

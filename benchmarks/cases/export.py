@@ -51,12 +51,12 @@ def _run(options: Options) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def tiny_run(folder: Path) -> Run:
+def tiny_run(folder: Path, backbone: str = "mobilenetv2_100") -> Run:
     """A run whose neck is settled, so that ranges are those of a real network's."""
     draw_crowd(folder / "crowd", people=12, cameras=3, processes=1, progress=False)
     (folder / "cache").mkdir()
     flags = [
-        "--model.backbone", "mobilenetv2_100", "--model.weights", "none", "--data.height", "128", "--data.width", "64",
+        "--model.backbone", backbone, "--model.weights", "none", "--data.height", "128", "--data.width", "64",
         "--method.clustering.eps", "auto", "--method.clustering.jaccard.k1", "8", "--method.clustering.jaccard.k2", "3",
         "--method.sampler.clusters-per-batch", "4", "--train.rounds", "1", "--train.iterations", "3",
         "--train.device", "cpu", "--data.cache-dir", str(folder / "cache"),
