@@ -150,7 +150,13 @@ def _audit() -> bytes:
         0.1,
         (0.05, 0.2),
     )
-    return json.dumps({"data": "x", "score": 0.3, "calibration": calibration.to_json()}).encode()
+    values = {
+        "data": "x",
+        "score": 0.3,
+        "verdict": {"outcome": "better"},
+        "calibration": calibration.to_json(),
+    }
+    return json.dumps(values).encode()
 
 
 def _outcome() -> bytes:

@@ -268,7 +268,7 @@ def test_a_gallery_in_use_is_told_of_before_torch_is_loaded(command, tmp_path, h
     said = subprocess.run([sys.executable, "-c", IN_USE, *lines[command]], capture_output=True, text=True)
     assert said.returncode == 2
     assert f"another process (ID {process.pid}) has this gallery open" in said.stderr
-    assert "if that is `reseen view`, search, correct and forget in the browser" in said.stderr
+    assert "Several processes can work on it at once while your own `reseen view` shows it" in said.stderr
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root makes devices")

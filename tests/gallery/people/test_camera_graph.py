@@ -104,6 +104,14 @@ moments = st.tuples(st.sampled_from(["c1", "c2", "c3"]), st.integers(0, 300), st
 )
 
 
+def test_all_of_several_equally_near_sightings_decide():
+    near, impossible = TimedSighting("c2", 0, 0), TimedSighting("c3", 0, 0)
+    new = TimedSighting("c1", 60, 60)
+    assert GRAPH.allows([near], new)
+    assert not GRAPH.allows([near, impossible], new)
+    assert not GRAPH.allows([impossible, near], new)
+
+
 @given(st.lists(moments, max_size=5), moments)
 def test_the_order_of_sightings_does_not_matter(seen, new):
     assert GRAPH.allows(seen, new) is GRAPH.allows(seen[::-1], new)

@@ -89,7 +89,12 @@ def open_served(folder, model, create):
     except BaseException:
         close()
         raise
-    store.close = close
+
+    def close_both():
+        ServedStore.close(store)
+        close()
+
+    store.close = close_both
     return store
 
 

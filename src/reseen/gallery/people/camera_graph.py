@@ -163,27 +163,28 @@ class CameraGraph:
     def allows(self, seen: Sequence[TimedSighting], new: TimedSighting) -> bool:
         """Whether somebody who was seen before, between or after can be the one of a new sighting.
 
-        The nearest sightings in time on either side, and those at the same time, decide. Sightings without camera or
-        time say nothing.
+        The nearest sightings in time on either side, all of them if several are equally near, and those at the same
+        time decide. Sightings without camera or time say nothing.
         """
         if new.camera is None or new.first is None or new.last is None:
             return True
-        before: TimedSighting | None = None
-        after: TimedSighting | None = None
+        before: list[tuple[float, str]] = []
+        after: list[tuple[float, str]] = []
         for one in seen:
             if one.camera is None or one.first is None or one.last is None:
                 continue
             if one.last < new.first:
-                before = one if before is None or one.last > (before.last or 0.0) else before
+                before.append((new.first - one.last, one.camera))
             elif one.first > new.last:
-                after = one if after is None or one.first < (after.first or 0.0) else after
+                after.append((one.first - new.last, one.camera))
             elif not self._walkable(one.camera, new.camera, 0.0):
                 return False
-        if before is not None and not self._walkable(
-            before.camera, new.camera, new.first - (before.last or 0.0)
-        ):
-            return False
-        return after is None or self._walkable(new.camera, after.camera, (after.first or 0.0) - new.last)
+        return all(
+            self._walkable(camera, new.camera, seconds)
+            for side in (before, after)
+            for seconds, camera in side
+            if seconds == min(side)[0]
+        )
 
     def _walkable(self, one: str | None, other: str | None, seconds: float) -> bool:
         if one is None or other is None or one == other:

@@ -42,6 +42,7 @@ class ServedStore(Store):
 
     def __init__(self, path: Path, viewer: ServingProcess, model: ModelIdentity | None = None) -> None:
         self._path, self._viewer = path, viewer
+        self._is_closed = False
         self._description = self.describe()
         refuse_other_model(str(path), self._description.model, model)
 
@@ -122,7 +123,8 @@ class ServedStore(Store):
             raise self._ended(f"its answer is none of a store: {error}") from None
 
     def close(self) -> None:
-        """Do nothing: the viewer keeps the gallery open."""
+        """Refuse further requests; the viewer keeps the gallery open."""
+        self._is_closed = True
 
     def _request(self, verb: str, content: bytes | dict[str, Any]) -> bytes:
         kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
@@ -139,6 +141,8 @@ class ServedStore(Store):
     def _open(
         self, verb: str, body: bytes, kind: str
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        if self._is_closed:
+            raise GalleryError(f"{self._path}: this gallery was closed; open it again")
         place = urlsplit(self._viewer.url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_SECONDS)
         headers = {"Authorization": f"Bearer {self._viewer.secret}", "Content-Type": kind}
