@@ -19,7 +19,7 @@ class Assignment:
     unclustered: int
     """Never clustered."""
     commands: tuple[str, ...]
-    """Commands that cluster the crops of each folder that holds some that were never clustered, and view the result."""
+    """Commands that cluster the crops of each folder that holds some that were never clustered."""
 
     @property
     def total(self) -> int:
@@ -38,6 +38,4 @@ def assignment_of(viewer: Viewer, snapshot: Snapshot) -> Assignment:
         commands.append(
             shlex.join(["reseen", "index", *run, "--gallery", viewer.address, "--clusters", _FILE])
         )
-    if new:
-        commands.append(shlex.join(["reseen", "view", viewer.address]))
     return Assignment(int((labels >= 0).sum()), int((labels == NOISE).sum()), len(new), tuple(commands))

@@ -205,7 +205,7 @@ def test_a_gallery_that_was_never_clustered_says_so_with_commands(unclustered, t
         tab.goto(served.address + page)
         assert "Not clustered yet: none of the 144 crops has a cluster." in tab.inner_text(".empty"), page
         commands = tab.locator(".empty pre").all_inner_texts()
-        assert [command.split()[1] for command in commands] == ["cluster", "index", "view"], page
+        assert [command.split()[1] for command in commands] == ["cluster", "index"], page
         assert "Every crop is in a cluster" not in tab.inner_text("main")
 
 
