@@ -31,7 +31,7 @@ FLAGS = ("--train.rounds", "18", "--train.iterations", "20")
 SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18)
 """Rounds that are drawn: most of the first ones, in which much happens."""
 STEPS, HOLD = 5, 900
-"""Frames from one round to the next, and milliseconds for which a round stands still."""
+"""Frames from one round to the next, and milliseconds for which a round is shown."""
 STEP_MILLISECONDS = 80
 MOST_BYTES = 1_500_000
 PALETTE = (

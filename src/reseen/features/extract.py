@@ -109,11 +109,7 @@ def extract(
 
     with _all_reads(cache, ranks):
         for rows, done in row_batches(len(crops), ranks):
-            vectors[rows] = (
-                outputs(rows)
-                if cache is None
-                else cache.outputs(crops, rows, f"mirrored {mirrored}", partial(outputs, rows))
-            )
+            vectors[rows] = _cached(cache, crops, rows, f"mirrored {mirrored}", outputs)
             progress(done)
     plain.train(training)
     ranks.all_gather_rows(vectors, BATCH)
@@ -168,14 +164,21 @@ def extract_frames(
 
     with _all_reads(cache, ranks):
         for rows, done in row_batches(len(crops), ranks):
-            vectors[rows] = (
-                outputs(rows)
-                if cache is None
-                else cache.outputs(crops, rows, f"frames, mirrored {mirrored}", partial(outputs, rows))
-            )
+            vectors[rows] = _cached(cache, crops, rows, f"frames, mirrored {mirrored}", outputs)
             progress(done)
     ranks.all_gather_rows(vectors, BATCH)
     return vectors.numpy()
+
+
+def _cached(
+    cache: FeatureCache | None,
+    crops: Crops,
+    rows: Int64[Tensor, " b"],
+    kind: str,
+    compute: Callable[[Int64[Tensor, " b"]], Float32[Tensor, "b d"]],
+) -> Float32[Tensor, "b d"]:
+    """The outputs (b, d) of a batch, from the cache if there is one."""
+    return compute(rows) if cache is None else cache.outputs(crops, rows, kind, partial(compute, rows))
 
 
 @contextmanager
