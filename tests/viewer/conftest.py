@@ -199,6 +199,7 @@ class _opened:  # noqa: N801
             ),
         )
         page = self._context.new_page()
+        _wait_for_scripts_too(page)
         page.complaints = self.complaints
         page.goto(self._served.login_url)
         page.wait_for_selector("header.top")  # the address leads on, and `goto` waits for the first page only
@@ -209,6 +210,18 @@ class _opened:  # noqa: N801
         self._context.close()
         if kind is None:
             assert not self.complaints
+
+
+def _wait_for_scripts_too(page):
+    """An element can be seen before its page's scripts have run, and until then keys do nothing."""
+    wait = page.wait_for_selector
+
+    def wait_for_selector(*arguments, **options):
+        found = wait(*arguments, **options)
+        page.wait_for_load_state("domcontentloaded")
+        return found
+
+    page.wait_for_selector = wait_for_selector
 
 
 def gallery_of_people(count=6, crops=8):
