@@ -12,8 +12,8 @@ from reseen.models.patches import PatchSettings
 class ModelSettings(Settings):
     """Settings of the encoder: backbone, pooling, neck and normalization."""
 
-    backbone: str = "resnet50"
-    """Name of any timm model."""
+    backbone: str = "resnet50.tv_in1k"
+    """Name of any timm model, with the tag of its pretrained weights; without one, timm takes its own default."""
 
     weights: Annotated[str, When(start=None)] = "hub"
     """Initial weights of the backbone: `hub` (timm's pretrained weights), `none` (random), or the path of a safetensors
