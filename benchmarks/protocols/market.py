@@ -47,19 +47,33 @@ _PROXIES = ("--method.camera-contrast.proxy-weight", "0.5")
 _ENTROPY = ("--method.camera-contrast.entropy-weights", "true")
 _MASKED = ("--method.camera-contrast.mask-negatives", "true")
 _MOVING = (*_PROXIES, "--method.camera-contrast.proxy-momentum", "0.8")
+_FLAGSHIP = (*_PROXIES, *_ENTROPY)
 _CAMERA_ARMS = (
     Arm("proxies", "contrast with clusters under other cameras", _PROXIES),
     Arm("momentum-proxies", "the same, with centers that follow the features", _MOVING),
     Arm("entropy-weights", "clusters that join cameras weigh more", _ENTROPY),
     Arm("masked-negatives", "clusters of one camera push away no crops of others that lack it", _MASKED),
-    Arm("proxies-entropy", "both proxies and entropy weights", (*_PROXIES, *_ENTROPY)),
-    Arm("flagship", "the settings of the recipe `flagship`", (*_PROXIES, *_ENTROPY)),
+    Arm("proxies-entropy", "both proxies and entropy weights", _FLAGSHIP),
+    Arm("flagship", "the settings of the recipe `flagship`", _FLAGSHIP),
     Arm(
         "flagship-560",
         "the same with precision auto and 560 steps, which take no longer than 280 of float32",
-        (*_PROXIES, *_ENTROPY, "--train.precision", "auto", "--train.iterations", "112"),
+        (*_FLAGSHIP, "--train.precision", "auto", "--train.iterations", "112"),
     ),
 )
+_REFINEMENT_ARMS = (
+    Arm(
+        "flagship-extension",
+        "flagship, and samples moved towards the nearest other cluster stay in their own",
+        (*_FLAGSHIP, "--method.implicit-extension.weight", "1"),
+    ),
+    Arm(
+        "flagship-soft",
+        "flagship, and a fifth of each target goes to the clusters of the ten nearest crops",
+        (*_FLAGSHIP, "--method.soft-targets.share", "0.2"),
+    ),
+)
+"""What mends the labels of `flagship`, one by one."""
 
 
 def _hierarchy_arms() -> tuple[Arm, ...]:
@@ -244,6 +258,7 @@ def _patch_arms() -> tuple[Arm, ...]:
 _MINI_ARMS = (
     *_ARMS,
     *_CAMERA_ARMS,
+    *_REFINEMENT_ARMS,
     *(
         Arm(
             f"cluster-contrast-eps-{eps}",
@@ -305,7 +320,11 @@ _METHOD_ARMS = tuple(
     for name in ("sphere", "sphere-contrast", "progressive", "maskpre", "global-patch")
 )
 MARKET = Protocol(
-    "market", _HERE / "market.yaml", read_training, _whole_benchmark, (*_ARMS, *_CAMERA_ARMS, *_METHOD_ARMS)
+    "market",
+    _HERE / "market.yaml",
+    read_training,
+    _whole_benchmark,
+    (*_ARMS, *_CAMERA_ARMS, *_REFINEMENT_ARMS, *_METHOD_ARMS),
 )
 MARKET_HOUR = Protocol(
     "market-hour",

@@ -20,14 +20,20 @@ _CAMERAS = {
     f"method.camera_contrast.{name}"
     for name in ("proxy_temperature", "hardest_negatives", "proxy_momentum", "from_round")
 }
+_REFINEMENT = {
+    *(f"method.implicit_extension.{name}" for name in ("degree", "from_round")),
+    *(f"method.soft_targets.{name}" for name in ("neighbors", "distance", "jaccard", "from_round")),
+}
 _OF_HIERARCHY = {"method.tracklets", "method.smallest_cluster"}
 _WITHOUT = {
-    "auto": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp", "train.iterations", "train.step_rounds"},
+    "auto": {*_CAMERAS, *_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp", "train.iterations", "train.step_rounds"},
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "cluster-contrast": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp"},
+    "cluster-contrast": {*_CAMERAS, *_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "demo": {*_CAMERAS, *_OF_HIERARCHY, "augmentation.warp", "model.match_statistics", "train.step_rounds"},
-    "flagship": {*_OF_HIERARCHY, "augmentation.warp"},
+    "demo": {
+        *_CAMERAS, *_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp", "model.match_statistics", "train.step_rounds",
+    },
+    "flagship": {*_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp"},
     "global-patch": {
         *{path.replace("method.", "method.clusters.") for path in _CAMERAS}, "method.clusters.camera_contrast",
         "method.clusters.memory", "method.clusters.temperature", "method.discrimination.neighbors",
@@ -37,12 +43,12 @@ _WITHOUT = {
     },
     "hct": {*_HIERARCHY, "augmentation.warp", "method.clustering.weight", "train.step_rounds"},
     "maskpre": {
-        *_CAMERAS, "augmentation.warp", "method.classifier_rate", *_OF_HIERARCHY,
+        *_CAMERAS, *_REFINEMENT, "augmentation.warp", "method.classifier_rate", *_OF_HIERARCHY,
     },
     "progressive": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "source": {"augmentation.warp"},
     "sphere": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
-    "sphere-contrast": {*_CAMERAS, *_HIERARCHY, "augmentation.warp"},
+    "sphere-contrast": {*_CAMERAS, *_REFINEMENT, *_HIERARCHY, "augmentation.warp"},
 }  # fmt: skip
 """What has no effect in each shipped recipe; read from the code that uses the settings."""
 
@@ -102,6 +108,10 @@ def test_every_setting_of_every_recipe_has_an_effect_or_is_refused_by_name(name)
          "cameras is false"),
         ("cluster-contrast", "--method.camera-contrast.from-round 3", "method.camera_contrast.from_round",
          "method.camera_contrast.proxy_weight is 0"),
+        ("cluster-contrast", "--method.implicit-extension.degree 2", "method.implicit_extension.degree",
+         "method.implicit_extension.weight is 0"),
+        ("cluster-contrast", "--method.soft-targets.share 0.2 --method.soft-targets.jaccard.k1 9",
+         "method.soft_targets.jaccard.k1", "method.soft_targets.distance is cosine"),
         ("flagship", "--train.rounds 1 --method.camera-contrast.proxy-weight 1",
          "method.camera_contrast.proxy_weight", "train.rounds is 1"),
         ("cluster-contrast", "--model.start run --model.weights none", "model.weights", "model.start is run"),

@@ -3,7 +3,8 @@
 Each round: features -> clusters -> one centroid per cluster -> PK batches. The loss pulls each feature to its cluster's
 centroid and pushes it from all others; after each step the centroids are updated with the features of the batch.
 
-Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances.
+Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances. Each of its options is a file:
+`camera_contrast.py`, `implicit_extension.py`, `soft_targets.py`.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
@@ -11,6 +12,7 @@ Reference: Dai et al., "Cluster contrast for unsupervised person re-identificati
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import torch
 from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
@@ -18,11 +20,13 @@ from torch import Tensor
 from reseen.cluster import center_cameras
 from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
-from reseen.losses import cluster_contrast
+from reseen.losses import cluster_contrast, soft_cross_entropy, weighted_cross_entropy
 from reseen.memory import CentroidMemory, CentroidSettings
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast, CameraContrastSettings
 from reseen.methods.clustered import ClusteredMethodSettings, cluster_round
+from reseen.methods.implicit_extension import ImplicitExtension, ImplicitExtensionSettings
+from reseen.methods.soft_targets import SoftTargets, SoftTargetsSettings
 from reseen.records import Batch, Features, to_index_tensor
 
 
@@ -45,11 +49,24 @@ class ContrastSettings(ClusteredMethodSettings):
     camera_contrast: CameraContrastSettings = CameraContrastSettings()
     """Camera-aware extensions of the contrast."""
 
+    implicit_extension: ImplicitExtensionSettings = ImplicitExtensionSettings()
+    """Contrast of samples at the border of their cluster."""
+
+    soft_targets: SoftTargetsSettings = SoftTargetsSettings()
+    """Targets that are spread over the clusters of a crop's neighbors."""
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether an option depends on the number of batches trained so far."""
+        return self.implicit_extension.weight > 0 or self.soft_targets.share > 0
+
     def recipe_conditions(self) -> Mapping[str, When]:
-        """Settings of cameras have an effect only if cameras are enabled."""
+        """Settings of cameras have an effect only if cameras are enabled, options only if training reaches them."""
         return {
             **super().recipe_conditions(),
             **self.camera_contrast.recipe_conditions("method.camera_contrast"),
+            **self.implicit_extension.recipe_conditions("method.implicit_extension"),
+            **self.soft_targets.recipe_conditions("method.soft_targets"),
             "method.center_cameras": When(cameras=True),
         }
 
@@ -63,6 +80,9 @@ class CentroidContrast(AbstractMethod):
         self.stricter_steps = settings.clustering.stricter_steps
         self._memory: CentroidMemory | None = None
         self._cameras = CameraContrast(settings.camera_contrast, context)
+        self._extension = ImplicitExtension(settings.implicit_extension)
+        self._soft = SoftTargets(settings.soft_targets, context)
+        self._steps = 0
 
     @property
     def memory(self) -> CentroidMemory:
@@ -89,35 +109,65 @@ class CentroidContrast(AbstractMethod):
             self._settings.memory,
         )
         self._cameras.begin_round(features.vectors, clustering.labels)
+        number = self._steps // iterations + 1
+        self._extension.begin_round(number)
+        self._soft.begin_round(clustered, clustering.labels, number)
         sampler = PkSampler(clustering.labels, self._settings.sampler, self.context.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
 
     def losses(self, batch: Batch) -> Step:
-        """The contrast with the centroids, and with camera proxies if enabled."""
+        """The contrast with the centroids, and with camera proxies and of extended samples if enabled."""
         features = self.context.encoder(batch.images)
-        terms = {"contrast": self.contrast(features, batch.labels)}
+        terms = {"contrast": self.contrast(features, batch.labels, batch.rows)}
         terms |= self._cameras.terms(features, batch.labels, batch.cameras)
+        terms |= self.extension_terms(features, batch.labels)
         return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras})
 
-    def contrast(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
-        """The contrast of features of unit length with the centroids, with weights and masks of cameras."""
+    def contrast(
+        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
+    ) -> Float[Tensor, ""]:
+        """The contrast of features of unit length with the centroids; `rows` are the training rows."""
+        logits = features @ self.memory.vectors.T / self._settings.temperature
+        return self.cross_entropy(logits, labels, rows)
+
+    def cross_entropy(
+        self, logits: Float[Tensor, "b c"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
+    ) -> Float[Tensor, ""]:
+        """The cross entropy over the clusters, with weights and masks of cameras and soft targets if enabled."""
         weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
-        return cluster_contrast(
-            features, labels, self.memory.vectors, self._settings.temperature, weights, excluded
-        )
+        targets = self._soft.targets(labels, rows, logits.shape[1])
+        if targets is None:
+            return weighted_cross_entropy(logits, labels, weights, excluded)
+        return soft_cross_entropy(logits, targets, weights, excluded)
+
+    def extension_terms(
+        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The weighted contrast `extension` of extended samples of features of unit length; empty if disabled."""
+        centroids, progress = self.memory.vectors, self._steps / self.context.steps
+        samples = self._extension.samples(features, labels, centroids, progress)
+        if samples is None:
+            return {}
+        weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
+        loss = cluster_contrast(samples, labels, centroids, self._settings.temperature, weights, excluded)
+        return {"extension": self._extension.weight * loss}
 
     def after_step(self, step: Step) -> None:
         """Update centroids and proxies with the features of the batch."""
         self.memory.update(step.features, step.labels)
         self._cameras.after_step(step.features, step.labels, step.extra["cameras"])
+        self._steps += 1
 
     def state(self) -> dict[str, Tensor]:
-        """The state of the camera-aware extensions; centroids are recomputed every round."""
-        return self._cameras.state()
+        """The state of the options; centroids and targets are recomputed every round."""
+        counted = {"steps": torch.tensor(self._steps)} if self._settings.counts_steps else {}
+        return {**self._cameras.state(), **counted}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load a `state`."""
         self._cameras.restore(state)
+        if self._settings.counts_steps:
+            self._steps = int(state["steps"])
 
 
 class ClusterContrastSettings(ContrastSettings):

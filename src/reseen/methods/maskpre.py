@@ -25,7 +25,6 @@ from reseen.losses import (
     batch_hard_triplet,
     consistency,
     masked_reconstruction,
-    weighted_cross_entropy,
 )
 from reseen.memory import Classifier
 from reseen.methods.base import MethodContext, Round, Step
@@ -73,7 +72,6 @@ class MaskPre(CentroidContrast):
             nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
         )
         self._classifier: Classifier | None = None
-        self._steps = 0
 
     def networks(self) -> list[nn.Module]:
         """The prediction heads."""
@@ -99,7 +97,7 @@ class MaskPre(CentroidContrast):
         return plan
 
     def losses(self, batch: Batch) -> Step:
-        """Up to five terms: `clusters`, `inter_camera`, `visual`, `temporal` and `region`."""
+        """Up to six terms: `clusters`, `inter_camera`, `extension`, `visual`, `temporal` and `region`."""
         settings, encoder = self._settings, self.context.encoder
         frozen = frozen_output(encoder, batch.images) if self._has_frozen_stages else None
         frozen_masks = self._frozen_masks(encoder, frozen) if frozen is not None else []
@@ -110,10 +108,12 @@ class MaskPre(CentroidContrast):
         maps = self._views(encoder, batch.images, frozen, frozen_masks)
         masks = self._masks(encoder, maps)
         vectors = _vectors(encoder, maps, masks)
-        labels, cameras = batch.labels[: len(vectors[0])], batch.cameras[: len(vectors[0])]
+        count = len(vectors[0])
+        rows, labels, cameras = batch.rows[:count], batch.labels[:count], batch.cameras[:count]
         directions = [unit(view) for view in vectors]
-        terms = {"clusters": torch.stack([self._clusters(view, labels) for view in directions]).mean()}
-        terms |= self._camera_terms(directions, labels, cameras)
+        terms = {"clusters": torch.stack([self._clusters(view, labels, rows) for view in directions]).mean()}
+        terms |= _mean_terms([self._cameras.terms(view, labels, cameras) for view in directions])
+        terms |= _mean_terms([self.extension_terms(view, labels) for view in directions])
         predicts = settings.visual_weight or settings.temporal_weight
         predictions = [self._predictor(view) for view in vectors] if predicts else []
         if settings.visual_weight and len(vectors) == 2:
@@ -158,24 +158,17 @@ class MaskPre(CentroidContrast):
         if self._region is not None:
             self._region.load_state_dict(_with_prefix("region.", state))
 
-    def _clusters(self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+    def _clusters(
+        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
+    ) -> Float[Tensor, ""]:
         settings = self._settings
         if self._classifier is not None:
-            logits = self._classifier.logits(features, settings.temperature)
-            weights, excluded = self._cameras.weights(labels), self._cameras.excluded(labels)
-            loss = weighted_cross_entropy(logits, labels, weights, excluded)
+            loss = self.cross_entropy(self._classifier.logits(features, settings.temperature), labels, rows)
         else:
-            loss = self.contrast(features, labels)
+            loss = self.contrast(features, labels, rows)
         if settings.triplet_weight:
             loss = loss + settings.triplet_weight * batch_hard_triplet(features, labels, "soft")
         return loss
-
-    def _camera_terms(
-        self, views: list[Float[Tensor, "b d"]], labels: Int64[Tensor, " b"], cameras: Int64[Tensor, " b"]
-    ) -> dict[str, Float[Tensor, ""]]:
-        """The camera-aware loss terms, each the mean over the views."""
-        per_view = [self._cameras.terms(view, labels, cameras) for view in views]
-        return {name: torch.stack([terms[name] for terms in per_view]).mean() for name in per_view[0]}
 
     def _views(
         self, encoder: Encoder, images: Tensor, frozen: Tensor | None, frozen_masks: list[Mask]
@@ -268,6 +261,11 @@ def _vectors(encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]) -> 
     lifted = {id(view): pooling.lift(view) for view in {id(view): view for view in maps}.values()}
     pairs = zip(maps, masks, strict=True)
     return [encoder.neck(pooling.gather(lifted[id(view)], kept)).float() for view, kept in pairs]
+
+
+def _mean_terms(per_view: list[dict[str, Float[Tensor, ""]]]) -> dict[str, Float[Tensor, ""]]:
+    """Each loss term as the mean over the views."""
+    return {name: torch.stack([terms[name] for terms in per_view]).mean() for name in per_view[0]}
 
 
 def _cross_consistency(

@@ -90,7 +90,8 @@ class MaskPreSettings(ContrastSettings):
 
     def conditions(self) -> Mapping[str, When]:
         """Conditions of the centroids, the prediction head and the teacher."""
-        conditions = {**super().conditions(), "memory": When(classes="centroids")}
+        of_centroids = When(classes="centroids")
+        conditions = {**super().conditions(), "memory": of_centroids, "implicit_extension": of_centroids}
         if not self.predicts:
             weight = "visual_weight" if self.masked_views == 2 else "temporal_weight"
             is_predicted = When({weight: Above(0)})
