@@ -68,6 +68,11 @@ _REFINEMENT_ARMS = (
         (*_FLAGSHIP, "--method.implicit-extension.weight", "1"),
     ),
     Arm(
+        "flagship-drop",
+        "flagship, and crops whose cluster is disputed within their camera sit out",
+        (*_FLAGSHIP, "--method.drop-disputed", "true"),
+    ),
+    Arm(
         "flagship-soft",
         "flagship, and a fifth of each target goes to the clusters of the ten nearest crops",
         (*_FLAGSHIP, "--method.soft-targets.share", "0.2"),

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from reseen.cluster import cluster_quality
+from reseen.cluster import Clustering, cluster_quality, exclude
+from reseen.errors import TrainingError
 from reseen.records import PseudoLabels
 
 
@@ -28,3 +29,14 @@ def test_no_cluster_gives_zeros(labels):
 def test_it_can_be_written_to_a_log():
     row = json.loads(json.dumps(cluster_quality(PseudoLabels(np.array([0, 0, 1]))).as_row()))
     assert row["clusters"] == 2
+
+
+def test_excluded_images_are_noise_and_so_are_clusters_that_become_too_small():
+    clustering = Clustering(PseudoLabels(np.array([0, 0, 1, 1, 1, -1, 2, 2])), notes=("as before",))
+    excluded = np.array([True, False, False, True, False, False, False, False])
+    kept = exclude(clustering, excluded, smallest=2)
+    assert kept.labels.labels.tolist() == [-1, -1, 0, -1, 0, -1, 1, 1]
+    assert kept.notes == ("as before",)
+    assert exclude(clustering, excluded).labels.labels.tolist() == [-1, 0, 1, -1, 1, -1, 2, 2]
+    with pytest.raises(TrainingError, match="at least two clusters of 2 images or more, got 1 of 3"):
+        exclude(clustering, excluded | (clustering.labels.labels == 2), smallest=2)

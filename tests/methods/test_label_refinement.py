@@ -19,6 +19,7 @@ class TestClusterContrastRefined(Steady):
     settings: ClassVar = {
         **SETTINGS["cluster-contrast"],
         "camera_contrast": {"entropy_weights": True, "mask_negatives": True, "from_round": 1},
+        "drop_disputed": True,
         "implicit_extension": EXTENSION,
         "soft_targets": SOFT,
     }
@@ -29,6 +30,7 @@ class TestMaskPreRefined(Steady):
     settings: ClassVar = {
         **SETTINGS["maskpre"],
         "classes": "classifier",
+        "drop_disputed": True,
         "soft_targets": {**SOFT, "distance": "jaccard", "jaccard": {"k1": 8, "k2": 3}},
     }
 

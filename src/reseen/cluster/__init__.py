@@ -2,9 +2,10 @@
 
 from reseen.cluster.agglomerative import merge_features, tracklet_groups
 from reseen.cluster.auto_settings import EpsilonChoice, SettingsChoice, choose_eps, choose_settings
+from reseen.cluster.camera_disputes import cluster_within_cameras, disputed_crops
 from reseen.cluster.centering import center_cameras
 from reseen.cluster.cluster_cameras import CameraSets, camera_sets, entropy_weights
-from reseen.cluster.clustering import Clustering, ClusterQuality, cluster_quality, prune
+from reseen.cluster.clustering import Clustering, ClusterQuality, cluster_quality, exclude, prune
 from reseen.cluster.constraints import (
     Constraints,
     TrackletConstraints,
@@ -35,9 +36,12 @@ __all__ = [
     "choose_settings",
     "cluster_features",
     "cluster_quality",
+    "cluster_within_cameras",
     "constrain",
     "dbscan",
+    "disputed_crops",
     "entropy_weights",
+    "exclude",
     "group_near_copies",
     "measure_among_neighbors",
     "measure_membership",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
+from jaxtyping import Bool
 
 from reseen.cluster.membership import measure_membership
 from reseen.errors import TrainingError
@@ -93,15 +94,27 @@ def prune(
         ambiguous = membership.other_similarity > membership.similarity
         share = f"{ambiguous.mean():.0%}"
         notes = (*notes, f"{share} of the crops are nearer to another cluster and excluded as ambiguous")
-    sizes = np.bincount(labels[~ambiguous & (labels != NOISE)], minlength=clustering.labels.cluster_count)
+    return exclude(replace(clustering, notes=notes), ambiguous, smallest)
+
+
+def exclude(clustering: Clustering, excluded: Bool[np.ndarray, " n"], smallest: int = 1) -> Clustering:
+    """A clustering in which the `excluded` images are noise, and clusters that keep fewer than `smallest` images.
+
+    Raises:
+        TrainingError: fewer than two clusters of that size remain.
+
+    Example:
+        kept = exclude(clustering, disputed_crops(clustering.labels, within))
+    """
+    labels = clustering.labels.labels
+    sizes = np.bincount(labels[~excluded & (labels != NOISE)], minlength=clustering.labels.cluster_count)
     kept = np.flatnonzero(sizes >= smallest)
     if len(kept) < 2:
         raise TrainingError(
             f"expected at least two clusters of {smallest} images or more, got {len(kept)} of {len(sizes)} clusters of "
-            f"{len(features)} images; change method.clustering (with hierarchy, merge less or more: share, steps), or "
+            f"{len(labels)} images; change method.clustering (with hierarchy, merge less or more: share, steps), or "
             "lower method.smallest_cluster"
         )
     number = np.full(len(sizes) + 1, NOISE)  # the last element is for noise, -1
     number[kept] = np.arange(len(kept))
-    kept_labels = np.where(ambiguous, NOISE, number[labels])
-    return replace(clustering, labels=PseudoLabels(kept_labels), notes=notes)
+    return replace(clustering, labels=PseudoLabels(np.where(excluded, NOISE, number[labels])))

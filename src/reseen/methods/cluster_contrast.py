@@ -4,7 +4,7 @@ Each round: features -> clusters -> one centroid per cluster -> PK batches. The 
 centroid and pushes it from all others; after each step the centroids are updated with the features of the batch.
 
 Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances. Each of its options is a file:
-`camera_contrast.py`, `implicit_extension.py`, `soft_targets.py`.
+`camera_contrast.py`, `disputed_crops.py`, `implicit_extension.py`, `soft_targets.py`.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
@@ -17,7 +17,7 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from reseen.cluster import center_cameras
+from reseen.cluster import Clustering, center_cameras
 from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import cluster_contrast, soft_cross_entropy, weighted_cross_entropy
@@ -25,6 +25,7 @@ from reseen.memory import CentroidMemory, CentroidSettings
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
 from reseen.methods.camera_contrast import CameraContrast, CameraContrastSettings
 from reseen.methods.clustered import ClusteredMethodSettings, cluster_round
+from reseen.methods.disputed_crops import drop_disputed
 from reseen.methods.implicit_extension import ImplicitExtension, ImplicitExtensionSettings
 from reseen.methods.soft_targets import SoftTargets, SoftTargetsSettings
 from reseen.records import Batch, Features, to_index_tensor
@@ -49,6 +50,10 @@ class ContrastSettings(ClusteredMethodSettings):
     camera_contrast: CameraContrastSettings = CameraContrastSettings()
     """Camera-aware extensions of the contrast."""
 
+    drop_disputed: bool = False
+    """Exclude crops for the round whose cluster is disputed by clusters of each camera's crops alone; no effect with
+    fewer than two known cameras."""
+
     implicit_extension: ImplicitExtensionSettings = ImplicitExtensionSettings()
     """Contrast of samples at the border of their cluster."""
 
@@ -68,6 +73,7 @@ class ContrastSettings(ClusteredMethodSettings):
             **self.implicit_extension.recipe_conditions("method.implicit_extension"),
             **self.soft_targets.recipe_conditions("method.soft_targets"),
             "method.center_cameras": When(cameras=True),
+            "method.drop_disputed": When(cameras=True),
         }
 
 
@@ -100,9 +106,7 @@ class CentroidContrast(AbstractMethod):
         cameras = self.context.cameras
         centered = self._settings.center_cameras and cameras is not None
         clustered = center_cameras(features, cameras) if centered else features
-        clustering = self.apply_constraints(
-            clustered, lambda: cluster_round(clustered, self._settings, self.context, self.strictness)
-        )
+        clustering = self.apply_constraints(clustered, lambda: self._cluster(clustered))
         self._memory = CentroidMemory(
             features.vectors.to(self.context.device),
             to_index_tensor(clustering.labels.labels).to(self.context.device),
@@ -114,6 +118,12 @@ class CentroidContrast(AbstractMethod):
         self._soft.begin_round(clustered, clustering.labels, number)
         sampler = PkSampler(clustering.labels, self._settings.sampler, self.context.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
+
+    def _cluster(self, features: Features) -> Clustering:
+        found = cluster_round(features, self._settings, self.context, self.strictness)
+        if not self._settings.drop_disputed:
+            return found
+        return drop_disputed(features, found, self._settings, self.context, self.strictness)
 
     def losses(self, batch: Batch) -> Step:
         """The contrast with the centroids, and with camera proxies and of extended samples if enabled."""
