@@ -73,6 +73,11 @@ _REFINEMENT_ARMS = (
         (*_FLAGSHIP, "--method.drop-disputed", "true"),
     ),
     Arm(
+        "flagship-blend",
+        "flagship, clustered by whole crops (0.7) and their halves (0.15 each)",
+        (*_FLAGSHIP, "--method.part-blend.half-weight", "0.15"),
+    ),
+    Arm(
         "flagship-soft",
         "flagship, and a fifth of each target goes to the clusters of the ten nearest crops",
         (*_FLAGSHIP, "--method.soft-targets.share", "0.2"),

@@ -21,6 +21,7 @@ class TestClusterContrastRefined(Steady):
         "camera_contrast": {"entropy_weights": True, "mask_negatives": True, "from_round": 1},
         "drop_disputed": True,
         "implicit_extension": EXTENSION,
+        "part_blend": {"half_weight": 0.15},
         "soft_targets": SOFT,
     }
 
@@ -31,6 +32,7 @@ class TestMaskPreRefined(Steady):
         **SETTINGS["maskpre"],
         "classes": "classifier",
         "drop_disputed": True,
+        "part_blend": {"half_weight": 0.15},
         "soft_targets": {**SOFT, "distance": "jaccard", "jaccard": {"k1": 8, "k2": 3}},
     }
 

@@ -2,6 +2,7 @@
 
 from reseen.cluster.agglomerative import merge_features, tracklet_groups
 from reseen.cluster.auto_settings import EpsilonChoice, SettingsChoice, choose_eps, choose_settings
+from reseen.cluster.blended_parts import blend_parts
 from reseen.cluster.camera_disputes import cluster_within_cameras, disputed_crops
 from reseen.cluster.centering import center_cameras
 from reseen.cluster.cluster_cameras import CameraSets, camera_sets, entropy_weights
@@ -30,6 +31,7 @@ __all__ = [
     "SettingsChoice",
     "TrackletConstraints",
     "TrackletRule",
+    "blend_parts",
     "camera_sets",
     "center_cameras",
     "choose_eps",

@@ -4,12 +4,13 @@ Each round: features -> clusters -> one centroid per cluster -> PK batches. The 
 centroid and pushes it from all others; after each step the centroids are updated with the features of the batch.
 
 Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances. Each of its options is a file:
-`camera_contrast.py`, `disputed_crops.py`, `implicit_extension.py`, `soft_targets.py`.
+`camera_contrast.py`, `disputed_crops.py`, `implicit_extension.py`, `part_blend.py`, `soft_targets.py`.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -27,7 +28,9 @@ from reseen.methods.camera_contrast import CameraContrast, CameraContrastSetting
 from reseen.methods.clustered import ClusteredMethodSettings, cluster_round
 from reseen.methods.disputed_crops import drop_disputed
 from reseen.methods.implicit_extension import ImplicitExtension, ImplicitExtensionSettings
+from reseen.methods.part_blend import WITHOUT_HALVES, PartBlend, PartBlendSettings
 from reseen.methods.soft_targets import SoftTargets, SoftTargetsSettings
+from reseen.models import Encoder
 from reseen.records import Batch, Features, to_index_tensor
 
 
@@ -56,6 +59,9 @@ class ContrastSettings(ClusteredMethodSettings):
 
     implicit_extension: ImplicitExtensionSettings = ImplicitExtensionSettings()
     """Contrast of samples at the border of their cluster."""
+
+    part_blend: PartBlendSettings = PartBlendSettings()
+    """Clustering by whole images and their halves."""
 
     soft_targets: SoftTargetsSettings = SoftTargetsSettings()
     """Targets that are spread over the clusters of a crop's neighbors."""
@@ -86,6 +92,9 @@ class CentroidContrast(AbstractMethod):
         self.stricter_steps = settings.clustering.stricter_steps
         self._memory: CentroidMemory | None = None
         self._cameras = CameraContrast(settings.camera_contrast, context)
+        self._blend = PartBlend(settings.part_blend)
+        if self._blend.is_enabled:
+            self._blend.extractor(context.encoder)  # refuses a backbone without a feature map before training
         self._extension = ImplicitExtension(settings.implicit_extension)
         self._soft = SoftTargets(settings.soft_targets, context)
         self._steps = 0
@@ -101,12 +110,21 @@ class CentroidContrast(AbstractMethod):
             raise RuntimeError("there are no centroids before begin_round")
         return self._memory
 
+    def extractor(self) -> Encoder:
+        """The encoder, with the halves of its map if these are clustered, too."""
+        return self._blend.extractor(self.context.encoder)
+
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, initialize centroids and camera proxies at mean directions, and sample PK batches."""
         cameras = self.context.cameras
-        centered = self._settings.center_cameras and cameras is not None
-        clustered = center_cameras(features, cameras) if centered else features
+        parts = self._blend.split(features, self.context.encoder) if self._blend.is_enabled else [features]
+        features = parts[0]
+        if self._settings.center_cameras and cameras is not None:
+            parts = [center_cameras(part, cameras) for part in parts]
+        clustered = self._blend.blended(parts)
         clustering = self.apply_constraints(clustered, lambda: self._cluster(clustered))
+        if self._blend.is_enabled and len(parts) == 1:
+            clustering = replace(clustering, notes=(*clustering.notes, WITHOUT_HALVES))
         self._memory = CentroidMemory(
             features.vectors.to(self.context.device),
             to_index_tensor(clustering.labels.labels).to(self.context.device),

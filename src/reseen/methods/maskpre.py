@@ -79,7 +79,8 @@ class MaskPre(CentroidContrast):
 
     def extractor(self) -> Encoder:
         """Student or teacher, by `cluster_with`."""
-        return self._teacher.encoder if self._settings.cluster_with == "teacher" else self.context.encoder
+        is_teacher = self._settings.cluster_with == "teacher"
+        return self._blend.extractor(self._teacher.encoder if is_teacher else self.context.encoder)
 
     def encoders(self) -> list[Encoder]:
         """Student and teacher."""

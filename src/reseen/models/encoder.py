@@ -108,6 +108,7 @@ class Encoder(nn.Module):
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}", *notes)
         self.frozen = backbone.frozen
         self.front: FrozenFront | None = None
+        self._half_weight: float | None = None
         self.train()
 
     def _prepare_trunk(self) -> int:
@@ -121,6 +122,8 @@ class Encoder(nn.Module):
     @property
     def dimension(self) -> int:
         """Dimension of the embeddings that `forward` returns."""
+        if self._half_weight is not None:
+            return 3 * self.channels
         parts = 0 if self.patches is None else self.patches.count * self.patches.dimension
         return {"both": self.channels + parts, "global": self.channels, "patch": parts}[self.part]
 
@@ -149,6 +152,25 @@ class Encoder(nn.Module):
         twin = copy.copy(self)
         twin._modules = {**self._modules, "trunk": trunk}
         twin.arithmetic, twin.front = arithmetic, None
+        return twin
+
+    def with_halves(self, weight: float) -> "Encoder":
+        """An encoder of the same modules whose embeddings are those of the whole map, its upper and its lower half.
+
+        Each of the three blocks is pooled alike and scaled to unit length, then by the square root of its weight:
+        `weight` for each half, 0 to 0.5, and the rest for the whole. The squared distance of two embeddings is so the
+        weighted sum of those of the blocks. A row in the middle of the map is in both halves.
+
+        Raises:
+            SettingsError: the backbone outputs tokens, which have no upper and lower half.
+        """
+        if self._tokens:
+            raise SettingsError(
+                f"method.part_blend.half_weight: {self.settings.backbone} outputs tokens, halves need a feature map; "
+                "set it to 0, or use a convolutional backbone"
+            )
+        twin = copy.copy(self)
+        twin._half_weight = weight
         return twin
 
     def finish(self, output: Tensor) -> Tensor:
@@ -204,12 +226,21 @@ class Encoder(nn.Module):
 
     def embed_all(self, maps: Tensor) -> Float[Tensor, "b d"]:
         """What `forward` returns, from the `maps` of the images."""
+        if self._half_weight is not None:
+            return self._embed_halves(maps, self._half_weight)
         if self.patches is None or self.part == "global":
             return self.embed(maps)
         patches = self.embed_patches(maps).flatten(1)
         if self.part == "patch":
             return unit(patches)
         return unit(torch.cat([self.embed(maps), self._patch_weight * unit(patches)], dim=1))
+
+    def _embed_halves(self, maps: Float[Tensor, "b c y x"], weight: float) -> Float[Tensor, "b d"]:
+        lifted, rows = self.pooling.lift(maps), maps.shape[2]
+        regions = (lifted, lifted[:, :, : rows - rows // 2], lifted[:, :, rows // 2 :])
+        blocks = [unit(self.neck(self.pooling.gather(region, None)).float()) for region in regions]
+        scales = ((1 - 2 * weight) ** 0.5, weight**0.5, weight**0.5)
+        return torch.cat([scale * block for scale, block in zip(scales, blocks, strict=True)], dim=1)
 
     def norm_inputs(
         self, images: Float[Tensor, "b 3 h w"]
