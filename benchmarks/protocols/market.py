@@ -46,6 +46,7 @@ _RAW = ("--model.feature", "raw", "--method.clustering.feature", "raw")
 _PROXIES = ("--method.camera-contrast.proxy-weight", "0.5")
 _ENTROPY = ("--method.camera-contrast.entropy-weights", "true")
 _MASKED = ("--method.camera-contrast.mask-negatives", "true")
+_NEIGHBORS = ("--method.neighbor-contrast.weight", "0.5")
 _MOVING = (*_PROXIES, "--method.camera-contrast.proxy-momentum", "0.8")
 _FLAGSHIP = (*_PROXIES, *_ENTROPY)
 _CAMERA_ARMS = (
@@ -76,6 +77,11 @@ _REFINEMENT_ARMS = (
         "flagship-blend",
         "flagship, clustered by whole crops (0.7) and their halves (0.15 each)",
         (*_FLAGSHIP, "--method.part-blend.half-weight", "0.15"),
+    ),
+    Arm(
+        "flagship-neighbors",
+        "flagship, and a contrast with the nearest crops",
+        (*_FLAGSHIP, *_NEIGHBORS),
     ),
     Arm(
         "flagship-soft",

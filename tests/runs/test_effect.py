@@ -22,6 +22,7 @@ _CAMERAS = {
 }
 _REFINEMENT = {
     *(f"method.implicit_extension.{name}" for name in ("degree", "from_round")),
+    *(f"method.neighbor_contrast.{name}" for name in ("neighbors", "temperature", "momentum", "from_round")),
     *(f"method.soft_targets.{name}" for name in ("neighbors", "distance", "jaccard", "from_round")),
 }
 _OF_HIERARCHY = {"method.tracklets", "method.smallest_cluster"}

@@ -4,7 +4,8 @@ Each round: features -> clusters -> one centroid per cluster -> PK batches. The 
 centroid and pushes it from all others; after each step the centroids are updated with the features of the batch.
 
 Cluster contrast itself clusters by DBSCAN on k-reciprocal Jaccard distances. Each of its options is a file:
-`camera_contrast.py`, `disputed_crops.py`, `implicit_extension.py`, `part_blend.py`, `soft_targets.py`.
+`camera_contrast.py`, `disputed_crops.py`, `implicit_extension.py`, `neighbor_contrast.py`, `part_blend.py`,
+`soft_targets.py`.
 
 Reference: Dai et al., "Cluster contrast for unsupervised person re-identification", ACCV 2022, section 3.
 """
@@ -28,6 +29,7 @@ from reseen.methods.camera_contrast import CameraContrast, CameraContrastSetting
 from reseen.methods.clustered import ClusteredMethodSettings, cluster_round
 from reseen.methods.disputed_crops import drop_disputed
 from reseen.methods.implicit_extension import ImplicitExtension, ImplicitExtensionSettings
+from reseen.methods.neighbor_contrast import NeighborContrast, NeighborContrastSettings
 from reseen.methods.part_blend import WITHOUT_HALVES, PartBlend, PartBlendSettings
 from reseen.methods.soft_targets import SoftTargets, SoftTargetsSettings
 from reseen.models import Encoder
@@ -60,6 +62,9 @@ class ContrastSettings(ClusteredMethodSettings):
     implicit_extension: ImplicitExtensionSettings = ImplicitExtensionSettings()
     """Contrast of samples at the border of their cluster."""
 
+    neighbor_contrast: NeighborContrastSettings = NeighborContrastSettings()
+    """Contrast with the nearest crops, in addition to that with centroids."""
+
     part_blend: PartBlendSettings = PartBlendSettings()
     """Clustering by whole images and their halves."""
 
@@ -69,7 +74,8 @@ class ContrastSettings(ClusteredMethodSettings):
     @property
     def counts_steps(self) -> bool:
         """Whether an option depends on the number of batches trained so far."""
-        return self.implicit_extension.weight > 0 or self.soft_targets.share > 0
+        options = (self.implicit_extension.weight, self.neighbor_contrast.weight, self.soft_targets.share)
+        return any(value > 0 for value in options)
 
     def recipe_conditions(self) -> Mapping[str, When]:
         """Settings of cameras have an effect only if cameras are enabled, options only if training reaches them."""
@@ -77,6 +83,7 @@ class ContrastSettings(ClusteredMethodSettings):
             **super().recipe_conditions(),
             **self.camera_contrast.recipe_conditions("method.camera_contrast"),
             **self.implicit_extension.recipe_conditions("method.implicit_extension"),
+            **self.neighbor_contrast.recipe_conditions("method.neighbor_contrast"),
             **self.soft_targets.recipe_conditions("method.soft_targets"),
             "method.center_cameras": When(cameras=True),
             "method.drop_disputed": When(cameras=True),
@@ -96,6 +103,7 @@ class CentroidContrast(AbstractMethod):
         if self._blend.is_enabled:
             self._blend.extractor(context.encoder)  # refuses a backbone without a feature map before training
         self._extension = ImplicitExtension(settings.implicit_extension)
+        self._neighbors = NeighborContrast(settings.neighbor_contrast, context)
         self._soft = SoftTargets(settings.soft_targets, context)
         self._steps = 0
 
@@ -133,6 +141,7 @@ class CentroidContrast(AbstractMethod):
         self._cameras.begin_round(features.vectors, clustering.labels)
         number = self._steps // iterations + 1
         self._extension.begin_round(number)
+        self._neighbors.begin_round(features, clustered, clustering.labels, number)
         self._soft.begin_round(clustered, clustering.labels, number)
         sampler = PkSampler(clustering.labels, self._settings.sampler, self.context.generator, cameras)
         return Round(clustering, sampler.batches(iterations))
@@ -149,7 +158,8 @@ class CentroidContrast(AbstractMethod):
         terms = {"contrast": self.contrast(features, batch.labels, batch.rows)}
         terms |= self._cameras.terms(features, batch.labels, batch.cameras)
         terms |= self.extension_terms(features, batch.labels)
-        return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras})
+        terms |= self._neighbors.terms(features, batch.labels, batch.rows)
+        return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras, "rows": batch.rows})
 
     def contrast(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
@@ -184,6 +194,7 @@ class CentroidContrast(AbstractMethod):
         """Update centroids and proxies with the features of the batch."""
         self.memory.update(step.features, step.labels)
         self._cameras.after_step(step.features, step.labels, step.extra["cameras"])
+        self._neighbors.after_step(step.features, step.extra["rows"])
         self._steps += 1
 
     def state(self) -> dict[str, Tensor]:

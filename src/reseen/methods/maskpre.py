@@ -98,7 +98,7 @@ class MaskPre(CentroidContrast):
         return plan
 
     def losses(self, batch: Batch) -> Step:
-        """Up to six terms: `clusters`, `inter_camera`, `extension`, `visual`, `temporal` and `region`."""
+        """`clusters`, and where enabled `inter_camera`, `extension`, `neighbors`, `visual`, `temporal`, `region`."""
         settings, encoder = self._settings, self.context.encoder
         frozen = frozen_output(encoder, batch.images) if self._has_frozen_stages else None
         frozen_masks = self._frozen_masks(encoder, frozen) if frozen is not None else []
@@ -115,6 +115,7 @@ class MaskPre(CentroidContrast):
         terms = {"clusters": torch.stack([self._clusters(view, labels, rows) for view in directions]).mean()}
         terms |= _mean_terms([self._cameras.terms(view, labels, cameras) for view in directions])
         terms |= _mean_terms([self.extension_terms(view, labels) for view in directions])
+        terms |= _mean_terms([self._neighbors.terms(view, labels, rows) for view in directions])
         predicts = settings.visual_weight or settings.temporal_weight
         predictions = [self._predictor(view) for view in vectors] if predicts else []
         if settings.visual_weight and len(vectors) == 2:
@@ -127,7 +128,7 @@ class MaskPre(CentroidContrast):
         if self._region is not None and masks[0] is not None:
             terms["region"] = settings.region_weight * self._region_loss(encoder, maps, masks)
         mean = unit(torch.stack([view.detach() for view in directions]).sum(dim=0))
-        return Step(terms, mean, labels, {"cameras": cameras})
+        return Step(terms, mean, labels, {"cameras": cameras, "rows": rows})
 
     def after_step(self, step: Step) -> None:
         """Update centroids (or the classifier), proxies and the teacher; centroids use the mean of both views."""
@@ -136,6 +137,7 @@ class MaskPre(CentroidContrast):
         else:
             self.memory.update(step.features, step.labels)
         self._cameras.after_step(step.features, step.labels, step.extra["cameras"])
+        self._neighbors.after_step(step.features, step.extra["rows"])
         self._teacher.update(self.context.encoder)
         self._steps += 1
 

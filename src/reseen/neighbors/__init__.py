@@ -5,6 +5,7 @@ from reseen.neighbors.credible import (
     constrain_neighbors,
     credible_groups,
     credible_neighbors,
+    is_mutual,
 )
 from reseen.neighbors.jaccard import JaccardSettings, jaccard_distance
 from reseen.neighbors.knn import nearest
@@ -19,6 +20,7 @@ __all__ = [
     "credible_groups",
     "credible_neighbors",
     "expand_queries",
+    "is_mutual",
     "jaccard_distance",
     "nearest",
 ]

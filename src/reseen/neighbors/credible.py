@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -88,7 +88,7 @@ def credible_neighbors(
     else:
         kept = (similarity >= settings.threshold) & (indices >= 0)
         if settings.mutual:
-            kept &= _mutual(indices)
+            kept &= is_mutual(indices)
     order = np.argsort(~kept, axis=1, kind="stable")
     return np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(indices, order, 1), -1)
 
@@ -156,8 +156,17 @@ def constrain_neighbors(
     return np.concatenate([added, kept], axis=1)
 
 
-def _mutual(indices: Int64[np.ndarray, "n k"]) -> np.ndarray:
-    """Whether each entry is mutual: its row lists the row of the entry, too. Entries of -1 are ignored."""
+def is_mutual(indices: Int64[np.ndarray, "n k"]) -> Bool[np.ndarray, "n k"]:
+    """Whether each entry of a list of neighbors is mutual: its row lists the row of the entry, too.
+
+    Entries of -1 are padding, and never mutual.
+
+    Example:
+        >>> is_mutual(np.array([[1], [2], [1]]))
+        array([[False],
+               [ True],
+               [ True]])
+    """
     count = len(indices)
     rows = np.repeat(np.arange(count), indices.shape[1])
     forward = (rows * count + indices.ravel())[indices.ravel() >= 0]
