@@ -160,6 +160,7 @@ def test_people_move_to_the_gallery_of_another_model(reseen_says, says, gallery,
     assert code == 0
     assert "2 people with 16 crops taken over" in out
     assert "left out: 3" in out
+    assert f"next: reseen people update {new} --dry-run" in out
     assert "Anna" in reseen_says("people", "show", new, "1")[1]
     assert reseen_says("people", "adopt", new, gallery)[0] == 2
     assert reseen_says("people", "adopt", new, new)[0] == 2

@@ -78,6 +78,10 @@ def adopt(gallery: str, other: str) -> None:
     if adopted.missing:
         shown = ", ".join(map(str, adopted.missing[:20]))
         print(f"No crop of {len(adopted.missing):,} others is in this gallery, so they are left out: {shown}")
+    print(
+        f"next: reseen people update {gallery} --dry-run lists what its clusters would change; "
+        f"`reseen people undo {gallery}` takes this back"
+    )
 
 
 def cameras(gallery: str, out: Path, *, anywhere_after: float | None = None) -> None:

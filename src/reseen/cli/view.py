@@ -14,7 +14,7 @@ def view(
     token: str | None = None,
     quiet: bool = False,
 ) -> int:
-    """View a gallery or a run in the browser: clusters, review, map, search.
+    """View a gallery or a run in the browser: people, clusters, review, map, search.
 
     A run is first indexed into its own folder, or that index is updated.
 

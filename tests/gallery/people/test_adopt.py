@@ -4,6 +4,7 @@ import pytest
 from tests.gallery.people.conftest import Album, crops_of
 
 from reseen.errors import GalleryError
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.people.adopt import adopt_people
 
 
@@ -54,3 +55,35 @@ def test_a_gallery_with_people_takes_over_nobody(three, anew):
     with pytest.raises(GalleryError, match="has 1 people already"):
         adopt_people(anew.people(), three.people())
     assert {entry.key for entry in crops_of(0, 8).entries} == set(anew.people().get(1).keys)
+
+
+def test_people_who_were_told_apart_stay_apart(three, anew):
+    """What was said of pairs comes along: a cluster of both people merges them no more."""
+    old = three.people()
+    old.split(old.get(1).keys[:4])
+    for who in range(3):
+        anew.add(who, 8, cluster=who)
+    adopt_people(anew.people(), old)
+    new = anew.people()
+    before = new.get(4).keys
+    kept = pair_constraints(new.journal.history.done, new.collection.keys)
+    said = pair_constraints(old.journal.history.done, old.collection.keys)
+    assert set(kept.same) == set(said.same)
+    assert set(kept.different) == set(said.different) != set()
+    update = new.update()
+    assert [one.kind for one in update.differences] == ["conflict"]
+    assert new.get(4).keys == before
+
+
+def test_numbers_of_people_who_are_gone_are_not_given_again(three, anew):
+    old = three.people()
+    old.merge(1, [3])
+    old.split(old.get(2).keys[:2])
+    old.undo()
+    assert old.journal.free_person == 5
+    for who in range(3):
+        anew.add(who, 8, cluster=who)
+    adopt_people(anew.people(), old)
+    with pytest.raises(GalleryError, match="person 3 was merged into 1"):
+        anew.people().get(3)
+    assert anew.people().split(anew.people().get(2).keys[:1]).id == 5

@@ -1,9 +1,11 @@
 """Take over the people of another gallery of the same crops, such as that of the model before training anew."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reseen.errors import GalleryError
+from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.edits.people_change import Decision, PeopleChange
 from reseen.gallery.people.people import People
 
@@ -24,7 +26,9 @@ def adopt_people(people: People, other: People) -> Adopted:
     """Give the crops of a gallery to the people that they have in another one, who keep ids and names.
 
     Crops are the same ones if folder and path are, else if the path below the folder is and no other crop of either
-    gallery has it. What the other gallery has of rejected people is taken over, too. It is one edit.
+    gallery has it. Taken over, too, are rejected people, into whom people were merged, and what is known of pairs of
+    crops, so that people who were told apart stay apart. No number that the other gallery gave is given again. It is
+    one edit.
 
     Raises:
         GalleryError: this gallery has people already, or no crop of the other one's people.
@@ -42,11 +46,27 @@ def adopt_people(people: People, other: People) -> Adopted:
         if not found:
             raise GalleryError("no crop of the people of that gallery is in this one; index the same folders")
         names = {person: other.state.name(person) for person in found}
+        if other.journal.free_person - 1 not in names:
+            names[other.journal.free_person - 1] = (
+                None  # the numbers of people who are gone are not given again
+            )
         rejected = {known[key]: who for key, who in other.state.rejected.items() if key in known and who}
-        change = PeopleChange(members, names, {}, rejected)
-        people.record("people-update", f"took over {len(found):,} people of another gallery", change)
+        change = PeopleChange(members, names, dict(other.state.merged), rejected)
+        pairs = pair_constraints(other.journal.history.done, other.collection.keys)
+        people.record(
+            "people-update",
+            f"took over {len(found):,} people of another gallery",
+            change,
+            same=_pairs_here(pairs.same, known),
+            different=_pairs_here(pairs.different, known),
+        )
     missing = tuple(sorted(other.state.members.keys() - found.keys()))
     return Adopted(len(found), len(members), missing)
+
+
+def _pairs_here(pairs: Iterable[tuple[str, str]], known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of keys in the other gallery as pairs in this one, as far as both crops are here."""
+    return tuple((known[one], known[other]) for one, other in pairs if one in known and other in known)
 
 
 def _same_crops(people: People, other: People) -> dict[str, str]:
