@@ -174,11 +174,9 @@ def index_run(
         matching = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
         deleted = deleted_keys(gallery.address)  # before decoding
         to_index = _select(matching, [key not in deleted for key in _entries(matching, {})])
-        crops = (
-            open_crops(to_index, run.reading, encoder.height, encoder.width, progress=not quiet)
-            if len(to_index)
-            else None
-        )
+        crops = None
+        if len(to_index):
+            crops = open_crops(to_index, run.reading, encoder.height, encoder.width, progress=not quiet)
         count, cache = 0 if crops is None else len(crops), None
         if crops is not None:
             view.say(*crops.notes)

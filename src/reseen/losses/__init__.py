@@ -6,7 +6,7 @@ from reseen.losses.extended_samples import extend_samples, extension_step
 from reseen.losses.global_similarity import GlobalSimilaritySettings, global_similarity
 from reseen.losses.image_patches import image_patches
 from reseen.losses.inter_camera import inter_camera_contrast
-from reseen.losses.neighbor_contrast import neighbor_contrast
+from reseen.losses.neighbor_softmax import neighbor_contrast
 from reseen.losses.patch_discrimination import PatchMemory, patch_discrimination
 from reseen.losses.soft_cross_entropy import soft_cross_entropy, spread_targets
 from reseen.losses.triplet import batch_hard_triplet
