@@ -57,9 +57,10 @@ def tables():
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, crowd, tiny_flags):
-    """A folder to run programs in: the crowd goes by two names, and every recipe is made tiny."""
+    """A folder to run programs in, with the project's models; the crowd goes by two names, and every recipe is tiny."""
     for folder in ("Market-1501", "crops"):
         (tmp_path / folder).symlink_to(crowd)
+    (tmp_path / "models").symlink_to(PROJECT / "models")
     monkeypatch.chdir(tmp_path)
 
     def tiny(*arguments):
