@@ -56,7 +56,7 @@ def test_it_is_the_loop_over_mutual_neighbors_and_what_may_not_be_the_same(seed,
     features, clustered, labels = drawn(seed)
     rows = np.flatnonzero(labels.labels >= 0)
     contrast, index = begun(features, clustered, labels, neighbors=count), torch.from_numpy(rows)
-    terms = contrast.terms(features.vectors[index], to_index_tensor(labels.labels)[index], index)
+    terms = contrast.terms(features.vectors[index], index)
     expected = by_loop(features, clustered, labels, rows, count, 0.5)
     np.testing.assert_allclose(float(terms["neighbors"]), expected, rtol=1e-4, atol=1e-5)
 
@@ -75,19 +75,14 @@ def test_a_step_moves_the_rows_of_its_crops_by_the_momentum():
 def test_before_its_first_round_and_without_a_weight_there_is_no_term(number, values):
     features, clustered, labels = drawn(0)
     contrast, rows = begun(features, clustered, labels, number, **values), torch.tensor([0, 1])
-    assert contrast.terms(features.vectors[rows], torch.zeros(2, dtype=torch.long), rows) == {}
+    assert contrast.terms(features.vectors[rows], rows) == {}
     contrast.after_step(features.vectors[rows], rows)
 
 
 def test_a_pool_with_fewer_crops_than_neighbors_uses_them_all():
     features, clustered, labels = drawn(0, count=3)
     contrast, rows = begun(features, clustered, labels, neighbors=50), torch.tensor([0, 1, 2])
-    assert (
-        float(
-            contrast.terms(features.vectors, to_index_tensor(labels.labels).clamp_min(0), rows)["neighbors"]
-        )
-        > 0
-    )
+    assert float(contrast.terms(features.vectors, rows)["neighbors"]) > 0
 
 
 @pytest.mark.parametrize("name", ["cluster-contrast", "maskpre"])

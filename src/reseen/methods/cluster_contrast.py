@@ -125,7 +125,7 @@ class CentroidContrast(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, initialize centroids and camera proxies at mean directions, and sample PK batches."""
         cameras = self.context.cameras
-        parts = self._blend.split(features, self.context.encoder) if self._blend.is_enabled else [features]
+        parts = self._blend.split(features, self.context.encoder)
         features = parts[0]
         if self._settings.center_cameras and cameras is not None:
             parts = [center_cameras(part, cameras) for part in parts]
@@ -153,12 +153,12 @@ class CentroidContrast(AbstractMethod):
         return drop_disputed(features, found, self._settings, self.context, self.strictness)
 
     def losses(self, batch: Batch) -> Step:
-        """The contrast with the centroids, and with camera proxies and of extended samples if enabled."""
+        """The contrast with the centroids, and the terms of the enabled options."""
         features = self.context.encoder(batch.images)
         terms = {"contrast": self.contrast(features, batch.labels, batch.rows)}
         terms |= self._cameras.terms(features, batch.labels, batch.cameras)
         terms |= self.extension_terms(features, batch.labels)
-        terms |= self._neighbors.terms(features, batch.labels, batch.rows)
+        terms |= self._neighbors.terms(features, batch.rows)
         return Step(terms, features.detach(), batch.labels, {"cameras": batch.cameras, "rows": batch.rows})
 
     def contrast(

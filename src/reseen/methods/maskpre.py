@@ -115,7 +115,7 @@ class MaskPre(CentroidContrast):
         terms = {"clusters": torch.stack([self._clusters(view, labels, rows) for view in directions]).mean()}
         terms |= _mean_terms([self._cameras.terms(view, labels, cameras) for view in directions])
         terms |= _mean_terms([self.extension_terms(view, labels) for view in directions])
-        terms |= _mean_terms([self._neighbors.terms(view, labels, rows) for view in directions])
+        terms |= _mean_terms([self._neighbors.terms(view, rows) for view in directions])
         predicts = settings.visual_weight or settings.temporal_weight
         predictions = [self._predictor(view) for view in vectors] if predicts else []
         if settings.visual_weight and len(vectors) == 2:

@@ -54,7 +54,7 @@ class NeighborContrast:
     Example:
         >>> neighbors = NeighborContrast(settings, context)
         >>> neighbors.begin_round(features, clustered, clustering.labels, number=2)
-        >>> terms = neighbors.terms(batch_features, batch.labels, batch.rows)
+        >>> terms = neighbors.terms(batch_features, batch.rows)
     """
 
     def __init__(self, settings: NeighborContrastSettings, context: MethodContext) -> None:
@@ -79,13 +79,16 @@ class NeighborContrast:
         self._bank = InstanceBank(features.vectors, device)
 
     def terms(
-        self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
+        self, features: Float[Tensor, "b d"], rows: Int64[Tensor, " b"]
     ) -> dict[str, Float[Tensor, ""]]:
-        """The weighted loss `neighbors` of unit features of these training rows; empty before its first round."""
+        """The weighted loss `neighbors` of unit features of clustered training rows; empty before its first round.
+
+        A crop is in its own cluster, so that its own memory row is left out with those of the cluster.
+        """
         if self._bank is None:
             return {}
-        excluded = labels[:, None] == self._labels[None, :]
-        excluded.scatter_(1, self._nearest[rows], True).scatter_(1, rows[:, None], True)
+        excluded = self._labels[rows, None] == self._labels[None, :]
+        excluded.scatter_(1, self._nearest[rows], True)
         loss = neighbor_contrast(
             features, self._bank.vectors, self._mutual[rows], excluded, self._settings.temperature
         )

@@ -61,10 +61,10 @@ class PartBlend:
 
         Other features are those of whole images; audits, plans and `reseen cluster` have no others.
         """
-        channels = encoder.channels
-        if not self.is_enabled or features.vectors.shape[1] != 3 * channels:
+        if not self.is_enabled or features.vectors.shape[1] != 3 * encoder.channels:
             return [features]
-        return [Features(unit(block.contiguous())) for block in features.vectors.split(channels, dim=1)]
+        blocks = features.vectors.split(encoder.channels, dim=1)
+        return [Features(unit(block.contiguous())) for block in blocks]
 
     def blended(self, parts: Sequence[Features]) -> Features:
         """What is clustered, of features from `split`."""

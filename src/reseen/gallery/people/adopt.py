@@ -46,10 +46,8 @@ def adopt_people(people: People, other: People) -> Adopted:
         if not found:
             raise GalleryError("no crop of the people of that gallery is in this one; index the same folders")
         names = {person: other.state.name(person) for person in found}
-        if other.journal.free_person - 1 not in names:
-            names[other.journal.free_person - 1] = (
-                None  # the numbers of people who are gone are not given again
-            )
+        last_given = other.journal.free_person - 1
+        names.setdefault(last_given, None)  # numbers of people who are gone are not given again
         rejected = {known[key]: who for key, who in other.state.rejected.items() if key in known and who}
         change = PeopleChange(members, names, dict(other.state.merged), rejected)
         pairs = pair_constraints(other.journal.history.done, other.collection.keys)
