@@ -11,7 +11,7 @@ from reseen.data.table import ImageTable
 from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.stores.in_memory import MemoryStore
-from reseen.gallery.tracklet_numbers import number_as_in_gallery
+from reseen.gallery.tracklet_numbers import renumber_tracklets
 
 ROOT = Path("/crops")
 
@@ -30,7 +30,7 @@ def empty_store():
 
 def add(store, table):
     """Index a table, as far as tracklets go."""
-    renumbered = number_as_in_gallery(store, table)
+    renumbered = renumber_tracklets(store, table)
     entries = [
         Entry(str(ROOT), image, tracklet=number)
         for image, number in zip(renumbered.texts, renumbered.tracklets.tolist(), strict=True)
@@ -58,10 +58,10 @@ def test_a_number_is_one_tracklet_and_is_kept(tables):
 
 def test_an_empty_gallery_takes_the_numbers_of_the_table():
     table = table_of(["a", "b"])
-    assert number_as_in_gallery(empty_store(), table) is table
+    assert renumber_tracklets(empty_store(), table) is table
     store = empty_store()
     add(store, table)
-    assert number_as_in_gallery(store, table) is table
+    assert renumber_tracklets(store, table) is table
 
 
 def test_another_manifest_of_the_folder_gets_numbers_of_its_own():
@@ -75,14 +75,14 @@ def test_a_tracklet_that_a_tracker_divided_keeps_its_number_where_most_crops_are
     store = empty_store()
     add(store, table_of(["a", "b"], crops=3))
     divided = replace(table_of(["a", "b"], crops=3), tracklets=np.array([0, 1, 1, 2, 2, 2]))
-    assert number_as_in_gallery(store, divided).tracklets.tolist() == [3, 0, 0, 1, 1, 1]
+    assert renumber_tracklets(store, divided).tracklets.tolist() == [3, 0, 0, 1, 1, 1]
 
 
 def test_unknown_tracklets_and_other_sources_have_no_part():
     store = empty_store()
     add(store, table_of(["a", "b"]))
     table = replace(table_of(["c"]), root=Path("/elsewhere"))
-    assert number_as_in_gallery(store, table) is table
+    assert renumber_tracklets(store, table) is table
     unknown = replace(table_of(["c"]), tracklets=np.array([-1, 0]))
-    assert number_as_in_gallery(store, unknown).tracklets.tolist() == [-1, 2]
-    assert number_as_in_gallery(store, replace(table_of(["c"]), tracklets=None)).tracklets is None
+    assert renumber_tracklets(store, unknown).tracklets.tolist() == [-1, 2]
+    assert renumber_tracklets(store, replace(table_of(["c"]), tracklets=None)).tracklets is None

@@ -33,7 +33,7 @@ from reseen.gallery.people.update import PeopleUpdate
 from reseen.gallery.people.update_people import AssignmentSettings, assign_people
 from reseen.gallery.store import replace_entries
 from reseen.gallery.thumbnail import thumbnail
-from reseen.gallery.tracklet_numbers import number_as_in_gallery
+from reseen.gallery.tracklet_numbers import renumber_tracklets
 from reseen.models import Encoder
 from reseen.reading import read_lines
 from reseen.records import UNKNOWN_CAMERA
@@ -170,7 +170,7 @@ def index_run(
     with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
         encoder = gallery.encoder.to(device)
         view.say(*gallery.notes)
-        table = number_as_in_gallery(gallery.store, table)
+        table = renumber_tracklets(gallery.store, table)
         matching = _select(table, [where.matches(entry) for entry in _entries(table, known).values()])
         deleted = deleted_keys(gallery.address)  # before decoding
         to_index = _select(matching, [key not in deleted for key in _entries(matching, {})])

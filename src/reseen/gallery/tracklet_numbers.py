@@ -18,7 +18,7 @@ _PART = 10_000
 """Keys or numbers that are looked up at once."""
 
 
-def number_as_in_gallery(store: Store, table: ImageTable) -> ImageTable:
+def renumber_tracklets(store: Store, table: ImageTable) -> ImageTable:
     """The table with the tracklet numbers of a gallery; the table itself if none differs.
 
     A tracklet with crops in the gallery keeps the number that most of them have there. A new one keeps its own number
