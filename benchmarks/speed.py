@@ -3,7 +3,8 @@
     python benchmarks/speed.py [--case NAME ...] [--repeat N] [--threads N] [--json FILE] [--quick]
 
 Each case runs in a process of its own, so that its peak memory is its own. The table shows medians; the file
-holds every timing with versions, hardware, commit and command.
+holds every timing with versions, hardware, commit and command: `results/speed.json` of all cases, `results/speed-NAME.json`
+of one alone.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "speed.json"
+RESULTS = HERE / "results"
 
 
 def main() -> int:
@@ -48,11 +49,16 @@ def main() -> int:
         with console.status(f"{case.name} ..."):
             record["cases"][case.name] = {"goal": case.goal, **_run_apart(case.name, arguments)}
     console.print(_table(record))
-    target = arguments.json or (None if arguments.quick else RESULTS)
+    target = arguments.json or (None if arguments.quick else default_file(arguments.case))
     if target:
         _write(target, record)
         console.print(f"written to {target}")
     return 1 if any("error" in result for result in record["cases"].values()) else 0
+
+
+def default_file(cases: list[str] | None) -> Path:
+    """Where timings of these cases go: those of a few cases never replace those of all."""
+    return RESULTS / f"{'-'.join(['speed', *(cases or ())])}.json"
 
 
 def _parse(names: list[str]) -> argparse.Namespace:
@@ -63,7 +69,9 @@ def _parse(names: list[str]) -> argparse.Namespace:
         "--threads", type=int, default=min(2, os.cpu_count() or 1), help="threads of every part"
     )
     parser.add_argument(
-        "--json", type=Path, help=f"where to write (default {RESULTS.relative_to(HERE.parent)})"
+        "--json",
+        type=Path,
+        help="where to write (default benchmarks/results/speed.json, with --case speed-NAME.json)",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, nothing judged or kept")
     parser.add_argument("--child", choices=names, help=argparse.SUPPRESS)

@@ -179,15 +179,17 @@ class _Pairs:
 def _most_similar(vectors: Float32[np.ndarray, "n d"], anchors: Int64[np.ndarray, " a"], kept: int) -> _Pairs:
     """The `kept` most similar pairs of the anchors with all rows, most similar first; of equal ones the first.
 
-    One pass: pairs below the `kept` most similar ones so far are dropped on the way.
+    One pass: pairs below the `kept` most similar ones so far are dropped on the way. Where all rows are anchors, each
+    is multiplied by itself and those after it alone.
     """
     complete = len(anchors) == len(vectors)
     low, found, count = -np.inf, [], 0
     for begin in range(0, len(anchors), _BLOCK):
         rows = anchors[begin : begin + _BLOCK]
-        similarity = vectors[rows] @ vectors.T
+        first = begin if complete else 0
+        similarity = vectors[rows] @ vectors[first:].T
         at, other = np.nonzero(similarity >= low)
-        pairs = _Pairs(rows[at], other, similarity[at, other])
+        pairs = _Pairs(rows[at], first + other, similarity[at, other])
         pairs = pairs[pairs.one < pairs.other if complete else pairs.one != pairs.other]
         found.append(pairs)
         count += len(pairs.other)
