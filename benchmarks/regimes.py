@@ -289,7 +289,7 @@ def pool_map(features: Features, identities: np.ndarray, cameras: np.ndarray) ->
 @contextmanager
 def shuffled_labels(seed: int) -> Iterator[None]:
     """Within it, cluster contrast trains on labels that are dealt out anew in each round."""
-    generator, cluster = np.random.default_rng(seed), ClusterContrast.cluster
+    generator, cluster = np.random.default_rng(seed), ClusterContrast._cluster
 
     def shuffle(method: ClusterContrast, features: Features) -> Clustering:
         clustering = cluster(method, features)
@@ -298,11 +298,11 @@ def shuffled_labels(seed: int) -> Iterator[None]:
         labels[kept] = labels[generator.permutation(kept)]
         return replace(clustering, labels=PseudoLabels(labels))
 
-    ClusterContrast.cluster = shuffle  # type: ignore[method-assign]
+    ClusterContrast._cluster = shuffle  # type: ignore[method-assign]
     try:
         yield
     finally:
-        ClusterContrast.cluster = cluster  # type: ignore[method-assign]
+        ClusterContrast._cluster = cluster  # type: ignore[method-assign]
 
 
 def print_table(results: Path, names: Sequence[str], arms: Sequence[str], markdown: bool) -> None:
