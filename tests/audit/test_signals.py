@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reseen.audit import Probe, crop_signals, probe_score
+from reseen.audit.half_agreement import component_halves
 from reseen.audit.signals import FEWEST_CROPS, HALVES
 from reseen.geometry import unit
 from reseen.records import Features
@@ -44,9 +45,7 @@ def signals_by_loops(given):
     count = len(vectors)
     means = [vectors[given.cameras == camera].mean(axis=0) for camera in range(2)]
     centered = np.array([row - means[camera] for row, camera in zip(vectors, given.cameras, strict=True)])
-    order = np.random.default_rng(0).permutation(DIMENSION)
-    halves = [centered[:, part] for part in (order[: DIMENSION // 2], order[DIMENSION // 2 :])]
-    halves = [np.array([row / np.linalg.norm(row) for row in half]) for half in halves]
+    halves = component_halves(centered.astype(np.float32))
     for place, row in enumerate(given.rows):
         plain, viewed = [list(rows @ vectors.T) for rows in (vectors[row], views[place])]
         found["own_view"].append(1 / (1 + sum(value > viewed[row] for value in viewed)))
@@ -119,9 +118,8 @@ def test_no_order_of_crops_or_turn_of_the_space_matters(seed):
     found, wanted = crop_signals(turned), crop_signals(given)
     for name in wanted.keys() - {HALVES}:
         assert found[name].mean() == pytest.approx(wanted[name].mean(), abs=0.02), name
-    assert found[HALVES].mean() == pytest.approx(
-        wanted[HALVES].mean(), abs=0.2
-    )  # other halves, of the same crops
+    # components of about the same variance may change places
+    assert found[HALVES].mean() == pytest.approx(wanted[HALVES].mean(), abs=0.1)
 
 
 def test_features_that_are_all_alike_earn_nothing_and_are_no_fault():

@@ -7,7 +7,7 @@ import pytest
 from tests.audit.test_signals import drawn, probe
 
 from reseen.audit import Probe, best_index, judge, round_scores, should_stop, verdict_lines
-from reseen.audit.verdict import MARGIN, _outcome
+from reseen.audit.verdict import HALVES_MARGIN, MARGIN, _outcome
 from reseen.errors import DataError
 
 
@@ -50,15 +50,15 @@ def test_views_alone_show_nothing_of_people():
 @pytest.mark.parametrize(
     ("score", "halves", "least", "outcome"),
     [
-        ((0.03, 0.05), (0.03, 0.05), MARGIN, "better"),
-        ((0.03, 0.05), (-0.01, 0.05), MARGIN, "cannot say"),
-        ((0.03, 0.05), (-0.01, 0.05), -MARGIN, "better"),
-        ((0.03, 0.05), (-0.05, 0.05), -MARGIN, "cannot say"),
-        ((0.03, 0.05), (-0.05, -0.03), -MARGIN, "worse"),
-        ((-0.05, -0.03), (0.03, 0.05), MARGIN, "worse"),
-        ((-0.05, 0.05), (0.03, 0.05), MARGIN, "cannot say"),
-        ((-0.01, 0.01), (-0.01, 0.01), MARGIN, "no different"),
-        ((-0.01, 0.01), (-0.01, 0.03), MARGIN, "cannot say"),
+        ((0.03, 0.05), (0.01, 0.05), HALVES_MARGIN, "better"),
+        ((0.03, 0.05), (-0.002, 0.05), HALVES_MARGIN, "cannot say"),
+        ((0.03, 0.05), (-0.002, 0.05), -HALVES_MARGIN, "better"),
+        ((0.03, 0.05), (-0.01, 0.05), -HALVES_MARGIN, "cannot say"),
+        ((0.03, 0.05), (-0.02, -0.01), -HALVES_MARGIN, "worse"),
+        ((-0.05, -0.03), (0.01, 0.05), HALVES_MARGIN, "worse"),
+        ((-0.05, 0.05), (0.01, 0.05), HALVES_MARGIN, "cannot say"),
+        ((-0.01, 0.01), (-0.004, 0.004), HALVES_MARGIN, "no different"),
+        ((-0.01, 0.01), (-0.004, 0.01), HALVES_MARGIN, "cannot say"),
     ],
 )
 def test_both_intervals_decide(score, halves, least, outcome):
@@ -83,6 +83,10 @@ def test_crops_told_apart_one_by_one_are_no_people(tracklets):
     assert views["own_view"] > 0.1
     assert views["half_agreement"] < -0.1
     assert found.outcome == "worse"
+    assert found.halves_interval[0] < views["half_agreement"] < found.halves_interval[1]
+    lines = verdict_lines(found, "untrained", "mine")
+    assert len(lines) == 4
+    assert lines[2].startswith("The score rose, but the two halves do not agree enough for `better`")
 
 
 def test_probes_of_other_crops_are_refused():
@@ -129,7 +133,7 @@ def test_a_round_whose_half_agreement_fell_is_not_the_best():
     def row(score, halves):
         return {"audit_score": score, "half_agreement": halves}
 
-    rising = [row(0.4, 0.3), row(0.6, 0.35), row(0.9, 0.2), row(0.5, 0.3 - MARGIN / 2), row(0.7, None)]
+    rising = [row(0.4, 0.3), row(0.6, 0.35), row(0.9, 0.2), row(0.5, 0.3 - HALVES_MARGIN / 2), row(0.7, None)]
     assert round_scores(rising) == [0.4, 0.6, None, 0.5, 0.7]
     assert round_scores([row(0.4, None), row(0.6, 0.3), row(0.9, 0.2)]) == [0.4, 0.6, None]
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from reseen.audit.cluster_metrics import camera_mixing, clustering_agreement, half_agreement, silhouette
+from reseen.audit.cluster_metrics import camera_mixing, clustering_agreement, silhouette
+from reseen.audit.half_agreement import half_agreement
 from reseen.records import Features, PseudoLabels
 
 MAX_SILHOUETTES = 20_000
@@ -42,7 +43,7 @@ LEVELS: tuple[Level, ...] = (
     Level("compactness", "mean silhouette of the clusters", -0.05, False, _FUSED),
     Level("agreement", "agreement with the clusters of the round before", 0.05, False,
           "lower train.learning_rate"),
-    Level("half_agreement", "agreement of two halves of the features", 0.02, False,
+    Level("half_agreement", "agreement of two halves of the features", 0.01, False,
           "start from other weights, or lower train.learning_rate"),
 )  # fmt: skip
 """Levels that no round of a training that made its encoder better has reached on the data sets of

@@ -9,14 +9,14 @@ features collapse: many crops are then as similar as the correct one.
 - tracklet agreement: overlap of its five nearest crops from other cameras with those of another crop of its tracklet,
   corrected for chance.
 - stand-out: similarity of its nearest crop minus that of its tenth, in standard deviations of its similarities to all.
-- half agreement: overlap of its ten nearest crops by two halves of the dimensions, corrected for chance; if cameras
-  are known, their means are subtracted first.
+- half agreement: overlap of its ten nearest crops by two halves of the principal components, corrected for chance; if
+  cameras are known, their means are subtracted first.
 
 Each signal alone can rise while the encoder gets worse. Collapsed features have stable neighbors, which raises `same
 neighbors` and `tracklet agreement`, but lowers `own view`, `tracklet` and `stand-out`. Wrong clusters also lower `own
 view`. An encoder that becomes invariant to cameras loses `tracklet` while it improves, and gains on the others.
 Training on arbitrary labels raises `own view` and `same neighbors`, because it discriminates single crops; it lowers
-`half agreement`, because the dimensions no longer share information about people. A verdict requires both the score and
+`half agreement`, because the components no longer share information about people. A verdict requires both the score and
 the half agreement. The latter is not part of the score, because it rises if features collapse.
 
 The weights are chosen so that the score follows the true mean average precision (`benchmarks/verdict_regimes.py`).
@@ -26,10 +26,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from reseen.geometry import unit
+from reseen.audit.half_agreement import NEIGHBORS, component_halves, nearest_by, overlap_over_chance
 from reseen.records import UNKNOWN_CAMERA, Features
 
 
@@ -78,7 +77,6 @@ WITH_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "tracklet": 1.0, "trackl
 WITHOUT_TRACKLETS: Mapping[str, float] = {"own_view": 1.0, "same_neighbors": 0.3, "stand_out": 0.15}
 """Weights of the score otherwise."""
 
-_NEIGHBORS = 10
 _TRACKLET_NEIGHBORS = 5
 _FEWEST_TRACKLETS = 50
 """Minimum number of crops with another crop in their tracklet, for signals of tracklets to be used."""
@@ -126,16 +124,14 @@ def probe_score(probe: Probe) -> float | None:
 
 
 def _halves(probe: Probe) -> tuple[Float32[np.ndarray, "n a"], Float32[np.ndarray, "n c"]]:
-    """Unit vectors of two random halves of the dimensions (fixed seed), after subtracting camera means."""
+    """Unit vectors of both halves of the principal components, after subtracting camera means."""
     vectors = probe.features.numpy
     if probe.cameras is not None:
         vectors = vectors.copy()
         for camera in np.unique(probe.cameras):
             rows = probe.cameras == camera
             vectors[rows] -= vectors[rows].mean(axis=0)
-    order = np.random.default_rng(0).permutation(vectors.shape[1])
-    first, second = (vectors[:, part] for part in np.array_split(order, 2))
-    return unit(torch.from_numpy(first)).numpy(), unit(torch.from_numpy(second)).numpy()
+    return component_halves(vectors)
 
 
 def _block(
@@ -150,18 +146,13 @@ def _block(
     rank = 1 + np.count_nonzero(viewed > viewed[index, rows][:, None], axis=1)
     deviation = np.maximum(plain.std(axis=1, dtype=np.float64), 1e-12)
     plain[index, rows] = viewed[index, rows] = -np.inf
-    near = _nearest(plain, _NEIGHBORS)
+    near = _nearest(plain, NEIGHBORS)
     values = -np.sort(-np.take_along_axis(plain, near, axis=1), axis=1)
-    by_half = []
-    for half in halves:
-        similarity = half[rows] @ half.T
-        similarity[index, rows] = -np.inf
-        by_half.append(_nearest(similarity, _NEIGHBORS))
     return {
         "own_view": 1.0 / rank,
-        "same_neighbors": _over_chance(near, _nearest(viewed, _NEIGHBORS), count - 1),
+        "same_neighbors": overlap_over_chance(near, _nearest(viewed, NEIGHBORS), count - 1),
         "stand_out": (values[:, 0] - values[:, -1]).astype(np.float64) / deviation,
-        HALVES: _over_chance(by_half[0], by_half[1], count - 1),
+        HALVES: overlap_over_chance(*(nearest_by(half, rows) for half in halves), count - 1),
         **_tracklet_signals(probe, rows, plain),
     }
 
@@ -191,7 +182,7 @@ def _tracklet_signals(
         positive = vectors[elsewhere] @ vectors[int(np.flatnonzero(positives)[0])]
         pair = np.stack([similarity[index, elsewhere], positive])
         own, other = _nearest(pair, _TRACKLET_NEIGHBORS)
-        signals["tracklet_agreement"][index] = _over_chance(own[None], other[None], len(elsewhere))[0]
+        signals["tracklet_agreement"][index] = overlap_over_chance(own[None], other[None], len(elsewhere))[0]
     return signals
 
 
@@ -207,13 +198,3 @@ def _average_precision(similarity: Float32[np.ndarray, " n"], positives: Bool[np
 def _nearest(similarity: Float32[np.ndarray, "b n"], count: int) -> Int64[np.ndarray, "b k"]:
     """Columns of the `count` largest values of each row, unordered."""
     return np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-
-
-def _over_chance(
-    first: Int64[np.ndarray, "b k"], second: Int64[np.ndarray, "b k"], among: int
-) -> Float64[np.ndarray, " b"]:
-    """Overlap of two sets of k columns out of `among`, corrected for chance: 0 for random columns, 1 for equal sets."""
-    count = first.shape[1]
-    shared = np.array([len(np.intersect1d(one, other)) for one, other in zip(first, second, strict=True)])
-    chance = count / among
-    return (shared / count - chance) / (1 - chance)

@@ -14,6 +14,9 @@ from reseen.records import Outcome
 MARGIN = 0.02
 """Changes of the score (about 0 to 1) up to this are not significant; chosen on the benchmark's runs of seed 0."""
 
+HALVES_MARGIN = 0.005
+"""The same for the half agreement, which is mostly below 0.2."""
+
 _DRAWS = 1000
 """Bootstrap samples."""
 _CONFIDENCE = 0.95
@@ -53,9 +56,9 @@ class Verdict:
     """
 
     outcome: Outcome
-    """`better` if the intervals of the score and of the half agreement are above the margin of 0.02 (with tracklets,
-    the half agreement only must not fall), `worse` if one of them is below minus the margin, `no different` if both
-    are within the margin, else `cannot say`."""
+    """`better` if the intervals of the score and of the half agreement are above their margins of 0.02 and 0.005 (with
+    tracklets, the half agreement only must not fall), `worse` if one of them is below minus its margin, `no different`
+    if both are within their margins, else `cannot say`."""
     before: float | None
     after: float | None
     """Scores of both encoders, about 0 to 1; None with too few crops."""
@@ -67,6 +70,8 @@ class Verdict:
     """Number of crops that were used as queries, with another view."""
     reason: str
     """The evidence for the outcome, and its limits."""
+    halves_interval: tuple[float, float] | None = None
+    """95 % bootstrap interval of the change of the half agreement; None with too few crops, and in older files."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serializable values."""
@@ -116,8 +121,8 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         else "views, as no tracklets under several cameras are known"
     )
     reason = f"{len(before.rows):,} crops searched among {len(before.features):,}, by {source}"
-    outcome = _outcome((low, high), halves, -MARGIN if weights is WITH_TRACKLETS else MARGIN)
-    return Verdict(outcome, means[0], means[1], (low, high), signals, len(before.rows), reason)
+    outcome = _outcome((low, high), halves, -HALVES_MARGIN if weights is WITH_TRACKLETS else HALVES_MARGIN)
+    return Verdict(outcome, means[0], means[1], (low, high), signals, len(before.rows), reason, halves)
 
 
 def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
@@ -143,18 +148,32 @@ def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
     if verdict.signals:
         shown = [f"{signal.words} {signal.before:.2f} to {signal.after:.2f}" for signal in verdict.signals]
         lines.append(f"Evidence: {'; '.join(shown)}.")
+    if _decided_by_halves(verdict) and verdict.halves_interval is not None:
+        low, high = verdict.halves_interval
+        lines.append(
+            f"The score rose, but the two halves do not agree enough for `better`: their agreement changed by {low:+.3f} "
+            f"to {high:+.3f} (95 % interval). Single crops may be told apart, and not people."
+        )
     if verdict.outcome != "better":
         lines.append("To know, answer 200 questions: `reseen audit RUN --data DIR --verify pairs.html`.")
     return lines
 
 
+def _decided_by_halves(verdict: Verdict) -> bool:
+    """Whether the score speaks for `better`, and the half agreement does not."""
+    return verdict.outcome != "better" and verdict.interval is not None and verdict.interval[0] > MARGIN
+
+
 def _outcome(score: tuple[float, float], halves: tuple[float, float], least: float) -> Outcome:
     """The outcome for both intervals; `better` requires the half agreement to change by more than `least`."""
-    if score[1] < -MARGIN or halves[1] < -MARGIN:
+    if score[1] < -MARGIN or halves[1] < -HALVES_MARGIN:
         return "worse"
     if score[0] > MARGIN and halves[0] > least:
         return "better"
-    within = all(low >= -MARGIN and high <= MARGIN for low, high in (score, halves))
+    within = all(
+        low >= -margin and high <= margin
+        for (low, high), margin in ((score, MARGIN), (halves, HALVES_MARGIN))
+    )
     return "no different" if within else "cannot say"
 
 
@@ -196,12 +215,14 @@ def round_scores(rounds: Sequence[Mapping[str, Any]]) -> list[float | None]:
     """The label-free scores of the rounds of a log, each of the encoder at the round's beginning; None if unknown.
 
     As in a verdict, a higher score does not count if the half agreement fell: the score of a round whose half agreement
-    is more than `MARGIN` below that of the first round is None, too.
+    is more than `HALVES_MARGIN` below that of the first round is None, too.
     """
     halves = [row.get("half_agreement") for row in rounds]
     first = next((value for value in halves if value is not None), None)
     return [
-        None if value is not None and first is not None and value < first - MARGIN else row.get("audit_score")
+        None
+        if value is not None and first is not None and value < first - HALVES_MARGIN
+        else row.get("audit_score")
         for row, value in zip(rounds, halves, strict=True)
     ]
 
