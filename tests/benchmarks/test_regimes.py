@@ -1,8 +1,8 @@
 """Broken arms of the regimes are broken as they say."""
 
 import numpy as np
-
 from benchmarks.regimes import shuffled_labels
+
 from reseen.cluster import Clustering
 from reseen.methods.cluster_contrast import ClusterContrast
 from reseen.records import PseudoLabels

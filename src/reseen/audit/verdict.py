@@ -151,8 +151,8 @@ def verdict_lines(verdict: Verdict, first: str, second: str) -> list[str]:
     if _decided_by_halves(verdict) and verdict.halves_interval is not None:
         low, high = verdict.halves_interval
         lines.append(
-            f"The score rose, but the two halves do not agree enough for `better`: their agreement changed by {low:+.3f} "
-            f"to {high:+.3f} (95 % interval). Single crops may be told apart, and not people."
+            "The score rose, but the two halves do not agree enough for `better`: their agreement changed by "
+            f"{low:+.3f} to {high:+.3f} (95 % interval). Single crops may be told apart, and not people."
         )
     if verdict.outcome != "better":
         lines.append("To know, answer 200 questions: `reseen audit RUN --data DIR --verify pairs.html`.")
