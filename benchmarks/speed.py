@@ -3,8 +3,8 @@
     python benchmarks/speed.py [--case NAME ...] [--repeat N] [--threads N] [--json FILE] [--quick]
 
 Each case runs in a process of its own, so that its peak memory is its own. The table shows medians; the file
-holds every timing with versions, hardware, commit and command: `results/speed.json` of all cases, `results/speed-NAME.json`
-of one alone.
+holds every timing with versions, hardware, commit and command: `results/speed.json` of all cases,
+`results/speed-NAME.json` of one alone.
 """
 
 import argparse

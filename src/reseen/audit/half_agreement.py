@@ -49,7 +49,8 @@ def component_halves(
     count, dimension = vectors.shape
     fitted = vectors[np.sort(np.random.default_rng(0).permutation(count)[:_FITTED])]
     with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
-        pca = PCA(min(_COMPONENTS, dimension, len(fitted)), svd_solver="covariance_eigh").fit(fitted)
+        kept = min(_COMPONENTS, dimension, len(fitted))
+        pca = PCA(kept, svd_solver="covariance_eigh").fit(fitted)  # type: ignore[bad-argument-type]  # newer than stubs
     projected = pca.transform(vectors)
     first, second = (np.ascontiguousarray(projected[:, half::2], dtype=np.float32) for half in (0, 1))
     return _unit(first), _unit(second)

@@ -147,12 +147,13 @@ def _block(
     deviation = np.maximum(plain.std(axis=1, dtype=np.float64), 1e-12)
     plain[index, rows] = viewed[index, rows] = -np.inf
     near = _nearest(plain, NEIGHBORS)
+    first, second = (nearest_by(half, rows) for half in halves)
     values = -np.sort(-np.take_along_axis(plain, near, axis=1), axis=1)
     return {
         "own_view": 1.0 / rank,
         "same_neighbors": overlap_over_chance(near, _nearest(viewed, NEIGHBORS), count - 1),
         "stand_out": (values[:, 0] - values[:, -1]).astype(np.float64) / deviation,
-        HALVES: overlap_over_chance(*(nearest_by(half, rows) for half in halves), count - 1),
+        HALVES: overlap_over_chance(first, second, count - 1),
         **_tracklet_signals(probe, rows, plain),
     }
 
