@@ -5,7 +5,7 @@
 
 The crops of a run on a drawn crowd are indexed into a temporary gallery. Questions are answered by the names of the
 files, as somebody would who knows the drawn people, until there is a threshold. People are made of the clusters, and
-the largest get names. Needs Chromium.
+the largest get names. The query is the crop whose tenth result is the most similar. Needs Chromium.
 """
 
 import argparse
@@ -19,11 +19,14 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import reseen
 from reseen.gallery.people.people import People
+from reseen.geometry import unit
 from reseen.viewer.edits.people_edits import update_people
 from reseen.viewer.security import Access
 from reseen.viewer.server import base_url, listen, make_app, make_server
@@ -126,7 +129,9 @@ def name_people(served: Served) -> int:
 def take(browser: Browser, served: Served, person: int, out: Path) -> list[Path]:
     """Pictures of the pages, written to the folder `out`."""
     collection = served.viewer.snapshot.collection
-    key = next(key for key, cluster in zip(collection.keys, collection.clusters, strict=True) if cluster >= 0)
+    vectors = unit(torch.from_numpy(collection.vectors.astype(np.float32)))
+    tenth = (vectors @ vectors.T).topk(11).values[:, -1]  # the first is the crop itself
+    key = collection.keys[int(tenth.argmax())]
     pages = {"clusters": "/clusters", "questions": "/questions", "review": "/review"}
     pages |= {"search": f"/search?key={key}", "map": "/map?layout=neighbors"}
     pages |= {"people": "/people", "person": f"/people/{person}"}
