@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
-from scipy.stats import hypergeom
 from torch import Tensor
 
 from reseen.geometry import FeatureRows, as_features
@@ -66,6 +65,8 @@ def camera_mixing(labels: PseudoLabels, cameras: Int64[np.ndarray, " n"] | None)
 @lru_cache(maxsize=4096)
 def _expected_entropy(size: int, totals: tuple[int, ...]) -> float:
     """Expected entropy of the cameras of `size` crops drawn without replacement."""
+    from scipy.stats import hypergeom  # not at the top: every start of reseen would wait for it
+
     counts = np.arange(1, size + 1)
     share = counts / size
     terms = -share * np.log(share)

@@ -21,7 +21,6 @@ from math import sqrt
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
-from scipy.stats import beta
 
 from reseen.audit.pair_pool import anchor_rows, pair_blocks
 from reseen.records import Features, PseudoLabels
@@ -204,6 +203,8 @@ def proportion(
     """
     if not total:
         return ProportionEstimate(0.5, 0.0, 1.0)
+    from scipy.stats import beta  # not at the top: every start of reseen would wait for it
+
     tail, negatives = (1 - confidence) / 2, total - positives
     below, above = (0.0, 1.0) if exact else (0.5, 0.5)
     low = float(beta.ppf(tail, positives + below, negatives + above)) if positives else 0.0

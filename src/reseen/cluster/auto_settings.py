@@ -29,7 +29,6 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from scipy.sparse import csr_array
-from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster.dbscan import DbscanSettings, dbscan
 from reseen.geometry import unit
@@ -158,6 +157,8 @@ def _value(labels: Sequence[PseudoLabels]) -> float:
 
 
 def _agreement(labels: Sequence[PseudoLabels]) -> float:
+    from sklearn.metrics import adjusted_rand_score  # not at the top: every start of reseen would wait for it
+
     first, second = (half.outliers_as_singletons for half in labels)
     return float(adjusted_rand_score(first, second))
 
