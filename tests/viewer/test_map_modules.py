@@ -3,20 +3,50 @@
 import csv
 import io
 import json
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from tests.limits import HANG_MILLISECONDS
+
+STATIC = Path(str(files("reseen.viewer") / "static"))
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    """An empty page beside the viewer's own files; modules of the map ask no server for anything."""
+
+    def answer(route):
+        folder, _, name = urlsplit(route.request.url).path.rpartition("/")
+        if folder == "/static":
+            route.fulfill(path=STATIC / name)
+        else:
+            route.fulfill(content_type="text/html", body="<!doctype html><title>empty</title>")
+
+    context = browser.new_context()
+    context.set_default_timeout(HANG_MILLISECONDS)
+    context.route("**/*", answer)
+    page = context.new_page()
+    page.goto("http://modules.test/")
+    yield page
+    context.close()
 
 
 @pytest.fixture
-def run(tab):
+def run(page):
     """Run the body of an asynchronous function with a module of the viewer as `module`."""
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
 
     def run(name, body, argument=None):
-        return tab.evaluate(
+        return page.evaluate(
             f"async (given) => {{ const module = await import('/static/{name}'); {body} }}", argument
         )
 
-    return run
+    yield run
+    assert not complaints
 
 
 def test_the_grid_finds_what_a_look_at_all_points_finds(run):
