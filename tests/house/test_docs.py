@@ -2,8 +2,10 @@
 
 import re
 import runpy
+import shutil
 import sys
 from dataclasses import fields
+from functools import cache
 from types import UnionType
 from typing import Union, get_args, get_origin
 
@@ -56,7 +58,7 @@ def tables():
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch, crowd, tiny_flags):
+def desk(tmp_path, monkeypatch, crowd, tiny_flags, no_starts):
     """A folder to run programs in, with the project's models; the crowd goes by two names, and every recipe is tiny."""
     for folder in ("Market-1501", "crops"):
         (tmp_path / folder).symlink_to(crowd)
@@ -71,6 +73,18 @@ def desk(tmp_path, monkeypatch, crowd, tiny_flags):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def exported(untrained_run, tmp_path_factory):
+    """A function from a kind of input to a file of the run that takes it, made once; not to be changed."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @cache
+    def export(kind):
+        return reseen.export_run(untrained_run, folder / f"{kind}.onnx", input=kind, quiet=True).file
+
+    return export
+
+
 @pytest.mark.parametrize("block", [block for block in blocks("python") if not block.snippets], ids=str)
 def test_python_on_a_page_runs(block, desk, capsys):
     exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
@@ -78,18 +92,17 @@ def test_python_on_a_page_runs(block, desk, capsys):
 
 
 @pytest.mark.parametrize("program", sorted((PROJECT / "examples").glob("*.py")), ids=lambda path: path.name)
-def test_an_example_runs(program, desk, capsys, monkeypatch, tables):
+def test_an_example_runs(program, desk, capsys, monkeypatch, tables, untrained_run, exported):
     arguments = ARGUMENTS[program.name]
-    if program.name in {"search.py", "track.py", "across_cameras.py", "boxmot_call.py", "reid_package.py"}:
-        run = reseen.train(reseen.load_recipe(), "Market-1501", "runs/mine", quiet=True)
     if "model.onnx" in arguments:
         kind = "tracker" if program.name == "boxmot_call.py" else "pixels"
-        reseen.export_run(run, "model.onnx", input=kind, quiet=True)
+        (desk / "model.onnx").symlink_to(exported(kind))
     if program.name == "search.py":
-        reseen.embed(run, "Market-1501", arguments[0], quiet=True)
+        reseen.embed(untrained_run, "Market-1501", arguments[0], quiet=True)
         arguments = [arguments[0], reseen.read_training(desk / "Market-1501").paths[0]]
     if program.name == "reid_package.py":
         pytest.importorskip("reid", reason="the package of Roboflow is not installed")
+        shutil.copytree(untrained_run.folder, desk / "runs" / "mine")
         table = reseen.read_training(desk / "Market-1501")
         arguments = ["runs/mine", *(str(table.path(row)) for row in (0, 1))]
     monkeypatch.setattr(sys, "argv", [program.name, *arguments])
@@ -150,6 +163,7 @@ def test_a_command_in_a_sentence_exists(page, text):
     assert not commands or tuple(commands) in known or (commands[0],) in known, f"{page}: {text}"
 
 
+@cache
 def _commands():
     app = build_app()
     found = set()
@@ -162,6 +176,7 @@ def _commands():
     return found
 
 
+@cache
 def _settings():
     """Every setting and section by its path."""
 
