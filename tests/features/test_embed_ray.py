@@ -95,7 +95,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_no_row(run, crowd, plain, wor
 
 def test_the_same_call_goes_on_and_an_address_will_do(run, crowd, plain, workers, tmp_path):
     out = f"file://{tmp_path}/v"
-    assert embed_by_ray(run, crowd, out, rows=16, quiet=True) == out
+    assert embed_by_ray(run, crowd, out, workers=1, rows=16, quiet=True) == out
     same(read(tmp_path / "v"), plain)
 
 
