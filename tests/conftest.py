@@ -96,7 +96,7 @@ def untrained_run(crowd, tmp_path_factory):
     import reseen
 
     flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--train.rounds", "0", "--train.device", "cpu",
     ]  # fmt: skip
@@ -108,7 +108,7 @@ def untrained_run(crowd, tmp_path_factory):
 def tiny_flags():
     """Settings under which a run takes a second or two."""
     return [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
         "--method.clustering.jaccard.k2", "3",

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from tests.conftest import SEED
 
 from reseen.runs import checkpoint
+from reseen.runs.checkpoint import CHECKPOINT, START
 from reseen.runs.run import open_run
 
 
@@ -105,11 +106,13 @@ def test_a_full_disk_keeps_the_last_round_and_resume_goes_on(
     assert [row["round"] for row in open_run(tmp_path / "run").log] == [1, 2]
 
 
-def test_a_disk_that_is_really_full(train, crowd, tmp_path):
-    """No simulation: a file system of twelve megabytes, in which the second checkpoint has no room."""
+def test_a_disk_that_is_really_full(train, trained, crowd, tmp_path):
+    """No simulation: a file system in which the first checkpoint has room beside the start, and the second has not."""
     place = tmp_path / "small"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)]
+    start, later = ((trained / name).stat().st_size for name in (START, CHECKPOINT))
+    size = start + 17 * later // 10  # the one before the first round is a third, without moments of Adam
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system is not permitted here")
     try:

@@ -12,7 +12,7 @@ def filled(crowd, tmp_path_factory):
     """A run and a gallery of its crops, made once; copied by who changes it."""
     folder = tmp_path_factory.mktemp("filled")
     flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
         "--method.clustering.jaccard.k2", "3",

@@ -35,7 +35,7 @@ def recipe(tiny_flags):
     def make(*more, rounds=2):
         steady = ["--train.learning-rate", "1e-4"]
         flags = list(tiny_flags)
-        flags[flags.index("mobilenetv3_small_050")] = "test_byobnet"
+        flags[flags.index("test_efficientnet")] = "test_byobnet"
         flags[flags.index("--train.rounds") + 1] = str(rounds)
         return reseen.load_recipe("cluster-contrast", [*flags, *steady, *more])
 

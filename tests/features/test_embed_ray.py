@@ -23,7 +23,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'rese
 
 @pytest.fixture(scope="module")
 def run(crowd, tmp_path_factory):
-    flags = ["--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--train.rounds", "0"]
+    flags = ["--model.backbone", "test_efficientnet", "--model.weights", "none", "--train.rounds", "0"]
     flags += ["--data.height", "64", "--data.width", "32", "--train.device", "cpu", "--model.norm-group", "8"]
     flags += ["--method.sampler.clusters-per-batch", "4", "--method.sampler.images-per-cluster", "4"]
     recipe = reseen.load_recipe("cluster-contrast", flags)

@@ -72,7 +72,7 @@ def test_ranking_anew_keeps_the_entries_and_brings_shared_neighbors_forward(mode
 @pytest.fixture(scope="module")
 def run(crowd, tmp_path_factory):
     flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
         "--method.clustering.jaccard.k2", "3",

@@ -26,7 +26,7 @@ def test_the_card_says_what_the_run_is(run):
     assert yaml.safe_load(head)["license"] == "apache-2.0"
     assert "license" not in yaml.safe_load(model_card(run).split("---\n", 2)[1])
     for text in (
-        "`mobilenetv3_small_050`",
+        "`test_efficientnet`",
         "| Method | `source` |",
         f"{run.facts['images']:,} crops, 3 cameras; with identity labels",
         "| Rounds | 2 |",

@@ -41,7 +41,7 @@ from reseen.training.setup import set_up
 from reseen.training.train import train
 
 TINY: Mapping[str, Any] = {
-    "model": {"backbone": "mobilenetv3_small_050", "weights": "none", "norm_group": 8},
+    "model": {"backbone": "test_efficientnet", "weights": "none", "norm_group": 8},
     "data": {"height": 64, "width": 32},
     "train": {"rounds": 2, "iterations": 3, "device": "cpu"},
 }

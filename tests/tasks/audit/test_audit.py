@@ -22,7 +22,7 @@ def trained(crowd, tmp_path_factory):
     import shutil
 
     flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.clustering.stop", "clusters",
         "--method.clustering.clusters", "8", "--train.rounds", "2", "--train.iterations", "2", "--train.device", "cpu",

@@ -17,7 +17,7 @@ def runs(crowd, tmp_path_factory):
     """Folders of a tiny run, and of one that learned otherwise; not to be changed."""
     made = tmp_path_factory.mktemp("compared")
     flags = [
-        "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+        "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
         "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
         "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
         "--method.clustering.jaccard.k2", "3",
