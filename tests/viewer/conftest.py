@@ -50,6 +50,8 @@ class Filled:
     crowd: Path
     run: reseen.Run
     content: Entries
+    identity: ModelIdentity
+    """Of the run's encoder, which takes longer to build than a gallery."""
 
 
 @pytest.fixture(scope="session")
@@ -84,11 +86,11 @@ def filled(tmp_path_factory):
                 1_000_000.0 + int(re.search(r"_(\d{6})_", path)[1]), row // 3, number,
             )
         )  # fmt: skip
-    return Filled(crowd, run, Entries(entries, vectors))
+    return Filled(crowd, run, Entries(entries, vectors), identify(run, run.encoder()))
 
 
 TINY = [
-    "--model.backbone", "mobilenetv3_small_050", "--model.weights", "none", "--model.norm-group", "8",
+    "--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.norm-group", "8",
     "--data.height", "64", "--data.width", "32", "--method.sampler.clusters-per-batch", "4",
     "--method.sampler.images-per-cluster", "4", "--method.clustering.jaccard.k1", "8",
     "--method.clustering.jaccard.k2", "3",
@@ -99,7 +101,7 @@ TINY = [
 @pytest.fixture
 def gallery(filled):
     """A gallery of its own for each test."""
-    store = MemoryStore(identify(filled.run, filled.run.encoder()))
+    store = MemoryStore(filled.identity)
     store.add(Entries([replace(entry) for entry in filled.content.entries], filled.content.vectors.copy()))
     return Gallery(store, filled.run)
 

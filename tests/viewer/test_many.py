@@ -8,7 +8,6 @@ import pytest
 from tests.limits import HANG_MILLISECONDS
 from tests.viewer.conftest import Served, _opened
 
-from reseen.export.fingerprint import identify
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
@@ -25,7 +24,7 @@ def many(filled, tmp_path):
     generator = np.random.default_rng(0)
     rows = generator.standard_normal((COUNT, 8), np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    store = MemoryStore(replace(identify(filled.run, filled.run.encoder()), dimension=8))
+    store = MemoryStore(replace(filled.identity, dimension=8))
     store.add(
         Entries(
             [

@@ -15,7 +15,6 @@ import pytest
 from tests.limits import HANG_SECONDS
 
 from reseen.errors import RunError, SettingsError
-from reseen.export.fingerprint import identify
 from reseen.gallery import index
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
@@ -98,7 +97,7 @@ def opened(filled, monkeypatch):
             pass
 
     def gallery(address, run=None, *, create=False):
-        store = kept.setdefault(str(address), MemoryStore(identify(filled.run, filled.run.encoder())))
+        store = kept.setdefault(str(address), MemoryStore(filled.identity))
         return KeptOpen(store, filled.run)
 
     monkeypatch.setattr(index, "open_gallery", gallery)

@@ -16,7 +16,6 @@ from tests.limits import HANG_SECONDS
 import reseen
 from reseen.cli import main
 from reseen.errors import GalleryError
-from reseen.export.fingerprint import identify
 from reseen.gallery.deletion_log import deleted_keys
 from reseen.gallery.entries import Entries
 from reseen.gallery.filter import Filter
@@ -36,7 +35,7 @@ def counted(store):
 def folder(filled, tmp_path):
     """A gallery that holds all but the last five crops of the crowd."""
     content = filled.content
-    with EdgeStore(tmp_path / "gallery", identify(filled.run, filled.run.encoder()), create=True) as store:
+    with EdgeStore(tmp_path / "gallery", filled.identity, create=True) as store:
         store.add(Entries(content.entries[:-5], content.vectors[:-5]))
     return tmp_path / "gallery"
 

@@ -7,7 +7,6 @@ import pytest
 from tests.house.source import PROJECT
 from tests.viewer.conftest import no_sideways_scroll
 
-from reseen.export.fingerprint import identify
 from reseen.gallery.entries import Entries
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.stores.in_memory import MemoryStore
@@ -33,7 +32,7 @@ def gallery(filled):
         entries.append(replace(entry, tracklet=place, cluster=None if is_new else entry.cluster))
         vector = mean + 0.3 * generator.standard_normal(16)
         vectors.append(vector / np.linalg.norm(vector))
-    store = MemoryStore(replace(identify(filled.run, filled.run.encoder()), dimension=16))
+    store = MemoryStore(replace(filled.identity, dimension=16))
     store.add(Entries(entries, np.array(vectors, np.float32)))
     return Gallery(store, filled.run)
 
