@@ -28,8 +28,9 @@ demo: $(READY)
 	$(BIN)/reseen demo demo
 
 # One thread per worker: tests run on two processes, and threads of both would only wait for each other.
+# Modules are compiled once, whatever the environment says: tests start many processes, each of which would compile all.
 test: $(READY)
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks examples docs
