@@ -55,7 +55,7 @@ _NETWORK = (
     "--method.sampler.clusters-per-batch", "16", "--method.sampler.images-per-cluster", "16",
 )  # fmt: skip
 _TINY = (
-    "--model.backbone", "mobilenetv3_small_050", "--model.norm-group", "8", "--data.height", "64", "--data.width", "32",
+    "--model.backbone", "test_efficientnet", "--model.norm-group", "8", "--data.height", "64", "--data.width", "32",
     "--method.sampler.clusters-per-batch", "4", "--method.sampler.images-per-cluster", "4",
 )  # fmt: skip
 
@@ -247,7 +247,8 @@ CASES: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
 
 def _training(arguments: argparse.Namespace, folder: Path, precision: str, count: int) -> Any:
     """Cluster contrast on drawn people, set up on the device."""
-    draw_crowd(folder / "crowd", people=8 if arguments.quick else 60, cameras=4, progress=False)
+    size = {"people": 8, "height": 64, "width": 32} if arguments.quick else {"people": 60}
+    draw_crowd(folder / "crowd", **size, cameras=4, progress=False)
     flags = [
         *(_TINY if arguments.quick else _NETWORK), "--model.weights", "none", "--train.precision", precision,
         "--train.iterations", str(count), "--train.device", arguments.device, "--method.clustering.eps", "auto",
