@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from reseen.gallery.people.camera_graph import CameraGraph
     from reseen.gallery.people.members import Person
     from reseen.gallery.people.people import People
-    from reseen.gallery.people.update_people import AssignmentSettings, update_people
+    from reseen.gallery.people.update_people import AssignmentSettings, adopt_from, update_people
     from reseen.gallery.search_gallery import GallerySearchSettings, search_gallery
     from reseen.models import Encoder
     from reseen.plan import (
@@ -128,6 +128,7 @@ _HOMES = {
     "VideoError": "reseen.errors",
     "Watcher": "reseen.video.watch",
     "WeightsError": "reseen.errors",
+    "adopt_from": "reseen.gallery.people.update_people",
     "audit_run": "reseen.tasks.audit.audit",
     "choose_run": "reseen.tasks.audit.select_run",
     "cluster_crops": "reseen.tasks.clustering.cluster",
@@ -214,6 +215,7 @@ __all__ = [
     "Watcher",
     "WeightsError",
     "__version__",
+    "adopt_from",
     "audit",
     "audit_run",
     "choose_run",

@@ -141,3 +141,19 @@ def test_a_set_that_cannot_be_whole_is_not_left_behind(loose, fiftyone, name):
     with pytest.raises(DataError, match="a crop in a shard is no file"):
         reseen.export_annotations(loose, name, format="fiftyone")
     assert not fiftyone.dataset_exists(name)
+
+
+def test_a_database_that_does_not_start_is_said(loose, monkeypatch):
+    """FiftyOne comes without MongoDB where that could not be downloaded."""
+    module = StandIn()
+
+    def no_database(_):
+        raise RuntimeError("MongoDB could not be installed on your system. Please \ndefine a database_uri")
+
+    module.dataset_exists = no_database
+    monkeypatch.setitem(sys.modules, "fiftyone", module)
+    wanted = r"does not start \(MongoDB could not be installed.*FIFTYONE_DATABASE_URI=mongodb://"
+    with pytest.raises(SettingsError, match=wanted):
+        reseen.export_annotations(loose, "people", format="fiftyone")
+    with pytest.raises(SettingsError, match=wanted):
+        reseen.import_annotations(loose, "people", format="fiftyone")

@@ -23,11 +23,11 @@ def write_fiftyone(gallery: Gallery, name: str, people: Mapping[str, tuple[int, 
             written.
 
     Raises:
-        SettingsError: FiftyOne is not installed, or has a data set of this name.
+        SettingsError: FiftyOne is not installed, its database does not start, or it has a data set of this name.
         DataError: a crop is in a shard.
     """
     fiftyone: Any = require_package("fiftyone", "fiftyone")
-    if fiftyone.dataset_exists(name):
+    if _exists(fiftyone, name):
         raise SettingsError(
             f"FiftyOne has a data set '{name}' already; give another name, or delete that one"
         )
@@ -67,11 +67,11 @@ def read_fiftyone(name: str) -> list[Annotation]:
     """The people of a data set that `write_fiftyone` wrote: the labels of the field `person`, by key.
 
     Raises:
-        SettingsError: FiftyOne is not installed.
+        SettingsError: FiftyOne is not installed, or its database does not start.
         DataError: there is no such data set, or it has no keys of a gallery.
     """
     fiftyone: Any = require_package("fiftyone", "fiftyone")
-    if not fiftyone.dataset_exists(name):
+    if not _exists(fiftyone, name):
         raise DataError(
             f"FiftyOne has no data set '{name}'; export one, or check the name with `fiftyone datasets list`"
         )
@@ -87,3 +87,15 @@ def read_fiftyone(name: str) -> list[Annotation]:
         for key, label in zip(keys, labels, strict=True)
         if key and label
     ]
+
+
+def _exists(fiftyone: Any, name: str) -> bool:
+    """Whether there is a data set of this name; the first call that needs the database."""
+    try:
+        return bool(fiftyone.dataset_exists(name))
+    except Exception as error:  # of FiftyOne's configuration, its service, or the client of MongoDB
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
+        raise SettingsError(
+            f"the database of FiftyOne does not start ({reason}); start a MongoDB and give its address, such as "
+            "FIFTYONE_DATABASE_URI=mongodb://localhost:27017"
+        ) from None

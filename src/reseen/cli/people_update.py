@@ -75,6 +75,8 @@ def adopt(gallery: str, other: str) -> None:
 
     adopted = adopt_from(gallery, other, _to_stderr)
     print(f"{adopted.people:,} people with {adopted.crops:,} crops taken over")
+    if adopted.answers:
+        print(f"{adopted.answers:,} answers to questions taken over; {adopted.calibration}")
     if adopted.missing:
         shown = ", ".join(map(str, adopted.missing[:20]))
         print(f"No crop of {len(adopted.missing):,} others is in this gallery, so they are left out: {shown}")

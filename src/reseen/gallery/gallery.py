@@ -140,7 +140,7 @@ class Gallery:
     @cached_property
     def people(self) -> People:
         """The people, whose names survive re-clustering; raises `GalleryError` if their journal is damaged."""
-        return open_people(self.store, self.address)
+        return open_people(self.store, self.address, self.recalibrate)
 
     @property
     def why_uncalibrated(self) -> str:

@@ -64,7 +64,9 @@ def desk(tmp_path):
 def test_without_people_the_pages_say_how_to_make_them(tmp_path):
     desk = Desk(tmp_path / "mends.jsonl")
     assert desk.guest.get("/").url.path == "/clusters"
-    assert "reseen people update memory:" in desk.page("/people")
+    shown = desk.page("/people")
+    assert "reseen people update memory:" in shown
+    assert "reseen people adopt memory: OTHER-GALLERY" in shown
     assert "There are no people yet" in desk.page("/people/questions")
     assert "There are no people yet" in desk.page("/people/changes")
     assert "48 crops" in desk.page("/people/nobody")

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from reseen.audit.answers import Verdict
 from reseen.gallery.edits.people_change import PeopleChange
 from reseen.reading import parse_as
 
@@ -12,6 +13,14 @@ Kind = Literal[
     "merge", "split", "move", "same", "different", "unsure",
     "person-name", "person-merge", "person-split", "person-move", "person-reject", "person-confirm", "people-update",
 ]  # fmt: skip
+
+
+class PairAnswer(NamedTuple):
+    """The answer to the question whether two crops, by key, show one person."""
+
+    one: str
+    other: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,21 @@ class Edit:
     """The two keys of a question that this answers, `kind` being the answer; empty for other edits."""
     people: PeopleChange | None = None
     """What it changes about people; None for nothing."""
+    adopted: tuple[PairAnswer, ...] = ()
+    """Answers that were given in another gallery; what they imply about pairs is in `same` and `different`."""
+
+    @property
+    def answers(self) -> tuple[PairAnswer, ...]:
+        """The questions that it answers, or answers from another gallery."""
+        if self.asked and (self.kind == "same" or self.kind == "different" or self.kind == "unsure"):
+            return (PairAnswer(*self.asked, self.kind), *self.adopted)
+        return self.adopted
 
     @property
     def keys(self) -> set[str]:
         """Keys of all crops that occur."""
-        pairs = {key for group in (*self.same, *self.different, self.asked) for key in group}
+        groups = (*self.same, *self.different, *((one.one, one.other) for one in self.answers))
+        pairs = {key for group in groups for key in group}
         return pairs | self.before.keys() | (self.people.keys if self.people else set())
 
     def without(self, keys: Collection[str], nameless: Collection[int] = ()) -> "Edit | None":
@@ -53,10 +72,11 @@ class Edit:
             different=tuple(pair for pair in self.different if not set(pair) & set(keys)),
             asked=() if set(self.asked) & set(keys) else self.asked,
             people=self.people.without(keys, nameless) if self.people else None,
+            adopted=tuple(one for one in self.adopted if not {one.one, one.other} & set(keys)),
         )
         if edit.people is not None and not edit.people.keys and set(edit.people.names) <= set(nameless):
             edit = replace(edit, people=None)
-        kept = edit.before or edit.same or edit.different or edit.asked or edit.people
+        kept = edit.before or edit.same or edit.different or edit.answers or edit.people
         return edit if kept else None
 
     def to_plain(self) -> dict[str, Any]:
@@ -66,6 +86,7 @@ class Edit:
             "after": dict(self.after), "same": self.same, "different": self.different,
             "asked": self.asked,
         }  # fmt: skip
+        plain |= {"adopted": self.adopted} if self.adopted else {}
         return plain | ({"people": self.people.to_plain()} if self.people else {})
 
     @classmethod

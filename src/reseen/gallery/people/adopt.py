@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reseen.errors import GalleryError
+from reseen.gallery.edits.edit import PairAnswer
 from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.edits.people_change import Decision, PeopleChange
 from reseen.gallery.people.people import People
+from reseen.gallery.question_pool import question_answers
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class Adopted:
     """Number of crops."""
     missing: tuple[int, ...]
     """Ids of people of whom this gallery has no crop; they were not taken over."""
+    answers: int
+    """Number of answers to questions on pairs of crops, sure or not."""
+    calibration: str = ""
+    """What they give with the vectors of this gallery, in a sentence; empty without answers."""
 
 
 def adopt_people(people: People, other: People) -> Adopted:
@@ -27,8 +33,8 @@ def adopt_people(people: People, other: People) -> Adopted:
 
     Crops are the same ones if folder and path are, else if the path below the folder is and no other crop of either
     gallery has it. Taken over, too, are rejected people, into whom people were merged, and what is known of pairs of
-    crops, so that people who were told apart stay apart. No number that the other gallery gave is given again. It is
-    one edit.
+    crops, so that people who were told apart stay apart. No number that the other gallery gave is given again. Answers
+    to questions come along, and calibrate the similarities that their crops have in this gallery. It is one edit.
 
     Raises:
         GalleryError: this gallery has people already, or no crop of the other one's people.
@@ -50,6 +56,7 @@ def adopt_people(people: People, other: People) -> Adopted:
         names.setdefault(last_given, None)  # numbers of people who are gone are not given again
         rejected = {known[key]: who for key, who in other.state.rejected.items() if key in known and who}
         change = PeopleChange(members, names, dict(other.state.merged), rejected)
+        answers = _answers_here(question_answers(other.journal.history.done), known)
         pairs = pair_constraints(other.journal.history.done, other.collection.keys)
         people.record(
             "people-update",
@@ -57,14 +64,24 @@ def adopt_people(people: People, other: People) -> Adopted:
             change,
             same=_pairs_here(pairs.same, known),
             different=_pairs_here(pairs.different, known),
+            adopted=answers,
         )
     missing = tuple(sorted(other.state.members.keys() - found.keys()))
-    return Adopted(len(found), len(members), missing)
+    return Adopted(len(found), len(members), missing, len(answers))
 
 
 def _pairs_here(pairs: Iterable[tuple[str, str]], known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Pairs of keys in the other gallery as pairs in this one, as far as both crops are here."""
     return tuple((known[one], known[other]) for one, other in pairs if one in known and other in known)
+
+
+def _answers_here(answers: Iterable[PairAnswer], known: Mapping[str, str]) -> tuple[PairAnswer, ...]:
+    """Answers in the other gallery as answers in this one, as far as both crops are here."""
+    return tuple(
+        PairAnswer(known[answer.one], known[answer.other], answer.verdict)
+        for answer in answers
+        if answer.one in known and answer.other in known
+    )
 
 
 def _same_crops(people: People, other: People) -> dict[str, str]:

@@ -77,7 +77,8 @@ def measured_thresholds(thresholds: Thresholds, scores: SightingScores, *, known
     if len(scores) < FEWEST_SIGHTINGS:
         text = (
             f"nothing is assigned by similarity: errors cannot be measured on {len(scores)} sightings of people with "
-            f"two or more, and {FEWEST_SIGHTINGS} are needed; confirm people, or give --same-from and --new-below"
+            f"two or more, and {FEWEST_SIGHTINGS} are needed; answer questions of people, each of which may add one, or "
+            "give --same-from and --new-below"
         )
         return replace(thresholds, same_from=None, new_below=None, text=text)
     same = None if thresholds.same_from is None else _same_from(scores, target, thresholds.same_from)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from reseen.errors import GalleryError, ReseenError
 from reseen.gallery.collection import Collection
-from reseen.gallery.edits.edit import Edit, Kind
+from reseen.gallery.edits.edit import Edit, Kind, PairAnswer
 from reseen.gallery.edits.journal import Journal
 from reseen.gallery.edits.pair_constraints import pair_constraints
 from reseen.gallery.edits.people_change import DecidedBy, Decision, PeopleChange, PeopleState
@@ -249,11 +249,12 @@ class People(PeopleLookup):
         *,
         same: tuple[tuple[str, ...], ...] = (),
         different: tuple[tuple[str, str], ...] = (),
+        adopted: tuple[PairAnswer, ...] = (),
     ) -> None:
         """Make an edit of people; `same` and `different` are what it implies about pairs of crops."""
         time = datetime.now(UTC).isoformat(timespec="seconds")
         groups = tuple(group for group in same if len(group) > 1)
-        edit = Edit(kind, time, words, {}, {}, groups, different, people=change)
+        edit = Edit(kind, time, words, {}, {}, groups, different, people=change, adopted=adopted)
         self._change(lambda: self.journal.do(edit), edit, {})
 
     def _change(self, record: Callable[[], None], edit: Edit, clusters: Mapping[str, int | None]) -> None:

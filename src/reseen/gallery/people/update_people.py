@@ -1,7 +1,7 @@
 """Update the people of a gallery by its address, as `reseen people update` and `reseen index` do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import GalleryError
@@ -114,4 +114,7 @@ def adopt_from(
     with open_gallery(address) as gallery, open_gallery(other) as old:
         for note in (*gallery.notes, *gallery.people.notes, *old.people.notes):
             say(note)
-        return adopt_people(gallery.people, old.people)
+        adopted = adopt_people(gallery.people, old.people)
+        if not adopted.answers:
+            return adopted
+        return replace(adopted, calibration=gallery.calibration_text or gallery.why_uncalibrated)
