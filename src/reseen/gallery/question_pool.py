@@ -56,23 +56,25 @@ class QuestionPool:
 
     def __init__(self, collection: Collection, previous: "QuestionPool | None" = None) -> None:
         """Plan the pairs; those of `previous` are used again if it has the same crops, but for their clusters."""
+        self.sample: Int64[np.ndarray, " m"]
+        """Row of each crop in the collection, ascending."""
+        self.pairs: PairPool | None
+        """None with fewer than two crops."""
         if previous is not None and previous.collection.vectors is collection.vectors:
-            self.sample, self._tracklets = previous.sample, previous._tracklets
-            self.pairs = previous.pairs
-            if self.pairs is not None and not np.array_equal(
-                previous.collection.clusters, collection.clusters
-            ):
+            self.sample, self.pairs, self._tracklets = previous.sample, previous.pairs, previous._tracklets
+            changed = not np.array_equal(previous.collection.clusters, collection.clusters)
+            if self.pairs is not None and changed:
                 self.pairs = with_clusters(self.pairs, contiguous(collection.clusters[self.sample]))
         else:
-            generator = np.random.default_rng(0)
-            self.sample: Int64[np.ndarray, " m"] = np.sort(generator.permutation(len(collection))[:MAX_CROPS])
+            order = np.random.default_rng(0).permutation(len(collection))
+            self.sample = np.sort(order[:MAX_CROPS])
             self._tracklets = NOTHING_KNOWN
-            self.pairs: PairPool | None = self._plan(collection)
+            self.pairs = self._plan(collection)
         self.collection = collection
         self._places = {collection.keys[int(row)]: place for place, row in enumerate(self.sample)}
 
     def _plan(self, collection: Collection) -> PairPool | None:
-        """The pairs; None with fewer than two crops."""
+        """The pairs, and what tracklets say of them."""
         vectors = torch.from_numpy(collection.vectors[self.sample].astype(np.float32))
         try:
             clusters = contiguous(collection.clusters[self.sample])

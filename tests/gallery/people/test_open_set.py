@@ -58,6 +58,7 @@ def test_few_sightings_decide_nothing_and_given_thresholds_stay():
     found = measured_thresholds(CALIBRATED, few, known=True)
     assert (found.same_from, found.new_below) == (None, None)
     assert "19 sightings" in found.text
+    assert "say whom some new crops show" in found.text, "confirming who is measured already adds no sighting"
     given_by_hand = Thresholds.choose(None, same_from=0.6)
     assert measured_thresholds(given_by_hand, few, known=True) is given_by_hand
 

@@ -51,7 +51,7 @@ class Edit:
     def answers(self) -> tuple[PairAnswer, ...]:
         """The questions that it answers, or answers from another gallery."""
         if self.asked and (self.kind == "same" or self.kind == "different" or self.kind == "unsure"):
-            return (PairAnswer(*self.asked, self.kind), *self.adopted)
+            return (PairAnswer(self.asked[0], self.asked[1], self.kind), *self.adopted)
         return self.adopted
 
     @property
