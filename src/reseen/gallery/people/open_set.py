@@ -77,7 +77,7 @@ def measured_thresholds(thresholds: Thresholds, scores: SightingScores, *, known
     if len(scores) < FEWEST_SIGHTINGS:
         text = (
             f"nothing is assigned by similarity: errors cannot be measured on {len(scores)} sightings of people with "
-            f"two or more, and {FEWEST_SIGHTINGS} are needed; say whom some new crops show, each answer may add one, or "
+            f"two or more, and {FEWEST_SIGHTINGS} are needed; say whom some new crops show, which adds some, or "
             "give --same-from and --new-below"
         )
         return replace(thresholds, same_from=None, new_below=None, text=text)
