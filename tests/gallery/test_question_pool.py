@@ -6,9 +6,11 @@ import torch
 from tests.gallery.people.conftest import Album
 
 from reseen.audit import AnsweredPairs, calibrate, plan_pool
-from reseen.gallery.collection import read_collection
+from reseen.audit.tracklet_pairs import DIFFERENT, SAME, UNKNOWN
+from reseen.gallery.collection import build_collection, read_collection
 from reseen.gallery.edits.edit import Edit, PairAnswer
-from reseen.gallery.question_pool import QuestionPool, calibrate_gallery, question_answers
+from reseen.gallery.entries import Entry
+from reseen.gallery.question_pool import QuestionPool, _tracklet_pairs, calibrate_gallery, question_answers
 from reseen.geometry import unit
 from reseen.records import Features, contiguous
 
@@ -121,3 +123,20 @@ def test_one_crop_is_no_question(album):
     pool = QuestionPool(collection_of(album))
     assert pool.next_pair([]) is None
     assert pool.calibrate([PairAnswer("a", "b", "same")]) is None
+
+
+def test_pairs_that_tracklets_know_are_not_asked():
+    """Tracklets, and times of a camera, are of one source: equal numbers of another mean nothing."""
+
+    def entry(source, camera, tracklet, time):
+        return Entry(source, f"{camera}-{tracklet}-{time}.jpg", camera=camera, tracklet=tracklet, time=time)
+
+    entries = [
+        entry("/a", "c1", 1, 0.0), entry("/a", "c1", 1, 9.0), entry("/a", "c1", 2, 5.0), entry("/a", "c2", 3, 5.0),
+        entry("/b", "c1", 1, 5.0), entry("/a", None, None, None),
+    ]  # fmt: skip
+    collection = build_collection(entries, np.eye(6, dtype=np.float32))
+    known = _tracklet_pairs(collection, np.arange(6))
+    rows = np.array([[0, 1], [0, 2], [1, 2], [0, 3], [2, 3], [0, 4], [2, 4], [0, 5]])
+    said = known.of(rows[:, 0], rows[:, 1]).tolist()
+    assert said == [SAME, DIFFERENT, DIFFERENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]

@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from tests.viewer.conftest import no_sideways_scroll
 
@@ -138,24 +137,3 @@ def test_a_damaged_calibration_says_so(served):
     assert "damaged" in gallery.why_uncalibrated
     file.write_text('{"model": "another", "calibration": {}}')
     assert read_gallery_calibration(gallery.address, gallery.model.fingerprint) is None
-
-
-def test_pairs_that_tracklets_know_are_not_asked():
-    """Tracklets, and times of a camera, are of one source: equal numbers of another mean nothing."""
-    from reseen.audit.tracklet_pairs import DIFFERENT, SAME, UNKNOWN
-    from reseen.gallery.collection import build_collection
-    from reseen.gallery.entries import Entry
-    from reseen.viewer.questions import _tracklet_pairs
-
-    def entry(source, camera, tracklet, time):
-        return Entry(source, f"{camera}-{tracklet}-{time}.jpg", camera=camera, tracklet=tracklet, time=time)
-
-    entries = [
-        entry("/a", "c1", 1, 0.0), entry("/a", "c1", 1, 9.0), entry("/a", "c1", 2, 5.0), entry("/a", "c2", 3, 5.0),
-        entry("/b", "c1", 1, 5.0), entry("/a", None, None, None),
-    ]  # fmt: skip
-    collection = build_collection(entries, np.eye(6, dtype=np.float32))
-    known = _tracklet_pairs(collection, np.arange(6))
-    rows = np.array([[0, 1], [0, 2], [1, 2], [0, 3], [2, 3], [0, 4], [2, 4], [0, 5]])
-    said = known.of(rows[:, 0], rows[:, 1]).tolist()
-    assert said == [SAME, DIFFERENT, DIFFERENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
