@@ -61,7 +61,7 @@ class Run:
 
     Example:
         >>> run = reseen.open_run("runs/mine")
-        >>> run.rounds_done, run.log[-1]["loss"]
+        >>> run.rounds_done, run.log[-1]
     """
 
     folder: Path
