@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from reseen.cluster.hierarchy import HierarchySettings, grow_hierarchy
+from reseen.cluster.hierarchy.grow import most_merges
 from reseen.errors import SettingsError
 
 AUTO = HierarchySettings(stop="auto")
@@ -35,6 +36,14 @@ def test_the_same_rows_in_another_order_give_the_same_clusters():
     one, other = grow_hierarchy(vectors, AUTO), grow_hierarchy(vectors[order], AUTO)
     assert one.notes == other.notes
     assert adjusted_rand_score(one.labels.labels[order], other.labels.labels) == 1
+
+
+def test_progress_ends_within_the_last_pass():
+    """Merges are told of all dimensions and of each half; what remains is less than one of these passes."""
+    told = []
+    vectors, _ = mixture([9] * 12)
+    grow_hierarchy(vectors, AUTO, progress=told.append)
+    assert 0 <= most_merges(len(vectors), AUTO) - sum(told) < len(vectors) - 1
 
 
 def test_everybody_in_one_heap_beside_a_few_strays_is_no_answer():

@@ -85,8 +85,6 @@ def test_progress_counts_merges_and_never_passes_the_number_told(values):
     assert len(grown.cost) <= sum(told) <= most_merges(60, chosen)
     if values in ({"steps": 4}, {"stop": "clusters", "clusters": 7}):
         assert sum(told) == most_merges(60, chosen)
-    if values == {"stop": "auto"}:  # whole and by each half: what remains is less than one of these passes
-        assert most_merges(60, chosen) - sum(told) < 59
 
 
 @pytest.mark.parametrize("most", [30, 8])
