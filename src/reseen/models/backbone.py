@@ -212,7 +212,8 @@ def _create(settings: ModelSettings, height: int, width: int) -> nn.Module:
             trunk = timm.create_model(settings.backbone, **options)
     except Exception as error:
         raise SettingsError(
-            f"model.backbone: timm cannot build '{settings.backbone}' for {height} x {width} pixels: {error}"
+            f"model.backbone: timm cannot build '{settings.backbone}' for {height} x {width} pixels: "
+            f"{str(error) or type(error).__name__}"
         ) from None
     if settings.weights != "hub":
         return trunk
