@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reseen.memory.sequential_ema import cumcount, sequential_ema
 
@@ -45,3 +46,8 @@ def test_a_raw_row_with_some_zeros_is_averaged():
 )
 def test_earlier_occurrences_of_each_label(labels, counts):
     assert cumcount(torch.tensor(labels, dtype=torch.int64)).tolist() == counts
+
+
+def test_counting_stays_on_the_device_of_the_labels():
+    with FakeTensorMode():
+        assert cumcount(torch.zeros(6, dtype=torch.int64, device="cuda")).device.type == "cuda"

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
@@ -28,6 +30,8 @@ def test_it_finds_about_as_many_clusters_as_there_are_people(people):
         f"auto: {found.labels.cluster_count} clusters, where clusterings of half of the dimensions agree"
     )
     assert "the next" in found.notes[0]
+    agreement = float(re.search(r"adjusted Rand index ([0-9.]+),", found.notes[0])[1])
+    assert 0.5 < agreement <= 1
 
 
 def test_the_same_rows_in_another_order_give_the_same_clusters():
