@@ -108,6 +108,10 @@ def test_vehicle_id_equals_a_loop_over_its_draws():
     assert rules["mAP_standard_deviation_over_draws"] == pytest.approx(np.std(means, ddof=1))
     assert found.protocol == "vehicleid"
     assert found.gallery == len(np.unique(identities))
+    once = vehicle_id(Features(vectors), identities, draws=1, seed=4)
+    known = once.per_query_average_precision[np.isfinite(once.per_query_average_precision)]
+    assert len(known) == 40 - found.gallery  # every query of the one draw
+    assert known.mean() == pytest.approx(means[0])
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=30), st.integers(0, 99))

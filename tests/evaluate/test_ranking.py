@@ -184,3 +184,9 @@ def test_by_hand_and_named_in_the_score():
     assert made.mean_average_precision == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
     assert made.to_json()["rules"]["average_precision"] == "trapezoid"
     assert score(task).mean_average_precision == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_first_and_last_rank_of_queries_with_no_one_and_two_matches():
+    found = PositiveRanks(np.array([4, 2, 7]), np.array([0, 0, 1, 3]))
+    assert found.first.tolist() == [0, 4, 2]
+    assert found.last.tolist() == [0, 4, 7]

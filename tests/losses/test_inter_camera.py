@@ -80,3 +80,14 @@ def test_rows_without_another_camera_or_another_cluster_learn_nothing():
     loss.backward()
     assert float(loss.detach()) == 0
     assert not features.grad.any()
+
+
+def test_fifty_negatives_are_contrasted_with():
+    generator = torch.Generator().manual_seed(0)
+    features, proxies = (unit(torch.randn(count, 8, generator=generator)) for count in (3, 80))
+    labels, cameras = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0])
+    given_ = features, labels, cameras, proxies, torch.arange(80), torch.ones(80, dtype=torch.int64)
+    mild = inter_camera_contrast(*given_, temperature=1.0)
+    assert torch.equal(mild, inter_camera_contrast(*given_, hardest=50, temperature=1.0))
+    assert not torch.equal(mild, inter_camera_contrast(*given_, hardest=51, temperature=1.0))
+    assert torch.equal(inter_camera_contrast(*given_), inter_camera_contrast(*given_, temperature=0.07))

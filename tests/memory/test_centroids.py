@@ -72,3 +72,11 @@ def test_no_gradient_is_kept(update):
     memory = CentroidMemory(on_circle(0), torch.tensor([0]), CentroidSettings(update=update))
     memory.update(on_circle(20).requires_grad_(), torch.tensor([0]))
     assert not memory.vectors.requires_grad
+
+
+@pytest.mark.parametrize("update", ["mean", "instance", "hard"])
+def test_features_keep_their_precision(update):
+    features = on_circle(10, 50, 30).double()
+    memory = CentroidMemory(on_circle(0, 90).double(), torch.tensor([0, 1]), CentroidSettings(update=update))
+    memory.update(features, torch.tensor([0, 0, 0]))
+    assert memory.vectors.dtype == torch.float64

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-from reseen.cluster.clusterings import CLUSTERINGS, DbscanClustering
+from reseen.cluster.clusterings import CLUSTERINGS, DbscanClustering, HierarchicalClustering
+from reseen.geometry import unit
+from reseen.records import Features
 from reseen.testing import ClusteringConformance
 from reseen.testing import conformance_crowd as conformance_crowd
 
@@ -42,3 +45,11 @@ def test_a_clustering_that_breaks_a_promise_fails(monkeypatch):
     people = ClusteringConformance.people.__wrapped__(suite)
     with pytest.raises(AssertionError):
         suite.test_it_gives_the_same_twice_and_changes_nothing(people)
+
+
+def test_the_share_that_a_step_merges_is_of_the_first_clusters():
+    vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    features = Features(unit(torch.from_numpy(vectors)))
+    clustering = HierarchicalClustering(stop="steps", steps=9, share=0.1, regularizer="none")
+    _, cost = clustering.grow(features, np.arange(40) // 2, share_of=40)
+    assert len(cost) == 4  # a tenth of 40, though 20 clusters are left

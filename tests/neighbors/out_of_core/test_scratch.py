@@ -12,6 +12,7 @@ from reseen.neighbors.out_of_core import scratch as scratch_module
 def test_arrays_are_zeros_and_stay(tmp_path):
     array = Scratch(tmp_path / "work").array("a", (3, 2), np.float32)
     assert (array == 0).all()
+    assert array.flags.c_contiguous  # rows lie together in the file
     array[1] = 7
     assert Scratch(tmp_path / "work").open("a").tolist() == [[0, 0], [7, 7], [0, 0]]
     assert type(array) is np.ndarray  # what compiled loops take without a compilation of its own
