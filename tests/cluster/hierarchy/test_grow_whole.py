@@ -94,3 +94,11 @@ def test_a_cluster_made_of_shared_neighbors_is_drawn_by_distances(most):
     plain = whole_tree(mixture(30), HierarchySettings(regularizer="none"), most)
     assert np.array_equal(tree.matrix, plain.matrix)
     assert "drawn with squared Euclidean distances" in tree.note
+
+
+def test_at_most_all_clusters_but_one_are_absorbed():
+    assert [most_merges(count, HierarchySettings(stop="distance", distance=0.4)) for count in (0, 1, 60)] == [
+        0,
+        0,
+        59,
+    ]
