@@ -1,8 +1,10 @@
 """Whether two halves of the features agree on who is nearest: what dimensions share is about people, or collapse."""
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Float64, Int64
 
+from reseen.geometry import unit
 from reseen.records import Features
 
 NEIGHBORS = 10
@@ -52,8 +54,11 @@ def component_halves(
         kept = min(_COMPONENTS, dimension, len(fitted))
         pca = PCA(kept, svd_solver="covariance_eigh").fit(fitted)  # type: ignore[bad-argument-type]  # newer than stubs
     projected = pca.transform(vectors)
-    first, second = (np.ascontiguousarray(projected[:, half::2], dtype=np.float32) for half in (0, 1))
-    return _unit(first), _unit(second)
+    first, second = (
+        unit(torch.from_numpy(np.ascontiguousarray(projected[:, half::2], dtype=np.float32))).numpy()
+        for half in (0, 1)
+    )
+    return first, second
 
 
 def nearest_by(
@@ -73,7 +78,3 @@ def overlap_over_chance(
     shared = np.array([len(np.intersect1d(one, other)) for one, other in zip(first, second, strict=True)])
     chance = count / among
     return (shared / count - chance) / (1 - chance)
-
-
-def _unit(vectors: Float32[np.ndarray, "n e"]) -> Float32[np.ndarray, "n e"]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
