@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseen.audit import half_agreement as module
-from reseen.audit.half_agreement import component_halves, half_agreement, nearest_by, overlap_over_chance
+from reseen.audit.half_agreement import (
+    component_halves,
+    half_agreement,
+    nearest_neighbors,
+    overlap_over_chance,
+)
 from reseen.geometry import unit
 from reseen.records import Features
 
@@ -74,7 +79,7 @@ def test_many_dimensions_of_few_colors_agree_as_chance_does():
     generator = np.random.default_rng(0)
     features = drawn(generator.normal(size=(600, 4)) @ generator.normal(size=(4, 64)))
     rows = np.arange(600)
-    dimensions = (nearest_by(drawn(features.numpy[:, half::2]).numpy, rows) for half in (0, 1))
+    dimensions = (nearest_neighbors(drawn(features.numpy[:, half::2]).numpy, rows) for half in (0, 1))
     assert overlap_over_chance(*dimensions, 599).mean() > 0.4
     assert half_agreement(features) == pytest.approx(0, abs=0.05)
 

@@ -33,7 +33,7 @@ def half_agreement(features: Features) -> float | None:
     if count < _FEWEST or dimension < 2:
         return None
     rows = np.sort(np.random.default_rng(0).permutation(count)[:_SAMPLED])
-    first, second = (nearest_by(half, rows) for half in component_halves(features.numpy))
+    first, second = (nearest_neighbors(half, rows) for half in component_halves(features.numpy))
     return float(overlap_over_chance(first, second, count - 1).mean())
 
 
@@ -61,7 +61,7 @@ def component_halves(
     return first, second
 
 
-def nearest_by(
+def nearest_neighbors(
     vectors: Float32[np.ndarray, "n e"], rows: Int64[np.ndarray, " m"]
 ) -> Int64[np.ndarray, "m k"]:
     """The ten most similar unit rows of some rows, without themselves, in no order."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from reseen.audit.half_agreement import NEIGHBORS, component_halves, nearest_by, overlap_over_chance
+from reseen.audit.half_agreement import NEIGHBORS, component_halves, nearest_neighbors, overlap_over_chance
 from reseen.records import UNKNOWN_CAMERA, Features
 
 
@@ -147,7 +147,7 @@ def _block(
     deviation = np.maximum(plain.std(axis=1, dtype=np.float64), 1e-12)
     plain[index, rows] = viewed[index, rows] = -np.inf
     near = _nearest(plain, NEIGHBORS)
-    first, second = (nearest_by(half, rows) for half in halves)
+    first, second = (nearest_neighbors(half, rows) for half in halves)
     values = -np.sort(-np.take_along_axis(plain, near, axis=1), axis=1)
     return {
         "own_view": 1.0 / rank,
