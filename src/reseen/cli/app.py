@@ -221,7 +221,7 @@ _PEOPLE_COMMANDS = {
     "export": ("people:export", "Write people to a CSV, Parquet, JSON or HTML file."),
     "adopt": (
         "people_update:adopt",
-        "Take over people and answers of another gallery of the same crops, such as one of the model before training anew.",
+        "Take over people and answers of another gallery of the same crops, such as one of an earlier model.",
     ),
     "cameras": (
         "people_update:cameras",
