@@ -11,6 +11,7 @@ without a look at any test person: one query per person and camera, the other im
 the gallery.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
                         recipe,
                     )
                 )
+    arms.extend(_fair_arms())
     for weight in ("0.001", "0.002", "0.01", "0.02", "0.05"):
         text = f"sphere, weight {weight} of the sums of squares"
         arms.append(
@@ -155,6 +157,39 @@ def _hierarchy_arms() -> tuple[Arm, ...]:
     arms.append(Arm("cluster-contrast-jitter", "colors changed as `global-patch` changes them", jitter))
     arms.extend((*_mask_arms(), *_patch_arms()))
     return tuple(arms)
+
+
+def _fair_arms() -> Iterator[Arm]:
+    """Losses x features x regularizers of `sphere` under one protocol: 35,840 crops in batches of 64.
+
+    Distances are squared, since those of shared neighbors are of unit vectors alone. The contrast divides cosines by a
+    temperature, so it has no raw form.
+    """
+    plain = ("--method.clustering.metric", "sqeuclidean", *_SHARED[2:])
+    triplet = (
+        *("--method.center-cameras", "true", "--method.smallest-cluster", "4", *plain),
+        *("--train.mirrored-features", "true", "--train.iterations", "112"),
+    )
+    losses = {
+        "triplet": ("the batch-hard triplet loss", triplet, "market-mini-sphere.yaml"),
+        "soft": ("its soft margin", (*triplet, "--method.margin", "soft"), "market-mini-sphere.yaml"),
+        "contrast": (
+            "the contrast with centroids",
+            ("--method.sampler.clusters-per-batch", "16", "--train.iterations", "112", *plain),
+            "market-mini-sphere-contrast.yaml",
+        ),
+    }
+    for loss, (text, flags, recipe) in losses.items():
+        for feature, its in (("sphere", ()), ("raw", _RAW)):
+            if loss == "contrast" and its:
+                continue
+            for regularizer, weight in (("sse", "0.005"), ("none", ""), ("size", "0.003")):
+                yield Arm(
+                    f"fair-{loss}-{feature}-{regularizer}",
+                    f"{text}, {feature} features, regularizer {regularizer}, one protocol for all",
+                    (*flags, *its, *_regularized(regularizer, weight)),
+                    _HERE / recipe,
+                )
 
 
 def _regularized(regularizer: str, weight: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ def unit_rows(count, dimension=8, seed=0):
     return torch.nn.functional.normalize(vectors, dim=1)
 
 
-def slowly(vectors, cameras):
+def slowly(vectors, cameras, raw=False):
     """Row by row from the definition, in plain Python."""
     rows = vectors.double().tolist()
     overall = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
@@ -25,7 +25,7 @@ def slowly(vectors, cameras):
             for values, mean in zip(zip(*mates, strict=True), overall, strict=True)
         ]
         moved = [value - middle for value, middle in zip(row, center, strict=True)]
-        length = sum(value * value for value in moved) ** 0.5
+        length = 1 if raw else sum(value * value for value in moved) ** 0.5
         result.append([value / length for value in moved])
     return torch.tensor(result)
 
@@ -36,6 +36,15 @@ def test_rows_are_those_of_the_slow_loop(count, cameras, seed):
     who = np.random.default_rng(seed).integers(-1, cameras - 1, count)
     found = center_cameras(Features(vectors), who).vectors
     assert torch.allclose(found, slowly(vectors, who.tolist()).float(), atol=1e-5)
+
+
+@given(count=st.integers(2, 40), cameras=st.integers(1, 5), seed=st.integers(0, 99))
+def test_raw_vectors_keep_their_length(count, cameras, seed):
+    vectors = 3 * torch.randn(count, 8, generator=torch.Generator().manual_seed(seed))
+    who = np.random.default_rng(seed).integers(-1, cameras - 1, count)
+    found = center_cameras(Features(vectors, raw=True), who)
+    assert found.raw
+    assert torch.allclose(found.vectors, slowly(vectors, who.tolist(), raw=True).float(), atol=1e-4)
 
 
 def test_people_seen_by_two_cameras_come_together():

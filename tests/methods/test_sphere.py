@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from reseen.cluster import merge_features, prune
 from reseen.losses import batch_hard_triplet
-from reseen.records import to_index_tensor
+from reseen.methods import MethodContext
+from reseen.methods.sphere import Sphere, SphereSettings
+from reseen.records import Features, to_index_tensor
 from reseen.training.loop import make_batch
 
 NAME = "sphere"
@@ -33,8 +36,6 @@ def test_lone_crops_take_part_unless_told_otherwise(begin):
 
 
 def plan_features(training):
-    import torch
-
     from reseen.features.extract import extract
 
     return extract(training.encoder, training.crops, torch.device("cpu"))
@@ -46,3 +47,31 @@ def test_the_smallest_cluster_reaches_the_clustering(begin):
     expected = prune(features, merge_features(features, training.recipe.method.clustering), 2)
     assert np.array_equal(plan.clustering.labels.labels, expected.labels.labels)
     assert plan.clustering.labels.noise_share > 0
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("known", [True, False])
+def test_centering_joins_what_cameras_part_and_needs_their_names(known, raw):
+    people = torch.randn(20, 1, 64, generator=torch.Generator().manual_seed(0))
+    shift = 12 * torch.eye(2, 64).repeat_interleave(4, dim=0)
+    views = (people.expand(20, 8, 64) + shift).reshape(160, 64)
+    features = Features(views, raw=True) if raw else Features(torch.nn.functional.normalize(views, dim=1))
+    cameras = np.tile(np.repeat([0, 1], 4), 20)
+
+    def of_person(center):
+        clustering = {
+            "name": "hierarchy",
+            "stop": "clusters",
+            "clusters": 20,
+            "feature": "raw" if raw else "sphere",
+        }
+        settings = SphereSettings.model_validate({"clustering": clustering, "center_cameras": center})
+        around = MethodContext(None, cameras if known else None, torch.Generator(), torch.device("cpu"), raw)
+        return Sphere(settings, around).begin_round(features, 1).clustering.labels.labels.reshape(20, 8)
+
+    together = of_person(True)
+    if known:
+        assert (together == together[:, :1]).all()
+        assert not (of_person(False) == of_person(False)[:, :1]).all()
+    else:
+        assert np.array_equal(together, of_person(False))

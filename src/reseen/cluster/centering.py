@@ -18,20 +18,18 @@ _PRIOR_CROPS = 16
 
 
 def center_cameras(features: FeatureRows, cameras: Int64[np.ndarray, " n"]) -> Features:
-    """Features minus the mean feature of their camera, renormalized to unit length.
+    """Features minus the mean feature of their camera; unit vectors are renormalized, raw ones keep their length.
 
-    A camera's mean is shrunk towards the mean of all crops, with a prior weight of 16 crops. A row that equals its
-    camera's mean is left unchanged. Crops of unknown camera (-1) are treated as one more camera.
+    A camera's mean is shrunk towards the mean of all crops, with a prior weight of 16 crops. A unit vector that equals
+    its camera's mean is left unchanged. Crops of unknown camera (-1) are treated as one more camera.
 
     Raises:
-        ValueError: the number of cameras differs from the number of rows, or the features are raw.
+        ValueError: the number of cameras differs from the number of rows.
 
     Example:
         clustering = cluster_features(center_cameras(features, table.cameras), JaccardSettings(), DbscanSettings())
     """
     features = as_features(features)
-    if features.raw:
-        raise ValueError("camera centering needs unit vectors, got raw features")
     if len(cameras) != len(features):
         raise ValueError(f"{len(features)} feature rows but {len(cameras)} cameras")
     if len(features) == 0:
@@ -44,6 +42,8 @@ def center_cameras(features: FeatureRows, cameras: Int64[np.ndarray, " n"]) -> F
     sums = torch.zeros(len(counts), vectors.shape[1], dtype=torch.float64).index_add_(0, index, vectors)
     centers = (sums + _PRIOR_CROPS * overall) / (counts + _PRIOR_CROPS)
     centered = vectors - centers[index]
+    if features.raw:
+        return Features(centered.float(), raw=True)
     at_center = centered.norm(dim=1) < 1e-6
     centered[at_center] = vectors[at_center]
     return Features(unit(centered).float())

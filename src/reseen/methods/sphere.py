@@ -8,11 +8,14 @@ unsupervised person re-identification", ACM TOMM 2022; the training loop of Zeng
 hard-batch triplet loss for person re-identification", CVPR 2020.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reseen.cluster import center_cameras
 from reseen.cluster.clusterings import AnyClustering, HierarchicalClustering
+from reseen.conditions import When
 from reseen.data.sampler import PkSampler, SamplerSettings
 from reseen.losses import batch_hard_triplet
 from reseen.methods.base import AbstractMethod, MethodContext, Round, Step
@@ -28,6 +31,10 @@ class SphereSettings(ClusteredMethodSettings):
     clustering: AnyClustering = HierarchicalClustering()
     """The clustering."""
 
+    center_cameras: bool = False
+    """Subtract the mean feature of its camera from each feature before clustering; no effect if cameras are unknown or
+    disabled. The papers cluster features as they are."""
+
     smallest_cluster: Annotated[int, Field(ge=1)] = 1
     """Crops of smaller clusters are excluded for the round; 1 keeps clusters of one crop, which is then repeated K
     times in a batch."""
@@ -38,6 +45,10 @@ class SphereSettings(ClusteredMethodSettings):
     margin: Annotated[float, Field(ge=0)] | Literal["soft"] = 0.5
     """Triplet margin: how much farther the hardest negative should be than the hardest positive, in Euclidean distance
     of unit vectors, 0 to 2; `soft`: soft margin (softplus)."""
+
+    def recipe_conditions(self) -> Mapping[str, When]:
+        """Camera centering has an effect only if cameras are enabled."""
+        return {**super().recipe_conditions(), "method.center_cameras": When(cameras=True)}
 
 
 class Sphere(AbstractMethod):
@@ -55,6 +66,8 @@ class Sphere(AbstractMethod):
     def begin_round(self, features: Features, iterations: int) -> Round:
         """Cluster, and sample PK batches."""
         settings, context = self._settings, self.context
+        if settings.center_cameras and context.cameras is not None:
+            features = center_cameras(features, context.cameras)
         clustering = self.apply_constraints(
             features, lambda: cluster_round(features, settings, context, self.strictness)
         )
