@@ -15,12 +15,14 @@ from cases.knn import KNN
 from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
 from cases.rerank import RERANK_MARKET
+from cases.step_limit import STEP_LIMIT
 from cases.training_step import TRAINING_STEP
 from cases.video import VIDEO
 
 CASES: tuple[Case, ...] = (
     PIXELS,
     TRAINING_STEP,
+    STEP_LIMIT,
     MASK_STEP,
     BANK_STEP,
     KNN,
