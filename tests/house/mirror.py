@@ -87,6 +87,7 @@ COVERED_BY = [  # folder, modules, test files
     ("models", "replace_modules", "models/test_norm models/test_depthwise"),
     ("models", "batch_shard sharded_trunk", "models/test_sync_batch_norm"),
     ("models", "settings stages trial weights", "models/test_backbone models/test_encoder"),
+    ("models", "norm_kernels", "models/test_norm_activation"),
     ("neighbors", "csr jaccard_kernels", "neighbors/test_jaccard"),
     ("neighbors", "row_kernels", "neighbors/test_jaccard neighbors/test_rerank"),
     ("neighbors/out_of_core", "inverted_lists_on_disk tiles", "neighbors/out_of_core/test_mapped_search"),

@@ -23,8 +23,9 @@ class Arithmetic:
     """Type of the maps and of the weights as they are multiplied; None for float32."""
 
     fused: bool = False
-    """Whether batch norms that do not learn are multiplied into the convolutions before them, gradients keep the memory
-    order of their maps, and features of a round are computed in float32. This changes roundings."""
+    """Whether batch norms that do not learn are multiplied into the convolutions before them, those that learn compute
+    their activation with them, gradients keep the memory order of their maps, and features of a round are computed in
+    float32. This changes roundings."""
 
     def context(self, device_type: str) -> AbstractContextManager[object]:
         """Context in which a trunk on a device of this type computes."""

@@ -117,7 +117,7 @@ class Encoder(nn.Module):
             use_float_gradients(self.trunk)
         if self.shard.size > 1:
             return shard_trunk(self.trunk, self.norm_group, self.shard)
-        return use_group_norms(self.trunk, self.norm_group)
+        return use_group_norms(self.trunk, self.norm_group, fused=self.arithmetic.fused)
 
     @property
     def dimension(self) -> int:

@@ -5,13 +5,12 @@ device normalizes its own part of the batch. Here the group size is a setting: `
 statistics, however the batch is split. Running statistics are updated once per step with the mean over the groups, so
 they do not depend on the split either. In data-parallel training, `sync_batch_norm.py` forms the same groups.
 
-The groups are normalized one by one, each into its part of one output. Concatenating would copy every map once more in
-the forward pass and splitting its gradient once more in the backward pass; on a CPU these copies were an eighth of a
-training step. The bits are those of `torch.nn.functional.batch_norm` on each group, concatenated.
+The bits are those of `torch.nn.functional.batch_norm` on each group, concatenated, unless activations are fused
+(`norm_activation.py`).
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from reseen.errors import SettingsError
+from reseen.models.batch_norm_in_parts import applies_in_parts, batch_norm_in_parts
 from reseen.models.batch_shard import BatchShard
+from reseen.models.norm_activation import Bounds, bounds_of, can_fuse, norm_and_activation
 from reseen.models.replace_modules import replace_modules, share_tensors
 from reseen.models.sync_batch_norm import sync_batch_norm
 
@@ -50,21 +51,25 @@ def group_batch_norm(
     sizes: Sequence[int],
     momentum: float,
     epsilon: float,
+    bounds: Bounds | None = None,
 ) -> Float[Tensor, "b c *spatial"]:
     """Batch norm in training mode over consecutive groups of `sizes` images.
 
     `running` (mean, variance) is updated in place with `momentum` and the means over groups of the groups' means and
-    unbiased variances. With one group this is exactly `torch.nn.functional.batch_norm`.
+    unbiased variances. With one group this is exactly `torch.nn.functional.batch_norm`. With `bounds` the output is
+    clipped to them and computed by `norm_and_activation`, which must be able to.
     """
     weight, bias = affine
-    if len(sizes) == 1:
+    if len(sizes) == 1 and bounds is None:
         mean, variance = running if running is not None else (None, None)
         return F.batch_norm(images, mean, variance, weight, bias, True, momentum, epsilon)
     channels = images.shape[1]
     like = weight if weight is not None else images
     means = torch.zeros(len(sizes), channels, dtype=like.dtype, device=images.device)
     variances = torch.ones_like(means)
-    if weight is not None and bias is not None and applies_in_parts(images, weight, bias):
+    if weight is not None and bias is not None and bounds is not None:
+        normalized = norm_and_activation(images, weight, bias, (means, variances), sizes, epsilon, bounds)
+    elif weight is not None and bias is not None and applies_in_parts(images, weight, bias):
         normalized = batch_norm_in_parts(images, weight, bias, (means, variances), sizes, epsilon)
     else:
         normalized = torch.cat(
@@ -81,8 +86,14 @@ def group_batch_norm(
     return normalized
 
 
-def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: BatchShard | None) -> Tensor:
-    """The forward pass of a batch-norm module with grouped statistics."""
+def _normalize(
+    module: _BatchNorm,
+    images: Tensor,
+    group: int | None,
+    shard: BatchShard | None,
+    bounds: Bounds | None = None,
+) -> Tensor:
+    """The forward pass of a batch-norm module with grouped statistics; in training mode clipped to `bounds`."""
     if not module.training and module.running_mean is not None:
         return F.batch_norm(
             images,
@@ -105,7 +116,7 @@ def _normalize(module: _BatchNorm, images: Tensor, group: int | None, shard: Bat
         sizes = group_sizes(shard.split.total, group)
         return sync_batch_norm(images, running, affine, sizes, momentum, module.eps, shard)
     sizes = group_sizes(images.shape[0], group)
-    return group_batch_norm(images, running, affine, sizes, momentum, module.eps)
+    return group_batch_norm(images, running, affine, sizes, momentum, module.eps, bounds)
 
 
 class GroupBatchNorm2d(nn.BatchNorm2d):
@@ -115,10 +126,12 @@ class GroupBatchNorm2d(nn.BatchNorm2d):
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         share_tensors(self, norm)
         self.group, self.shard = group, shard
+        self.fused = False
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize; in training mode with the statistics of each group."""
-        return _normalize(self, input, self.group, self.shard)
+        bounds = (-math.inf, math.inf) if _is_fused(self, input) else None
+        return _normalize(self, input, self.group, self.shard, bounds)
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):
@@ -144,10 +157,24 @@ class GroupBatchNormAct2d(BatchNormAct2d):
         share_tensors(self, norm)
         self.momentum, self.drop, self.act = norm.momentum, norm.drop, norm.act
         self.group, self.shard = group, shard
+        self.fused = False
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Normalize by groups, then apply timm's drop layer and activation."""
-        return self.act(self.drop(_normalize(self, x, self.group, self.shard)))
+        bounds = bounds_of(self.act) if isinstance(self.drop, nn.Identity) and _is_fused(self, x) else None
+        normalized = _normalize(self, x, self.group, self.shard, bounds)
+        if bounds is not None:
+            return normalized
+        if isinstance(self.act, nn.Hardtanh) and torch.is_grad_enabled():
+            # in place autograd keeps a copy, which takes as long as the activation
+            return F.hardtanh(self.drop(normalized), self.act.min_val, self.act.max_val)
+        return self.act(self.drop(normalized))
+
+
+def _is_fused(module: "GroupBatchNorm2d | GroupBatchNormAct2d", images: Tensor) -> bool:
+    """Whether this pass normalizes and activates in one operation."""
+    is_split = module.shard is not None and module.shard.split is not None
+    return module.fused and module.training and not is_split and can_fuse(images, module.weight, module.bias)
 
 
 GROUPED = (GroupBatchNorm1d, GroupBatchNorm2d, GroupBatchNormAct2d)
@@ -160,10 +187,13 @@ _GROUPED: dict[type[nn.Module], Callable[..., nn.Module]] = {
 }
 
 
-def use_group_norms(network: nn.Module, group: int | None, shard: BatchShard | None = None) -> int:
+def use_group_norms(
+    network: nn.Module, group: int | None, shard: BatchShard | None = None, fused: bool = False
+) -> int:
     """Give every batch norm below `network` grouped statistics, in place; parameters, buffers and names stay.
 
-    With `shard`, statistics are those of the whole batch, of which this process normalizes its shard.
+    With `shard`, statistics are those of the whole batch, of which this process normalizes its shard. With `fused`,
+    batch norms of maps compute their activation with them in training mode, where `can_fuse` the maps.
 
     Returns the number of batch norms; 0 for models with layer norm, which do not need groups.
 
@@ -175,99 +205,11 @@ def use_group_norms(network: nn.Module, group: int | None, shard: BatchShard | N
 
     def make(_: str, module: nn.Module) -> nn.Module | None:
         grouped = _GROUPED.get(type(module))
-        return None if grouped is None else grouped(module, group, shard)
+        if grouped is None:
+            return None
+        made = grouped(module, group, shard)
+        if isinstance(made, GroupBatchNorm2d | GroupBatchNormAct2d):
+            made.fused = fused
+        return made
 
     return replace_modules(network, make)
-
-
-_NORMALIZE: Any = torch.ops.aten.native_batch_norm.out
-_GRADIENTS: Any = torch.ops.aten.native_batch_norm_backward.out
-
-
-def applies_in_parts(images: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
-    """Whether `batch_norm_in_parts` gives the bits of `torch.nn.functional.batch_norm`: on a CPU, with weight and bias.
-
-    Not of images with gaps between them, such as one token of each, which the operators with a given output misread;
-    and not within `torch.compile`, whose own fusion saves the copies.
-    """
-    if (
-        _layout(images) is None
-        or images.device.type != "cpu"
-        or weight is None
-        or bias is None
-        or torch.compiler.is_compiling()
-    ):
-        return False
-    return weight.dtype in (torch.float32, torch.float64) and weight.dtype == bias.dtype
-
-
-def batch_norm_in_parts(
-    images: Float[Tensor, "b c *spatial"],
-    weight: Float[Tensor, " c"],
-    bias: Float[Tensor, " c"],
-    statistics: tuple[Float[Tensor, "g c"], Float[Tensor, "g c"]],
-    sizes: Sequence[int],
-    epsilon: float,
-) -> Float[Tensor, "b c *spatial"]:
-    """Normalize consecutive groups of `sizes` images by their own statistics, in training mode.
-
-    `statistics` are overwritten by each group's mean and unbiased variance, one row per group. The output has the
-    memory format of `images`, and is equal to the bit to the concatenated outputs of
-    `torch.nn.functional.batch_norm(part, mean, variance, weight, bias, True, 1.0, epsilon)`.
-    """
-    return _InParts.apply(images, weight, bias, statistics, tuple(sizes), epsilon)  # type: ignore[no-any-return]
-
-
-def _layout(images: Tensor) -> torch.memory_format | None:
-    """The memory format of images without gaps; None where there are gaps."""
-    if images.is_contiguous():
-        return torch.contiguous_format
-    is_last = images.ndim == 4 and images.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if is_last else None
-
-
-class _InParts(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        images: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        statistics: tuple[Tensor, Tensor],
-        sizes: tuple[int, ...],
-        epsilon: float,
-    ) -> Tensor:
-        output = torch.empty_like(images)
-        saved = [torch.empty_like(values) for values in statistics]
-        for row, (part, target) in enumerate(
-            zip(images.split(list(sizes)), output.split(list(sizes)), strict=True)
-        ):
-            # momentum 1 writes this group's own statistics into its row
-            _NORMALIZE(
-                part, weight, bias, statistics[0][row], statistics[1][row], True, 1.0, epsilon,
-                out=target, save_mean=saved[0][row], save_invstd=saved[1][row],
-            )  # fmt: skip
-        ctx.save_for_backward(images, weight, *saved)
-        ctx.sizes, ctx.epsilon = list(sizes), epsilon
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        images, weight, means, deviations = ctx.saved_tensors
-        gradient = torch.empty_like(images)
-        of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(weight)
-        layout = _layout(images)
-        assert layout is not None  # `applies_in_parts`
-        whole = gradients[0]
-        if _layout(whole) is None:  # such as one number, repeated
-            whole = whole.contiguous(memory_format=layout)
-        parts = zip(*(tensor.split(ctx.sizes) for tensor in (whole, images, gradient)), strict=True)
-        for row, (above, part, target) in reversed(list(enumerate(parts))):  # in the order of autograd
-            own_weight, own_bias = torch.empty_like(weight), torch.empty_like(weight)
-            _GRADIENTS(
-                above, part, weight, None, None, means[row], deviations[row], True, ctx.epsilon,
-                [True, True, True], out0=target, out1=own_weight, out2=own_bias,
-            )  # fmt: skip
-            of_weight += own_weight
-            of_bias += own_bias
-        return gradient, of_weight, of_bias, None, None, None

@@ -30,9 +30,9 @@ class GeneralizedMeanPooling(Pooling):
     p = 1 is the average of the positive part, p to infinity the maximum.
 
     Attributes:
-        in_map_order: whether gradients keep the memory order of the maps. Otherwise they come in rows of cells, as
-            torch gives them, and a batch norm before the pooling takes many times as long; the sums of both round
-            otherwise.
+        in_map_order: whether gradients keep the memory order of the maps, and powers are computed by logarithms.
+            Otherwise gradients come in rows of cells, as torch gives them, and a batch norm before the pooling takes
+            many times as long; the two round differently.
 
     Reference: Radenovic et al., "Fine-tuning CNN image retrieval with no human annotation", TPAMI 2018, eq. 3.
     """
@@ -45,16 +45,22 @@ class GeneralizedMeanPooling(Pooling):
 
     def lift(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b d y x"]:
         """The p-th powers, in float32 since they overflow in half precision."""
+        learns = torch.is_grad_enabled() and maps.requires_grad
+        if learns and self.in_map_order:
+            return _PowerByLogarithm.apply(maps.float(), self.exponent, self.epsilon)  # type: ignore[no-any-return]
         positive = maps.float().clamp_min(self.epsilon)
-        if torch.is_grad_enabled() and positive.requires_grad:
-            return _PositivePower.apply(positive, self.exponent, self.in_map_order)  # type: ignore[no-any-return]
+        if learns:
+            return _PositivePower.apply(positive, self.exponent)  # type: ignore[no-any-return]
         return positive.pow(self.exponent)
 
     def gather(
         self, lifted: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None
     ) -> Float[Tensor, "b d"]:
         """The p-th root of the mean power of each channel."""
-        mean = _mean(lifted, kept)
+        if kept is None and self.in_map_order:  # the gradient of a sum is one number per channel, and no map
+            mean = lifted.sum(dim=(2, 3)) / (lifted.shape[2] * lifted.shape[3])
+        else:
+            mean = _mean(lifted, kept)
         if (
             kept is not None and kept.shape[1] > 1
         ):  # a channel may keep no cell; the root has no gradient at 0
@@ -100,19 +106,45 @@ class _PositivePower(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, base: Tensor, exponent: Tensor, in_map_order: bool) -> Tensor:
+    def forward(ctx: Any, base: Tensor, exponent: Tensor) -> Tensor:
         power = base.pow(exponent)
         ctx.save_for_backward(base, exponent, power)
-        ctx.in_map_order = in_map_order
         return power
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         base, exponent, power = ctx.saved_tensors
         of_base, of_exponent = base.pow(exponent - 1).mul_(exponent), base.log().mul_(power)
-        if ctx.in_map_order:
-            return of_base.mul_(gradients[0]), of_exponent.mul_(gradients[0]).sum(), None
-        return gradients[0] * of_base, (gradients[0] * of_exponent).sum(), None
+        return gradients[0] * of_base, (gradients[0] * of_exponent).sum()
+
+
+class _PowerByLogarithm(torch.autograd.Function):
+    """Powers of maps clamped to at least epsilon, by one logarithm and one exponential for both passes.
+
+    `torch.pow` takes 31 ms for 5 million numbers on one core with AVX2, both of these 13, and the passes of
+    `_PositivePower` take two powers and a logarithm. The last bits of the powers differ. Gradients are in the memory
+    order of the maps.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, exponent: Tensor, epsilon: float) -> Tensor:
+        logarithm = maps.clamp_min(epsilon).log_()
+        power = (logarithm * exponent).exp_()
+        ctx.save_for_backward(maps, exponent, logarithm, power)
+        ctx.epsilon = epsilon
+        return power
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        maps, exponent, logarithm, power = ctx.saved_tensors
+        of_power = power.clone().mul_(gradients[0])  # a product would take the order of the gradient
+        of_exponent = (of_power * logarithm).sum()
+        of_maps = of_power.mul_(exponent).div_(maps)
+        return _THRESHOLD(of_maps, maps, ctx.epsilon), of_exponent, None
+
+
+_THRESHOLD: Any = torch.ops.aten.threshold_backward
+"""Gradients where the map is above a number, else 0."""
 
 
 def _mean(maps: Float[Tensor, "b d y x"], kept: Bool[Tensor, "b c y x"] | None) -> Float[Tensor, "b d"]:
