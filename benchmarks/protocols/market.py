@@ -201,6 +201,8 @@ def _mask_arms() -> tuple[Arm, ...]:
     """The parts of `maskpre`, one by one, and its open choices."""
     recipe = _HERE / "market-mini-maskpre.yaml"
     off = ("--method.visual-weight", "0", "--method.temporal-weight", "0")
+    frozen = ("--method.mask.place", "frozen", "--method.mask.block", "[3,5]")
+    region = ("--method.region-weight", "0.2")
     choices = {
         "one-view": ("the whole map, clusters alone", ("--method.masked-views", "1", *off[2:])),
         "two-views": ("two masked views, clusters alone", off),
@@ -216,10 +218,13 @@ def _mask_arms() -> tuple[Arm, ...]:
         "no-stop": ("targets follow the gradient", ("--method.stop-gradient", "false")),
         "strip": ("masks as wide as the map", ("--method.mask.kind", "strip")),
         "dropout": ("numbers dropped by themselves", ("--method.mask.kind", "dropout")),
-        "frozen": (
-            "masks on what frozen stages give",
-            ("--method.mask.place", "frozen", "--method.mask.block", "[3,5]"),
+        "frozen": ("masks on what frozen stages give", frozen),
+        "region": ("all, and masked cells of the teacher's map are predicted", region),
+        "region-frozen": (
+            "masks on what frozen stages give, and masked cells of the teacher's map are predicted",
+            (*frozen, *region),
         ),
+        "region-alone": ("two masked views and the prediction of masked cells", (*off, *region)),
         "active": ("masks where the map responds", ("--method.mask.seeds", "active")),
         "fixed": ("the rate fixed from the start", ("--method.mask.ramp", "0")),
         "whole-teacher": ("the teacher sees whole maps", ("--method.teacher-mask", "none")),

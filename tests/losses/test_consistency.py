@@ -29,15 +29,38 @@ def test_gradients_reach_the_targets_only_when_asked(stopped):
     assert (other.grad is None) == stopped
 
 
-def test_only_masked_cells_count():
-    maps = torch.randn(2, 3, 4, 5)
-    kept = torch.ones(2, 1, 4, 5, dtype=torch.bool)
-    assert float(masked_reconstruction(torch.zeros_like(maps), maps, kept)) == 0
-    kept[0, 0, 1, 2] = kept[1, 0, 3, 3] = False
-    assert float(masked_reconstruction(torch.zeros_like(maps), maps, kept)) == pytest.approx(1)
-    right = torch.zeros_like(maps)
-    right[0, :, 1, 2], right[1, :, 3, 3] = maps[0, :, 1, 2], maps[1, :, 3, 3]
-    assert float(masked_reconstruction(right, maps, kept)) == pytest.approx(0, abs=1e-6)
+@given(seed=st.integers(0, 99), share=st.floats(0, 1))
+def test_masked_cells_count_alike_whatever_their_length_and_visible_ones_not_at_all(seed, share):
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.randn(2, 3, 4, 5, generator=generator) * torch.rand(2, 1, 4, 5, generator=generator) * 10
+    kept = torch.rand(2, 1, 4, 5, generator=generator) >= share
+    predicted, distances = torch.randn(2, 3, 4, 5, generator=generator), []
+    for image, row, column in (~kept[:, 0]).nonzero().tolist():
+        guess, cell = predicted[image, :, row, column], maps[image, :, row, column]
+        distances.append(2 - 2 * float(guess @ cell / (guess.norm() * cell.norm())))
+    expected = sum(distances) / max(1, len(distances))
+    found = float(masked_reconstruction(predicted, maps, kept))
+    assert found == pytest.approx(expected, abs=1e-4)
+    changed, other = torch.where(kept, maps + 1, maps), torch.where(kept, -predicted, predicted)
+    assert float(masked_reconstruction(other, changed, kept)) == found
+
+
+def test_the_gradient_of_predicted_cells_is_that_of_finite_differences_and_none_reaches_the_maps():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(2, 3, 2, 2, generator=generator, dtype=torch.float64).requires_grad_()
+    kept = torch.tensor([True, False, False, True, False, True, True, True]).view(2, 1, 2, 2)
+    predicted = torch.randn(2, 3, 2, 2, generator=generator, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda cells: masked_reconstruction(cells, maps, kept), predicted)
+    masked_reconstruction(predicted, maps, kept).backward()
+    assert torch.equal(predicted.grad.any(dim=1), ~kept[:, 0])
+    assert maps.grad is None
+
+
+def test_cells_without_a_direction_have_a_finite_gradient():
+    predicted = torch.zeros(1, 3, 1, 2).requires_grad_()
+    kept = torch.tensor([False, True]).view(1, 1, 1, 2)
+    masked_reconstruction(predicted, torch.zeros(1, 3, 1, 2), kept).backward()
+    assert torch.isfinite(predicted.grad).all()
 
 
 @pytest.mark.parametrize("seed", [0, 1])

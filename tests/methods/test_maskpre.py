@@ -166,7 +166,7 @@ def test_masks_of_frozen_stages_need_frozen_stages_and_one_augmentation(recipe_o
         set_up(recipe, reseen.read_training(crowd), tmp_path / "run", quiet=True)
     for values in (
         {"augmentations": 2},
-        {"region_weight": 1.0},
+        {"region_weight": 1.0, "region_target": "student"},
         {"mask": {"place": "frozen", "kind": "dropout"}},
     ):
         with pytest.raises(ValueError, match=r"mask\.place 'frozen'"):

@@ -44,7 +44,8 @@ _WITHOUT = {
     },
     "hct": {*_HIERARCHY, "augmentation.warp", "method.clustering.weight", "train.step_rounds"},
     "maskpre": {
-        *_CAMERAS, *_REFINEMENT, "augmentation.warp", "method.classifier_rate", *_OF_HIERARCHY,
+        *_CAMERAS, *_REFINEMENT, "augmentation.warp", "method.classifier_rate", "method.region_target",
+        *_OF_HIERARCHY,
     },
     "progressive": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "source": {"augmentation.warp"},

@@ -8,6 +8,8 @@ $D(p, z) = 2 - 2 \cos(p, z)$ with a stop-gradient on $z$, the loss is the sum of
 - visual consistency: $\frac{1}{2} (D(p_1, z_2) + D(p_2, z_1))$, between the two views;
 - temporal consistency: $\frac{1}{2} (D(p_1, t_2) + D(p_2, t_1))$, between student and teacher.
 
+A fourth one, off by default, predicts the masked cells of the map; see `region_prediction`.
+
 References: our reconstruction from the abstract of Yin et al., "Unsupervised person re-identification via simultaneous
 clustering and mask prediction", Pattern Recognition 126, 2022; the clusters and their contrast are those of Dai et al.,
 ACCV 2022.
@@ -21,15 +23,12 @@ from torch import Generator, Tensor, nn
 
 from reseen.errors import SettingsError
 from reseen.geometry import unit
-from reseen.losses import (
-    batch_hard_triplet,
-    consistency,
-    masked_reconstruction,
-)
+from reseen.losses import batch_hard_triplet, consistency
 from reseen.memory import Classifier
 from reseen.methods.base import MethodContext, Round, Step
 from reseen.methods.cluster_contrast import CentroidContrast
 from reseen.methods.maskpre_settings import MaskPreSettings
+from reseen.methods.region_prediction import RegionPrediction
 from reseen.models import Encoder
 from reseen.models.ema import MomentumTeacher, ResidualHead, predictor, unwrapped
 from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
@@ -68,14 +67,13 @@ class MaskPre(CentroidContrast):
             head = ResidualHead(head)
         self._predictor = head.to(device)
         use_group_norms(self._predictor, encoder.norm_group)
-        self._region = (
-            nn.Conv2d(dimension, dimension, 3, padding=1).to(device) if settings.region_weight else None
-        )
+        predicts_regions = settings.region_weight and settings.mask.share
+        self._region = RegionPrediction(settings.mask, encoder, device) if predicts_regions else None
         self._classifier: Classifier | None = None
 
     def networks(self) -> list[nn.Module]:
         """The prediction heads."""
-        return [self._predictor] if self._region is None else [self._predictor, self._region]
+        return [self._predictor] if self._region is None else [self._predictor, self._region.head]
 
     def extractor(self) -> Encoder:
         """Student or teacher, by `cluster_with`."""
@@ -103,9 +101,7 @@ class MaskPre(CentroidContrast):
         frozen = frozen_output(encoder, batch.images) if self._has_frozen_stages else None
         frozen_masks = self._frozen_masks(encoder, frozen) if frozen is not None else []
         # the teacher runs first, before the student's maps fill the CPU cache
-        teacher_maps = (
-            self._teacher_views(batch.images, frozen, frozen_masks) if settings.temporal_weight else []
-        )
+        teacher_maps, whole_maps = self._teacher_views(batch.images, frozen, frozen_masks)
         maps = self._views(encoder, batch.images, frozen, frozen_masks)
         masks = self._masks(encoder, maps)
         vectors = _vectors(encoder, maps, masks)
@@ -125,8 +121,11 @@ class MaskPre(CentroidContrast):
             targets = self._teacher_vectors(teacher_maps, masks)
             temporal = _cross_consistency(predictions, targets, True)
             terms["temporal"] = settings.temporal_weight * temporal
-        if self._region is not None and masks[0] is not None:
-            terms["region"] = settings.region_weight * self._region_loss(encoder, maps, masks)
+        drawn = [kept for kept in frozen_masks or masks if kept is not None]
+        if self._region is not None and drawn:
+            cells = [encoder.cells(view) for view in maps]
+            targets = [encoder.cells(view) for view in whole_maps or maps]
+            terms["region"] = settings.region_weight * self._region.loss(cells, targets, drawn)
         mean = unit(torch.stack([view.detach() for view in directions]).sum(dim=0))
         return Step(terms, mean, labels, {"cameras": cameras, "rows": rows})
 
@@ -145,8 +144,7 @@ class MaskPre(CentroidContrast):
         """Teacher, prediction heads, number of steps done, and the state of the camera-aware extensions."""
         heads = {
             f"{name}.{key}": value
-            for name, head in (("predictor", self._predictor), ("region", self._region))
-            if head is not None
+            for name, head in zip(("predictor", "region"), self.networks(), strict=False)
             for key, value in head.state_dict().items()
         }
         teacher = {f"teacher.{key}": value for key, value in self._teacher.state().items()}
@@ -159,7 +157,7 @@ class MaskPre(CentroidContrast):
         self._teacher.restore(_with_prefix("teacher.", state))
         self._predictor.load_state_dict(_with_prefix("predictor.", state))
         if self._region is not None:
-            self._region.load_state_dict(_with_prefix("region.", state))
+            self._region.head.load_state_dict(_with_prefix("region.", state))
 
     def _clusters(
         self, features: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], rows: Int64[Tensor, " b"]
@@ -210,28 +208,27 @@ class MaskPre(CentroidContrast):
         return [draw_masks(view, self._settings.mask, self._rate(), generator) for view in cells]
 
     @torch.no_grad()
-    def _teacher_views(self, images: Tensor, frozen: Tensor | None, frozen_masks: list[Mask]) -> list[Tensor]:
-        """The teacher's map of each view; the output of frozen stages is shared with the student."""
-        applied = frozen_masks if self._settings.teacher_mask == "same" else []
-        return self._views(self._teacher.encoder, images, frozen, applied)
+    def _teacher_views(
+        self, images: Tensor, frozen: Tensor | None, frozen_masks: list[Mask]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The teacher's maps: of each view, for `temporal`, and the unmasked ones, for `region`; empty if not used.
+
+        The output of frozen stages is shared with the student. Both are the same maps of one pass, unless the views are
+        of masked frozen stages.
+        """
+        settings, teacher = self._settings, self._teacher.encoder
+        applied = frozen_masks if settings.teacher_mask == "same" else []
+        views = self._views(teacher, images, frozen, applied) if settings.temporal_weight else []
+        if self._region is None or settings.region_target == "student" or not self._rate():
+            return views, []
+        is_shared = bool(views) and not applied
+        return views, views if is_shared else self._views(teacher, images, frozen, [])
 
     @torch.no_grad()
     def _teacher_vectors(self, maps: list[Tensor], masks: list[Mask | None]) -> list[Float[Tensor, "b d"]]:
         """The teacher's vectors of the same views, or of unmasked maps."""
         applied = masks if self._settings.teacher_mask == "same" else [None] * len(masks)
         return _vectors(self._teacher.encoder, maps, applied)
-
-    def _region_loss(
-        self, encoder: Encoder, maps: list[Tensor], masks: list[Mask | None]
-    ) -> Float[Tensor, ""]:
-        """Reconstruction loss of the masked cells, predicted by the region head from the visible ones."""
-        assert self._region is not None
-        losses = []
-        for view, kept in zip(maps, masks, strict=True):
-            assert kept is not None
-            cells = encoder.cells(view).float()
-            losses.append(masked_reconstruction(self._region(cells * kept), cells, kept))
-        return torch.stack(losses).mean()
 
 
 def _maskable_grid(encoder: Encoder) -> tuple[int, int]:

@@ -49,7 +49,12 @@ class MaskPreSettings(ContrastSettings):
     """Weight of the consistency with the teacher."""
 
     region_weight: Annotated[Weight, When({"mask.share": Above(0)})] = 0.0
-    """Weight of the reconstruction of masked cells, which a convolution predicts from the visible ones."""
+    """Weight of the prediction of masked cells from the visible ones, by a convolutional head."""
+
+    region_target: Annotated[
+        Literal["teacher", "student"], When({"mask.share": Above(0)}, region_weight=Above(0))
+    ] = "teacher"
+    """The network whose unmasked map has the cells to predict."""
 
     predictor_hidden: Annotated[int, Field(ge=0)] = 512
     """Hidden dimension of the prediction head; 0: no head, as a baseline."""
@@ -84,6 +89,12 @@ class MaskPreSettings(ContrastSettings):
         return self.mask
 
     @property
+    def uses_teacher_maps(self) -> bool:
+        """Whether losses compare with the teacher, by its vectors or by the cells of its map."""
+        is_region_target = self.region_weight > 0 and self.region_target == "teacher"
+        return self.temporal_weight > 0 or (is_region_target and self.mask.share > 0)
+
+    @property
     def predicts(self) -> bool:
         """Whether the prediction head is used, for the other view or for the teacher."""
         return self.temporal_weight > 0 or (self.visual_weight > 0 and self.masked_views == 2)
@@ -96,7 +107,7 @@ class MaskPreSettings(ContrastSettings):
             weight = "visual_weight" if self.masked_views == 2 else "temporal_weight"
             is_predicted = When({weight: Above(0)})
             conditions |= {"predictor_hidden": is_predicted, "predictor_start": is_predicted}
-        if self.cluster_with == "student" and not self.temporal_weight:
+        if self.cluster_with == "student" and not self.uses_teacher_maps:
             conditions["teacher"] = When(score_with="teacher")
         return conditions
 
@@ -104,9 +115,12 @@ class MaskPreSettings(ContrastSettings):
     def _fits_together(self) -> "MaskPreSettings":
         if self.masked_views == 1 and (self.augmentations == 2 or self.region_weight):
             raise ValueError("augmentations 2 and region_weight need two views; set masked_views to 2")
-        if self.mask.place == "frozen" and (self.augmentations == 2 or self.region_weight):
+        if self.mask.place == "frozen" and self.augmentations == 2:
+            raise ValueError("mask.place 'frozen' requires augmentations 1; or use mask.place 'map'")
+        if self.mask.place == "frozen" and self.region_weight and self.region_target == "student":
             raise ValueError(
-                "mask.place 'frozen' requires augmentations 1 and region_weight 0; or use mask.place 'map'"
+                "mask.place 'frozen' gives no unmasked map of the student; use region_target teacher, or mask.place "
+                "'map'"
             )
         if self.mask.place == "frozen" and self.mask.kind == "dropout":
             raise ValueError(

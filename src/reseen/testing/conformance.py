@@ -141,7 +141,8 @@ class MethodConformance(DeviceConformance):
         for term, value in step.terms.items():
             assert value.shape == (), term
             assert torch.isfinite(value), term
-            weights = [weight for key, weight in training.encoder.named_parameters() if "trunk." in key]
+            named = training.encoder.named_parameters()
+            weights = [weight for key, weight in named if "trunk." in key and weight.requires_grad]
             gradients = torch.autograd.grad(value, weights, retain_graph=True, allow_unused=True)
             assert any(gradient is not None and bool(gradient.any()) for gradient in gradients), term
         assert not step.features.requires_grad
