@@ -130,7 +130,7 @@ def _looks(encoder: Encoder, crops: Crops, painted: int | None) -> Float[Tensor,
         if painted is not None:
             step = images.shape[2] / encoder.patches.count
             images[:, :, round(painted * step) : round((painted + 1) * step)] = 0
-        found.append(encoder.embed_patches(encoder.maps(images)))
+        found.append(encoder.embed_patches(encoder.trunk_maps(images).patches))
     return torch.cat(found)
 
 

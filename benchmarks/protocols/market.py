@@ -265,7 +265,7 @@ def _patch_arms() -> tuple[Arm, ...]:
     credible_clustering = "--method.credible-clustering"
     from_clusters = ("--method.credible.source", "clusters", f"{credible_clustering}.metric", "jaccard")
     from_clusters += (f"{credible_clustering}.share", "0.073")
-    weights = "--method.loss.weights"
+    weights, stage = "--method.loss.weights", "--model.patches.stage"
     alone = {
         "": ("", ()),
         "-uniform": (", neighbors weigh alike", (weights, "uniform")),
@@ -290,6 +290,9 @@ def _patch_arms() -> tuple[Arm, ...]:
         "nearest": ("all, patches pulled to what looks most like them", nearest),
         "uniform": ("all, neighbors weigh alike", (weights, "uniform")),
         "learned": ("all, patches that learn where to look", ("--model.patches.generator", "learned")),
+        "local": ("all, patches of stage 5", (stage, "5")),
+        "local-patch": ("patches of stage 5 alone", (*no_global, stage, "5")),
+        "local-4": ("all, patches of stage 4, the last frozen one", (stage, "4")),
         "1-patch": ("all, one patch", ("--model.patches.count", "1")),
         "3-patches": ("all, three patches", ("--model.patches.count", "3")),
         "8-patches": ("all, eight patches", ("--model.patches.count", "8")),

@@ -18,7 +18,11 @@ from reseen.runs.log import read_log
 PROJECT = Path(__file__).resolve().parents[2]
 GROUPS = -(-72 // GROUP)
 SIZES = {"two": 2, "three": 3, "four": 4}
-WORLDS = {"four": [*METHODS, "halves"], "two": ["cluster-contrast", "halves"], "three": ["whole-batch"]}
+WORLDS = {
+    "four": [*METHODS, "halves"],
+    "two": ["cluster-contrast", "halves", "stage", "regions"],
+    "three": ["whole-batch"],
+}
 """What each world trains, and the one process that `one` is."""
 
 
@@ -31,6 +35,12 @@ def trained(tmp_path, recipe_of, crowd):
         plan[name] = _steady(recipe_of("cluster-contrast"))
         plan[name]["model"] |= {"norm_group": group, "drop_path": 0.2}
         plan[name]["train"]["channels_last"] = False  # see _steady
+    plan["stage"] = _steady(recipe_of("global-patch"))
+    plan["stage"]["model"]["patches"]["stage"] = 3
+    plan["regions"] = _steady(
+        recipe_of("maskpre", region_weight=0.2, mask={"place": "frozen", "block": 2, "ramp": 0})
+    )
+    plan["regions"]["model"]["frozen_stages"] = 1
     worlds = WORLDS | {"one": list(plan)}
     (tmp_path / RECIPES).write_text(
         json.dumps({world: {name: plan[name] for name in names} for world, names in worlds.items()})

@@ -13,6 +13,7 @@ from reseen.geometry import unit
 from reseen.methods.part_blend import WITHOUT_HALVES
 from reseen.models import Encoder, ModelSettings
 from reseen.models.ema import unwrapped
+from reseen.models.patch_stage import TrunkMaps
 from reseen.records import Features
 from reseen.training.setup import set_up
 
@@ -32,13 +33,15 @@ def test_the_blocks_are_the_pooled_whole_and_halves_with_the_roots_of_their_weig
     maps = torch.rand(3, encoder.channels, rows, 2)
     twin = encoder.with_halves(0.15)
     assert (twin.dimension, encoder.dimension) == (3 * encoder.channels, encoder.channels)
-    found = twin.embed_all(maps).split(encoder.channels, dim=1)
+    found = twin.embed_all(TrunkMaps(maps, maps)).split(encoder.channels, dim=1)
     upper = [maps[:, :, row] for row in range(rows) if row < rows / 2]
     lower = [maps[:, :, row] for row in range(rows) if row + 1 > rows / 2]
     for block, region, weight in zip(found, (maps, upper, lower), (0.7, 0.15, 0.15), strict=True):
         region = region if isinstance(region, torch.Tensor) else torch.stack(region, dim=2)
         torch.testing.assert_close(block, weight**0.5 * encoder.embed(region))
-    torch.testing.assert_close(encoder.embed_all(maps), encoder.embed(maps))  # itself as before
+    torch.testing.assert_close(
+        encoder.embed_all(TrunkMaps(maps, maps)), encoder.embed(maps)
+    )  # itself as before
     assert {id(value) for value in twin.parameters()} == {id(value) for value in encoder.parameters()}
 
 

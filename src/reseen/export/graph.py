@@ -86,6 +86,10 @@ class _HalfTrunk(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
         return self.trunk(images.half()).float()
 
+    def get_submodule(self, target: str) -> nn.Module:
+        """A module of the trunk, by its name there."""
+        return self.trunk.get_submodule(target)
+
 
 def in_half_precision(encoder: Encoder) -> Encoder:
     """The encoder with a trunk that computes in float16; pooling, neck and patches stay float32.

@@ -19,7 +19,8 @@ from reseen.features.frozen_maps import FrozenMaps
 from reseen.geometry import unit
 from reseen.models import Encoder
 from reseen.models.fold import inference_copy
-from reseen.models.frozen_stages import frozen_output, maps_from_frozen
+from reseen.models.frozen_stages import frozen_output, trunk_maps_from_frozen
+from reseen.models.patch_stage import TrunkMaps
 from reseen.records import Features
 from reseen.runs.console import Progress, no_progress
 from reseen.runs.process_memory import kept_memory
@@ -84,20 +85,20 @@ def extract(
     def pixels_of(rows: Int64[Tensor, " b"]) -> Images:
         return crops.images(rows) if transform is None else transform(crops.images(rows))
 
-    def maps(rows: Int64[Tensor, " b"]) -> Iterator[Tensor]:
+    def maps(rows: Int64[Tensor, " b"]) -> Iterator[TrunkMaps]:
         if kept is not None and kept.holds(rows):
             blank = torch.zeros(1, 3, plain.height, plain.width, device=device)
-            yield from (maps_from_frozen(fast, blank, output.to(device)) for output in kept.read(rows))
+            yield from (trunk_maps_from_frozen(fast, blank, output.to(device)) for output in kept.read(rows))
             return
         images = normalize(pixels_of(rows).to(device), plain.mean, plain.std)
         views = (images, images.flip(3)) if mirrored else (images,)
         for view, seen in enumerate(views):
             if kept is None:
-                yield fast.maps(seen)
+                yield fast.trunk_maps(seen)
             else:
                 output = frozen_output(fast, seen)
                 kept.write(rows, view, output)
-                yield maps_from_frozen(fast, seen, output)
+                yield trunk_maps_from_frozen(fast, seen, output)
 
     def outputs(rows: Int64[Tensor, " b"]) -> Float32[Tensor, "b d"]:
         if embedder is None:

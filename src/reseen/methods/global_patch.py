@@ -113,9 +113,9 @@ class GlobalPatch(AbstractMethod):
         settings, encoder = self._settings, self.context.encoder
         count = len(batch.rows) // self.views
         rows, labels, cameras = batch.rows[:count], batch.labels[:count], batch.cameras[:count]
-        maps = encoder.maps(batch.images)
+        maps = encoder.trunk_maps(batch.images)
         terms: dict[str, Tensor] = {}
-        vectors = encoder.embed(maps if settings.global_views == "all" else maps[:count])
+        vectors = encoder.embed(maps.last if settings.global_views == "all" else maps.last[:count])
         if settings.global_weight:
             repeated = len(vectors) // count
             terms["global"] = settings.global_weight * self._global(
@@ -123,7 +123,7 @@ class GlobalPatch(AbstractMethod):
             )
             camera_terms = self._cameras.terms(vectors, labels.repeat(repeated), cameras.repeat(repeated))
             terms |= {name: settings.global_weight * term for name, term in camera_terms.items()}
-        patches = encoder.embed_patches(maps)
+        patches = encoder.embed_patches(maps.patches)
         extra = {"rows": rows, "cameras": cameras, "patches": patches[:count].detach()}
         if settings.discrimination.weight:
             terms["patches"] = settings.discrimination.weight * self._patches(patches[:count], rows)

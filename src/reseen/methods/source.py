@@ -90,12 +90,12 @@ class SupervisedSource(AbstractMethod):
     def losses(self, batch: Batch) -> Step:
         """Identity and triplet loss of whole images, and of patches if the model has any."""
         encoder, settings = self.context.encoder, self._settings
-        maps = encoder.maps(batch.images)
-        whole = encoder.embed(maps)
+        maps = encoder.trunk_maps(batch.images)
+        whole = encoder.embed(maps.last)
         terms = {"identity": self._classification_loss(whole, batch.labels, 0)}
         vectors = {"triplet": whole}
         if encoder.patches is not None:
-            patches = encoder.embed_patches(maps)
+            patches = encoder.embed_patches(maps.patches)
             losses = [
                 self._classification_loss(patches[:, place], batch.labels, 1 + place)
                 for place in range(patches.shape[1])

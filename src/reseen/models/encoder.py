@@ -9,7 +9,7 @@ section 3.6.
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, Self
 
 import numpy as np
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from reseen.errors import SettingsError
 from reseen.geometry import unit
 from reseen.models.arithmetic import Arithmetic
-from reseen.models.backbone import Backbone, as_map, build_backbone
+from reseen.models.backbone import as_map, build_backbone
 from reseen.models.batch_shard import BatchShard
 from reseen.models.depthwise import use_float_gradients
 from reseen.models.frozen_front import FrozenFront
 from reseen.models.norm import GroupBatchNorm1d, use_group_norms
-from reseen.models.patches import Patches
-from reseen.models.pooling import AveragePooling, GeneralizedMeanPooling, Pooling, TokenPooling
+from reseen.models.patch_stage import TrunkMaps, build_patches, stage_module, with_stage
+from reseen.models.pooling import TokenPooling, build_pooling
 from reseen.models.settings import ModelSettings
 from reseen.models.sharded_trunk import shard_trunk
 
@@ -65,6 +65,7 @@ class Encoder(nn.Module):
         std: per-channel standard deviation for input normalization.
         notes: messages about what was loaded and changed.
         arithmetic: how the trunk computes.
+        patch_stage: the trunk's module whose output patches are cut from; None for the last map.
         front: computes the frozen stages in place of the trunk; None where the trunk does. See `frozen_stages`.
         shard: this process's shard of the training batch.
 
@@ -90,12 +91,14 @@ class Encoder(nn.Module):
         self.arithmetic = Arithmetic() if arithmetic is None else arithmetic
         self.shard = BatchShard() if shard is None else shard
         self.trunk = backbone.trunk
-        self.pooling = _pooling(settings, backbone, self.arithmetic)
+        self.pooling = build_pooling(settings, backbone, self.arithmetic.fused)
         self.neck = GroupBatchNorm1d(nn.BatchNorm1d(backbone.width), settings.norm_group)
         self.neck.bias.requires_grad_(False)
         self.channels, self.grid = backbone.width, backbone.grid
         self.channels_first, self._tokens = backbone.channels_first, backbone.tokens
-        self.patches = self._patches(settings)
+        self.patches = build_patches(settings, backbone, height, width)
+        self.patch_stage = stage_module(settings, backbone)
+        self._patch_weight = 0.0 if settings.patches is None else settings.patches.weight**0.5
         self.part = part
         self.raw = settings.feature == "raw"
         self.norm_group = settings.norm_group
@@ -139,9 +142,13 @@ class Encoder(nn.Module):
 
         In data-parallel training `images` is this process's shard and the output is that of the whole batch.
         """
+        return self.trunk_maps(images).last
+
+    def trunk_maps(self, images: Float[Tensor, "b 3 h w"]) -> TrunkMaps:
+        """What `maps` returns, and the map that patches are cut from, in one pass."""
+        trunk, front = self.trunk, self.front
         with self.arithmetic.context(images.device.type):
-            output = self.trunk(images) if self.front is None else self.front.through(self.trunk, images)
-        return self.finish(output)
+            return self.collect_maps(lambda: trunk(images) if front is None else front.through(trunk, images))
 
     def compute_frozen_with(self, front: FrozenFront | None) -> None:
         """Let `front` compute the frozen stages from now on, or the trunk itself if None."""
@@ -173,9 +180,15 @@ class Encoder(nn.Module):
         twin._half_weight = weight
         return twin
 
-    def finish(self, output: Tensor) -> Tensor:
-        """What `maps` returns, from the trunk's own output for this process's images."""
-        return self.shard.gather(output if self._tokens else as_map(output, self.channels_first))
+    def collect_maps(self, run: Callable[[], Tensor]) -> TrunkMaps:
+        """What `trunk_maps` returns, given how to `run` the trunk for this process's images."""
+        if self.patch_stage is None:
+            output = run()
+            last = self.shard.gather(output if self._tokens else as_map(output, self.channels_first))
+            return TrunkMaps(last, last)
+        last, patches = with_stage(self.trunk, self.patch_stage, run)
+        maps = [self.shard.gather(as_map(output, self.channels_first)) for output in (last, patches)]
+        return TrunkMaps(*maps)
 
     def embed(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
         """Global embeddings of `maps`, pooled over the cells where `kept` is True (all by default).
@@ -207,7 +220,7 @@ class Encoder(nn.Module):
         return maps[:, self.pooling.prefix_tokens :].transpose(1, 2).reshape(maps.shape[0], -1, *self.grid)
 
     def embed_patches(self, maps: Tensor) -> Float[Tensor, "b p e"]:
-        """One unit vector per patch.
+        """One unit vector per patch, from the map that patches are cut from (`TrunkMaps.patches`).
 
         Raises:
             ValueError: the encoder has no patches.
@@ -222,18 +235,18 @@ class Encoder(nn.Module):
         With `both`, the global embedding is followed by the patches, scaled so that the cosine of two embeddings is the
         mean of the global cosine, with weight 1, and the patch cosine, with weight `model.patches.weight`.
         """
-        return self.embed_all(self.maps(images))
+        return self.embed_all(self.trunk_maps(images))
 
-    def embed_all(self, maps: Tensor) -> Float[Tensor, "b d"]:
-        """What `forward` returns, from the `maps` of the images."""
+    def embed_all(self, maps: TrunkMaps) -> Float[Tensor, "b d"]:
+        """What `forward` returns, from the `trunk_maps` of the images."""
         if self._half_weight is not None:
-            return self._embed_halves(maps, self._half_weight)
+            return self._embed_halves(maps.last, self._half_weight)
         if self.patches is None or self.part == "global":
-            return self.embed(maps)
-        patches = self.embed_patches(maps).flatten(1)
+            return self.embed(maps.last)
+        patches = self.embed_patches(maps.patches).flatten(1)
         if self.part == "patch":
             return unit(patches)
-        return unit(torch.cat([self.embed(maps), self._patch_weight * unit(patches)], dim=1))
+        return unit(torch.cat([self.embed(maps.last), self._patch_weight * unit(patches)], dim=1))
 
     def _embed_halves(self, maps: Float[Tensor, "b c y x"], weight: float) -> Float[Tensor, "b d"]:
         lifted, rows = self.pooling.lift(maps), maps.shape[2]
@@ -246,40 +259,10 @@ class Encoder(nn.Module):
         self, images: Float[Tensor, "b 3 h w"]
     ) -> Iterator[tuple[nn.BatchNorm1d, Float[Tensor, "b k"]]]:
         """Every batch norm behind the trunk, with its input for these images."""
-        maps = self.maps(images)
-        yield self.neck, self.pooling(maps)
+        maps = self.trunk_maps(images)
+        yield self.neck, self.pooling(maps.last)
         if self.patches is not None:
-            yield self.patches.norm, self.patches.project(self.cells(maps))
-
-    def _patches(self, settings: ModelSettings) -> Patches | None:
-        patches = settings.patches
-        if patches is None:
-            return None
-        self._patch_weight = patches.weight**0.5
-        if settings.feature == "raw":
-            raise SettingsError("model.patches: patches need unit vectors; set model.feature to 'sphere'")
-        if self.grid is None:
-            raise SettingsError(
-                f"model.patches: the output of {settings.backbone} is not a feature map; use another backbone"
-            )
-        return Patches(patches, self.channels, self.grid)
-
-
-def _pooling(settings: ModelSettings, backbone: Backbone, arithmetic: Arithmetic) -> Pooling:
-    if backbone.tokens:
-        if settings.pooling == "gem":
-            raise SettingsError(
-                f"model.pooling: {settings.backbone} outputs tokens, gem needs a feature map; use 'token' or 'average'"
-            )
-        prefix = int(getattr(backbone.trunk, "num_prefix_tokens", 1))
-        return TokenPooling(prefix, average=settings.pooling == "average" or prefix == 0)
-    if settings.pooling == "token":
-        raise SettingsError(
-            f"model.pooling: {settings.backbone} outputs a feature map and has no token; use 'gem' or 'average'"
-        )
-    if settings.pooling == "average":
-        return AveragePooling()
-    return GeneralizedMeanPooling(in_map_order=arithmetic.fused)
+            yield self.patches.norm, self.patches.project(self.cells(maps.patches))
 
 
 def count_parameters(encoder: nn.Module) -> int:
@@ -289,8 +272,9 @@ def count_parameters(encoder: nn.Module) -> int:
 
 def fingerprint(encoder: Encoder) -> str:
     """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
+    stage = "" if encoder.patch_stage is None else f" {encoder.patch_stage}"
     digest = hashlib.sha256(
-        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}".encode()
+        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}{stage}".encode()
     )
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from reseen.models.arithmetic import Arithmetic
 from reseen.models.encoder import Encoder
+from reseen.models.frozen_front import output_at
 
 _TOLERANCE = 1e-3
 """Largest difference of a folded trunk's output, relative to the largest value of the output."""
@@ -117,6 +118,17 @@ def folded_copy(encoder: Encoder, arithmetic: Arithmetic) -> Encoder:
     device = next(encoder.parameters()).device
     noise = torch.rand(2, 3, encoder.height, encoder.width, generator=torch.Generator().manual_seed(0))
     folded = fold_batch_norms(encoder.trunk, noise.to(device))
+    if folded is not None and not _keeps_stage(encoder, folded, noise.to(device)):
+        folded = None
     if folded is None and arithmetic.autocast is None:
         return encoder
     return encoder.with_trunk(encoder.trunk if folded is None else folded, arithmetic)
+
+
+def _keeps_stage(encoder: Encoder, folded: nn.Module, images: Float[Tensor, "b 3 h w"]) -> bool:
+    """Whether the folded trunk gives the map that patches are cut from, as the `encoder` has it in evaluation mode."""
+    if encoder.patch_stage is None:
+        return True
+    trunk = copy.deepcopy(encoder.trunk).eval()
+    wanted, found = (output_at(each, encoder.patch_stage, images) for each in (trunk, folded))
+    return bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())

@@ -25,7 +25,7 @@ def output_at(trunk: nn.Module, module: str, images: Float[Tensor, "b 3 h w"]) -
         outputs.append(output.detach())
         raise _ReachedError
 
-    with _hooked(trunk, module, capture), suppress(_ReachedError):
+    with hooked(trunk, module, capture), suppress(_ReachedError):
         trunk(images)
     return outputs[0]
 
@@ -34,15 +34,20 @@ def output_from(trunk: nn.Module, module: str, image: Float[Tensor, "1 3 h w"], 
     """The trunk's output, given the `output` of the submodule named `module` for any number of images.
 
     `image` alone is run up to the module, to keep the trunk's own forward pass; a hook then replaces what comes of it
-    by a copy of `output`, since later stages may modify it in place.
+    by a copy of `output`, since later stages may modify it in place. It is the first hook there, so that others see
+    the copy.
     """
-    with _hooked(trunk, module, lambda _module, _input, _output: output.clone()):
+    with hooked(trunk, module, lambda _module, _input, _output: output.clone(), first=True):
         return trunk(image)
 
 
 @contextmanager
-def _hooked(trunk: nn.Module, module: str, hook: Any) -> Iterator[None]:
-    handle = trunk.get_submodule(module).register_forward_hook(hook)
+def hooked(trunk: nn.Module, module: str, hook: Any, first: bool = False) -> Iterator[None]:
+    """Context in which `hook` is called after the submodule named `module`, with module, inputs and output.
+
+    `first`: before the hooks that are there already.
+    """
+    handle = trunk.get_submodule(module).register_forward_hook(hook, prepend=first)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from reseen.models.ema import unwrapped
 from reseen.models.encoder import Encoder
 from reseen.models.fold import fold_batch_norms
 from reseen.models.frozen_front import FrozenFront, output_at, output_from
+from reseen.models.patch_stage import TrunkMaps
 
 
 def frozen_output(encoder: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:
@@ -41,12 +42,23 @@ def maps_from_frozen(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], outpu
     Raises:
         ValueError: no stage is frozen.
     """
+    return trunk_maps_from_frozen(encoder, images, output).last
+
+
+def trunk_maps_from_frozen(encoder: nn.Module, images: Float[Tensor, "b 3 h w"], output: Tensor) -> TrunkMaps:
+    """`encoder.trunk_maps(images)`, given the `output` of the frozen stages for these images; see `maps_from_frozen`.
+
+    Raises:
+        ValueError: no stage is frozen.
+    """
     plain = unwrapped(encoder)
     replacement = _move_channels(plain, output, 1, 3)
     if not plain.arithmetic.fused:
         replacement = replacement.to(images.dtype)
     with plain.arithmetic.context(images.device.type):
-        return plain.finish(output_from(plain.trunk, _last_frozen(plain), images[:1], replacement))
+        return plain.collect_maps(
+            lambda: output_from(plain.trunk, _last_frozen(plain), images[:1], replacement)
+        )
 
 
 @torch.no_grad()

@@ -27,7 +27,11 @@ class PatchSettings(Settings):
     """Settings of the patch embeddings."""
 
     count: Annotated[int, Field(ge=1)] = 6
-    """Number of patches, at most the rows of the feature map."""
+    """Number of patches, at most the rows of the map that they are cut from."""
+
+    stage: Annotated[int, Field(ge=1)] | None = None
+    """The stage of the trunk whose output patches are cut from, counted as by `model.frozen_stages`; null: its last
+    map. Cells of earlier stages see less of the crop. If this stage is frozen, only the patches' projection learns."""
 
     generator: Literal["stripes", "frozen", "learned"] = "stripes"
     """Where the windows are: horizontal `stripes`; from a localization head that is trained and starts at the stripes,

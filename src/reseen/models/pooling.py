@@ -7,6 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from reseen.errors import SettingsError
+from reseen.models.backbone import Backbone
+from reseen.models.settings import ModelSettings
+
 
 class Pooling(ABC, nn.Module):
     """Base class of poolings in two steps, so that several masks of one map share the first: `lift`, then `gather`."""
@@ -97,6 +101,28 @@ class TokenPooling(Pooling):
             return patches.mean(dim=1)
         weight = kept.flatten(2).transpose(1, 2).to(patches)
         return (patches * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
+
+
+def build_pooling(settings: ModelSettings, backbone: Backbone, in_map_order: bool) -> Pooling:
+    """The pooling of `settings.pooling` for this backbone; `in_map_order` as in `GeneralizedMeanPooling`.
+
+    Raises:
+        SettingsError: the output of the backbone cannot be pooled so.
+    """
+    if backbone.tokens:
+        if settings.pooling == "gem":
+            raise SettingsError(
+                f"model.pooling: {settings.backbone} outputs tokens, gem needs a feature map; use 'token' or 'average'"
+            )
+        prefix = int(getattr(backbone.trunk, "num_prefix_tokens", 1))
+        return TokenPooling(prefix, average=settings.pooling == "average" or prefix == 0)
+    if settings.pooling == "token":
+        raise SettingsError(
+            f"model.pooling: {settings.backbone} outputs a feature map and has no token; use 'gem' or 'average'"
+        )
+    if settings.pooling == "average":
+        return AveragePooling()
+    return GeneralizedMeanPooling(in_map_order=in_map_order)
 
 
 class _PositivePower(torch.autograd.Function):

@@ -235,6 +235,11 @@ def assemble(
     devices = [ranks.local_rank] if device == "cuda" else 1
     fabric = Fabric(accelerator=device, devices=devices)
     if settings.compile:
+        if encoder.patch_stage is not None:
+            raise SettingsError(
+                "train.compile: a compiled trunk gives its last map only, and model.patches.stage needs another one; "
+                "leave out one of the two"
+            )
         encoder.trunk.compile()  # in place: parameter names in checkpoints do not change
     wrapped: Any = fabric.setup_module(encoder)
     context = MethodContext(

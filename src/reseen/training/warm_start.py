@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from reseen.conditions import shown
 from reseen.errors import RunError
 from reseen.models import Encoder, ModelSettings
 from reseen.models.arithmetic import Arithmetic
@@ -45,6 +46,7 @@ def warm_start(
         shard=shard,
         notes=(f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",),
     )
+    _check_patches(settings, earlier)
     given = earlier.encoder().state_dict()
     expected = encoder.state_dict()
     mismatches = [
@@ -58,7 +60,6 @@ def warm_start(
             f"{earlier.recipe.model.backbone} at {earlier.facts['height']} x {earlier.facts['width']}: use model and "
             "size of its recipe.yaml"
         )
-    _check_reach(settings, earlier)
     with torch.no_grad():
         encoder.load_state_dict(given)
     digest = hashlib.sha256((earlier.folder / CHECKPOINT).read_bytes()).hexdigest()
@@ -71,12 +72,18 @@ def warm_start(
     return encoder, facts
 
 
-def _check_reach(settings: ModelSettings, earlier: Run) -> None:
-    """Check the reach of learned patch windows: another reach would move them, and tensor shapes do not show it."""
+def _check_patches(settings: ModelSettings, earlier: Run) -> None:
+    """Check what tensor shapes do not show: the stage of patches, and the reach of learned windows."""
     expected, given = settings.patches, earlier.recipe.model.patches
-    if expected is None or given is None or "stripes" in (expected.generator, given.generator):
+    if expected is None or given is None:
         return
-    if expected.reach != given.reach:
+    if expected.stage != given.stage:
+        stage, own = (shown(each.stage) for each in (given, expected))
+        raise RunError(
+            f"model.start: {earlier.folder} cut its patches from model.patches.stage {stage}, these settings have "
+            f"{own}; use --model.patches.stage {stage}"
+        )
+    if "stripes" not in (expected.generator, given.generator) and expected.reach != given.reach:
         raise RunError(
             f"model.start: {earlier.folder} learned its patch windows with a reach of {given.reach}, these settings "
             f"have {expected.reach}; use --model.patches.reach {given.reach}"

@@ -209,6 +209,6 @@ def _similarity(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b y x"
 def _patch_weights(encoder: Encoder, images: Tensor) -> Float32[np.ndarray, "b p y x"]:
     """The pooling weight of each cell for each patch."""
     assert encoder.patches is not None  # the method has them
-    cells = encoder.cells(encoder.maps(images))
+    cells = encoder.cells(encoder.trunk_maps(images).patches)
     weights = window_weights(encoder.patches.windows(cells), cells.shape[2], cells.shape[3])
     return weights.expand(len(images), -1, -1, -1).numpy()
