@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from reseen.export.graph import bicubic_weights, resize
+from reseen.export.graph import bicubic_weights, in_half_precision, resize
+from reseen.models import Encoder, ModelSettings
 
 
 def reference_weights(size, target):
@@ -62,3 +63,13 @@ def test_it_is_pillow_on_pictures_whatever_the_order(size, crowd):
     apart = np.abs(by_products(pixels) - by_pillow(pixels))
     assert apart.max() <= 12
     assert apart.mean() < 0.5
+
+
+def test_a_trunk_with_frozen_stages_computes_in_half_precision():
+    torch.manual_seed(0)
+    encoder = Encoder(ModelSettings(backbone="test_resnet", weights="none", frozen_stages=2), 64, 32).eval()
+    half = in_half_precision(encoder)
+    images = torch.rand(2, 3, 64, 32)
+    assert next(half.trunk.parameters()).dtype == torch.float16
+    torch.testing.assert_close(half(images), encoder(images).detach(), rtol=0, atol=5e-3)
+    assert next(encoder.trunk.parameters()).dtype == torch.float32
