@@ -1,11 +1,19 @@
 """A teacher that takes up where the frozen stages end gives what it gives by itself."""
 
+import copy
+
 import pytest
 import torch
 
 from reseen.models import Encoder, ModelSettings
 from reseen.models.ema import MomentumTeacher, TeacherSettings
-from reseen.models.frozen_stages import apply_mask, frozen_grid, frozen_output, maps_from_frozen
+from reseen.models.frozen_stages import (
+    apply_mask,
+    frozen_grid,
+    frozen_output,
+    given_frozen_output,
+    maps_from_frozen,
+)
 
 
 def make(backbone, stages):
@@ -43,6 +51,55 @@ def test_the_teacher_gives_the_same_maps(backbone, stages):
     )
     assert torch.equal(output, before)  # later stages change a copy
     torch.testing.assert_close(teacher.maps(images), teacher.maps(images))  # hooks are gone
+
+
+@pytest.mark.parametrize("backbone", ["mobilenetv2_035", "test_resnet", "test_mambaout"])
+def test_a_given_output_stands_for_the_frozen_stages_in_training_mode(backbone):
+    student = make(backbone, 2).train()
+    images, blank = torch.rand(6, 3, 64, 32), torch.zeros(1, 3, 64, 32).expand(6, -1, -1, -1)
+    output, start = frozen_output(student, images), copy.deepcopy(student.state_dict())
+    assert torch.equal(output, frozen_output(student.eval(), images))  # frozen norms never use the batch
+    student.train()
+    found, states, gradients = [], [], []
+    for given in (False, True):
+        student.load_state_dict(start)
+        student.zero_grad()
+        torch.manual_seed(0)
+        if given:
+            with given_frozen_output([student], output):
+                maps = student.maps(blank)
+                assert torch.equal(frozen_output(student, blank), output)
+        else:
+            maps = student.maps(images)
+        maps.square().sum().backward()
+        found.append(maps.detach())
+        states.append(copy.deepcopy(student.state_dict()))
+        gradients.append({name: one.grad for name, one in student.trunk.named_parameters()})
+    assert student.front is None
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4)
+    for name, value in states[
+        0
+    ].items():  # statistics of what learns moved alike, those of frozen stages not at all
+        torch.testing.assert_close(states[1][name], value, rtol=1e-4, atol=1e-4)
+    for name, gradient in gradients[0].items():
+        if gradient is None:
+            assert gradients[1][name] is None, name
+        else:
+            torch.testing.assert_close(
+                gradients[1][name], gradient, rtol=1e-2, atol=1e-2 * float(gradient.abs().max())
+            )
+
+
+def test_a_failure_within_leaves_no_given_output_behind():
+    student = make("test_resnet", 2)
+    with pytest.raises(RuntimeError, match="fails"), given_frozen_output([student, student], torch.zeros(1)):
+        raise RuntimeError("fails")
+    assert student.front is None
+    with (
+        pytest.raises(ValueError, match="no frozen stages"),
+        given_frozen_output([make("test_resnet", 0)], torch.zeros(1)),
+    ):
+        pass
 
 
 def test_without_frozen_stages_there_is_nothing_to_share():

@@ -23,7 +23,7 @@ from reseen.models.arithmetic import Arithmetic
 from reseen.models.backbone import as_map, build_backbone
 from reseen.models.batch_shard import BatchShard
 from reseen.models.depthwise import use_float_gradients
-from reseen.models.frozen_front import FrozenFront
+from reseen.models.frozen_front import AbstractFront
 from reseen.models.norm import GroupBatchNorm1d, use_group_norms
 from reseen.models.patch_stage import TrunkMaps, build_patches, stage_module, with_stage
 from reseen.models.pooling import TokenPooling, build_pooling
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         notes: messages about what was loaded and changed.
         arithmetic: how the trunk computes.
         patch_stage: the trunk's module whose output patches are cut from; None for the last map.
-        front: computes the frozen stages in place of the trunk; None where the trunk does. See `frozen_stages`.
+        front: stands for the frozen stages; None where the trunk computes them. See `frozen_stages`.
         shard: this process's shard of the training batch.
 
     Example:
@@ -110,7 +110,7 @@ class Encoder(nn.Module):
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
         self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}", *notes)
         self.frozen = backbone.frozen
-        self.front: FrozenFront | None = None
+        self.front: AbstractFront | None = None
         self._half_weight: float | None = None
         self.train()
 
@@ -150,7 +150,7 @@ class Encoder(nn.Module):
         with self.arithmetic.context(images.device.type):
             return self.collect_maps(lambda: trunk(images) if front is None else front.through(trunk, images))
 
-    def compute_frozen_with(self, front: FrozenFront | None) -> None:
+    def compute_frozen_with(self, front: AbstractFront | None) -> None:
         """Let `front` compute the frozen stages from now on, or the trunk itself if None."""
         self.front = front
 

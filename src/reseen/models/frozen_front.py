@@ -1,9 +1,12 @@
-"""The frozen stages of a trunk, computed by a folded copy: they never change, so nothing is kept for learning.
+"""What stands for the frozen stages of a trunk: a folded copy that computes them, or their output from elsewhere.
+
+Frozen stages never change, so nothing is kept for learning.
 
 A trunk is run up to one of its modules, or from there on, by hooks: any backbone can be cut, its code stays. Whether
 what follows depends on that module's output alone is for the caller to verify; see `frozen_stages`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
@@ -54,20 +57,36 @@ def hooked(trunk: nn.Module, module: str, hook: Any, first: bool = False) -> Ite
         handle.remove()
 
 
-class FrozenFront:
-    """Computes a trunk's frozen stages by `copy`, which gives the same up to rounding; the trunk does the rest.
+class AbstractFront(ABC):
+    """Gives the output of a trunk's frozen stages, of which `last` names the last module; the trunk does the rest.
 
-    It is no module: its weights are copies, which no checkpoint holds and no optimizer sees. Copies of an encoder, such
-    as a momentum teacher, share it, as their frozen stages are equal.
+    It is no module: no checkpoint holds it and no optimizer sees it. Copies of an encoder, such as a momentum teacher,
+    share it, as their frozen stages are equal.
     """
 
-    def __init__(self, copy: nn.Module, last: str, dtype: torch.dtype | None) -> None:
-        """`last` names the last frozen module; `dtype` is the type of maps and weights, None for float32."""
-        self._copy = copy if dtype is None else copy.to(dtype)
-        self._last, self._dtype = last, dtype
+    def __init__(self, last: str) -> None:
+        self._last = last
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    @abstractmethod
+    def output(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
+        """Output of the last frozen module for the images, in the trunk's memory order; no gradient."""
+
+    def through(self, trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Tensor:
+        """The output of `trunk` for the images, its frozen stages given by `output`."""
+        return output_from(trunk, self._last, images[:1], self.output(images))
+
+
+class FrozenFront(AbstractFront):
+    """Computes a trunk's frozen stages by `copy`, which gives the same up to rounding."""
+
+    def __init__(self, copy: nn.Module, last: str, dtype: torch.dtype | None) -> None:
+        """`last` names the last frozen module; `dtype` is the type of maps and weights, None for float32."""
+        super().__init__(last)
+        self._copy = copy if dtype is None else copy.to(dtype)
+        self._dtype = dtype
 
     @torch.no_grad()
     def output(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:
@@ -75,6 +94,15 @@ class FrozenFront:
         with torch.autocast(images.device.type, enabled=False):  # the copy has its type already
             return output_at(self._copy, self._last, images.to(self._dtype or torch.float32))
 
-    def through(self, trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Tensor:
-        """The output of `trunk` for the images, its frozen stages computed here."""
-        return output_from(trunk, self._last, images[:1], self.output(images))
+
+class GivenOutput(AbstractFront):
+    """An output that is there already, such as one that was kept; it is that of any images."""
+
+    def __init__(self, output: Tensor, last: str) -> None:
+        """`output` is that of the last frozen module, which `last` names, in the trunk's memory order."""
+        super().__init__(last)
+        self._output = output
+
+    def output(self, images: Float[Tensor, "b 3 h w"]) -> Tensor:  # noqa: ARG002
+        """The given output."""
+        return self._output

@@ -4,6 +4,9 @@ Masks between stages follow Ghiasi et al., "DropBlock: a regularization method f
 2018, section 3, which rescales the remaining activations.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -11,7 +14,7 @@ from torch import Tensor, nn
 from reseen.models.ema import unwrapped
 from reseen.models.encoder import Encoder
 from reseen.models.fold import fold_batch_norms
-from reseen.models.frozen_front import FrozenFront, output_at, output_from
+from reseen.models.frozen_front import FrozenFront, GivenOutput, output_at, output_from
 from reseen.models.patch_stage import TrunkMaps
 
 
@@ -59,6 +62,32 @@ def trunk_maps_from_frozen(encoder: nn.Module, images: Float[Tensor, "b 3 h w"],
         return plain.collect_maps(
             lambda: output_from(plain.trunk, _last_frozen(plain), images[:1], replacement)
         )
+
+
+@contextmanager
+def given_frozen_output(encoders: Sequence[nn.Module], output: Tensor) -> Iterator[None]:
+    """Within the block, `encoders` take `output` as that of their frozen stages, whatever images they are called with.
+
+    The number of images is that of `output`, which is as `frozen_output` returns it, on the encoders' device. Of the
+    images only the first is used, to keep the trunk's own forward pass. Encoders may be wrapped by Fabric.
+
+    Raises:
+        ValueError: no stage is frozen.
+
+    Example:
+        >>> with given_frozen_output([encoder], frozen_output(encoder, images)):
+        ...     maps = encoder.maps(images)  # the same, without computing the frozen stages again
+    """
+    plain = [unwrapped(encoder) for encoder in encoders]
+    given = [GivenOutput(_move_channels(one, output, 1, 3), _last_frozen(one)) for one in plain]
+    before = [one.front for one in plain]
+    try:
+        for one, front in zip(plain, given, strict=True):
+            one.compute_frozen_with(front)
+        yield
+    finally:
+        for one, front in zip(plain, before, strict=True):
+            one.compute_frozen_with(front)
 
 
 @torch.no_grad()
