@@ -36,6 +36,18 @@ def test_what_is_written_is_read_in_its_type_and_memory_order(tmp_path, dtype, l
         assert found.is_contiguous(memory_format=torch.channels_last) == last
 
 
+def test_one_view_of_each_row_is_read_in_any_order_and_more_than_once(tmp_path):
+    maps = torch.randn(3, 5, 4, 2, 2)  # views, rows, channels, cells
+    store = FrozenMaps.open_if_possible(range(10, 15), 3, 1.0, tmp_path)
+    assert store is not None
+    assert not store.has_room
+    for view in range(3):
+        store.write(torch.arange(10, 15), view, maps[view])
+    assert store.has_room
+    rows, views = torch.tensor([14, 10, 14, 12]), torch.tensor([0, 2, 1, 2])
+    assert torch.equal(store.read_views(rows, views), maps[views, rows - 10])
+
+
 def test_nothing_is_kept_above_the_limit_or_without_one(tmp_path):
     assert FrozenMaps.open_if_possible(range(4), 1, 0.0, tmp_path) is None
     assert FrozenMaps.open_if_possible(range(0), 1, 1.0, tmp_path) is None
@@ -43,6 +55,9 @@ def test_nothing_is_kept_above_the_limit_or_without_one(tmp_path):
     assert store is not None
     store.write(torch.arange(4), 0, torch.ones(4, 8))
     assert not store.holds(torch.arange(4))
+    assert not store.has_room
+    with pytest.raises(LookupError, match="not kept"):
+        store.read_views(torch.arange(4), torch.zeros(4, dtype=torch.int64))
     assert not list(tmp_path.rglob("*"))
 
 

@@ -1,7 +1,8 @@
-"""Outputs of frozen stages for all crops of a run, kept between extractions.
+"""Outputs of frozen stages for all crops of a run, kept between extractions, or between training steps.
 
 Frozen stages never change within a run, so their output for a crop as it is, and for its mirror image, is the same in
-every round. It is kept in the type it was computed in, so that features have the same bits as without.
+every round. It is kept in the type it was computed in, so that features have the same bits as without. Augmented views
+are kept in a file of their own; see `training/kept_views.py`.
 """
 
 import os
@@ -45,6 +46,11 @@ class FrozenMaps:
             return None
         return cls(rows, views, place, int(limit_gigabytes * 1e9))
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for the maps; false before the first are written, which shows their size."""
+        return self._bytes is not None
+
     def holds(self, rows: Int64[Tensor, " b"]) -> bool:
         """Whether the maps of all views of all `rows` are kept."""
         return bool(self._written[self._places(rows)].all())
@@ -66,17 +72,21 @@ class FrozenMaps:
         Raises:
             LookupError: maps of a row are not kept; see `holds`.
         """
+        return [self.read_views(rows, torch.full_like(rows, view)) for view in range(self._views)]
+
+    def read_views(self, rows: Int64[Tensor, " b"], views: Int64[Tensor, " b"]) -> Tensor:
+        """The maps (b, ...) of one view of each of the `rows`; rows may repeat.
+
+        Raises:
+            LookupError: maps of a row are not kept; see `holds`.
+        """
         if self._bytes is None or self._like is None or not self.holds(rows):
             raise LookupError("maps of these rows are not kept")
-        like, places = self._like, self._places(rows)
-        found = []
-        for view in range(self._views):
-            packed = torch.from_numpy(self._bytes[places, view])
-            last = like.ndim == 4 and not like.is_contiguous()
-            shape = like.permute(0, 2, 3, 1).shape if last else like.shape
-            maps = packed.view(like.dtype).reshape(len(rows), *shape[1:])
-            found.append(maps.permute(0, 3, 1, 2) if last else maps)
-        return found
+        like, packed = self._like, torch.from_numpy(self._bytes[self._places(rows), views.numpy()])
+        last = like.ndim == 4 and not like.is_contiguous()
+        shape = like.permute(0, 2, 3, 1).shape if last else like.shape
+        maps = packed.view(like.dtype).reshape(len(rows), *shape[1:])
+        return maps.permute(0, 3, 1, 2) if last else maps
 
     def _places(self, rows: Int64[Tensor, " b"]) -> Int64[np.ndarray, " b"]:
         return rows.numpy() - self._rows.start
