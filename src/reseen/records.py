@@ -160,9 +160,9 @@ class PseudoLabels:
 class Batch:
     """The images of one training step, on the training device.
 
-    `images`: normalized pixels; in a distributed run only the `a` images of this process. `rows`: row numbers in the
-    training table, of the whole batch, as are `labels`: cluster indices, never `NOISE`, and `cameras`: camera indices,
-    `UNKNOWN_CAMERA` where unknown.
+    `images`: normalized pixels; in a distributed run only the `a` images of this process; blank where kept outputs of
+    frozen stages stand for them (`train.kept_views`). `rows`: row numbers in the training table, of the whole batch, as
+    are `labels`: cluster indices, never `NOISE`, and `cameras`: camera indices, `UNKNOWN_CAMERA` where unknown.
     """
 
     images: Float[Tensor, "a 3 h w"]

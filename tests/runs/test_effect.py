@@ -58,7 +58,10 @@ _WITHOUT = {
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_of_each_recipe_it_is_known_what_has_no_effect(name):
     recipe = load_recipe(name)
-    assert set(inactive(recipe)) == _WITHOUT[name]
+    kept = (
+        {"train.refresh_views"} if recipe.model.frozen_stages else {"train.kept_views", "train.refresh_views"}
+    )
+    assert set(inactive(recipe)) == _WITHOUT[name] | kept
     recipe.check_effect(name)
     assert recipe.effective() == recipe
 
@@ -123,6 +126,12 @@ def test_every_setting_of_every_recipe_has_an_effect_or_is_refused_by_name(name)
         ("cluster-contrast", "--train.schedule cosine --train.step-rounds 9", "train.step_rounds",
          "train.schedule is cosine"),
         ("cluster-contrast", "--train.rounds 4 --train.patience 3", "train.patience", "train.rounds is 4"),
+        ("cluster-contrast", "--train.kept-views 4", "train.kept_views", "model.frozen_stages is 0"),
+        ("cluster-contrast", "--model.frozen-stages 2 --train.kept-views 4 --data.cache-gigabytes 0",
+         "train.kept_views", "data.cache_gigabytes is 0"),
+        ("cluster-contrast", "--train.refresh-views 2", "train.refresh_views", "train.kept_views is null"),
+        ("cluster-contrast", "--model.frozen-stages 2 --train.kept-views 4 --train.refresh-views 9 --train.rounds 9",
+         "train.refresh_views", "train.rounds is 9"),
         ("maskpre", "--method.smallest-cluster 3", "method.smallest_cluster", "method.clustering.name is dbscan"),
         ("cluster-contrast", "--method.tracklets false", "method.tracklets", "method.clustering.name is dbscan"),
         ("sphere", "--method.clustering.name hdbscan --method.smallest-cluster 3", "method.smallest_cluster",

@@ -217,3 +217,5 @@ class ClusterContrastSettings(ContrastSettings):
 
 class ClusterContrast(CentroidContrast):
     """Contrast with cluster centroids, by default of DBSCAN, whose outliers are excluded for the round."""
+
+    takes_kept_views = True

@@ -48,6 +48,7 @@ class GlobalPatch(AbstractMethod):
 
     trains_on_outliers = True
     takes_patches = True
+    takes_kept_views = True
     step_time_grows = True
     needs_patches = True
 
@@ -61,9 +62,8 @@ class GlobalPatch(AbstractMethod):
         patches = context.encoder.patches
         assert patches is not None  # `needs_patches`
         self._shape = (patches.count, patches.dimension)
-        self._projection = Projection(*self._shape, image.dimension, image.learn_projection).to(
-            context.device
-        )
+        projection = Projection(*self._shape, image.dimension, image.learn_projection)
+        self._projection = projection.to(context.device)
         self._banks = MemoryBanks(context.device, context.run_on_main)
         self._centroids: CentroidMemory | None = None
         self._cameras = CameraContrast(settings.clusters.camera_contrast, context)

@@ -49,6 +49,8 @@ _SEED_LIMIT = 1 << 63
 class MaskPre(CentroidContrast):
     """Contrast with cluster centroids, and prediction between masked views."""
 
+    takes_kept_views = True
+
     def __init__(self, settings: MaskPreSettings, context: MethodContext) -> None:
         super().__init__(settings, context)
         self.views = settings.views

@@ -98,6 +98,7 @@ class Progressive(AbstractMethod):
     reclusters_features = False
 
     takes_raw = True
+    takes_kept_views = True
     step_time_grows = True
 
     def __init__(self, settings: ProgressiveSettings, context: MethodContext) -> None:

@@ -53,6 +53,7 @@ class SupervisedSource(AbstractMethod):
     reclusters_features = False
 
     takes_patches = True
+    takes_kept_views = True
     takes_labels = True
 
     def __init__(self, settings: SourceSettings, context: MethodContext) -> None:

@@ -57,6 +57,7 @@ class Sphere(AbstractMethod):
     updates_memory = False
 
     takes_raw = True
+    takes_kept_views = True
 
     def __init__(self, settings: SphereSettings, context: MethodContext) -> None:
         self._settings = settings

@@ -25,3 +25,5 @@ class SphereContrastSettings(ContrastSettings):
 
 class SphereContrast(CentroidContrast):
     """Contrast with the centroids of hierarchical clusters."""
+
+    takes_kept_views = True

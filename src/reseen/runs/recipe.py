@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny
 
-from reseen.conditions import When, changed, inactive, with_defaults
+from reseen.conditions import Above, When, changed, inactive, with_defaults
 from reseen.config import Settings, check_effect, override, parse_flags, read_yaml, suggestion
 from reseen.data.settings import DataSettings
 from reseen.data.views import AugmentationSettings
@@ -106,7 +106,8 @@ class Recipe(Settings):
             name for name, entry in METHODS.items() if entry.settings.model_validate({}).second_view()
         )
         warped = {"augmentation.warp": When({"method.name": two_views})}
-        return {**warped, **self.method.recipe_conditions()}
+        kept = {"train.kept_views": When({"model.frozen_stages": Above(0), "data.cache_gigabytes": Above(0)})}
+        return {**warped, **kept, **self.method.recipe_conditions()}
 
     def check_effect(self, source: str) -> None:
         """Check that every setting that differs from its default has an effect.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
-from reseen.conditions import Above, AtLeast, When
+from reseen.conditions import Above, AtLeast, Not, When
 from reseen.config import Settings
 from reseen.models.arithmetic import Precision
 
@@ -75,6 +75,13 @@ class TrainSettings(Settings):
     compile: bool = False
     """Compile the trunk: takes minutes at the start, then steps are faster on a GPU."""
 
+    kept_views: Annotated[Annotated[int, Field(ge=1)] | None, When(compile=False)] = None
+    """Augmented views of each crop that are passed once through the frozen stages and kept; a batch draws one of each
+    of its crops. null: every batch augments anew."""
+
+    refresh_views: Annotated[Annotated[int, Field(ge=1)] | None, When(kept_views=Not(None))] = None
+    """Rounds after which kept views are made anew; null: never."""
+
     tensorboard: bool = False
     """Also write TensorBoard events (needs `pip install reseen[tensorboard]`)."""
 
@@ -91,10 +98,12 @@ class TrainSettings(Settings):
         return self.model_copy(update={"iterations": max(_FEWEST_BATCHES, batches), "passes": None})
 
     def conditions(self) -> Mapping[str, When]:
-        """`step_rounds` and `patience` have an effect only if training is longer."""
+        """`step_rounds`, `patience` and `refresh_views` have an effect only if training is longer."""
         conditions = {}
         if self.step_rounds is not None and self.rounds:
             conditions["step_rounds"] = When(rounds=Above(self.step_rounds))
         if self.patience is not None and self.rounds:
             conditions["patience"] = When(rounds=AtLeast(self.patience + 2))
+        if self.refresh_views is not None and self.rounds:
+            conditions["refresh_views"] = When(rounds=Above(self.refresh_views))
         return conditions

@@ -1,9 +1,8 @@
 """The training loop, the same for every method: each round extracts features, clusters, trains and saves."""
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from reseen.audit import feature_std, probe_score, round_scores, should_stop
 from reseen.data.crops import Crops
 from reseen.data.views import augment
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup, sharded_and_replicated
-from reseen.errors import TrainingError
 from reseen.features.extract import estimate_neck_statistics, extract, unwrap
 from reseen.features.probe_encoder import probe_encoder
 from reseen.geometry import unit
-from reseen.methods import AbstractMethod, Round
+from reseen.methods import AbstractMethod, Round, Step
 from reseen.records import UNKNOWN_CAMERA, Batch, BatchSlice, Features, PseudoLabels, to_index_tensor
 from reseen.runs.checkpoint import (
     CHECKPOINT,
@@ -41,7 +39,9 @@ from reseen.runs.process_memory import kept_memory
 from reseen.runs.recipe import Recipe
 from reseen.runs.run_outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
 from reseen.training.batch_norm_statistics import match_statistics, update_bn
+from reseen.training.finite import check_finite
 from reseen.training.frozen import prepare_frozen
+from reseen.training.kept_views import NO_PLACE, KeptViews
 from reseen.training.optimizer import learning_rate, set_learning_rate
 from reseen.training.watched_round import WatchedRound, begin_watched_round
 
@@ -64,6 +64,8 @@ class Training:
     """Facts about the run that the encoder was warm-started from; None if there is none."""
     ranks: ProcessGroup = SINGLE_PROCESS
     """The processes that train together."""
+    kept_views: KeptViews | None = None
+    """Kept outputs of the frozen stages that batches draw from; None if every batch augments anew."""
 
 
 def run_loop(
@@ -106,6 +108,7 @@ def run_loop(
             drop_outcome(training.folder)
             save_start(training.folder / START, training.encoder)
             save_checkpoint(checkpoint, state, done, before)
+    training = replace(training, kept_views=KeptViews.of_recipe(training.recipe, len(training.crops)))
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.is_main else None
     for number in range(done + 1, rounds + 1):
         if settings.patience is not None and ranks.run_on_main(
@@ -138,6 +141,7 @@ def run_loop(
             break
         clustered = time.perf_counter()
         with kept_memory():
+            training = _with_views(training, number, view)
             losses, images = train_round(training, plan, number, view)
         _renew_statistics(training, number, view)
         trained = time.perf_counter()
@@ -185,6 +189,15 @@ def _renew_statistics(training: Training, number: int, view: RunView) -> None:
     for encoder in training.method.encoders() if training.recipe.train.renew_statistics else []:
         progress = view.phase(f"round {number}: batch norm statistics", len(training.crops))
         update_bn(encoder, training.crops, training.fabric.device, progress, training.ranks)
+
+
+def _with_views(training: Training, number: int, view: RunView) -> Training:
+    """The training with the kept views of this round if it keeps any; says in a note if these do not fit."""
+    kept, device = training.kept_views, training.fabric.device
+    if kept is None or kept.begin_round(number, training.encoder, training.crops, device, view.phase):
+        return training
+    view.say(NO_PLACE)
+    return replace(training, kept_views=None)
 
 
 def _is_patience_exhausted(log: RunLog | None, patience: int) -> bool:
@@ -236,7 +249,7 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
         step = (number - 1) * settings.iterations + index
         set_learning_rate(training.optimizer, learning_rate(settings, step))
         with training.ranks.share.batch(len(rows) * training.method.views) as own:
-            result = training.method.losses(make_batch(training, rows, labels, own))
+            result = _losses(training, rows, labels, own)
             training.fabric.backward(result.loss)
             training.ranks.share.sync_gradients(trunk, others)
         training.optimizer.step()
@@ -247,29 +260,8 @@ def train_round(training: Training, plan: Round, number: int, view: RunView) -> 
         images += len(rows)
         progress(1)
     means = {name: float(total) / settings.iterations for name, total in totals.items()}
-    _check_finite(training, means, number)
+    check_finite(training.encoder, means, number)
     return means, images
-
-
-def _check_finite(training: Training, losses: dict[str, float], number: int) -> None:
-    """Check losses and weights; the last step of a round can break weights without a loss showing it."""
-    faults = [
-        f"the loss '{name}' became {value}" for name, value in losses.items() if not math.isfinite(value)
-    ]
-    values = {
-        name: value for name, value in training.encoder.state_dict().items() if value.is_floating_point()
-    }
-    finite = torch.stack([torch.isfinite(value).all() for value in values.values()]).tolist()  # one transfer
-    faults += [
-        f"the weights '{name}' are not finite"
-        for name, is_finite in zip(values, finite, strict=True)
-        if not is_finite
-    ]
-    if faults:
-        raise TrainingError(
-            f"round {number}: {faults[0]}; the run keeps its state of round {number - 1}; "
-            "lower train.learning_rate, or set train.precision to 32"
-        )
 
 
 def make_batch(
@@ -283,16 +275,26 @@ def make_batch(
         labels: pseudo-label of every training row.
         own: this process's part of the batch with all views, whose `images` are made; None for the whole batch.
     """
-    encoder, device = unwrap(training.encoder), training.fabric.device
-    count = training.method.views
+    encoder, count = unwrap(training.encoder), training.method.views
     rows = rows.repeat(count)
     part = BatchSlice.whole(len(rows)) if own is None else BatchSlice(len(rows), own)
-    pixels = training.crops.images(rows[part.span]).to(device, non_blocking=True)
+    pixels = training.crops.images(rows[part.span]).to(training.fabric.device, non_blocking=True)
     views = augment(
         pixels, training.recipe.augmentation, encoder.mean, encoder.std, training.generator, count, part
     )
-    cameras = training.crops.cameras
-    batch_cameras = (
-        torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
-    )
-    return Batch(views, rows.to(device), labels[rows].to(device), batch_cameras.to(device))
+    return _batch(training, rows, labels, views)
+
+
+def _batch(training: Training, rows: torch.Tensor, labels: torch.Tensor, images: torch.Tensor) -> Batch:
+    cameras, device = training.crops.cameras, training.fabric.device
+    known = torch.full_like(rows, UNKNOWN_CAMERA) if cameras is None else to_index_tensor(cameras)[rows]
+    return Batch(images, rows.to(device), labels[rows].to(device), known.to(device))
+
+
+def _losses(training: Training, rows: torch.Tensor, labels: torch.Tensor, own: slice) -> Step:
+    """The losses of a batch of fresh views, or of kept ones, whose images are blank: encoders go on from the output."""
+    if training.kept_views is None:
+        return training.method.losses(make_batch(training, rows, labels, own))
+    encoders, device = [training.encoder, *training.method.encoders()], training.fabric.device
+    with training.kept_views.given(rows, encoders, device, training.generator) as blank:
+        return training.method.losses(_batch(training, rows, labels, blank))

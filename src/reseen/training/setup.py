@@ -27,6 +27,7 @@ from reseen.methods import METHODS, MethodContext
 from reseen.models.arithmetic import arithmetic_of
 from reseen.models.backbone import backbone_size
 from reseen.models.batch_shard import BatchShard
+from reseen.models.frozen_stages import frozen_grid
 from reseen.runs.device import device_of
 from reseen.runs.recipe import Recipe
 from reseen.training.loop import Training
@@ -125,7 +126,7 @@ def set_up(
 
 
 def check_fit(recipe: Recipe) -> None:
-    """Check that the method supports the recipe's features, patches and labels.
+    """Check that the method supports the recipe's features, patches, labels and kept views.
 
     Raises:
         SettingsError: it does not.
@@ -147,6 +148,25 @@ def check_fit(recipe: Recipe) -> None:
         raise SettingsError(
             f"data.labels: {name} trains without labels; leave it out, or use the method source"
         )
+    if recipe.train.kept_views is not None:
+        _check_kept_views(recipe)
+
+
+def _check_kept_views(recipe: Recipe) -> None:
+    """Check that the method can train on views that are kept behind the frozen stages."""
+    name, method = recipe.method.name, METHODS[recipe.method.name].method
+    if not method.takes_kept_views:
+        supported_by = ", ".join(other for other, entry in METHODS.items() if entry.method.takes_kept_views)
+        raise SettingsError(
+            f"train.kept_views: {name} does not declare that it needs no images beside the encoder's output; leave it "
+            f"out, or use one of the methods {supported_by}"
+        )
+    if recipe.method.views > 1:
+        second = ", ".join(f"method.{path}" for path in recipe.method.second_view())
+        raise SettingsError(
+            f"train.kept_views: {name} compares two views of every crop in a batch, and two draws of kept views could "
+            f"be the same one; leave it out, or train with one view ({second})"
+        )
 
 
 def check_together(recipe: Recipe, processes: int) -> None:
@@ -159,6 +179,11 @@ def check_together(recipe: Recipe, processes: int) -> None:
     if recipe.train.compile and processes > 1:
         raise SettingsError(
             "train.compile: not supported with several devices; leave out train.compile or --devices"
+        )
+    if recipe.train.kept_views is not None and processes > 1:
+        raise SettingsError(
+            "train.kept_views: each process would have to keep the views of all crops, since batches mix them; leave "
+            "out train.kept_views or --devices"
         )
 
 
@@ -229,6 +254,11 @@ def assemble(
             # not by Fabric, which only wraps whole forward passes
             arithmetic_of(settings.precision, device),
             ranks.share,
+        )
+    if settings.kept_views is not None and frozen_grid(encoder) is None:
+        raise SettingsError(
+            f"train.kept_views: {recipe.model.backbone} cannot be run from behind its frozen stages, because these put "
+            "out no map, or later stages use earlier outputs; leave it out, or use a convolutional backbone"
         )
     if settings.channels_last:
         encoder = encoder.to(memory_format=torch.channels_last)
