@@ -11,6 +11,7 @@ from cases.feature_cache import FEATURE_CACHE
 from cases.gallery import GALLERY, GALLERY_MIDDLE, GALLERY_SMALL
 from cases.hierarchy import HIERARCHY_MARKET, HIERARCHY_MSMT17, HIERARCHY_SHARED, HIERARCHY_TREE
 from cases.import_time import IMPORT
+from cases.kept_views import KEPT_VIEWS
 from cases.knn import KNN
 from cases.mask_step import MASK_STEP
 from cases.pixels import PIXELS
@@ -23,6 +24,7 @@ CASES: tuple[Case, ...] = (
     PIXELS,
     TRAINING_STEP,
     STEP_LIMIT,
+    KEPT_VIEWS,
     MASK_STEP,
     BANK_STEP,
     KNN,

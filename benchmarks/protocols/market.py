@@ -91,6 +91,14 @@ _REFINEMENT_ARMS = (
     ),
 )
 """What mends the labels of `flagship`, one by one."""
+_VIEW_ARMS = tuple(
+    Arm(
+        f"views-{count}",
+        f"the protocol's recipe, {count} augmented views of each crop kept behind the frozen stages",
+        ("--train.kept-views", str(count)),
+    )
+    for count in (2, 4, 8, 16)
+)
 
 
 def _hierarchy_arms() -> tuple[Arm, ...]:
@@ -318,6 +326,7 @@ _MINI_ARMS = (
     *_ARMS,
     *_CAMERA_ARMS,
     *_REFINEMENT_ARMS,
+    *_VIEW_ARMS,
     *(
         Arm(
             f"cluster-contrast-eps-{eps}",
