@@ -135,7 +135,7 @@ def run_arm(protocol: Protocol, arm: Arm, seed: int, arguments: argparse.Namespa
 def lacks_scores(record: dict) -> bool:
     """Whether there are ways to be scored that this record is older than."""
     parts = record.get("parts")
-    return not {"occluded", "camera_centered"} <= set(record) or bool(
+    return not {"occluded", "camera_centered", "mirrored"} <= set(record) or bool(
         parts and "occluded" not in parts["global"]
     )
 
@@ -152,14 +152,24 @@ def complete(record: dict, run: Run, benchmark: Benchmark) -> None:
 
 def scores_of(run: Run, benchmark: Benchmark) -> dict:
     """Every way a run is scored."""
-    retrieval = retrieve(run, benchmark, occlusions=OCCLUSIONS)
+    retrieval, mirrored = (
+        retrieve(run, benchmark, occlusions=OCCLUSIONS),
+        retrieve(run, benchmark, mirrored=True),
+    )
     return {
         "score": retrieval.score().to_json(),
-        "camera_centered": None if retrieval.why_not_centered else retrieval.centered().score().to_json(),
+        "camera_centered": centered_score(retrieval),
+        "mirrored": mirrored.score().to_json(),
+        "mirrored_centered": centered_score(mirrored),
         "occluded": {name: score.to_json() for name, score in retrieval.occluded_scores().items()},
         "parts": parts_of(retrieval, run),
         "student": student_of(run, benchmark),
     }
+
+
+def centered_score(retrieval: Retrieval) -> dict | None:
+    """The score with camera means subtracted; None where that is impossible."""
+    return None if retrieval.why_not_centered else retrieval.centered().score().to_json()
 
 
 def parts_of(retrieval: Retrieval, run: Run) -> dict | None:

@@ -15,6 +15,9 @@ Record = dict[str, Any]
 _COLUMNS: dict[str, tuple[float, Callable[[Record], Any]]] = {
     "mAP": (100, lambda record: record["score"]["mAP"]),
     "centered mAP": (100, lambda record: record["camera_centered"]["mAP"]),
+    "mirrored mAP": (100, lambda record: record["mirrored"]["mAP"]),
+    "both mAP": (100, lambda record: record["mirrored_centered"]["mAP"]),
+    "both Rank-1": (100, lambda record: record["mirrored_centered"]["cmc"]["1"]),
     "Rank-1": (100, lambda record: record["score"]["cmc"]["1"]),
     "Rank-5": (100, lambda record: record["score"]["cmc"]["5"]),
     "mINP": (100, lambda record: record["score"]["mINP"]),
@@ -30,11 +33,11 @@ _COLUMNS: dict[str, tuple[float, Callable[[Record], Any]]] = {
     "purity": (100, lambda record: record["clusters"]["purity"]),
     "minutes": (1 / 60, lambda record: record["seconds"]["training"]),
 }
-"""Factor, and where a record has the value; a column without any value is left out. `centered`: less
-the mean of each camera, as `evaluate` shows it; `covered`: with 30 % of the query
-covered; `half`: with its upper half alone; both seed 0."""
+"""Factor, and where a record has the value; a column without any value is left out. `centered`: less the mean of each
+camera, as `evaluate` shows it; `mirrored`: features are means over a crop and its mirror image; `both` of them;
+`covered`: with 30 % of the query covered; `half`: with its upper half alone; these two seed 0."""
 
-_WIDTH = 200
+_WIDTH = 240
 """Columns of characters that the table takes at least: a narrow terminal breaks lines, and no number is cut."""
 
 
