@@ -5,6 +5,7 @@ import torch
 
 import reseen
 from reseen.data.crops import open_crops
+from reseen.data.views import normalize
 from reseen.errors import RunError, SettingsError, StorageError
 from reseen.features import embed as module
 from reseen.features.extract import extract
@@ -70,6 +71,23 @@ def test_cameras_are_centered_by_what_training_knew_of_them(run, crowd, tmp_path
     (run.folder / CAMERAS).unlink()
     with pytest.raises(SettingsError, match="keeps no means of cameras"):
         reseen.embed(run, crowd, tmp_path / "none.parquet", center_cameras=True, quiet=True)
+
+
+def test_mirrored_vectors_are_means_over_a_crop_and_its_mirror_image(run, crowd, tmp_path):
+    file = reseen.embed(run, crowd, tmp_path / "mirrored.parquet", mirrored=True, quiet=True)
+    crops = open_crops(reseen.read_training(crowd), run.recipe.data, 64, 32, progress=False)
+    encoder = run.encoder().eval()
+    for row in (0, 30, 71):
+        images = normalize(crops.images(torch.tensor([row])), encoder.mean, encoder.std)
+        with torch.no_grad():
+            mean = (encoder(images) + encoder(images.flip(3)))[0] / 2
+        found = torch.tensor(pq.read_table(file)["vector"][row].as_py())
+        torch.testing.assert_close(found, mean / mean.norm(), atol=1e-5, rtol=0)
+    assert b"mean of a crop and its mirror image" in pq.read_schema(file).metadata[b"reseen"]
+    plain = reseen.embed(run, crowd, tmp_path / "plain.parquet", quiet=True)
+    assert b"mirror image" not in pq.read_schema(plain).metadata[b"reseen"]
+    with pytest.raises(SettingsError, match="leave out --engine ray"):
+        reseen.embed(run, crowd, tmp_path / "ray", engine="ray", mirrored=True, quiet=True)
 
 
 def test_what_is_wrong_is_said_before_any_work(run, crowd, tmp_path):

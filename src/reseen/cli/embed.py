@@ -15,6 +15,7 @@ def embed(
     workers: int | None = None,
     camera_pattern: str | None = None,
     center_cameras: Annotated[bool, Parameter(negative=())] = False,
+    flip: Annotated[bool, Parameter(negative=())] = False,
     devices: int = 1,
     exported: Path | None = None,
     precision: Literal["32", "auto", "bf16"] = "32",
@@ -41,6 +42,8 @@ def embed(
         Where paths name the camera; default: the run's own pattern; empty: no cameras.
     center_cameras
         Subtract the mean that each camera had in training from its vectors.
+    flip
+        Average the features of each crop and its mirror image, which takes twice as long.
     devices
         Number of processes, one per GPU; on a CPU they share the cores.
     exported
@@ -72,6 +75,7 @@ def embed(
         workers=workers or 2,
         camera_pattern=camera_pattern,
         center_cameras=center_cameras,
+        mirrored=flip,
         devices=devices,
         exported=exported,
         precision=precision,

@@ -48,6 +48,7 @@ def embed(
     workers: int = 2,
     camera_pattern: str | None = None,
     center_cameras: bool = False,
+    mirrored: bool = False,
     devices: int = 1,
     exported: str | Path | None = None,
     precision: EnginePrecision = "32",
@@ -69,6 +70,8 @@ def embed(
         camera_pattern: where paths name the camera; None for the run's own pattern, empty for no cameras.
         center_cameras: subtract the mean that a crop's camera had in training, or that of all for other cameras, and
             scale the rest to unit length; the file's metadata say so. With the engine `plain`.
+        mirrored: average the embeddings of a crop and its mirror image, which takes twice as long; the file's metadata
+            say so. With the engine `plain`.
         devices: number of processes of the engine `plain`.
         exported: a file that `export_run` wrote of this run, which computes the vectors in place of PyTorch: float32 or
             int8, by onnxruntime, OpenVINO or torch, on the CPU. With the engine `plain`.
@@ -89,8 +92,10 @@ def embed(
         >>> reseen.embed("runs/market", "crops", "embeddings.parquet")
     """
     run = run if isinstance(run, Run) else open_run(run)
-    if engine == "ray" and center_cameras:
-        raise SettingsError("cameras are centered by the engine plain; leave one of the two out")
+    if engine == "ray" and (center_cameras or mirrored):
+        raise SettingsError(
+            "cameras are centered and crops mirrored by the engine plain; leave out --engine ray, or the other"
+        )
     if engine == "ray" and (exported is not None or precision != "32"):
         raise SettingsError(
             "Ray workers compute by PyTorch in float32; leave out --exported and --precision, or Ray"
@@ -114,6 +119,7 @@ def embed(
         "feature_cache": feature_cache,
         "exported": None if choice.exported is None else str(choice.exported.absolute()),
         "precision": precision,
+        "mirrored": mirrored,
     }
 
     with (
@@ -121,7 +127,8 @@ def embed(
         RunView(0, quiet or not is_main_process()) as view,
         launch(devices, scoring_device(run).type, "embed", request) as ranks,
     ):
-        job = _Embedding(run, ranks.broadcast(table), out, ranks, choice, feature_cache, centers)
+        table = ranks.broadcast(table)
+        job = _Embedding(run, table, out, ranks, choice, feature_cache, mirrored, centers)
         files = _embed_parts(job, view, quiet)
         if ranks.is_main:
             write_atomically(out, lambda temporary: _join(files, temporary))
@@ -135,7 +142,8 @@ def embed_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
     run, table = open_run(request["run"]), ranks.broadcast(None)
     exported = request["exported"]
     choice = EngineChoice(None if exported is None else Path(exported), request["precision"])
-    job = _Embedding(run, table, Path(request["out"]), ranks, choice, request["feature_cache"])
+    cache, mirrored = request["feature_cache"], request["mirrored"]
+    job = _Embedding(run, table, Path(request["out"]), ranks, choice, cache, mirrored)
     _embed_parts(job, RunView(0, True), True)
     ranks.barrier()
 
@@ -165,13 +173,14 @@ class _Embedding:
     ranks: ProcessGroup
     engine: EngineChoice
     feature_cache: float
+    mirrored: bool
     centers: CameraCenters | None = None
 
     @cached_property
     def parts(self) -> Path:
         """The folder of the parts; its name identifies model, engine and crops, so that no others are mixed in."""
         engine = f"-{self.engine.key[:12]}" if self.engine.key else ""
-        kind = "-centered" if self.centers is not None else ""
+        kind = ("-mirrored" if self.mirrored else "") + ("-centered" if self.centers is not None else "")
         return self.out.with_name(f".{self.out.name}.{_key(self.run, self.table)}{engine}{kind}.parts")
 
 
@@ -191,13 +200,21 @@ def _embed_parts(job: _Embedding, view: RunView, quiet: bool) -> list[Path]:
     embedded, files, metadata = 0, [], describe_vectors(run, encoder) | engine.describe(parity)
     if centers is not None:
         metadata["camera_centering"] = "mean of the camera in training subtracted"
+    if job.mirrored:
+        metadata["views"] = "mean of a crop and its mirror image"
     for start in range(0, len(crops), PART):
         rows = np.arange(start, min(start + PART, len(crops)))
         files.append(job.parts / f"{start:012d}.parquet")
         if not ranks.run_on_main(files[-1].is_file):
             part_crops = crops.select(rows)
             vectors = extract(
-                engine.encoder, part_crops, device, ranks=ranks, cache=cache, embedder=engine.file
+                engine.encoder,
+                part_crops,
+                device,
+                mirrored=job.mirrored,
+                ranks=ranks,
+                cache=cache,
+                embedder=engine.file,
             ).vectors.numpy()
             embedded += len(part_crops)
             if ranks.is_main:
