@@ -306,6 +306,10 @@ def _patch_arms() -> tuple[Arm, ...]:
         "local": ("all, patches of stage 5", (stage, "5")),
         "local-patch": ("patches of stage 5 alone", (*no_global, stage, "5")),
         "local-4": ("all, patches of stage 4, the last frozen one", (stage, "4")),
+        "local-learned": (
+            "all, patches of stage 4, which learns",
+            (stage, "4", "--model.frozen-stages", "3"),
+        ),
         "1-patch": ("all, one patch", ("--model.patches.count", "1")),
         "3-patches": ("all, three patches", ("--model.patches.count", "3")),
         "8-patches": ("all, eight patches", ("--model.patches.count", "8")),
