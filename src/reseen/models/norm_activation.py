@@ -5,8 +5,7 @@ and gradients differ in their last bits.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,10 +32,16 @@ def bounds_of(activation: nn.Module) -> Bounds | None:
     return (0.0, math.inf) if isinstance(activation, nn.ReLU) else None
 
 
+MOST_THREADS = 2
+"""With more threads torch's operations, which share them, are left to it: the loops here run on the calling thread. On
+two cores a second thread of ours would wait for one of torch's, which spins after each of its operations."""
+
+
 def can_fuse(images: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
-    """Whether `norm_and_activation` can compute these maps: float32 in channels-last memory on a CPU."""
+    """Whether `norm_and_activation` can compute these maps: float32, channels-last memory, and a CPU of few threads."""
     return (
-        images.ndim == 4
+        torch.get_num_threads() <= MOST_THREADS
+        and images.ndim == 4
         and images.device.type == "cpu"
         and images.dtype == torch.float32
         and images.is_contiguous(memory_format=torch.channels_last)
@@ -87,16 +92,7 @@ class _NormActivation(torch.autograd.Function):
         limits = (np.float32(bounds[0]), np.float32(bounds[1]))
         rows = [values.detach().numpy() for values in (*statistics, inverses)]
         affine = (weight.detach().numpy(), bias.detach().numpy())
-        _over_channels(
-            normalize,
-            len(weight),
-            _rows(images),
-            edges,
-            affine,
-            (epsilon, *limits),
-            tuple(rows),
-            _rows(output),
-        )
+        normalize(_rows(images), edges, affine, (epsilon, *limits), tuple(rows), _rows(output))
         ctx.save_for_backward(images, weight, bias, statistics[0].clone(), inverses)
         ctx.edges, ctx.limits = edges, limits
         return output
@@ -104,14 +100,12 @@ class _NormActivation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        from reseen.models import norm_kernels
+        from reseen.models.norm_kernels import denormalize
 
         images, weight, bias, means, inverses = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         of_images, of_weight, of_bias = (torch.empty_like(tensor) for tensor in (images, weight, bias))
-        _over_channels(
-            norm_kernels.gradients,
-            len(weight),
+        denormalize(
             _rows(images),
             _rows(gradient),
             ctx.edges,
@@ -127,20 +121,3 @@ class _NormActivation(torch.autograd.Function):
 def _rows(maps: Float[Tensor, "b c y x"]) -> np.ndarray:
     """Maps in channels-last memory as a matrix of cells x channels, not copied."""
     return maps.detach().permute(0, 2, 3, 1).view(-1, maps.shape[1]).numpy()
-
-
-_LINE = 16
-"""float32 numbers of a cache line, which two threads never write to."""
-
-
-def _over_channels(kernel: Callable[..., None], channels: int, *inputs: Any) -> None:
-    """Run `kernel(begin, end, *inputs)` over all channels, on as many threads as torch uses."""
-    lines = -(-channels // _LINE)
-    parts = min(torch.get_num_threads(), lines)
-    edges = [min(round(part * lines / parts) * _LINE, channels) for part in range(parts + 1)]
-    if parts == 1:
-        kernel(0, channels, *inputs)
-        return
-    with ThreadPoolExecutor(parts) as pool:
-        for _ in pool.map(lambda begin, end: kernel(begin, end, *inputs), edges[:-1], edges[1:]):
-            pass

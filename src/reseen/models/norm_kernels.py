@@ -3,9 +3,6 @@
 On a CPU batch norm is limited by memory. torch reads or writes a map seven times forward (statistics, the normalized
 map, a copy of it that the activation keeps, the activation) and ten times backward; these kernels do so four and five
 times.
-
-A kernel processes a range of channels. Sums of one channel are always added in the same order, so results do not depend
-on the number of threads.
 """
 
 import numpy as np
@@ -18,8 +15,6 @@ _BLOCK = 64
 
 @compiled(fastmath={"contract"})
 def normalize(
-    begin: int,
-    end: int,
     maps: np.ndarray,
     edges: np.ndarray,
     affine: tuple[np.ndarray, np.ndarray],
@@ -33,10 +28,10 @@ def normalize(
     `settings` epsilon, and the lowest and highest output. `statistics` (g, c) each: mean, unbiased variance and inverse
     of the biased standard deviation are written there.
     """
-    weight, shift = affine[0], affine[1][begin:end]
+    weight, shift = affine
     epsilon, low, high = settings
     means, variances, inverses = statistics
-    width = end - begin
+    width = maps.shape[1]
     block = np.empty(width, np.float32)
     total = np.empty(width, np.float64)
     mean = np.empty(width, np.float32)
@@ -49,7 +44,7 @@ def normalize(
             for row in range(start, stop, _BLOCK):
                 block[:] = 0
                 for inner in range(row, min(row + _BLOCK, stop)):
-                    line = maps[inner, begin:end]
+                    line = maps[inner]
                     if square:
                         for c in range(width):
                             moved = line[c] - mean[c]
@@ -62,15 +57,15 @@ def normalize(
             for c in range(width):
                 if square:
                     inverse = 1 / np.sqrt(total[c] / rows + epsilon)
-                    variances[group, begin + c] = total[c] / (rows - 1)
-                    inverses[group, begin + c] = inverse
-                    scale[c] = weight[begin + c] * inverse
+                    variances[group, c] = total[c] / (rows - 1)
+                    inverses[group, c] = inverse
+                    scale[c] = weight[c] * inverse
                 else:
                     mean[c] = total[c] / rows
-                    means[group, begin + c] = mean[c]
+                    means[group, c] = mean[c]
         for row in range(start, stop):
-            line = maps[row, begin:end]
-            target = output[row, begin:end]
+            line = maps[row]
+            target = output[row]
             for c in range(width):
                 value = (line[c] - mean[c]) * scale[c] + shift[c]
                 value = low if value < low else value
@@ -78,9 +73,7 @@ def normalize(
 
 
 @compiled(fastmath={"contract"})
-def gradients(
-    begin: int,
-    end: int,
+def denormalize(
     maps: np.ndarray,
     above: np.ndarray,
     edges: np.ndarray,
@@ -95,11 +88,11 @@ def gradients(
     `bounds` are the lowest and highest output, where no gradient passes; `statistics` (g, c) means and inverse
     deviations.
     """
-    weight, shift = affine[0], affine[1][begin:end]
+    weight, shift = affine
     low, high = bounds
     means, inverses = statistics
     of_weight, of_bias = of_affine
-    width = end - begin
+    width = maps.shape[1]
     sums = np.empty(width, np.float32)
     products = np.empty(width, np.float32)
     total = np.empty((2, width), np.float64)
@@ -107,20 +100,20 @@ def gradients(
     scale = np.empty(width, np.float32)
     factor = np.empty(width, np.float32)
     for c in range(width):
-        of_weight[begin + c] = 0
-        of_bias[begin + c] = 0
+        of_weight[c] = 0
+        of_bias[c] = 0
     for group in range(len(edges) - 1):
         start, stop = edges[group], edges[group + 1]
         total[:] = 0
         for c in range(width):
-            mean[c] = means[group, begin + c]
-            scale[c] = weight[begin + c] * inverses[group, begin + c]
+            mean[c] = means[group, c]
+            scale[c] = weight[c] * inverses[group, c]
         for row in range(start, stop, _BLOCK):
             sums[:] = 0
             products[:] = 0
             for inner in range(row, min(row + _BLOCK, stop)):
-                line = maps[inner, begin:end]
-                upper = above[inner, begin:end]
+                line = maps[inner]
+                upper = above[inner]
                 for c in range(width):
                     moved = line[c] - mean[c]
                     value = moved * scale[c] + shift[c]
@@ -132,15 +125,15 @@ def gradients(
                 total[1, c] += products[c]
         rows = stop - start
         for c in range(width):
-            inverse = inverses[group, begin + c]
-            of_weight[begin + c] += total[1, c] * inverse
-            of_bias[begin + c] += total[0, c]
+            inverse = inverses[group, c]
+            of_weight[c] += total[1, c] * inverse
+            of_bias[c] += total[0, c]
             sums[c] = total[0, c] / rows
             factor[c] = total[1, c] / rows * inverse * inverse
         for row in range(start, stop):
-            line = maps[row, begin:end]
-            upper = above[row, begin:end]
-            target = of_maps[row, begin:end]
+            line = maps[row]
+            upper = above[row]
+            target = of_maps[row]
             for c in range(width):
                 moved = line[c] - mean[c]
                 value = moved * scale[c] + shift[c]
