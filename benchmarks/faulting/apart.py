@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,8 @@ class Apart:
         began = time.monotonic()
         in_time = self._ends_within(HANG_SECONDS if kill_after is None else kill_after)
         if not in_time:
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may end by itself just now
+                os.kill(process, signal.SIGKILL)
         code = int(self._server.stdout.readline())
         hung = not in_time and kill_after is None
         writes = int(counted.read_text()) if counted.is_file() else 0
