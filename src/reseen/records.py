@@ -161,7 +161,7 @@ class Batch:
     """The images of one training step, on the training device.
 
     `images`: normalized pixels; in a distributed run only the `a` images of this process; blank where kept outputs of
-    frozen stages stand for them (`train.kept_views`). `rows`: row numbers in the training table, of the whole batch, as
+    frozen stages replace them (`train.kept_views`). `rows`: row numbers in the training table, of the whole batch, as
     are `labels`: cluster indices, never `NOISE`, and `cameras`: camera indices, `UNKNOWN_CAMERA` where unknown.
     """
 

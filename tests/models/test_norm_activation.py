@@ -126,6 +126,7 @@ def test_what_cannot_be_fused():
     assert not can_fuse(images.bfloat16(), weight, weight)
     assert not can_fuse(images.double(), weight.double(), weight.double())
     assert not can_fuse(images[:, :, 0, 0], weight, weight)
+    assert not can_fuse(maps(1, 3, 1, 1, 0), weight, weight)
     assert not can_fuse(images.to("meta"), weight, weight)
 
 

@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         notes: messages about what was loaded and changed.
         arithmetic: how the trunk computes.
         patch_stage: the trunk's module whose output patches are cut from; None for the last map.
-        front: stands for the frozen stages; None where the trunk computes them. See `frozen_stages`.
+        front: replaces the frozen stages; None if the trunk computes them. See `frozen_stages`.
         shard: this process's shard of the training batch.
 
     Example:

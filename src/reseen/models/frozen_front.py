@@ -1,4 +1,4 @@
-"""What stands for the frozen stages of a trunk: a folded copy that computes them, or their output from elsewhere.
+"""What replaces the frozen stages of a trunk: a folded copy that computes them, or an output computed before.
 
 Frozen stages never change, so nothing is kept for learning.
 

@@ -42,6 +42,7 @@ def can_fuse(images: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool
     return (
         torch.get_num_threads() <= MOST_THREADS
         and images.ndim == 4
+        and images.numel() > images.shape[1]  # of one cell there is no variance, and torch says so
         and images.device.type == "cpu"
         and images.dtype == torch.float32
         and images.is_contiguous(memory_format=torch.channels_last)
@@ -100,12 +101,12 @@ class _NormActivation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        from reseen.models.norm_kernels import denormalize
+        from reseen.models.norm_kernels import normalize_backward
 
         images, weight, bias, means, inverses = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         of_images, of_weight, of_bias = (torch.empty_like(tensor) for tensor in (images, weight, bias))
-        denormalize(
+        normalize_backward(
             _rows(images),
             _rows(gradient),
             ctx.edges,

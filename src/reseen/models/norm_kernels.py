@@ -73,7 +73,7 @@ def normalize(
 
 
 @compiled(fastmath={"contract"})
-def denormalize(
+def normalize_backward(
     maps: np.ndarray,
     above: np.ndarray,
     edges: np.ndarray,
