@@ -37,7 +37,9 @@ def _run(options: Options) -> dict[str, Any]:
     )
     crops = _STEPS * batch
     rate = _STEPS * operations / median(product_seconds) / 1e9
-    limit = f"{operations / 1e9:.0f} billion operations a step at {rate:.0f} billion a second, those of a matrix product"
+    limit = (
+        f"{operations / 1e9:.0f} billion operations a step, at the {rate:.0f} billion a second of the product"
+    )
     against = f"a matrix product of as many operations, {crops / median(product_seconds):.0f} crops/s"
     return {
         "rows": [

@@ -211,8 +211,8 @@ class AbstractMethod(ABC):
     takes_raw: ClassVar[bool] = False
     """Whether features may be unnormalized (`model.feature: raw`)."""
     takes_kept_views: ClassVar[bool] = False
-    """Whether `losses` uses the images of a batch only to call its `encoders`, so that kept outputs of frozen stages can
-    replace them (`train.kept_views`)."""
+    """Whether `losses` uses the images of a batch only to call its `encoders`, so that kept outputs of frozen stages
+    can replace them (`train.kept_views`)."""
     updates_memory: ClassVar[bool] = True
     """Whether `after_step` changes anything, such as a memory bank or a teacher."""
     trains_on_outliers: ClassVar[bool] = False
