@@ -42,6 +42,7 @@ _REGULARIZER = ("--method.clustering.regularizer", "--method.clustering.weight")
 _SHARED = ("--method.clustering.metric", "jaccard", "--method.clustering.share", "0.073")
 _WHOLE_CROPS = ("--augmentation.erasing", "0")
 _RAW = ("--model.feature", "raw", "--method.clustering.feature", "raw")
+_NO_NECK = ("--model.neck", "none")
 
 
 _PROXIES = ("--method.camera-contrast.proxy-weight", "0.5")
@@ -176,7 +177,7 @@ def _fair_arms() -> Iterator[Arm]:
     """Losses x features x regularizers of `sphere` under one protocol: 35,840 crops in batches of 64.
 
     Distances are squared, since those of shared neighbors are of unit vectors alone. The contrast divides cosines by a
-    temperature, so it has no raw form.
+    temperature, so it has no raw form. Without the neck, pooled features are what the paper's baselines cluster.
     """
     plain = ("--method.clustering.metric", "sqeuclidean", *_SHARED[2:])
     triplet = (
@@ -192,9 +193,12 @@ def _fair_arms() -> Iterator[Arm]:
             "market-mini-sphere-contrast.yaml",
         ),
     }
+    features = {"sphere": (), "raw": _RAW, "sphere-no-neck": _NO_NECK, "raw-no-neck": (*_RAW, *_NO_NECK)}
     for loss, (text, flags, recipe) in losses.items():
-        for feature, its in (("sphere", ()), ("raw", _RAW)):
-            if loss == "contrast" and its:
+        for feature, its in features.items():
+            if (loss == "contrast" and feature != "sphere") or (
+                loss != "triplet" and feature not in ("sphere", "raw")
+            ):
                 continue
             for regularizer, weight in (("sse", "0.005"), ("none", ""), ("size", "0.003")):
                 yield Arm(

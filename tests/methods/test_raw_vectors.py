@@ -10,15 +10,19 @@ from reseen.methods import METHODS
 from reseen.training.setup import set_up
 
 
-def raw_recipe(recipe_of, name):
+def raw_recipe(recipe_of, name, neck):
     merging = {"rounds_before_merging": 1} if name == "progressive" else {}
     recipe = recipe_of(name, clustering={"feature": "raw", "steps": 2, "share": 0.05}, **merging)
-    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
+    return recipe.model_copy(
+        update={"model": recipe.model.model_copy(update={"feature": "raw", "neck": neck})}
+    )
 
 
-@pytest.mark.parametrize("name", ["sphere", "progressive"])
-def test_a_run_is_raw_from_loss_to_score(name, recipe_of, crowd, tmp_path):
-    recipe = raw_recipe(recipe_of, name)
+@pytest.mark.parametrize(
+    ("name", "neck"), [("sphere", "batch-norm"), ("progressive", "batch-norm"), ("sphere", "none")]
+)
+def test_a_run_is_raw_from_loss_to_score(name, neck, recipe_of, crowd, tmp_path):
+    recipe = raw_recipe(recipe_of, name, neck)
     run = reseen.train(recipe, crowd, tmp_path / "run", quiet=True)
     assert all(row["loss"] > 0 for row in run.log)
     score = reseen.score(run, crowd, quiet=True)

@@ -73,6 +73,31 @@ def test_the_neck_keeps_its_bias_at_zero():
     assert model.neck.bias.abs().max() == 0
 
 
+def test_without_a_neck_pooled_features_are_the_embeddings():
+    model = encoder(neck="none", feature="raw").eval()
+    images = torch.randn(3, 3, 64, 32)
+    with torch.no_grad():
+        pooled = model.pooling(model.maps(images))
+        assert torch.equal(model(images), pooled / model.dimension**0.5)
+        assert torch.equal(encoder(neck="none").eval().unnormalized(model.maps(images)), pooled)
+    assert not model.norms()
+    assert not any(name.startswith("neck") for name in model.state_dict())
+    assert model.notes[-1].split()[2] == str(int(encoder().notes[-1].split()[2]) - 1)
+
+
+def test_norms_are_those_whose_inputs_are_given():
+    for settings in (
+        {},
+        {"neck": "none"},
+        {"patches": {"count": 2}},
+        {"patches": {"count": 2}, "neck": "none"},
+    ):
+        model = encoder(**settings)
+        with torch.no_grad():
+            found = [norm for norm, _ in model.norm_inputs(torch.randn(3, 3, 64, 32))]
+        assert [id(norm) for norm in found] == [id(norm) for norm in model.norms()]
+
+
 def test_frozen_stages_keep_weights_and_statistics():
     model = encoder(frozen_stages=2)  # the stem and layer1
     before = {key: value.clone() for key, value in model.state_dict().items()}

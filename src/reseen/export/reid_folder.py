@@ -55,7 +55,8 @@ def write_reid(encoder: Encoder, card: Card, folder: Path, place: Path) -> None:
             f"backbone: a last stride of 1 is one such difference (train with --model.last-stride 2){_ELSE}"
         )
     model, arguments = found
-    _multiply_in(model, encoder, name)
+    if isinstance(encoder.neck, nn.BatchNorm1d):
+        _multiply_in(model, encoder.neck, encoder, name)
     make_folder(folder)
     state = {key: value.contiguous().clone() for key, value in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, {"format": "pt", **card})
@@ -156,9 +157,8 @@ def _noise(encoder: Encoder) -> Float32[Tensor, "2 3 h w"]:
 
 
 @torch.no_grad()
-def _multiply_in(model: nn.Module, encoder: Encoder, name: str) -> None:
+def _multiply_in(model: nn.Module, neck: nn.BatchNorm1d, encoder: Encoder, name: str) -> None:
     """Multiply the neck into the last norm of the model, in place."""
-    neck = encoder.neck
     assert neck.running_mean is not None
     assert neck.running_var is not None
     scale = neck.weight / torch.sqrt(neck.running_var + neck.eps)

@@ -202,13 +202,14 @@ def estimate_neck_statistics(
     """Estimate the batch norm statistics of BNNeck and patches on the crops, in place, before the first round.
 
     With initial statistics the channels keep their different scales; first clusters, on which all later ones build,
-    are better when the channels are standardized.
+    are better when the channels are standardized. An encoder without them stays as it is.
     """
     plain = unwrap(encoder)
+    if not plain.norms():
+        return
     training = plain.training
     plain.eval()
-    norms = [plain.neck] if plain.patches is None else [plain.neck, plain.patches.norm]
-    sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
+    sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in plain.norms()}
     fast = inference_copy(plain)
     for batch in batches(crops, plain, device, ranks):
         for norm, inputs in fast.norm_inputs(batch.images):

@@ -1,7 +1,8 @@
 """The encoder: images to embeddings by trunk, pooling and BNNeck, optionally with patch embeddings.
 
 The neck's batch norm puts all channels on one scale before the embedding is normalized to unit length; its bias is
-fixed at zero, so that embeddings stay centered. Embeddings can also keep their lengths, for comparison.
+fixed at zero, so that embeddings stay centered. For comparison, embeddings can also keep their lengths, and pooled
+features can be embeddings themselves, without a neck.
 
 Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPR workshops 2019,
 section 3.6.
@@ -92,8 +93,7 @@ class Encoder(nn.Module):
         self.shard = BatchShard() if shard is None else shard
         self.trunk = backbone.trunk
         self.pooling = build_pooling(settings, backbone, self.arithmetic.fused)
-        self.neck = GroupBatchNorm1d(nn.BatchNorm1d(backbone.width), settings.norm_group)
-        self.neck.bias.requires_grad_(False)
+        self.neck = _build_neck(settings, backbone.width)
         self.channels, self.grid = backbone.width, backbone.grid
         self.channels_first, self._tokens = backbone.channels_first, backbone.tokens
         self.patches = build_patches(settings, backbone, height, width)
@@ -104,7 +104,7 @@ class Encoder(nn.Module):
         self.norm_group = settings.norm_group
         self.height, self.width = height, width
         self.mean, self.std = backbone.mean, backbone.std
-        norms = 1 + self._prepare_trunk()
+        norms = isinstance(self.neck, nn.BatchNorm1d) + self._prepare_trunk()
         if self.patches is not None:
             norms += use_group_norms(self.patches, settings.norm_group)
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
@@ -199,7 +199,7 @@ class Encoder(nn.Module):
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
 
     def unnormalized(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
-        """The output of the BNNeck before normalization, float32."""
+        """The output of the BNNeck, or of pooling where there is none, before normalization, float32."""
         return self.neck(self.pooling(maps, kept)).float()
 
     def embed_frames(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
@@ -260,9 +260,24 @@ class Encoder(nn.Module):
     ) -> Iterator[tuple[nn.BatchNorm1d, Float[Tensor, "b k"]]]:
         """Every batch norm behind the trunk, with its input for these images."""
         maps = self.trunk_maps(images)
-        yield self.neck, self.pooling(maps.last)
+        if isinstance(self.neck, nn.BatchNorm1d):
+            yield self.neck, self.pooling(maps.last)
         if self.patches is not None:
             yield self.patches.norm, self.patches.project(self.cells(maps.patches))
+
+    def norms(self) -> list[nn.BatchNorm1d]:
+        """Every batch norm behind the trunk, as `norm_inputs` yields them."""
+        neck = [self.neck] if isinstance(self.neck, nn.BatchNorm1d) else []
+        return neck if self.patches is None else [*neck, self.patches.norm]
+
+
+def _build_neck(settings: ModelSettings, width: int) -> nn.Module:
+    """The BNNeck, or what leaves pooled features as they are."""
+    if settings.neck == "none":
+        return nn.Identity()
+    neck = GroupBatchNorm1d(nn.BatchNorm1d(width), settings.norm_group)
+    neck.bias.requires_grad_(False)
+    return neck
 
 
 def count_parameters(encoder: nn.Module) -> int:

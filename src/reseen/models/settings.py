@@ -28,7 +28,11 @@ class ModelSettings(Settings):
 
     feature: Literal["sphere", "raw"] = "sphere"
     """`sphere`: embeddings of unit length, for clustering, loss and retrieval; `raw`: not normalized, but divided by
-    the square root of the dimension, which makes the mean squared length 1 initially."""
+    the square root of the dimension, which makes the mean squared length 1 initially if there is a neck."""
+
+    neck: Literal["batch-norm", "none"] = "batch-norm"
+    """`batch-norm` (BNNeck): a batch norm behind pooling, whose statistics are estimated on the crops before the first
+    round; `none`: pooled features are the embeddings."""
 
     last_stride: Literal[1, 2] = 1
     """Stride of the last stage; 1 doubles the resolution of the feature map, where the backbone allows it."""

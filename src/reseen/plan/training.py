@@ -188,7 +188,11 @@ def plan_training(
     stages = (
         startup,
         decoding_stage(decoding, recipe.data, crops, images),
-        PlanStage("BNNeck statistics", single_pass.seconds, single_pass.memory),
+        *(
+            [PlanStage("BNNeck statistics", single_pass.seconds, single_pass.memory)]
+            if encoder.norms()
+            else []
+        ),
         encoder_stage(extraction, dimension, images, train.rounds),
         costs.clustering.extrapolate(images, train.rounds, 8.0 * dimension),
         *_update_bn_stages(single_pass, recipe, costs.encoders),
