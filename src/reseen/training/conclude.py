@@ -8,7 +8,7 @@ from reseen.audit import Probe, Verdict, judge
 from reseen.camera_means import CameraMeans
 from reseen.data.crops import Crops
 from reseen.features.extract import extract
-from reseen.features.probe_encoder import MOST_CROPS, probe_encoder
+from reseen.features.probe_encoder import MOST_CROPS, probe_encoder, probed_rows
 from reseen.runs.camera_file import CAMERAS, camera_means_of, rounds_text, write_camera_means
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -43,9 +43,12 @@ def conclude(run: Run, crops: Crops, device: torch.device, view: RunView) -> Run
 
 
 def _judge(run: Run, crops: Crops, device: torch.device, view: RunView) -> Verdict:
+    rows = probed_rows(crops, view.phase("verdict: near-copies", min(len(crops), MOST_CROPS)))
+
     def probe(name: str, untrained: bool) -> Probe:
-        progress = view.phase(f"verdict: {name} features", min(len(crops), MOST_CROPS))
-        return probe_encoder(run.encoder(untrained=untrained).to(device), crops, device, progress=progress)
+        encoder = run.encoder(untrained=untrained).to(device)
+        progress = view.phase(f"verdict: {name} features", len(rows))
+        return probe_encoder(encoder, crops, device, progress=progress, rows=rows)
 
     return judge(probe("untrained", True), probe("trained", False))
 

@@ -12,12 +12,11 @@ from lightning_fabric import Fabric
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from reseen.audit import feature_std, probe_score, round_scores, should_stop
+from reseen.audit import feature_std, round_scores, should_stop
 from reseen.data.crops import Crops
 from reseen.data.views import augment
 from reseen.distributed.process_group import SINGLE_PROCESS, ProcessGroup, sharded_and_replicated
 from reseen.features.extract import estimate_neck_statistics, extract, unwrap
-from reseen.features.probe_encoder import probe_encoder
 from reseen.geometry import unit
 from reseen.methods import AbstractMethod, Round, Step
 from reseen.records import UNKNOWN_CAMERA, Batch, BatchSlice, Features, PseudoLabels, to_index_tensor
@@ -43,6 +42,7 @@ from reseen.training.finite import check_finite
 from reseen.training.frozen import prepare_frozen
 from reseen.training.kept_views import NO_PLACE, KeptViews
 from reseen.training.optimizer import learning_rate, set_learning_rate
+from reseen.training.round_score import RoundScore
 from reseen.training.watched_round import WatchedRound, begin_watched_round
 
 
@@ -109,6 +109,7 @@ def run_loop(
             save_start(training.folder / START, training.encoder)
             save_checkpoint(checkpoint, state, done, before)
     training = replace(training, kept_views=KeptViews.of_recipe(training.recipe, len(training.crops)))
+    score_of = RoundScore(training.crops, device)
     log = RunLog(training.folder, done, settings.tensorboard) if ranks.is_main else None
     for number in range(done + 1, rounds + 1):
         if settings.patience is not None and ranks.run_on_main(
@@ -130,7 +131,7 @@ def run_loop(
             ranks=ranks,
             kept=frozen_maps,
         )
-        score = ranks.run_on_main(partial(_score, training, extractor, features))
+        score = ranks.run_on_main(partial(score_of, extractor, features))
         extracted = time.perf_counter()
         watched = begin_watched_round(
             training.method, features, before, settings.iterations, ranks, settings.on_collapse == "retry"
@@ -161,12 +162,6 @@ def run_loop(
     if log is not None:
         log.close()
         drop_previous(training.folder)
-
-
-def _score(training: Training, extractor: nn.Module, features: Features) -> float | None:
-    """The label-free score of the encoder at the beginning of the round; None for fewer than 40 crops."""
-    probe = probe_encoder(extractor, training.crops, training.fabric.device, features)
-    return probe_score(probe)
 
 
 def _has_stopped(folder: Path, done: int) -> bool:

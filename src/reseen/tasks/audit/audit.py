@@ -13,7 +13,6 @@ from reseen.audit import (
     FALSE_MATCHES,
     Answer,
     Calibration,
-    Probe,
     Rarity,
     RoundHealth,
     Verdict,
@@ -32,7 +31,7 @@ from reseen.data.views import shift_and_flip
 from reseen.errors import DataError, SettingsError
 from reseen.features.extract import extract
 from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
-from reseen.features.probe_encoder import VIEW, probe_encoder, probed_rows
+from reseen.features.probe_encoder import MOST_CROPS, VIEW, probe_encoder, probed_rows
 from reseen.files import check_output, write_text
 from reseen.geometry import unit
 from reseen.locks import exclusive_writer
@@ -236,10 +235,12 @@ def _audit(
             progress = view.phase(f"view {number} of {views}: features", len(crops))
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
-        probe = probe_encoder(encoder, crops, device, features)
-        verdict = (
-            None if baseline is None else judge(_probe_baseline(baseline, crops, view, feature_cache), probe)
-        )
+        rows = probed_rows(crops, view.phase("near-copies", min(len(crops), MOST_CROPS)))
+        probe = probe_encoder(encoder, crops, device, features, rows=rows)
+        verdict = None
+        if baseline is not None:
+            table = crops.table.select(rows)
+            verdict = judge(probe_side(baseline, table, view, feature_cache=feature_cache), probe)
         sheet = Sheet.plan(run, crops, unit_features, labels)
         verification = verify(run, sheet, answers) if answers else None
         rarity = random_pair_rarity(unit_features, crops.table)
@@ -276,11 +277,6 @@ def _baseline(run: Run, baseline: Run | str | Path | None) -> Side | None:
     if baseline is None and not (run.has_start and run.rounds_done):
         return None
     return open_sides(UNTRAINED if baseline is None else baseline, run)[0]
-
-
-def _probe_baseline(baseline: Side, crops: Crops, view: RunView, feature_cache: float) -> Probe:
-    table = crops.table.select(probed_rows(len(crops)))
-    return probe_side(baseline, table, view, feature_cache=feature_cache)
 
 
 def _normalized(features: Features) -> Features:

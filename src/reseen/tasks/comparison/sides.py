@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from reseen.audit import Probe, Verdict, judge
 from reseen.data.crops import Crops, open_crops
 from reseen.data.table import ImageTable
 from reseen.errors import SettingsError
 from reseen.features.feature_cache import FEATURE_CACHE_GIGABYTES, cache_notes, open_feature_cache
-from reseen.features.probe_encoder import probe_encoder, probed_rows
+from reseen.features.probe_encoder import probe_encoder, probed_rows, spaced_rows
 from reseen.models import Encoder
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
@@ -78,8 +80,11 @@ def compare_without_labels(
         RunError: a side's weights are missing or damaged.
     """
     table = load_other_table(second.run.recipe, data, camera_pattern)
-    table = table.select(probed_rows(len(table)))  # before anything is decoded
+    table = table.select(spaced_rows(len(table)))  # before anything is decoded
+    encoder = second.encoder()
+    crops = open_crops(table, second.run.reading, encoder.height, encoder.width, progress=not quiet)
     with RunView(0, quiet) as view:
+        table = crops.table.select(probed_rows(crops, view.phase("near-copies", len(crops))))
         before, after = (
             probe_side(side, table, view, quiet, feature_cache=feature_cache) for side in (first, second)
         )
@@ -94,7 +99,7 @@ def probe_side(
     *,
     feature_cache: float = FEATURE_CACHE_GIGABYTES,
 ) -> Probe:
-    """What a side makes of the crops of a table, each at the input size of its own encoder.
+    """What a side makes of all crops of a table, each at the input size of its own encoder.
 
     `feature_cache` is the size limit in gigabytes of the cache of features.
     """
@@ -103,6 +108,6 @@ def probe_side(
     crops: Crops = open_crops(table, side.run.reading, encoder.height, encoder.width, progress=not quiet)
     cache = open_feature_cache(side.run, encoder, crops, device, feature_cache)
     progress = view.phase(f"{side.name}: features", len(crops))
-    probe = probe_encoder(encoder, crops, device, progress=progress, cache=cache)
+    probe = probe_encoder(encoder, crops, device, progress=progress, rows=np.arange(len(crops)), cache=cache)
     view.say(*cache_notes(cache, len(crops), side.name))
     return probe
