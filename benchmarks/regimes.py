@@ -287,8 +287,9 @@ def scores(
 
 
 def pool_map(features: Features, identities: np.ndarray, cameras: np.ndarray) -> float:
-    """Up to 1,000 crops of the pool searched among all others; where there is one camera, among its own."""
-    cameras = cameras if len(np.unique(cameras)) > 1 else np.arange(len(cameras))
+    """Up to 1,000 crops of the pool searched among all others; where nobody is in two cameras, among its own."""
+    if len(np.unique(np.stack([identities, cameras]), axis=1).T) == len(np.unique(identities)):
+        cameras = np.arange(len(cameras))
     places = np.unique(identities * 1000 + cameras)
     people, counts = np.unique(places // 1000, return_counts=True)
     asked = np.flatnonzero(np.isin(identities, people[counts > 1]))

@@ -119,6 +119,18 @@ def _two_cameras(identities: Rows, cameras: Rows, _generator: np.random.Generato
     return np.flatnonzero(np.isin(identities, both(pair)) & np.isin(cameras, pair))
 
 
+def _separate_cameras(identities: Rows, cameras: Rows, generator: np.random.Generator) -> Rows:
+    """400 people, each with all crops of one camera that saw them at least twice."""
+    rows: list[Rows] = []
+    for person in generator.permutation(np.unique(identities)):
+        own = np.flatnonzero(identities == person)
+        seen, counts = np.unique(cameras[own], return_counts=True)
+        place = generator.permutation(seen[counts >= 2])[:1]
+        if len(place) and len(rows) < 400:
+            rows.append(own[cameras[own] == place])
+    return np.concatenate(rows)
+
+
 def _long_tail(identities: Rows, _cameras: Rows, generator: np.random.Generator) -> Rows:
     """400 people; the one of rank r has 72 / r^0.6 crops where there are so many."""
     people = _people(identities, 400, generator)
@@ -173,6 +185,7 @@ REGIMES = {
         Regime("few", "400 people, two crops from each of two cameras", _few),
         Regime("one-camera", "the camera with most crops alone", _one_camera),
         Regime("two-cameras", "everybody seen by both of two cameras", _two_cameras),
+        Regime("separate-cameras", "400 people, each in one camera alone", _separate_cameras),
         Regime("long-tail", "400 people, 72 crops of the first, 2 of the last", _long_tail),
         Regime("strangers", "100 people seen up to five times, 500 people seen once", _strangers),
         Regime(
