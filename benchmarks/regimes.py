@@ -81,7 +81,8 @@ _AUTO = (
 _CAMERAS = (
     "--method.camera-contrast.proxy-weight", "0.5", "--method.camera-contrast.entropy-weights", "true",
 )  # fmt: skip
-_SHIPPED = ("--train.rounds", "10", "--train.passes", "15", "--train.on-collapse", "retry")
+_SHIPPED = ("--train.rounds", "10", "--train.passes", "15")
+_RETRY = ("--train.on-collapse", "retry")
 _TEN = ("--method.clustering.jaccard.k1", "10", "--method.clustering.jaccard.k2", "3", *_SMALL[4:])
 _MIDDLE = ("--method.clustering.jaccard.k1", "20", *_LITERATURE[2:-1], "true")
 ARMS = {
@@ -103,11 +104,11 @@ ARMS = {
     ),
     "auto-shipped": Arm(
         "the recipe `auto` as it ships: 15 passes over the crops in 10 rounds",
-        (*_AUTO, "--data.near-copies-once", "true", *_SHIPPED),
+        (*_AUTO, "--data.near-copies-once", "true", *_SHIPPED, *_RETRY),
     ),
     "auto-cameras-shipped": Arm(
         "the same with proxies and entropy weights of `flagship`",
-        (*_AUTO, "--data.near-copies-once", "true", *_CAMERAS, *_SHIPPED),
+        (*_AUTO, "--data.near-copies-once", "true", *_CAMERAS, *_SHIPPED, *_RETRY),
     ),
     "hot": Arm("broken: learning rate x 30", (*_MIDDLE, "--train.learning-rate", "0.018")),
     "one-cluster": Arm("broken: eps 0.99", override(_MIDDLE, "--method.clustering.eps", "0.99")),
