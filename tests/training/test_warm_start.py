@@ -8,6 +8,7 @@ import torch
 import reseen
 from reseen.errors import RunError
 from reseen.runs.checkpoint import CHECKPOINT
+from reseen.training.setup import set_up
 
 
 @pytest.fixture
@@ -52,7 +53,16 @@ def test_no_rounds_keep_the_encoder_of_the_source_but_for_the_settled_neck(
     assert facts["run"] == str(source.folder)
     assert facts["rounds"] == 2
     assert facts["data"] == source.facts["data"] != run.facts["data"]
-    assert any("start: the encoder of" in note for note in run.facts["encoder"])
+    assert run.facts["encoder"][0] == f"start: the encoder of {source.folder} after 2 rounds"
+    assert not any("random" in note for note in run.facts["encoder"])
+
+
+def test_what_is_said_of_a_resumed_encoder_names_no_weights_that_were_not_loaded(
+    source, target, tiny_flags, tmp_path
+):
+    table = reseen.read_training(target)
+    training = set_up(recipe(tiny_flags, source.folder), table, tmp_path / "run", quiet=True, resumed=True)
+    assert training.encoder.notes[0] == "weights: those of the checkpoint"
 
 
 def test_transfer_learns_from_there_and_is_scored_on_the_target(source, target, tiny_flags, tmp_path):

@@ -47,7 +47,7 @@ class Backbone:
     frozen: tuple[str, ...]
     """Names of the frozen modules of the trunk."""
     notes: tuple[str, ...]
-    """Messages about what was loaded and changed."""
+    """Messages about what was loaded and changed; the first is about the weights."""
 
 
 def backbone_size(name: str) -> tuple[int, int]:

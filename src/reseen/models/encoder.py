@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         part: with patches, which embeddings `forward` returns: `global`, `patch`, or `both`.
         arithmetic: how the trunk computes; embeddings are always float32.
         shard: this process's shard of the training batch; the whole batch if None.
-        notes: messages about where the weights come from, added to those of the backbone.
+        origin: the message about where the weights come from, where that is not `settings`.
 
     Raises:
         SettingsError: the settings do not fit the backbone, the backbone does not support this crop size, or it
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
         part: Part = "both",
         arithmetic: Arithmetic | None = None,
         shard: BatchShard | None = None,
-        notes: tuple[str, ...] = (),
+        origin: str | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -108,7 +108,9 @@ class Encoder(nn.Module):
         if self.patches is not None:
             norms += use_group_norms(self.patches, settings.norm_group)
         group = "the whole batch" if settings.norm_group is None else f"{settings.norm_group} images"
-        self.notes = (*backbone.notes, f"batch norm: {norms} layers, statistics over {group}", *notes)
+        weights, *others = backbone.notes
+        others.append(f"batch norm: {norms} layers, statistics over {group}")
+        self.notes = (weights if origin is None else origin, *others)
         self.frozen = backbone.frozen
         self.front: AbstractFront | None = None
         self._half_weight: float | None = None

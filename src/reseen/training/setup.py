@@ -246,14 +246,14 @@ def assemble(
     settings, device = recipe.train, device_of(recipe)
     torch.manual_seed(recipe.seed)  # timm's initialization and stochastic depth use the global generator
     generator = torch.Generator().manual_seed(recipe.seed)
-    no_weights = {"start": None, "weights": "none"} if resumed else {}
     with ranks.main_process_first():  # downloads happen once
         encoder, start = warm_start(
-            recipe.model.model_copy(update=no_weights),
+            recipe.model,
             *size,
             # not by Fabric, which only wraps whole forward passes
             arithmetic_of(settings.precision, device),
             ranks.share,
+            resumed,
         )
     if settings.kept_views is not None and frozen_grid(encoder) is None:
         raise SettingsError(

@@ -15,7 +15,12 @@ from reseen.runs.run import Run, open_run
 
 
 def warm_start(
-    settings: ModelSettings, height: int, width: int, arithmetic: Arithmetic, shard: BatchShard
+    settings: ModelSettings,
+    height: int,
+    width: int,
+    arithmetic: Arithmetic,
+    shard: BatchShard,
+    resumed: bool = False,
 ) -> tuple[Encoder, dict[str, Any] | None]:
     """An encoder with its starting weights.
 
@@ -28,6 +33,7 @@ def warm_start(
         width: width of a crop in pixels.
         arithmetic: as in `Encoder`.
         shard: as in `Encoder`.
+        resumed: all weights will come from a checkpoint; none are loaded.
 
     Returns:
         The encoder, and facts about the other run; None without one.
@@ -35,16 +41,20 @@ def warm_start(
     Raises:
         RunError: `settings.start` is not a run, or its encoder has another architecture or patch reach.
     """
+    blank = settings.model_copy(update={"weights": "none"})
+    if resumed:
+        origin = "weights: those of the checkpoint"
+        return Encoder(blank, height, width, arithmetic=arithmetic, shard=shard, origin=origin), None
     if settings.start is None:
         return Encoder(settings, height, width, arithmetic=arithmetic, shard=shard), None
     earlier = open_run(settings.start)
     encoder = Encoder(
-        settings.model_copy(update={"weights": "none"}),
+        blank,
         height,
         width,
         arithmetic=arithmetic,
         shard=shard,
-        notes=(f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",),
+        origin=f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",
     )
     _check_patches(settings, earlier)
     given = earlier.encoder().state_dict()
