@@ -29,6 +29,11 @@ def test_the_settings_of_every_arm_of_the_regimes_are_valid(arm):
     assert load_recipe(regimes.RECIPE, regimes.ARMS[arm].flags).method.name == "cluster-contrast"
 
 
+def test_the_recipe_auto_is_the_arm_that_was_measured():
+    flags = [*regimes.ARMS["auto-cameras-shipped"].flags, "--model.weights", "hub"]
+    assert load_recipe(regimes.RECIPE, flags).effective() == load_recipe("auto").effective()
+
+
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("market*--seed*.json")), ids=lambda file: file.stem)
 def test_results_were_made_with_the_settings_that_an_arm_has_now(file):
     record = json.loads(file.read_text(encoding="utf-8"))
