@@ -1,10 +1,13 @@
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 import reseen
+from reseen.gallery.selection import select_entries
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,53 @@ def test_a_crop_finds_itself_first(reseen_says, filled, crop, tmp_path):
     page = (tmp_path / "a.html").read_text()
     assert page.count("<p><b>") == 3
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_gallery_of_mirrored_crops_says_so_and_keeps_to_it(
+    reseen_says, fault, filled, gallery, crowd, crop, tmp_path
+):
+    words = ("index", filled / "run", "--data", crowd, "--gallery", tmp_path / "g", "--quiet")
+    camera = reseen.read_training(crowd).camera_names[0]
+    code, out, err = reseen_says(*words, "--flip", "--camera", camera)
+    assert (code, err) == (0, "")
+    assert "Vectors: means of each crop and its mirror image" in out
+    out = reseen_says(*words)[1]  # the other cameras, as the gallery has them
+    assert "Vectors: means of each crop and its mirror image" in out
+    assert "leave out --no-flip" in fault(*words, "--no-flip")
+    plain = ("index", filled / "run", "--data", crowd, "--gallery", gallery, "--quiet")
+    assert "leave out --flip" in fault(*plain, "--flip")
+    assert "Vectors:" not in reseen_says(*plain, "--no-flip")[1]
+    with Image.open(crop) as image:
+        ImageOps.mirror(image.convert("RGB")).save(tmp_path / "mirror.png")
+    similarities = []
+    for address in (tmp_path / "g", gallery):
+        page = tmp_path / "a.html"
+        flags = ("--top", 72, "--json", tmp_path / "a.json", "--sheet", page)
+        code, _, err = reseen_says("search", address, tmp_path / "mirror.png", *flags)
+        assert (code, err) == (0, "")
+        found = json.loads((tmp_path / "a.json").read_text())
+        assert found["mirrored"] == (address != gallery)
+        assert ("averaged with their mirror images" in page.read_text()) == found["mirrored"]
+        answers = found["searches"][0]["answers"]
+        similarities.append(
+            next(row["similarity"] for row in answers if f"{row['source']}/{row['image']}" == str(crop))
+        )
+    assert 1 - similarities[0] < 1e-6 < 1e-5 < 1 - similarities[1]
+
+
+def test_a_mirrored_picture_selects_its_crop_to_be_forgotten(reseen_says, filled, crowd, crop, tmp_path):
+    address = tmp_path / "g"
+    reseen.index_run(filled / "run", crowd, address, mirrored=True, quiet=True)
+    content = io.BytesIO()
+    with Image.open(crop) as image:
+        ImageOps.mirror(image.convert("RGB")).save(content, "PNG")
+    with reseen.open_gallery(address) as gallery:
+        vector = gallery.embed(content.getvalue())
+        nearest = gallery.search(vector, 2)
+        assert f"{nearest[0].entry.source}/{nearest[0].entry.image}" == str(crop)
+        between = (nearest[0].similarity + nearest[1].similarity) / 2
+        selection = select_entries(gallery, like=[content.getvalue()], threshold=between, rounds=0)
+        assert selection.where.keys == (nearest[0].entry.key,)
 
 
 def test_conditions_hold(reseen_says, filled, crop, tmp_path):

@@ -1,19 +1,27 @@
+import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageOps
 from tests.gallery.conftest import draw
 
 import reseen
 from reseen.audit.calibration import Calibration
+from reseen.camera_means import CameraCenters, CameraMeans, camera_centers
+from reseen.data.crops import open_crops
 from reseen.errors import DataError, GalleryError
+from reseen.features.extract import extract
 from reseen.gallery.filter import Filter
 from reseen.gallery.forget import known_threshold
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.index import index_run
 from reseen.gallery.side_files import read_gallery_calibration, write_gallery_calibration
 from reseen.gallery.stores.in_memory import MemoryStore
+from reseen.runs.camera_file import camera_means_of
+from reseen.video.recognizer import Recognizer
 
 
 @pytest.fixture
@@ -207,6 +215,107 @@ def test_the_calibration_of_another_model_is_not_used(without_calibration):
 def test_another_model_is_refused(run, model):
     with pytest.raises(GalleryError, match="memory: is always a new gallery"):
         reseen.open_gallery("memory:", run)
+
+
+@pytest.fixture
+def mirrored_gallery(run, crowd, monkeypatch):
+    """A gallery of mirrored crops, in memory."""
+    store = keep_one_store(monkeypatch)
+    done = index_run(run, crowd, "memory:", mirrored=True, quiet=True)
+    assert done.mirrored
+    assert done.added == done.count == len(reseen.read_training(crowd))
+    return Gallery(store[0], run)
+
+
+def stored_vectors(store):
+    return {
+        entry.image: row
+        for part in store.scan()
+        for entry, row in zip(part.entries, part.vectors, strict=True)
+    }
+
+
+def test_vectors_of_a_mirrored_gallery_are_mirrored_features(mirrored_gallery, run, crowd):
+    crops = open_crops(reseen.read_training(crowd), run.recipe.data, 64, 32, progress=False)
+    expected = extract(run.encoder(), crops, torch.device("cpu"), mirrored=True).numpy
+    plain = extract(run.encoder(), crops, torch.device("cpu")).numpy
+    found = stored_vectors(mirrored_gallery.store)
+    for row, image in enumerate(crops.table.texts):
+        np.testing.assert_allclose(found[image], expected[row], atol=1e-5)
+    assert (
+        float(np.linalg.norm(expected - plain, axis=1).max()) > 1e-3
+    )  # a hundred times what rounding is allowed
+
+
+def test_an_image_and_its_mirror_image_have_the_vector_of_the_entry(mirrored_gallery, run, model):
+    entry = next(iter(mirrored_gallery.store.scan())).entries[5]
+    content = Path(crowd_path(entry)).read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        size, mirror = image.size, io.BytesIO()
+        ImageOps.mirror(image.convert("RGB")).save(mirror, "PNG")
+    assert size == (32, 64)  # nothing is resized, which might round otherwise in the mirror image
+    vectors = [mirrored_gallery.embed(picture) for picture in (content, mirror.getvalue())]
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+    np.testing.assert_allclose(vectors[0], stored_vectors(mirrored_gallery.store)[entry.image], atol=1e-5)
+    assert mirrored_gallery.search(vectors[1], 1)[0].entry == entry
+    of_live_video = Recognizer(mirrored_gallery, None, add=False).embed([content, mirror.getvalue()])
+    np.testing.assert_allclose(of_live_video, vectors, atol=1e-5)
+    plain = Gallery(MemoryStore(model), run)
+    alone = [plain.embed(picture) for picture in (content, mirror.getvalue())]
+    assert float(np.linalg.norm(alone[0] - alone[1])) > 1e-3
+
+
+def test_a_gallery_keeps_to_one_kind_of_vectors(mirrored_gallery, run, crowd, monkeypatch):
+    first = next(iter(mirrored_gallery.store.scan())).entries[0]
+    before = stored_vectors(mirrored_gallery.store)[first.image]
+    mirrored_gallery.store.delete(Filter(keys=(first.key,)))
+    again = index_run(run, crowd, "memory:", quiet=True)  # as the gallery has them
+    assert (again.added, again.mirrored) == (1, True)
+    np.testing.assert_allclose(stored_vectors(mirrored_gallery.store)[first.image], before, atol=1e-5)
+    with pytest.raises(GalleryError, match=r"means of each crop and its mirror image.*leave out --no-flip"):
+        index_run(run, crowd, "memory:", mirrored=False, quiet=True)
+    store = keep_one_store(monkeypatch)
+    assert not index_run(run, crowd, "memory:", quiet=True).mirrored
+    assert not store[0].describe().model.mirrored
+    with pytest.raises(GalleryError, match=r"of crops alone.*leave out --flip.*people adopt"):
+        index_run(run, crowd, "memory:", mirrored=True, quiet=True)
+
+
+def test_cameras_of_a_mirrored_gallery_are_centered_by_means_of_its_own_vectors(mirrored_gallery, run, crowd):
+    vectors = stored_vectors(mirrored_gallery.store)
+    table = reseen.read_training(crowd)
+    rows = np.stack([vectors[image] for image in table.texts])
+    own = CameraMeans.measure(rows, table.cameras, table.camera_names, table.tracklets)
+    pool = camera_means_of(run)
+    assert pool is not None
+    centers = camera_centers(own, pool)
+    assert isinstance(centers, CameraCenters)
+    cameras = [table.camera_names[camera] for camera in table.cameras]
+    centered = centers.center(rows, cameras)
+    order = np.argsort(-(centered @ centered[3]), kind="stable")
+    found = mirrored_gallery.search(rows[3], 5, center_cameras=True, camera=cameras[3])
+    assert [match.entry.image for match in found] == [table.texts[row] for row in order[:5]]
+    assert found[0].similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_answers_on_plain_crops_do_not_calibrate_a_mirrored_gallery(model, run, monkeypatch):
+    monkeypatch.setattr("reseen.gallery.side_files.read_calibration", lambda _: TRUSTED)
+    at_run = replace(model, run=str(run.folder))
+    plain, mirrored = (
+        Gallery(MemoryStore(identity), run) for identity in (at_run, replace(at_run, mirrored=True))
+    )
+    assert plain.calibration == TRUSTED
+    assert known_threshold(plain) == 0.8
+    assert mirrored.calibration is None
+    assert "similarities of crops alone" in mirrored.why_uncalibrated
+    assert known_threshold(mirrored) is None
+    mirrored.recalibrate(TRUSTED)  # by answers on its own crops
+    try:
+        assert mirrored.calibration == TRUSTED
+        assert known_threshold(mirrored) == 0.8
+        assert read_gallery_calibration(mirrored.address, model.fingerprint) is None  # of plain crops
+    finally:
+        mirrored.recalibrate(None)
 
 
 def keep_one_store(monkeypatch):

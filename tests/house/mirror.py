@@ -60,6 +60,8 @@ COVERED_BY = [  # folder, modules, test files
     ),
     ("features", "embed_worker", "features/test_embed_ray"),
     ("gallery", "index rerank_hits store", "gallery/test_gallery"),
+    ("features", "embed_worker probe_encoder", "features/test_embed_ray"),
+    ("gallery", "index known_clusters query_image rerank_hits store", "gallery/test_gallery"),
     ("gallery", "serving_file", "viewer/test_serving"),
     ("gallery", "forget_crops search_gallery", "gallery/test_by_address cli/test_gallery_commands"),
     ("gallery", "contact_sheet forget_page", "gallery/test_forget"),

@@ -39,6 +39,18 @@ def guest(app, access):
     return client
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_where_the_model_is_named_it_is_said_whether_crops_are_mirrored(access, tmp_path, mirrored):
+    model = ModelIdentity("f" * 64, 8, "cluster-contrast", "resnet18", 64, 32, "/gone", mirrored)
+    app = make_app(Viewer(Gallery(MemoryStore(model))), access, journal=tmp_path / "mends.jsonl")
+    client = TestClient(app, base_url=HERE, headers={"Sec-Fetch-Site": "same-origin"})
+    client.get(f"/?token={access.login_token}")
+    assert client.get("/api/gallery").json()["mirrored"] is mirrored
+    page = client.get("/clusters").text
+    assert "cluster-contrast, resnet18" in page
+    assert ("averaged with their mirror images" in page) is mirrored
+
+
 @pytest.mark.parametrize("origin", BROKEN)
 def test_an_origin_that_is_no_address_is_refused(guest, origin):
     sent = guest.post(

@@ -17,6 +17,7 @@ def index(
     camera: Annotated[list[str] | None, Parameter(negative=())] = None,
     after: str | None = None,
     before: str | None = None,
+    flip: bool | None = None,
     people: bool = True,
     same_from: float | None = None,
     new_below: float | None = None,
@@ -51,6 +52,9 @@ def index(
         offset).
     before
         Only before this time. Crops without a time are outside every time window.
+    flip
+        Average the features of each crop and its mirror image, which takes twice as long. A gallery keeps this setting
+        for all that is added to it and compared with it; default: the gallery's own, and off for a new one.
     people
         If the gallery has people: match them with new clusters, and assign each new tracklet to one of them, to
         somebody new, or to the questions.
@@ -83,6 +87,7 @@ def index(
         thumbnails=thumbnails,
         camera_pattern=camera_pattern,
         where=parse_filter(camera, after, before, None),
+        mirrored=flip,
         people=people,
         assignment=AssignmentSettings(same_from, new_below, camera_graph),
         feature_cache=feature_cache,
@@ -99,6 +104,8 @@ def index(
         if count:
             parts.append(f"{count:,} {label}")
     print(f"{indexed.address}: {'; '.join(parts)}; {indexed.count:,} in total")
+    if indexed.mirrored:
+        print("Vectors: means of each crop and its mirror image")
     if indexed.people is not None:
         show_differences(indexed.people.differences)
         print(f"People: {indexed.people.summary}")

@@ -12,7 +12,7 @@ from reseen.runs.run import Run
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """The model that produced a gallery's vectors; vectors are comparable only if the fingerprints are equal."""
+    """The model that produced a gallery's vectors, and of what; vectors are comparable only if both are equal."""
 
     fingerprint: str
     """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
@@ -23,15 +23,28 @@ class ModelIdentity:
     width: int
     run: str
     """Absolute path of the run folder when the gallery was created; it may have moved since."""
+    mirrored: bool = False
+    """Whether the vectors are means of the embeddings of a crop and its mirror image."""
 
     @property
     def name(self) -> str:
         """A description for messages."""
-        return f"{self.method} on {self.backbone}, run {self.run}, fingerprint {self.fingerprint[:8]}"
+        mirrored = ", crops averaged with their mirror images" if self.mirrored else ""
+        return (
+            f"{self.method} on {self.backbone}, run {self.run}, fingerprint {self.fingerprint[:8]}{mirrored}"
+        )
+
+    @property
+    def vector_identity(self) -> str:
+        """Equal for comparable vectors: the fingerprint, and whether crops are averaged with their mirror images."""
+        return f"{self.fingerprint} mirrored" if self.mirrored else self.fingerprint
 
     def to_json(self) -> str:
-        """JSON text, as a store keeps it."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """JSON text, as a store keeps it; `mirrored` only where true, so that earlier versions read all others."""
+        values = asdict(self)
+        if not self.mirrored:
+            del values["mirrored"]
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelIdentity":
@@ -48,8 +61,8 @@ class ModelIdentity:
             ) from None
 
 
-def identify(run: Run, encoder: Encoder) -> ModelIdentity:
-    """The identity of a run's encoder after its last complete round.
+def identify(run: Run, encoder: Encoder, mirrored: bool = False) -> ModelIdentity:
+    """The identity of a run's encoder after its last complete round, of vectors that are `mirrored` or not.
 
     Raises:
         GalleryError: the run's features are not normalized, so that they cannot be compared by cosine.
@@ -67,4 +80,5 @@ def identify(run: Run, encoder: Encoder) -> ModelIdentity:
         encoder.height,
         encoder.width,
         str(run.folder.resolve()),
+        mirrored,
     )

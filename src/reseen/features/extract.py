@@ -272,7 +272,16 @@ def row_batches(count: int, ranks: ProcessGroup) -> Iterator[tuple[Int64[Tensor,
 
 
 @torch.no_grad()
-def embed_image(encoder: Encoder, pixels: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
-    """The embedding (d,) of one uint8 RGB image of the encoder's input size, not normalized to unit length."""
-    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
-    return encoder(normalize(image, encoder.mean, encoder.std))[0].float().numpy()
+def embed_image(
+    encoder: Encoder, pixels: UInt8[np.ndarray, "h w 3"], *, mirrored: bool = False
+) -> Float32[np.ndarray, " d"]:
+    """The embedding (d,) of one uint8 RGB image of the encoder's input size, of unit length unless the encoder is raw.
+
+    With `mirrored` it is the mean of those of the image and its mirror image, before normalization.
+    """
+    image = normalize(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None], encoder.mean, encoder.std)
+    vector = encoder(image)
+    if mirrored:
+        vector = (vector + encoder(image.flip(3))) / 2
+        vector = vector if encoder.raw else unit(vector)
+    return vector[0].float().numpy()

@@ -74,6 +74,8 @@ class CameraSearch:
         if not description.count:
             return None
         of = json.dumps(sorted((name or "", count) for name, count in description.cameras.items()))
+        if description.model.mirrored:
+            of = f"{of} mirrored"
         file = side_file(self.address, CAMERA_MEANS)
         with suppress(RunError):  # a damaged file is made again
             if (kept := read_camera_means(file, of)) is not None:

@@ -12,9 +12,8 @@ from reseen.gallery.entries import Entry
 from reseen.gallery.filter import Filter
 from reseen.gallery.gallery import Gallery
 from reseen.gallery.removal import Removal, RemovalResult, find_copies, remove
-from reseen.gallery.side_files import read_gallery_calibration
+from reseen.gallery.side_files import read_audit_calibration, read_gallery_calibration
 from reseen.runs.run import open_run
-from reseen.tasks.audit.select_run import read_calibration
 
 SelectedBy = Literal["image", "cluster", "like", "filter", "person"]
 """How crops were selected: by path, cluster, similarity to images, camera and time alone, or person."""
@@ -109,10 +108,12 @@ def forget(
 def known_threshold(gallery: Gallery) -> float | None:
     """The calibrated similarity threshold; None if there is none of medium or high trust, or the run is missing."""
     try:
-        own = read_gallery_calibration(gallery.address, gallery.model.fingerprint)
+        own = read_gallery_calibration(gallery.address, gallery.model.vector_identity)
         if own is not None and own.trusted:
             return own.threshold
-        return read_calibration(open_run(gallery.model.run)).threshold  # without loading the model
+        return read_audit_calibration(
+            gallery.model, open_run(gallery.model.run)
+        ).threshold  # without loading the model
     except RunError:  # the run has moved; the caller may have given its new folder
         return None if gallery.calibration is None else gallery.calibration.threshold
     except ReseenError:

@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reseen.audit import Calibration
-from reseen.data.decode import UnreadableError, decode, fit, quiet_pillow, read_bytes
-from reseen.data.table import ImageSource
-from reseen.errors import DataError, GalleryError, ReseenError, SettingsError
+from reseen.errors import GalleryError, ReseenError, SettingsError
 from reseen.export.fingerprint import ModelIdentity, identify
 from reseen.features.extract import embed_image
 from reseen.gallery.camera_search import CameraSearch
@@ -21,20 +19,21 @@ from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.in_use import refuse_if_in_use
 from reseen.gallery.people.open_people import open_people
 from reseen.gallery.people.people import People
+from reseen.gallery.query_image import read_query_image
 from reseen.gallery.removal import RemovalResult, finish_removals
 from reseen.gallery.rerank_hits import SHORTLIST, rerank_hits
 from reseen.gallery.side_files import (
     describe_calibration,
     first_trusted,
+    read_audit_calibration,
     read_gallery_calibration,
     write_gallery_calibration,
 )
 from reseen.gallery.store import Store, open_store
-from reseen.gallery.stores.checks import refuse_other_model
+from reseen.gallery.stores.checks import refuse_other_model, refuse_other_views
 from reseen.models import Encoder
 from reseen.runs.camera_file import camera_means_of
 from reseen.runs.run import Run, open_run
-from reseen.tasks.audit.select_run import read_calibration
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ class Gallery:
     @cached_property
     def _calibration(self) -> tuple[Calibration | None, str]:
         return first_trusted(
-            lambda: read_gallery_calibration(self.address, self.model.fingerprint),
-            lambda: read_calibration(self.run),
+            lambda: read_gallery_calibration(self.address, self.model.vector_identity),
+            lambda: read_audit_calibration(self.model, self.run),
         )
 
     @property
@@ -134,7 +133,7 @@ class Gallery:
         Raises:
             StorageError: the file beside the gallery cannot be written.
         """
-        write_gallery_calibration(self.address, self.model.fingerprint, calibration)
+        write_gallery_calibration(self.address, self.model.vector_identity, calibration)
         self.__dict__.pop("_calibration", None)
 
     @cached_property
@@ -153,7 +152,7 @@ class Gallery:
         return "" if self.calibration is None else describe_calibration(self.calibration)
 
     def embed(self, image: str | Path | bytes) -> Float32[np.ndarray, " d"]:
-        """Embed one image of a person as a unit vector.
+        """Embed one image of a person as a unit vector, as the gallery's crops are: with its mirror image or without.
 
         Args:
             image: path of an image file, or its encoded bytes.
@@ -162,18 +161,9 @@ class Gallery:
             DataError: the image is unusable or too large.
             GalleryError: the run of the model is missing or was trained further.
         """
-        name = "the image" if isinstance(image, bytes) else str(image)
-        try:
-            with quiet_pillow():
-                content = (
-                    image if isinstance(image, bytes) else read_bytes(ImageSource(Path(image).expanduser()))
-                )
-                pixels = fit(
-                    decode(content, self.run.recipe.data.white_level), self.model.height, self.model.width
-                )
-        except UnreadableError as error:
-            raise DataError(f"{name}: {error}; give an image of one person") from None
-        return embed_image(self.encoder, pixels)
+        white_level = self.run.recipe.data.white_level
+        pixels = read_query_image(image, self.model.height, self.model.width, white_level)
+        return embed_image(self.encoder, pixels, mirrored=self.model.mirrored)
 
     def search(
         self,
@@ -258,7 +248,11 @@ class Gallery:
 
 
 def open_gallery(
-    address: str | Path, run: Run | str | Path | None = None, *, create: bool = False
+    address: str | Path,
+    run: Run | str | Path | None = None,
+    *,
+    create: bool = False,
+    mirrored: bool | None = None,
 ) -> Gallery:
     """Open or create a gallery; deletions that a crash interrupted are finished.
 
@@ -267,9 +261,12 @@ def open_gallery(
         run: a run or its folder, whose model must be that of the gallery; by default the gallery's own run, opened on
             first use.
         create: create an empty gallery if there is none; requires `run`.
+        mirrored: whether vectors are means of a crop and its mirror image; by default as the gallery has them, and not
+            in one that is created.
 
     Raises:
-        GalleryError: the gallery does not exist, is damaged, in use or of another model, or a deletion cannot finish.
+        GalleryError: the gallery does not exist, is damaged, in use, of another model or not as `mirrored` says, or a
+            deletion cannot finish.
         RunError: `run` is no run folder.
 
     Example:
@@ -280,10 +277,11 @@ def open_gallery(
     refuse_if_in_use(address)  # before a model is loaded
     opened = None if run is None else run if isinstance(run, Run) else open_run(run)
     encoder = None if opened is None else opened.encoder()
-    model = None if opened is None or encoder is None else identify(opened, encoder)
+    model = None if opened is None or encoder is None else identify(opened, encoder, bool(mirrored))
     store = open_store(str(address), model, create)
     try:
         gallery = Gallery(store, opened, encoder)
+        refuse_other_views(gallery.address, gallery.model, mirrored)
         gallery.finished, gallery.unfinished = finish_removals(store, gallery.address)
     except BaseException:
         store.close()

@@ -1,7 +1,5 @@
 """Indexing: embed a folder of crops into a gallery, incrementally, with their clusters where known."""
 
-import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +12,6 @@ from reseen.data.decode import quiet_pillow
 from reseen.data.parallel import in_blocks
 from reseen.data.pixel_cache import cache_folder
 from reseen.data.table import ImageTable
-from reseen.errors import DataError, RunError
 from reseen.features.extract import extract
 from reseen.features.feature_cache import (
     FEATURE_CACHE_GIGABYTES,
@@ -29,58 +26,18 @@ from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter, resolve_camera_names
 from reseen.gallery.gallery import Gallery, open_gallery
 from reseen.gallery.in_use import refuse_if_in_use
+from reseen.gallery.known_clusters import known_clusters
 from reseen.gallery.people.update import PeopleUpdate
 from reseen.gallery.people.update_people import AssignmentSettings, assign_people
 from reseen.gallery.store import replace_entries
 from reseen.gallery.thumbnail import thumbnail
 from reseen.gallery.tracklet_numbers import renumber_tracklets
 from reseen.models import Encoder
-from reseen.reading import read_lines
 from reseen.records import UNKNOWN_CAMERA
-from reseen.runs.cluster_file import CLUSTERS, read_members
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import load_other_table
 from reseen.runs.run import Run, open_run
-from reseen.text import parse_spreadsheet_cell
-
-
-def known_clusters(run: Run, table: ImageTable, file: str | Path | None) -> dict[str, int]:
-    """Cluster of each path: from `file` (CSV or Parquet) or, if None, from the run if it was trained on this folder.
-
-    Raises:
-        DataError: the file cannot be read, or contains no crop of the table.
-    """
-    if file is None:
-        run_clusters = run.folder / CLUSTERS
-        same_folder = run_clusters.is_file() and os.path.realpath(
-            run.facts.get("root") or ""
-        ) == os.path.realpath(table.root)
-        return read_members(run_clusters) if same_folder else {}
-    path = Path(file).expanduser()
-    try:
-        clusters = _read_csv(path) if path.suffix.lower() == ".csv" else read_members(path)
-    except (RunError, OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise DataError(
-            f"{path}: cannot be read as clusters, expected the columns path and cluster ({error})"
-        ) from None
-    if not clusters.keys() & set(table.texts):
-        raise DataError(f"{path}: holds no crop of {table.root}; give the clusters of this folder")
-    return clusters
-
-
-def _read_csv(file: Path) -> dict[str, int]:
-    return {
-        parse_spreadsheet_cell(row["path"]): _cluster(row["cluster"])
-        for row in csv.DictReader(read_lines(file))
-    }
-
-
-def _cluster(text: str) -> int:
-    if len(text) > 18:
-        raise ValueError(f"{text[:30]}... is not a cluster number")
-    return int(text)
-
 
 PART = 1024
 """Crops per batch; an interruption loses at most one batch."""
@@ -108,6 +65,8 @@ class IndexResult:
     """Entries in the gallery now."""
     people: PeopleUpdate | None = None
     """What changed about its people; None if there are none, or they were not to be updated."""
+    mirrored: bool = False
+    """Whether the gallery's vectors are means of each crop and its mirror image."""
 
 
 def index_run(
@@ -119,6 +78,7 @@ def index_run(
     thumbnails: bool = True,
     camera_pattern: str | None = None,
     where: Filter = EVERYTHING,
+    mirrored: bool | None = None,
     people: bool = True,
     assignment: AssignmentSettings | None = None,
     feature_cache: float = FEATURE_CACHE_GIGABYTES,
@@ -139,6 +99,8 @@ def index_run(
         thumbnails: store a thumbnail of each crop.
         camera_pattern: how file names of a bare folder name the camera; by default the run's pattern, none if empty.
         where: index only crops that match, such as by camera and time.
+        mirrored: average the embeddings of a crop and its mirror image, which takes twice as long, here and for all
+            that is compared with the gallery later; by default as the gallery does, and not in a new one.
         people: if the gallery has people, match them with new clusters, and assign the new crops.
         assignment: how crops are assigned to people; the defaults of `AssignmentSettings` when None.
         feature_cache: size limit in gigabytes of the cache of features; 0 for none.
@@ -148,7 +110,7 @@ def index_run(
         RunError: `run` is no run folder.
         SettingsError: a camera in `where` is not in the data, or a setting of `assignment` is invalid.
         DataError: crops or clusters cannot be read.
-        GalleryError: the gallery is damaged, in use or of another model.
+        GalleryError: the gallery is damaged, in use, of another model, or not as `mirrored` says.
         StorageError: the disk is full, or the gallery cannot be written.
 
     Example:
@@ -167,7 +129,7 @@ def index_run(
     )
     known = known_clusters(run, table, clusters)
     device = scoring_device(run)
-    with open_gallery(address, run, create=True) as gallery, RunView(0, quiet) as view:
+    with open_gallery(address, run, create=True, mirrored=mirrored) as gallery, RunView(0, quiet) as view:
         encoder = gallery.encoder.to(device)
         view.say(*gallery.notes)
         table = renumber_tracklets(gallery.store, table)
@@ -210,6 +172,7 @@ def index_run(
         len(table) - len(matching),
         description.count,
         updated_people,
+        description.model.mirrored,
     )
 
 
@@ -250,7 +213,9 @@ def _add_part(
         entries = [
             replace(current[keys[row]], thumbnail=image) for row, image in zip(missing, images, strict=True)
         ]
-        vectors = extract(model.encoder, rows, model.device, cache=model.cache).numpy
+        vectors = extract(
+            model.encoder, rows, model.device, mirrored=gallery.model.mirrored, cache=model.cache
+        ).numpy
         deleted = deleted_keys(gallery.address)  # another process may have deleted some meanwhile
         kept = [row for row, entry in enumerate(entries) if entry.key not in deleted]
         store.add(Entries([entries[row] for row in kept], vectors[kept]))

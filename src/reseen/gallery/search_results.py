@@ -97,6 +97,7 @@ def results_to_json(gallery: Gallery, searches: Sequence[SearchResults]) -> dict
         "format": "reseen-search-1",
         "gallery": gallery.address,
         "model": gallery.model.fingerprint,
+        "mirrored": gallery.model.mirrored,
         "probabilities": gallery.why_uncalibrated or gallery.calibration_text,
         "searches": [
             {

@@ -14,8 +14,11 @@ from pathlib import Path
 
 from reseen.audit import Calibration
 from reseen.errors import DataError, GalleryError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.files import storage_error, write_text
 from reseen.reading import read_json
+from reseen.runs.run import Run
+from reseen.tasks.audit.select_run import read_calibration
 from reseen.user_folders import state_base
 
 CAMERA_MEANS = "cameras.safetensors"
@@ -79,6 +82,21 @@ def read_gallery_calibration(address: str, model: str) -> Calibration | None:
         return Calibration.from_json(values["calibration"])
     except (OSError, ValueError, KeyError, TypeError, DataError):
         raise DataError(f"{file}: damaged; delete it, and answer a question in `reseen view`") from None
+
+
+def read_audit_calibration(model: ModelIdentity, run: Run) -> Calibration:
+    """The calibration of a run's audit, for a gallery of vectors like those that were compared there.
+
+    Raises:
+        GalleryError: the gallery's vectors are of mirrored crops, whose similarities are others.
+        DataError: the run has no calibration, or a damaged one.
+    """
+    if model.mirrored:
+        raise GalleryError(
+            "the audit's answers are on similarities of crops alone, and this gallery averages each crop with its "
+            "mirror image; answer questions in `reseen view`"
+        )
+    return read_calibration(run)
 
 
 def first_trusted(*sources: Callable[[], Calibration | None]) -> tuple[Calibration | None, str]:

@@ -188,6 +188,18 @@ class StoreConformance:
                 assert _contents(again) == _contents(exact)
                 assert again.describe().model == _MODEL
 
+    def test_it_stays_known_whether_vectors_are_of_mirrored_crops(self, place: str) -> None:
+        """A store keeps that its vectors are means of crops and their mirror images, however it is opened later."""
+        mirrored = replace(_MODEL, mirrored=True)
+        with open_store(place, mirrored, create=True) as store:
+            store.add(sample_entries(3))
+            assert store.describe().model == mirrored
+        if not self.persistent:
+            return
+        for model, create in ((None, False), (mirrored, False), (_MODEL, False), (_MODEL, True)):
+            with open_store(place, model, create) as again:
+                assert again.describe().model == mirrored
+
     def test_there_must_be_a_gallery_and_it_must_be_of_the_model(self, place: str) -> None:
         """Without `create` a missing one is an error; vectors of other weights are refused."""
         if not self.persistent:

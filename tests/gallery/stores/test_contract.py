@@ -10,6 +10,7 @@ from tests.gallery.conftest import draw
 from tests.gallery.stores.conftest import KINDS, MODEL, new_place
 
 from reseen.errors import GalleryError
+from reseen.export.fingerprint import ModelIdentity
 from reseen.gallery.entries import Entries, Entry
 from reseen.gallery.filter import EVERYTHING, Filter
 from reseen.gallery.stores.in_memory import MemoryStore
@@ -339,3 +340,29 @@ def test_the_vectors_of_another_model_are_refused(place, model):
     moved = replace(model, run="/moved/a")
     with place.open(moved) as store:  # the same weights elsewhere
         assert store.describe().model == model
+
+
+def test_a_store_keeps_that_its_vectors_are_of_mirrored_crops(place):
+    mirrored = replace(MODEL, mirrored=True)
+    with place.open(mirrored, create=True) as store:
+        assert store.describe().model == mirrored
+    if place.kind == "memory":
+        return
+    for model, create in ((None, False), (mirrored, False), (MODEL, True)):
+        with place.open(model, create) as again:
+            assert again.describe().model == mirrored
+
+
+def test_descriptions_of_models_from_before_are_read_and_plain_ones_are_written_as_before():
+    before = (
+        '{"backbone": "resnet18", "dimension": 8, "fingerprint": "' + "f" * 64 + '", "height": 64, '
+        '"method": "cluster-contrast", "run": "/runs/a", "width": 32}'
+    )
+    assert ModelIdentity.from_json(before) == MODEL
+    assert MODEL.to_json() == before
+    mirrored = replace(MODEL, mirrored=True)
+    assert ModelIdentity.from_json(mirrored.to_json()) == mirrored
+    assert "averaged with their mirror images" in mirrored.name
+    assert mirrored.vector_identity != MODEL.vector_identity
+    with pytest.raises(GalleryError, match="cannot be read"):
+        ModelIdentity.from_json(before.replace("}", ', "mirrored": 1}'))

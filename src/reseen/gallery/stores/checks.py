@@ -11,6 +11,8 @@ from reseen.gallery.stores.normalized_filter import is_storable
 def refuse_other_model(address: str, stored: ModelIdentity, model: ModelIdentity | None) -> None:
     """Check that a gallery was created with `model`; None skips the check.
 
+    Whether vectors are of mirrored crops is no part of it: that is the gallery's own, see `refuse_other_views`.
+
     Raises:
         GalleryError: fingerprint or dimension differ.
     """
@@ -20,6 +22,24 @@ def refuse_other_model(address: str, stored: ModelIdentity, model: ModelIdentity
         f"{address}: this gallery was created with {stored.name}; the model given is {model.name}. Give the run that "
         "it was created with, or embed the crops anew (`reseen index RUN --data DIR --gallery NEW`); `reseen people "
         f"adopt NEW {address}` then keeps the people"
+    )
+
+
+def refuse_other_views(address: str, stored: ModelIdentity, mirrored: bool | None) -> None:
+    """Check that a gallery's vectors are `mirrored` or not, as was asked; None skips the check.
+
+    Raises:
+        GalleryError: they are not as asked.
+    """
+    if mirrored is None or mirrored == stored.mirrored:
+        return
+    has, asked = ("means of each crop and its mirror image", "--no-flip")
+    if not stored.mirrored:
+        has, asked = "of crops alone", "--flip"
+    raise GalleryError(
+        f"{address}: the vectors of this gallery are {has}, and all of one gallery are alike; leave out {asked}, or "
+        f"embed the crops anew (`reseen index RUN --data DIR --gallery NEW {asked}`); `reseen people adopt NEW "
+        f"{address}` then keeps the people"
     )
 
 

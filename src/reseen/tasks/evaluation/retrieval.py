@@ -45,7 +45,8 @@ class Retrieval:
     part: Literal["both", "global", "patch"] = "both"
     """The embeddings used, where the method learns global and patch embeddings."""
     pool: CameraMeans | None = None
-    """Means of the cameras that the run learned from, of vectors like those of the task; None if there are none."""
+    """Means of the cameras that the run learned from, of plain crops also where the task's vectors are of mirrored ones
+    (docs/cameras.md); None if there are none, or they are of other vectors."""
     uses_cameras: bool = True
     """Whether the run uses cameras at all."""
 

@@ -22,6 +22,8 @@ class GalleryFacts(BaseModel):
     method: str
     backbone: str
     dimension: int
+    mirrored: bool
+    """Whether vectors are means of the embeddings of a crop and its mirror image."""
     count: int
     clusters: int
     version: int
@@ -60,6 +62,7 @@ def get_gallery(viewer: ViewerDep) -> GalleryFacts:
         engine=viewer.engine,
         method=model.method,
         backbone=model.backbone,
+        mirrored=model.mirrored,
         dimension=model.dimension,
         count=len(snapshot.collection),
         clusters=len(snapshot.clusters),
