@@ -7,6 +7,7 @@ import pytest
 
 import reseen
 from reseen.errors import ClusteringError, DataError
+from reseen.features.mapped_vectors import open_vector_file
 from reseen.features.vector_file import match_table, read_vectors
 from reseen.records import UNKNOWN_CAMERA
 
@@ -86,9 +87,22 @@ def test_files_of_a_folder_are_computed_in_one_way(tmp_path):
     part("a", engine="PyTorch 2.9.0", precision="float32")
     part("b")  # of an earlier version
     assert read_vectors(tmp_path).paths == ("a", "b")
-    part("c", engine="onnxruntime 1.31.0", precision="int8", exported="small.onnx")
-    with pytest.raises(DataError, match=r"several ways \(float32 by PyTorch; int8 by small\.onnx\)"):
-        read_vectors(tmp_path)
+    assert open_vector_file(tmp_path).rows == 2
+    for facts, said in (
+        (
+            {"engine": "onnxruntime 1.31.0", "precision": "int8", "exported": "small.onnx"},
+            "int8 by small\\.onnx",
+        ),
+        (
+            {"views": "mean of a crop and its mirror image"},
+            "float32 by PyTorch, mean of a crop and its mirror",
+        ),
+        ({"camera_centering": "mean of the camera"}, "float32 by PyTorch, mean of the camera"),
+    ):
+        part("c", **facts)
+        for read in (read_vectors, open_vector_file):
+            with pytest.raises(DataError, match=rf"several ways \(float32 by PyTorch; {said}"):
+                read(tmp_path)
 
 
 @pytest.mark.parametrize("row", [[0.0, 0.0], [float("nan"), 1.0]])

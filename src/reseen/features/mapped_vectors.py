@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from reseen.datasets.values import camera_names
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
-from reseen.features.partitions import is_partitioned, partition_files
+from reseen.features.partitions import is_partitioned, partition_files, refuse_several_ways
 from reseen.neighbors.out_of_core import Scratch
 from reseen.reading import iterate_table, parquet_rows, parquet_schema, read_array
 from reseen.records import Features
@@ -94,7 +94,7 @@ def open_vector_file(path: Path) -> VectorFile:
     """Open a .npy file of a float matrix, a Parquet file, or a folder of partitions; reads at most one vector.
 
     Raises:
-        DataError: it is none of these, or is empty.
+        DataError: it is none of these, is empty, or holds vectors computed in several ways.
     """
     if not path.exists():
         raise DataError(f"{path}: does not exist; give a .npy file, or the output of `reseen embed`")
@@ -114,6 +114,10 @@ def open_vector_file(path: Path) -> VectorFile:
                 f"{file}: lacks the column {' and '.join(missing)}; give the output of `reseen embed`"
             )
         rows += count
+    try:
+        refuse_several_ways(path, (_schema(file) for file in parts))
+    except ValueError as error:
+        raise _corrupt(path, error) from None
     if rows == 0:
         raise DataError(f"{path}: holds no vector; embed a folder that has crops")
     first = next(table for file in parts for table in _tables(file, ["vector"], 1) if len(table))

@@ -7,7 +7,7 @@ partitions were made from.
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,30 @@ def describe_vectors(run: Run, encoder: Encoder) -> dict[str, Any]:
         "rounds": run.rounds_done,
         "similarity": "Euclidean: vectors are raw" if encoder.raw else "cosine: vectors have length 1",
     }
+
+
+def refuse_several_ways(file: Path, schemas: Iterable[pa.Schema]) -> None:
+    """Check that the vectors of a folder's Parquet files were computed in one way, versions aside.
+
+    Their engine must be the same, and whether crops are averaged with their mirror images and cameras centered.
+
+    Raises:
+        DataError: they were computed in several ways.
+        ValueError: their metadata cannot be read.
+    """
+    ways = {_way(parse_json((schema.metadata or {}).get(b"reseen", b"{}"))) for schema in schemas}
+    if len(ways) > 1:
+        raise DataError(
+            f"{file}: holds vectors computed in several ways ({'; '.join(sorted(ways))}), which differ; embed all "
+            "crops in one way"
+        )
+
+
+def _way(facts: Any) -> str:
+    if not isinstance(facts, dict):
+        raise ValueError("its metadata are not an object")
+    changes = [str(facts[name]) for name in ("views", "camera_centering") if name in facts]
+    return ", ".join([f"{facts.get('precision', 'float32')} by {facts.get('exported', 'PyTorch')}", *changes])
 
 
 @dataclass(frozen=True)

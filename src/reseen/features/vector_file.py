@@ -15,7 +15,7 @@ from reseen.datasets import read_training
 from reseen.datasets.values import camera_names
 from reseen.errors import ClusteringError, DataError
 from reseen.evaluate.feature_files import read_vector_column
-from reseen.features.partitions import partition_files
+from reseen.features.partitions import partition_files, refuse_several_ways
 from reseen.geometry import unit
 from reseen.reading import parse_json, read_table
 from reseen.records import UNKNOWN_CAMERA, Features
@@ -48,12 +48,7 @@ def read_vectors(file: Path) -> Vectors:
     """
     try:
         parts = [read_table(part) for part in (partition_files(file) if file.is_dir() else [file])]
-        engines = {_engine(part) for part in parts}
-        if len(engines) > 1:
-            raise DataError(
-                f"{file}: holds vectors computed in several ways ({'; '.join(sorted(engines))}), which "
-                "differ; embed all crops in one way"
-            )
+        refuse_several_ways(file, [part.schema for part in parts])
         table = parts[0] if len(parts) == 1 else pa.concat_tables(parts)  # with the metadata of the first
         names = table.column_names
         missing = [name for name in ("path", "vector") if name not in names]
@@ -119,12 +114,6 @@ def match_table(vectors: Vectors, data: str | Path | ImageTable) -> tuple[ImageT
 
 def _metadata(table: pa.Table) -> dict[str, Any]:
     return parse_json((table.schema.metadata or {}).get(b"reseen", b"{}"))
-
-
-def _engine(table: pa.Table) -> str:
-    """How the vectors of a file were computed, without the versions of what computed them."""
-    facts = _metadata(table)
-    return f"{facts.get('precision', 'float32')} by {facts.get('exported', 'PyTorch')}"
 
 
 def _features(file: Path, table: pa.Table, paths: tuple[str, ...]) -> Features:
