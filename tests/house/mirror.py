@@ -59,8 +59,6 @@ COVERED_BY = [  # folder, modules, test files
         "export/test_export export/test_reid_folder faults/test_hostile_files",
     ),
     ("features", "embed_worker", "features/test_embed_ray"),
-    ("gallery", "index rerank_hits store", "gallery/test_gallery"),
-    ("features", "embed_worker probe_encoder", "features/test_embed_ray"),
     ("gallery", "index known_clusters query_image rerank_hits store", "gallery/test_gallery"),
     ("gallery", "serving_file", "viewer/test_serving"),
     ("gallery", "forget_crops search_gallery", "gallery/test_by_address cli/test_gallery_commands"),
