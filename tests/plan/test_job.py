@@ -22,6 +22,12 @@ def test_a_job_is_planned_as_its_function_plans_it(tiny_flags):
         ("train", {}, "needs --images"),
         ("embed", {"images": 0}, "at least 1, got 0"),
         ("train", {"images": 10, "memory": "4GB"}, "only for clustering vectors"),
+        (
+            "train",
+            {"images": 10, "mirrored": True},
+            "--flip is only for embed and index; leave it out for train",
+        ),
+        ("cluster", {"images": 10, "mirrored": True}, "--flip is only for embed and index"),
     ],
 )
 def test_what_cannot_be_planned_is_said(work, options, reason):

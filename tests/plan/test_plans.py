@@ -66,6 +66,24 @@ def test_embedding_takes_time_and_disk_by_the_crop(recipe, tmp_path):
     assert 4 * dimension <= found[1_000_000].stages[-1].disk / 10**6 <= 5 * dimension
 
 
+@pytest.mark.parametrize("plan", [reseen.plan_embedding, reseen.plan_indexing])
+def test_mirror_images_are_timed_where_they_are_planned(plan, recipe, monkeypatch):
+    from reseen.plan import benchmark
+
+    asked, extract = [], benchmark.extract
+
+    def counted(*arguments, mirrored=False):
+        asked.append(mirrored)
+        return extract(*arguments, mirrored=mirrored)
+
+    monkeypatch.setattr(benchmark, "extract", counted)
+    for mirrored in (False, True):
+        asked.clear()
+        plan(recipe, 1_000, mirrored=mirrored, quiet=True)
+        assert asked
+        assert set(asked) == {mirrored}
+
+
 def test_a_cache_that_is_too_small_is_not_counted(recipe):
     capped = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache_gigabytes": 0.0})})
     assert reseen.plan_embedding(capped, 1_000, quiet=True).stages[0].disk == 0

@@ -15,6 +15,7 @@ def plan(
     data: Path | None = None,
     method: str | None = None,
     memory: str | None = None,
+    flip: Annotated[bool, Parameter(negative=())] = False,
     out: Path | None = None,
     quiet: bool = False,
 ) -> None:
@@ -39,6 +40,8 @@ def plan(
         For cluster: the clustering, as for `reseen cluster`.
     memory
         Memory limit for clustering vectors without --data, such as 4GB.
+    flip
+        For embed and index: embed each crop and its mirror image, as with their own --flip.
     out
         Also write the plan to this JSON file.
     quiet
@@ -52,10 +55,20 @@ def plan(
     from reseen.plan.job import plan_job
     from reseen.runs.recipe import Recipe
 
-    check_names(settings, ("images", "data", "method", "memory", "out", "quiet"), [*Recipe.model_fields])
+    check_names(
+        settings, ("images", "data", "method", "memory", "flip", "out", "quiet"), [*Recipe.model_fields]
+    )
     check_outputs(out)
     estimate = plan_job(
-        work, source, images=images, data=data, settings=settings, method=method, memory=memory, quiet=quiet
+        work,
+        source,
+        images=images,
+        data=data,
+        settings=settings,
+        method=method,
+        memory=memory,
+        mirrored=flip,
+        quiet=quiet,
     )
     if out is not None:
         write_text(out, json.dumps(estimate.to_json(), indent=1) + "\n")

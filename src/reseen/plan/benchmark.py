@@ -154,10 +154,12 @@ def benchmark_embedding(
     data: str | Path | ImageTable | None,
     folder: Path,
     progress: Progress,
+    mirrored: bool = False,
 ) -> EmbeddingBenchmark:
     """Benchmark decoding and embedding in the folder `folder`, and extrapolate to `images` crops.
 
-    Embeddings are written in chunks, so their memory does not grow with `images`.
+    Embeddings are written in chunks, so their memory does not grow with `images`. With `mirrored`, features are also
+    computed of the horizontally flipped crops.
 
     Raises:
         DataError: `data` cannot be read.
@@ -168,7 +170,7 @@ def benchmark_embedding(
     table = sample_table(folder, data, min(SAMPLE, images))
     crops, decoding = measure_decoding(table, model.data, encoder.height, encoder.width)
     progress(1)
-    embedding = time_encoder("embedding", encoder, crops, model.device)
+    embedding = time_encoder("embedding", encoder, crops, model.device, mirrored)
     progress(1)
     stages = (
         decoding_stage(decoding, model.data, crops, images),

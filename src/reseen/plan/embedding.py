@@ -32,6 +32,7 @@ def plan_embedding(
     images: int,
     data: str | Path | ImageTable | None = None,
     *,
+    mirrored: bool = False,
     quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `embed` on this machine by a benchmark of its stages.
@@ -41,6 +42,7 @@ def plan_embedding(
             fast).
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
+        mirrored: embed each crop and its mirror image, as with `--flip`.
         quiet: show no progress.
 
     Raises:
@@ -54,7 +56,7 @@ def plan_embedding(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
         progress = view.phase("benchmarking", 4)
         folder = Path(temporary)
-        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress)
+        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress, mirrored)
         writing = StageMeasurement("writing vectors")
         row_bytes = _measure_writing(folder / "vectors.parquet", benchmark.dimension, writing)
         progress(1)
@@ -91,6 +93,7 @@ def plan_indexing(
     images: int,
     data: str | Path | ImageTable | None = None,
     *,
+    mirrored: bool = False,
     quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of `index` into a folder on this machine by a benchmark of its stages.
@@ -100,6 +103,7 @@ def plan_indexing(
             fast).
         images: number of crops to plan for.
         data: crops for the benchmark; synthetic ones of 128 x 64 pixels if None.
+        mirrored: embed each crop and its mirror image, as with `--flip`.
         quiet: show no progress.
 
     Raises:
@@ -112,7 +116,7 @@ def plan_indexing(
     with tempfile.TemporaryDirectory(prefix="reseen-plan-") as temporary, RunView(0, quiet) as view:
         progress = view.phase("benchmarking", 5)
         folder = Path(temporary)
-        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress)
+        benchmark = benchmark_embedding(open_source(source), images, data, folder, progress, mirrored)
         scaling = StageMeasurement("thumbnails")
         with scaling.measure(len(benchmark.table)):
             thumbnails = thumbnails_of(benchmark.table)

@@ -25,6 +25,7 @@ def plan_job(
     settings: Sequence[str] = (),
     method: str | None = None,
     memory: str | None = None,
+    mirrored: bool = False,
     quiet: bool = False,
 ) -> Estimate:
     """Estimate time, memory and disk space of a command on this machine by a benchmark of its stages.
@@ -38,6 +39,7 @@ def plan_job(
         settings: flags, as for the command itself.
         method: the clustering, for `cluster` alone, as for `reseen cluster`.
         memory: memory limit for clustering vectors without `data`, such as `4GB`.
+        mirrored: embed each crop and its mirror image, for `embed` and `index` alone.
         quiet: hide progress.
 
     Raises:
@@ -57,6 +59,8 @@ def plan_job(
         raise SettingsError(
             "--method is only for cluster; for train, set --method.name or --method.clustering.name"
         )
+    if mirrored and work not in ("embed", "index"):
+        raise SettingsError(f"--flip is only for embed and index; leave it out for {work}")
     is_run = path.is_dir() and vectors is None
     if work == "train":
         if is_run:
@@ -73,7 +77,7 @@ def plan_job(
         raise SettingsError(f"{settings[0]}: the settings of a run are fixed; leave it out")
     opened = open_run(source) if is_run else load_recipe(source, settings)
     plan_work = {"embed": plan_embedding, "index": plan_indexing}[work]
-    return plan_work(opened, count, table, quiet=quiet)
+    return plan_work(opened, count, table, mirrored=mirrored, quiet=quiet)
 
 
 def _count(images: int | None, table: ImageTable | None, vectors: VectorFile | None) -> int:
