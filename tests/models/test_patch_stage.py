@@ -15,7 +15,7 @@ from reseen.errors import RunError, SettingsError
 from reseen.geometry import unit
 from reseen.models import Encoder, ModelSettings
 from reseen.models.arithmetic import Arithmetic
-from reseen.models.encoder import fingerprint
+from reseen.models.encoder_fingerprint import fingerprint
 from reseen.models.fold import inference_copy
 from reseen.models.frozen_stages import frozen_output, fuse_frozen, trunk_maps_from_frozen
 from reseen.models.patch_stage import with_stage

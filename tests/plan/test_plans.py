@@ -37,7 +37,7 @@ def test_every_method_is_planned(name, recipe_of):
     stages = {stage.name: stage for stage in found.stages}
     assert [*stages] == [
         "start-up", "decoding crops", "BNNeck statistics", "features", "clustering", "measuring clusters",
-        "scores and verdict", "training", "camera means", "checkpoints",
+        "scores and verdict", "training", "statistics of the features", "checkpoints",
     ]  # fmt: skip
     assert all(stage.seconds > 0 for stage in found.stages)
     size = recipe.data.height * recipe.data.width * 3

@@ -29,6 +29,7 @@ def evaluate(
     expansion_power: float = 0.0,
     queries_in_gallery: bool = False,
     flip: bool = False,
+    whiten: bool = True,
     center_cameras: bool = True,
     raw: bool = False,
     details: bool = True,
@@ -82,6 +83,8 @@ def evaluate(
         Include queries in the gallery.
     flip
         Average the features of each crop and its mirror image.
+    whiten
+        Whiten the features, if the run was trained with `train.whiten`.
     center_cameras
         Also evaluate with the mean of its camera subtracted from every vector, where cameras are known and used.
     raw
@@ -124,8 +127,8 @@ def evaluate(
     if features is not None:
         _refuse_beside_features(
             {
-                "a run": run, "--data": data, "--flip": flip, "--occlude": occlude, "--half": half,
-                "--student": student, "--part": part, "--variant": variant, "--report": report,
+                "a run": run, "--data": data, "--flip": flip, "--no-whiten": not whiten, "--occlude": occlude,
+                "--half": half, "--student": student, "--part": part, "--variant": variant, "--report": report,
                 "--baseline": baseline, "--devices": devices if devices > 1 else None,
                 "--camera-pattern": camera_pattern, "--identity-pattern": identity_pattern,
             }
@@ -168,6 +171,7 @@ def evaluate(
         expansion_power=expansion_power,
         queries_in_gallery=queries_in_gallery,
         mirrored=flip,
+        whitened=whiten,
         center_cameras=center_cameras,
         details=details,
         occlude=occlude,

@@ -79,6 +79,7 @@ class RetrievalScore:
                 "re_ranking": self.preparation.reranking,
                 "query_expansion": self.preparation.query_expansion,
                 "mirrored_features": self.preparation.mirrored,
+                "whitened_features": self.preparation.whitened,
                 "tracklets": self.preparation.tracklets,
                 "camera_centering": self.preparation.camera_centering,
                 "queries_in_gallery": self.preparation.queries_in_gallery,

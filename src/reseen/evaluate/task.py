@@ -96,6 +96,9 @@ class Preparation:
     mirrored: bool = False
     """Features are means over a crop and its mirror image."""
 
+    whitened: bool = False
+    """Features are whitened within clusters of the training crops."""
+
     tracklets: str = "none"
     """Pooling of frames to tracklets."""
 

@@ -9,7 +9,7 @@ from reseen.errors import RunError
 from reseen.exported.input_spec import InputSpec
 from reseen.exported.metadata import PREFIX, Card
 from reseen.models import Encoder
-from reseen.models.encoder import fingerprint
+from reseen.models.encoder_fingerprint import fingerprint
 from reseen.reading import read_table
 from reseen.runs.cluster_file import BROKEN_PARQUET, CLUSTERS
 from reseen.runs.run import Run

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from reseen.errors import GalleryError
 from reseen.models import Encoder
-from reseen.models.encoder import fingerprint
+from reseen.models.encoder_fingerprint import fingerprint
 from reseen.reading import parse_as
 from reseen.runs.run import Run
 

@@ -23,6 +23,7 @@ from reseen.files import make_folder, write_atomically, write_text
 from reseen.geometry import unit
 from reseen.models import Encoder, ModelSettings
 from reseen.models.weights import read_safetensors
+from reseen.models.whitening import Whitening
 from reseen.reading import read_json, validate_as
 from reseen.runs.checkpoint import save_file
 from reseen.runs.model_card import CARD, model_card
@@ -206,7 +207,11 @@ def _load_saved(folder: Path) -> PretrainedEncoder:
     except (OSError, ValueError, TypeError, ReseenError) as error:
         raise WeightsError(f"{file}: not the settings of an encoder of reseen ({error})") from None
     try:
-        encoder.load_state_dict(read_safetensors(folder / WEIGHTS))
+        state = read_safetensors(folder / WEIGHTS)
+        if "whitening.matrix" in state:
+            width = encoder.channels
+            encoder.whitening = Whitening(torch.zeros(width), torch.eye(width))
+        encoder.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise WeightsError(f"{folder / WEIGHTS}: does not fit {CONFIG} ({reason})") from None

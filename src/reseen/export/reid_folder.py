@@ -104,6 +104,10 @@ def _words(encoder: Encoder) -> Card:
 def _refuse_what_reid_lacks(encoder: Encoder) -> None:
     if encoder.patches is not None and encoder.part != "global":
         raise ExportError(f"the package reid has no patch embeddings; use --part global{_ELSE}")
+    if encoder.whitening is not None:
+        raise ExportError(
+            f"the package reid cannot whiten embeddings, which the run ended with (train.whiten){_ELSE}"
+        )
     if type(encoder.pooling).__name__ == "GeneralizedMeanPooling":
         raise ExportError(
             "the package reid has no generalized-mean pooling for timm models; train with --model.pooling average and "

@@ -24,7 +24,7 @@ from reseen.exported.parity_limits import MIN_COSINE, MIN_MEDIAN_COSINE_INT8, Pa
 from reseen.features.extract import extract
 from reseen.models import Encoder
 from reseen.models.arithmetic import Arithmetic
-from reseen.models.encoder import fingerprint
+from reseen.models.encoder_fingerprint import fingerprint
 from reseen.models.fold import folded_copy
 from reseen.runs.run import Run
 

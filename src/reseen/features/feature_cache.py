@@ -31,7 +31,7 @@ from reseen.errors import StorageError
 from reseen.features.feature_entries import BATCH_SUFFIX, CHECKSUM_BYTES, batch_files, feature_folder
 from reseen.files import create_file, host_name, is_alive
 from reseen.models import Encoder
-from reseen.models.encoder import fingerprint
+from reseen.models.encoder_fingerprint import fingerprint
 from reseen.reading import read_regular
 from reseen.runs.run import Run
 

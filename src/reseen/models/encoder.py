@@ -9,11 +9,9 @@ section 3.6.
 """
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -30,6 +28,7 @@ from reseen.models.patch_stage import TrunkMaps, build_patches, stage_module, wi
 from reseen.models.pooling import TokenPooling, build_pooling
 from reseen.models.settings import ModelSettings
 from reseen.models.sharded_trunk import shard_trunk
+from reseen.models.whitening import Whitening
 
 Part = Literal["both", "global", "patch"]
 """Which embeddings an encoder with patches returns."""
@@ -68,6 +67,7 @@ class Encoder(nn.Module):
         arithmetic: how the trunk computes.
         patch_stage: the trunk's module whose output patches are cut from; None for the last map.
         front: replaces the frozen stages; None if the trunk computes them. See `frozen_stages`.
+        whitening: maps global embeddings of unit length before they are normalized again; None while training.
         shard: this process's shard of the training batch.
 
     Example:
@@ -113,6 +113,7 @@ class Encoder(nn.Module):
         self.notes = (weights if origin is None else origin, *others)
         self.frozen = backbone.frozen
         self.front: AbstractFront | None = None
+        self.whitening: Whitening | None = None
         self._half_weight: float | None = None
         self.train()
 
@@ -201,8 +202,12 @@ class Encoder(nn.Module):
         return vectors / self.dimension**0.5 if self.raw else unit(vectors)
 
     def unnormalized(self, maps: Tensor, kept: Bool[Tensor, "b c y x"] | None = None) -> Float[Tensor, "b d"]:
-        """The output of the BNNeck, or of pooling where there is none, before normalization, float32."""
-        return self.neck(self.pooling(maps, kept)).float()
+        """The output of the BNNeck, or of pooling where there is none, before normalization, float32.
+
+        With a `whitening` it is that of the unit vectors.
+        """
+        vectors = self.neck(self.pooling(maps, kept)).float()
+        return vectors if self.whitening is None else self.whitening(unit(vectors))
 
     def embed_frames(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Embeddings to average over the frames of a tracklet: not normalized, unless they contain patches."""
@@ -285,15 +290,3 @@ def _build_neck(settings: ModelSettings, width: int) -> nn.Module:
 def count_parameters(encoder: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in encoder.parameters() if parameter.requires_grad)
-
-
-def fingerprint(encoder: Encoder) -> str:
-    """SHA-256 (hex) of the weights, the input size and normalization, and the part that is embedded."""
-    stage = "" if encoder.patch_stage is None else f" {encoder.patch_stage}"
-    digest = hashlib.sha256(
-        f"{encoder.height} {encoder.width} {encoder.mean} {encoder.std} {encoder.part}{stage}".encode()
-    )
-    for name, tensor in sorted(encoder.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
-    return digest.hexdigest()

@@ -199,7 +199,7 @@ def plan_training(
         costs.audit_stage(images, train.rounds),
         _verdict_stage(single_pass, images, train.rounds),
         costs.training.extrapolate(images, train.rounds * train.iterations, 8.0 * dimension),
-        *_camera_stages(single_pass, recipe, crops),
+        *_statistics_stages(single_pass, recipe, crops),
         PlanStage("checkpoints", checkpoint_seconds * (train.rounds + 1), 0.0, checkpoint_bytes),
     )
     return Estimate(
@@ -231,11 +231,11 @@ def _verdict_stage(single_pass: PlanStage, images: int, rounds: int) -> PlanStag
     return PlanStage("scores and verdict", seconds, single_pass.memory)
 
 
-def _camera_stages(single_pass: PlanStage, recipe: Recipe, crops: Crops) -> list[PlanStage]:
-    """The pass after the last round that computes the camera means, if cameras are known and enabled."""
-    if not recipe.cameras or crops.cameras is None:
-        return []
-    return [PlanStage("camera means", single_pass.seconds, single_pass.memory)]
+def _statistics_stages(single_pass: PlanStage, recipe: Recipe, crops: Crops) -> list[PlanStage]:
+    """The pass after the last round that fits the whitening and computes the camera means, if there is any of both."""
+    if recipe.train.whiten or (recipe.cameras and crops.cameras is not None):
+        return [PlanStage("statistics of the features", single_pass.seconds, single_pass.memory)]
+    return []
 
 
 def _check_enough(recipe: Recipe, images: int) -> None:

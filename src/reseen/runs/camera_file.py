@@ -11,6 +11,7 @@ from reseen.errors import RunError
 from reseen.files import write_atomically
 from reseen.runs.checkpoint import save_file
 from reseen.runs.run import Run
+from reseen.runs.whitening_file import WHITENING
 
 CAMERAS = "cameras.safetensors"
 _FORMAT = "reseen-cameras-1"
@@ -76,5 +77,6 @@ def camera_means_of(run: Run) -> CameraMeans | None:
 
 
 def rounds_text(run: Run) -> str:
-    """The `of` of a run's camera means: its last complete round."""
-    return f"round {run.rounds_done}"
+    """The `of` of a run's camera means: its last complete round, and whether embeddings are whitened."""
+    whitened = " whitened" if (run.folder / WHITENING).is_file() else ""
+    return f"round {run.rounds_done}{whitened}"

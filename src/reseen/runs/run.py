@@ -29,6 +29,7 @@ from reseen.runs.checkpoint import (
 )
 from reseen.runs.log import read_log
 from reseen.runs.recipe import Recipe
+from reseen.runs.whitening_file import WHITENING, read_whitening
 
 RECIPE = "recipe.yaml"
 FACTS = "run.json"
@@ -132,6 +133,7 @@ class Run:
         student: bool = False,
         part: Part | None = None,
         untrained: bool = False,
+        whitened: bool = True,
     ) -> Encoder:
         """Load the encoder after the last complete round, in evaluation mode on the CPU.
 
@@ -139,9 +141,11 @@ class Run:
             student: the trained network, where the method evaluates its momentum teacher.
             part: which features a model with patches returns; None for `model.patches.feature`.
             untrained: the encoder before the first step, with BNNeck statistics estimated on the training crops.
+            whitened: whether embeddings are whitened, if the run ended with `train.whiten`; never those of the student
+                or of the untrained encoder.
 
         Raises:
-            RunError: the weights are missing or damaged, or belong to another model.
+            RunError: weights or whitening are missing or damaged, or belong to another model.
             SettingsError: `part` is given, but the model has no patches.
         """
         if untrained:
@@ -159,6 +163,9 @@ class Run:
         encoder = Encoder(model, self.facts["height"], self.facts["width"], part=embedded)
         prefix = TRAINED_PREFIX if student else metadata.get("scored", TRAINED_PREFIX)
         load_encoder_state(path, encoder, tensors, prefix)
+        if whitened and not (student or untrained):
+            of = f"round {self.rounds_done}"
+            encoder.whitening = read_whitening(self.folder / WHITENING, of, encoder.channels)
         encoder.eval()
         return encoder.to(memory_format=torch.channels_last)
 

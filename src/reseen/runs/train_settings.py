@@ -82,6 +82,10 @@ class TrainSettings(Settings):
     refresh_views: Annotated[Annotated[int, Field(ge=1)] | None, When(kept_views=Not(None))] = None
     """Rounds after which kept views are made anew; null: never."""
 
+    whiten: bool = False
+    """After the last round, whiten embeddings within clusters: a linear map under which crops of one cluster vary less,
+    fitted to the training crops without labels, becomes part of the encoder. Training itself does not use it."""
+
     tensorboard: bool = False
     """Also write TensorBoard events (needs `pip install reseen[tensorboard]`)."""
 

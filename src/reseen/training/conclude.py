@@ -1,7 +1,8 @@
-"""The end of a training: compares the encoder with its starting weights, and saves the camera means."""
+"""The end of a training: compares the encoder with its starting weights, saves its whitening and the camera means."""
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from reseen.audit import Probe, Verdict, judge
@@ -9,11 +10,16 @@ from reseen.camera_means import CameraMeans
 from reseen.data.crops import Crops
 from reseen.features.extract import extract
 from reseen.features.probe_encoder import MOST_CROPS, probe_encoder, probed_rows
+from reseen.geometry import unit
+from reseen.models.whitening import fit_whitening
+from reseen.records import NOISE, Features
 from reseen.runs.camera_file import CAMERAS, camera_means_of, rounds_text, write_camera_means
+from reseen.runs.cluster_file import CLUSTERS, read_members
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.run import Run
 from reseen.runs.run_outcome import RunOutcome, read_outcome, write_outcome
+from reseen.runs.whitening_file import WHITENING, write_whitening
 
 
 def conclude(run: Run, crops: Crops, device: torch.device, view: RunView) -> RunOutcome | None:
@@ -46,28 +52,47 @@ def _judge(run: Run, crops: Crops, device: torch.device, view: RunView) -> Verdi
     rows = probed_rows(crops, view.phase("verdict: near-copies", min(len(crops), MOST_CROPS)))
 
     def probe(name: str, untrained: bool) -> Probe:
-        encoder = run.encoder(untrained=untrained).to(device)
+        encoder = run.encoder(untrained=untrained, whitened=False).to(device)
         progress = view.phase(f"verdict: {name} features", len(rows))
         return probe_encoder(encoder, crops, device, progress=progress, rows=rows)
 
     return judge(probe("untrained", True), probe("trained", False))
 
 
-def save_camera_means(run: Run, crops: Crops, view: RunView) -> None:
-    """Embed the crops with the encoder of the last round, and write the camera means into the run folder.
+def save_statistics(run: Run, crops: Crops, view: RunView) -> None:
+    """Embed the crops with the encoder of the last round, and write its whitening and the camera means.
 
-    Nothing is written if cameras are unknown or disabled, if features are not of unit length, or if the means of this
-    round exist.
+    The whitening is fitted to the clusters of the last round, if `train.whiten` is set. Camera means are written if
+    cameras are known and used, and features are of unit length. What is there of this round is not made again.
 
     Raises:
+        RunError: a file of the run is damaged.
         StorageError: the run folder cannot be written.
     """
-    if not run.recipe.cameras or crops.cameras is None or camera_means_of(run) is not None:
+    fit = run.recipe.train.whiten and bool(run.rounds_done) and run.encoder().whitening is None
+    measure = run.recipe.cameras and crops.cameras is not None and (fit or camera_means_of(run) is None)
+    if run.recipe.model.feature == "raw" or not (fit or measure):
         return
     device = scoring_device(run)
-    encoder = run.encoder().to(device)
-    if encoder.raw:
+    encoder = run.encoder(whitened=False).to(device)
+    features = extract(encoder, crops, device, view.phase("statistics of the features", len(crops)))
+    if fit:
+        _write_whitening(run, crops, features, view)
+    if measure and crops.cameras is not None:
+        whitening = run.encoder().whitening
+        vectors = features.numpy if whitening is None else unit(whitening(features.vectors)).numpy()
+        means = CameraMeans.measure(vectors, crops.cameras, crops.table.camera_names, crops.tracklets)
+        write_camera_means(run.folder / CAMERAS, means, rounds_text(run))
+
+
+def _write_whitening(run: Run, crops: Crops, features: Features, view: RunView) -> None:
+    """Fit the whitening to the clusters of the last round."""
+    members = read_members(run.folder / CLUSTERS)
+    labels = np.array([members.get(text, NOISE) for text in crops.table.texts], dtype=np.int64)
+    whitening = fit_whitening(features.numpy, labels, crops.cameras if run.recipe.cameras else None)
+    if whitening is None:
+        view.say("whitening: left out, since crops do not differ within clusters")
         return
-    features = extract(encoder, crops, device, view.phase("camera means", len(crops)))
-    means = CameraMeans.measure(features.numpy, crops.cameras, crops.table.camera_names, crops.tracklets)
-    write_camera_means(run.folder / CAMERAS, means, rounds_text(run))
+    write_whitening(run.folder / WHITENING, whitening, f"round {run.rounds_done}")
+    clustered = labels[labels != NOISE]
+    view.say(f"whitening: fitted to {len(clustered):,} crops of {len(np.unique(clustered)):,} clusters")

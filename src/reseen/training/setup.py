@@ -150,6 +150,15 @@ def check_fit(recipe: Recipe) -> None:
         )
     if recipe.train.kept_views is not None:
         _check_kept_views(recipe)
+    if recipe.train.whiten and (recipe.model.feature == "raw" or recipe.model.patches is not None):
+        what = (
+            "have any length"
+            if recipe.model.feature == "raw"
+            else "hold patches beside those of whole images"
+        )
+        raise SettingsError(
+            f"train.whiten: embeddings of this model {what}, and are not whitened; leave it out"
+        )
 
 
 def _check_kept_views(recipe: Recipe) -> None:

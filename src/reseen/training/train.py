@@ -21,7 +21,7 @@ from reseen.runs.load_table import load_table
 from reseen.runs.model_card import write_model_card
 from reseen.runs.recipe import Recipe, as_recipe
 from reseen.runs.run import RECIPE, Run, hold_run, open_run, write_run
-from reseen.training.conclude import conclude, save_camera_means
+from reseen.training.conclude import conclude, save_statistics
 from reseen.training.loop import Training, run_loop
 from reseen.training.setup import check_fit, check_together, set_up
 
@@ -100,7 +100,7 @@ def train(
                 run_loop(training, view, resumed, on_clusters)
             run = open_run(folder)
             if is_main_process():
-                save_camera_means(run, training.crops, view)
+                save_statistics(run, training.crops, view)
                 outcome = conclude(run, training.crops, training.fabric.device, view)
                 if outcome is not None and outcome.verdict is not None:
                     view.say(*verdict_lines(outcome.verdict, "untrained", folder.resolve().name))

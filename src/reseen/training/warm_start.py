@@ -57,7 +57,7 @@ def warm_start(
         origin=f"start: the encoder of {earlier.folder} after {earlier.rounds_done} rounds",
     )
     _check_patches(settings, earlier)
-    given = earlier.encoder().state_dict()
+    given = earlier.encoder(whitened=False).state_dict()
     expected = encoder.state_dict()
     mismatches = [
         name for name in sorted({*given, *expected}) if name not in given or name not in expected

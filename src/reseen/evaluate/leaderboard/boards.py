@@ -132,6 +132,7 @@ class _Rules(BaseModel):
     re_ranking: str
     query_expansion: str
     mirrored_features: bool
+    whitened_features: bool = False
     domain: str | None = None
 
 
@@ -171,6 +172,7 @@ def _from_evaluation(values: Mapping[str, Any]) -> Result:
     steps = {"re_ranking": rules.re_ranking, "query_expansion": rules.query_expansion}
     applied = {name: setting for name, setting in steps.items() if setting != "none"}
     applied |= {"mirrored": "yes"} if rules.mirrored_features else {}
+    applied |= {"whitened": "yes"} if rules.whitened_features else {}
     applied |= {"": "cross-domain"} if rules.domain == "cross-domain" else {}
     labels = [f"{name.replace('_', ' ')} {setting}".strip() for name, setting in applied.items()]
     return Result(

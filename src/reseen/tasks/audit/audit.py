@@ -236,7 +236,9 @@ def _audit(
             other = other_view(encoder, crops, device, generator, progress)
             agreements.append(clustering_agreement(labels, recluster(other).labels))
         rows = probed_rows(crops, view.phase("near-copies", min(len(crops), MOST_CROPS)))
-        probe = probe_encoder(encoder, crops, device, features, rows=rows)
+        plain = run.encoder(whitened=False).to(device)  # verdicts were not checked on whitened vectors
+        known = features if encoder.whitening is None else None
+        probe = probe_encoder(plain, crops, device, known, rows=rows)
         verdict = None
         if baseline is not None:
             table = crops.table.select(rows)

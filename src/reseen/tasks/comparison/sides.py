@@ -31,8 +31,8 @@ class Side:
     """Whether it is the encoder before the first training step of the run."""
 
     def encoder(self) -> Encoder:
-        """The encoder, in evaluation mode on the CPU."""
-        return self.run.encoder(untrained=self.untrained)
+        """The encoder, in evaluation mode on the CPU, not whitened: verdicts were not checked on whitened vectors."""
+        return self.run.encoder(untrained=self.untrained, whitened=False)
 
 
 def open_sides(first: Run | str | Path, second: Run | str | Path) -> tuple[Side, Side]:

@@ -49,6 +49,8 @@ class EvaluationSettings:
     """Include queries in the gallery."""
     mirrored: bool = False
     """Average the features of a crop and its mirror image."""
+    whitened: bool = True
+    """Whiten the features, if the run ended with `train.whiten`."""
     center_cameras: bool = True
     """Also score with the mean of its camera subtracted from every vector, where that is possible."""
     details: bool = True
@@ -192,6 +194,7 @@ def evaluate_run(
         student=settings.student,
         part=settings.part,
         mirrored=settings.mirrored,
+        whitened=settings.whitened,
         devices=devices,
         feature_cache=feature_cache,
         quiet=quiet,

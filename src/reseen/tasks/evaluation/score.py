@@ -108,6 +108,7 @@ def score(
     distractors: DistractorRule = "auto",
     options: ScoringOptions | None = None,
     mirrored: bool = False,
+    whitened: bool = True,
     untrained: bool = False,
     center_cameras: bool = False,
     devices: int = 1,
@@ -126,6 +127,7 @@ def score(
         distractors: meaning of identity 0: distractors (`zero`), a person (`none`), or decided by the data (`auto`).
         options: options of scoring; the default protocol of the data, without re-ranking, when None.
         mirrored: average the features of a crop and its mirror image; recorded in the score.
+        whitened: whiten the features, if the run ended with `train.whiten`; recorded in the score.
         untrained: evaluate the weights that the run started with, before its first training step.
         center_cameras: subtract the mean of its camera from every vector; recorded in the score.
         devices: number of processes for feature extraction.
@@ -150,6 +152,7 @@ def score(
         benchmark,
         options=options,
         mirrored=mirrored,
+        whitened=whitened,
         untrained=untrained,
         devices=devices,
         feature_cache=feature_cache,
@@ -170,6 +173,7 @@ def retrieve(
     student: bool = False,
     part: Literal["both", "global", "patch"] | None = None,
     mirrored: bool = False,
+    whitened: bool = True,
     untrained: bool = False,
     devices: int = 1,
     feature_cache: float = FEATURE_CACHE_GIGABYTES,
@@ -178,9 +182,10 @@ def retrieve(
     """Extract the features of query and gallery; unreadable crops are excluded.
 
     `occlusions` adds features of occluded queries. `student` uses the student network in place of a momentum teacher,
-    `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image, `untrained` the
-    weights that the run started with. `feature_cache` is the size limit in gigabytes of the cache of features. With
-    several `devices`, features on a CPU are bit-identical for equal numbers of threads.
+    `part` only global or only patch embeddings, `mirrored` the mean over a crop and its mirror image, `whitened` the
+    whitening that the run ended with, `untrained` the weights that it started with. `feature_cache` is the size limit
+    in gigabytes of the cache of features. With several `devices`, features on a CPU are bit-identical for equal numbers
+    of threads.
 
     Raises:
         DataError: the protocol needs tracklets, and the data has none.
@@ -194,6 +199,7 @@ def retrieve(
         "part": part,
         "untrained": untrained,
         "mirrored": mirrored,
+        "whitened": whitened,
         "feature_cache": feature_cache,
         "pool": options.protocol == "video",
         "occlusions": [asdict(occlusion) for occlusion in occlusions],
@@ -225,7 +231,9 @@ def retrieve(
         query.crops.table.cameras,
         gallery.identities,
         gallery.crops.table.cameras,
-        Preparation(mirrored=mirrored, tracklets=POOLING if extractor.pool else "none"),
+        Preparation(
+            mirrored, extractor.encoder.whitening is not None, tracklets=POOLING if extractor.pool else "none"
+        ),
         notes=benchmark.notes,
         distractors=benchmark.distractors,
     )
@@ -256,7 +264,9 @@ def evaluate_in_worker(ranks: ProcessGroup, request: dict[str, Any]) -> None:
 
 def _extractor(run: Run, request: dict[str, Any], ranks: ProcessGroup) -> RetrievalFeatureExtractor:
     device = scoring_device(run, ranks)
-    encoder = run.encoder(request["student"], request["part"], request["untrained"]).to(device)
+    encoder = run.encoder(request["student"], request["part"], request["untrained"], request["whitened"]).to(
+        device
+    )
     return RetrievalFeatureExtractor(
         run, encoder, device, request["mirrored"], request["pool"], request["feature_cache"], ranks
     )

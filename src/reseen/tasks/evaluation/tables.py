@@ -71,6 +71,7 @@ def _caption(score: RetrievalScore) -> str:
         "" if preparation.camera_centering == "none" else "cameras centered",
         "queries in the gallery" if preparation.queries_in_gallery else "",
         "mirrored features" if preparation.mirrored else "",
+        "whitened features" if preparation.whitened else "",
         "" if preparation.query_expansion == "none" else f"query expansion: {preparation.query_expansion}",
         "" if preparation.reranking == "none" else f"re-ranked: {preparation.reranking}",
     ]
