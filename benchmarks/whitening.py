@@ -7,8 +7,8 @@ python benchmarks/whitening.py --regimes few,usual --data Market-1501 --runs run
 
 Runs are those that `benchmarks/accuracy.py --runs DIR` or `benchmarks/regimes.py --work DIR` trained. The whitening is
 fitted to the run's training crops and the clusters of its last round, as at the end of `reseen train` with
-`train.whiten`; labels serve the scores alone. One JSON file per run; a run that has one is skipped. `--table` prints the
-means.
+`train.whiten`; labels serve the scores alone. One JSON file per run; a run that has one is skipped. `--table` prints
+the means.
 """
 
 import argparse

@@ -51,6 +51,10 @@ _MASKED = ("--method.camera-contrast.mask-negatives", "true")
 _NEIGHBORS = ("--method.neighbor-contrast.weight", "0.5")
 _MOVING = (*_PROXIES, "--method.camera-contrast.proxy-momentum", "0.8")
 _FLAGSHIP = (*_PROXIES, *_ENTROPY)
+_CHOSEN = (
+    *("--method.clustering.jaccard.k1", "auto", "--method.clustering.jaccard.k2", "auto"),
+    *("--method.clustering.eps", "auto", "--method.clustering.min-samples", "auto"),
+)
 _CAMERA_ARMS = (
     Arm("proxies", "contrast with clusters under other cameras", _PROXIES),
     Arm("momentum-proxies", "the same, with centers that follow the features", _MOVING),
@@ -58,6 +62,7 @@ _CAMERA_ARMS = (
     Arm("masked-negatives", "clusters of one camera push away no crops of others that lack it", _MASKED),
     Arm("proxies-entropy", "both proxies and entropy weights", _FLAGSHIP),
     Arm("flagship", "the settings of the recipe `flagship`", _FLAGSHIP),
+    Arm("flagship-auto", "the same with clustering settings chosen from the crops", (*_FLAGSHIP, *_CHOSEN)),
     Arm(
         "flagship-330",
         "the same with precision auto and 330 steps, which take as long as 280 of float32 with AVX2",

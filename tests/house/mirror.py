@@ -86,6 +86,7 @@ COVERED_BY = [  # folder, modules, test files
     ("models", "arithmetic frozen_front", "models/test_fold models/test_frozen_stages"),
     ("models", "replace_modules", "models/test_norm models/test_depthwise"),
     ("models", "batch_shard sharded_trunk", "models/test_sync_batch_norm"),
+    ("models", "encoder_fingerprint", "models/test_patch_stage export/test_export"),
     ("models", "settings stages trial weights", "models/test_backbone models/test_encoder"),
     ("models", "norm_kernels", "models/test_norm_activation"),
     ("neighbors", "csr jaccard_kernels", "neighbors/test_jaccard"),

@@ -93,10 +93,13 @@ def test_a_saved_and_an_exported_encoder_whiten(run, crowd, tmp_path):
     assert made.parity.minimum >= 0.9999
 
 
-def test_models_whose_embeddings_have_parts_or_lengths_are_refused(recipe_of, crowd, tmp_path):
-    with pytest.raises(SettingsError, match=r"train\.whiten: .* hold patches beside those of whole images"):
-        reseen.train(whitened_recipe(recipe_of, "global-patch"), crowd, tmp_path / "patches", quiet=True)
-    recipe = whitened_recipe(recipe_of, "sphere")
-    raw = recipe.model_copy(update={"model": recipe.model.model_copy(update={"feature": "raw"})})
-    with pytest.raises(SettingsError, match=r"train\.whiten: .* have any length"):
-        reseen.train(raw, crowd, tmp_path / "raw", quiet=True)
+@pytest.mark.parametrize(
+    ("name", "model"), [("global-patch", {}), ("sphere", {"feature": "raw"})], ids=["patches", "lengths"]
+)
+def test_embeddings_with_patches_or_lengths_are_refused(name, model, recipe_of, crowd, tmp_path):
+    recipe = whitened_recipe(recipe_of, name)
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update=model)})
+    with pytest.raises(
+        SettingsError, match=r"train\.whiten: embeddings with lengths or patches are not whitened"
+    ):
+        reseen.train(recipe, crowd, tmp_path / "run", quiet=True)

@@ -151,14 +151,7 @@ def check_fit(recipe: Recipe) -> None:
     if recipe.train.kept_views is not None:
         _check_kept_views(recipe)
     if recipe.train.whiten and (recipe.model.feature == "raw" or recipe.model.patches is not None):
-        what = (
-            "have any length"
-            if recipe.model.feature == "raw"
-            else "hold patches beside those of whole images"
-        )
-        raise SettingsError(
-            f"train.whiten: embeddings of this model {what}, and are not whitened; leave it out"
-        )
+        raise SettingsError("train.whiten: embeddings with lengths or patches are not whitened; leave it out")
 
 
 def _check_kept_views(recipe: Recipe) -> None:
@@ -191,8 +184,7 @@ def check_together(recipe: Recipe, processes: int) -> None:
         )
     if recipe.train.kept_views is not None and processes > 1:
         raise SettingsError(
-            "train.kept_views: each process would have to keep the views of all crops, since batches mix them; leave "
-            "out train.kept_views or --devices"
+            "train.kept_views: each process would have to keep the views of all crops; leave it out, or --devices"
         )
 
 

@@ -127,8 +127,6 @@ class _Training(BaseModel):
 
 
 class _Rules(BaseModel):
-    """The rules of a score."""
-
     re_ranking: str
     query_expansion: str
     mirrored_features: bool
@@ -169,10 +167,10 @@ def _from_evaluation(values: Mapping[str, Any]) -> Result:
     training, rules = evaluation.training, evaluation.rules
     settings = json.dumps({**training.recipe, "seed": None}, sort_keys=True) + training.data
     group = f"{evaluation.protocol}, {evaluation.queries:,} queries, {evaluation.gallery:,} gallery images"
+    flags = {"mirrored": rules.mirrored_features, "whitened": rules.whitened_features}
     steps = {"re_ranking": rules.re_ranking, "query_expansion": rules.query_expansion}
     applied = {name: setting for name, setting in steps.items() if setting != "none"}
-    applied |= {"mirrored": "yes"} if rules.mirrored_features else {}
-    applied |= {"whitened": "yes"} if rules.whitened_features else {}
+    applied |= {name: "yes" for name, on in flags.items() if on}
     applied |= {"": "cross-domain"} if rules.domain == "cross-domain" else {}
     labels = [f"{name.replace('_', ' ')} {setting}".strip() for name, setting in applied.items()]
     return Result(
