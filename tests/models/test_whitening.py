@@ -55,6 +55,15 @@ def test_the_matrix_is_the_inverse_power_of_the_shrunk_covariance_within_cluster
     np.testing.assert_allclose(found.mean, vectors.mean(axis=0), atol=1e-6)
 
 
+def test_blocks_of_rows_change_nothing(monkeypatch):
+    vectors, labels, cameras = drawn()
+    whole = fit_whitening(vectors, labels, cameras)
+    monkeypatch.setattr("reseen.models.whitening._BLOCK", 7)
+    in_blocks = fit_whitening(vectors, labels, cameras)
+    torch.testing.assert_close(in_blocks.matrix, whole.matrix, atol=1e-6, rtol=0)
+    torch.testing.assert_close(in_blocks.mean, whole.mean, atol=1e-6, rtol=0)
+
+
 def test_fully_whitened_crops_vary_alike_in_every_direction_within_clusters():
     vectors, labels, _ = drawn(count=400)
     found = fit_whitening(vectors, labels, None, power=1, shrinkage=0)

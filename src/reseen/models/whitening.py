@@ -10,6 +10,10 @@ Reference: Hatch et al., "Within-class covariance normalization for SVM-based sp
 with pseudo-labels for classes, and a power of the inverse.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
@@ -18,10 +22,16 @@ from torch import Tensor, nn
 
 from reseen.records import NOISE, UNKNOWN_CAMERA
 
+Values = Callable[[Int64[np.ndarray, " b"]], Float[np.ndarray, "b d"]]
+"""From rows to their vectors."""
+
 POWER = 0.5
 """Power of the inverse covariance within clusters, 0 (nothing) to 1 (whitened)."""
 SHRINKAGE = 0.3
 """Weight of the isotropic part of the covariance, 0 to 1."""
+
+_BLOCK = 8192
+"""Rows of float64 at a time."""
 
 
 class Whitening(nn.Module):
@@ -63,29 +73,56 @@ def fit_whitening(
     Example:
         >>> encoder.whitening = fit_whitening(extract(encoder, crops, device).numpy, labels, crops.cameras)
     """
-    centered = _less_means(vectors.astype(np.float64), cameras, UNKNOWN_CAMERA)
-    clustered = labels != NOISE
-    within = _less_means(centered[clustered], labels[clustered])
-    degrees = len(within) - len(np.unique(labels[clustered]))
-    covariance = within.T @ within / max(degrees, 1)
+    everyone = np.arange(len(vectors))
+    mean = _GroupMeans.of(np.zeros(len(vectors), dtype=np.int64), everyone, lambda rows: vectors[rows]).means[
+        0
+    ]
+    places = np.full(len(vectors), UNKNOWN_CAMERA) if cameras is None else cameras
+    of_camera = _GroupMeans.of(places, everyone, lambda rows: vectors[rows])
+    of_camera.means[of_camera.groups == UNKNOWN_CAMERA] = mean
+    clustered = np.flatnonzero(labels != NOISE)
+
+    def camera_free(rows: Int64[np.ndarray, " b"]) -> Float64[np.ndarray, "b d"]:
+        return vectors[rows] - of_camera.at(places[rows])
+
+    of_cluster = _GroupMeans.of(labels, clustered, camera_free)
+    covariance = np.zeros((vectors.shape[1],) * 2)
+    for rows in _blocks(clustered):
+        rest = camera_free(rows) - of_cluster.at(labels[rows])
+        covariance += rest.T @ rest
+    degrees = len(clustered) - len(of_cluster.groups)
+    covariance /= max(degrees, 1)
     variance = np.trace(covariance) / len(covariance)
     if degrees < 1 or variance <= np.finfo(np.float32).eps ** 2:
         return None
     shrunk = (1 - shrinkage) * covariance / variance + shrinkage * np.eye(len(covariance))
     values, directions = np.linalg.eigh(shrunk)
     matrix = (directions * np.maximum(values, np.finfo(np.float32).eps) ** (-power / 2)) @ directions.T
-    return Whitening(torch.from_numpy(vectors.mean(axis=0, dtype=np.float64)), torch.from_numpy(matrix))
+    return Whitening(torch.from_numpy(mean), torch.from_numpy(matrix))
 
 
-def _less_means(
-    vectors: Float64[np.ndarray, "n d"], groups: Int64[np.ndarray, " n"] | None, unknown: int | None = None
-) -> Float64[np.ndarray, "n d"]:
-    """Vectors less the mean of their group; rows of the group `unknown`, or all without groups, less that of all."""
-    if groups is None:
-        return vectors - vectors.mean(axis=0)
-    numbers, place = np.unique(groups, return_inverse=True)
-    of_group = csr_array((np.ones(len(place)), (place, np.arange(len(place)))), (len(numbers), len(place)))
-    means = (of_group @ vectors) / np.bincount(place)[:, None]
-    if unknown is not None:
-        means[numbers == unknown] = vectors.mean(axis=0)
-    return vectors - means[place]
+@dataclass(frozen=True)
+class _GroupMeans:
+    """Mean vectors of groups of rows, such as cameras."""
+
+    groups: Int64[np.ndarray, " g"]
+    means: Float64[np.ndarray, "g d"]
+
+    @classmethod
+    def of(cls, groups: Int64[np.ndarray, " n"], rows: Int64[np.ndarray, " m"], values: Values) -> Self:
+        """The means of `values(rows)` by the groups of these rows, computed in blocks."""
+        numbers, counts = np.unique(groups[rows], return_counts=True)
+        sums = 0.0
+        for block in _blocks(rows):
+            place = np.searchsorted(numbers, groups[block])
+            shape = len(numbers), len(block)
+            sums += csr_array((np.ones(len(block)), (place, np.arange(len(block)))), shape) @ values(block)
+        return cls(numbers, sums / counts[:, None])
+
+    def at(self, groups: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n d"]:
+        """The mean of each row's group."""
+        return self.means[np.searchsorted(self.groups, groups)]
+
+
+def _blocks(rows: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " b"]]:
+    return np.array_split(rows, len(rows) // _BLOCK + 1)
