@@ -27,7 +27,7 @@ _REFINEMENT = {
 }
 _OF_HIERARCHY = {"method.tracklets", "method.smallest_cluster"}
 _WITHOUT = {
-    "auto": {*_CAMERAS, *_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp", "train.iterations", "train.step_rounds"},
+    "auto": {*_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp", "train.iterations", "train.step_rounds"},
     "buc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},
     "cluster-contrast": {*_CAMERAS, *_REFINEMENT, *_OF_HIERARCHY, "augmentation.warp"},
     "dbc": {*_HIERARCHY, "augmentation.warp", "train.step_rounds"},

@@ -6,11 +6,12 @@ import torch
 
 import reseen
 from reseen.data.crops import open_crops
-from reseen.errors import SettingsError
+from reseen.errors import RunError, SettingsError
 from reseen.features.extract import extract
 from reseen.geometry import unit
 from reseen.models.whitening import fit_whitening
 from reseen.runs.camera_file import CAMERAS, camera_means_of
+from reseen.runs.checkpoint import CHECKPOINT
 from reseen.runs.cluster_file import CLUSTERS, read_members
 from reseen.runs.run_outcome import read_outcome
 from reseen.runs.whitening_file import WHITENING
@@ -68,6 +69,30 @@ def test_going_on_keeps_it_and_makes_it_again_where_it_is_gone(run, recipe_of, c
     assert (again.folder / CAMERAS).read_bytes() == cameras
 
 
+def test_a_damaged_one_is_made_again_by_going_on(run, recipe_of, crowd):
+    content = (run.folder / WHITENING).read_bytes()
+    (run.folder / WHITENING).write_bytes(content[:100])
+    with pytest.raises(RunError, match="damaged"):
+        run.encoder()
+    reseen.train(whitened_recipe(recipe_of), crowd, run.folder, resume=True, quiet=True)
+    assert (run.folder / WHITENING).read_bytes() == content
+
+
+def test_a_new_training_in_its_folder_takes_nothing_over(run, recipe_of, crowd):
+    (run.folder / CHECKPOINT).unlink()
+    again = reseen.train(recipe_of("cluster-contrast"), crowd, run.folder, resume=True, quiet=True)
+    assert again.encoder().whitening is None
+    assert not (run.folder / WHITENING).exists()
+    assert camera_means_of(again) is not None
+
+
+def test_a_run_equals_itself_also_without_whitening(run, crowd):
+    settings = reseen.EvaluationSettings(whitened=False, baseline=run, details=False)
+    evaluation = reseen.evaluate_run(run, crowd, settings, quiet=True)
+    assert evaluation.score.mean_average_precision == evaluation.baseline.score.mean_average_precision
+    assert not evaluation.score.preparation.whitened
+
+
 def test_a_training_that_starts_there_starts_without(run, recipe_of, crowd, tmp_path):
     recipe = recipe_of("cluster-contrast")
     model = recipe.model.model_copy(update={"start": str(run.folder), "weights": "hub"})
@@ -100,6 +125,6 @@ def test_embeddings_with_patches_or_lengths_are_refused(name, model, recipe_of, 
     recipe = whitened_recipe(recipe_of, name)
     recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update=model)})
     with pytest.raises(
-        SettingsError, match=r"train\.whiten: embeddings with lengths or patches are not whitened"
+        SettingsError, match=r"train\.whiten: embeddings with lengths or patches are not whitened; set it"
     ):
         reseen.train(recipe, crowd, tmp_path / "run", quiet=True)

@@ -100,7 +100,9 @@ def judge(before: Probe, after: Probe, seed: int = 0) -> Verdict:
         )
     old, new = crop_signals(before), crop_signals(after)
     if not old:
-        reason = f"{len(before.features)} crops are too few: {FEWEST_CROPS} are needed"
+        reason = (
+            f"{len(before.features)} crops are too few (near-copies count once): {FEWEST_CROPS} are needed"
+        )
         return Verdict("cannot say", None, None, None, (), len(before.rows), reason)
     weights = score_weights(old)
     groups = _groups(before)

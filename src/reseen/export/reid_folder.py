@@ -106,7 +106,7 @@ def _refuse_what_reid_lacks(encoder: Encoder) -> None:
         raise ExportError(f"the package reid has no patch embeddings; use --part global{_ELSE}")
     if encoder.whitening is not None:
         raise ExportError(
-            f"the package reid cannot whiten embeddings, which the run ended with (train.whiten){_ELSE}"
+            f"the package reid cannot whiten embeddings, as the run does; train with --train.whiten false{_ELSE}"
         )
     if type(encoder.pooling).__name__ == "GeneralizedMeanPooling":
         raise ExportError(

@@ -210,6 +210,16 @@ def rounds_in(path: Path) -> int:
     return int(read_checkpoint(path, weights=False)[1]["rounds_done"])
 
 
+def labels_in(path: Path) -> PseudoLabels | None:
+    """The pseudo-labels of the last round of a checkpoint; None before the first.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    labels = read_checkpoint(path)[0].get(_LABELS)
+    return None if labels is None else PseudoLabels(labels.numpy())
+
+
 def read_checkpoint(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors and the metadata of a checkpoint; without `weights`, only the metadata.
 

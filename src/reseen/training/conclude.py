@@ -8,13 +8,14 @@ import torch
 from reseen.audit import Probe, Verdict, judge
 from reseen.camera_means import CameraMeans
 from reseen.data.crops import Crops
+from reseen.errors import RunError
 from reseen.features.extract import extract
 from reseen.features.probe_encoder import MOST_CROPS, probe_encoder, probed_rows
 from reseen.geometry import unit
 from reseen.models.whitening import fit_whitening
 from reseen.records import NOISE, Features
 from reseen.runs.camera_file import CAMERAS, camera_means_of, rounds_text, write_camera_means
-from reseen.runs.cluster_file import CLUSTERS, read_members
+from reseen.runs.checkpoint import CHECKPOINT, labels_in
 from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.run import Run
@@ -69,7 +70,7 @@ def save_statistics(run: Run, crops: Crops, view: RunView) -> None:
         RunError: a file of the run is damaged.
         StorageError: the run folder cannot be written.
     """
-    fit = run.recipe.train.whiten and bool(run.rounds_done) and run.encoder().whitening is None
+    fit = run.recipe.train.whiten and bool(run.rounds_done) and not _is_whitened(run)
     measure = run.recipe.cameras and crops.cameras is not None and (fit or camera_means_of(run) is None)
     if run.recipe.model.feature == "raw" or not (fit or measure):
         return
@@ -85,10 +86,18 @@ def save_statistics(run: Run, crops: Crops, view: RunView) -> None:
         write_camera_means(run.folder / CAMERAS, means, rounds_text(run))
 
 
+def _is_whitened(run: Run) -> bool:
+    """Whether the whitening of the last round is there and not damaged."""
+    try:
+        return run.encoder().whitening is not None
+    except RunError:
+        return False
+
+
 def _write_whitening(run: Run, crops: Crops, features: Features, view: RunView) -> None:
     """Fit the whitening to the clusters of the last round."""
-    members = read_members(run.folder / CLUSTERS)
-    labels = np.array([members.get(text, NOISE) for text in crops.table.texts], dtype=np.int64)
+    pseudo_labels = labels_in(run.folder / CHECKPOINT)
+    labels = np.full(len(crops), NOISE) if pseudo_labels is None else pseudo_labels.labels
     whitening = fit_whitening(features.numpy, labels, crops.cameras if run.recipe.cameras else None)
     if whitening is None:
         view.say("whitening: left out, since crops do not differ within clusters")

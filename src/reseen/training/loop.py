@@ -20,6 +20,7 @@ from reseen.features.extract import estimate_neck_statistics, extract, unwrap
 from reseen.geometry import unit
 from reseen.methods import AbstractMethod, Round, Step
 from reseen.records import UNKNOWN_CAMERA, Batch, BatchSlice, Features, PseudoLabels, to_index_tensor
+from reseen.runs.camera_file import CAMERAS
 from reseen.runs.checkpoint import (
     CHECKPOINT,
     START,
@@ -37,6 +38,7 @@ from reseen.runs.log import PhaseSeconds, RoundRecord, RunLog, describe_round
 from reseen.runs.process_memory import kept_memory
 from reseen.runs.recipe import Recipe
 from reseen.runs.run_outcome import CollapseStop, RunOutcome, drop_outcome, read_outcome, write_outcome
+from reseen.runs.whitening_file import WHITENING
 from reseen.training.batch_norm_statistics import match_statistics, update_bn
 from reseen.training.finite import check_finite
 from reseen.training.frozen import prepare_frozen
@@ -106,6 +108,8 @@ def run_loop(
         training.method.begin_training()
         if ranks.is_main:
             drop_outcome(training.folder)
+            for name in (WHITENING, CAMERAS):  # of an earlier training
+                (training.folder / name).unlink(missing_ok=True)
             save_start(training.folder / START, training.encoder)
             save_checkpoint(checkpoint, state, done, before)
     training = replace(training, kept_views=KeptViews.of_recipe(training.recipe, len(training.crops)))

@@ -151,7 +151,9 @@ def check_fit(recipe: Recipe) -> None:
     if recipe.train.kept_views is not None:
         _check_kept_views(recipe)
     if recipe.train.whiten and (recipe.model.feature == "raw" or recipe.model.patches is not None):
-        raise SettingsError("train.whiten: embeddings with lengths or patches are not whitened; leave it out")
+        raise SettingsError(
+            "train.whiten: embeddings with lengths or patches are not whitened; set it to false"
+        )
 
 
 def _check_kept_views(recipe: Recipe) -> None:

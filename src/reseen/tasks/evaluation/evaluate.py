@@ -208,6 +208,7 @@ def evaluate_run(
             retrieval,
             student=settings.student,
             part=settings.part,
+            whitened=settings.whitened,
             devices=devices,
             feature_cache=feature_cache,
             quiet=quiet,

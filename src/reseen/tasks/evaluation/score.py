@@ -32,6 +32,7 @@ from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import camera_pattern_of
 from reseen.runs.run import Run, open_run
+from reseen.runs.whitening_file import WHITENING
 from reseen.tasks.evaluation.retrieval import Retrieval, RetrievalFeatureExtractor, domain, with_domain
 
 
@@ -224,6 +225,7 @@ def retrieve(
             name = f"query, {occlusion.name}"
             occluded_sides[occlusion.name] = extractor.features_of(name, crops, identities, view)
     query, gallery = sides["query"], sides["gallery"]
+    is_whitened = extractor.encoder.whitening is not None
     task = RetrievalTask(
         query.features,
         gallery.features,
@@ -231,15 +233,14 @@ def retrieve(
         query.crops.table.cameras,
         gallery.identities,
         gallery.crops.table.cameras,
-        Preparation(
-            mirrored, extractor.encoder.whitening is not None, tracklets=POOLING if extractor.pool else "none"
-        ),
+        Preparation(mirrored, is_whitened, POOLING if extractor.pool else "none"),
         notes=benchmark.notes,
         distractors=benchmark.distractors,
     )
     occluded = {name: replace(task, query=side.features) for name, side in occluded_sides.items()}
     patches = run.recipe.model.patches
-    as_measured = not student and part in (None, None if patches is None else patches.feature)
+    as_measured = not (student or untrained) and part in (None, None if patches is None else patches.feature)
+    as_measured = as_measured and is_whitened == (run.folder / WHITENING).is_file()
     return Retrieval(
         task,
         query.crops,
