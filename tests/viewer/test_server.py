@@ -96,7 +96,7 @@ def opened(filled, monkeypatch):
         def close(self):
             pass
 
-    def gallery(address, run=None, *, create=False):
+    def gallery(address, run=None, *, create=False, mirrored=None):
         store = kept.setdefault(str(address), MemoryStore(filled.identity))
         return KeptOpen(store, filled.run)
 

@@ -186,7 +186,8 @@ def check_together(recipe: Recipe, processes: int) -> None:
         )
     if recipe.train.kept_views is not None and processes > 1:
         raise SettingsError(
-            "train.kept_views: each process would have to keep the views of all crops; leave it out, or --devices"
+            "train.kept_views: each process would have to keep the views of all crops; leave out train.kept_views or "
+            "--devices"
         )
 
 

@@ -12,7 +12,7 @@ import reseen
 from reseen.cluster.clusterings import HierarchicalClustering
 from reseen.cluster.hierarchy import grow_hierarchy
 from reseen.errors import DataError, SettingsError, StorageError
-from reseen.gallery.index import _read_csv
+from reseen.gallery.known_clusters import _read_csv
 from reseen.records import PseudoLabels
 from reseen.tasks.clustering import cluster_pages
 from reseen.tasks.clustering import cluster_pages as cluster_sheets
