@@ -11,7 +11,6 @@ from reseen.errors import RunError
 from reseen.files import write_atomically
 from reseen.runs.checkpoint import save_file
 from reseen.runs.run import Run
-from reseen.runs.whitening_file import WHITENING
 
 CAMERAS = "cameras.safetensors"
 _FORMAT = "reseen-cameras-1"
@@ -78,5 +77,5 @@ def camera_means_of(run: Run) -> CameraMeans | None:
 
 def rounds_text(run: Run) -> str:
     """The `of` of a run's camera means: its last complete round, and whether embeddings are whitened."""
-    whitened = " whitened" if (run.folder / WHITENING).is_file() else ""
+    whitened = "" if run.whitening() is None else " whitened"
     return f"round {run.rounds_done}{whitened}"

@@ -18,6 +18,7 @@ from reseen.files import make_folder, write_text
 from reseen.locks import LOCK, exclusive_lock
 from reseen.models import Encoder
 from reseen.models.encoder import Part
+from reseen.models.whitening import Whitening
 from reseen.reading import read_json, validate_as
 from reseen.runs.checkpoint import (
     CHECKPOINT,
@@ -164,10 +165,17 @@ class Run:
         prefix = TRAINED_PREFIX if student else metadata.get("scored", TRAINED_PREFIX)
         load_encoder_state(path, encoder, tensors, prefix)
         if whitened and not (student or untrained):
-            of = f"round {self.rounds_done}"
-            encoder.whitening = read_whitening(self.folder / WHITENING, of, encoder.channels)
+            encoder.whitening = self.whitening()
         encoder.eval()
         return encoder.to(memory_format=torch.channels_last)
+
+    def whitening(self) -> Whitening | None:
+        """The whitening that training ended with, fitted after the last complete round; None if there is none.
+
+        Raises:
+            RunError: its file is damaged.
+        """
+        return read_whitening(self.folder / WHITENING, f"round {self.rounds_done}")
 
 
 @contextmanager

@@ -23,8 +23,8 @@ def write_whitening(file: Path, whitening: Whitening, of: str) -> None:
     write_atomically(file, lambda temporary: save_file(tensors, temporary, {"format": _FORMAT, "of": of}))
 
 
-def read_whitening(file: Path, of: str, dimension: int) -> Whitening | None:
-    """Read a whitening of vectors of this dimension; None if there is no file, or if its `of` differs.
+def read_whitening(file: Path, of: str) -> Whitening | None:
+    """Read a whitening; None if there is no file, or if its `of` differs.
 
     Raises:
         RunError: the file is damaged.
@@ -39,8 +39,8 @@ def read_whitening(file: Path, of: str, dimension: int) -> Whitening | None:
             raise ValueError(f"its format is {metadata['format'][:40]}")
         if metadata["of"] != of:
             return None
-        if mean.shape != (dimension,) or matrix.shape != (dimension, dimension):
-            raise ValueError(f"it is not of vectors of {dimension} numbers")
+        if mean.ndim != 1 or matrix.shape != (len(mean), len(mean)):
+            raise ValueError("its mean and matrix do not fit each other")
         if not (mean.isfinite().all() and matrix.isfinite().all()):
             raise ValueError("it holds numbers that are not finite")
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:

@@ -12,7 +12,7 @@ from reseen.errors import RunError
 from reseen.features.extract import extract
 from reseen.features.probe_encoder import MOST_CROPS, probe_encoder, probed_rows
 from reseen.geometry import unit
-from reseen.models.whitening import fit_whitening
+from reseen.models.whitening import Whitening, fit_whitening
 from reseen.records import NOISE, Features
 from reseen.runs.camera_file import CAMERAS, camera_means_of, rounds_text, write_camera_means
 from reseen.runs.checkpoint import CHECKPOINT, labels_in
@@ -70,38 +70,42 @@ def save_statistics(run: Run, crops: Crops, view: RunView) -> None:
         RunError: a file of the run is damaged.
         StorageError: the run folder cannot be written.
     """
-    fit = run.recipe.train.whiten and bool(run.rounds_done) and not _is_whitened(run)
+    if run.recipe.model.feature == "raw":
+        return
+    wanted = run.recipe.train.whiten and bool(run.rounds_done)
+    kept = _kept_whitening(run) if wanted else None
+    fit = wanted and kept is None
     measure = run.recipe.cameras and crops.cameras is not None and (fit or camera_means_of(run) is None)
-    if run.recipe.model.feature == "raw" or not (fit or measure):
+    if not (fit or measure):
         return
     device = scoring_device(run)
     encoder = run.encoder(whitened=False).to(device)
     features = extract(encoder, crops, device, view.phase("statistics of the features", len(crops)))
-    if fit:
-        _write_whitening(run, crops, features, view)
+    whitening = _write_whitening(run, crops, features, view) if fit else kept
     if measure and crops.cameras is not None:
-        whitening = run.encoder().whitening
         vectors = features.numpy if whitening is None else unit(whitening(features.vectors)).numpy()
         means = CameraMeans.measure(vectors, crops.cameras, crops.table.camera_names, crops.tracklets)
         write_camera_means(run.folder / CAMERAS, means, rounds_text(run))
 
 
-def _is_whitened(run: Run) -> bool:
-    """Whether the whitening of the last round is there and not damaged."""
+def _kept_whitening(run: Run) -> Whitening | None:
+    """The whitening of the last round; None if there is none, or if it is damaged and has to be made again."""
     try:
-        return run.encoder().whitening is not None
+        return run.whitening()
     except RunError:
-        return False
+        return None
 
 
-def _write_whitening(run: Run, crops: Crops, features: Features, view: RunView) -> None:
-    """Fit the whitening to the clusters of the last round."""
+def _write_whitening(run: Run, crops: Crops, features: Features, view: RunView) -> Whitening | None:
+    """Fit the whitening to the clusters of the last round; None if crops do not differ within clusters."""
     pseudo_labels = labels_in(run.folder / CHECKPOINT)
     labels = np.full(len(crops), NOISE) if pseudo_labels is None else pseudo_labels.labels
     whitening = fit_whitening(features.numpy, labels, crops.cameras if run.recipe.cameras else None)
     if whitening is None:
+        (run.folder / WHITENING).unlink(missing_ok=True)
         view.say("whitening: left out, since crops do not differ within clusters")
-        return
+        return None
     write_whitening(run.folder / WHITENING, whitening, f"round {run.rounds_done}")
     clustered = labels[labels != NOISE]
     view.say(f"whitening: fitted to {len(clustered):,} crops of {len(np.unique(clustered)):,} clusters")
+    return whitening

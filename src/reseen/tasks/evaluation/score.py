@@ -32,7 +32,6 @@ from reseen.runs.console import RunView
 from reseen.runs.device import scoring_device
 from reseen.runs.load_table import camera_pattern_of
 from reseen.runs.run import Run, open_run
-from reseen.runs.whitening_file import WHITENING
 from reseen.tasks.evaluation.retrieval import Retrieval, RetrievalFeatureExtractor, domain, with_domain
 
 
@@ -240,7 +239,7 @@ def retrieve(
     occluded = {name: replace(task, query=side.features) for name, side in occluded_sides.items()}
     patches = run.recipe.model.patches
     as_measured = not (student or untrained) and part in (None, None if patches is None else patches.feature)
-    as_measured = as_measured and is_whitened == (run.folder / WHITENING).is_file()
+    as_measured = as_measured and is_whitened == (run.whitening() is not None)
     return Retrieval(
         task,
         query.crops,
